@@ -1,0 +1,342 @@
+//! What is wrong, where, and what to do: the one type for mistakes in a profile, a case or an answer.
+//! Holds facts only; words are coloured and laid out by whoever prints them.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A text that a person can open: a profile, a case, a provider's answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The path or URL it is known by.
+    pub name: String,
+    /// The whole text.
+    pub text: String,
+}
+
+impl Source {
+    /// A source that labels can share.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
+        Arc::new(Self { name: name.into(), text: text.into() })
+    }
+
+    /// The line that holds this byte, counted from 1.
+    pub fn line(&self, byte: usize) -> usize {
+        let end = byte.min(self.text.len());
+        1 + self.text.as_bytes()[..end].iter().filter(|&&b| b == b'\n').count()
+    }
+
+    /// The line and the column of this byte, both from 1; columns count characters.
+    pub fn line_and_column(&self, byte: usize) -> (usize, usize) {
+        let end = byte.min(self.text.len());
+        let start = self.text.as_bytes()[..end].iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);
+        let column = 1 + self.text.get(start..end).map_or(end - start, |text| text.chars().count());
+        (self.line(byte), column)
+    }
+}
+
+/// Bytes of a source, from start to before end.
+pub type Span = Range<usize>;
+
+/// A place, and what it has to do with the matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// The text the span belongs to.
+    pub source: Arc<Source>,
+    /// Where in it.
+    pub span: Span,
+    /// What this place is; may be empty.
+    pub text: String,
+}
+
+/// An exact replacement that removes the diagnostic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What is replaced; an empty span inserts.
+    pub span: Span,
+    /// What stands there afterwards.
+    pub replacement: String,
+}
+
+/// How much it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The profile cannot run, or the answer cannot be used.
+    Error,
+    /// It can, but probably not as meant.
+    Warning,
+}
+
+/// One mistake, told once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Which kind of mistake.
+    pub code: Code,
+    /// How much it matters.
+    pub severity: Severity,
+    /// A fact in the reader's words, that stands alone.
+    pub message: String,
+    /// The first says what the place is, others say why. The first one's source is where the fix applies.
+    pub labels: Vec<Label>,
+    /// Facts that let the reader decide.
+    pub notes: Vec<String>,
+    /// The sure way out, if there is one.
+    pub fix: Option<Fix>,
+}
+
+impl Diagnostic {
+    /// An error at one place.
+    pub fn error(
+        code: Code,
+        message: impl Into<String>,
+        source: &Arc<Source>,
+        span: Span,
+        label: impl Into<String>,
+    ) -> Self {
+        let labels = vec![Label { source: Arc::clone(source), span, text: label.into() }];
+        Self { code, severity: Severity::Error, message: message.into(), labels, notes: vec![], fix: None }
+    }
+
+    /// The same, as a warning.
+    pub fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+
+    /// Adds another place of the same source.
+    pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
+        let source = Arc::clone(&self.labels[0].source);
+        self.labels.push(Label { source, span, text: label.into() });
+        self
+    }
+
+    /// Adds a fact.
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Adds the way out.
+    pub fn fix(mut self, span: Span, replacement: impl Into<String>) -> Self {
+        self.fix = Some(Fix { span, replacement: replacement.into() });
+        self
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = &self.labels[0];
+        write!(f, "{}:{}: {} [{}]", place.source.name, place.source.line(place.span.start), self.message, self.code)
+    }
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $slug:literal,)+) => {
+        /// Every kind of mistake, by the slug that names it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Code {
+            /// All codes, in the order of their declaration.
+            pub const ALL: &[Code] = &[$(Code::$name,)+];
+
+            /// The slug: stable, and never used again for something else.
+            pub fn slug(self) -> &'static str {
+                match self { $(Code::$name => $slug,)+ }
+            }
+
+            /// What the mistake is and why it matters.
+            pub fn doc(self) -> &'static str {
+                match self { $(Code::$name => concat!($($doc, "\n",)+),)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    // The text as YAML.
+    /// The text is no YAML.
+    Syntax = "syntax",
+    /// The file holds nothing.
+    EmptyFile = "empty-file",
+    /// A second YAML document starts; a file has one.
+    SecondDocument = "second-document",
+    /// YAML tags (`!x`) mean nothing here: types are declared by the language itself.
+    Tag = "tag",
+    /// `<<` would merge keys from elsewhere: what a block says could not be read off the block.
+    MergeKey = "merge-key",
+    /// An alias names an anchor that is not there, or expands to more than a profile can hold.
+    Alias = "alias",
+    /// A key is a block or a list. Most often a template without quotes: `a: {{ x }}`.
+    BlockAsKey = "block-as-key",
+    /// A key stands twice in one block; one of the two would be lost in silence.
+    DuplicateField = "duplicate-field",
+    /// The text nests deeper, or is longer, than any profile.
+    TooLarge = "too-large",
+
+    // The shape: what the JSON Schema of a profile says.
+    /// A key that this block does not have.
+    UnknownField = "unknown-field",
+    /// A key that this block must have.
+    MissingField = "missing-field",
+    /// A value of another type than this key takes.
+    WrongType = "wrong-type",
+    /// A word that is not one of those this key takes.
+    UnknownChoice = "unknown-choice",
+    /// A number or a length outside its bounds.
+    OutOfRange = "out-of-range",
+    /// A text that does not have the form this key takes.
+    WrongForm = "wrong-form",
+
+    // Texts with a notation of their own.
+    /// A text is no JSONPath (RFC 9535).
+    PathSyntax = "path-syntax",
+    /// A path has wildcards, slices or filters. A path says where one thing stands; conditions are said with `when`.
+    PathSearches = "path-searches",
+    /// A brace in a literal text opens or closes nothing.
+    TemplateSyntax = "template-syntax",
+    /// A placeholder that stands for nothing known.
+    UnknownPlaceholder = "unknown-placeholder",
+    /// A placeholder where it has no value.
+    PlaceholderOutOfPlace = "placeholder-out-of-place",
+    /// A condition or a description is no MiniJinja.
+    ExpressionSyntax = "expression-syntax",
+    /// A filter, test or function that is not there.
+    UnknownFilter = "unknown-filter",
+    /// A field that is not declared.
+    UnknownName = "unknown-name",
+    /// A condition that is neither true nor false.
+    NotBoolean = "not-boolean",
+    /// A text is no way to write a time.
+    TimeFormat = "time-format",
+    /// A time format names no zone, and none is given beside it.
+    TimeZoneMissing = "time-zone-missing",
+    /// A time zone that the IANA database does not have.
+    UnknownTimeZone = "unknown-time-zone",
+
+    // The meaning: what the parts say together.
+    /// A setting that is not declared.
+    UnknownSetting = "unknown-setting",
+    /// A secret outside `http.auth`, from where it could be printed.
+    SecretOutsideAuth = "secret-outside-auth",
+    /// A setting that does not always hold a value of the type wanted.
+    SettingType = "setting-type",
+    /// A default that is not of its setting's type.
+    SettingDefault = "setting-default",
+    /// A setting that every profile has is declared again.
+    ReservedSetting = "reserved-setting",
+    /// The base URL is no literal `https` URL of scheme, host and path.
+    BaseUrl = "base-url",
+    /// A header's name holds signs that no header's name has.
+    HeaderName = "header-name",
+    /// A quota probe reads neither `used` and `limit` nor `remaining`.
+    QuotaFigures = "quota-figures",
+    /// A row of `answers` tests neither status nor body.
+    AnswerMatchesAll = "answer-matches-all",
+    /// A profile without a lookup.
+    NothingToAsk = "nothing-to-ask",
+    /// A JSON answer whose rows stand nowhere.
+    RecordsMissing = "records-missing",
+    /// `records` in a framing that cuts rows by itself.
+    RecordsNotUsed = "records-not-used",
+    /// An end of the window is asked for, and there is no `window`.
+    WindowMissing = "window-missing",
+    /// A cursor without one place to come from and one to go to.
+    CursorPlaces = "cursor-places",
+    /// A field that every record needs is not declared.
+    FieldMissing = "field-missing",
+    /// A field of another type than its role or its keys want.
+    FieldType = "field-type",
+    /// A field with a name that conditions cannot use.
+    FieldName = "field-name",
+    /// The last orientation has a condition: a record may match none.
+    OrientationNotTotal = "orientation-not-total",
+    /// An orientation without a condition hides those after it.
+    OrientationHides = "orientation-hides",
+    /// A word that is no DNS record type.
+    UnknownRrtype = "unknown-rrtype",
+    /// OpenCTI does not permit this relationship between these types, and would refuse it on import.
+    RelationshipNotPermitted = "relationship-not-permitted",
+    /// A rule for ends that its record types never have.
+    RuleNeverMatches = "rule-never-matches",
+    /// No rule catches what the others leave.
+    RulesNotTotal = "rules-not-total",
+    /// A rule that matches everything hides those after it.
+    RuleHides = "rule-hides",
+    /// A comparison in a condition that can never be equal; MiniJinja finds it false and says nothing.
+    NeverEqual = "never-equal",
+    /// A rule whose records all go by an earlier one.
+    RuleHidden = "rule-hidden",
+    /// A row of `answers` whose answers all go by an earlier one.
+    AnswerHidden = "answer-hidden",
+    /// A window that no request names and no filter applies.
+    WindowUnused = "window-unused",
+    /// A field that no condition, text or orientation reads.
+    FieldUnused = "field-unused",
+    /// A setting that nothing uses.
+    SettingUnused = "setting-unused",
+    /// A setting with a name that variables and files cannot use.
+    SettingName = "setting-name",
+    /// Two settings that go by one name.
+    SettingNameTwice = "setting-name-twice",
+    /// A secret with a default: it would be no secret.
+    SecretDefault = "secret-default",
+    /// A setting that is required and has a default: it can never be missing.
+    DefaultOfRequired = "default-of-required",
+    /// A duration of nothing where some time is needed.
+    DurationZero = "duration-zero",
+    /// The first wait before another attempt is longer than the longest.
+    RetryOrder = "retry-order",
+    /// A header that two parts of the profile send.
+    HeaderTwice = "header-twice",
+    /// A query parameter that two parts of the profile send.
+    ParameterTwice = "parameter-twice",
+    /// A value that stands in a list twice.
+    ValueTwice = "value-twice",
+    /// A request that does not hold the observable: every answer would be the same.
+    ObservableUnused = "observable-unused",
+    /// Requests for each of a list, none of which holds the element.
+    EachUnused = "each-unused",
+    /// A request's path that does not start with `/`: it would run into the base URL.
+    PathStart = "path-start",
+    /// A path with a query or a fragment in it.
+    PathQuery = "path-query",
+    /// An id that includes a time which relationships do not have.
+    IdWithoutTime = "id-without-time",
+    /// A profile in a version of the language that this program does not know.
+    LanguageVersion = "language-version",
+    /// A profile whose `id` is not the name of its folder.
+    IdNotFolder = "id-not-folder",
+
+    // Answers.
+    /// A provider's answer is JSON, and its records are not where the profile says.
+    ResponseShape = "response-shape",
+    /// A provider's answer is no JSON, although the profile says it is.
+    ResponseSyntax = "response-syntax",
+    /// A record that cannot be read. It costs itself, and is counted.
+    BadRecord = "bad-record",
+
+    // Cases.
+    /// A setting that the profile does not have.
+    CaseSetting = "case-setting",
+    /// A setting that the profile requires, and the case does not give.
+    CaseSettingMissing = "case-setting-missing",
+    /// A case that makes no request, and shows no refusal either.
+    CaseTestsNothing = "case-tests-nothing",
+    /// A case without what is expected of it.
+    CaseNotAccepted = "case-not-accepted",
+    /// A case asks about something that is no observable of its type.
+    CaseObservable = "case-observable",
+    /// An exchange's request is not written as one.
+    CaseRequest = "case-request",
+    /// A reply with more than one body.
+    CaseReply = "case-reply",
+    /// A file that a case names is not there.
+    CaseFile = "case-file",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.slug())
+    }
+}
