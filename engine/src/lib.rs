@@ -5,3 +5,4 @@
 //! names only those above it, and a test holds them to it.
 
 pub mod diagnostic;
+pub mod yaml;

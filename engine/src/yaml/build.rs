@@ -1,0 +1,397 @@
+//! The parser's events to a tree of nodes with their places: the only file, with `syntax`, that knows the parser.
+//! Also holds what is read to bounds, before any of it is copied.
+
+use super::scalar::{extent, is_quoted, plain};
+use super::syntax;
+use super::words::clip;
+use crate::diagnostic::{Code, Diagnostic, Source, Span};
+use granit_parser::{Event, Parser, ScalarStyle, Span as Mark, StructureStyle, Tag, options};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// How deep blocks may nest.
+const MAX_DEPTH: usize = 64;
+/// How many nodes a text may hold, those repeated by aliases included. A long text counts for more.
+const MAX_NODES: usize = 20_000;
+/// This many bytes of text count as a node.
+const BYTES_PER_NODE: usize = 64;
+
+/// A part of the text. An alias shares the node of its anchor.
+#[derive(Debug)]
+pub(super) struct Node {
+    /// Where it stands, without what follows it.
+    pub(super) span: Span,
+    pub(super) kind: Kind,
+    /// How many nodes it is, itself included.
+    weight: usize,
+    /// How many blocks are in one another in it.
+    height: usize,
+}
+
+/// What a node is.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Scalar(Value),
+    List(Vec<Arc<Node>>),
+    Block(Pairs),
+}
+
+/// Why a reading ended early.
+pub(super) enum Stop {
+    /// A text without quotes that needs them: with them, the rest can be read.
+    Unquoted(Diagnostic),
+    /// Mistakes, the last of which cannot.
+    Mistakes(Vec<Diagnostic>),
+}
+
+/// The root, where the mistakes leave no doubt about what was meant, and the mistakes. `text` is the source's, but for
+/// the texts at `masked`, which are read as they stand in the source.
+pub(super) fn build(
+    source: &Arc<Source>,
+    text: &str,
+    masked: &[Span],
+) -> Result<(Option<Arc<Node>>, Vec<Diagnostic>), Stop> {
+    let options =
+        options! { emit_unresolved_aliases: true, flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
+    let mut builder = Builder {
+        source,
+        masked,
+        open: vec![],
+        root: None,
+        anchors: HashMap::new(),
+        weight: 0,
+        diagnostics: vec![],
+        is_whole: true,
+    };
+    let mut last = None;
+    for event in Parser::new_from_str_with_options(text, options) {
+        let (event, mark) = match event {
+            Ok(event) => event,
+            Err(error) => {
+                let open = builder.open.iter().rev().find(|open| open.is_flow).map(|open| open.start);
+                let at = error.marker().byte_offset().unwrap_or(text.len());
+                let found = syntax::mistake(source, error.kind(), at, &syntax::Before { last, open });
+                return Err(builder.stopped_by(found));
+            }
+        };
+        let span = within(&source.text, &mark);
+        last = matches!(event, Event::Scalar(..)).then(|| span.clone());
+        builder.event(event, &mark, span)?;
+    }
+    let Some(root) = builder.root.take().filter(|root| !is_absent(root)) else {
+        let found = Diagnostic::error(Code::EmptyFile, "the file is empty", source, 0..0, "nothing stands here");
+        return Err(builder.stop(found));
+    };
+    Ok((builder.is_whole.then_some(root), builder.diagnostics))
+}
+
+/// The parser's places lie on the text; we do not rely on it.
+fn within(text: &str, mark: &Mark) -> Span {
+    let clamp = |at: usize| (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    let range = mark.byte_range().unwrap_or(0..0);
+    let start = clamp(range.start);
+    start..clamp(range.end).max(start)
+}
+
+fn is_absent(node: &Node) -> bool {
+    node.span.is_empty() && matches!(node.kind, Kind::Scalar(Value::Null))
+}
+
+struct Builder<'s> {
+    source: &'s Arc<Source>,
+    masked: &'s [Span],
+    open: Vec<Open>,
+    root: Option<Arc<Node>>,
+    anchors: HashMap<usize, Arc<Node>>,
+    weight: usize,
+    diagnostics: Vec<Diagnostic>,
+    /// Whether what was left out, if anything, is of no matter.
+    is_whole: bool,
+}
+
+/// A list or block that is still being read.
+struct Open {
+    start: usize,
+    /// Where its last part ends so far: the parser's own end is at the next token.
+    end: usize,
+    is_flow: bool,
+    anchor: usize,
+    content: Content,
+}
+
+enum Content {
+    List(Vec<Arc<Node>>),
+    /// The key waits here, not among the nodes: a block that is used as a key loses no count.
+    Block(Pairs, Option<Key>),
+}
+
+/// The values of a block by key, with the place of the key.
+type Pairs = BTreeMap<String, (Span, Arc<Node>)>;
+
+/// A key, or where one was to stand.
+struct Key {
+    span: Span,
+    name: Option<String>,
+}
+
+impl Builder<'_> {
+    fn event(&mut self, event: Event<'_>, mark: &Mark, span: Span) -> Result<(), Stop> {
+        match event {
+            Event::DocumentStart(..) if self.root.is_some() => {
+                let message = "a second document starts; a file has one";
+                return Err(self.stop(self.mistake(Code::SecondDocument, message, span, "here")));
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                self.refuse_tag(tag, mark);
+                let value =
+                    if style == ScalarStyle::Plain { self.plain(&text, &span) } else { Value::from(text.into_owned()) };
+                let weight = 1 + value.as_str().map_or(0, str::len) / BYTES_PER_NODE;
+                let trimmed = span.start..span.start + self.source.text[span.clone()].trim_end().len();
+                self.close(Node { span: trimmed, kind: Kind::Scalar(value), weight, height: 0 }, anchor, span)?;
+            }
+            Event::Alias(anchor) => self.alias(anchor, span),
+            Event::UnresolvedAlias(_) => {
+                self.unknown_alias(span, "no anchor above has this name", "a text that starts with `*` needs quotes");
+            }
+            Event::SequenceStart(style, anchor, tag) => {
+                self.refuse_tag(tag, mark);
+                self.start(span, style, anchor, Content::List(vec![]))?;
+            }
+            Event::MappingStart(style, anchor, tag) => {
+                self.refuse_tag(tag, mark);
+                self.refuse_template(&span)?;
+                self.refuse_tab(&span, style);
+                self.start(span, style, anchor, Content::Block(BTreeMap::new(), None))?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(span)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn plain(&self, text: &str, span: &Span) -> Value {
+        if self.masked.iter().any(|masked| masked.start == span.start) {
+            return Value::from(&self.source.text[span.clone()]);
+        }
+        // The parser writes what is not there as `~`.
+        if span.is_empty() { Value::Null } else { plain(text) }
+    }
+
+    fn start(&mut self, span: Span, style: StructureStyle, anchor: usize, content: Content) -> Result<(), Stop> {
+        if self.open.len() == MAX_DEPTH {
+            return Err(self.stop(syntax::too_deep(self.source, span)));
+        }
+        let is_flow = style == StructureStyle::Flow;
+        self.open.push(Open { start: span.start, end: span.end, is_flow, anchor, content });
+        Ok(())
+    }
+
+    fn end(&mut self, span: Span) -> Result<(), Stop> {
+        let open = self.open.pop().expect("the parser ends what it started");
+        let place = open.start..if span.is_empty() { open.end.max(open.start) } else { span.end };
+        let (kind, weight, height) = match open.content {
+            Content::List(items) => {
+                let (weight, height) = measure(items.iter());
+                (Kind::List(items), weight, height)
+            }
+            Content::Block(pairs, _) => {
+                let (weight, height) = measure(pairs.values().map(|(_, node)| node));
+                let keys: usize = pairs.keys().map(|key| key.len() / BYTES_PER_NODE).sum();
+                (Kind::Block(pairs), weight + keys, height)
+            }
+        };
+        self.close(Node { span: place.clone(), kind, weight, height }, open.anchor, place)
+    }
+
+    /// Takes in a node that is complete.
+    fn close(&mut self, node: Node, anchor: usize, token: Span) -> Result<(), Stop> {
+        // The parts of a list or block are counted already.
+        self.weight += if let Kind::Scalar(_) = node.kind { node.weight } else { 1 };
+        if self.weight > MAX_NODES {
+            let message = format!("the text holds more than {MAX_NODES} values");
+            let place = first_line(self.source, &token);
+            return Err(self.stop(self.mistake(Code::TooLarge, &message, place, "the last one that is read")));
+        }
+        let node = Arc::new(node);
+        if anchor != 0 {
+            self.anchors.insert(anchor, Arc::clone(&node));
+        }
+        self.place(node, token);
+        Ok(())
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span) {
+        let Some(node) = self.anchors.get(&anchor).map(Arc::clone) else {
+            return self.unknown_alias(span, "its anchor is around it", "what holds itself has no end");
+        };
+        let weight = self.weight.saturating_add(node.weight);
+        if weight > MAX_NODES || self.open.len() + node.height > MAX_DEPTH {
+            let message = "aliases make the text larger than any profile";
+            let found = self.mistake(Code::Alias, message, span.clone(), "too much from here on");
+            self.doubt(
+                found.note(format!("a file holds at most {MAX_NODES} values, repeated ones too, {MAX_DEPTH} deep")),
+            );
+            return self.place(nothing(&span), span);
+        }
+        self.weight = weight;
+        self.place(node, span);
+    }
+
+    fn unknown_alias(&mut self, span: Span, label: &str, note: &str) {
+        let message = format!("the alias `{}` stands for nothing", clip(&self.source.text[span.clone()]));
+        self.doubt(self.mistake(Code::Alias, &message, span.clone(), label).note(note));
+        self.place(nothing(&span), span);
+    }
+
+    /// Puts a node where it belongs. `token` is where it is named: an alias stands elsewhere than its node.
+    fn place(&mut self, node: Arc<Node>, token: Span) {
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(node);
+            return;
+        };
+        open.end = open.end.max(node_end(&self.source.text, &token));
+        let key = match &mut open.content {
+            Content::List(items) => return items.push(node),
+            Content::Block(_, key) => key.take(),
+        };
+        match key {
+            Some(key) => self.pair(key, node),
+            None => {
+                let key = self.key(&node, token);
+                self.waiting().1.replace(key);
+            }
+        }
+    }
+
+    /// The block that is being read.
+    fn waiting(&mut self) -> (&mut Pairs, &mut Option<Key>) {
+        match self.open.last_mut().map(|open| &mut open.content) {
+            Some(Content::Block(pairs, key)) => (pairs, key),
+            _ => unreachable!("keys stand in blocks"),
+        }
+    }
+
+    fn key(&mut self, node: &Node, span: Span) -> Key {
+        let written = &self.source.text[span.clone()];
+        let name = match &node.kind {
+            Kind::Scalar(Value::String(text)) if text == "<<" && written == "<<" => {
+                let found =
+                    self.mistake(Code::MergeKey, "`<<` merges nothing here", span.clone(), "a block says all it holds");
+                self.doubt(found.note("write the keys out, or repeat a whole value with an alias"));
+                None
+            }
+            Kind::Scalar(Value::String(text)) => Some(text.clone()),
+            Kind::Scalar(_) if node.span.is_empty() => {
+                self.doubt(self.mistake(Code::Syntax, "a key is missing before `:`", span.clone(), "here"));
+                None
+            }
+            // Keys are text: `200: ok`.
+            Kind::Scalar(_) => Some(self.source.text[node.span.clone()].to_owned()),
+            Kind::List(_) | Kind::Block(_) => {
+                let (message, place) = ("a key is a word, not a list or a block", first_line(self.source, &span));
+                let found = self.mistake(Code::BlockAsKey, message, place, "used as a key");
+                self.doubt(found.note("a template, and a text that starts with `{` or `[`, needs quotes"));
+                None
+            }
+        };
+        Key { span, name }
+    }
+
+    fn pair(&mut self, key: Key, node: Arc<Node>) {
+        let Some(name) = key.name else { return };
+        let pairs = self.waiting().0;
+        let Some((first, _)) = pairs.get(&name) else {
+            pairs.insert(name, (key.span, node));
+            return;
+        };
+        let first = first.clone();
+        let message = format!("`{}` is given twice", clip(&name));
+        let found = self.mistake(Code::DuplicateField, &message, key.span, "here again").also(first, "first here");
+        self.diagnostics.push(found);
+    }
+
+    /// A tag is told, and what it stands at read as if it had none.
+    fn refuse_tag(&mut self, tag: Option<Cow<'_, Tag>>, mark: &Mark) {
+        if tag.is_none() {
+            return;
+        }
+        let span = mark.tag_span().map_or(0..0, |mark| within(&self.source.text, &mark));
+        self.diagnostics.push(self.mistake(Code::Tag, "tags mean nothing here", span, "its key says what it is"));
+    }
+
+    /// `a: {{ x }}` is a block used as the key of another. It is the likeliest mistake of all.
+    fn refuse_template(&mut self, span: &Span) -> Result<(), Stop> {
+        let text = &self.source.text;
+        let outer = match self.open.last() {
+            Some(Open { content: Content::Block(pairs, None), start, .. }) if pairs.is_empty() => *start,
+            _ => return Ok(()),
+        };
+        let is_template =
+            || text[outer..].lines().next().is_some_and(|line| line.starts_with("{{") && line.contains("}}"));
+        if outer + 1 != span.start || !is_template() {
+            return Ok(());
+        }
+        let stops: &[char] = match self.open.len().checked_sub(2).map(|i| &self.open[i]) {
+            Some(Open { content: Content::Block(_, None), is_flow: true, .. }) => &[':', ',', '}'],
+            Some(Open { content: Content::Block(_, None), .. }) => &[':'],
+            Some(Open { is_flow: true, .. }) => &[',', ']', '}'],
+            _ => &[],
+        };
+        Err(Stop::Unquoted(syntax::template(self.source, outer..extent(text, outer, stops))))
+    }
+
+    /// The parser takes tabs before the first key of a block, where YAML 1.2 (§6.1) has spaces only.
+    fn refuse_tab(&mut self, span: &Span, style: StructureStyle) {
+        if style != StructureStyle::Block {
+            return;
+        }
+        let text = &self.source.text[..span.start];
+        let indent = &text[text.rfind('\n').map_or(0, |at| at + 1)..];
+        if indent.contains('\t') && indent.trim().is_empty() {
+            self.diagnostics.push(syntax::tab(self.source, span.start - indent.len()));
+        }
+    }
+
+    fn mistake(&self, code: Code, message: &str, span: Span, label: &str) -> Diagnostic {
+        Diagnostic::error(code, message, self.source, span, label)
+    }
+
+    /// Tells a mistake that leaves something out.
+    fn doubt(&mut self, found: Diagnostic) {
+        self.is_whole = false;
+        self.diagnostics.push(found);
+    }
+
+    fn stopped_by(&mut self, found: Diagnostic) -> Stop {
+        match &found.fix {
+            Some(fix) if is_quoted(&fix.replacement) => Stop::Unquoted(found),
+            _ => self.stop(found),
+        }
+    }
+
+    fn stop(&mut self, found: Diagnostic) -> Stop {
+        self.diagnostics.push(found);
+        Stop::Mistakes(std::mem::take(&mut self.diagnostics))
+    }
+}
+
+/// The weight and height of what holds these.
+fn measure<'n>(nodes: impl Iterator<Item = &'n Arc<Node>>) -> (usize, usize) {
+    nodes.fold((1, 1), |(weight, height), node| (weight.saturating_add(node.weight), height.max(node.height + 1)))
+}
+
+fn nothing(span: &Span) -> Arc<Node> {
+    Arc::new(Node { span: span.clone(), kind: Kind::Scalar(Value::Null), weight: 1, height: 0 })
+}
+
+/// Where a token ends, without the line breaks that belong to a block of text.
+fn node_end(text: &str, token: &Span) -> usize {
+    token.start + text[token.clone()].trim_end().len()
+}
+
+fn first_line(source: &Source, span: &Span) -> Span {
+    let line = source.text[span.clone()].lines().next().unwrap_or("");
+    span.start..span.start + line.trim_end().len()
+}

@@ -1,0 +1,116 @@
+//! Which branch of an `anyOf` or `oneOf` was meant. A reader never hears that none of them fits.
+
+use super::schema::{Schema, is, list, types};
+use super::words::{nearest, words};
+use serde_json::{Map, Value};
+
+/// Keywords that only describe.
+const ANNOTATIONS: [&str; 8] =
+    ["description", "title", "default", "examples", "deprecated", "$schema", "$defs", "x-form"];
+
+/// A schema as an object of keywords.
+pub(super) type Keywords = Map<String, Value>;
+
+/// What a value is told to be.
+pub(super) enum Meant<'s> {
+    /// This branch.
+    Branch(&'s Keywords),
+    /// One of these words.
+    Word(Vec<&'s str>),
+    /// A block whose `tag` is missing, or is none of these words.
+    Tag(&'s str, Vec<&'s str>),
+    /// A block with one of these keys.
+    Key(Vec<&'s str>),
+    /// Something of another type.
+    Type,
+}
+
+/// The branches of a schema: itself, if it has none. References are followed, branches in branches are branches, and `null`
+/// is left out: it is never what was meant.
+pub(super) fn branches<'s>(schema: Schema<'s>, part: &'s Value) -> Vec<&'s Keywords> {
+    let Some(keywords) = part.as_object() else { return vec![] };
+    let mut telling = keywords.iter().filter(|(keyword, _)| !ANNOTATIONS.contains(&keyword.as_str()));
+    match (telling.next(), telling.next()) {
+        (Some((keyword, target)), None) if keyword == "$ref" => branches(schema, schema.target(target)),
+        (Some((keyword, inner)), None) if keyword == "anyOf" || keyword == "oneOf" => {
+            list(inner).iter().flat_map(|branch| branches(schema, branch)).collect()
+        }
+        _ if types(keywords) == ["null"] => vec![],
+        _ => vec![keywords],
+    }
+}
+
+/// Chooses by the type of the value, then by its tag, then by its keys.
+pub(super) fn meant<'s>(branches: &[&'s Keywords], value: &Value) -> Meant<'s> {
+    let fitting: Vec<&Keywords> = branches.iter().copied().filter(|branch| takes(branch, value)).collect();
+    match value {
+        Value::Object(map) => among_blocks(&fitting, map),
+        _ => match fitting.iter().find(|branch| words(branch).is_empty()) {
+            Some(branch) => Meant::Branch(branch),
+            None if fitting.is_empty() => Meant::Type,
+            None => Meant::Word(fitting.iter().flat_map(|branch| words(branch)).collect()),
+        },
+    }
+}
+
+fn takes(branch: &Keywords, value: &Value) -> bool {
+    let named = types(branch);
+    named.iter().any(|kind| is(kind, value))
+        || (named.is_empty() && (!value.is_object() || branch.contains_key("properties")))
+}
+
+fn among_blocks<'s>(blocks: &[&'s Keywords], map: &Map<String, Value>) -> Meant<'s> {
+    if let [] | [_] = blocks {
+        return blocks.first().map_or(Meant::Type, |block| Meant::Branch(block));
+    }
+    if let Some((tag, tags)) = tag(blocks) {
+        let word = map.get(tag).and_then(Value::as_str);
+        let chosen = blocks.iter().find(|block| constant(block, tag) == word);
+        return chosen.filter(|_| word.is_some()).map_or(Meant::Tag(tag, tags), |block| Meant::Branch(block));
+    }
+    let only: Vec<&str> = blocks.iter().filter_map(|block| only_key(block)).collect();
+    if only.len() == blocks.len() {
+        let chosen = blocks.iter().find(|block| only_key(block).is_some_and(|key| map.contains_key(key)));
+        return chosen.map_or(Meant::Key(only), |block| Meant::Branch(block));
+    }
+    closest(blocks, map).map_or(Meant::Type, Meant::Branch)
+}
+
+/// The field that tells all blocks apart, and its words: `#[serde(tag = "kind")]`.
+pub(super) fn tag<'s>(blocks: &[&'s Keywords]) -> Option<(&'s str, Vec<&'s str>)> {
+    let fields = blocks.first()?.get("properties")?.as_object()?;
+    fields.keys().find_map(|field| {
+        let tags: Option<Vec<&str>> = blocks.iter().map(|block| constant(block, field)).collect();
+        tags.map(|tags| (field.as_str(), tags))
+    })
+}
+
+fn constant<'s>(block: &'s Keywords, field: &str) -> Option<&'s str> {
+    block.get("properties")?.get(field)?.get("const")?.as_str()
+}
+
+/// The one field of a block that has one: an enum's variant as serde writes it.
+fn only_key(block: &Keywords) -> Option<&str> {
+    let fields = block.get("properties")?.as_object()?;
+    fields.keys().next().filter(|_| fields.len() == 1).map(String::as_str)
+}
+
+/// The block with the most of these keys; a key that is nearly right counts half. Of equals, the one that misses fewest.
+fn closest<'s>(blocks: &[&'s Keywords], map: &Map<String, Value>) -> Option<&'s Keywords> {
+    let score = |block: &Keywords| -> usize {
+        let fields =
+            || block.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::keys).map(String::as_str);
+        map.keys()
+            .map(
+                |key| {
+                    if fields().any(|field| field == key) { 2 } else { usize::from(nearest(key, fields()).is_some()) }
+                },
+            )
+            .sum()
+    };
+    let missing = |block: &Keywords| {
+        let required = block.get("required").map_or(&[][..], list);
+        required.iter().filter_map(Value::as_str).filter(|key| !map.contains_key(*key)).count()
+    };
+    blocks.iter().copied().min_by_key(|block| (usize::MAX - score(block), missing(block)))
+}

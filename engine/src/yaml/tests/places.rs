@@ -1,0 +1,185 @@
+//! Where things stand, what is read as what, and where reading ends.
+
+use super::*;
+use crate::diagnostic::Code;
+use serde_json::Value;
+
+fn tree(text: &str) -> Tree {
+    Tree::parse(&Source::new("x.yaml", text))
+        .unwrap_or_else(|found| panic!("{text}: {:?}", found.iter().map(line).collect::<Vec<_>>()))
+}
+
+/// A text, and what stands in it: pointer, key, value.
+fn check_places(text: &str, expected: &[(&str, &str, &str)]) {
+    let tree = tree(text);
+    for &(pointer, key, value) in expected {
+        assert_eq!((&text[tree.key_span(pointer)], &text[tree.span(pointer)]), (key, value), "{pointer} of {text:?}");
+    }
+}
+
+#[test]
+fn blocks_end_with_their_last_part() {
+    let text = "a:\n  b: 1 # one\n\n  # more\n  c:\n    - 'x'\n    - y: [1, 2 ]\n\n# the end\nd: |\n  p\n  q\n\n";
+    check_places(
+        text,
+        &[
+            ("/a", "a", "b: 1 # one\n\n  # more\n  c:\n    - 'x'\n    - y: [1, 2 ]"),
+            ("/a/b", "b", "1"),
+            ("/a/c", "c", "- 'x'\n    - y: [1, 2 ]"),
+            ("/a/c/0", "'x'", "'x'"),
+            ("/a/c/1", "y: [1, 2 ]", "y: [1, 2 ]"),
+            ("/a/c/1/y", "y", "[1, 2 ]"),
+            ("/a/c/1/y/1", "2", "2"),
+            ("/d", "d", "p\n  q"),
+        ],
+    );
+}
+
+#[test]
+fn what_is_not_there_stands_in_its_block() {
+    check_places(
+        "a: { b: 1 }\nc:\n",
+        &[
+            ("/a/x/y", "a", "{ b: 1 }"),
+            ("/a/b/0", "b", "1"),
+            ("/c", "c", ""),
+            ("/x", "a: { b: 1 }\nc", "a: { b: 1 }\nc"),
+        ],
+    );
+    let tree = tree("a: { b: ~ }");
+    assert!(tree.has("/a/b") && !tree.has("/a/c"));
+    assert_eq!(tree.place("/a/c"), None);
+    assert_eq!(tree.place("/a/b").map(|place| (place.key, place.value)), Some((Some(5..6), 8..9)));
+}
+
+#[test]
+fn keys_may_need_escapes_and_quotes() {
+    check_places(
+        "\"a/b\": 1\nc~d: { 'e': 2 }\n200: 3\n",
+        &[("/a~1b", "\"a/b\"", "1"), ("/c~0d/e", "'e'", "2"), ("/200", "200", "3")],
+    );
+}
+
+#[test]
+fn line_ends_and_byte_order_marks_move_nothing() {
+    check_places(
+        "\u{feff}ü:\r\n  - é\r\n  - x\r\n",
+        &[("/ü", "ü", "- é\r\n  - x"), ("/ü/0", "é", "é"), ("/ü/1", "x", "x")],
+    );
+}
+
+#[test]
+fn an_alias_is_where_its_anchor_is() {
+    let text = "a: &x { b: [1] }\nc: *x\nd: [*x]\n";
+    check_places(text, &[("/c", "c", "{ b: [1] }"), ("/c/b/0", "1", "1"), ("/d/0/b", "b", "[1]"), ("/d", "d", "[*x]")]);
+    assert_eq!(tree(text).value().to_string(), r#"{"a":{"b":[1]},"c":{"b":[1]},"d":[{"b":[1]}]}"#);
+}
+
+#[test]
+fn a_word_inside_a_text_is_found_where_the_text_is_as_written() {
+    let text = "a: $.ü[x\nb: \"$.ü[x\"\nc: '$.ü[x'\nd: \"$.\\u00fc[x\"\ne: 'it''s [x'\nf: |\n  $.ü[x\ng: >-\n  $.ü\n  [x\nh: 12\n";
+    let tree = tree(text);
+    let within = |pointer: &str, word: &str| {
+        let at = tree.value().pointer(pointer).and_then(Value::as_str).and_then(|text| text.find(word)).unwrap_or(0);
+        &text[tree.span_within(pointer, at..at + word.len())]
+    };
+    for pointer in ["/a", "/b", "/c", "/f"] {
+        assert_eq!((within(pointer, "[x"), within(pointer, "ü")), ("[x", "ü"), "{pointer}");
+    }
+    assert_eq!(
+        [within("/d", "[x"), within("/e", "[x"), within("/g", "[x")],
+        ["\"$.\\u00fc[x\"", "'it''s [x'", "$.ü\n  [x"]
+    );
+    assert_eq!(
+        [
+            &text[tree.span_within("/a", 3..3)],
+            &text[tree.span_within("/a", 3..99)],
+            &text[tree.span_within("/h", 0..1)]
+        ],
+        ["ü", "ü[x", "12"]
+    );
+}
+
+#[test]
+fn ordinary_texts_are_read_as_another_reader_reads_them() {
+    let texts = [
+        "a: 1\nb: -2\nc: 1.5\nd: 1e3\ne: 18446744073709551615\nf: 0\n",
+        "a: true\nb: False\nc: null\nd: ~\ne:\nf: NO\ng: on\nh: yes\n",
+        "a: 012\nb: 1_000\nc: 12:30\nd: 2014-01-01\ne: 1.0.0\nf: 0x1F\ng: 0o17\n",
+        "a: x y # c\nb: \"x\\ty\\u00e9\"\nc: 'it''s'\nd: a#b\ne: $.a['b']\nf: https://example.com/?a=b\n",
+        "a: |\n  x\n   y\n\n  z\nb: >-\n  x\n  y\n\n  z\nc: |+\n  x\n\nd: x\n",
+        "a:\n- 1\n- b: 2\n  c: 3\n-\n  - x\n- []\n- {}\n",
+        "{ a: [1, x, \"y\", { b: c }], 'd': \"e\", \"f\": }\n",
+        "- &a { x: 1 }\n- *a\n- &b text\n- *b\n",
+        "---\na: plain text\n  on two lines\nb: \"quoted text\n  on two lines\"\n...\n",
+        "name: Ünïcode 日本\nitems:\n  - { type: A, target: ipv4-addr }\n  - { type: [MX, NS], when: 'a in [\"b\"]' }\n",
+        "? a\n: b\n? c\n",
+        "200: ok\n-1: x\n",
+    ];
+    for text in texts {
+        let other: Value = serde_yaml::from_str(text).expect(text);
+        assert_eq!(*tree(text).value(), other, "{text}");
+    }
+}
+
+/// The last thing said about a text that is too much.
+fn last_said(text: &str) -> (Code, String) {
+    let found = Tree::parse(&Source::new("x.yaml", text)).expect_err("too much");
+    let last = found.last().expect("something is said");
+    (last.code, last.message.clone())
+}
+
+#[test]
+fn there_are_bounds() {
+    let deep = |depth: usize| format!("a: {}{}", "[".repeat(depth), "]".repeat(depth));
+    assert!(Tree::parse(&Source::new("x.yaml", deep(63))).is_ok());
+    assert_eq!(last_said(&deep(64)).0, Code::TooLarge);
+    assert_eq!(last_said(&"[".repeat(100_000)).0, Code::TooLarge);
+    assert_eq!(last_said(&"- ".repeat(100_000)).0, Code::TooLarge);
+    assert_eq!(last_said(&"a".repeat((1 << 20) + 1)).0, Code::TooLarge);
+    assert!(Tree::parse(&Source::new("x.yaml", "- a\n".repeat(19_000))).is_ok());
+    assert_eq!(last_said(&"- a\n".repeat(21_000)), (Code::TooLarge, "the text holds more than 20000 values".into()));
+}
+
+#[test]
+fn aliases_make_no_large_thing_of_a_small_one() {
+    let bomb: String =
+        (1..9).map(|i| format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 9].join(", "))).collect();
+    assert_eq!(last_said(&format!("a0: &a0 x\n{bomb}")).0, Code::Alias);
+    let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(500_000), vec!["*a"; 10_000].join(", "));
+    assert_eq!(last_said(&long).0, Code::Alias);
+    let tall: String =
+        (1..9).map(|i| format!("a{i}: &a{i} {}*a{}{}\n", "[".repeat(20), i - 1, "]".repeat(20))).collect();
+    assert_eq!(last_said(&format!("a0: &a0 x\n{tall}")).0, Code::Alias);
+}
+
+#[test]
+fn so_many_templates_that_the_rest_goes_untold() {
+    let text: String = (0..30).map(|i| format!("a{i}: {{{{ x }}}}\n")).collect();
+    let found = Tree::parse(&Source::new("x.yaml", text)).expect_err("templates");
+    assert_eq!(found.len(), 20);
+    assert!(found.iter().all(|found| found.code == Code::BlockAsKey && found.fix.is_some()));
+}
+
+#[test]
+fn a_near_word_is_found() {
+    let near = |word: &str| {
+        crate::yaml::nearest(word, ["timeout", "time_first", "time_last", "rrtype", "as", "at", "in", "basic"])
+    };
+    let cases = [
+        ("timeotu", Some("timeout")),
+        ("TIME-FIRST", Some("time_first")),
+        ("rtype", Some("rrtype")),
+        ("basci", Some("basic")),
+    ];
+    for (word, expected) in cases.into_iter().chain([
+        ("AT", Some("at")),
+        ("a", None),
+        ("by", None),
+        ("xyz", None),
+        ("", None),
+        ("time", None),
+    ]) {
+        assert_eq!(near(word), expected, "{word}");
+    }
+}
