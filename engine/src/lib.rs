@@ -6,3 +6,4 @@
 
 pub mod diagnostic;
 pub mod yaml;
+pub mod dns;

@@ -1,0 +1,191 @@
+//! Where an address means something: the special-purpose registries of IANA (RFC 6890), so that a profile can drop
+//! what is no address on the Internet.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// How far an address reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// The Internet.
+    Global,
+    /// `0.0.0.0` and `::`: no address at all.
+    Unspecified,
+    /// The machine itself.
+    Loopback,
+    /// A site, or a carrier's own network (RFC 1918, RFC 4193, RFC 6598).
+    Private,
+    /// One link (RFC 3927, RFC 4291 §2.5.6).
+    LinkLocal,
+    /// A group of machines.
+    Multicast,
+    /// Examples in texts (RFC 5737, RFC 3849, RFC 9637).
+    Documentation,
+    /// `255.255.255.255`: everyone on the link.
+    Broadcast,
+    /// Benchmarks, protocols, and what was never given out.
+    Reserved,
+}
+
+impl Scope {
+    /// All scopes, in the order of their declaration.
+    pub const ALL: &[Scope] = &[
+        Scope::Global,
+        Scope::Unspecified,
+        Scope::Loopback,
+        Scope::Private,
+        Scope::LinkLocal,
+        Scope::Multicast,
+        Scope::Documentation,
+        Scope::Broadcast,
+        Scope::Reserved,
+    ];
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Global => "global",
+            Self::Unspecified => "unspecified",
+            Self::Loopback => "loopback",
+            Self::Private => "private",
+            Self::LinkLocal => "link-local",
+            Self::Multicast => "multicast",
+            Self::Documentation => "documentation",
+            Self::Broadcast => "broadcast",
+            Self::Reserved => "reserved",
+        })
+    }
+}
+
+/// The scope of an address; an IPv4-mapped IPv6 address has that of the IPv4 address.
+pub fn scope(address: IpAddr) -> Scope {
+    match address.to_canonical() {
+        IpAddr::V4(address) => scope_of_v4(address),
+        IpAddr::V6(address) => scope_of_v6(address),
+    }
+}
+
+fn scope_of_v4(address: Ipv4Addr) -> Scope {
+    let is_in = |network: Ipv4Addr, length| (address.to_bits() ^ network.to_bits()).leading_zeros() >= length;
+    V4.iter().find(|row| is_in(row.0, row.1)).map_or(Scope::Global, |row| row.2)
+}
+
+fn scope_of_v6(address: Ipv6Addr) -> Scope {
+    let is_in = |network: Ipv6Addr, length| (address.to_bits() ^ network.to_bits()).leading_zeros() >= length;
+    V6.iter().find(|row| is_in(row.0, row.1)).map_or(Scope::Reserved, |row| row.2)
+}
+
+const fn v4(a: u8, b: u8, c: u8) -> Ipv4Addr {
+    Ipv4Addr::new(a, b, c, 0)
+}
+
+const fn v6(a: u16, b: u16, c: u16) -> Ipv6Addr {
+    Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0)
+}
+
+/// Network, length of its prefix, scope. The first that holds the address decides; what none holds is global.
+const V4: &[(Ipv4Addr, u32, Scope)] = &[
+    (Ipv4Addr::UNSPECIFIED, 32, Scope::Unspecified),
+    (v4(0, 0, 0), 8, Scope::Reserved),
+    (v4(10, 0, 0), 8, Scope::Private),
+    (v4(100, 64, 0), 10, Scope::Private),
+    (v4(127, 0, 0), 8, Scope::Loopback),
+    (v4(169, 254, 0), 16, Scope::LinkLocal),
+    (v4(172, 16, 0), 12, Scope::Private),
+    (v4(192, 0, 0), 24, Scope::Reserved),
+    (v4(192, 0, 2), 24, Scope::Documentation),
+    (v4(192, 168, 0), 16, Scope::Private),
+    (v4(198, 18, 0), 15, Scope::Reserved),
+    (v4(198, 51, 100), 24, Scope::Documentation),
+    (v4(203, 0, 113), 24, Scope::Documentation),
+    (v4(224, 0, 0), 4, Scope::Multicast),
+    (Ipv4Addr::BROADCAST, 32, Scope::Broadcast),
+    (v4(240, 0, 0), 4, Scope::Reserved),
+];
+
+/// The same; what none holds was never given out.
+const V6: &[(Ipv6Addr, u32, Scope)] = &[
+    (Ipv6Addr::UNSPECIFIED, 128, Scope::Unspecified),
+    (Ipv6Addr::LOCALHOST, 128, Scope::Loopback),
+    (v6(0x64, 0xff9b, 0), 96, Scope::Global),
+    (v6(0x64, 0xff9b, 1), 48, Scope::Private),
+    (v6(0x2001, 2, 0), 48, Scope::Reserved),
+    (v6(0x2001, 0x10, 0), 28, Scope::Reserved),
+    (v6(0x2001, 0xdb8, 0), 32, Scope::Documentation),
+    (v6(0x3fff, 0, 0), 20, Scope::Documentation),
+    (v6(0x2000, 0, 0), 3, Scope::Global),
+    (v6(0xfc00, 0, 0), 7, Scope::Private),
+    (v6(0xfe80, 0, 0), 10, Scope::LinkLocal),
+    (v6(0xff00, 0, 0), 8, Scope::Multicast),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(address: &str, word: &str) {
+        assert_eq!(scope(address.parse().expect("an address")).to_string(), word, "{address}");
+    }
+
+    #[test]
+    fn an_address_has_the_scope_of_its_network() {
+        for (address, word) in [
+            ("0.0.0.0", "unspecified"),
+            ("0.0.0.1", "reserved"),
+            ("1.0.0.0", "global"),
+            ("10.255.255.255", "private"),
+            ("11.0.0.0", "global"),
+            ("100.63.255.255", "global"),
+            ("100.64.0.0", "private"),
+            ("127.0.0.1", "loopback"),
+            ("169.254.0.1", "link-local"),
+            ("172.31.255.255", "private"),
+            ("172.32.0.0", "global"),
+            ("192.0.0.8", "reserved"),
+            ("192.0.2.1", "documentation"),
+            ("192.168.0.1", "private"),
+            ("198.19.255.255", "reserved"),
+            ("198.51.100.1", "documentation"),
+            ("203.0.113.1", "documentation"),
+            ("224.0.0.1", "multicast"),
+            ("240.0.0.1", "reserved"),
+            ("255.255.255.254", "reserved"),
+            ("255.255.255.255", "broadcast"),
+            ("::", "unspecified"),
+            ("::1", "loopback"),
+            ("::2", "reserved"),
+            ("::ffff:127.0.0.1", "loopback"),
+            ("64:ff9b::c000:201", "global"),
+            ("64:ff9b:1::1", "private"),
+            ("2001:db8::1", "documentation"),
+            ("2001:db9::1", "global"),
+            ("3fff:fff::1", "documentation"),
+            ("4000::1", "reserved"),
+            ("fd00::1", "private"),
+            ("fe80::1", "link-local"),
+            ("fec0::1", "reserved"),
+            ("ff02::1", "multicast"),
+        ] {
+            check(address, word);
+        }
+    }
+
+    #[test]
+    fn all_holds_each_word_once() {
+        let words: std::collections::BTreeSet<_> = Scope::ALL.iter().map(Scope::to_string).collect();
+        assert_eq!(words.len(), Scope::ALL.len());
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_std(address in any::<Ipv4Addr>()) {
+            let scope = scope(address.into());
+            prop_assert_eq!(scope == Scope::Loopback, address.is_loopback());
+            prop_assert_eq!(scope == Scope::LinkLocal, address.is_link_local());
+            prop_assert_eq!(scope == Scope::Multicast, address.is_multicast());
+            prop_assert!(!address.is_private() || scope == Scope::Private);
+        }
+    }
+}
