@@ -7,3 +7,4 @@
 pub mod diagnostic;
 pub mod yaml;
 pub mod dns;
+pub mod stix;

@@ -1,0 +1,165 @@
+//! Deterministic STIX ids: UUIDv5 over the canonical JSON (RFC 8785) of the properties that contribute to an id
+//! (STIX 2.1 §2.9), equal to those that python-stix2 and OpenCTI derive.
+
+use super::kind::{Kind, RelationshipType};
+use serde::{Serialize, Serializer};
+use sha1::{Digest, Sha1};
+use std::fmt;
+
+/// The namespace STIX 2.1 §2.9 gives for observables; OpenCTI uses it for everything.
+const NAMESPACE: [u8; 16] =
+    [0x00, 0xab, 0xed, 0xb4, 0xaa, 0x42, 0x46, 0x6c, 0x9c, 0x01, 0xfe, 0xd2, 0x33, 0x15, 0xa9, 0xb7];
+
+/// `type--uuid`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id {
+    kind: &'static str,
+    uuid: [u8; 16],
+}
+
+impl Id {
+    /// Of an observable whose id comes from its `value` alone.
+    pub fn of_value(kind: Kind, value: &str) -> Id {
+        Self::derived(kind.stix_type(), &format!(r#"{{"value":{}}}"#, json_string(value)))
+    }
+
+    /// Of a relationship. The start time, if it takes part, in the text that is hashed.
+    pub fn of_relationship(relationship: RelationshipType, source: Id, target: Id, start_time: Option<&str>) -> Id {
+        let start = start_time.map(|time| format!(r#""start_time":{},"#, json_string(time))).unwrap_or_default();
+        let canonical = format!(
+            r#"{{"relationship_type":"{relationship}","source_ref":"{source}",{start}"target_ref":"{target}"}}"#
+        );
+        Self::derived("relationship", &canonical)
+    }
+
+    /// Of an identity, as OpenCTI derives it: name and class, in lower case and trimmed.
+    pub fn of_identity(name: &str, class: &str) -> Id {
+        let (name, class) = (name.to_lowercase(), class.to_lowercase());
+        let canonical =
+            format!(r#"{{"identity_class":{},"name":{}}}"#, json_string(&class), json_string(python_strip(&name)));
+        Self::derived("identity", &canonical)
+    }
+
+    /// Of a bundle: by what is in it.
+    pub(super) fn of_bundle(content: &str) -> Id {
+        Self::derived("bundle", content)
+    }
+
+    /// Reads an id that something else made; `None` if it is not of this kind of observable or holds no UUID.
+    pub fn parse_observable(kind: Kind, text: &str) -> Option<Id> {
+        let uuid = text.strip_prefix(kind.stix_type())?.strip_prefix("--")?;
+        Some(Id { kind: kind.stix_type(), uuid: parse_uuid(uuid)? })
+    }
+
+    /// An id given by a standard.
+    pub(super) fn fixed(kind: &'static str, uuid: &str) -> Id {
+        Id { kind, uuid: parse_uuid(uuid).expect("a UUID written in this crate") }
+    }
+
+    fn derived(kind: &'static str, canonical: &str) -> Id {
+        let digest = Sha1::new().chain_update(NAMESPACE).chain_update(canonical).finalize();
+        let mut uuid: [u8; 16] = digest[..16].try_into().expect("SHA-1 has 20 bytes");
+        uuid[6] = uuid[6] & 0x0f | 0x50;
+        uuid[8] = uuid[8] & 0x3f | 0x80;
+        Id { kind, uuid }
+    }
+}
+
+/// serde_json writes strings as RFC 8785 asks.
+fn json_string(text: &str) -> String {
+    serde_json::to_string(text).expect("text is JSON")
+}
+
+/// What Python's `str.strip()` removes: Unicode white space, and four separators that Rust keeps.
+fn python_strip(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c))
+}
+
+fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let bytes = text.as_bytes();
+    let dashes_stand_right = bytes.len() == 36 && [8, 13, 18, 23].iter().all(|&i| bytes[i] == b'-');
+    let digits: Vec<u8> =
+        text.chars().filter(|&c| c != '-').map(|c| c.to_digit(16).map(|d| d as u8)).collect::<Option<_>>()?;
+    let pairs = (dashes_stand_right && digits.len() == 32).then_some(digits)?;
+    let mut uuid = [0; 16];
+    for (byte, pair) in uuid.iter_mut().zip(pairs.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    Some(uuid)
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}--", self.kind)?;
+        for (i, byte) in self.uuid.iter().enumerate() {
+            if matches!(i, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    /// Ids that python-stix2 and pycti derived, with what went in: `kind | input | id`, one a line.
+    const VECTORS: &str = include_str!("id_vectors.jsonl");
+
+    fn id_of(vector: &Value) -> Id {
+        let input = |key: &str| vector["input"][key].as_str();
+        match vector["kind"].as_str().expect("a kind") {
+            "identity" => Id::of_identity(input("name").expect("a name"), input("identity_class").expect("a class")),
+            "relationship" => Id::of_relationship(
+                serde_json::from_value(vector["input"]["relationship_type"].clone()).expect("a type we make"),
+                observable(input("source_ref").expect("a source")),
+                observable(input("target_ref").expect("a target")),
+                input("start_time"),
+            ),
+            kind => Id::of_value(Kind::parse(kind).expect("a kind we make"), input("value").expect("a value")),
+        }
+    }
+
+    fn observable(text: &str) -> Id {
+        let kind = Kind::parse(text.split("--").next().expect("a type")).expect("a kind we make");
+        Id::parse_observable(kind, text).expect("an id")
+    }
+
+    #[test]
+    fn ids_are_those_of_the_python_libraries() {
+        for line in VECTORS.lines() {
+            let vector: Value = serde_json::from_str(line).expect("JSON");
+            assert_eq!(id_of(&vector).to_string(), vector["id"], "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn values_are_hashed_as_canonical_json(value in ".*") {
+            let canonical = serde_json_canonicalizer::to_string(&json!({ "value": value })).expect("JSON");
+            prop_assert_eq!(Id::of_value(Kind::DomainName, &value), Id::derived("domain-name", &canonical));
+        }
+
+        #[test]
+        fn an_id_reads_back(value in ".*") {
+            let id = Id::of_value(Kind::EmailAddr, &value);
+            prop_assert_eq!(Id::parse_observable(Kind::EmailAddr, &id.to_string()), Some(id));
+            prop_assert_eq!(Id::parse_observable(Kind::DomainName, &id.to_string()), None);
+        }
+
+        #[test]
+        fn no_text_makes_reading_an_id_panic(text in ".*") {
+            let _ = Id::parse_observable(Kind::DomainName, &format!("domain-name--{text}"));
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! STIX 2.1 objects as OpenCTI takes them: kinds, deterministic ids, markings, permitted relationships, bundles.
+//! Knows nothing of providers, records or rules, and nothing of OpenCTI's protocol.
+
+mod bundle;
+mod graph;
+mod id;
+mod kind;
+mod observable;
+mod time;
+mod tlp;
+
+pub use bundle::{Bundle, Identity, Object, Relationship};
+pub use graph::{Graph, Policy, Repeats, Seen};
+pub use id::Id;
+pub use kind::{Kind, RelationshipType, is_permitted, permitted_between};
+pub use observable::{Observable, ObservableError};
+pub use time::{id_time, object_time, stix_time};
+pub use tlp::{Marking, Tlp};

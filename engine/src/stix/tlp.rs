@@ -1,0 +1,107 @@
+//! The Traffic Light Protocol as OpenCTI has it: five levels in one order, with the ids of its marking definitions.
+//! A level is never lowered; what cannot be read counts as above every maximum.
+
+use super::id::Id;
+use std::fmt;
+
+/// A level of the Traffic Light Protocol, from the widest circle to the narrowest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tlp {
+    /// The world. Read as `WHITE` too, never written so.
+    Clear,
+    /// The community.
+    Green,
+    /// The organisation and its clients.
+    Amber,
+    /// The organisation alone.
+    AmberStrict,
+    /// The persons addressed.
+    Red,
+}
+
+impl Tlp {
+    /// Every level, lowest first.
+    pub const ALL: [Tlp; 5] = [Tlp::Clear, Tlp::Green, Tlp::Amber, Tlp::AmberStrict, Tlp::Red];
+
+    /// Reads `TLP:AMBER+STRICT` and `amber+strict`, in any case; `WHITE` is `CLEAR`.
+    pub fn parse(text: &str) -> Option<Tlp> {
+        let upper = text.trim().to_ascii_uppercase();
+        let level = upper.strip_prefix("TLP:").unwrap_or(&upper);
+        match level {
+            "CLEAR" | "WHITE" => Some(Tlp::Clear),
+            "GREEN" => Some(Tlp::Green),
+            "AMBER" => Some(Tlp::Amber),
+            "AMBER+STRICT" => Some(Tlp::AmberStrict),
+            "RED" => Some(Tlp::Red),
+            _ => None,
+        }
+    }
+
+    /// `TLP:AMBER+STRICT`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Tlp::Clear => "TLP:CLEAR",
+            Tlp::Green => "TLP:GREEN",
+            Tlp::Amber => "TLP:AMBER",
+            Tlp::AmberStrict => "TLP:AMBER+STRICT",
+            Tlp::Red => "TLP:RED",
+        }
+    }
+
+    /// The id of its marking definition in OpenCTI: STIX's own for TLP 1, and OpenCTI's for AMBER+STRICT.
+    pub fn marking_id(self) -> Id {
+        let uuid = match self {
+            Tlp::Clear => "613f2e26-407d-48c7-9eca-b8e91df99dc9",
+            Tlp::Green => "34098fce-860f-48ae-8e50-ebd3cc5e41da",
+            Tlp::Amber => "f88d31f6-486f-44da-b317-01333bde0b82",
+            Tlp::AmberStrict => "826578e1-40ad-459f-bc73-ede076f81f37",
+            Tlp::Red => "5e57c739-391a-4eb3-b6be-7d15ca92d5ed",
+        };
+        Id::fixed("marking-definition", uuid)
+    }
+}
+
+impl fmt::Display for Tlp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A marking of the observable that is asked about, as far as the gate is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Marking {
+    /// A known level.
+    Tlp(Tlp),
+    /// Calls itself a TLP, but is none that is known: above every maximum.
+    UnknownTlp(String),
+}
+
+impl Marking {
+    /// Reads the definition of a marking whose definition type is `TLP`.
+    pub fn tlp(definition: &str) -> Marking {
+        Tlp::parse(definition).map_or_else(|| Marking::UnknownTlp(definition.to_owned()), Marking::Tlp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_read_in_every_usual_spelling() {
+        for tlp in Tlp::ALL {
+            let short = tlp.as_str().trim_start_matches("TLP:").to_lowercase();
+            assert_eq!((Tlp::parse(tlp.as_str()), Tlp::parse(&short)), (Some(tlp), Some(tlp)));
+        }
+        assert_eq!(Tlp::parse("TLP:WHITE"), Some(Tlp::Clear));
+        for other in ["TLP:ORANGE", "PAP:RED", "", "TLP:", "AMBER STRICT"] {
+            assert_eq!(Tlp::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn levels_stand_in_the_order_of_the_protocol() {
+        assert!(Tlp::ALL.is_sorted());
+        assert!(Tlp::AmberStrict > Tlp::Amber && Tlp::Red > Tlp::AmberStrict);
+    }
+}
