@@ -8,3 +8,5 @@ pub mod diagnostic;
 pub mod yaml;
 pub mod dns;
 pub mod stix;
+pub mod profile;
+pub mod plan;

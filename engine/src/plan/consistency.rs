@@ -1,0 +1,307 @@
+//! What the parts of a profile say together: parts that nothing uses, that hide one another, or that contradict one another.
+//! Each part by itself was checked where it is compiled.
+
+use super::compiler::Compiler;
+use super::expression::{Condition, Prose};
+use super::records::FieldPlan;
+use super::template::{Part, Template};
+use super::transport::{AnswerPlan, CursorTarget, LookupPlan, PagingPlan, QueryPlan};
+use super::{BASE_URL, Plan, RuleThen, exact};
+use crate::diagnostic::Code;
+use crate::profile::{FieldType, Profile, SettingType, TimeField};
+use jiff::SignedDuration;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Fields that the engine itself reads.
+const KNOWN_FIELDS: [&str; 7] = ["rrname", "rrtype", "rdata", "time_first", "time_last", "count", "bailiwick"];
+
+pub(super) fn check(compiler: &mut Compiler, profile: &Profile, plan: &Plan) {
+    settings(compiler, profile);
+    http(compiler, plan);
+    answers(compiler, plan);
+    window(compiler, plan);
+    for lookup in &plan.lookups {
+        self::lookup(compiler, lookup);
+    }
+    fields(compiler, plan);
+    rules(compiler, plan);
+    relationship(compiler, plan);
+}
+
+fn settings(compiler: &mut Compiler, profile: &Profile) {
+    let mut names: BTreeMap<&str, String> = BTreeMap::new();
+    for (name, setting) in &profile.settings {
+        let at = format!("/settings/{name}");
+        let own = [(name.as_str(), at.clone())];
+        let others = setting.also.iter().enumerate().map(|(i, also)| (also.as_str(), format!("{at}/also/{i}")));
+        for (word, pointer) in own.into_iter().chain(others) {
+            setting_name(compiler, word, &pointer);
+            if let Some(first) = names.insert(word, pointer.clone()) {
+                let first = compiler.span(&first);
+                let found = compiler.error(
+                    Code::SettingNameTwice,
+                    &pointer,
+                    format!("two settings are called `{word}`"),
+                    "again here",
+                );
+                *found = found.clone().also(first, "first here");
+            }
+        }
+        if setting.kind == SettingType::Secret && setting.default.is_some() {
+            let label = "everybody could read it";
+            compiler.error(Code::SecretDefault, &format!("{at}/default"), "a secret has no default", label);
+        }
+        if setting.required && setting.default.is_some() {
+            let label = "it always has this value";
+            compiler.warning(
+                Code::DefaultOfRequired,
+                &format!("{at}/default"),
+                "a setting with a default is never missing",
+                label,
+            );
+        }
+        if !compiler.uses_setting(name) && name != BASE_URL {
+            compiler.warning(Code::SettingUnused, &at, format!("nothing uses the setting `{name}`"), "declared here");
+        }
+    }
+}
+
+fn setting_name(compiler: &mut Compiler, name: &str, pointer: &str) {
+    let is_word = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if !is_word || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        let label = "lower-case letters, digits and `_`";
+        compiler.error(Code::SettingName, pointer, format!("a setting cannot be called `{name}`"), label);
+    }
+}
+
+fn http(compiler: &mut Compiler, plan: &Plan) {
+    if plan.http.timeout <= SignedDuration::ZERO {
+        compiler.error(Code::DurationZero, "/http/timeout", "no request is answered in no time", "no time at all");
+    }
+    if plan.http.retry.first > plan.http.retry.longest {
+        let longest = compiler.span("/http/retry/longest");
+        let found = compiler.error(
+            Code::RetryOrder,
+            "/http/retry/first",
+            "the first wait is longer than the longest",
+            "the first",
+        );
+        *found = found.clone().also(longest, "the longest");
+    }
+    let rate = plan.quota.rate.as_ref().filter(|rate| rate.per <= SignedDuration::ZERO);
+    if rate.is_some() {
+        compiler.error(Code::DurationZero, "/quota/rate/per", "a rate is over some time", "no time at all");
+    }
+    let auth = plan.http.auth.iter().filter_map(|auth| match auth {
+        super::AuthPlan::Header { name, .. } => Some(name.as_str()),
+        super::AuthPlan::Basic { .. } => Some("Authorization"),
+        super::AuthPlan::Query { .. } => None,
+    });
+    let auth: Vec<&str> = auth.collect();
+    for (name, _) in &plan.http.headers {
+        if auth.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            let at = format!("/http/headers/{name}");
+            compiler.error(Code::HeaderTwice, &at, format!("`{name}` is sent twice"), "`http.auth` sends it too");
+        }
+    }
+}
+
+/// A row that can never be reached, since an earlier one takes all it would match.
+fn answers(compiler: &mut Compiler, plan: &Plan) {
+    for (i, row) in plan.answers.iter().enumerate() {
+        let covers = |earlier: &&AnswerPlan| {
+            let statuses = earlier.status.is_empty()
+                || !row.status.is_empty() && row.status.iter().all(|status| earlier.status.contains(status));
+            statuses && earlier.body.is_none()
+        };
+        if let Some(earlier) = plan.answers[..i].iter().position(|earlier| covers(&earlier)) {
+            let first = compiler.span(&format!("/answers/{earlier}"));
+            let found =
+                compiler.error(Code::AnswerHidden, &format!("/answers/{i}"), "this row is never reached", "hidden");
+            *found = found.clone().also(first, "this row takes all it would match");
+        }
+    }
+}
+
+fn window(compiler: &mut Compiler, plan: &Plan) {
+    let Some(window) = &plan.window else { return };
+    let is_asked = |lookup: &LookupPlan| lookup.query.iter().any(|(_, value)| matches!(value, QueryPlan::Time(..)));
+    if window.filter.is_none() && !plan.lookups.iter().any(is_asked) {
+        let label = "no request names it, and it has no `filter`";
+        compiler.error(Code::WindowUnused, "/window", "the window has no effect", label).notes.push(
+            "ask for it with `{ from: window.start, format: … }` in a `query`, or add `filter: time_last`".into(),
+        );
+    }
+    if let super::ValueOrSetting::Value(span) = &window.last
+        && exact(*span).is_some_and(|length| length == SignedDuration::ZERO)
+    {
+        compiler.error(Code::DurationZero, "/window/last", "a window is over some time", "no time at all");
+    }
+    if let Some(filter) = window.filter {
+        time_field(compiler, plan, filter, "/window/filter");
+    }
+}
+
+fn time_field(compiler: &mut Compiler, plan: &Plan, field: TimeField, pointer: &str) {
+    let name = field.to_string();
+    if !plan.record.fields.iter().any(|field| field.name == name) {
+        compiler.error(Code::FieldMissing, pointer, format!("no field is called `{name}`"), "it is used here");
+    }
+}
+
+fn lookup(compiler: &mut Compiler, lookup: &LookupPlan) {
+    let at = format!("/lookups/{}", lookup.name);
+    path(compiler, lookup, &at);
+    let texts = || {
+        let query = lookup.query.iter().filter_map(|(_, value)| match value {
+            QueryPlan::Text(text) => Some(text),
+            QueryPlan::Time(..) => None,
+        });
+        [&lookup.path].into_iter().chain(query).chain(lookup.headers.iter().map(|(_, text)| text))
+    };
+    let names = |wanted: &Part| texts().any(|text: &Template| text.parts().contains(wanted));
+    if !names(&Part::ObservableValue) {
+        let label = "neither path, query nor headers hold `{observable.value}`";
+        compiler.error(Code::ObservableUnused, &at, "this request asks about nothing", label);
+    }
+    if !lookup.for_each.is_empty() && !names(&Part::Each) {
+        let label = "nothing holds `{each}`";
+        compiler.error(Code::EachUnused, &format!("{at}/for_each"), "every one of these requests is the same", label);
+    }
+    twice(compiler, lookup.for_each.iter().map(String::as_str), &format!("{at}/for_each"));
+    twice(compiler, lookup.accepts.iter().map(|kind| kind.stix_type()), &format!("{at}/accepts"));
+    for parameter in page_parameters(&lookup.paging) {
+        if lookup.query.iter().any(|(name, _)| name == parameter) {
+            let place = compiler.span(&format!("{at}/query/{parameter}"));
+            let message = format!("the parameter `{parameter}` is sent twice");
+            let found = compiler.error(Code::ParameterTwice, &format!("{at}/paging"), message, "paging sends it");
+            *found = found.clone().also(place, "and so does the query");
+        }
+    }
+}
+
+fn path(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
+    let first = lookup.path.parts().first();
+    if !matches!(first, Some(Part::Literal(text)) if text.starts_with('/')) {
+        let pointer = format!("{at}/path");
+        let start = compiler.span_within(&pointer, 0..0);
+        let found = compiler.error(Code::PathStart, &pointer, "a request's path starts with `/`", "this one does not");
+        *found = found.clone().fix(start, "/");
+    }
+    let literal = |part: &Part| matches!(part, Part::Literal(text) if text.contains(['?', '#']));
+    if lookup.path.parts().iter().any(literal) {
+        let label = "parameters stand in `query`, where values are encoded";
+        compiler.error(Code::PathQuery, &format!("{at}/path"), "a path has no `?` and no `#`", label);
+    }
+}
+
+fn page_parameters(paging: &PagingPlan) -> Vec<&str> {
+    match paging {
+        PagingPlan::None { .. } | PagingPlan::NextUrl { .. } => vec![],
+        PagingPlan::Page { parameter, .. } => vec![parameter],
+        PagingPlan::Offset { parameter, limit, .. } => {
+            let size = limit.as_ref().map(|(parameter, _)| parameter.as_str());
+            [parameter.as_str()].into_iter().chain(size).collect()
+        }
+        PagingPlan::Cursor { to: CursorTarget::Parameter(parameter), .. } => vec![parameter],
+        PagingPlan::Cursor { .. } => vec![],
+    }
+}
+
+fn twice<'w>(compiler: &mut Compiler, words: impl Iterator<Item = &'w str>, at: &str) {
+    let mut seen = BTreeSet::new();
+    for (i, word) in words.enumerate() {
+        if !seen.insert(word) {
+            compiler.error(Code::ValueTwice, &format!("{at}/{i}"), format!("`{word}` stands here twice"), "again here");
+        }
+    }
+}
+
+fn fields(compiler: &mut Compiler, plan: &Plan) {
+    let read = read_names(plan);
+    for field in &plan.record.fields {
+        let at = format!("/record/fields/{}", field.name);
+        if !KNOWN_FIELDS.contains(&field.name.as_str()) && !read.contains(field.name.as_str()) {
+            let message = format!("nothing reads the field `{}`", field.name);
+            compiler.warning(Code::FieldUnused, &at, message, "read from every row for nothing");
+        }
+        aliases(compiler, field, &at);
+    }
+}
+
+/// The fields that conditions, texts and orientation read.
+fn read_names(plan: &Plan) -> BTreeSet<&str> {
+    let mut read: BTreeSet<&str> = BTreeSet::new();
+    for row in &plan.record.orientation {
+        read.extend(row.when.iter().flat_map(Condition::reads).map(String::as_str));
+        for operand in [row.rrname, row.rdata] {
+            if let super::Operand::Field(index) = operand {
+                read.insert(&plan.record.fields[index].name);
+            }
+        }
+    }
+    read.extend(plan.relationship.description.iter().flat_map(Prose::reads).map(String::as_str));
+    for rule in &plan.rules.rules {
+        read.extend(rule.when.iter().flat_map(Condition::reads).map(String::as_str));
+        if let RuleThen::Relate { description: Some(text), .. } = &rule.then {
+            read.extend(text.reads().iter().map(String::as_str));
+        }
+    }
+    read
+}
+
+fn aliases(compiler: &mut Compiler, field: &FieldPlan, at: &str) {
+    for (word, meaning) in &field.aliases {
+        let pointer = format!("{at}/aliases/{}", word.replace('~', "~0").replace('/', "~1"));
+        if !matches!(field.kind, FieldType::Rrtype | FieldType::String) {
+            let label = format!("this is {}", field.kind.wanted());
+            compiler.error(Code::FieldType, &pointer, "aliases are for record types and text", label);
+        } else if field.kind == FieldType::Rrtype && crate::dns::RrType::parse(meaning).is_err() {
+            let message = format!("`{meaning}` is no DNS record type");
+            compiler.error(Code::UnknownRrtype, &pointer, message, "not in the registry");
+        }
+    }
+}
+
+/// A rule that asks what an earlier one has answered.
+fn rules(compiler: &mut Compiler, plan: &Plan) {
+    for (i, rule) in plan.rules.rules.iter().enumerate() {
+        let RuleThen::Relate { source, target, .. } = &rule.then else { continue };
+        let takes_all = |earlier: &super::RulePlan| {
+            let ends = match &earlier.then {
+                RuleThen::Drop(_) => true,
+                RuleThen::Relate { source: from, target: to, .. } => from == source && to == target,
+            };
+            let types = earlier.rrtypes.is_empty()
+                || !rule.rrtypes.is_empty() && rule.rrtypes.iter().all(|rrtype| earlier.rrtypes.contains(rrtype));
+            ends && types && earlier.when.is_none()
+        };
+        // The catch-all is told where it stands too early.
+        let is_catch_all =
+            |earlier: &super::RulePlan| matches!(earlier.then, RuleThen::Drop(_)) && earlier.rrtypes.is_empty();
+        let earlier = plan.rules.rules[..i].iter().position(|earlier| takes_all(earlier) && !is_catch_all(earlier));
+        if let Some(earlier) = earlier {
+            let first = compiler.span(&format!("/rules/{earlier}"));
+            let found =
+                compiler.error(Code::RuleHidden, &format!("/rules/{i}"), "this rule is never reached", "hidden");
+            *found = found.clone().also(first, "this rule takes all it would match");
+        }
+    }
+}
+
+fn relationship(compiler: &mut Compiler, plan: &Plan) {
+    for (key, field) in [("start_time", plan.relationship.start_time), ("stop_time", plan.relationship.stop_time)] {
+        if let Some(field) = field {
+            time_field(compiler, plan, field, &format!("/relationship/{key}"));
+        }
+    }
+    if plan.relationship.policy.start_in_id && plan.relationship.start_time.is_none() {
+        let label = "relationships have no `start_time`";
+        compiler.error(
+            Code::IdWithoutTime,
+            "/relationship/id_includes",
+            "the id cannot hold a time that is not there",
+            label,
+        );
+    }
+}

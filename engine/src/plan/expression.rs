@@ -1,0 +1,231 @@
+//! Conditions and prose of a profile: MiniJinja over declared names, in an environment that knows nothing else.
+//! Compiled once; bounded in time and memory by fuel; what a text reads is known, so only that is passed to it.
+
+use minijinja::value::Value;
+use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::LazyLock;
+
+/// Steps that a condition or a text may take: a thousand times what any in a profile needs.
+const FUEL: u64 = 10_000;
+
+/// A filter that texts and conditions may use.
+pub struct Filter {
+    /// Its name.
+    pub name: &'static str,
+    /// A text that uses it, and what comes of it.
+    pub example: (&'static str, &'static str),
+    add: fn(&mut Environment<'static>),
+}
+
+/// Every filter: one row, one place.
+pub const FILTERS: &[Filter] = &[
+    Filter {
+        name: "lower",
+        example: ("{{ 'MX' | lower }}", "mx"),
+        add: |environment| environment.add_filter("lower", |text: String| text.to_lowercase()),
+    },
+    Filter {
+        name: "upper",
+        example: ("{{ 'mx' | upper }}", "MX"),
+        add: |environment| environment.add_filter("upper", |text: String| text.to_uppercase()),
+    },
+    Filter {
+        name: "or",
+        example: ("{{ none | or('?') }}", "?"),
+        add: |environment| {
+            environment.add_filter(
+                "or",
+                |value: Value, other: Value| {
+                    if value.is_none() || value.is_undefined() { other } else { value }
+                },
+            );
+        },
+    },
+];
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_debug(true);
+    // `x is none` is the one test: a field may have no value.
+    environment.add_test("none", |value: Value| value.is_none());
+    for filter in FILTERS {
+        (filter.add)(&mut environment);
+    }
+    environment
+});
+
+/// Why a text is no condition or prose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExpressionError {
+    /// It is not MiniJinja: what is wrong, and where in it.
+    Syntax(String, Range<usize>),
+    /// It names something that is not there.
+    UnknownName(String),
+    /// It uses a filter or a test that is not there.
+    UnknownFilter(String, Range<usize>),
+    /// It is a condition whose result is neither true nor false.
+    NotBoolean(String),
+}
+
+/// A condition over named values.
+#[derive(Debug)]
+pub struct Condition {
+    expression: Expression<'static, 'static>,
+    reads: Vec<String>,
+    text: String,
+}
+
+impl Condition {
+    /// Compiles a condition that may read these names. Tried once with values that `probe` gives, to find what only shows
+    /// when it runs.
+    pub fn parse(text: &str, names: &[&str], probe: impl Fn(&str) -> Value) -> Result<Self, ExpressionError> {
+        let expression =
+            ENVIRONMENT.compile_expression_owned(text.to_owned()).map_err(|error| mistake(&error, text))?;
+        let reads = known(expression.undeclared_variables(false), names)?;
+        let condition = Self { expression, reads, text: text.to_owned() };
+        match condition.expression.eval(context(&condition.reads, probe)) {
+            Ok(value) if value.kind() == minijinja::value::ValueKind::Bool => Ok(condition),
+            Ok(value) => Err(ExpressionError::NotBoolean(value.kind().to_string())),
+            Err(error) => Err(mistake(&error, text)),
+        }
+    }
+
+    /// The names it reads.
+    pub fn reads(&self) -> &[String] {
+        &self.reads
+    }
+
+    /// Whether it holds for these values; or why that cannot be told.
+    pub fn holds(&self, value_of: impl Fn(&str) -> Value) -> Result<bool, String> {
+        let value = self.expression.eval(context(&self.reads, value_of)).map_err(|error| detail(&error))?;
+        bool::try_from(value).map_err(|error| detail(&error))
+    }
+
+    /// As it stands in the profile.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// A text for people, with values in it.
+#[derive(Debug)]
+pub struct Prose {
+    environment: Environment<'static>,
+    reads: Vec<String>,
+}
+
+impl Prose {
+    /// Compiles a text that may read these names.
+    pub fn parse(text: &str, names: &[&str], probe: impl Fn(&str) -> Value) -> Result<Self, ExpressionError> {
+        let mut environment = ENVIRONMENT.clone();
+        environment.add_template_owned("prose", text.to_owned()).map_err(|error| mistake(&error, text))?;
+        let template = environment.get_template("prose").expect("it was just added");
+        let reads = known(template.undeclared_variables(false), names)?;
+        template.render(context(&reads, probe)).map_err(|error| mistake(&error, text))?;
+        Ok(Self { environment, reads })
+    }
+
+    /// The names it reads.
+    pub fn reads(&self) -> &[String] {
+        &self.reads
+    }
+
+    /// The text for these values; or why there is none.
+    pub fn render(&self, value_of: impl Fn(&str) -> Value) -> Result<String, String> {
+        let template = self.environment.get_template("prose").expect("added when it was compiled");
+        template.render(context(&self.reads, value_of)).map_err(|error| detail(&error))
+    }
+}
+
+fn context(reads: &[String], value_of: impl Fn(&str) -> Value) -> Value {
+    Value::from(reads.iter().map(|name| (name.as_str(), value_of(name))).collect::<BTreeMap<_, _>>())
+}
+
+fn known(read: impl IntoIterator<Item = String>, names: &[&str]) -> Result<Vec<String>, ExpressionError> {
+    let read: BTreeSet<String> = read.into_iter().collect();
+    match read.iter().find(|name| !names.contains(&name.as_str())) {
+        Some(unknown) => Err(ExpressionError::UnknownName(unknown.clone())),
+        None => Ok(read.into_iter().collect()),
+    }
+}
+
+fn mistake(error: &Error, text: &str) -> ExpressionError {
+    // The range may end one byte past the text.
+    let end = error.range().map_or(text.len(), |range| range.end.min(text.len()));
+    let place = error.range().map_or(0, |range| range.start.min(end))..end;
+    let detail = detail(error);
+    match error.kind() {
+        ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction => {
+            ExpressionError::UnknownFilter(detail, place)
+        }
+        _ => ExpressionError::Syntax(detail, place),
+    }
+}
+
+fn detail(error: &Error) -> String {
+    error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn probe(name: &str) -> Value {
+        match name {
+            "count" => Value::from(1),
+            "nothing" => Value::from(()),
+            _ => Value::from("A"),
+        }
+    }
+
+    const NAMES: &[&str] = &["rrtype", "count", "nothing"];
+
+    #[test]
+    fn conditions_hold_or_do_not() {
+        let holds =
+            |text: &str| Condition::parse(text, NAMES, probe).expect("a condition").holds(probe).expect("a verdict");
+        assert!(holds("rrtype == 'A' and rrtype in ['A', 'AAAA']"));
+        assert!(!holds("not rrtype == 'A'"));
+        assert!(holds("count > 0"));
+        assert!(holds("nothing is none and count is not none"));
+    }
+
+    #[test]
+    fn mistakes_are_told_apart() {
+        let error = |text: &str| Condition::parse(text, NAMES, probe).expect_err("a mistake");
+        assert!(matches!(error("rrtype =="), ExpressionError::Syntax(..)));
+        assert_eq!(error("rtype == 'A'"), ExpressionError::UnknownName("rtype".into()));
+        assert!(matches!(error("rrtype"), ExpressionError::NotBoolean(_)));
+        assert!(matches!(error("rrtype | sha == 'A'"), ExpressionError::UnknownFilter(..)));
+    }
+
+    #[test]
+    fn every_filter_does_what_its_example_says() {
+        for filter in FILTERS {
+            let prose = Prose::parse(filter.example.0, &[], probe).expect("an example compiles");
+            assert_eq!(prose.render(probe).as_deref(), Ok(filter.example.1), "{}", filter.name);
+        }
+    }
+
+    #[test]
+    fn a_text_that_would_run_for_ever_does_not_compile() {
+        let endless = "{% for a in range(10000000) %}{% for b in range(10000000) %}x{% endfor %}{% endfor %}";
+        assert!(Prose::parse(endless, NAMES, probe).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_compiling_panic(text in r"[{}%a-z|'. =()\[\]0-9\PC]{0,24}") {
+            for result in [Condition::parse(&text, NAMES, probe).err(), Prose::parse(&text, NAMES, probe).err()] {
+                if let Some(ExpressionError::Syntax(_, place) | ExpressionError::UnknownFilter(_, place)) = result {
+                    prop_assert!(place.start <= place.end && place.end <= text.len());
+                }
+            }
+        }
+    }
+}

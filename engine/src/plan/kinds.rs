@@ -1,0 +1,92 @@
+//! Which observables a record's two sides stand for. Said twice, for a record and for its type, so that a rule can be
+//! checked before there is a record; a property holds both to each other.
+
+use crate::dns::{Form, Name, Rdata, RrType};
+use crate::stix::{Kind, Observable};
+
+/// What the owner's name stands for: itself, and for a reverse name its address first.
+pub fn sources(owner: &Name, rrtype: RrType) -> Vec<Observable> {
+    let address = owner.reverse_address().filter(|_| rrtype == RrType::PTR).map(Observable::of_address);
+    address.into_iter().chain(Observable::of_name(owner)).collect()
+}
+
+/// The types that `sources` can give for a record type.
+pub fn possible_sources(rrtype: Option<RrType>) -> &'static [Kind] {
+    match rrtype {
+        Some(RrType::PTR) | None => &[Kind::Ipv4Addr, Kind::Ipv6Addr, Kind::DomainName],
+        Some(_) => &[Kind::DomainName],
+    }
+}
+
+/// What the data stands for; each is matched against the rules by itself.
+pub fn targets(data: &Rdata) -> Vec<Observable> {
+    match data {
+        Rdata::Address(address) => vec![Observable::of_address(*address)],
+        Rdata::Name(name) => Observable::of_name(name).into_iter().collect(),
+        Rdata::Mx { exchange: name, .. }
+        | Rdata::Srv { target: name, .. }
+        | Rdata::Svcb { target: name, .. }
+        | Rdata::Naptr { replacement: name, .. } => Observable::of_name(name).into_iter().collect(),
+        Rdata::Soa(soa) => {
+            let mname = soa.mname.as_ref().and_then(Observable::of_name);
+            mname.into_iter().chain(soa.rname.as_ref().map(Observable::of_mailbox)).collect()
+        }
+        Rdata::Rp { mailbox, .. } => vec![Observable::of_mailbox(mailbox)],
+        Rdata::Caa { .. } | Rdata::Uri { .. } | Rdata::Text(_) | Rdata::Mac(_) | Rdata::Opaque(_) => vec![],
+    }
+}
+
+/// The types that `targets` can give for data of this form.
+pub fn possible_targets(form: Form) -> &'static [Kind] {
+    match form {
+        Form::Ipv4 => &[Kind::Ipv4Addr],
+        Form::Ipv6 => &[Kind::Ipv6Addr],
+        Form::Name | Form::Mx | Form::Srv | Form::Svcb | Form::Naptr => &[Kind::DomainName],
+        Form::Soa => &[Kind::DomainName, Kind::EmailAddr],
+        Form::Rp => &[Kind::EmailAddr],
+        Form::Text | Form::Caa | Form::Uri | Form::Mac | Form::Opaque => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Presentation-format data of every kind, so that every form has some that fits.
+    fn data() -> impl Strategy<Value = &'static str> {
+        proptest::sample::select(vec![
+            "192.0.2.1",
+            "2001:db8::1",
+            "example.com.",
+            "10 mail.example.com.",
+            "0 .",
+            "0 5 5060 sip.example.com.",
+            "ns1.example.com. hostmaster.example.com. 1 2 3 4 5",
+            "hostmaster@example.com",
+            "\"v=spf1 -all\"",
+            "0 issue \"ca.example\"",
+            "1 . alpn=h2",
+            "100 10 \"u\" \"sip+E2U\" \"!^.*$!x!\" .",
+            "10 1 \"https://example.com/\"",
+            "00-00-5e-00-53-2a",
+            "mail.example.com. text.example.com.",
+            "*.example.com",
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_gives_only_what_its_type_can_give(number in 1_u16..300, data in data(), owner in data()) {
+            let rrtype = RrType::parse(&number.to_string()).expect("a number");
+            if let Ok(data) = Rdata::parse(rrtype, data) {
+                let possible = possible_targets(rrtype.form());
+                prop_assert!(targets(&data).iter().all(|target| possible.contains(&target.kind())), "{rrtype} {data}");
+            }
+            if let Ok(owner) = Name::parse(owner) {
+                let possible = possible_sources(Some(rrtype));
+                prop_assert!(sources(&owner, rrtype).iter().all(|source| possible.contains(&source.kind())), "{owner} {rrtype}");
+            }
+        }
+    }
+}

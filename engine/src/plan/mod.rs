@@ -1,0 +1,267 @@
+//! A compiled profile. Names are resolved, paths and texts read, rules indexed and proved permitted: a plan that exists
+//! can run. What is wrong with a profile is found here, all of it, with its place.
+
+mod comparison;
+mod compiler;
+mod consistency;
+mod expression;
+mod kinds;
+mod path;
+mod records;
+mod rules;
+mod setting;
+mod template;
+mod time;
+mod transport;
+
+pub use compiler::ValueOrSetting;
+pub use expression::{Condition, FILTERS, Filter, Prose};
+pub use kinds::{possible_sources, possible_targets, sources, targets};
+pub use path::{Path, PathStep};
+pub use records::{FieldPlan, Operand, OrientationPlan, ROLES, RecordPlan};
+pub use rules::{RulePlan, RuleThen, RulesPlan};
+pub use setting::{BASE_URL, Secret, SettingError, SettingSpec, SettingValue, Settings};
+pub use template::{Part, Template};
+pub use time::{TimeFormat, before, exact, integer, time_text};
+pub use transport::{
+    AnswerPlace, AnswerPlan, AuthPlan, BodyPlan, CursorTarget, HttpPlan, LookupPlan, PagingPlan, ProbeFigures,
+    ProbePlan, QueryPlan, QuotaPlan, RatePlan, RetryPlan,
+};
+
+use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
+use crate::profile::{Profile, RepeatsWord, Setting, SettingType, Status, TimeField, Unmarked};
+use crate::stix::{Kind, Policy, Repeats, Tlp};
+use crate::yaml;
+use compiler::Compiler;
+use jiff::Span as TimeSpan;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A compiled profile.
+#[derive(Debug)]
+pub struct Plan {
+    /// Where it was read from.
+    pub source: Arc<Source>,
+    /// Its name.
+    pub id: String,
+    /// Where its name stands.
+    pub id_span: Span,
+    /// Its version.
+    pub version: String,
+    /// The provider's name.
+    pub name: String,
+    /// What it asks.
+    pub summary: String,
+    /// Whether the provider can be relied on.
+    pub status: Status,
+    /// What the operator gives; `api_base_url` among them.
+    pub settings: Vec<SettingSpec>,
+    /// Origin, credentials, limits.
+    pub http: HttpPlan,
+    /// What the provider allows.
+    pub quota: QuotaPlan,
+    /// What answers mean.
+    pub answers: Vec<AnswerPlan>,
+    /// How far back records are of interest.
+    pub window: Option<WindowPlan>,
+    /// The ways to ask.
+    pub lookups: Vec<LookupPlan>,
+    /// How rows become records.
+    pub record: RecordPlan,
+    /// What records become.
+    pub rules: RulesPlan,
+    /// What relationships say.
+    pub relationship: RelationshipPlan,
+    /// What may be sent, and how results are marked.
+    pub tlp: TlpPlan,
+    /// The author of what is found: name and class.
+    pub identity: (String, &'static str),
+}
+
+/// How far back records are of interest.
+#[derive(Debug)]
+pub struct WindowPlan {
+    /// How far.
+    pub last: ValueOrSetting<TimeSpan>,
+    /// Which time of a record must not lie before it.
+    pub filter: Option<TimeField>,
+}
+
+/// What relationships say.
+#[derive(Debug)]
+pub struct RelationshipPlan {
+    /// The text of relationships whose rule has none of its own.
+    pub description: Option<Prose>,
+    /// Their start.
+    pub start_time: Option<TimeField>,
+    /// Their stop.
+    pub stop_time: Option<TimeField>,
+    /// How they are told apart.
+    pub policy: Policy,
+}
+
+/// What may be sent, and how results are marked.
+#[derive(Debug)]
+pub struct TlpPlan {
+    /// The highest level that may be sent.
+    pub max: ValueOrSetting<Tlp>,
+    /// Whether an unmarked observable may be sent.
+    pub unmarked: Unmarked,
+    /// The lowest level of a result.
+    pub at_least: ValueOrSetting<Tlp>,
+}
+
+impl Plan {
+    /// Compiles a profile, or tells every mistake in it. Warnings do not keep it from running; `check` tells them.
+    pub fn read(source: &Arc<Source>) -> Result<Plan, Vec<Diagnostic>> {
+        match Self::check(source) {
+            (Some(plan), _) => Ok(plan),
+            (None, diagnostics) => Err(diagnostics),
+        }
+    }
+
+    /// Compiles a profile, and tells every mistake and every warning, in the order of their places. There is no plan if
+    /// there is a mistake.
+    pub fn check(source: &Arc<Source>) -> (Option<Plan>, Vec<Diagnostic>) {
+        let (profile, tree) = match yaml::read::<Profile>(source) {
+            Ok(read) => read,
+            Err(diagnostics) => return (None, language(source, diagnostics)),
+        };
+        let mut compiler = Compiler::new(&tree);
+        let plan = compile(&mut compiler, &profile, source);
+        if let Some(plan) = &plan {
+            consistency::check(&mut compiler, &profile, plan);
+        }
+        let mut diagnostics = compiler.diagnostics;
+        diagnostics.sort_by_key(|diagnostic| diagnostic.labels[0].span.start);
+        let is_sound = diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);
+        (plan.filter(|_| is_sound), diagnostics)
+    }
+
+    /// The types of observable that some lookup accepts, in the order of the table.
+    pub fn accepts(&self) -> Vec<Kind> {
+        Kind::all().filter(|kind| self.lookups.iter().any(|lookup| lookup.accepts.contains(kind))).collect()
+    }
+}
+
+/// A profile in a language we do not know is told so, and nothing else: what we would say of the rest means little.
+fn language(source: &Arc<Source>, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let Ok(tree) = yaml::Tree::parse(source) else { return diagnostics };
+    let language = tree.value().get("profile").and_then(serde_json::Value::as_str);
+    let Some(language) = language.filter(|language| language.starts_with("stixmap/v") && *language != "stixmap/v1")
+    else {
+        return diagnostics;
+    };
+    let message = format!("this program does not know the language `{language}`");
+    let found = Diagnostic::error(Code::LanguageVersion, message, source, tree.span("/profile"), "asked for here");
+    vec![
+        found
+            .note("it knows `stixmap/v1`; a newer program may know the other, `stixmap --version` tells which this is"),
+    ]
+}
+
+fn compile(compiler: &mut Compiler, profile: &Profile, source: &Arc<Source>) -> Option<Plan> {
+    let settings = settings(compiler, &profile.settings);
+    compiler.declare(&settings);
+    // Every part is compiled before any is missed: all mistakes are told at once.
+    let http = transport::http(compiler, &profile.http);
+    let quota = transport::quota(compiler, profile.quota.as_ref());
+    let answers = transport::answers(compiler, &profile.answers);
+    let window = window(compiler, profile);
+    let lookups = transport::lookups(compiler, profile);
+    let record = records::record(compiler, &profile.record);
+    let rules = rules::rules(compiler, profile);
+    let relationship = relationship(compiler, profile);
+    let tlp = tlp(compiler, profile);
+    Some(Plan {
+        source: Arc::clone(source),
+        id: profile.id.clone(),
+        id_span: compiler.span("/id"),
+        version: profile.version.clone(),
+        name: profile.name.clone(),
+        summary: profile.summary.clone(),
+        status: profile.status,
+        settings,
+        http: http?,
+        quota: quota?,
+        answers: answers?,
+        window: window?,
+        lookups: lookups?,
+        record: record?,
+        rules: rules?,
+        relationship: relationship?,
+        tlp: tlp?,
+        identity: (profile.identity.name.clone(), profile.identity.class.as_str()),
+    })
+}
+
+fn settings(compiler: &mut Compiler, declared: &BTreeMap<String, Setting>) -> Vec<SettingSpec> {
+    let mut specs: Vec<SettingSpec> =
+        declared.iter().map(|(name, setting)| setting_spec(compiler, name, setting)).collect();
+    specs.push(SettingSpec {
+        name: BASE_URL.into(),
+        kind: SettingType::String,
+        description: "Where requests go instead of the provider's own base URL: a proxy, a test server".into(),
+        required: false,
+        default: None,
+        also: vec![],
+        choices: vec![],
+    });
+    specs
+}
+
+fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting) -> SettingSpec {
+    let spec = SettingSpec {
+        name: name.to_owned(),
+        kind: setting.kind,
+        description: setting.description.clone(),
+        required: setting.required,
+        default: setting.default.clone(),
+        also: setting.also.clone(),
+        choices: setting.choices.clone(),
+    };
+    let pointer = format!("/settings/{name}");
+    if name == BASE_URL {
+        compiler.error(
+            Code::ReservedSetting,
+            &pointer,
+            format!("every profile has the setting `{name}`"),
+            "declared again",
+        );
+    }
+    if let Some(default) = &setting.default
+        && spec.read(default).is_err()
+    {
+        let message = format!("the default is not {}", setting.kind.wanted());
+        compiler.error(Code::SettingDefault, &format!("{pointer}/default"), message, "not of its type");
+    }
+    spec
+}
+
+fn window(compiler: &mut Compiler, profile: &Profile) -> Option<Option<WindowPlan>> {
+    let Some(window) = &profile.window else { return Some(None) };
+    let last = compiler.value_or_setting(&window.last, "/window/last", SettingType::Duration, time::duration)?;
+    Some(Some(WindowPlan { last, filter: window.filter }))
+}
+
+fn relationship(compiler: &mut Compiler, profile: &Profile) -> Option<RelationshipPlan> {
+    let block = &profile.relationship;
+    let description = match &block.description {
+        Some(text) => Some(records::prose(compiler, &profile.record, text, "/relationship/description")?),
+        None => None,
+    };
+    let repeats = match block.repeats {
+        RepeatsWord::Widen => Repeats::Widen,
+        RepeatsWord::Separate => Repeats::Separate,
+    };
+    let policy = Policy { repeats, start_in_id: !block.id_includes.is_empty() };
+    Some(RelationshipPlan { description, start_time: block.start_time, stop_time: block.stop_time, policy })
+}
+
+fn tlp(compiler: &mut Compiler, profile: &Profile) -> Option<TlpPlan> {
+    let block = &profile.tlp;
+    let max = compiler.value_or_setting(&block.max, "/tlp/max", SettingType::Tlp, Tlp::parse);
+    let at_least =
+        compiler.value_or_setting(&block.results.at_least, "/tlp/results/at_least", SettingType::Tlp, Tlp::parse);
+    Some(TlpPlan { max: max?, unmarked: block.unmarked, at_least: at_least? })
+}

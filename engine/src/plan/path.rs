@@ -1,0 +1,149 @@
+//! JSONPaths of a profile, lowered to plain look-ups: names and indexes, no search.
+//! What would need a search is said with conditions instead, so that a look-up costs what it looks like.
+
+use jsonpath_rust::parser::errors::JsonPathError;
+use jsonpath_rust::parser::model::{Segment, Selector};
+use jsonpath_rust::parser::parse_json_path;
+use pest::error::InputLocation;
+use serde_json::Value;
+use std::fmt;
+use std::ops::Range;
+
+/// Where something stands in an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path {
+    steps: Vec<PathStep>,
+}
+
+/// One step down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathStep {
+    /// Into an object.
+    Name(String),
+    /// Into a list; from the end when negative.
+    Index(i64),
+}
+
+impl PathStep {
+    /// What this step leads to.
+    pub fn enter<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+        match (self, value) {
+            (PathStep::Name(name), Value::Object(map)) => map.get(name),
+            (PathStep::Index(index), Value::Array(list)) => {
+                let from_end = usize::try_from(-index).ok().and_then(|back| list.len().checked_sub(back));
+                list.get(usize::try_from(*index).ok().or(from_end)?)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Why a text is no path of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathError {
+    /// It is no JSONPath; and where in it, in bytes.
+    Syntax(Range<usize>),
+    /// It is one, but searches: wildcards, slices, filters, descendants.
+    Searches,
+}
+
+impl Path {
+    /// Reads a JSONPath (RFC 9535) of names and indexes.
+    pub fn parse(text: &str) -> Result<Path, PathError> {
+        let query = parse_json_path(text).map_err(|error| PathError::Syntax(place_of(&error, text.len())))?;
+        let steps = query.segments.iter().map(step).collect::<Option<Vec<_>>>().ok_or(PathError::Searches)?;
+        Ok(Path { steps })
+    }
+
+    /// What stands there, if anything does.
+    pub fn find<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+        self.steps.iter().try_fold(value, |value, step| step.enter(value))
+    }
+
+    /// The steps, from the root down.
+    pub fn steps(&self) -> &[PathStep] {
+        &self.steps
+    }
+}
+
+fn step(segment: &Segment) -> Option<PathStep> {
+    match segment {
+        Segment::Selector(Selector::Name(name)) => Some(PathStep::Name(unquoted(name))),
+        Segment::Selector(Selector::Index(index)) => Some(PathStep::Index(*index)),
+        _ => None,
+    }
+}
+
+/// The parser leaves the quotes on `['name']`.
+fn unquoted(name: &str) -> String {
+    let inner = ['\'', '"'].iter().find_map(|&quote| name.strip_prefix(quote)?.strip_suffix(quote));
+    inner.unwrap_or(name).to_owned()
+}
+
+fn place_of(error: &JsonPathError, length: usize) -> Range<usize> {
+    let start = match error {
+        JsonPathError::PestError(error) => match error.location {
+            InputLocation::Pos(start) | InputLocation::Span((start, _)) => start,
+        },
+        _ => 0,
+    };
+    start.min(length)..length
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("$")?;
+        self.steps.iter().try_for_each(|step| match step {
+            PathStep::Name(name) if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
+                write!(f, ".{name}")
+            }
+            PathStep::Name(name) => write!(f, "['{name}']"),
+            PathStep::Index(index) => write!(f, "[{index}]"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn check(path: &str, value: &Value, found: Option<Value>) {
+        let path = Path::parse(path).expect("a plain path");
+        assert_eq!(path.find(value).cloned(), found, "{path}");
+        assert_eq!(Path::parse(&path.to_string()), Ok(path));
+    }
+
+    #[test]
+    fn a_path_finds_what_stands_there() {
+        let value = json!({ "a": { "b": [1, null] }, "@odata.nextLink": "x" });
+        check("$", &value, Some(value.clone()));
+        check("$.a.b[0]", &value, Some(json!(1)));
+        check("$.a.b[1]", &value, Some(Value::Null));
+        check("$.a.b[-2]", &value, Some(json!(1)));
+        check("$.a.b[2]", &value, None);
+        check("$.a.b[-3]", &value, None);
+        check("$.a.c", &value, None);
+        check("$['@odata.nextLink']", &value, Some(json!("x")));
+    }
+
+    #[test]
+    fn what_searches_or_is_no_path_is_refused() {
+        for path in ["$.a[*]", "$..a", "$.a[0:1]", "$.a[?@.b]", "$['a','b']"] {
+            assert_eq!(Path::parse(path), Err(PathError::Searches), "{path}");
+        }
+        assert_eq!(Path::parse("$.firstSeen["), Err(PathError::Syntax(12..12)));
+        assert!(matches!(Path::parse("$.@odata.nextLink"), Err(PathError::Syntax(_))));
+        assert!(matches!(Path::parse("results"), Err(PathError::Syntax(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_reading_a_path_panic(text in r"\$?[a-z.\[\]'\x22*@0-9?()\PC]{0,20}") {
+            if let Err(PathError::Syntax(place)) = Path::parse(&text) {
+                prop_assert!(place.start <= place.end && place.end <= text.len());
+            }
+        }
+    }
+}

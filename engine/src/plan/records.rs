@@ -1,0 +1,248 @@
+//! Compiled fields and orientation: how a row becomes a record.
+
+use super::comparison::never_equal;
+use super::compiler::Compiler;
+use super::expression::{Condition, Prose};
+use super::path::Path;
+use super::time::TimeFormat;
+use crate::diagnostic::{Code, Span};
+use crate::profile::{Field, FieldType, Orientation, OtherNames, RecordBlock, Scalar};
+use minijinja::value::Value;
+use std::collections::BTreeMap;
+
+/// How rows become records.
+#[derive(Debug)]
+pub struct RecordPlan {
+    /// The fields, in the order of names.
+    pub fields: Vec<FieldPlan>,
+    /// Which side is which; the last has no condition.
+    pub orientation: Vec<OrientationPlan>,
+    /// The field that holds the record type.
+    pub rrtype: usize,
+    /// The fields with a role of the Common Output Format, in the order of `ROLES`.
+    pub roles: [Option<usize>; ROLES.len()],
+    /// The share of bad records, of 100, above which an answer is not believed.
+    pub bad_at_most: u64,
+    /// What becomes of records that have nothing to do with the observable.
+    pub other_names: OtherNames,
+}
+
+/// The fields that have a role besides the three that make a record, and the type each needs.
+pub const ROLES: [(&str, FieldType); 4] = [
+    ("time_first", FieldType::Timestamp),
+    ("time_last", FieldType::Timestamp),
+    ("count", FieldType::Integer),
+    ("bailiwick", FieldType::String),
+];
+
+/// One value of a row.
+#[derive(Debug)]
+pub struct FieldPlan {
+    /// Its name.
+    pub name: String,
+    /// Where it is declared.
+    pub span: Span,
+    /// Where it stands; the first place that holds a value.
+    pub at: Vec<Path>,
+    /// Of what type it is.
+    pub kind: FieldType,
+    /// How it is written, if it is a time.
+    pub format: TimeFormat,
+    /// Whether a record may do without it.
+    pub optional: bool,
+    /// What stands for no value.
+    pub none_when: Vec<Scalar>,
+    /// Words of the provider's own.
+    pub aliases: BTreeMap<String, String>,
+}
+
+/// Which side is the owner and which the data.
+#[derive(Debug)]
+pub struct OrientationPlan {
+    /// When.
+    pub when: Option<Condition>,
+    /// The owner's name.
+    pub rrname: Operand,
+    /// The data.
+    pub rdata: Operand,
+}
+
+/// A side of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operand {
+    /// The observable asked about.
+    Observable,
+    /// A field.
+    Field(usize),
+}
+
+pub(super) fn record(compiler: &mut Compiler, block: &RecordBlock) -> Option<RecordPlan> {
+    let fields: Vec<_> = block.fields.iter().map(|(name, field)| self::field(compiler, name, field)).collect();
+    let orientation = orientations(compiler, block);
+    let rrtype = position(block, "rrtype").filter(|_| block.fields["rrtype"].kind == FieldType::Rrtype);
+    if rrtype.is_none() {
+        let label = "it needs a field `rrtype` with `as: rrtype`";
+        compiler.error(Code::FieldMissing, "/record/fields", "no field says the record type", label);
+    }
+    for (name, kind) in ROLES {
+        role(compiler, block, name, kind);
+    }
+    Some(RecordPlan {
+        fields: fields.into_iter().collect::<Option<_>>()?,
+        orientation: orientation?,
+        rrtype: rrtype?,
+        roles: ROLES.map(|(name, _)| position(block, name)),
+        bad_at_most: block.bad_records.percent(),
+        other_names: block.other_names,
+    })
+}
+
+fn position(block: &RecordBlock, name: &str) -> Option<usize> {
+    block.fields.keys().position(|known| known == name)
+}
+
+fn role(compiler: &mut Compiler, block: &RecordBlock, name: &str, kind: FieldType) {
+    let Some(field) = block.fields.get(name).filter(|field| field.kind != kind) else { return };
+    let message = format!("`{name}` is {}", kind.wanted());
+    let label = format!("read as {}", field.kind.wanted());
+    compiler.error(Code::FieldType, &format!("/record/fields/{name}/as"), message, label);
+}
+
+fn field(compiler: &mut Compiler, name: &str, field: &Field) -> Option<FieldPlan> {
+    let at = format!("/record/fields/{name}");
+    let is_word =
+        name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !name.starts_with(|c: char| c.is_ascii_digit());
+    if !is_word || name == "observable" {
+        compiler.error(Code::FieldName, &at, format!("a field cannot be called `{name}`"), "letters, digits and `_`");
+        return None;
+    }
+    let paths: Vec<_> = field.at.iter().map(|(i, text)| compiler.path(text, &format!("{at}/at{i}"))).collect();
+    let is_time = field.kind == FieldType::Timestamp;
+    for (key, given) in [("format", field.format.is_some()), ("zone", field.zone.is_some())] {
+        if given && !is_time {
+            let message = format!("`{key}` is for times");
+            compiler.error(
+                Code::FieldType,
+                &format!("{at}/{key}"),
+                message,
+                format!("this is {}", field.kind.wanted()),
+            );
+        }
+    }
+    let format = match is_time {
+        true => compiler.time_format(field.format.as_deref().unwrap_or("rfc3339"), field.zone.as_deref(), &at),
+        false => Some(TimeFormat::Rfc3339),
+    };
+    Some(FieldPlan {
+        name: name.to_owned(),
+        span: compiler.span(&format!("{at}/at")),
+        at: paths.into_iter().collect::<Option<_>>()?,
+        kind: field.kind,
+        format: format?,
+        optional: field.optional,
+        none_when: field.none_when.clone(),
+        aliases: field.aliases.clone(),
+    })
+}
+
+fn orientations(compiler: &mut Compiler, block: &RecordBlock) -> Option<Vec<OrientationPlan>> {
+    let at = "/record/orientation";
+    if block.orientation.is_empty() {
+        let rrname = operand(compiler, block, "rrname", "/record/fields");
+        let rdata = operand(compiler, block, "rdata", "/record/fields");
+        return Some(vec![OrientationPlan { when: None, rrname: rrname?, rdata: rdata? }]);
+    }
+    let last = block.orientation.len() - 1;
+    let rows: Vec<_> = block
+        .orientation
+        .iter()
+        .enumerate()
+        .map(|(i, row)| orientation(compiler, block, row, &format!("{at}/{i}"), i == last))
+        .collect();
+    rows.into_iter().collect()
+}
+
+fn orientation(
+    compiler: &mut Compiler,
+    block: &RecordBlock,
+    row: &Orientation,
+    at: &str,
+    is_last: bool,
+) -> Option<OrientationPlan> {
+    match (&row.when, is_last) {
+        (Some(_), true) => {
+            compiler.error(
+                Code::OrientationNotTotal,
+                at,
+                "a record may match no orientation",
+                "the last one has no `when`",
+            );
+        }
+        (None, false) => {
+            compiler.error(Code::OrientationHides, at, "this orientation hides those after it", "it has no `when`");
+        }
+        _ => {}
+    }
+    let when = match &row.when {
+        Some(text) => {
+            let names: Vec<&str> = block.fields.keys().map(String::as_str).collect();
+            comparisons(compiler, block, text, &format!("{at}/when"));
+            Some(compiler.condition(text, &format!("{at}/when"), &names, |name| probe(block, name))?)
+        }
+        None => None,
+    };
+    let rrname = operand(compiler, block, &row.rrname, &format!("{at}/rrname"));
+    let rdata = operand(compiler, block, &row.rdata, &format!("{at}/rdata"));
+    Some(OrientationPlan { when, rrname: rrname?, rdata: rdata? })
+}
+
+fn operand(compiler: &mut Compiler, block: &RecordBlock, name: &str, pointer: &str) -> Option<Operand> {
+    if name == "observable" {
+        return Some(Operand::Observable);
+    }
+    let found = position(block, name).map(Operand::Field);
+    if found.is_none() {
+        let known = block.fields.keys().map(String::as_str).chain(["observable"]);
+        let message = format!("no field is called `{name}`");
+        let place = compiler.span(pointer);
+        compiler.unknown(Code::UnknownName, place, message, name, known, "not declared in `record.fields`");
+    }
+    found
+}
+
+/// The names that rules and texts may read: every field, and both sides of the record.
+pub(super) fn names(block: &RecordBlock) -> Vec<&str> {
+    let sides = ["rrname", "rdata"].into_iter().filter(|side| !block.fields.contains_key(*side));
+    block.fields.keys().map(String::as_str).chain(sides).collect()
+}
+
+/// A value of a name's type, to try a text with.
+pub(super) fn probe(block: &RecordBlock, name: &str) -> Value {
+    match block.fields.get(name).map(|field| field.kind) {
+        Some(FieldType::Integer) => Value::from(1),
+        Some(FieldType::Timestamp) => Value::from("2024-01-01T00:00:00Z"),
+        Some(FieldType::Rrtype) => Value::from("A"),
+        _ => Value::from("text"),
+    }
+}
+
+pub(super) fn prose(compiler: &mut Compiler, block: &RecordBlock, text: &str, pointer: &str) -> Option<Prose> {
+    compiler.prose(text, pointer, &names(block), |name| probe(block, name))
+}
+
+pub(super) fn condition(compiler: &mut Compiler, block: &RecordBlock, text: &str, pointer: &str) -> Option<Condition> {
+    comparisons(compiler, block, text, pointer);
+    compiler.condition(text, pointer, &names(block), |name| probe(block, name))
+}
+
+fn comparisons(compiler: &mut Compiler, block: &RecordBlock, text: &str, pointer: &str) {
+    let type_of = |name: &str| match block.fields.get(name) {
+        Some(field) => Some(field.kind),
+        None => matches!(name, "rrname" | "rdata").then_some(FieldType::String),
+    };
+    for found in never_equal(text, type_of) {
+        let message = format!("this can never be equal to `{}`", found.name);
+        let label = format!("the values of `{}` are {}", found.name, found.values);
+        compiler.error_within(Code::NeverEqual, pointer, found.place, message, label);
+    }
+}

@@ -1,0 +1,195 @@
+//! Compiled rules, indexed by record type, each proved permitted and reachable.
+
+use super::compiler::Compiler;
+use super::expression::{Condition, Prose};
+use super::kinds::{possible_sources, possible_targets};
+use super::records;
+use crate::diagnostic::Code;
+use crate::dns::RrType;
+use crate::profile::{MapRule, OneOrMany, Profile, Rule};
+use crate::stix::{Kind, RelationshipType, is_permitted, permitted_between};
+use std::collections::HashMap;
+
+/// The rules, and which of them can apply to a record type.
+#[derive(Debug)]
+pub struct RulesPlan {
+    /// In the order of the profile.
+    pub rules: Vec<RulePlan>,
+    by_type: HashMap<RrType, Vec<usize>>,
+    for_any: Vec<usize>,
+}
+
+impl RulesPlan {
+    /// The rules that can apply to a record type, in order.
+    pub fn of(&self, rrtype: RrType) -> impl Iterator<Item = (usize, &RulePlan)> {
+        let indexes = self.by_type.get(&rrtype).unwrap_or(&self.for_any);
+        indexes.iter().map(|&index| (index, &self.rules[index]))
+    }
+}
+
+/// One rule.
+#[derive(Debug)]
+pub struct RulePlan {
+    /// The line it stands on.
+    pub line: usize,
+    /// Its record types; none means any.
+    pub rrtypes: Vec<RrType>,
+    /// When it applies.
+    pub when: Option<Condition>,
+    /// What follows.
+    pub then: RuleThen,
+}
+
+/// What follows from a rule.
+#[derive(Debug)]
+pub enum RuleThen {
+    /// A relationship, when both ends are of these types.
+    Relate {
+        /// The owner's.
+        source: Kind,
+        /// What it says.
+        relationship: RelationshipType,
+        /// The data's.
+        target: Kind,
+        /// In which words, if not the profile's.
+        description: Option<Box<Prose>>,
+    },
+    /// Nothing, and why.
+    Drop(String),
+}
+
+pub(super) fn rules(compiler: &mut Compiler, profile: &Profile) -> Option<RulesPlan> {
+    let compiled: Vec<_> = profile
+        .rules
+        .iter()
+        .enumerate()
+        .map(|(i, rule)| self::rule(compiler, profile, rule, &format!("/rules/{i}")))
+        .collect();
+    total(compiler, &profile.rules);
+    let rules: Vec<RulePlan> = compiled.into_iter().collect::<Option<_>>()?;
+    let applies = |rrtype: Option<RrType>| -> Vec<usize> {
+        let any =
+            |rule: &RulePlan| rule.rrtypes.is_empty() || rrtype.is_some_and(|rrtype| rule.rrtypes.contains(&rrtype));
+        rules.iter().enumerate().filter(|(_, rule)| any(rule)).map(|(i, _)| i).collect()
+    };
+    let types = rules.iter().flat_map(|rule| rule.rrtypes.iter().copied());
+    let by_type = types.map(|rrtype| (rrtype, applies(Some(rrtype)))).collect();
+    let for_any = applies(None);
+    Some(RulesPlan { rules, by_type, for_any })
+}
+
+fn total(compiler: &mut Compiler, rules: &[Rule]) {
+    let last = rules.len() - 1;
+    let drops_all = |rule: &Rule| matches!(rule, Rule::Drop(rule) if rule.when.is_none() && is_any(&rule.rrtype));
+    if !drops_all(&rules[last]) {
+        let at = format!("/rules/{last}");
+        let found = compiler.error(
+            Code::RulesNotTotal,
+            &at,
+            "a record may match no rule",
+            "the last rule must match everything",
+        );
+        found.notes.push("end with `- { rrtype: \"*\", drop: <why the rest is of no use> }`".into());
+    }
+    if let Some(hiding) = rules[..last].iter().position(drops_all) {
+        let at = format!("/rules/{hiding}");
+        compiler.error(Code::RuleHides, &at, "no rule after this one is ever reached", "it matches everything");
+    }
+}
+
+fn is_any(rrtype: &OneOrMany<String>) -> bool {
+    rrtype.iter().any(|(_, word)| word == "*")
+}
+
+fn rule(compiler: &mut Compiler, profile: &Profile, rule: &Rule, at: &str) -> Option<RulePlan> {
+    let (rrtype, when) = match rule {
+        Rule::Map(rule) => (&rule.rrtype, &rule.when),
+        Rule::Drop(rule) => (&rule.rrtype, &rule.when),
+    };
+    let rrtypes = rrtypes(compiler, rrtype, at);
+    let when = match when {
+        Some(text) => Some(records::condition(compiler, &profile.record, text, &format!("{at}/when"))?),
+        None => None,
+    };
+    let then = match rule {
+        Rule::Drop(rule) => RuleThen::Drop(rule.drop.clone()),
+        Rule::Map(rule) => relate(compiler, profile, rule, rrtypes.as_deref()?, at)?,
+    };
+    Some(RulePlan { line: compiler.line(at), rrtypes: rrtypes?, when, then })
+}
+
+/// No type at all means any.
+fn rrtypes(compiler: &mut Compiler, words: &OneOrMany<String>, at: &str) -> Option<Vec<RrType>> {
+    if is_any(words) {
+        return Some(vec![]);
+    }
+    let types: Vec<_> = words
+        .iter()
+        .map(|(i, word)| {
+            let parsed = RrType::parse(word).ok();
+            if parsed.is_none() {
+                let message = format!("`{word}` is no DNS record type");
+                compiler.error(Code::UnknownRrtype, &format!("{at}/rrtype{i}"), message, "not in the registry");
+            }
+            parsed
+        })
+        .collect();
+    types.into_iter().collect()
+}
+
+fn relate(
+    compiler: &mut Compiler,
+    profile: &Profile,
+    rule: &MapRule,
+    rrtypes: &[RrType],
+    at: &str,
+) -> Option<RuleThen> {
+    permitted(compiler, rule, at);
+    reachable(compiler, rule, rrtypes, at);
+    let description = match &rule.description {
+        Some(text) => Some(Box::new(records::prose(compiler, &profile.record, text, &format!("{at}/description"))?)),
+        None => None,
+    };
+    let MapRule { source, relationship, target, .. } = *rule;
+    Some(RuleThen::Relate { source, relationship, target, description })
+}
+
+fn permitted(compiler: &mut Compiler, rule: &MapRule, at: &str) {
+    let MapRule { source, relationship, target, .. } = *rule;
+    if is_permitted(source, relationship, target) {
+        return;
+    }
+    let others: Vec<String> = permitted_between(source, relationship).iter().map(Kind::to_string).collect();
+    let note = match others.is_empty() {
+        true => format!("{source} has `{relationship}` to nothing; `related-to` is always permitted"),
+        false => {
+            format!("{source} may have `{relationship}` to {}; `related-to` is always permitted", others.join(", "))
+        }
+    };
+    let message = format!("OpenCTI has no `{relationship}` from {source} to {target}");
+    let pointer = format!("{at}/relationship");
+    let span = compiler.span(&pointer);
+    let found = compiler.error(Code::RelationshipNotPermitted, &pointer, message, "not permitted between these");
+    found.notes.push(note);
+    *found = found.clone().fix(span, "related-to");
+}
+
+fn reachable(compiler: &mut Compiler, rule: &MapRule, rrtypes: &[RrType], at: &str) {
+    for rrtype in rrtypes {
+        let targets = possible_targets(rrtype.form());
+        if !targets.contains(&rule.target) {
+            let message = format!("the data of {rrtype} records is never {}", rule.target);
+            let label = match targets {
+                [] => "no observable is made from it".to_owned(),
+                kinds => format!("it is {}", kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ")),
+            };
+            compiler.error(Code::RuleNeverMatches, &format!("{at}/target"), message, label);
+        }
+        let sources = possible_sources(Some(*rrtype));
+        if !sources.contains(&rule.source) {
+            let message = format!("the owner of {rrtype} records is never {}", rule.source);
+            let label = format!("it is {}", sources.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or "));
+            compiler.error(Code::RuleNeverMatches, &format!("{at}/source"), message, label);
+        }
+    }
+}

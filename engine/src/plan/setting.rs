@@ -1,0 +1,181 @@
+//! Settings as a plan knows them, and the values an operator gave: typed, complete, secrets kept apart.
+
+use super::time::duration;
+use crate::profile::SettingType;
+use crate::stix::Tlp;
+use jiff::Span;
+use std::collections::BTreeMap;
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// The setting that every profile has: where requests go instead of `http.base_url`.
+pub const BASE_URL: &str = "api_base_url";
+
+/// A setting, and the names it can be given by.
+#[derive(Debug, Clone)]
+pub struct SettingSpec {
+    /// Its name in the profile.
+    pub name: String,
+    /// What kind of value it is.
+    pub kind: SettingType,
+    /// What it is for.
+    pub description: String,
+    /// Whether nothing can be asked without it.
+    pub required: bool,
+    /// The value when none is given.
+    pub default: Option<String>,
+    /// Other names it is understood by.
+    pub also: Vec<String>,
+    /// The only values it can have.
+    pub choices: Vec<String>,
+}
+
+impl SettingSpec {
+    /// Every name it is understood by, its own first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.name.as_str()).chain(self.also.iter().map(String::as_str))
+    }
+
+    /// Reads a value of its type.
+    pub fn read(&self, text: &str) -> Result<SettingValue, SettingError> {
+        let value = SettingValue::read(self.kind, text);
+        let allowed = self.choices.is_empty() || self.choices.iter().any(|choice| choice == text);
+        value.filter(|_| allowed).ok_or_else(|| SettingError::NotOfType { spec: Box::new(self.clone()) })
+    }
+}
+
+/// A secret: held once, wiped when dropped, readable only where credentials are made.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes a secret.
+    pub fn new(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+
+    /// The secret itself. For credentials, and for finding it in what must not hold it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// A value of a setting.
+#[derive(Debug, Clone)]
+pub enum SettingValue {
+    /// Text.
+    Text(String),
+    /// A secret.
+    Secret(Secret),
+    /// A TLP level.
+    Tlp(Tlp),
+    /// A duration.
+    Duration(Span),
+    /// A whole number.
+    Integer(i64),
+    /// A flag.
+    Boolean(bool),
+}
+
+impl SettingValue {
+    fn read(kind: SettingType, text: &str) -> Option<SettingValue> {
+        match kind {
+            SettingType::String => Some(Self::Text(text.to_owned())),
+            SettingType::Secret => (!text.is_empty()).then(|| Self::Secret(Secret::new(text))),
+            SettingType::Tlp => Tlp::parse(text).map(Self::Tlp),
+            SettingType::Duration => days(text).or_else(|| duration(text)).map(Self::Duration),
+            SettingType::Integer => text.trim().parse().ok().map(Self::Integer),
+            SettingType::Boolean => boolean(text).map(Self::Boolean),
+        }
+    }
+
+    /// As it stands in a URL or a header. A secret only shows its caller that it is one.
+    pub fn as_text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Secret(secret) => secret.expose().to_owned(),
+            Self::Tlp(tlp) => tlp.to_string(),
+            Self::Duration(span) => span.to_string(),
+            Self::Integer(number) => number.to_string(),
+            Self::Boolean(flag) => flag.to_string(),
+        }
+    }
+}
+
+/// `30` are days, as earlier connectors had it.
+fn days(text: &str) -> Option<Span> {
+    let days: i64 = text.trim().parse().ok().filter(|days| *days >= 0)?;
+    Span::new().try_days(days).ok()
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// Why a setting has no value.
+#[derive(Debug, Clone)]
+pub enum SettingError {
+    /// It is required, and was not given.
+    Missing {
+        /// The setting.
+        spec: Box<SettingSpec>,
+    },
+    /// What was given is not of its type. The value itself is not repeated: it may be a secret in the wrong place.
+    NotOfType {
+        /// The setting.
+        spec: Box<SettingSpec>,
+    },
+}
+
+/// The values of all settings of a profile.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    values: BTreeMap<String, SettingValue>,
+}
+
+impl Settings {
+    /// Reads what was given, by name; what was not given has its default. Every setting that has no value is told.
+    pub fn read(
+        specs: &[SettingSpec],
+        mut given: impl FnMut(&SettingSpec) -> Option<String>,
+    ) -> Result<Settings, Vec<SettingError>> {
+        let mut settings = Settings::default();
+        let mut errors = vec![];
+        for spec in specs {
+            // An empty variable is one that was not given, as in compose files with `KEY=`.
+            let text = given(spec).filter(|text| !text.trim().is_empty()).or_else(|| spec.default.clone());
+            match text.as_deref().map(|text| spec.read(text)) {
+                Some(Ok(value)) => {
+                    settings.values.insert(spec.name.clone(), value);
+                }
+                Some(Err(error)) => errors.push(error),
+                None if spec.required => errors.push(SettingError::Missing { spec: Box::new(spec.clone()) }),
+                None => {}
+            }
+        }
+        if errors.is_empty() { Ok(settings) } else { Err(errors) }
+    }
+
+    /// A setting's value, if it has one.
+    pub fn value(&self, name: &str) -> Option<&SettingValue> {
+        self.values.get(name)
+    }
+
+    /// The secrets, by the names of their settings.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().filter_map(|(name, value)| match value {
+            SettingValue::Secret(secret) => Some((name.as_str(), secret.expose())),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! Literal text with `{placeholders}`, read once: what URLs, headers and credentials are written in.
+//! Not a template language: a placeholder stands for one declared value, and whoever fills it in decides how it is encoded.
+
+use std::ops::Range;
+
+/// A text with placeholders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+/// A stretch of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// As it stands.
+    Literal(String),
+    /// The value of a setting.
+    Setting(String),
+    /// The value of the observable asked about.
+    ObservableValue,
+    /// Its STIX type.
+    ObservableType,
+    /// The current value of `for_each`.
+    Each,
+}
+
+/// Why a text is no template, and where in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TemplateError {
+    /// A brace opens or closes nothing.
+    Brace(Range<usize>),
+    /// A placeholder that nothing is known for.
+    Placeholder(String, Range<usize>),
+}
+
+impl Template {
+    /// Reads a template. `{{` and `}}` are braces.
+    pub fn parse(text: &str) -> Result<Template, TemplateError> {
+        let mut parts = vec![];
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            let start = text.len() - rest.len() + at;
+            literal.push_str(&rest[..at]);
+            let brace = &rest[at..=at];
+            rest = &rest[at + 1..];
+            if let Some(after) = rest.strip_prefix(brace) {
+                literal.push_str(brace);
+                rest = after;
+                continue;
+            }
+            let end = rest.find('}').filter(|_| brace == "{").ok_or(TemplateError::Brace(start..start + 1))?;
+            if !literal.is_empty() {
+                parts.push(Part::Literal(std::mem::take(&mut literal)));
+            }
+            let inside = start + 1..start + 1 + end;
+            parts
+                .push(placeholder(&rest[..end]).ok_or_else(|| TemplateError::Placeholder(rest[..end].into(), inside))?);
+            rest = &rest[end + 1..];
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal));
+        }
+        Ok(Template { parts })
+    }
+
+    /// The same with a literal text before it.
+    pub fn after(mut self, text: &str) -> Template {
+        self.parts.insert(0, Part::Literal(text.to_owned()));
+        self
+    }
+
+    /// Its stretches, in order.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The settings it names.
+    pub fn settings(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Setting(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The one setting it consists of, if it is nothing else.
+    pub fn only_setting(&self) -> Option<&str> {
+        match &self.parts[..] {
+            [Part::Setting(name)] => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Its text, if it has no placeholder.
+    pub fn as_literal(&self) -> Option<&str> {
+        match &self.parts[..] {
+            [] => Some(""),
+            [Part::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+}
+
+fn placeholder(name: &str) -> Option<Part> {
+    match name {
+        "observable.value" => Some(Part::ObservableValue),
+        "observable.type" => Some(Part::ObservableType),
+        "each" => Some(Part::Each),
+        _ => name.strip_prefix("settings.").map(|setting| Part::Setting(setting.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(text: &str, parts: &[Part]) {
+        assert_eq!(Template::parse(text).expect("a template").parts(), parts, "{text}");
+    }
+
+    #[test]
+    fn placeholders_are_told_from_text() {
+        let literal = |text: &str| Part::Literal(text.into());
+        check("", &[]);
+        check("a{{b}}c", &[literal("a{b}c")]);
+        check("/x/{observable.value}/{each}", &[literal("/x/"), Part::ObservableValue, literal("/"), Part::Each]);
+        check("{settings.key}", &[Part::Setting("key".into())]);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        assert_eq!(Template::parse("a{b"), Err(TemplateError::Brace(1..2)));
+        assert_eq!(Template::parse("a}b"), Err(TemplateError::Brace(1..2)));
+        assert_eq!(Template::parse("x{value}"), Err(TemplateError::Placeholder("value".into(), 2..7)));
+    }
+
+    proptest! {
+        #[test]
+        fn text_without_braces_stays_as_it_is(text in "[^{}]*") {
+            let template = Template::parse(&text).expect("a template");
+            prop_assert_eq!(template.as_literal(), Some(text.as_str()));
+        }
+
+        #[test]
+        fn no_text_makes_reading_a_template_panic(text in r"[{}a-z.\PC]{0,20}") {
+            let _ = Template::parse(&text);
+        }
+    }
+}

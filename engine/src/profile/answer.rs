@@ -1,0 +1,120 @@
+//! What a provider's status or body means. The words are ours and few; what follows from each is the engine's.
+
+use super::record::Scalar;
+use super::text::{OneOrMany, PathText};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// When the status, and the body where given, match, the answer has this meaning.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// Status codes.
+    #[serde(default)]
+    #[schemars(inner(range(min = 100, max = 599)))]
+    pub status: Option<OneOrMany<u16>>,
+    /// What the body holds.
+    #[serde(default)]
+    pub body: Option<BodyTest>,
+    /// What that means.
+    pub means: Meaning,
+    /// Where the provider says why.
+    #[serde(default)]
+    pub message: Option<PathText>,
+    /// Where the provider says how long to wait; the header `Retry-After` is read in any case.
+    #[serde(default)]
+    pub retry_after: Option<RetryAfter>,
+}
+
+/// A test of an answer's body.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum BodyTest {
+    /// A value in a JSON body.
+    Value {
+        /// Where it stands.
+        at: PathText,
+        /// What it is, one of these; without them, that it is there and not null, false, 0 or empty.
+        #[serde(default)]
+        is: Option<OneOrMany<Scalar>>,
+    },
+    /// A text that the body contains, whatever its format.
+    Text {
+        /// The text, in any case.
+        contains: String,
+    },
+}
+
+/// What an answer means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Meaning {
+    /// An answer, to be read.
+    Ok,
+    /// The provider knows nothing of the observable. No error.
+    Empty,
+    /// The credentials are not accepted. Nothing else is asked.
+    Unauthorized,
+    /// The credentials are accepted, but not for this. Nothing else is asked.
+    Forbidden,
+    /// Too fast: the same request is sent again after a wait.
+    Throttled,
+    /// No more for today: deferred until the quota is full again.
+    Quota,
+    /// The provider is out of order for a moment: the same request is sent again after a wait.
+    Unavailable,
+    /// The provider does not take this request. This lookup ends.
+    Rejected,
+}
+
+impl Meaning {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Empty => "empty",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::Throttled => "throttled",
+            Self::Quota => "quota",
+            Self::Unavailable => "unavailable",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// Where a wait stands.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum RetryAfter {
+    /// In the body.
+    Body {
+        /// Where.
+        at: PathText,
+        /// In what form.
+        #[serde(rename = "as")]
+        unit: WaitUnit,
+    },
+    /// In a header.
+    Header {
+        /// Which.
+        header: String,
+        /// In what form.
+        #[serde(rename = "as")]
+        unit: WaitUnit,
+    },
+}
+
+/// In what form a wait is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitUnit {
+    /// Seconds from now.
+    Seconds,
+    /// Milliseconds from now.
+    Milliseconds,
+    /// Seconds since 1970.
+    EpochSeconds,
+    /// A date, as in RFC 9110 or RFC 3339.
+    Date,
+}

@@ -1,0 +1,175 @@
+//! How a provider's row becomes a record: typed fields, which side is the owner, how many bad rows are too many.
+
+use super::text::{OneOrMany, PathText};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How a provider's row becomes a record in the terms of the passive-DNS Common Output Format.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordBlock {
+    /// What is read from a row, by name. `rrname`, `rrtype`, `rdata`, `time_first`, `time_last`, `count` and `bailiwick`
+    /// are those of the Common Output Format; other names serve conditions and texts.
+    pub fields: BTreeMap<String, Field>,
+    /// Which side is the owner's name and which the data, first match first; without it, the fields `rrname` and `rdata`.
+    #[serde(default)]
+    pub orientation: Vec<Orientation>,
+    /// How many bad records make the answer one that cannot be believed.
+    #[serde(default)]
+    pub bad_records: BadRecords,
+    /// What becomes of records that have nothing to do with the observable asked about.
+    #[serde(default)]
+    pub other_names: OtherNames,
+}
+
+/// One value of a row, and of what type it is.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    /// Where it stands in the row; of several places the first that holds a value.
+    pub at: OneOrMany<PathText>,
+    /// Of what type it is. A value that is not of its type makes the record a bad one.
+    #[serde(rename = "as")]
+    pub kind: FieldType,
+    /// How a time is written: `rfc3339`, `epoch-seconds`, `epoch-milliseconds`, or a pattern as in `strftime`.
+    #[serde(default)]
+    pub format: Option<String>,
+    /// The time zone of times that do not name one: `UTC` or a name of the IANA database.
+    #[serde(default)]
+    pub zone: Option<String>,
+    /// Whether a record may do without it. Otherwise a record in which it is absent or null is a bad one.
+    #[serde(default)]
+    pub optional: bool,
+    /// Values that stand for no value, such as `"None"` or `0`.
+    #[serde(default)]
+    pub none_when: Vec<Scalar>,
+    /// Words of the provider's own, and what they are read as.
+    #[serde(default)]
+    pub aliases: BTreeMap<String, String>,
+}
+
+/// Of what type a field is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FieldType {
+    /// A DNS record type: `A`, `aaaa`, `28`, `TYPE65`.
+    Rrtype,
+    /// An instant.
+    Timestamp,
+    /// A whole number, also one written as text.
+    Integer,
+    /// Text.
+    String,
+    /// A domain name.
+    DnsName,
+    /// An IPv4 or IPv6 address.
+    Ip,
+    /// Record data in presentation format, or a list of such.
+    Rdata,
+}
+
+impl FieldType {
+    /// What a value of it is called.
+    pub fn wanted(self) -> &'static str {
+        match self {
+            Self::Rrtype => "a DNS record type",
+            Self::Timestamp => "a time",
+            Self::Integer => "a whole number",
+            Self::String => "text",
+            Self::DnsName => "a domain name",
+            Self::Ip => "an IP address",
+            Self::Rdata => "record data",
+        }
+    }
+}
+
+/// A single value, as it may stand in JSON.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Text.
+    Text(String),
+}
+
+impl Scalar {
+    /// Whether a JSON value is this one.
+    pub fn is(&self, value: &serde_json::Value) -> bool {
+        match self {
+            Self::Boolean(flag) => value.as_bool() == Some(*flag),
+            Self::Integer(number) => value.as_i64() == Some(*number),
+            Self::Text(text) => value.as_str() == Some(text),
+        }
+    }
+}
+
+/// Which side of a row is the owner's name, and which the data.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Orientation {
+    /// A condition over the fields; the last row has none.
+    #[serde(default)]
+    pub when: Option<String>,
+    /// The owner's name: a field, or `observable`.
+    pub rrname: String,
+    /// The data: a field, or `observable`.
+    pub rdata: String,
+}
+
+/// How many bad records are too many.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BadRecords {
+    /// The share of an answer's records that may be bad. Above it the lookup has failed, since the provider's answers have
+    /// changed; what could be read is kept.
+    #[schemars(regex(pattern = r"^(100|[0-9]{1,2})%$"), extend("x-form" = "a percentage, like `50%`"))]
+    pub at_most: String,
+}
+
+impl BadRecords {
+    /// The share, of 100.
+    pub fn percent(&self) -> u64 {
+        self.at_most.trim_end_matches('%').parse().unwrap_or(100)
+    }
+}
+
+impl Default for BadRecords {
+    fn default() -> Self {
+        Self { at_most: "50%".into() }
+    }
+}
+
+/// What becomes of records that have nothing to do with the observable asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OtherNames {
+    /// They are counted, and left out.
+    #[default]
+    Drop,
+    /// They become relationships of their own.
+    Keep,
+}
+
+/// A time of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeField {
+    /// When it was first seen.
+    TimeFirst,
+    /// When it was last seen.
+    TimeLast,
+}
+
+impl fmt::Display for TimeField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TimeFirst => "time_first",
+            Self::TimeLast => "time_last",
+        })
+    }
+}

@@ -1,0 +1,47 @@
+//! The notations a string of a profile can be in: path, template, duration; and the one-or-many shorthand.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Where something stands in an answer: a JSONPath (RFC 9535) of names and indexes, such as `$.meta.cursor` or
+/// `$['@odata.nextLink']`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(extend("examples" = ["$.results", "$['@odata.nextLink']"]))]
+pub struct PathText(pub String);
+
+/// Literal text with `{placeholders}`: `{settings.NAME}`, `{observable.value}`, `{observable.type}`, `{each}`. `{{` and `}}`
+/// are braces.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+pub struct TemplateText(pub String);
+
+/// A duration in ISO 8601, such as `PT30S` or `P30D`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(extend("pattern" = r"^P([0-9]+[YMWD])*(T([0-9]+[HMS])+)?$", "x-form" = "an ISO 8601 duration, like `PT30S` or `P30D`"))]
+pub struct DurationText(pub String);
+
+/// One value, or a list of them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany<T> {
+    /// One.
+    One(T),
+    /// A list.
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    /// The values, with the JSON pointer of each relative to the field.
+    pub fn iter(&self) -> impl Iterator<Item = (String, &T)> {
+        let (one, many) = match self {
+            Self::One(value) => (Some((String::new(), value)), &[][..]),
+            Self::Many(values) => (None, &values[..]),
+        };
+        one.into_iter().chain(many.iter().enumerate().map(|(i, value)| (format!("/{i}"), value)))
+    }
+}
+
+impl<T> Default for OneOrMany<T> {
+    fn default() -> Self {
+        Self::Many(vec![])
+    }
+}
