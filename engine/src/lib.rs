@@ -10,3 +10,4 @@ pub mod dns;
 pub mod stix;
 pub mod profile;
 pub mod plan;
+pub mod run;

@@ -1,0 +1,214 @@
+//! What an answer means for the run: read it, try again, wait until, stop. The profile's rows first, then the status.
+
+use super::request::Asker;
+use super::{Fault, Response};
+use crate::plan::{AnswerPlace, AnswerPlan, BodyPlan, Path, Plan, integer};
+use crate::profile::{Framing, Meaning, WaitUnit};
+use jiff::fmt::rfc2822;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+/// The longest message of a provider that is repeated.
+const MAX_MESSAGE: usize = 200;
+
+/// What an answer means for the run.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It holds records.
+    Read,
+    /// The provider knows nothing of the observable.
+    Empty,
+    /// The same request again, after this wait if the provider named one.
+    TryAgain(Why, Option<SignedDuration>),
+    /// No more until then, if the provider said when.
+    Quota(Why, Option<Timestamp>),
+    /// This lookup ends.
+    Fail(Why),
+    /// The whole run ends.
+    StopAll(Why),
+    /// The same request elsewhere.
+    Redirect(String),
+}
+
+/// The reason, in words for an analyst.
+#[derive(Debug)]
+pub(super) struct Why {
+    meaning: Meaning,
+    text: String,
+}
+
+impl Why {
+    /// Of a request that was not answered.
+    pub(super) fn of_fault(fault: &Fault) -> Why {
+        let text = match fault {
+            Fault::Connect(reason) => format!("the provider cannot be reached: {reason}"),
+            Fault::Timeout => "the provider did not answer in time".to_owned(),
+            Fault::Reset => "the connection to the provider broke".to_owned(),
+            Fault::TooLarge(limit) => format!("the answer is larger than {} MiB", limit >> 20),
+        };
+        Why { meaning: Meaning::Unavailable, text }
+    }
+
+    pub(super) fn text(&self) -> String {
+        self.text.clone()
+    }
+
+    pub(super) fn is_throttling(&self) -> bool {
+        self.meaning == Meaning::Throttled
+    }
+}
+
+/// Judges an answer.
+pub(super) fn judge(plan: &Plan, framing: Framing, response: &Response, now: Timestamp, asker: &Asker) -> Verdict {
+    let json = LazyJson::new(response);
+    let row = plan.answers.iter().find(|row| matches(row, response, &json));
+    let meaning = row.map_or_else(|| by_status(response.status), |row| Some(row.means));
+    let Some(meaning) = meaning else { return redirect(response) };
+    let message = row.and_then(|row| row.message.as_ref()).and_then(|path| message(path, &json));
+    let why = why(meaning, response.status, message.map(|text| asker.scrub(&text)));
+    let wait = row
+        .and_then(|row| row.retry_after.as_ref())
+        .and_then(|(place, unit)| stated(place, *unit, response, &json, now));
+    let wait = wait.or_else(|| retry_after(response, now));
+    match meaning {
+        Meaning::Ok => whole(framing, response),
+        Meaning::Empty => Verdict::Empty,
+        Meaning::Unauthorized | Meaning::Forbidden => Verdict::StopAll(why),
+        Meaning::Throttled | Meaning::Unavailable => Verdict::TryAgain(why, wait),
+        Meaning::Quota => Verdict::Quota(why, wait.and_then(|wait| now.checked_add(wait).ok())),
+        Meaning::Rejected => Verdict::Fail(why),
+    }
+}
+
+/// Of lines, those that arrived can be used; of a document that was cut, nothing.
+fn whole(framing: Framing, response: &Response) -> Verdict {
+    match (&response.cut, framing) {
+        (None, _) | (Some(_), Framing::Ndjson) => Verdict::Read,
+        (Some(fault @ Fault::TooLarge(_)), Framing::Json) => Verdict::Fail(Why::of_fault(fault)),
+        (Some(fault), Framing::Json) => Verdict::TryAgain(Why::of_fault(fault), None),
+    }
+}
+
+fn redirect(response: &Response) -> Verdict {
+    match response.header("location") {
+        Some(location) => Verdict::Redirect(location.to_owned()),
+        None => Verdict::Fail(why(Meaning::Rejected, response.status, None)),
+    }
+}
+
+/// `None` for redirects.
+fn by_status(status: u16) -> Option<Meaning> {
+    Some(match status {
+        200..=299 => Meaning::Ok,
+        301 | 302 | 303 | 307 | 308 => return None,
+        401 => Meaning::Unauthorized,
+        403 => Meaning::Forbidden,
+        429 => Meaning::Throttled,
+        408 | 500..=599 => Meaning::Unavailable,
+        _ => Meaning::Rejected,
+    })
+}
+
+fn why(meaning: Meaning, status: u16, message: Option<String>) -> Why {
+    let fact = match meaning {
+        Meaning::Unauthorized => "the provider does not accept the credentials",
+        Meaning::Forbidden => "the provider does not permit this with these credentials",
+        Meaning::Throttled => "the provider asks to slow down",
+        Meaning::Quota => "the quota is used up",
+        Meaning::Unavailable => "the provider is out of order",
+        Meaning::Rejected => "the provider does not take the request",
+        Meaning::Ok | Meaning::Empty => "the provider answered",
+    };
+    let said = message.map(|message| format!(": {message}")).unwrap_or_default();
+    Why { meaning, text: format!("{fact} ({status}){said}") }
+}
+
+fn matches(row: &AnswerPlan, response: &Response, json: &LazyJson) -> bool {
+    let by_status = row.status.is_empty() || row.status.contains(&response.status);
+    by_status
+        && match &row.body {
+            None => true,
+            Some(BodyPlan::Contains(text)) => String::from_utf8_lossy(&response.body).to_lowercase().contains(text),
+            Some(BodyPlan::Value(path, values)) => json.find(path).is_some_and(|found| match &values[..] {
+                [] => is_something(found),
+                values => values.iter().any(|value| value.is(found)),
+            }),
+        }
+}
+
+fn is_something(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        Value::Bool(true) | Value::Object(_) => true,
+    }
+}
+
+fn message(path: &Path, json: &LazyJson) -> Option<String> {
+    let text = json.find(path)?.as_str()?.trim();
+    let printable: String = text.chars().filter(|c| !c.is_control()).take(MAX_MESSAGE).collect();
+    (!printable.is_empty()).then_some(printable)
+}
+
+/// `Retry-After` in both its forms (RFC 9110 §10.2.3).
+fn retry_after(response: &Response, now: Timestamp) -> Option<SignedDuration> {
+    let text = response.header("retry-after")?.trim();
+    text.parse()
+        .ok()
+        .map(SignedDuration::from_secs)
+        .or_else(|| until(date(text)?, now))
+        .filter(|wait| !wait.is_negative())
+}
+
+fn stated(
+    place: &AnswerPlace,
+    unit: WaitUnit,
+    response: &Response,
+    json: &LazyJson,
+    now: Timestamp,
+) -> Option<SignedDuration> {
+    let value = match place {
+        AnswerPlace::Body(path) => json.find(path)?.clone(),
+        AnswerPlace::Header(name) => Value::from(response.header(name)?.trim()),
+    };
+    wait(&value, unit, now)
+}
+
+/// How long a stated wait is from now.
+pub(super) fn wait(value: &Value, unit: WaitUnit, now: Timestamp) -> Option<SignedDuration> {
+    let wait = match unit {
+        WaitUnit::Seconds => SignedDuration::from_secs(integer(value)?),
+        WaitUnit::Milliseconds => SignedDuration::from_millis(integer(value)?),
+        WaitUnit::EpochSeconds => until(Timestamp::from_second(integer(value)?).ok()?, now)?,
+        WaitUnit::Date => until(date(value.as_str()?)?, now)?,
+    };
+    (!wait.is_negative()).then_some(wait)
+}
+
+/// A moment that has passed is no wait at all.
+fn until(time: Timestamp, now: Timestamp) -> Option<SignedDuration> {
+    Some(time.duration_since(now).max(SignedDuration::ZERO))
+}
+
+fn date(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| rfc2822::parse(text).ok().map(|zoned| zoned.timestamp()))
+}
+
+/// A body that is parsed when somebody looks into it, and then once.
+struct LazyJson<'r> {
+    response: &'r Response,
+    parsed: std::cell::OnceCell<Option<Value>>,
+}
+
+impl<'r> LazyJson<'r> {
+    fn new(response: &'r Response) -> Self {
+        Self { response, parsed: std::cell::OnceCell::new() }
+    }
+
+    fn find(&self, path: &Path) -> Option<&Value> {
+        let value = self.parsed.get_or_init(|| serde_json::from_slice(&self.response.body).ok());
+        path.find(value.as_ref()?)
+    }
+}

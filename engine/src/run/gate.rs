@@ -1,0 +1,51 @@
+//! The TLP gate: what may be sent at all, asked before the first request; and how high results are marked.
+//! Fails closed: a marking that cannot be read is above every maximum.
+
+use super::Input;
+use crate::plan::{Plan, SettingValue, Settings, ValueOrSetting};
+use crate::profile::Unmarked;
+use crate::stix::{Marking, Tlp};
+
+/// Why this observable may not be sent to this provider; `None` if it may.
+pub(super) fn refusal(plan: &Plan, input: &Input) -> Option<String> {
+    let unknown = input.markings.iter().find_map(|marking| match marking {
+        Marking::UnknownTlp(text) => Some(text),
+        Marking::Tlp(_) => None,
+    });
+    if let Some(text) = unknown {
+        return Some(format!("the marking `{text}` is no TLP level that is known"));
+    }
+    let max = level(&plan.tlp.max, &input.settings);
+    match asked_tlp(&input.markings) {
+        None if plan.tlp.unmarked == Unmarked::Refuse => {
+            Some(format!("{} is only asked about observables with a TLP marking", plan.name))
+        }
+        Some(tlp) if tlp > max => Some(format!("the observable is {tlp}; {} may be asked up to {max}", plan.name)),
+        _ => None,
+    }
+}
+
+/// The highest level of the observable's markings.
+pub(super) fn asked_tlp(markings: &[Marking]) -> Option<Tlp> {
+    let levels = markings.iter().filter_map(|marking| match marking {
+        Marking::Tlp(tlp) => Some(*tlp),
+        Marking::UnknownTlp(_) => None,
+    });
+    levels.max()
+}
+
+/// How results are marked: never below the observable, nor below the profile's floor.
+pub(super) fn result_tlp(plan: &Plan, input: &Input) -> Tlp {
+    let floor = level(&plan.tlp.at_least, &input.settings);
+    asked_tlp(&input.markings).map_or(floor, |tlp| tlp.max(floor))
+}
+
+fn level(value: &ValueOrSetting<Tlp>, settings: &Settings) -> Tlp {
+    match value {
+        ValueOrSetting::Value(tlp) => *tlp,
+        ValueOrSetting::Setting(name) => match settings.value(name) {
+            Some(SettingValue::Tlp(tlp)) => *tlp,
+            _ => unreachable!("a level's setting is of type tlp and always has a value"),
+        },
+    }
+}

@@ -1,0 +1,505 @@
+//! One plan for one observable, as a state machine: what to send, when to wait, when to stop, what was found.
+//! Opens no socket and reads no clock: whoever drives a run sends what it is given and says what time it is.
+
+mod account;
+mod answer;
+mod evidence;
+mod gate;
+mod map;
+mod page;
+mod record;
+mod request;
+mod stored;
+mod trace;
+
+pub use account::Account;
+pub use page::Repeat;
+pub use record::Record;
+pub use request::{Request, Shown};
+pub use stored::map_stored;
+pub use trace::{Counts, Fate, Link, Outcome, OutcomeKind, Report, Traced};
+
+use crate::plan::{Plan, SettingValue, Settings, ValueOrSetting, before};
+use crate::profile::Framing;
+use crate::stix::{Graph, Identity, Marking, Observable, Tlp};
+use account::Probing;
+use answer::{Verdict, Why};
+use jiff::{SignedDuration, Timestamp};
+use page::Pages;
+use request::{Asker, Target};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use trace::{Failure, Ledger};
+
+/// How long to wait for another run's probe before looking again.
+const PROBE_PATIENCE: SignedDuration = SignedDuration::from_millis(50);
+
+/// How many redirects within the provider's origin are followed for one request.
+const MAX_REDIRECTS: u32 = 5;
+
+/// What a run is about.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// What is asked about.
+    pub observable: Observable,
+    /// How it is marked.
+    pub markings: Vec<Marking>,
+    /// What the operator gave.
+    pub settings: Settings,
+    /// When the run ends, whatever it has by then.
+    pub deadline: Timestamp,
+    /// What the jitter of waits is derived from: different runs should have different ones.
+    pub seed: u64,
+    /// Whether to keep what became of each record, besides counting it.
+    pub trace: bool,
+}
+
+/// An answer to a request, as it came.
+#[derive(Debug, Clone, Default)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Header names in lower case, and their values.
+    pub headers: Vec<(String, String)>,
+    /// The body, or as much of it as arrived.
+    pub body: Vec<u8>,
+    /// Why the body is not whole, if it is not.
+    pub cut: Option<Fault>,
+}
+
+impl Response {
+    /// A header's first value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Why there is no answer, or not a whole one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Nobody could be reached, and why.
+    Connect(String),
+    /// Nothing, or not all, came in time.
+    Timeout,
+    /// The connection broke.
+    Reset,
+    /// The body is longer than the profile lets it be, in bytes.
+    TooLarge(u64),
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Step {
+    /// Send this, and hand the answer to [`Run::accept`].
+    Send(Request),
+    /// Nothing may be sent before then.
+    Wait(Timestamp),
+    /// There is no more to ask.
+    Done,
+}
+
+/// One plan for one observable.
+#[derive(Debug)]
+pub struct Run<'p> {
+    plan: &'p Plan,
+    account: Arc<Account>,
+    input: Input,
+    asker: Asker,
+    started: Timestamp,
+    window_start: Option<Timestamp>,
+    tlp: Tlp,
+    queue: VecDeque<Ask>,
+    current: Option<Asking>,
+    awaiting: Awaiting,
+    attempts: u32,
+    not_before: Timestamp,
+    /// As it is shown.
+    last_request: String,
+    ledger: Ledger,
+    graph: Graph,
+    texts: map::Texts,
+}
+
+/// One request's worth of a lookup, with all its pages.
+#[derive(Debug)]
+struct Ask {
+    lookup: usize,
+    each: Option<String>,
+}
+
+/// An `Ask` under way.
+#[derive(Debug)]
+struct Asking {
+    ask: Ask,
+    target: Target,
+    redirects: u32,
+    pages: Pages,
+    read_before: u64,
+    bad_before: u64,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Awaiting {
+    Nothing,
+    Probe,
+    Page,
+}
+
+impl<'p> Run<'p> {
+    /// Starts a run. The TLP gate is asked here: a run that is refused sends nothing.
+    pub fn new(plan: &'p Plan, account: Arc<Account>, input: Input, now: Timestamp) -> Self {
+        let span = plan.window.as_ref().map(|window| match &window.last {
+            ValueOrSetting::Value(span) => *span,
+            ValueOrSetting::Setting(name) => match input.settings.value(name) {
+                Some(SettingValue::Duration(span)) => *span,
+                _ => unreachable!("a window's setting is a duration that always has a value"),
+            },
+        });
+        let window_start = span.map(|span| before(now, span).unwrap_or(Timestamp::UNIX_EPOCH));
+        let tlp = gate::result_tlp(plan, &input);
+        let graph = Graph::new(input.observable.clone(), plan.relationship.policy);
+        let mut ledger = Ledger::new(input.trace);
+        let mut queue = VecDeque::new();
+        match gate::refusal(plan, &input) {
+            Some(reason) => ledger.refused = Some(reason),
+            None => queue = asks(plan, &input.observable),
+        }
+        if queue.is_empty() && ledger.refused.is_none() {
+            ledger.refused =
+                Some(format!("{} does not answer for {}", plan.name, input.observable.kind().entity_type()));
+        }
+        Self {
+            plan,
+            account,
+            asker: Asker::new(plan, &input, now, window_start),
+            input,
+            started: now,
+            window_start,
+            tlp,
+            queue,
+            current: None,
+            awaiting: Awaiting::Nothing,
+            attempts: 0,
+            not_before: now,
+            last_request: String::new(),
+            ledger,
+            graph,
+            texts: map::Texts::default(),
+        }
+    }
+
+    /// What to do now.
+    pub fn next(&mut self, now: Timestamp) -> Step {
+        if self.current.is_none() {
+            self.current = self.queue.pop_front().map(|ask| self.begin(ask));
+        }
+        if self.current.is_none() {
+            return Step::Done;
+        }
+        if now >= self.input.deadline {
+            return self.stop(Failure::cut("the deadline was reached"));
+        }
+        if now < self.not_before {
+            return self.wait(self.not_before, "a wait goes past the deadline");
+        }
+        if let Some(step) = self.quota(now) {
+            return step;
+        }
+        if let Err(until) = self.account.take_slot(self.plan, now) {
+            return self.wait(until, "the request rate goes past the deadline");
+        }
+        self.attempts += 1;
+        self.send_page(now)
+    }
+
+    fn send_page(&mut self, now: Timestamp) -> Step {
+        let asking = self.current.as_ref().expect("next() has just seen to it");
+        let lookup = &self.plan.lookups[asking.ask.lookup];
+        let built = self.asker.lookup(lookup, asking.ask.each.as_deref(), &asking.target, &asking.pages);
+        self.awaiting = Awaiting::Page;
+        self.last_request = format!("{} {}", built.method, built.url);
+        Step::Send(built.within(self.input.deadline, now))
+    }
+
+    /// Asks the account whether anything may be sent; `None` if so.
+    fn quota(&mut self, now: Timestamp) -> Option<Step> {
+        if let Some((until, reason)) = self.account.exhausted(now) {
+            return Some(self.defer(until, reason));
+        }
+        let probe = self.plan.quota.probe.as_ref()?;
+        match self.account.probing(probe, now) {
+            Probing::Known => None,
+            Probing::ByAnother => Some(self.wait(now + PROBE_PATIENCE, "the quota is not known by the deadline")),
+            Probing::Due => {
+                if let Err(until) = self.account.take_slot(self.plan, now) {
+                    self.account.probe_again();
+                    return Some(self.wait(until, "the request rate goes past the deadline"));
+                }
+                self.attempts += 1;
+                self.awaiting = Awaiting::Probe;
+                Some(Step::Send(self.asker.probe(probe).within(self.input.deadline, now)))
+            }
+        }
+    }
+
+    /// Takes the answer to the request that was sent last.
+    pub fn accept(&mut self, result: Result<Response, Fault>, now: Timestamp) {
+        self.ledger.requests += 1;
+        if let Ok(response) = &result {
+            self.account.note_headers(self.plan, response, now);
+        }
+        let awaiting = std::mem::replace(&mut self.awaiting, Awaiting::Nothing);
+        let verdict = match &result {
+            Ok(response) => answer::judge(self.plan, self.framing(&awaiting), response, now, &self.asker),
+            Err(fault) => Verdict::TryAgain(Why::of_fault(fault), None),
+        };
+        match (verdict, awaiting) {
+            (_, Awaiting::Nothing) => {}
+            (Verdict::TryAgain(why, wait), awaiting) => self.try_again(why, wait, &awaiting, now),
+            (Verdict::Quota(why, until), awaiting) => {
+                self.release_probe(&awaiting);
+                let until = until.unwrap_or_else(|| self.account.quota_guess(self.plan, now));
+                self.account.set_exhausted(until, why.text());
+                self.defer(until, why.text());
+            }
+            (Verdict::StopAll(why), awaiting) => {
+                self.release_probe(&awaiting);
+                self.stop(Failure::stop(why.text()));
+            }
+            (verdict, Awaiting::Probe) => self.accept_probe(&verdict, result.as_ref().ok(), now),
+            (Verdict::Fail(why), Awaiting::Page) => self.fail(Failure::lookup(why.text())),
+            (Verdict::Empty, Awaiting::Page) => self.end_lookup(),
+            (Verdict::Redirect(location), Awaiting::Page) => self.redirect(&location),
+            (Verdict::Read, Awaiting::Page) => self.read(result.expect("a verdict to read has a response"), now),
+        }
+    }
+
+    /// How the answer that is awaited is framed.
+    fn framing(&self, awaiting: &Awaiting) -> Framing {
+        match (awaiting, &self.current) {
+            (Awaiting::Page, Some(asking)) => self.plan.lookups[asking.ask.lookup].framing,
+            _ => Framing::Json,
+        }
+    }
+
+    fn release_probe(&self, awaiting: &Awaiting) {
+        if *awaiting == Awaiting::Probe {
+            self.account.probe_again();
+        }
+    }
+
+    fn accept_probe(&mut self, verdict: &Verdict, response: Option<&Response>, now: Timestamp) {
+        self.attempts = 0;
+        let probe = self.plan.quota.probe.as_ref().expect("a probe was sent");
+        let body = response.filter(|_| matches!(verdict, Verdict::Read)).map(|response| response.body.as_slice());
+        if let Some((until, reason)) = self.account.learn(probe, body, now) {
+            self.defer(until, reason);
+        }
+    }
+
+    /// The same request once more, after a wait; or no more, when it was sent often enough or the wait is too long.
+    fn try_again(&mut self, why: Why, asked_wait: Option<SignedDuration>, awaiting: &Awaiting, now: Timestamp) {
+        self.release_probe(awaiting);
+        let retry = &self.plan.http.retry;
+        let wait = asked_wait.unwrap_or_else(|| self.backoff());
+        let until = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+        let is_too_late = until >= self.input.deadline;
+        if wait > retry.longest || (asked_wait.is_some() && is_too_late) {
+            self.account.set_exhausted(until, why.text());
+            self.defer(until, why.text());
+        } else if self.attempts >= retry.attempts || is_too_late {
+            let times = if self.attempts == 1 { "once".to_owned() } else { format!("{} times", self.attempts) };
+            let text = format!("{}, {times}", why.text());
+            match why.is_throttling() {
+                true => {
+                    self.defer(until, text);
+                }
+                false => self.fail(Failure::lookup(text)),
+            }
+        } else {
+            self.not_before = until;
+        }
+    }
+
+    /// Twice as long each time, less up to half of it.
+    fn backoff(&mut self) -> SignedDuration {
+        let retry = &self.plan.http.retry;
+        let full = retry
+            .first
+            .checked_mul(1 << self.attempts.saturating_sub(1).min(16))
+            .unwrap_or(retry.longest)
+            .min(retry.longest);
+        // SplitMix64: enough to keep runs from asking in step.
+        self.input.seed = self.input.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.input.seed;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let less = i64::try_from((mixed >> 33) % 1000).expect("below 1000");
+        full - SignedDuration::from_millis(i64::try_from(full.as_millis()).unwrap_or(0) / 2 * less / 1000)
+    }
+
+    fn redirect(&mut self, location: &str) {
+        let asking = self.current.as_mut().expect("a page was asked for");
+        asking.redirects += 1;
+        if asking.redirects > MAX_REDIRECTS {
+            return self.fail(Failure::lookup(format!("the provider redirects more than {MAX_REDIRECTS} times")));
+        }
+        match self.asker.own_url(location) {
+            Ok(url) => {
+                asking.target = Target::Url(url);
+                self.attempts = 0;
+            }
+            Err(reason) => self.fail(Failure::lookup(format!("the provider redirects: {reason}"))),
+        }
+    }
+
+    fn read(&mut self, response: Response, now: Timestamp) {
+        self.attempts = 0;
+        let asking = self.current.as_mut().expect("a page was asked for");
+        let lookup = &self.plan.lookups[asking.ask.lookup];
+        asking.pages.count += 1;
+        let page = asking.pages.count;
+        let cut = response.cut.clone();
+        let rows = match page::rows(lookup, &response) {
+            Ok(rows) => rows,
+            Err(broken) => {
+                let exhibit = self.exhibit(page, &response);
+                self.ledger.diagnostics.push(evidence::broken(self.plan, lookup, &broken, &exhibit));
+                return self.fail(Failure::lookup(format!("page {page}: {broken}")));
+            }
+        };
+        if let Err(repeat) = asking.pages.is_new(lookup, &rows) {
+            return self.fail(Failure::lookup(repeat.to_string()));
+        }
+        let context = map::Context {
+            plan: self.plan,
+            asked: &self.input.observable,
+            lookup: &lookup.name,
+            page,
+            filter_start: self.window_start,
+            keeps_values: self.input.trace,
+        };
+        let bad = map::rows(&context, &rows, &mut self.texts, &mut self.graph, &mut self.ledger);
+        if !bad.is_empty() {
+            let exhibit = self.exhibit(page, &response);
+            let told = bad.iter().map(|(row, bad)| evidence::bad_record(self.plan, lookup, &rows, row, bad, &exhibit));
+            self.ledger.diagnostics.extend(told);
+        }
+        if let Some(fault) = cut {
+            return self.fail(Failure::lookup(Why::of_fault(&fault).text()));
+        }
+        let asking = self.current.as_mut().expect("a page was asked for");
+        match asking.pages.turn(lookup, &rows, &response, &self.asker) {
+            page::Turn::Last => self.end_lookup(),
+            page::Turn::Truncated(reason) => {
+                self.ledger.truncated.push(reason);
+                self.end_lookup();
+            }
+            page::Turn::Next(target) => {
+                asking.target = target;
+                self.not_before = now;
+            }
+            page::Turn::Broken(reason) => self.fail(Failure::lookup(self.asker.scrub(&reason))),
+        }
+    }
+
+    /// An answer as evidence: named by its request, without secrets.
+    fn exhibit(&self, page: u32, response: &Response) -> evidence::Exhibit {
+        let text = self.asker.scrub(&String::from_utf8_lossy(&response.body));
+        evidence::Exhibit::new(format!("{} (page {page})", self.last_request), &text)
+    }
+
+    fn begin(&mut self, ask: Ask) -> Asking {
+        self.attempts = 0;
+        let (read_before, bad_before) = (self.ledger.counts.read, self.ledger.counts.bad());
+        Asking { ask, target: Target::Built, redirects: 0, pages: Pages::default(), read_before, bad_before }
+    }
+
+    /// This lookup is over, and was answered; unless too much of the answer was bad.
+    fn end_lookup(&mut self) {
+        let asking = self.current.take().expect("a lookup is under way");
+        self.attempts = 0;
+        let read = self.ledger.counts.read - asking.read_before;
+        let bad = self.ledger.counts.bad() - asking.bad_before;
+        if bad * 100 > read * self.plan.record.bad_at_most {
+            let reason = too_many_bad(self.plan, read, bad);
+            return self.ledger.failures.push(Failure::lookup(self.named(&asking.ask, reason)));
+        }
+        self.ledger.answered += 1;
+    }
+
+    /// This lookup is over, and what it had read stays.
+    fn fail(&mut self, failure: Failure) {
+        let asking = self.current.take().expect("a lookup is under way");
+        self.attempts = 0;
+        if asking.pages.count > 1 || self.ledger.counts.read > asking.read_before {
+            self.ledger.answered += 1;
+        }
+        let text = self.named(&asking.ask, self.asker.scrub(&failure.text));
+        self.ledger.failures.push(Failure { text, ..failure });
+    }
+
+    /// Where a profile has several requests for an observable, a reason says which it is about.
+    fn named(&self, ask: &Ask, reason: String) -> String {
+        let lookup = &self.plan.lookups[ask.lookup];
+        match &ask.each {
+            Some(each) => format!("{} {each}: {reason}", lookup.name),
+            None if self.plan.lookups.len() > 1 => format!("{}: {reason}", lookup.name),
+            None => reason,
+        }
+    }
+
+    /// The whole run is over.
+    fn stop(&mut self, failure: Failure) -> Step {
+        let text = self.asker.scrub(&failure.text);
+        if self.ledger.counts.read > 0 {
+            self.ledger.answered += 1;
+        }
+        self.ledger.failures.push(Failure { text, ..failure });
+        self.current = None;
+        self.queue.clear();
+        Step::Done
+    }
+
+    fn defer(&mut self, until: Timestamp, reason: String) -> Step {
+        self.ledger.until = Some(self.ledger.until.map_or(until, |known| known.max(until)));
+        self.stop(Failure::deferred(reason))
+    }
+
+    fn wait(&mut self, until: Timestamp, too_long: &str) -> Step {
+        if until >= self.input.deadline {
+            return self.defer(until, too_long.to_owned());
+        }
+        Step::Wait(until)
+    }
+
+    /// What was found and what became of each record, also when the run was cut short.
+    pub fn finish(self) -> Report {
+        let created = self.started;
+        let (name, class) = &self.plan.identity;
+        let author = Identity::new(name, class, created);
+        let asked_tlp = gate::asked_tlp(&self.input.markings);
+        let unfinished = self.current.is_some() || !self.queue.is_empty();
+        let bundle = self.graph.into_bundle(&author, self.tlp, asked_tlp, created);
+        self.ledger.report(bundle, self.tlp, &self.plan.name, unfinished)
+    }
+}
+
+fn too_many_bad(plan: &Plan, read: u64, bad: u64) -> String {
+    let at_most = plan.record.bad_at_most;
+    format!("{bad} of {read} records are bad, more than {at_most} %: the provider's answers have changed")
+}
+
+fn asks(plan: &Plan, observable: &Observable) -> VecDeque<Ask> {
+    let mut asks = VecDeque::new();
+    for (lookup, lookup_plan) in plan.lookups.iter().enumerate() {
+        if !lookup_plan.accepts.contains(&observable.kind()) {
+            continue;
+        }
+        if lookup_plan.for_each.is_empty() {
+            asks.push_back(Ask { lookup, each: None });
+        }
+        asks.extend(lookup_plan.for_each.iter().map(|each| Ask { lookup, each: Some(each.clone()) }));
+    }
+    asks
+}
