@@ -11,3 +11,4 @@ pub mod stix;
 pub mod profile;
 pub mod plan;
 pub mod run;
+pub mod case;

@@ -1,0 +1,231 @@
+//! Plays a case and writes its transcript: the outcome, the requests, what became of each record, the relationships.
+
+use super::Case;
+use crate::plan::{Plan, SettingError, Settings};
+use crate::run::{Account, Fate, Fault, Input, Report, Request, Response, Run, Step, Traced};
+use crate::stix::{Bundle, Object, Relationship, stix_time};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::sync::Arc;
+use url::form_urlencoded;
+
+/// How long a case may run, by its own clock.
+const DEADLINE: SignedDuration = SignedDuration::from_mins(10);
+
+/// A request that is expected, and its answer.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    method: String,
+    path: String,
+    query: Vec<(String, String)>,
+    response: Response,
+    fault: Option<Fault>,
+}
+
+impl Exchange {
+    pub(super) fn new(method: &str, target: &str, response: Response, fault: Option<Fault>) -> Self {
+        let (path, query) = split(target);
+        Self { method: method.to_owned(), path, query, response, fault }
+    }
+
+    /// Whether a request is the expected one: the same method and path, and the parameters that are named here.
+    pub fn matches(&self, method: &str, target: &str) -> bool {
+        let (path, query) = split(target);
+        self.method == method && self.path == path && self.query.iter().all(|pair| query.contains(pair))
+    }
+
+    /// The answer; a fault with a body cuts it in half.
+    pub fn answer(&self) -> Result<Response, Fault> {
+        let Some(fault) = &self.fault else { return Ok(self.response.clone()) };
+        if self.response.body.is_empty() {
+            return Err(fault.clone());
+        }
+        let mut response = self.response.clone();
+        response.body.truncate(response.body.len() / 2);
+        response.cut = Some(fault.clone());
+        Ok(response)
+    }
+
+    fn describe(&self) -> String {
+        let query: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{} {}{mark}{query}", self.method, self.path)
+    }
+}
+
+fn split(target: &str) -> (String, Vec<(String, String)>) {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    (path.to_owned(), form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+}
+
+/// What came of a case.
+#[derive(Debug)]
+pub struct Played {
+    /// What a person reads, and what is compared.
+    pub transcript: String,
+    /// What the run left.
+    pub report: Report,
+    /// The rules that were used, by number.
+    pub rules: BTreeSet<usize>,
+}
+
+/// What a run of this case is about, by the case's clock.
+pub fn input(plan: &Plan, case: &Case) -> Result<Input, Vec<SettingError>> {
+    let settings =
+        Settings::read(&plan.settings, |spec| spec.names().find_map(|name| case.settings.get(name).cloned()))?;
+    Ok(Input {
+        observable: case.observable.clone(),
+        markings: case.markings.clone(),
+        settings,
+        deadline: case.now + DEADLINE,
+        seed: 0,
+        trace: true,
+    })
+}
+
+/// Plays a case.
+pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
+    let mut talk = Talk { base: plan.http.base_url.as_str().trim_end_matches('/'), text: String::new() };
+    let mut expected = case.exchanges.iter();
+    let mut run = Run::new(plan, Arc::new(Account::default()), input(plan, case)?, case.now);
+    let mut now = case.now;
+    loop {
+        match run.next(now) {
+            Step::Done => break,
+            Step::Wait(until) => {
+                talk.wait(until);
+                now = until;
+            }
+            Step::Send(request) => {
+                let target = request.shown_target(talk.base);
+                let answer = match expected.next() {
+                    Some(exchange) if exchange.matches(request.method, &target) => {
+                        talk.asked(&request, "");
+                        exchange.answer()
+                    }
+                    Some(exchange) => {
+                        talk.asked(&request, "  — not expected");
+                        talk.not_asked(exchange);
+                        Err(Fault::Connect("the case has no such exchange".into()))
+                    }
+                    None => {
+                        talk.asked(&request, "  — not expected");
+                        Err(Fault::Connect("the case has no more exchanges".into()))
+                    }
+                };
+                run.accept(answer, now);
+            }
+        }
+    }
+    expected.for_each(|exchange| talk.not_asked(exchange));
+    let report = run.finish();
+    let rules = rules(&report.trace);
+    Ok(Played { transcript: transcript(&talk.text, &report), report, rules })
+}
+
+fn rules(trace: &[Traced]) -> BTreeSet<usize> {
+    let dropped = trace.iter().filter_map(|traced| match traced.fate {
+        Fate::Dropped(_, rule) => rule,
+        _ => None,
+    });
+    dropped.chain(trace.iter().flat_map(|traced| traced.links.iter().map(|link| link.rule))).collect()
+}
+
+/// The exchanges as they happen.
+struct Talk<'c> {
+    base: &'c str,
+    text: String,
+}
+
+impl Talk<'_> {
+    fn asked(&mut self, request: &Request, remark: &str) {
+        self.line(&format!("{} {}{remark}", request.method, request.shown_target(self.base)));
+        for (name, value) in &request.headers {
+            self.line(&format!("  {}: {value}", name.to_lowercase()));
+        }
+    }
+
+    fn not_asked(&mut self, exchange: &Exchange) {
+        self.line(&format!("{}  — expected, not asked", exchange.describe()));
+    }
+
+    fn wait(&mut self, until: Timestamp) {
+        self.line(&format!("wait until {}", stix_time(until)));
+    }
+
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+}
+
+fn transcript(talk: &str, report: &Report) -> String {
+    let plural = if report.requests == 1 { "" } else { "s" };
+    let mut text = format!("{}\n{} request{plural} · {}\n", report.outcome, report.requests, report.counts);
+    section(&mut text, talk.lines().map(str::to_owned).collect());
+    section(&mut text, report.trace.iter().map(record_line).collect());
+    section(&mut text, relationship_lines(&report.bundle));
+    if report.bundle.relationships().next().is_some() {
+        let _ = write!(text, "\neverything found {}, created by {}\n", report.tlp, author(&report.bundle));
+    }
+    text
+}
+
+fn section(text: &mut String, lines: Vec<String>) {
+    if !lines.is_empty() {
+        text.push('\n');
+        lines.iter().for_each(|line| {
+            text.push_str(line);
+            text.push('\n');
+        });
+    }
+}
+
+fn record_line(traced: &Traced) -> String {
+    let place = if traced.page > 1 { format!("page {} {}", traced.page, traced.place) } else { traced.place.clone() };
+    let record = traced.record.as_ref();
+    let record =
+        record.map(|record| format!("  {} {} {}", record.rrname, record.rrtype, record.rdata)).unwrap_or_default();
+    let fate = match &traced.fate {
+        Fate::Mapped => {
+            let rules: BTreeSet<String> = traced.links.iter().map(|link| format!("rules[{}]", link.rule)).collect();
+            format!("mapped by {}", rules.into_iter().collect::<Vec<_>>().join(" and "))
+        }
+        Fate::Dropped(reason, Some(rule)) => format!("dropped by rules[{rule}]: {reason}"),
+        Fate::Dropped(reason, None) => format!("dropped: {reason}"),
+        Fate::Bad(reason) => format!("bad: {reason}"),
+        Fate::Outside => "outside the window".to_owned(),
+    };
+    format!("{place}{record}  {fate}")
+}
+
+fn relationship_lines(bundle: &Bundle) -> Vec<String> {
+    let mut lines: Vec<String> =
+        bundle.relationships().map(|relationship| relationship_line(bundle, relationship)).collect();
+    lines.sort();
+    lines
+}
+
+fn relationship_line(bundle: &Bundle, relationship: &Relationship) -> String {
+    let end = |id| bundle.observable(id).map_or_else(|| format!("{id}"), ToString::to_string);
+    let time = |time: Option<Timestamp>| time.map_or_else(|| "?".to_owned(), stix_time);
+    let descriptions: Vec<&str> = relationship.descriptions.iter().map(AsRef::as_ref).collect();
+    format!(
+        "{}  {}  {}  {} … {}  “{}”",
+        end(relationship.source),
+        relationship.relationship_type,
+        end(relationship.target),
+        time(relationship.start_time),
+        time(relationship.stop_time),
+        descriptions.join(", "),
+    )
+}
+
+fn author(bundle: &Bundle) -> String {
+    let author = bundle.objects().iter().find_map(|object| match object {
+        Object::Identity(identity) => Some(identity.name().to_owned()),
+        _ => None,
+    });
+    author.unwrap_or_default()
+}
