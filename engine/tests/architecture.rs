@@ -1,0 +1,107 @@
+//! The engine's shape, held by reading its source: modules name only those above them, and nothing does I/O.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The modules, in the order `lib.rs` lists them.
+fn modules() -> Vec<String> {
+    let text = fs::read_to_string(source().join("lib.rs")).expect("lib.rs");
+    let names = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    names.map(str::to_owned).collect()
+}
+
+/// Every Rust file but tests, and the module it belongs to.
+fn files() -> Vec<(String, PathBuf)> {
+    let mut found = vec![];
+    let mut folders = vec![source()];
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.path()) {
+            if path.file_stem().is_some_and(|name| name == "tests") {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let inside = path.strip_prefix(source()).expect("below src");
+                let first = inside.iter().next().expect("a name").to_string_lossy();
+                found.push((first.trim_end_matches(".rs").to_owned(), path));
+            }
+        }
+    }
+    found
+}
+
+/// The code of a file: no comments, no tests.
+fn code(path: &Path) -> Vec<(usize, String)> {
+    let text = fs::read_to_string(path).expect("a source file");
+    let code = text.split("#[cfg(test)]\nmod ").next().expect("a first part");
+    let lines = code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
+    lines.map(|(i, line)| (i + 1, line.to_owned())).collect()
+}
+
+#[test]
+fn modules_name_only_those_above_them() {
+    let modules = modules();
+    assert!(modules.len() >= 8, "lib.rs lists the modules one a line: {modules:?}");
+    let mut wrong = vec![];
+    for (module, path) in files() {
+        let Some(place) = modules.iter().position(|known| *known == module) else { continue };
+        for (line, text) in code(&path) {
+            let below = modules[place + 1..].iter().filter(|other| text.contains(&format!("crate::{other}")));
+            wrong.extend(below.map(|other| format!("{}:{line} names `{other}`", path.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_does_input_or_output() {
+    let forbidden = [
+        "std::fs",
+        "std::net::Tcp",
+        "std::net::Udp",
+        "std::env",
+        "std::process",
+        "std::thread",
+        "std::io",
+        "SystemTime",
+        "Instant::now",
+        "Timestamp::now",
+        "Zoned::now",
+        "tokio",
+        "reqwest",
+        "println!",
+        "eprintln!",
+        "dbg!",
+        "tracing",
+    ];
+    let mut wrong = vec![];
+    for (_, path) in files() {
+        for (line, text) in code(&path) {
+            let found = forbidden.iter().filter(|word| text.contains(**word));
+            wrong.extend(found.map(|word| format!("{}:{line}: {word}", path.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_provider_is_named_in_the_engine() {
+    let profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiles");
+    let names: Vec<String> = fs::read_dir(profiles)
+        .expect("the profiles")
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().to_lowercase())
+        .collect();
+    assert!(!names.is_empty());
+    for (_, path) in files() {
+        for (line, text) in code(&path) {
+            let named = names.iter().find(|name| text.to_lowercase().contains(*name));
+            assert!(named.is_none(), "{}:{line} names a provider: {text}", path.display());
+        }
+    }
+}

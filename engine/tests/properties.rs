@@ -1,0 +1,180 @@
+//! What holds for every answer, whatever a provider sends: nothing panics, every record is accounted for, the order of
+//! records does not matter, twice the same answer is once, ids derive from what they name.
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::{Value, json};
+use std::sync::{Arc, LazyLock};
+use stixmap_engine::diagnostic::Source;
+use stixmap_engine::plan::{Plan, Settings};
+use stixmap_engine::run::{Account, Input, Report, Response, Run, Step, map_stored};
+use stixmap_engine::stix::{Object, Observable};
+
+static PLAN: LazyLock<Plan> = LazyLock::new(|| {
+    let text = include_str!("../../profiles/riskiq/profile.yaml");
+    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+});
+
+fn input(value: &str) -> Input {
+    let given = |name: &str| matches!(name, "username" | "api_key").then(|| "given".to_owned());
+    Input {
+        observable: Observable::detect(value).expect("an observable"),
+        markings: vec![],
+        settings: Settings::read(&PLAN.settings, |spec| given(&spec.name)).expect("settings"),
+        deadline: now() + jiff::SignedDuration::from_hours(1),
+        seed: 7,
+        trace: true,
+    }
+}
+
+fn now() -> Timestamp {
+    "2024-03-01T00:00:00Z".parse().expect("a time")
+}
+
+fn mapped(value: &str, rows: &[Value]) -> Report {
+    let answer = json!({ "totalRecords": rows.len(), "results": rows }).to_string().into_bytes();
+    map_stored(&PLAN, &PLAN.lookups[0], input(value), vec![("answer".into(), answer)], now())
+}
+
+fn json_of(report: &Report) -> String {
+    serde_json::to_string(&report.bundle).expect("a bundle is JSON")
+}
+
+/// A value of a field: mostly well formed, sometimes odd, sometimes hostile.
+fn text() -> impl Strategy<Value = Value> {
+    let names = select(vec![
+        "192.0.2.1",
+        "192.0.2.2",
+        "2001:db8::1",
+        "2001:DB8:0::1",
+        "example.com",
+        "EXAMPLE.com.",
+        "mail.example.net",
+        "*.example.com",
+        ".",
+        "",
+        "a..b",
+        "hostmaster@example.com",
+        "first\\.last.example.com",
+        "999.1.1.1",
+        "192.0.2.0/24",
+        "bücher.example",
+        "\u{0}",
+        "10 mail.example.net.",
+        "None",
+    ]);
+    prop_oneof![8 => names.prop_map(Value::from), 1 => ".{0,300}".prop_map(Value::from), 1 => json_value()]
+}
+
+fn json_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(|number| serde_json::Number::from_f64(number).map_or(Value::Null, Value::Number)),
+        Just(json!(["192.0.2.1"])),
+        Just(json!({ "a": [] })),
+    ]
+}
+
+fn time() -> impl Strategy<Value = Value> {
+    let seconds = (1_300_000_000_i64..1_700_000_000).prop_map(|seconds| {
+        let time = Timestamp::from_second(seconds).expect("in range");
+        Value::from(time.to_string().replace('T', " ").trim_end_matches('Z'))
+    });
+    prop_oneof![8 => seconds, 1 => json_value(), 1 => ".{0,30}".prop_map(Value::from)]
+}
+
+fn row() -> impl Strategy<Value = Value> {
+    let rrtypes = select(vec!["A", "AAAA", "MX", "NS", "SOA", "CNAME", "TXT (SPF1)", "TXT", "PTR", "65", "wat", ""]);
+    let kinds = select(vec!["ip", "domain", "email", "host", "raw"]);
+    let well_formed = (rrtypes, text(), kinds, time(), time()).prop_map(|(rrtype, resolve, kind, first, last)| {
+        json!({ "recordType": rrtype, "resolve": resolve, "resolveType": kind, "firstSeen": first, "lastSeen": last })
+    });
+    prop_oneof![12 => well_formed, 1 => json_value()]
+}
+
+fn asked() -> impl Strategy<Value = &'static str> {
+    select(vec!["example.com", "192.0.2.1", "2001:db8::1"])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_record_is_accounted_for(value in asked(), rows in prop::collection::vec(row(), 0..20)) {
+        let report = mapped(value, &rows);
+        prop_assert_eq!(report.counts.read, rows.len() as u64);
+        prop_assert!(report.counts.add_up());
+        prop_assert_eq!(report.trace.len(), rows.len());
+    }
+
+    #[test]
+    fn the_order_of_records_does_not_matter(value in asked(), rows in prop::collection::vec(row(), 1..20), swaps in prop::collection::vec(any::<(Index, Index)>(), 1..20)) {
+        let mut shuffled = rows.clone();
+        for (one, other) in swaps {
+            shuffled.swap(one.index(rows.len()), other.index(rows.len()));
+        }
+        prop_assert_eq!(json_of(&mapped(value, &rows)), json_of(&mapped(value, &shuffled)));
+    }
+
+    #[test]
+    fn twice_the_same_answer_is_once(value in asked(), rows in prop::collection::vec(row(), 0..10)) {
+        let twice: Vec<Value> = rows.iter().chain(&rows).cloned().collect();
+        prop_assert_eq!(json_of(&mapped(value, &rows)), json_of(&mapped(value, &twice)));
+    }
+
+    #[test]
+    fn relationships_join_different_observables_of_the_bundle(value in asked(), rows in prop::collection::vec(row(), 0..20)) {
+        let report = mapped(value, &rows);
+        for relationship in report.bundle.relationships() {
+            prop_assert!(relationship.source != relationship.target);
+            prop_assert!(report.bundle.observable(relationship.source).is_some());
+            prop_assert!(report.bundle.observable(relationship.target).is_some());
+            if let (Some(start), Some(stop)) = (relationship.start_time, relationship.stop_time) {
+                prop_assert!(stop > start);
+            }
+        }
+    }
+
+    #[test]
+    fn observables_are_what_they_say(value in asked(), rows in prop::collection::vec(row(), 0..20)) {
+        for object in mapped(value, &rows).bundle.objects() {
+            if let Object::Observable { observable, .. } = object {
+                prop_assert_eq!(&Observable::parse(observable.kind(), observable.value()), &Ok(observable.clone()));
+            }
+        }
+    }
+
+    /// Any bytes, any status, any headers: a run ends, and within its bound of requests.
+    #[test]
+    fn every_run_ends(
+        answers in prop::collection::vec((select(vec![200_u16, 200, 200, 204, 302, 401, 402, 404, 418, 429, 500, 503]), prop::collection::vec(any::<u8>(), 0..40), select(vec!["", "3", "9999999", "Fri, 01 Mar 2024 00:00:05 GMT", "-1", "soon"])), 1..8),
+        rows in prop::collection::vec(row(), 0..4),
+    ) {
+        let mut run = Run::new(&PLAN, Arc::new(Account::default()), input("example.com"), now());
+        let (mut now, mut sent) = (now(), 0);
+        let mut next = answers.iter().cycle();
+        loop {
+            match run.next(now) {
+                Step::Done => break,
+                Step::Wait(until) => now = until,
+                Step::Send(_) => {
+                    sent += 1;
+                    prop_assert!(sent <= 40, "a probe and a lookup are tried a bounded number of times");
+                    let (status, bytes, wait) = next.next().expect("a cycle has no end");
+                    let body = match bytes.len() % 3 {
+                        0 => json!({ "results": rows }).to_string().into_bytes(),
+                        1 => br#"{"user":{"licenseCounts":{"searchApi":1},"licenseLimits":{"searchApi":2}}}"#.to_vec(),
+                        _ => bytes.clone(),
+                    };
+                    let headers = vec![("retry-after".to_owned(), (*wait).to_owned()), ("location".to_owned(), "/elsewhere".to_owned())];
+                    run.accept(Ok(Response { status: *status, headers, body, cut: None }), now);
+                }
+            }
+        }
+        let report = run.finish();
+        prop_assert!(report.counts.add_up());
+    }
+}

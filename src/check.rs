@@ -1,0 +1,157 @@
+//! `stixmap check`: all mistakes of profiles and cases, in one run, each at its place; and the sure fixes, applied.
+
+use crate::cli::{CheckArgs, CheckFormat};
+use crate::output::to_stdout;
+use crate::shelf::{Folder, text};
+use crate::{Exit, paint};
+use anyhow::{Context, bail};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use stixmap_engine::case;
+use stixmap_engine::diagnostic::{Code, Diagnostic, Severity, Source};
+use stixmap_engine::plan::Plan;
+
+pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
+    let paths = if args.paths.is_empty() { vec![PathBuf::from("profiles")] } else { args.paths.clone() };
+    let mut diagnostics = check(&paths)?;
+    if args.fix {
+        let fixed = fix(&diagnostics)?;
+        paint::remark(&format!("{fixed} fixed"));
+        diagnostics = check(&paths)?;
+    }
+    match args.format {
+        CheckFormat::Text => paint::diagnostics(&diagnostics),
+        CheckFormat::Json => {
+            to_stdout(format!("{}\n", serde_json::to_string_pretty(&paint::json(&diagnostics))?).as_bytes())?
+        }
+        CheckFormat::Github => to_stdout(diagnostics.iter().map(paint::github).collect::<String>().as_bytes())?,
+    }
+    if args.format == CheckFormat::Text {
+        paint::remark(&summary(&diagnostics));
+    }
+    Ok(if diagnostics.is_empty() { Exit::Fine } else { Exit::Told })
+}
+
+fn summary(diagnostics: &[Diagnostic]) -> String {
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    match (errors, diagnostics.len() - errors) {
+        (0, 0) => "no mistakes".to_owned(),
+        (errors, 0) => plural(errors, "error"),
+        (0, warnings) => plural(warnings, "warning"),
+        (errors, warnings) => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
+    }
+}
+
+/// The mistakes of everything at these paths, in the order of the paths.
+pub(crate) fn check(paths: &[PathBuf]) -> anyhow::Result<Vec<Diagnostic>> {
+    let mut diagnostics = vec![];
+    for path in paths {
+        diagnostics.extend(check_path(path)?);
+    }
+    Ok(diagnostics)
+}
+
+/// A profile's folder, a folder of such, a profile, or a case.
+fn check_path(path: &Path) -> anyhow::Result<Vec<Diagnostic>> {
+    if path.join("profile.yaml").is_file() {
+        return check_folder(path);
+    }
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        folders.retain(|folder| folder.join("profile.yaml").is_file());
+        folders.sort();
+        if folders.is_empty() {
+            bail!("{} holds no profile", path.display());
+        }
+        return folders
+            .iter()
+            .map(|folder| check_folder(folder))
+            .collect::<anyhow::Result<Vec<_>>>()
+            .map(|found| found.concat());
+    }
+    let source = source(path)?;
+    match folder_of_case(path) {
+        Some(folder) => {
+            let (plan, mut diagnostics) = plan(&folder)?;
+            diagnostics.extend(plan.map(|plan| check_case(&source, &plan, path)).unwrap_or_default());
+            Ok(diagnostics)
+        }
+        None => Ok(Plan::check(&source).1),
+    }
+}
+
+fn source(path: &Path) -> anyhow::Result<Arc<Source>> {
+    let shown = path.display().to_string();
+    let bytes = std::fs::read(path).with_context(|| format!("{shown} cannot be read"))?;
+    Ok(Source::new(shown, text(bytes)?))
+}
+
+/// The profile that a case belongs to: the folder above its `cases`.
+fn folder_of_case(path: &Path) -> Option<PathBuf> {
+    let cases = path.parent().filter(|folder| folder.file_name().is_some_and(|name| name == "cases"))?;
+    cases.parent().filter(|folder| folder.join("profile.yaml").is_file()).map(Path::to_owned)
+}
+
+fn plan(folder: &Path) -> anyhow::Result<(Option<Plan>, Vec<Diagnostic>)> {
+    let source = source(&folder.join("profile.yaml"))?;
+    let (plan, mut diagnostics) = Plan::check(&source);
+    diagnostics.extend(plan.as_ref().and_then(|plan| other_name(plan, folder, &source)));
+    Ok((plan, diagnostics))
+}
+
+/// `--profile` finds a profile by its folder's name, its variables go by its id: they had better be one.
+fn other_name(plan: &Plan, folder: &Path, source: &Arc<Source>) -> Option<Diagnostic> {
+    let name = folder.canonicalize().ok()?.file_name()?.to_str()?.to_owned();
+    let is_other = name != plan.id;
+    let message = format!("the profile `{}` stands in the folder `{name}`", plan.id);
+    let label = "its variables go by this name, `--profile` by the folder's";
+    is_other.then(|| Diagnostic::error(Code::IdNotFolder, message, source, plan.id_span.clone(), label).warning())
+}
+
+fn check_folder(folder: &Path) -> anyhow::Result<Vec<Diagnostic>> {
+    let (plan, mut diagnostics) = plan(folder)?;
+    let Some(plan) = plan else { return Ok(diagnostics) };
+    for name in Folder::OnDisk(folder.to_owned()).cases() {
+        let path = folder.join("cases").join(name);
+        diagnostics.extend(check_case(&source(&path)?, &plan, &path));
+    }
+    Ok(diagnostics)
+}
+
+fn check_case(source: &Arc<Source>, plan: &Plan, path: &Path) -> Vec<Diagnostic> {
+    let load = |name: &str| std::fs::read(path.with_file_name(name)).map_err(|error| error.to_string());
+    let mut diagnostics = case::check(source, plan, load);
+    if diagnostics.is_empty() && !path.with_extension("expected").is_file() {
+        let message = "nobody has said what is expected of this case";
+        let label = "no file of this name ends in `.expected`";
+        let found = Diagnostic::error(Code::CaseNotAccepted, message, source, 0..0, label).warning();
+        diagnostics.push(found.note("`stixmap test --accept` writes it; read it before you keep it"));
+    }
+    diagnostics
+}
+
+/// Applies the fixes, from the end of each file to its start, so that places stay right. Of two fixes for one place the
+/// first is applied; another run finds whether the second is still needed.
+fn fix(diagnostics: &[Diagnostic]) -> anyhow::Result<usize> {
+    let mut fixed = 0;
+    let mut sources: Vec<&Arc<Source>> = diagnostics.iter().map(|diagnostic| &diagnostic.labels[0].source).collect();
+    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    sources.dedup_by(|a, b| Arc::ptr_eq(a, b));
+    for source in sources {
+        let of_source = diagnostics.iter().filter(|diagnostic| Arc::ptr_eq(&diagnostic.labels[0].source, source));
+        let mut fixes: Vec<_> = of_source.filter_map(|diagnostic| diagnostic.fix.as_ref()).collect();
+        fixes.sort_by_key(|fix| (fix.span.start, fix.span.end));
+        fixes.dedup_by(|later, earlier| later.span.start < earlier.span.end || later.span == earlier.span);
+        let mut text = source.text.clone();
+        for fix in fixes.iter().rev() {
+            text.replace_range(fix.span.clone(), &fix.replacement);
+        }
+        if !fixes.is_empty() {
+            std::fs::write(&source.name, text).with_context(|| format!("{} cannot be written", source.name))?;
+        }
+        fixed += fixes.len();
+    }
+    Ok(fixed)
+}

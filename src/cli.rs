@@ -1,0 +1,250 @@
+//! The command line: every command and flag, with the words `--help` teaches them in.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Passive-DNS providers to STIX 2.1, by profile.
+///
+/// A profile is a YAML file that says how one provider is asked and what its answers mean. `stixmap list` shows those
+/// that are built in. Data goes to standard output, everything else to standard error.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Say more: the requests that are made (secrets as their names).
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+    /// Say nothing but errors.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 fine · 1 a lookup failed or was refused, a case differs, a profile has a mistake \
+· 2 could not start · 3 partial, or deferred until the provider may be asked again";
+
+/// How much is said on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verbosity {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+impl Cli {
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Enrich(EnrichArgs),
+    Map(MapArgs),
+    Check(CheckArgs),
+    Test(TestArgs),
+    List(ListArgs),
+    Schema(SchemaArgs),
+    Completions(CompletionsArgs),
+}
+
+/// Where profiles are looked for.
+#[derive(Debug, Args)]
+pub(crate) struct ShelfArgs {
+    /// A folder with profiles, besides those built in: `DIR/NAME/profile.yaml`.
+    #[arg(long, value_name = "DIR", env = "STIXMAP_PROFILES")]
+    pub(crate) profiles: Option<PathBuf>,
+}
+
+/// Where settings come from.
+#[derive(Debug, Args)]
+pub(crate) struct SettingArgs {
+    /// A file of settings: `acme: { username: …, api_key: … }`.
+    #[arg(long, value_name = "FILE", env = "STIXMAP_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// A setting, over everything else; with several profiles, `PROFILE.KEY=VALUE`. Secrets are safer in variables
+    /// (`ACME_API_KEY`) or files (`ACME_API_KEY_FILE`).
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// How results are written.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// What is written.
+    #[arg(long, value_enum, default_value_t = Format::Stix)]
+    pub(crate) format: Format,
+    /// Where to, instead of standard output. The file appears when it is whole.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Tell what became of each record, on standard error: its values, its rule, its objects.
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// Tell which records and rules an object of the bundle came from, on standard error.
+    #[arg(long, value_name = "OBJECT-ID")]
+    pub(crate) why: Option<String>,
+}
+
+impl OutputArgs {
+    /// Whether what became of each record must be kept.
+    pub(crate) fn needs_trace(&self) -> bool {
+        self.trace || self.why.is_some() || self.format == Format::Cof
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A STIX 2.1 bundle.
+    Stix,
+    /// The records, in the passive-DNS Common Output Format, one a line.
+    Cof,
+    /// The relationships, for people.
+    Table,
+    /// The relationships, for spreadsheets.
+    Csv,
+}
+
+/// Ask providers about domain names and addresses.
+///
+/// Examples:
+///   stixmap enrich example.com --profile acme --replay
+///   stixmap enrich 192.0.2.34 example.org --profile acme --tlp TLP:GREEN --format table
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct EnrichArgs {
+    /// Domain names and addresses; their types are found from the values.
+    #[arg(required_unless_present = "input")]
+    pub(crate) values: Vec<String>,
+    /// A profile, by name or path; several are asked and their answers merged.
+    #[arg(short, long, required = true, value_name = "NAME|PATH")]
+    pub(crate) profile: Vec<String>,
+    /// A file of values, one a line; `-` is standard input. Blank lines and `#` comments are nothing.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// The STIX type of the values, instead of finding it: `domain-name`, `ipv4-addr` …
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Option<String>,
+    /// How the values are marked: `TLP:GREEN`. Above the profile's maximum nothing is sent.
+    #[arg(long, value_name = "TLP")]
+    pub(crate) tlp: Vec<String>,
+    /// Answer from the profile's recorded cases, by a server on loopback: no account, no network.
+    #[arg(long)]
+    pub(crate) replay: bool,
+    /// How long one lookup may take in all: `90s`, `5m`, `PT5M`.
+    #[arg(long, default_value = "5m", value_name = "DURATION")]
+    pub(crate) deadline: String,
+    /// How many lookups run at once.
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) concurrency: u16,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    #[command(flatten)]
+    pub(crate) shelf: ShelfArgs,
+}
+
+/// Map stored answers of a provider, without a network.
+#[derive(Debug, Args)]
+pub(crate) struct MapArgs {
+    /// Files that each hold one answer; `-` is standard input.
+    #[arg(required = true, value_name = "ANSWER")]
+    pub(crate) answers: Vec<PathBuf>,
+    /// The profile, by name or path.
+    #[arg(short, long, value_name = "NAME|PATH")]
+    pub(crate) profile: String,
+    /// What was asked about.
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) observable: String,
+    /// Its STIX type, instead of finding it.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Option<String>,
+    /// The lookup that was used, if the profile has several for this type.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) lookup: Option<String>,
+    /// How the observable is marked.
+    #[arg(long, value_name = "TLP")]
+    pub(crate) tlp: Vec<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    #[command(flatten)]
+    pub(crate) shelf: ShelfArgs,
+}
+
+/// Find every mistake in profiles and cases, before the first request.
+///
+/// Example: stixmap check profiles/acme
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Profiles (a folder or its `profile.yaml`), folders of profiles, or single cases. Without any: `profiles`.
+    pub(crate) paths: Vec<PathBuf>,
+    /// How mistakes are told.
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub(crate) format: CheckFormat,
+    /// Apply the fixes that are sure.
+    #[arg(long)]
+    pub(crate) fix: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people, with the lines they are about.
+    Text,
+    /// For programs.
+    Json,
+    /// As annotations of a GitHub workflow.
+    Github,
+}
+
+/// Run the recorded cases of profiles.
+///
+/// A case is a YAML file in the profile's `cases` folder; what must come of it stands beside it, in `.expected`.
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Profiles (a folder or its `profile.yaml`), folders of profiles, or single cases. Without any: `profiles`.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Write what came of each case as what is expected of it. Read the difference before you keep it.
+    #[arg(long)]
+    pub(crate) accept: bool,
+}
+
+/// List the profiles that are known.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) shelf: ShelfArgs,
+}
+
+/// Print the JSON Schema of a profile or of a case, for editors.
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// Which.
+    #[arg(value_enum)]
+    pub(crate) of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    Profile,
+    Case,
+}
+
+/// Print completions for a shell.
+///
+/// Example: stixmap completions bash > /etc/bash_completion.d/stixmap
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell.
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}

@@ -1,0 +1,221 @@
+//! `stixmap enrich`: asks providers about values, and writes one answer of all of theirs.
+
+use crate::Exit;
+use crate::cli::{EnrichArgs, OutputArgs, Verbosity};
+use crate::clock::Clock;
+use crate::drive::Driver;
+use crate::replay::Replay;
+use crate::setting::Given;
+use crate::{format, http, output, paint, progress, shelf};
+use anyhow::{Context, bail};
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+use std::io::Read;
+use std::sync::Arc;
+use stixmap_engine::plan::{Plan, Settings};
+use stixmap_engine::run::{Account, Input, OutcomeKind, Report};
+use stixmap_engine::stix::{Kind, Marking, Observable, Tlp};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// A provider that is asked: its plan, its settings, and what is known of its quota.
+struct Provider {
+    plan: Plan,
+    settings: Settings,
+    account: Arc<Account>,
+    replay: Option<Replay>,
+}
+
+/// A report, and what it is about.
+pub(crate) struct Answer {
+    pub(crate) observable: Observable,
+    pub(crate) report: Report,
+}
+
+pub(crate) fn run(args: &EnrichArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
+    let observables = observables(args)?;
+    let markings = markings(&args.tlp)?;
+    let deadline = duration(&args.deadline)?;
+    let runtime = tokio::runtime::Runtime::new().context("the runtime cannot be started")?;
+    runtime.block_on(async {
+        let Some(providers) = providers(args, &observables).await? else { return Ok(Exit::Told) };
+        let answers = ask_all(args, verbosity, providers, observables, &markings, deadline).await?;
+        tell(&answers, &args.output, verbosity);
+        let exit = answers.iter().map(|answer| exit(answer.report.outcome.kind)).max().unwrap_or(Exit::Fine);
+        let reports = answers.into_iter().map(|answer| answer.report).collect();
+        output::write(args.output.output.as_deref(), &format::write(args.output.format, reports)?)?;
+        Ok(exit)
+    })
+}
+
+/// What is asked about: each once, in the order of the command line, then those of the file.
+fn observables(args: &EnrichArgs) -> anyhow::Result<Vec<Observable>> {
+    let mut values = args.values.clone();
+    if let Some(path) = &args.input {
+        let mut text = String::new();
+        if path.as_os_str() == "-" {
+            std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
+        } else {
+            text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        }
+        let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+        values.extend(lines.filter(|line| !line.is_empty()).map(str::to_owned));
+    }
+    let kind = kind(args.kind.as_deref())?;
+    let mut observables: Vec<Observable> = vec![];
+    let mut refused = vec![];
+    for value in &values {
+        match observable(value, kind) {
+            Ok(observable) if observables.contains(&observable) => {}
+            Ok(observable) => observables.push(observable),
+            Err(reason) => refused.push(reason.to_string()),
+        }
+    }
+    if !refused.is_empty() {
+        bail!("nothing was asked: {}", refused.join("; "));
+    }
+    Ok(observables)
+}
+
+pub(crate) fn kind(text: Option<&str>) -> anyhow::Result<Option<Kind>> {
+    let Some(text) = text else { return Ok(None) };
+    let kinds = || Kind::all().map(Kind::stix_type).collect::<Vec<_>>().join(", ");
+    Ok(Some(Kind::parse(text).with_context(|| format!("--type takes one of {}", kinds()))?))
+}
+
+pub(crate) fn observable(value: &str, kind: Option<Kind>) -> anyhow::Result<Observable> {
+    Ok(kind.map_or_else(|| Observable::detect(value), |kind| Observable::parse(kind, value))?)
+}
+
+pub(crate) fn markings(tlps: &[String]) -> anyhow::Result<Vec<Marking>> {
+    let marking = |text: &String| {
+        let levels = || Tlp::ALL.map(Tlp::as_str).join(", ");
+        Tlp::parse(text).map(Marking::Tlp).with_context(|| format!("--tlp takes one of {}, not `{text}`", levels()))
+    };
+    tlps.iter().map(marking).collect()
+}
+
+/// `90s`, `5m` or ISO 8601.
+fn duration(text: &str) -> anyhow::Result<SignedDuration> {
+    let span: Span =
+        text.parse().ok().with_context(|| format!("--deadline takes a duration like 90s or 5m, not `{text}`"))?;
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours())?;
+    if duration <= SignedDuration::ZERO {
+        bail!("--deadline is not in the future");
+    }
+    Ok(duration)
+}
+
+/// The providers, ready to be asked; `None` after a profile's mistakes were told.
+async fn providers(args: &EnrichArgs, observables: &[Observable]) -> anyhow::Result<Option<Vec<Provider>>> {
+    let given = Given::read(&args.settings)?;
+    let mut folders = vec![];
+    for name in &args.profile {
+        let folder = shelf::find(name, args.shelf.profiles.as_deref())?;
+        let Some(plan) = folder.plan()? else { return Ok(None) };
+        folders.push((folder, plan));
+    }
+    given.refuse_unknown(folders.iter().map(|(_, plan)| plan))?;
+    let mut providers = vec![];
+    for (folder, plan) in folders {
+        let replay = match args.replay {
+            true => Some(Replay::start(&folder, &plan, observables).await?),
+            false => None,
+        };
+        // Recorded cases bring the settings they were recorded with.
+        let settings = if replay.is_some() { Settings::default() } else { given.settings(&plan)? };
+        providers.push(Provider { plan, settings, account: Arc::default(), replay });
+    }
+    Ok(Some(providers))
+}
+
+async fn ask_all(
+    args: &EnrichArgs,
+    verbosity: Verbosity,
+    providers: Vec<Provider>,
+    observables: Vec<Observable>,
+    markings: &[Marking],
+    deadline: SignedDuration,
+) -> anyhow::Result<Vec<Answer>> {
+    let driver = Driver::new(http::client()?, verbosity == Verbosity::Verbose);
+    let places = Arc::new(Semaphore::new(usize::from(args.concurrency)));
+    let bar = progress::bar(observables.len() * providers.len(), verbosity > Verbosity::Quiet);
+    let providers: Vec<Arc<Provider>> = providers.into_iter().map(Arc::new).collect();
+    let seed = u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or_default();
+    let keeps_trace = args.output.needs_trace();
+    let mut lookups = JoinSet::new();
+    let pairs = observables.iter().flat_map(|observable| providers.iter().map(move |provider| (observable, provider)));
+    for (position, (observable, provider)) in pairs.enumerate() {
+        let (driver, places, bar) = (driver.clone(), Arc::clone(&places), bar.clone());
+        let (observable, provider, markings) = (observable.clone(), Arc::clone(provider), markings.to_vec());
+        lookups.spawn(async move {
+            let _place = places.acquire().await.expect("the semaphore is never closed");
+            bar.set_message(observable.value().to_owned());
+            let (clock, account, mut input) = match &provider.replay {
+                Some(replay) => replay.recorded(&provider.plan, &observable),
+                None => {
+                    let settings = provider.settings.clone();
+                    let (observable, clock) = (observable.clone(), Clock::real());
+                    let input =
+                        Input { observable, markings: vec![], settings, deadline: clock.now(), seed: 0, trace: false };
+                    (clock, Arc::clone(&provider.account), input)
+                }
+            };
+            input.markings.extend(markings);
+            input.deadline = clock.now() + deadline;
+            input.seed = seed.wrapping_add(position as u64);
+            input.trace = keeps_trace;
+            let report = driver.drive(&provider.plan, account, input, clock).await;
+            bar.inc(1);
+            (position, Answer { observable, report })
+        });
+    }
+    let mut answers = lookups.join_all().await;
+    bar.finish_and_clear();
+    // The order of the command line, whatever order they ended in.
+    answers.sort_by_key(|(position, _)| *position);
+    Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+}
+
+/// How many disagreements of answers and profile are shown; the rest is counted.
+const MAX_SHOWN: usize = 10;
+
+/// What came of it, for people.
+pub(crate) fn tell(answers: &[Answer], args: &OutputArgs, verbosity: Verbosity) {
+    if args.trace {
+        answers.iter().for_each(|answer| paint::remark(&format::trace(&answer.report)));
+    }
+    if let Some(id) = &args.why {
+        let reports: Vec<_> = answers.iter().map(|answer| &answer.report).collect();
+        let text = format::why(&reports, id);
+        paint::remark(&text.unwrap_or_else(|| format!("{id} is not in the bundle")));
+    }
+    if verbosity > Verbosity::Quiet {
+        let told: Vec<_> = answers.iter().flat_map(|answer| answer.report.diagnostics.iter().cloned()).collect();
+        paint::diagnostics(&told[..told.len().min(MAX_SHOWN)]);
+        if told.len() > MAX_SHOWN {
+            paint::remark(&format!("{} more are not shown", told.len() - MAX_SHOWN));
+        }
+        answers.iter().for_each(|answer| paint::remark(&summary(answer)));
+    }
+}
+
+fn summary(answer: &Answer) -> String {
+    let Answer { observable, report } = answer;
+    let relationships = report.bundle.relationships().count();
+    let plural = if relationships == 1 { "" } else { "s" };
+    format!(
+        "{}: {}: {} · {} · {relationships} relationship{plural}",
+        report.provider,
+        observable.value(),
+        report.outcome,
+        report.counts
+    )
+}
+
+pub(crate) fn exit(kind: OutcomeKind) -> Exit {
+    match kind {
+        OutcomeKind::Ok | OutcomeKind::Empty => Exit::Fine,
+        OutcomeKind::Partial | OutcomeKind::Deferred => Exit::Partial,
+        OutcomeKind::Refused | OutcomeKind::Failed => Exit::Told,
+    }
+}

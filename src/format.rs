@@ -1,0 +1,175 @@
+//! What was found, in the format that was asked for; and the trace, for people.
+
+use crate::cli::Format;
+use std::fmt::Write;
+use stixmap_engine::run::{Fate, Link, Record, Report, Traced};
+use stixmap_engine::stix::{Bundle, Object, Relationship, stix_time};
+
+/// Writes reports as one answer.
+pub(crate) fn write(format: Format, reports: Vec<Report>) -> anyhow::Result<Vec<u8>> {
+    match format {
+        Format::Cof => cof(&reports),
+        Format::Stix => stix(&merged(reports)),
+        Format::Table => Ok(table(&merged(reports)).into_bytes()),
+        Format::Csv => csv(&merged(reports)),
+    }
+}
+
+fn merged(reports: Vec<Report>) -> Bundle {
+    Bundle::merged(reports.into_iter().map(|report| report.bundle))
+}
+
+fn stix(bundle: &Bundle) -> anyhow::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(bundle)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// Every record that could be read, mapped or not.
+fn cof(reports: &[Report]) -> anyhow::Result<Vec<u8>> {
+    let mut text = vec![];
+    for record in reports.iter().flat_map(|report| &report.trace).filter_map(|traced| traced.record.as_ref()) {
+        serde_json::to_writer(&mut text, record)?;
+        text.push(b'\n');
+    }
+    Ok(text)
+}
+
+const COLUMNS: [&str; 9] = [
+    "source_type",
+    "source",
+    "relationship",
+    "target_type",
+    "target",
+    "start_time",
+    "stop_time",
+    "description",
+    "created_by",
+];
+
+fn cells(bundle: &Bundle, relationship: &Relationship) -> [String; 9] {
+    let end = |id| {
+        let observable = bundle.observable(id).expect("both ends of a relationship are in the bundle");
+        (observable.kind().to_string(), observable.value().to_owned())
+    };
+    let ((source_type, source), (target_type, target)) = (end(relationship.source), end(relationship.target));
+    let time = |time: Option<_>| time.map(stix_time).unwrap_or_default();
+    let author = bundle.objects().iter().find_map(|object| match object {
+        Object::Identity(identity) if identity.id() == relationship.created_by => Some(identity.name().to_owned()),
+        _ => None,
+    });
+    let descriptions: Vec<&str> = relationship.descriptions.iter().map(AsRef::as_ref).collect();
+    [
+        source_type,
+        source,
+        relationship.relationship_type.to_string(),
+        target_type,
+        target,
+        time(relationship.start_time),
+        time(relationship.stop_time),
+        descriptions.join(", "),
+        author.unwrap_or_default(),
+    ]
+}
+
+fn rows(bundle: &Bundle) -> Vec<[String; 9]> {
+    let mut rows: Vec<_> = bundle.relationships().map(|relationship| cells(bundle, relationship)).collect();
+    rows.sort();
+    rows
+}
+
+fn csv(bundle: &Bundle) -> anyhow::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(vec![]);
+    writer.write_record(COLUMNS)?;
+    for row in rows(bundle) {
+        // Spreadsheets take a text that starts like this for a formula, and names come from outside.
+        writer.write_record(
+            row.map(|cell| if cell.starts_with(['=', '+', '-', '@']) { format!("'{cell}") } else { cell }),
+        )?;
+    }
+    Ok(writer.into_inner()?)
+}
+
+fn table(bundle: &Bundle) -> String {
+    let rows: Vec<[String; 6]> = rows(bundle)
+        .into_iter()
+        .map(|[_, source, relationship, _, target, start, stop, description, _]| {
+            [source, relationship, target, start, stop, description]
+        })
+        .collect();
+    let mut widths = [0; 6];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for row in &rows {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
+    }
+    text
+}
+
+/// What became of each record.
+pub(crate) fn trace(report: &Report) -> String {
+    report.trace.iter().map(traced_line).collect::<Vec<_>>().join("\n")
+}
+
+fn traced_line(traced: &Traced) -> String {
+    let mut text = head(traced);
+    for (name, value) in &traced.values {
+        let _ = write!(text, "\n    {name}: {value}");
+    }
+    match &traced.fate {
+        Fate::Mapped => traced.links.iter().for_each(|link| text.push_str(&link_line(link))),
+        Fate::Dropped(reason, _) => {
+            let _ = write!(text, "\n    dropped: {reason}");
+        }
+        Fate::Bad(reason) => {
+            let _ = write!(text, "\n    bad: {reason}");
+        }
+        Fate::Outside => text.push_str("\n    outside the window"),
+    }
+    text
+}
+
+fn head(traced: &Traced) -> String {
+    let Traced { lookup, page, place, record, .. } = traced;
+    let said = record.as_ref().map(|Record { rrname, rrtype, rdata, .. }| format!("{rrname} {rrtype} {rdata}"));
+    format!("{lookup} page {page} {place}  {}", said.unwrap_or_default()).trim_end().to_owned()
+}
+
+fn link_line(link: &Link) -> String {
+    let Link { source, relationship, target, line, .. } = link;
+    format!("\n    → {source} {relationship} {target}  by the rule on line {line}")
+}
+
+/// Where an object came from: the records it was made of, and the rules that made it. Nothing if it is not in the bundle.
+pub(crate) fn why(reports: &[&Report], id: &str) -> Option<String> {
+    let mut text = String::new();
+    for report in reports {
+        let Some(object) = report.bundle.objects().iter().find(|object| object.id().to_string() == id) else {
+            continue;
+        };
+        let made = |link: &&Link| match object {
+            Object::Relationship(relationship) => {
+                (link.relationship, link.source.id(), link.target.id())
+                    == (relationship.relationship_type, relationship.source, relationship.target)
+            }
+            Object::Observable { observable, .. } => link.source.is_same(observable) || link.target.is_same(observable),
+            Object::Identity(_) | Object::Marking(_) => false,
+        };
+        for traced in &report.trace {
+            let links: String = traced.links.iter().filter(made).map(link_line).collect();
+            if !links.is_empty() {
+                let _ = writeln!(text, "{}{links}", head(traced));
+            }
+        }
+        if text.is_empty() {
+            let _ =
+                writeln!(text, "{id} is the observable asked about, its marking, or the provider: no record made it");
+        }
+    }
+    (!text.is_empty()).then(|| text.trim_end().to_owned())
+}

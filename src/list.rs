@@ -1,0 +1,51 @@
+//! `stixmap list`: the profiles that are known, and what they are for.
+
+use crate::cli::ListArgs;
+use crate::output::to_stdout;
+use crate::{Exit, shelf};
+use serde::Serialize;
+use std::fmt::Write;
+use stixmap_engine::plan::Plan;
+
+#[derive(Serialize)]
+struct Row<'p> {
+    profile: &'p str,
+    version: &'p str,
+    status: &'static str,
+    accepts: Vec<&'static str>,
+    summary: &'p str,
+}
+
+pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Fine;
+    let mut plans = vec![];
+    for folder in shelf::known(args.shelf.profiles.as_deref())?.into_values() {
+        match folder.plan()? {
+            Some(plan) => plans.push(plan),
+            None => exit = Exit::Told,
+        }
+    }
+    let rows: Vec<Row> = plans.iter().map(row).collect();
+    let text = if args.json { format!("{}\n", serde_json::to_string_pretty(&rows)?) } else { table(&rows) };
+    to_stdout(text.as_bytes())?;
+    Ok(exit)
+}
+
+fn row(plan: &Plan) -> Row<'_> {
+    Row {
+        profile: &plan.id,
+        version: &plan.version,
+        status: plan.status.as_str(),
+        accepts: plan.accepts().into_iter().map(|kind| kind.stix_type()).collect(),
+        summary: &plan.summary,
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        let _ = writeln!(text, "{:<24} {:<8} {:<13} {}", row.profile, row.version, row.status, row.accepts.join(", "));
+        let _ = writeln!(text, "    {}", row.summary);
+    }
+    text
+}

@@ -1,0 +1,64 @@
+//! `stixmap map`: maps answers that were stored earlier. No network, no settings needed.
+
+use crate::Exit;
+use crate::cli::{MapArgs, Verbosity};
+use crate::enrich::{Answer, exit, kind, markings, observable, tell};
+use crate::setting::Given;
+use crate::{format, output, shelf};
+use anyhow::{Context, bail};
+use std::io::Read;
+use std::path::Path;
+use stixmap_engine::plan::{LookupPlan, Plan};
+use stixmap_engine::run::{Input, map_stored};
+use stixmap_engine::stix::Observable;
+
+pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
+    let Some(plan) = shelf::find(&args.profile, args.shelf.profiles.as_deref())?.plan()? else { return Ok(Exit::Told) };
+    let given = Given::read(&args.settings)?;
+    given.refuse_unknown(std::iter::once(&plan))?;
+    let observable = observable(&args.observable, kind(args.kind.as_deref())?)?;
+    let lookup = lookup(&plan, &observable, args.lookup.as_deref())?;
+    let now = jiff::Timestamp::now();
+    let input = Input {
+        observable: observable.clone(),
+        markings: markings(&args.tlp)?,
+        settings: given.optional_settings(&plan)?,
+        deadline: now,
+        seed: 0,
+        trace: args.output.needs_trace(),
+    };
+    let bodies = args.answers.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    let report = map_stored(&plan, lookup, input, bodies, now);
+    let answer = Answer { observable, report };
+    tell(std::slice::from_ref(&answer), &args.output, verbosity);
+    let exit = exit(answer.report.outcome.kind);
+    output::write(args.output.output.as_deref(), &format::write(args.output.format, vec![answer.report])?)?;
+    Ok(exit)
+}
+
+fn lookup<'p>(plan: &'p Plan, observable: &Observable, name: Option<&str>) -> anyhow::Result<&'p LookupPlan> {
+    let mut fitting = plan.lookups.iter().filter(|lookup| lookup.accepts.contains(&observable.kind()));
+    let names = || plan.lookups.iter().map(|lookup| lookup.name.as_str()).collect::<Vec<_>>().join(", ");
+    let found = match name {
+        Some(name) => plan.lookups.iter().find(|lookup| lookup.name == name),
+        None => fitting.next(),
+    };
+    let Some(lookup) = found else {
+        bail!("{} has no such lookup for {}; it has {}", plan.name, observable.kind(), names());
+    };
+    if name.is_none() && fitting.next().is_some() {
+        bail!("{} has several lookups for {}: say which with --lookup, of {}", plan.name, observable.kind(), names());
+    }
+    Ok(lookup)
+}
+
+fn read(path: &Path) -> anyhow::Result<(String, Vec<u8>)> {
+    let shown = path.display().to_string();
+    if path.as_os_str() == "-" {
+        let mut bytes = vec![];
+        std::io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;
+        return Ok(("standard input".into(), bytes));
+    }
+    let bytes = std::fs::read(path).with_context(|| format!("{shown} cannot be read"))?;
+    Ok((shown, bytes))
+}

@@ -1,0 +1,24 @@
+//! Progress of work that takes more than a second, on a terminal only.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::Duration;
+
+/// A bar over so many lookups, that shows itself after a second; or nothing, where nobody would see it.
+pub(crate) fn bar(lookups: usize, is_wanted: bool) -> ProgressBar {
+    if !is_wanted || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(lookups as u64), ProgressDrawTarget::hidden());
+    let style = ProgressStyle::with_template("{spinner} {pos}/{len} lookups · {elapsed} · {msg}");
+    bar.set_style(style.expect("the template is fixed"));
+    let shown = bar.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if !shown.is_finished() {
+            shown.set_draw_target(ProgressDrawTarget::stderr());
+            shown.enable_steady_tick(Duration::from_millis(200));
+        }
+    });
+    bar
+}

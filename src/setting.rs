@@ -1,0 +1,139 @@
+//! Where settings come from: `--set`, variables, files named by variables, a settings file; in this order.
+
+use crate::cli::SettingArgs;
+use anyhow::{Context, bail};
+use serde_yaml::Value;
+use std::collections::BTreeMap;
+use stixmap_engine::plan::{Plan, SettingError, SettingSpec, Settings};
+use url::Url;
+
+/// What was given on the command line and in the settings file.
+pub(crate) struct Given {
+    set: BTreeMap<String, String>,
+    file: Option<Value>,
+}
+
+impl Given {
+    pub(crate) fn read(args: &SettingArgs) -> anyhow::Result<Given> {
+        let set = args.set.iter().map(|text| {
+            let (key, value) = text.split_once('=').context("--set takes KEY=VALUE")?;
+            Ok((key.to_owned(), value.to_owned()))
+        });
+        let file = match &args.config {
+            None => None,
+            Some(path) => {
+                let text =
+                    std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+                Some(serde_yaml::from_str(&text).with_context(|| format!("{} is no YAML", path.display()))?)
+            }
+        };
+        Ok(Given { set: set.collect::<anyhow::Result<_>>()?, file })
+    }
+
+    /// Refuses `--set` for a setting that none of the profiles has.
+    pub(crate) fn refuse_unknown<'p>(&self, plans: impl Iterator<Item = &'p Plan> + Clone) -> anyhow::Result<()> {
+        for key in self.set.keys() {
+            let is_known = plans.clone().any(|plan| {
+                let name = key.strip_prefix(&format!("{}.", plan.id)).unwrap_or(key);
+                plan.settings.iter().any(|spec| spec.names().any(|known| known == name))
+            });
+            if !is_known {
+                bail!("no profile here has a setting `{key}`");
+            }
+        }
+        Ok(())
+    }
+
+    /// The settings of a profile; or everything that is missing or wrong, and how to give it.
+    pub(crate) fn settings(&self, plan: &Plan) -> anyhow::Result<Settings> {
+        let mut unreadable = vec![];
+        let settings = Settings::read(&plan.settings, |spec| match self.value(&plan.id, spec) {
+            Ok(value) => value,
+            Err(error) => {
+                unreadable.push(format!("{error:#}"));
+                None
+            }
+        });
+        if !unreadable.is_empty() {
+            bail!(unreadable.join("\n"));
+        }
+        let settings = settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))?;
+        base_url(plan, &settings)?;
+        Ok(settings)
+    }
+
+    /// The same for work without a network, for which no setting is required.
+    pub(crate) fn optional_settings(&self, plan: &Plan) -> anyhow::Result<Settings> {
+        let optional: Vec<SettingSpec> =
+            plan.settings.iter().map(|spec| SettingSpec { required: false, ..spec.clone() }).collect();
+        let settings = Settings::read(&optional, |spec| self.value(&plan.id, spec).ok().flatten());
+        settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))
+    }
+
+    fn value(&self, profile: &str, spec: &SettingSpec) -> anyhow::Result<Option<String>> {
+        for name in spec.names() {
+            let set = self.set.get(&format!("{profile}.{name}")).or_else(|| self.set.get(name));
+            if let Some(value) =
+                set.cloned().or(from_environment(profile, name)?).or_else(|| self.in_file(profile, name))
+            {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+
+    fn in_file(&self, profile: &str, name: &str) -> Option<String> {
+        let section = self.file.as_ref()?.get(profile)?;
+        match section.get(name)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(flag) => Some(flag.to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// The variable of a setting.
+pub(crate) fn variable(profile: &str, name: &str) -> String {
+    format!("{profile}_{name}").replace('-', "_").to_uppercase()
+}
+
+fn from_environment(profile: &str, name: &str) -> anyhow::Result<Option<String>> {
+    let variable = variable(profile, name);
+    if let Some(value) = std::env::var(&variable).ok().filter(|value| !value.is_empty()) {
+        return Ok(Some(value));
+    }
+    let Ok(path) = std::env::var(format!("{variable}_FILE")) else { return Ok(None) };
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("{variable}_FILE names {path}, which cannot be read"))?;
+    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn base_url(plan: &Plan, settings: &Settings) -> anyhow::Result<()> {
+    let Some(text) = settings.value(stixmap_engine::plan::BASE_URL).map(|value| value.as_text()) else { return Ok(()) };
+    let is_web = Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if !is_web {
+        bail!("{} is not the URL of a web server", variable(&plan.id, stixmap_engine::plan::BASE_URL));
+    }
+    Ok(())
+}
+
+fn told(plan: &Plan, errors: &[SettingError]) -> String {
+    let mut text = format!("{} needs other settings:", plan.name);
+    for error in errors {
+        let (spec, fact) = match error {
+            SettingError::Missing { spec } => (spec, "is missing".to_owned()),
+            SettingError::NotOfType { spec } if !spec.choices.is_empty() => {
+                (spec, format!("is none of {}", spec.choices.join(", ")))
+            }
+            SettingError::NotOfType { spec } => (spec, format!("is not {}", spec.kind.wanted())),
+        };
+        let (id, name) = (&plan.id, &spec.name);
+        text.push_str(&format!("\n  `{name}` {fact}: {}", spec.description));
+        text.push_str(&format!(
+            "\n      give it as {}, in --config as `{id}.{name}`, or with --set {name}=…",
+            variable(id, name)
+        ));
+    }
+    text
+}

@@ -1,0 +1,192 @@
+//! The commands as a user types them.
+
+use crate::support::{Ended, ended, root, stixmap};
+use serde_json::Value;
+use std::io::Write;
+use std::process::Stdio;
+
+fn bundle(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error}: {}{}", ended.out, ended.err))
+}
+
+fn types(bundle: &Value) -> Vec<&str> {
+    bundle["objects"]
+        .as_array()
+        .expect("objects")
+        .iter()
+        .map(|object| object["type"].as_str().expect("a type"))
+        .collect()
+}
+
+#[test]
+fn a_recorded_name_is_enriched_over_real_http() {
+    let enriched = ended(stixmap(&["enrich", "example.com", "--profile", "riskiq", "--replay"]));
+    assert_eq!(enriched.code, 0, "{}", enriched.err);
+    let bundle = bundle(&enriched);
+    assert_eq!(types(&bundle).iter().filter(|kind| **kind == "relationship").count(), 8);
+    assert!(
+        enriched.err.contains("example.com: ok · 10 records: 9 mapped, 1 dropped · 8 relationships"),
+        "{}",
+        enriched.err
+    );
+}
+
+#[test]
+fn several_values_run_at_once_and_make_one_bundle() {
+    let values = ["example.com", "192.0.2.80", "2001:db8::80", "empty.example.com"];
+    let mut arguments = vec!["enrich", "-p", "riskiq", "--replay", "--format", "csv"];
+    arguments.extend(values);
+    let enriched = ended(stixmap(&arguments));
+    assert_eq!(enriched.code, 0, "{}", enriched.err);
+    assert!(enriched.out.starts_with("source_type,source,relationship,"), "{}", enriched.out);
+    assert_eq!(enriched.out.lines().count(), 1 + 8 + 2 + 2, "{}", enriched.out);
+    let told: Vec<&str> = enriched.err.lines().collect();
+    assert!(values.iter().zip(&told).all(|(value, line)| line.contains(value)), "in the order given: {told:?}");
+}
+
+#[test]
+fn formats_say_the_same_in_other_ways() {
+    let format = |format: &str| ended(stixmap(&["enrich", "ns1.test", "-q", "-p", "riskiq", "--format", format]));
+    assert_eq!(format("table").code, 2, "settings are missing");
+    let replay = |format: &str| {
+        ended(stixmap(&["enrich", "repeats.example.com", "-q", "-p", "riskiq", "--replay", "--format", format]))
+    };
+    let cof: Vec<Value> = replay("cof").out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(cof.len(), 3);
+    assert_eq!(cof[0]["rrname"], "repeats.example.com");
+    assert_eq!(
+        (&cof[0]["rrtype"], &cof[0]["rdata"], &cof[0]["time_first"]),
+        (&"A".into(), &"192.0.2.34".into(), &1_577_836_800.into())
+    );
+    assert_eq!(
+        replay("table").out,
+        "repeats.example.com  resolves-to  192.0.2.34  2018-01-01T00:00:00Z  2024-02-20T07:12:00Z  A record\n"
+    );
+    assert_eq!(types(&bundle(&replay("stix"))).len(), 5);
+}
+
+#[test]
+fn outcomes_are_exit_codes() {
+    let code = |value: &str, more: &[&str]| {
+        let mut arguments = vec!["enrich", value, "-p", "riskiq", "--replay"];
+        arguments.extend(more);
+        ended(stixmap(&arguments)).code
+    };
+    assert_eq!(code("empty.example.com", &[]), 0, "nothing found is no failure");
+    assert_eq!(code("truncated.example.com", &[]), 3, "partial");
+    assert_eq!(code("quota.example.com", &[]), 3, "deferred");
+    assert_eq!(code("unauthorized.example.com", &[]), 1, "failed");
+    assert_eq!(code("example.com", &["--tlp", "TLP:RED"]), 1, "refused");
+    assert_eq!(code("not recorded", &[]), 2, "no such observable");
+    assert_eq!(code("unrecorded.example.com", &[]), 2, "nothing to replay");
+    assert_eq!(code("example.com", &["--tlp", "TLP:ORANGE"]), 2, "no such level");
+    assert_eq!(code("example.com", &["--deadline", "soon"]), 2, "no duration");
+}
+
+#[test]
+fn stored_answers_are_mapped_without_settings_or_network() {
+    let answer = r#"{"totalRecords":1,"results":[{"recordType":"A","resolve":"192.0.2.1","resolveType":"ip","firstSeen":"2010-01-01 00:00:00","lastSeen":"2010-02-01 00:00:00"}]}"#;
+    let mut command = stixmap(&["map", "--profile", "riskiq", "--observable", "Example.COM.", "-", "--trace"]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(answer.as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{err}");
+    assert!(out.contains(r#""value": "example.com""#) && out.contains(r#""value": "192.0.2.1""#), "{out}");
+    assert!(err.contains("→ domain-name example.com resolves-to ipv4-addr 192.0.2.1  by the rule on line"), "{err}");
+}
+
+#[test]
+fn missing_settings_are_all_told_with_how_to_give_them() {
+    let enriched = ended(stixmap(&["enrich", "example.com", "-p", "riskiq"]));
+    assert_eq!((enriched.code, enriched.out.as_str()), (2, ""));
+    for text in ["RISKIQ_USERNAME", "RISKIQ_API_KEY", "riskiq.username", "--set api_key=", "RiskIQ API key"] {
+        assert!(enriched.err.contains(text), "{text}: {}", enriched.err);
+    }
+    let mut command =
+        stixmap(&["enrich", "example.com", "-p", "riskiq", "--set", "max_tlp=sk-secret-in-the-wrong-place"]);
+    command.env("RISKIQ_USERNAME", "u").env("RISKIQ_API_KEY", "k");
+    let enriched = ended(command);
+    assert_eq!(enriched.code, 2);
+    assert!(enriched.err.contains("`max_tlp` is not a TLP level"), "{}", enriched.err);
+    assert!(!enriched.err.contains("sk-secret"), "{}", enriched.err);
+}
+
+#[test]
+fn settings_nobody_has_are_refused() {
+    let enriched = ended(stixmap(&["enrich", "example.com", "-p", "riskiq", "--set", "api_kye=x"]));
+    assert_eq!(enriched.code, 2);
+    assert!(enriched.err.contains("no profile here has a setting `api_kye`"), "{}", enriched.err);
+}
+
+#[test]
+fn profiles_are_listed_and_found() {
+    let list = ended(stixmap(&["list", "--json"]));
+    let rows: Value = serde_json::from_str(&list.out).expect("JSON");
+    assert_eq!(rows[0]["profile"], "riskiq");
+    assert_eq!(rows[0]["accepts"], serde_json::json!(["domain-name", "ipv4-addr", "ipv6-addr"]));
+    let list = ended(stixmap(&["list", "--profiles", "tests/providers"]));
+    assert!(list.out.contains("by-cursor") && list.out.contains("riskiq"), "{}", list.out);
+    let unknown = ended(stixmap(&["enrich", "example.com", "-p", "riskqi"]));
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.err.contains("known are riskiq"), "{}", unknown.err);
+    let by_path = ended(stixmap(&[
+        "enrich",
+        "six.example.com",
+        "-q",
+        "-p",
+        "tests/providers/by-offset",
+        "--replay",
+        "--format",
+        "table",
+    ]));
+    assert_eq!((by_path.code, by_path.out.lines().count()), (0, 5), "{}", by_path.err);
+}
+
+#[test]
+fn a_profile_with_mistakes_is_shown_at_the_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = std::fs::read_to_string(root().join("profiles/riskiq/profile.yaml")).expect("the profile");
+    let wrong = text.replace("timeout: PT30S", "timeotu: PT30S").replace("target: email-addr", "target: ipv4-addr");
+    std::fs::write(folder.path().join("profile.yaml"), wrong).expect("it can be written");
+    let path = folder.path().to_str().expect("UTF-8");
+    let shape = ended(stixmap(&["enrich", "example.com", "-p", path, "--replay"]));
+    assert_eq!((shape.code, shape.out.as_str()), (1, ""));
+    assert!(shape.err.contains("unknown-field") && shape.err.contains("timeotu: PT30S"), "{}", shape.err);
+    std::fs::write(folder.path().join("profile.yaml"), text.replace("target: email-addr", "target: ipv4-addr"))
+        .expect("it can be written");
+    let meaning = ended(stixmap(&["enrich", "example.com", "-p", path, "--replay"]));
+    assert_eq!(meaning.code, 1);
+    assert!(
+        meaning.err.contains("error[rule-never-matches]: the data of SOA records is never ipv4-addr"),
+        "{}",
+        meaning.err
+    );
+    let line = 1 + text.lines().position(|line| line.contains("target: email-addr")).expect("the rule");
+    assert!(meaning.err.contains(&format!("profile.yaml:{line}:")), "{}", meaning.err);
+}
+
+#[test]
+fn values_come_from_a_file_and_output_goes_to_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (input, output) = (folder.path().join("values"), folder.path().join("bundle.json"));
+    std::fs::write(&input, "# what came in today\nexample.com\n\n192.0.2.80  # twice\n192.0.2.80\n")
+        .expect("it can be written");
+    let paths = (input.to_str().expect("UTF-8"), output.to_str().expect("UTF-8"));
+    let enriched = ended(stixmap(&["enrich", "-i", paths.0, "-o", paths.1, "-p", "riskiq", "--replay"]));
+    assert_eq!((enriched.code, enriched.out.as_str()), (0, ""), "{}", enriched.err);
+    assert_eq!(enriched.err.lines().count(), 2, "{}", enriched.err);
+    let bundle: Value = serde_json::from_slice(&std::fs::read(&output).expect("the file is there")).expect("JSON");
+    assert_eq!(types(&bundle).iter().filter(|kind| **kind == "relationship").count(), 10);
+}
+
+#[test]
+fn help_and_completions_are_there() {
+    let help = ended(stixmap(&["--help"]));
+    assert!(help.code == 0 && help.out.contains("Exit codes:"), "{}", help.out);
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let completions = ended(stixmap(&["completions", shell]));
+        assert!(completions.code == 0 && completions.out.contains("stixmap"), "{shell}");
+    }
+}

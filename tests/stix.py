@@ -1,0 +1,33 @@
+"""Reads every bundle of a folder with python-stix2, and validates it with OASIS's stix2-validator.
+
+Warnings about custom properties and about UUIDs that are not random are ours by design: OpenCTI reads the former, and
+deterministic ids are the point of the latter. Everything else is told, and ends with 1.
+"""
+
+import pathlib
+import sys
+
+import stix2
+from stix2validator import ValidationOptions, validate_file
+
+EXPECTED = ("{103}", "{401}", "is not a valid UUIDv4")
+
+
+def mistakes(path):
+    stix2.parse(path.read_text(), allow_custom=True)
+    results = validate_file(str(path), ValidationOptions(version="2.1"))
+    for result in results.object_results:
+        yield from (str(error) for error in result.errors)
+        yield from (str(w) for w in result.warnings if not any(text in str(w) for text in EXPECTED))
+    if not results.is_valid and not results.object_results:
+        yield "not valid"
+
+
+def main(folder):
+    paths = sorted(pathlib.Path(folder).glob("*.json"))
+    found = [f"{path.name}: {mistake}" for path in paths for mistake in mistakes(path)]
+    print("\n".join(found + [f"{len(paths)} bundles"]))
+    return 1 if found or not paths else 0
+
+
+sys.exit(main(sys.argv[1]))

@@ -1,0 +1,76 @@
+//! HTTPS with a certificate authority of one's own, as companies have: trusted when it is named, refused when it is not.
+
+use crate::support::{Ended, ended, stixmap};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread;
+
+/// A provider with a certificate of our own authority; its URL, and the authority's certificate.
+fn provider() -> (String, String) {
+    let mut params = CertificateParams::new(vec![]).expect("no names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let certificate = params.signed_by(&key, &authority).expect("a certificate");
+    let config = config(certificate.der().clone(), PrivateKeyDer::try_from(key.serialize_der()).expect("a key"));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("https://localhost:{}", listener.local_addr().expect("an address").port());
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let connection = ServerConnection::new(Arc::clone(&config)).expect("a connection");
+            // A client that does not trust us breaks off.
+            let _ = answer(StreamOwned::new(connection, stream));
+        }
+    });
+    (url, authority.pem())
+}
+
+fn config(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Arc<ServerConfig> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let versions =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
+    Arc::new(
+        versions.with_no_client_auth().with_single_cert(vec![certificate], key).expect("a certificate and its key"),
+    )
+}
+
+fn answer(mut stream: impl Read + Write) -> std::io::Result<()> {
+    let (mut request, mut byte) = (vec![], [0]);
+    while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte)? == 1 {
+        request.push(byte[0]);
+    }
+    let body = match request.starts_with(b"GET /v2/account/quota") {
+        true => r#"{"user":{"licenseCounts":{"searchApi":1},"licenseLimits":{"searchApi":100}}}"#,
+        false => r#"{"results":[]}"#,
+    };
+    write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())?;
+    stream.flush()
+}
+
+fn enrich(url: &str, authorities: Option<&std::path::Path>) -> Ended {
+    let mut command = stixmap(&["enrich", "example.com", "-p", "riskiq", "--deadline", "4s"]);
+    command.env("RISKIQ_USERNAME", "u").env("RISKIQ_API_KEY", "k").env("RISKIQ_API_BASE_URL", url);
+    if let Some(path) = authorities {
+        command.env("SSL_CERT_FILE", path);
+    }
+    ended(command)
+}
+
+#[test]
+fn an_authority_that_is_named_is_trusted() {
+    let (url, authority) = provider();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("authority.pem");
+    std::fs::write(&path, authority).expect("it can be written");
+    let trusted = enrich(&url, Some(&path));
+    assert_eq!(trusted.code, 0, "{}", trusted.err);
+    assert!(trusted.err.contains("empty"), "{}", trusted.err);
+    let refused = enrich(&url, None);
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    assert!(refused.err.contains("cannot be reached") && refused.err.contains("certificate"), "{}", refused.err);
+}
