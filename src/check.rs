@@ -2,7 +2,7 @@
 
 use crate::cli::{CheckArgs, CheckFormat};
 use crate::output::to_stdout;
-use crate::shelf::{Folder, text};
+use crate::shelf::{Folder, source};
 use crate::{Exit, paint};
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
@@ -71,7 +71,10 @@ fn check_path(path: &Path) -> anyhow::Result<Vec<Diagnostic>> {
             .collect::<anyhow::Result<Vec<_>>>()
             .map(|found| found.concat());
     }
-    let source = source(path)?;
+    let source = match source(path)? {
+        Ok(source) => source,
+        Err(mistake) => return Ok(vec![mistake]),
+    };
     match folder_of_case(path) {
         Some(folder) => {
             let (plan, mut diagnostics) = plan(&folder)?;
@@ -82,12 +85,6 @@ fn check_path(path: &Path) -> anyhow::Result<Vec<Diagnostic>> {
     }
 }
 
-fn source(path: &Path) -> anyhow::Result<Arc<Source>> {
-    let shown = path.display().to_string();
-    let bytes = std::fs::read(path).with_context(|| format!("{shown} cannot be read"))?;
-    Ok(Source::new(shown, text(bytes)?))
-}
-
 /// The profile that a case belongs to: the folder above its `cases`.
 fn folder_of_case(path: &Path) -> Option<PathBuf> {
     let cases = path.parent().filter(|folder| folder.file_name().is_some_and(|name| name == "cases"))?;
@@ -95,7 +92,10 @@ fn folder_of_case(path: &Path) -> Option<PathBuf> {
 }
 
 fn plan(folder: &Path) -> anyhow::Result<(Option<Plan>, Vec<Diagnostic>)> {
-    let source = source(&folder.join("profile.yaml"))?;
+    let source = match source(&folder.join("profile.yaml"))? {
+        Ok(source) => source,
+        Err(mistake) => return Ok((None, vec![mistake])),
+    };
     let (plan, mut diagnostics) = Plan::check(&source);
     diagnostics.extend(plan.as_ref().and_then(|plan| other_name(plan, folder, &source)));
     Ok((plan, diagnostics))
@@ -115,13 +115,18 @@ fn check_folder(folder: &Path) -> anyhow::Result<Vec<Diagnostic>> {
     let Some(plan) = plan else { return Ok(diagnostics) };
     for name in Folder::OnDisk(folder.to_owned()).cases() {
         let path = folder.join("cases").join(name);
-        diagnostics.extend(check_case(&source(&path)?, &plan, &path));
+        match source(&path)? {
+            Ok(source) => diagnostics.extend(check_case(&source, &plan, &path)),
+            Err(mistake) => diagnostics.push(mistake),
+        }
     }
     Ok(diagnostics)
 }
 
 fn check_case(source: &Arc<Source>, plan: &Plan, path: &Path) -> Vec<Diagnostic> {
-    let load = |name: &str| std::fs::read(path.with_file_name(name)).map_err(|error| error.to_string());
+    let cases = path.parent().expect("a case stands in a folder");
+    let folder = Folder::OnDisk(cases.parent().map_or_else(PathBuf::new, Path::to_owned));
+    let load = |name: &str| folder.beside(name);
     let mut diagnostics = case::check(source, plan, load);
     if diagnostics.is_empty() && !path.with_extension("expected").is_file() {
         let message = "nobody has said what is expected of this case";

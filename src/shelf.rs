@@ -4,9 +4,12 @@ use crate::paint;
 use anyhow::{Context, bail};
 use rust_embed::RustEmbed;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use stixmap_engine::case::Case;
-use stixmap_engine::diagnostic::Source;
+use stixmap_engine::diagnostic::{Code, Diagnostic, Source};
 use stixmap_engine::plan::Plan;
 
 #[derive(RustEmbed)]
@@ -22,27 +25,26 @@ pub(crate) enum Folder {
     OnDisk(PathBuf),
 }
 
-/// A file of a folder, and where a person finds it.
-pub(crate) struct File {
-    pub(crate) shown: String,
-    pub(crate) bytes: Vec<u8>,
-}
-
 impl Folder {
-    /// Reads a file of the folder.
-    pub(crate) fn file(&self, name: &str) -> anyhow::Result<File> {
+    /// Reads a file of the folder as a text.
+    fn source(&self, name: &str) -> anyhow::Result<Result<Arc<Source>, Diagnostic>> {
+        match self {
+            Self::Embedded(profile) => Ok(as_source(format!("profiles/{profile}/{name}"), self.bytes(name)?)),
+            Self::OnDisk(folder) => source(&folder.join(name)),
+        }
+    }
+
+    /// Reads a file of the folder as it is.
+    fn bytes(&self, name: &str) -> anyhow::Result<Vec<u8>> {
         match self {
             Self::Embedded(profile) => {
-                let shown = format!("profiles/{profile}/{name}");
-                let file =
-                    Embedded::get(&format!("{profile}/{name}")).with_context(|| format!("{shown} is not there"))?;
-                Ok(File { shown, bytes: file.data.into_owned() })
+                let path = format!("{profile}/{name}");
+                let file = Embedded::get(&path).with_context(|| format!("profiles/{path} is not there"))?;
+                Ok(file.data.into_owned())
             }
             Self::OnDisk(folder) => {
                 let path = folder.join(name);
-                let shown = path.display().to_string();
-                let bytes = std::fs::read(&path).with_context(|| format!("{shown} cannot be read"))?;
-                Ok(File { shown, bytes })
+                std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))
             }
         }
     }
@@ -66,27 +68,51 @@ impl Folder {
 
     /// Compiles the profile; `None` after its mistakes were told.
     pub(crate) fn plan(&self) -> anyhow::Result<Option<Plan>> {
-        let file = self.file("profile.yaml")?;
-        let source = Source::new(file.shown, text(file.bytes)?);
-        Ok(Plan::read(&source).map_err(|mistakes| paint::diagnostics(&mistakes)).ok())
+        let plan = self.source("profile.yaml")?.map_err(|mistake| vec![mistake]).and_then(|source| Plan::read(&source));
+        Ok(plan.map_err(|mistakes| paint::diagnostics(&mistakes)).ok())
     }
 
     /// Reads a case; `None` after its mistakes were told.
     pub(crate) fn case(&self, name: &str) -> anyhow::Result<Option<Case>> {
-        let file = self.file(&format!("cases/{name}"))?;
-        let source = Source::new(file.shown, text(file.bytes)?);
-        let load = |name: &str| {
-            if name.contains(['/', '\\']) || name.starts_with('.') {
-                return Err("a file beside the case, by its name alone".to_owned());
-            }
-            self.file(&format!("cases/{name}")).map(|file| file.bytes).map_err(|error| format!("{error:#}"))
-        };
-        Ok(Case::read(&source, load).map_err(|mistakes| paint::diagnostics(&mistakes)).ok())
+        let load = |name: &str| self.beside(name);
+        let source = self.source(&format!("cases/{name}"))?.map_err(|mistake| vec![mistake]);
+        let case = source.and_then(|source| Case::read(&source, load));
+        Ok(case.map_err(|mistakes| paint::diagnostics(&mistakes)).ok())
+    }
+
+    /// A file beside the cases, by its name alone: a case reads nothing from elsewhere.
+    pub(crate) fn beside(&self, name: &str) -> Result<Vec<u8>, String> {
+        if name.contains(['/', '\\']) || name.starts_with('.') {
+            return Err("a file beside the case, by its name alone".to_owned());
+        }
+        self.bytes(&format!("cases/{name}")).map_err(|error| format!("{:#}", error.root_cause()))
     }
 }
 
-pub(crate) fn text(bytes: Vec<u8>) -> anyhow::Result<String> {
-    String::from_utf8(bytes).context("it is not UTF-8")
+/// More of a file than this is not read: no profile and no case is so long, and the reader will say so.
+const MAX_READ: u64 = 2 << 20;
+
+/// A file as a text a person can open; or a diagnostic, if it is no text.
+pub(crate) fn source(path: &Path) -> anyhow::Result<Result<Arc<Source>, Diagnostic>> {
+    let shown = path.display().to_string();
+    let mut bytes = vec![];
+    let file = File::open(path).with_context(|| format!("{shown} cannot be read"))?;
+    file.take(MAX_READ).read_to_end(&mut bytes).with_context(|| format!("{shown} cannot be read"))?;
+    Ok(as_source(shown, bytes))
+}
+
+fn as_source(shown: String, mut bytes: Vec<u8>) -> Result<Arc<Source>, Diagnostic> {
+    if bytes.len() as u64 == MAX_READ {
+        // It was cut, perhaps within a sign.
+        bytes.truncate(bytes.len() - 4);
+        return Ok(Source::new(shown, String::from_utf8_lossy(&bytes)));
+    }
+    String::from_utf8(bytes).map(|text| Source::new(shown.clone(), text)).map_err(|error| {
+        let (start, bytes) = (error.utf8_error().valid_up_to(), error.into_bytes());
+        let source = Source::new(shown, String::from_utf8_lossy(&bytes));
+        let found = Diagnostic::error(Code::NotUtf8, "this is not UTF-8 text", &source, start..start, "it breaks here");
+        found.note("save it as UTF-8; most editors call it so")
+    })
 }
 
 /// The profiles of a shelf, by name; those of the folder before those built in.

@@ -130,3 +130,38 @@ fn formats_for_programs_say_the_same() {
         "::error file=tests/diagnostics/unknown-field.yaml,line=5,endLine=5,col=1,endColumn=7,title=unknown-field::";
     assert!(github.starts_with(start), "{github}");
 }
+
+#[test]
+fn hostile_files_are_told_and_end() {
+    let profile = std::fs::read_to_string(root().join("profiles/riskiq/profile.yaml")).expect("the profile");
+    let bomb: String = (1..9).map(|n| format!("a{n}: &a{n} [{}]\n", format!("*a{}, ", n - 1).repeat(9))).collect();
+    let hostile = [
+        ("too-large", "[".repeat(10_000)),
+        ("too-large", "a: b\n".repeat(20 << 20)),
+        ("alias", format!("a0: &a0 [x]\n{bomb}")),
+        ("merge-key", format!("{profile}<<: *nothing\n")),
+        ("syntax", profile.replace("  base_url", "\tbase_url")),
+        ("second-document", format!("{profile}---\n{profile}")),
+        ("wrong-type", profile.replace("name: RiskIQ PassiveTotal\n", "name: NULL\n")),
+        ("unknown-rrtype", profile.replace("rrtype: AAAA,", "rrtype: NO,")),
+        ("wrong-type", profile.replace("version: 1.0.0", "version: 1.10")),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("riskiq.yaml");
+    for (code, text) in hostile {
+        std::fs::write(&path, text).expect("it can be written");
+        let (exit, _, told) = run(&["check".to_owned(), path.display().to_string()], &[]);
+        assert!(exit == 1 && told.contains(&format!("error[{code}]")), "{code}: {told}");
+    }
+    let harmless = [
+        format!("\u{feff}{profile}"),
+        profile.replace('\n', "\r\n"),
+        profile.replace("rrtype: AAAA,", "rrtype: \"NULL\","),
+    ];
+    for (text, exit) in harmless.into_iter().zip([0, 0, 1]) {
+        std::fs::write(&path, text).expect("it can be written");
+        let (ended, _, told) = run(&["check".to_owned(), path.display().to_string()], &[]);
+        assert_eq!(ended, exit, "{told}");
+        assert!(exit == 0 || told.contains("the data of NULL records is never"), "{told}");
+    }
+}

@@ -155,6 +155,8 @@ macro_rules! codes {
 
 codes! {
     // The text as YAML.
+    /// The file is not UTF-8 text.
+    NotUtf8 = "not-utf8",
     /// The text is no YAML.
     Syntax = "syntax",
     /// The file holds nothing.
@@ -257,6 +259,8 @@ codes! {
     UnknownRrtype = "unknown-rrtype",
     /// OpenCTI does not permit this relationship between these types, and would refuse it on import.
     RelationshipNotPermitted = "relationship-not-permitted",
+    /// OpenCTI permits this relationship since a later platform than 6.0; earlier ones refuse it.
+    RelationshipNewerOnly = "relationship-newer-only",
     /// A rule for ends that its record types never have.
     RuleNeverMatches = "rule-never-matches",
     /// No rule catches what the others leave.

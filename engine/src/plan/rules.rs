@@ -7,7 +7,7 @@ use super::records;
 use crate::diagnostic::Code;
 use crate::dns::RrType;
 use crate::profile::{MapRule, OneOrMany, Profile, Rule};
-use crate::stix::{Kind, RelationshipType, is_permitted, permitted_between};
+use crate::stix::{Kind, Permission, RelationshipType, permission, permitted_between};
 use std::collections::HashMap;
 
 /// The rules, and which of them can apply to a record type.
@@ -156,8 +156,10 @@ fn relate(
 
 fn permitted(compiler: &mut Compiler, rule: &MapRule, at: &str) {
     let MapRule { source, relationship, target, .. } = *rule;
-    if is_permitted(source, relationship, target) {
-        return;
+    match permission(source, relationship, target) {
+        Permission::Always => return,
+        Permission::Newer => return newer_only(compiler, rule, at),
+        Permission::Never => {}
     }
     let others: Vec<String> = permitted_between(source, relationship).iter().map(Kind::to_string).collect();
     let note = match others.is_empty() {
@@ -172,6 +174,14 @@ fn permitted(compiler: &mut Compiler, rule: &MapRule, at: &str) {
     let found = compiler.error(Code::RelationshipNotPermitted, &pointer, message, "not permitted between these");
     found.notes.push(note);
     *found = found.clone().fix(span, "related-to");
+}
+
+fn newer_only(compiler: &mut Compiler, rule: &MapRule, at: &str) {
+    let MapRule { source, relationship, target, .. } = *rule;
+    let message = format!("older platforms have no `{relationship}` from {source} to {target}");
+    let label = "they refuse it when the bundle is imported";
+    let found = compiler.warning(Code::RelationshipNewerOnly, &format!("{at}/relationship"), message, label);
+    found.notes.push("`related-to` is permitted by every platform".into());
 }
 
 fn reachable(compiler: &mut Compiler, rule: &MapRule, rrtypes: &[RrType], at: &str) {

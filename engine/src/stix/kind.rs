@@ -102,24 +102,45 @@ impl fmt::Display for RelationshipType {
     }
 }
 
+/// Whether OpenCTI takes a relationship; others are refused when a bundle is imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Every platform since 6.0 takes it.
+    Always,
+    /// Only newer platforms take it: it was added to the table after 6.0.
+    Newer,
+    /// No platform takes it.
+    Never,
+}
+
 /// What OpenCTI permits besides `related-to`, which it permits between any two.
-const PERMITTED: &[(Kind, RelationshipType, Kind)] = {
+const PERMITTED: &[(Kind, RelationshipType, Kind, Permission)] = {
     use Kind::{DomainName, Ipv4Addr, Ipv6Addr};
+    use Permission::{Always, Newer};
     use RelationshipType::{CommunicatesWith, DerivedFrom, ResolvesTo};
     &[
-        (DomainName, ResolvesTo, DomainName),
-        (DomainName, ResolvesTo, Ipv4Addr),
-        (DomainName, ResolvesTo, Ipv6Addr),
-        (DomainName, DerivedFrom, DomainName),
-        (Ipv4Addr, DerivedFrom, Ipv4Addr),
-        (Ipv4Addr, CommunicatesWith, Ipv4Addr),
-        (Ipv6Addr, DerivedFrom, Ipv6Addr),
+        (DomainName, ResolvesTo, DomainName, Always),
+        (DomainName, ResolvesTo, Ipv4Addr, Always),
+        (DomainName, ResolvesTo, Ipv6Addr, Always),
+        (DomainName, DerivedFrom, DomainName, Always),
+        (Ipv4Addr, DerivedFrom, Ipv4Addr, Always),
+        (Ipv4Addr, CommunicatesWith, Ipv4Addr, Newer),
+        (Ipv6Addr, DerivedFrom, Ipv6Addr, Always),
     ]
 };
 
-/// Whether OpenCTI takes this relationship; it refuses others when a bundle is imported.
+/// Whether OpenCTI takes this relationship.
+pub fn permission(source: Kind, relationship: RelationshipType, target: Kind) -> Permission {
+    if relationship == RelationshipType::RelatedTo {
+        return Permission::Always;
+    }
+    let row = PERMITTED.iter().find(|(from, word, to, _)| (*from, *word, *to) == (source, relationship, target));
+    row.map_or(Permission::Never, |(_, _, _, permission)| *permission)
+}
+
+/// Whether some platform takes it.
 pub fn is_permitted(source: Kind, relationship: RelationshipType, target: Kind) -> bool {
-    relationship == RelationshipType::RelatedTo || PERMITTED.contains(&(source, relationship, target))
+    permission(source, relationship, target) != Permission::Never
 }
 
 /// The kinds that `source` may have this relationship to.

@@ -12,7 +12,7 @@ mod tlp;
 pub use bundle::{Bundle, Identity, Object, Relationship};
 pub use graph::{Graph, Policy, Repeats, Seen};
 pub use id::Id;
-pub use kind::{Kind, RelationshipType, is_permitted, permitted_between};
+pub use kind::{Kind, Permission, RelationshipType, is_permitted, permission, permitted_between};
 pub use observable::{Observable, ObservableError};
 pub use time::{id_time, object_time, stix_time};
 pub use tlp::{Marking, Tlp};
