@@ -5,7 +5,7 @@ use super::compiler::Compiler;
 use super::expression::{Condition, Prose};
 use super::records::FieldPlan;
 use super::template::{Part, Template};
-use super::transport::{AnswerPlan, CursorTarget, LookupPlan, PagingPlan, QueryPlan};
+use super::{AnswerPlan, CursorTarget, LookupPlan, PagingPlan, QueryPlan};
 use super::{BASE_URL, Plan, RuleThen, exact};
 use crate::diagnostic::Code;
 use crate::profile::{FieldType, Profile, SettingType, TimeField};

@@ -1,32 +1,35 @@
 //! A compiled profile. Names are resolved, paths and texts read, rules indexed and proved permitted: a plan that exists
 //! can run. What is wrong with a profile is found here, all of it, with its place.
 
+mod answers;
 mod comparison;
 mod compiler;
 mod consistency;
 mod expression;
+mod http;
 mod kinds;
+mod lookups;
 mod path;
+mod quota;
 mod records;
 mod rules;
 mod setting;
 mod template;
 mod time;
-mod transport;
 
+pub use answers::{AnswerPlace, AnswerPlan, BodyPlan};
 pub use compiler::ValueOrSetting;
 pub use expression::{Condition, FILTERS, Filter, Prose};
+pub use http::{AuthPlan, HttpPlan, RetryPlan};
 pub use kinds::{possible_sources, possible_targets, sources, targets};
+pub use lookups::{CursorTarget, LookupPlan, PagingPlan, QueryPlan};
 pub use path::{Path, PathStep};
+pub use quota::{ProbeFigures, ProbePlan, QuotaPlan, RatePlan};
 pub use records::{FieldPlan, Operand, OrientationPlan, ROLES, RecordPlan};
 pub use rules::{RulePlan, RuleThen, RulesPlan};
 pub use setting::{BASE_URL, Secret, SettingError, SettingSpec, SettingValue, Settings};
 pub use template::{Part, Template};
 pub use time::{TimeFormat, before, exact, integer, time_text};
-pub use transport::{
-    AnswerPlace, AnswerPlan, AuthPlan, BodyPlan, CursorTarget, HttpPlan, LookupPlan, PagingPlan, ProbeFigures,
-    ProbePlan, QueryPlan, QuotaPlan, RatePlan, RetryPlan,
-};
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
 use crate::profile::{Profile, RepeatsWord, Setting, SettingType, Status, TimeField, Unmarked};
@@ -164,11 +167,11 @@ fn compile(compiler: &mut Compiler, profile: &Profile, source: &Arc<Source>) -> 
     let settings = settings(compiler, &profile.settings);
     compiler.declare(&settings);
     // Every part is compiled before any is missed: all mistakes are told at once.
-    let http = transport::http(compiler, &profile.http);
-    let quota = transport::quota(compiler, profile.quota.as_ref());
-    let answers = transport::answers(compiler, &profile.answers);
+    let http = http::http(compiler, &profile.http);
+    let quota = quota::quota(compiler, profile.quota.as_ref());
+    let answers = answers::answers(compiler, &profile.answers);
     let window = window(compiler, profile);
-    let lookups = transport::lookups(compiler, profile);
+    let lookups = lookups::lookups(compiler, profile);
     let record = records::record(compiler, &profile.record);
     let rules = rules::rules(compiler, profile);
     let relationship = relationship(compiler, profile);

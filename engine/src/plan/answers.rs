@@ -1,0 +1,72 @@
+//! What a provider's status or body means, compiled row by row.
+
+use super::compiler::Compiler;
+use super::path::Path;
+use crate::diagnostic::Code;
+use crate::profile::{Answer, BodyTest, Meaning, RetryAfter, Scalar, WaitUnit};
+
+/// When an answer matches, this is its meaning.
+#[derive(Debug)]
+pub struct AnswerPlan {
+    /// Status codes; none means any.
+    pub status: Vec<u16>,
+    /// What the body holds.
+    pub body: Option<BodyPlan>,
+    /// What that means.
+    pub means: Meaning,
+    /// Where the provider says why.
+    pub message: Option<Path>,
+    /// Where it says how long to wait.
+    pub retry_after: Option<(AnswerPlace, WaitUnit)>,
+}
+
+/// A test of a body.
+#[derive(Debug)]
+pub enum BodyPlan {
+    /// A value that is one of these, or with none of them is there.
+    Value(Path, Vec<Scalar>),
+    /// A text it contains, in lower case.
+    Contains(String),
+}
+
+/// A place in an answer.
+#[derive(Debug)]
+pub enum AnswerPlace {
+    /// In the body.
+    Body(Path),
+    /// In a header.
+    Header(String),
+}
+
+pub(super) fn answers(compiler: &mut Compiler, answers: &[Answer]) -> Option<Vec<AnswerPlan>> {
+    let compiled: Vec<_> =
+        answers.iter().enumerate().map(|(i, row)| answer(compiler, row, &format!("/answers/{i}"))).collect();
+    compiled.into_iter().collect()
+}
+
+fn answer(compiler: &mut Compiler, answer: &Answer, at: &str) -> Option<AnswerPlan> {
+    if answer.status.is_none() && answer.body.is_none() {
+        let label = "it needs a `status`, a `body`, or both";
+        compiler.error(Code::AnswerMatchesAll, at, "this row would give every answer one meaning", label);
+        return None;
+    }
+    let body = match &answer.body {
+        Some(BodyTest::Value { at: path, is }) => {
+            let path = compiler.path(path, &format!("{at}/body/at"))?;
+            let values = is.iter().flat_map(|values| values.iter().map(|(_, value)| value.clone())).collect();
+            Some(BodyPlan::Value(path, values))
+        }
+        Some(BodyTest::Text { contains }) => Some(BodyPlan::Contains(contains.to_lowercase())),
+        None => None,
+    };
+    let message = compiler.optional_path(answer.message.as_ref(), &format!("{at}/message"))?;
+    let retry_after = match &answer.retry_after {
+        Some(RetryAfter::Body { at: path, unit }) => {
+            Some((AnswerPlace::Body(compiler.path(path, &format!("{at}/retry_after/at"))?), *unit))
+        }
+        Some(RetryAfter::Header { header, unit }) => Some((AnswerPlace::Header(header.clone()), *unit)),
+        None => None,
+    };
+    let status = answer.status.iter().flat_map(|codes| codes.iter().map(|(_, code)| *code)).collect();
+    Some(AnswerPlan { status, body, means: answer.means, message, retry_after })
+}
