@@ -1,7 +1,9 @@
 //! Where data goes: standard output, or a file that appears when it is whole.
 
 use anyhow::Context;
+use std::fs::{OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Writes data to its place.
@@ -21,10 +23,18 @@ pub(crate) fn to_stdout(data: &[u8]) -> anyhow::Result<()> {
     }
 }
 
+/// A regular file, or one that is not there yet, is replaced as a whole. Anything else (`/dev/null`, a pipe) is written to:
+/// to put a file in its place would take it away from everybody.
 fn to_file(path: &Path, data: &[u8]) -> anyhow::Result<()> {
+    let is_special = std::fs::metadata(path).is_ok_and(|known| !known.is_file());
+    if is_special {
+        return Ok(OpenOptions::new().write(true).open(path)?.write_all(data)?);
+    }
+    // The umask takes away what nobody else may do, as with any new file. A link stays a link: what it leads to is replaced.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut part = tempfile::NamedTempFile::new_in(folder)?;
+    let mut part = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
     part.write_all(data)?;
-    part.persist(path)?;
+    part.persist(&path)?;
     Ok(())
 }

@@ -182,6 +182,23 @@ fn values_come_from_a_file_and_output_goes_to_one() {
 }
 
 #[test]
+fn a_special_file_is_written_to_and_stays_what_it_is() {
+    use std::os::unix::fs::FileTypeExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo starts").success());
+    let path = pipe.to_str().expect("UTF-8").to_owned();
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read_to_string(pipe).expect("what was written")
+    });
+    let enriched = ended(stixmap(&["enrich", "example.com", "-q", "-p", "riskiq", "--replay", "-o", &path]));
+    assert_eq!(enriched.code, 0, "{}", enriched.err);
+    assert!(reader.join().expect("it reads").contains("\"bundle\""));
+    assert!(std::fs::metadata(&pipe).expect("it is there").file_type().is_fifo());
+}
+
+#[test]
 fn help_and_completions_are_there() {
     let help = ended(stixmap(&["--help"]));
     assert!(help.code == 0 && help.out.contains("Exit codes:"), "{}", help.out);
