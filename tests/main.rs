@@ -2,9 +2,11 @@
 
 mod cli;
 mod diagnostics;
+mod editor;
 mod fault;
 mod profiles;
 mod schemas;
+mod seeded;
 mod stix;
 mod support;
 mod tls;

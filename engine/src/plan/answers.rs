@@ -64,9 +64,12 @@ fn answer(compiler: &mut Compiler, answer: &Answer, at: &str) -> Option<AnswerPl
         Some(RetryAfter::Body { at: path, unit }) => {
             Some((AnswerPlace::Body(compiler.path(path, &format!("{at}/retry_after/at"))?), *unit))
         }
-        Some(RetryAfter::Header { header, unit }) => Some((AnswerPlace::Header(header.clone()), *unit)),
+        Some(RetryAfter::Header { header, unit }) => {
+            let header = compiler.header_name(header, compiler.span(&format!("{at}/retry_after/header")))?;
+            Some((AnswerPlace::Header(header), *unit))
+        }
         None => None,
     };
-    let status = answer.status.iter().flat_map(|codes| codes.iter().map(|(_, code)| *code)).collect();
+    let status = answer.status.iter().flat_map(|codes| codes.iter().map(|(_, code)| code.0)).collect();
     Some(AnswerPlan { status, body, means: answer.means, message, retry_after })
 }

@@ -52,7 +52,18 @@ impl<'t> Compiler<'t> {
         message: impl Into<String>,
         label: impl Into<String>,
     ) -> &mut Diagnostic {
-        self.error_at(code, self.tree.span(pointer), message, label)
+        self.error_at(code, self.place(pointer), message, label)
+    }
+
+    /// A value on one line as a whole; of a block of several lines the key that opens it.
+    fn place(&self, pointer: &str) -> Range<usize> {
+        let span = self.tree.span(pointer);
+        let text = &self.tree.source().text[span.clone()];
+        match text.find('\n') {
+            None => span,
+            Some(_) if self.tree.key_span(pointer) != span => self.tree.key_span(pointer),
+            Some(line) => span.start..span.start + line,
+        }
     }
 
     /// Tells what is probably not as meant.
@@ -85,6 +96,31 @@ impl<'t> Compiler<'t> {
             found.fix = Some(Fix { span: place, replacement: near.to_owned() });
         }
         found
+    }
+
+    /// Checks the path of a request: it is joined to the base URL, and its parameters stand elsewhere.
+    pub(super) fn request_path(&mut self, path: &Template, pointer: &str) {
+        let first = path.parts().first();
+        if !matches!(first, Some(Part::Literal(text)) if text.starts_with('/')) {
+            let start = self.span_within(pointer, 0..0);
+            let found = self.error(Code::PathStart, pointer, "a request's path starts with `/`", "this one does not");
+            *found = found.clone().fix(start, "/");
+        }
+        let literal = |part: &Part| matches!(part, Part::Literal(text) if text.contains(['?', '#']));
+        if path.parts().iter().any(literal) {
+            let label = "parameters stand in `query`, where values are encoded";
+            self.error(Code::PathQuery, pointer, "a path has no `?` and no `#`", label);
+        }
+    }
+
+    /// Reads a header's name (RFC 9110 §5.6.2).
+    pub(super) fn header_name(&mut self, name: &str, place: Range<usize>) -> Option<String> {
+        let is_sign = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        let is_token = !name.is_empty() && name.bytes().all(is_sign);
+        if !is_token {
+            self.error_at(Code::HeaderName, place, format!("`{name}` is no header's name"), "named here");
+        }
+        is_token.then(|| name.to_owned())
     }
 
     /// Where a word stands inside a text, or the whole text.
@@ -124,6 +160,10 @@ impl<'t> Compiler<'t> {
 
     pub(super) fn span(&self, pointer: &str) -> Range<usize> {
         self.tree.span(pointer)
+    }
+
+    pub(super) fn key_span(&self, pointer: &str) -> Range<usize> {
+        self.tree.key_span(pointer)
     }
 
     pub(super) fn span_within(&self, pointer: &str, inside: Range<usize>) -> Range<usize> {

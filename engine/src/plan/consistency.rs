@@ -36,15 +36,8 @@ fn settings(compiler: &mut Compiler, profile: &Profile) {
         let others = setting.also.iter().enumerate().map(|(i, also)| (also.as_str(), format!("{at}/also/{i}")));
         for (word, pointer) in own.into_iter().chain(others) {
             setting_name(compiler, word, &pointer);
-            if let Some(first) = names.insert(word, pointer.clone()) {
-                let first = compiler.span(&first);
-                let found = compiler.error(
-                    Code::SettingNameTwice,
-                    &pointer,
-                    format!("two settings are called `{word}`"),
-                    "again here",
-                );
-                *found = found.clone().also(first, "first here");
+            if let Some(other) = names.insert(word, pointer.clone()) {
+                name_twice(compiler, word, &other, &pointer);
             }
         }
         if setting.kind == SettingType::Secret && setting.default.is_some() {
@@ -64,6 +57,15 @@ fn settings(compiler: &mut Compiler, profile: &Profile) {
             compiler.warning(Code::SettingUnused, &at, format!("nothing uses the setting `{name}`"), "declared here");
         }
     }
+}
+
+fn name_twice(compiler: &mut Compiler, word: &str, one: &str, other: &str) {
+    let is_in_order = compiler.key_span(one).start < compiler.key_span(other).start;
+    let (first, again) = if is_in_order { (one, other) } else { (other, one) };
+    let first = compiler.key_span(first);
+    let found =
+        compiler.error(Code::SettingNameTwice, again, format!("two settings are called `{word}`"), "again here");
+    *found = found.clone().also(first, "first here");
 }
 
 fn setting_name(compiler: &mut Compiler, name: &str, pointer: &str) {
@@ -151,7 +153,6 @@ fn time_field(compiler: &mut Compiler, plan: &Plan, field: TimeField, pointer: &
 
 fn lookup(compiler: &mut Compiler, lookup: &LookupPlan) {
     let at = format!("/lookups/{}", lookup.name);
-    path(compiler, lookup, &at);
     let texts = || {
         let query = lookup.query.iter().filter_map(|(_, value)| match value {
             QueryPlan::Text(text) => Some(text),
@@ -177,21 +178,6 @@ fn lookup(compiler: &mut Compiler, lookup: &LookupPlan) {
             let found = compiler.error(Code::ParameterTwice, &format!("{at}/paging"), message, "paging sends it");
             *found = found.clone().also(place, "and so does the query");
         }
-    }
-}
-
-fn path(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
-    let first = lookup.path.parts().first();
-    if !matches!(first, Some(Part::Literal(text)) if text.starts_with('/')) {
-        let pointer = format!("{at}/path");
-        let start = compiler.span_within(&pointer, 0..0);
-        let found = compiler.error(Code::PathStart, &pointer, "a request's path starts with `/`", "this one does not");
-        *found = found.clone().fix(start, "/");
-    }
-    let literal = |part: &Part| matches!(part, Part::Literal(text) if text.contains(['?', '#']));
-    if lookup.path.parts().iter().any(literal) {
-        let label = "parameters stand in `query`, where values are encoded";
-        compiler.error(Code::PathQuery, &format!("{at}/path"), "a path has no `?` and no `#`", label);
     }
 }
 

@@ -142,11 +142,6 @@ fn header(
     place: Place,
 ) -> Option<(String, Template)> {
     let pointer = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
-    let is_token =
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
-    if !is_token {
-        compiler.error(Code::HeaderName, &pointer, format!("`{name}` is no header's name"), "named here");
-        return None;
-    }
-    Some((name.to_owned(), compiler.template(value, &pointer, place)?))
+    let name = compiler.header_name(name, compiler.key_span(&pointer))?;
+    Some((name, compiler.template(value, &pointer, place)?))
 }

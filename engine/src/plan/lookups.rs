@@ -135,6 +135,7 @@ fn lookup(compiler: &mut Compiler, name: &str, lookup: &Lookup, has_window: bool
     let at = format!("/lookups/{name}");
     let place = if lookup.for_each.is_empty() { Place::Request } else { Place::RequestForEach };
     let path = compiler.template(&lookup.path, &format!("{at}/path"), place);
+    path.iter().for_each(|path| compiler.request_path(path, &format!("{at}/path")));
     let query: Vec<_> = lookup
         .query
         .iter()
@@ -229,14 +230,20 @@ fn paging(compiler: &mut Compiler, paging: &Paging, at: &str) -> Option<PagingPl
         },
         Paging::NextUrl { at: place, at_most } => PagingPlan::NextUrl { at: path(place, "at")?, at_most: *at_most },
         Paging::Cursor { at: place, header, parameter, request_header, at_most } => {
-            let from = match (path(place, "at")?, header) {
+            let body = path(place, "at")?;
+            let mut name = |header: &Option<String>, key: &str| match header {
+                Some(name) => compiler.header_name(name, compiler.span(&format!("{at}/{key}"))).map(Some),
+                None => Some(None),
+            };
+            let (header, request_header) = (name(header, "header"), name(request_header, "request_header"));
+            let from = match (body, header?) {
                 (Some(path), None) => Some(AnswerPlace::Body(path)),
-                (None, Some(header)) => Some(AnswerPlace::Header(header.clone())),
+                (None, Some(header)) => Some(AnswerPlace::Header(header)),
                 _ => None,
             };
-            let to = match (parameter, request_header) {
+            let to = match (parameter, request_header?) {
                 (Some(parameter), None) => Some(CursorTarget::Parameter(parameter.clone())),
-                (None, Some(header)) => Some(CursorTarget::Header(header.clone())),
+                (None, Some(header)) => Some(CursorTarget::Header(header)),
                 _ => None,
             };
             let (Some(from), Some(to)) = (from, to) else {

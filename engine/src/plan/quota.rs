@@ -57,15 +57,24 @@ pub(super) fn quota(compiler: &mut Compiler, quota: Option<&Quota>) -> Option<Qu
         let per = compiler.duration(&rate.per, "/quota/rate/per")?;
         Some(RatePlan { requests: rate.requests as usize, per })
     });
+    let headers = quota.headers.as_ref().map(|headers| {
+        let remaining = compiler.header_name(&headers.remaining, compiler.span("/quota/headers/remaining"));
+        let reset = headers.reset.as_ref().map_or(Some(String::new()), |reset| {
+            compiler.header_name(&reset.header, compiler.span("/quota/headers/reset/header"))
+        });
+        remaining.and(reset).map(|_| headers.clone())
+    });
     // A part that is absent is fine; a part that is there must have compiled.
-    let probe = probe.map_or(Some(None), |probe| probe.map(Some))?;
-    let rate = rate.map_or(Some(None), |rate| rate.map(Some))?;
-    Some(QuotaPlan { probe, headers: quota.headers.clone(), rate })
+    let probe = probe.map_or(Some(None), |probe| probe.map(Some));
+    let rate = rate.map_or(Some(None), |rate| rate.map(Some));
+    let headers = headers.map_or(Some(None), |headers| headers.map(Some));
+    Some(QuotaPlan { probe: probe?, headers: headers?, rate: rate? })
 }
 
 fn probe(compiler: &mut Compiler, probe: &Probe) -> Option<ProbePlan> {
     let at = "/quota/probe";
     let path = compiler.template(&TemplateText(probe.path.clone()), &format!("{at}/path"), Place::Setting);
+    path.iter().for_each(|path| compiler.request_path(path, &format!("{at}/path")));
     let mut figure = |text: &Option<PathText>, key: &str| compiler.optional_path(text.as_ref(), &format!("{at}/{key}"));
     let (used, limit, remaining) =
         (figure(&probe.used, "used"), figure(&probe.limit, "limit"), figure(&probe.remaining, "remaining"));

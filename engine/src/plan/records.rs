@@ -81,8 +81,12 @@ pub(super) fn record(compiler: &mut Compiler, block: &RecordBlock) -> Option<Rec
     let orientation = orientations(compiler, block);
     let rrtype = position(block, "rrtype").filter(|_| block.fields["rrtype"].kind == FieldType::Rrtype);
     if rrtype.is_none() {
-        let label = "it needs a field `rrtype` with `as: rrtype`";
-        compiler.error(Code::FieldMissing, "/record/fields", "no field says the record type", label);
+        let message = "no field says the record type";
+        let (pointer, label) = match position(block, "rrtype") {
+            Some(_) => ("/record/fields/rrtype/as", "a record type is read with `as: rrtype`"),
+            None => ("/record/fields", "it needs a field `rrtype` with `as: rrtype`"),
+        };
+        compiler.error(Code::FieldMissing, pointer, message, label);
     }
     for (name, kind) in ROLES {
         role(compiler, block, name, kind);

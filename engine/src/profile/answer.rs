@@ -11,8 +11,7 @@ use serde::Deserialize;
 pub struct Answer {
     /// Status codes.
     #[serde(default)]
-    #[schemars(inner(range(min = 100, max = 599)))]
-    pub status: Option<OneOrMany<u16>>,
+    pub status: Option<OneOrMany<StatusCode>>,
     /// What the body holds.
     #[serde(default)]
     pub body: Option<BodyTest>,
@@ -25,6 +24,10 @@ pub struct Answer {
     #[serde(default)]
     pub retry_after: Option<RetryAfter>,
 }
+
+/// A status code of HTTP (RFC 9110 §15).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub struct StatusCode(#[schemars(range(min = 100, max = 599))] pub u16);
 
 /// A test of an answer's body.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -11,7 +11,7 @@ mod rule;
 mod setting;
 mod text;
 
-pub use answer::{Answer, BodyTest, Meaning, RetryAfter, WaitUnit};
+pub use answer::{Answer, BodyTest, Meaning, RetryAfter, StatusCode, WaitUnit};
 pub use http::{Auth, Http, Retry};
 pub use lookup::{Framing, Lookup, Method, OffsetLimit, Paging, QueryValue, Window, WindowPoint};
 pub use policy::{IdContribution, IdentityBlock, RelationshipBlock, RepeatsWord, ResultsTlp, TlpBlock, Unmarked};

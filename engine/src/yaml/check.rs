@@ -145,8 +145,11 @@ impl<'s> Check<'_, 's> {
                 self.say(Code::UnknownField, message, span, "it has no fields");
             }
             None => {
+                let missing = only_missing(schema, map, &known);
+                let label = missing.map_or("not known here".into(), |name| format!("`{name}` is missing: is this it?"));
                 let note = format!("it can have {}", words::all(&known));
-                self.say(Code::UnknownField, message, span, "not known here").notes.push(note);
+                self.say(Code::UnknownField, message, span, label).notes.push(note);
+                return missing;
             }
         }
         near
@@ -342,4 +345,12 @@ fn what_fits(branches: &[&Keywords]) -> Vec<String> {
     let form = branches.iter().find_map(|branch| branch.get("x-form")).and_then(Value::as_str).map(str::to_owned);
     let known = (!known.is_empty()).then(|| format!("it can be {}", words::any(&known)));
     form.map(|form| format!("it is {form}")).into_iter().chain(known).collect()
+}
+
+/// The one field that a block must have and has not, where it has one that it cannot have: one mistake, not two.
+fn only_missing<'s>(schema: &'s Keywords, map: &Map<String, Value>, known: &[&str]) -> Option<&'s str> {
+    let required = schema.get("required").map_or(&[][..], list).iter().filter_map(Value::as_str);
+    let mut missing = required.filter(|name| !map.contains_key(*name));
+    let is_only_unknown = map.keys().filter(|key| !known.contains(&key.as_str())).count() == 1;
+    missing.next().filter(|_| is_only_unknown && missing.next().is_none())
 }
