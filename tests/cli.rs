@@ -182,6 +182,54 @@ fn values_come_from_a_file_and_output_goes_to_one() {
 }
 
 #[test]
+fn every_object_can_be_traced_to_its_records_and_rules() {
+    let enrich =
+        |more: &[&str]| ended(stixmap(&[&["enrich", "both.example.com", "-p", "riskiq", "--replay"], more].concat()));
+    let traced = enrich(&["--trace"]);
+    for text in [
+        "passive-dns page 1 $.results[1]  both.example.com MX host.example.net",
+        "    resolve_type: domain",
+        "by the rule on line ",
+    ] {
+        assert!(traced.err.contains(text), "{text}: {}", traced.err);
+    }
+    let bundle = bundle(&traced);
+    let id = |kind: &str| {
+        let objects = bundle["objects"].as_array().expect("objects");
+        objects.iter().find(|object| object["type"] == kind).expect("one of it")["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned()
+    };
+    let why = enrich(&["--why", &id("relationship")]).err;
+    assert!(
+        why.contains("$.results[0]  both.example.com NS") && why.contains("$.results[1]  both.example.com MX"),
+        "{why}"
+    );
+    assert!(enrich(&["--why", &id("identity")]).err.contains("no record made it"));
+    assert!(enrich(&["--why", "ipv4-addr--none"]).err.contains("ipv4-addr--none is not in the bundle"));
+}
+
+#[test]
+fn an_answer_that_disagrees_is_shown_in_both_places() {
+    let enriched = ended(stixmap(&["enrich", "shape.example.com", "-p", "riskiq", "--replay"]));
+    assert_eq!(enriched.code, 1);
+    let told = enriched.err.lines().take(10).collect::<Vec<_>>().join("\n");
+    assert!(
+        told.starts_with(
+            "error[response-shape]: `$.results` finds nothing in the response\n  --> profiles/riskiq/profile.yaml:"
+        ),
+        "{told}"
+    );
+    assert!(
+        told.contains("records are looked for here") && told.contains("this is an object; it has no `results`"),
+        "{told}"
+    );
+    assert!(told.contains("::: GET http://127.0.0.1:"), "{told}");
+    assert!(ended(stixmap(&["enrich", "shape.example.com", "-q", "-p", "riskiq", "--replay"])).err.is_empty());
+}
+
+#[test]
 fn a_special_file_is_written_to_and_stays_what_it_is() {
     use std::os::unix::fs::FileTypeExt;
     let folder = tempfile::tempdir().expect("a folder");

@@ -4,6 +4,7 @@
 mod account;
 mod answer;
 mod evidence;
+mod exchange;
 mod gate;
 mod map;
 mod page;
@@ -13,15 +14,16 @@ mod stored;
 mod trace;
 
 pub use account::Account;
+pub use exchange::{Fault, Input, Response, Step};
 pub use page::Repeat;
 pub use record::Record;
 pub use request::{Request, Shown};
 pub use stored::map_stored;
 pub use trace::{Counts, Fate, Link, Outcome, OutcomeKind, Report, Traced};
 
-use crate::plan::{Plan, SettingValue, Settings, ValueOrSetting, before};
+use crate::plan::{Plan, SettingValue, ValueOrSetting, before};
 use crate::profile::Framing;
-use crate::stix::{Graph, Identity, Marking, Observable, Tlp};
+use crate::stix::{Graph, Identity, Observable, Tlp};
 use account::Probing;
 use answer::{Verdict, Why};
 use jiff::{SignedDuration, Timestamp};
@@ -36,67 +38,6 @@ const PROBE_PATIENCE: SignedDuration = SignedDuration::from_millis(50);
 
 /// How many redirects within the provider's origin are followed for one request.
 const MAX_REDIRECTS: u32 = 5;
-
-/// What a run is about.
-#[derive(Debug, Clone)]
-pub struct Input {
-    /// What is asked about.
-    pub observable: Observable,
-    /// How it is marked.
-    pub markings: Vec<Marking>,
-    /// What the operator gave.
-    pub settings: Settings,
-    /// When the run ends, whatever it has by then.
-    pub deadline: Timestamp,
-    /// What the jitter of waits is derived from: different runs should have different ones.
-    pub seed: u64,
-    /// Whether to keep what became of each record, besides counting it.
-    pub trace: bool,
-}
-
-/// An answer to a request, as it came.
-#[derive(Debug, Clone, Default)]
-pub struct Response {
-    /// The status code.
-    pub status: u16,
-    /// Header names in lower case, and their values.
-    pub headers: Vec<(String, String)>,
-    /// The body, or as much of it as arrived.
-    pub body: Vec<u8>,
-    /// Why the body is not whole, if it is not.
-    pub cut: Option<Fault>,
-}
-
-impl Response {
-    /// A header's first value.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    }
-}
-
-/// Why there is no answer, or not a whole one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// Nobody could be reached, and why.
-    Connect(String),
-    /// Nothing, or not all, came in time.
-    Timeout,
-    /// The connection broke.
-    Reset,
-    /// The body is longer than the profile lets it be, in bytes.
-    TooLarge(u64),
-}
-
-/// What to do next.
-#[derive(Debug)]
-pub enum Step {
-    /// Send this, and hand the answer to [`Run::accept`].
-    Send(Request),
-    /// Nothing may be sent before then.
-    Wait(Timestamp),
-    /// There is no more to ask.
-    Done,
-}
 
 /// One plan for one observable.
 #[derive(Debug)]
