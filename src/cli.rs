@@ -48,6 +48,7 @@ pub(crate) enum Command {
     Map(MapArgs),
     Check(CheckArgs),
     Test(TestArgs),
+    Explain(ExplainArgs),
     List(ListArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
@@ -213,6 +214,42 @@ pub(crate) struct TestArgs {
     /// Write what came of each case as what is expected of it. Read the difference before you keep it.
     #[arg(long)]
     pub(crate) accept: bool,
+}
+
+/// Tell what a profile does before it does it, what the profile language is, or what a diagnostic means.
+///
+/// Nothing is sent. Settings that are not given are told by their names, secrets always.
+///
+/// Examples:
+///   stixmap explain acme                     what happens, for any observable
+///   stixmap explain acme example.com --tlp TLP:GREEN   the requests for this one, and whether they may be sent
+///   stixmap explain profile                  the manual of the profile language
+///   stixmap explain unknown-key              what a diagnostic is about; `codes` lists them all
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct ExplainArgs {
+    /// A profile, by name or path; `profile` or `case` for the manual of what may stand in one; a code that `check` tells,
+    /// or `codes` for all of them.
+    #[arg(value_name = "PROFILE|CODE")]
+    pub(crate) word: String,
+    /// A domain name or address: the requests for it are told.
+    pub(crate) value: Option<String>,
+    /// The STIX type of the value, instead of finding it.
+    #[arg(long = "type", value_name = "TYPE", requires = "value")]
+    pub(crate) kind: Option<String>,
+    /// How the value is marked.
+    #[arg(long, value_name = "TLP", requires = "value")]
+    pub(crate) tlp: Vec<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What time it is, for tests.
+    #[arg(long, value_name = "TIME", hide = true, requires = "value")]
+    pub(crate) now: Option<String>,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    #[command(flatten)]
+    pub(crate) shelf: ShelfArgs,
 }
 
 /// List the profiles that are known.

@@ -6,6 +6,7 @@ mod clock;
 mod completions;
 mod drive;
 mod enrich;
+mod explain;
 mod format;
 mod http;
 mod list;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Command::Map(args) => map::run(&args, verbosity),
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args, verbosity),
+        Command::Explain(args) => explain::run(&args),
         Command::List(args) => list::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -5,6 +5,7 @@ use anyhow::{Context, bail};
 use serde_yaml::Value;
 use std::collections::BTreeMap;
 use stixmap_engine::plan::{Plan, SettingError, SettingSpec, Settings};
+use stixmap_engine::profile::SettingType;
 use url::Url;
 
 /// What was given on the command line and in the settings file.
@@ -70,6 +71,15 @@ impl Given {
         settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))
     }
 
+    /// The same for looking ahead: a text or secret that is required and not given is stood in for by its name in braces.
+    pub(crate) fn stand_ins(&self, plan: &Plan) -> anyhow::Result<Settings> {
+        let settings =
+            Settings::read(&plan.settings, |spec| self.value(&plan.id, spec).ok().flatten().or_else(|| stand_in(spec)));
+        let settings = settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))?;
+        base_url(plan, &settings)?;
+        Ok(settings)
+    }
+
     fn value(&self, profile: &str, spec: &SettingSpec) -> anyhow::Result<Option<String>> {
         for name in spec.names() {
             let set = self.set.get(&format!("{profile}.{name}")).or_else(|| self.set.get(name));
@@ -91,6 +101,12 @@ impl Given {
             _ => None,
         }
     }
+}
+
+/// What stands for a value that nobody gave; none where one must be known to say anything.
+fn stand_in(spec: &SettingSpec) -> Option<String> {
+    let is_text = matches!(spec.kind, SettingType::String | SettingType::Secret) && spec.choices.is_empty();
+    (is_text && spec.required && spec.default.is_none()).then(|| format!("{{{}}}", spec.name))
 }
 
 /// The variable of a setting.

@@ -3,6 +3,7 @@
 mod cli;
 mod diagnostics;
 mod editor;
+mod explain;
 mod fault;
 mod profiles;
 mod schemas;

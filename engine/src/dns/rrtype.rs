@@ -103,7 +103,7 @@ pub enum Form {
 
 impl Form {
     /// What data of this form is, as a message says it.
-    pub(super) fn description(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
             Self::Ipv4 => "an IPv4 address",
             Self::Ipv6 => "an IPv6 address",

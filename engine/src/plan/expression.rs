@@ -116,6 +116,7 @@ impl Condition {
 pub struct Prose {
     environment: Environment<'static>,
     reads: Vec<String>,
+    text: String,
 }
 
 impl Prose {
@@ -126,7 +127,7 @@ impl Prose {
         let template = environment.get_template("prose").expect("it was just added");
         let reads = known(template.undeclared_variables(false), names)?;
         template.render(context(&reads, probe)).map_err(|error| mistake(&error, text))?;
-        Ok(Self { environment, reads })
+        Ok(Self { environment, reads, text: text.to_owned() })
     }
 
     /// The names it reads.
@@ -138,6 +139,11 @@ impl Prose {
     pub fn render(&self, value_of: impl Fn(&str) -> Value) -> Result<String, String> {
         let template = self.environment.get_template("prose").expect("added when it was compiled");
         template.render(context(&self.reads, value_of)).map_err(|error| detail(&error))
+    }
+
+    /// As it stands in the profile.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 }
 

@@ -3,7 +3,7 @@
 use super::record::TimeField;
 use super::text::TemplateText;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a relationship says.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -35,7 +35,7 @@ pub enum IdContribution {
 }
 
 /// What becomes of a second record that says the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RepeatsWord {
     /// One relationship, from the first of all starts to the last of all stops.

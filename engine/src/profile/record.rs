@@ -2,7 +2,7 @@
 
 use super::text::{OneOrMany, PathText};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -51,7 +51,7 @@ pub struct Field {
 }
 
 /// Of what type a field is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FieldType {
     /// A DNS record type: `A`, `aaaa`, `28`, `TYPE65`.
@@ -145,7 +145,7 @@ impl Default for BadRecords {
 }
 
 /// What becomes of records that have nothing to do with the observable asked about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OtherNames {
     /// They are counted, and left out.

@@ -1,7 +1,7 @@
 //! Settings: named, typed values that the operator gives.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A value the operator gives: by variable (`ACME_API_KEY`), in `config.yml` (`acme.api_key`), or with `--set`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -27,7 +27,7 @@ pub struct Setting {
 }
 
 /// What kind of value a setting is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SettingType {
     /// Text.

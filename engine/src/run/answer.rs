@@ -62,7 +62,7 @@ impl Why {
 pub(super) fn judge(plan: &Plan, framing: Framing, response: &Response, now: Timestamp, asker: &Asker) -> Verdict {
     let json = LazyJson::new(response);
     let row = plan.answers.iter().find(|row| matches(row, response, &json));
-    let meaning = row.map_or_else(|| by_status(response.status), |row| Some(row.means));
+    let meaning = row.map_or_else(|| meaning_of_status(response.status), |row| Some(row.means));
     let Some(meaning) = meaning else { return redirect(response) };
     let message = row.and_then(|row| row.message.as_ref()).and_then(|path| message(path, &json));
     let why = why(meaning, response.status, message.map(|text| asker.scrub(&text)));
@@ -96,8 +96,8 @@ fn redirect(response: &Response) -> Verdict {
     }
 }
 
-/// `None` for redirects.
-fn by_status(status: u16) -> Option<Meaning> {
+/// What a status means that no row of the profile names; `None` for redirects.
+pub fn meaning_of_status(status: u16) -> Option<Meaning> {
     Some(match status {
         200..=299 => Meaning::Ok,
         301 | 302 | 303 | 307 | 308 => return None,

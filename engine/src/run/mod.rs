@@ -8,14 +8,17 @@ mod exchange;
 mod gate;
 mod map;
 mod page;
+mod preview;
 mod record;
 mod request;
 mod stored;
 mod trace;
 
 pub use account::Account;
+pub use answer::meaning_of_status;
 pub use exchange::{Fault, Input, Response, Step};
 pub use page::Repeat;
+pub use preview::Preview;
 pub use record::Record;
 pub use request::{Request, Shown};
 pub use stored::map_stored;
@@ -36,8 +39,8 @@ use trace::{Failure, Ledger};
 /// How long to wait for another run's probe before looking again.
 const PROBE_PATIENCE: SignedDuration = SignedDuration::from_millis(50);
 
-/// How many redirects within the provider's origin are followed for one request.
-const MAX_REDIRECTS: u32 = 5;
+/// How many redirects within the provider's origin are followed for one request and its pages.
+pub const MAX_REDIRECTS: u32 = 5;
 
 /// One plan for one observable.
 #[derive(Debug)]

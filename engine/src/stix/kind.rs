@@ -85,6 +85,11 @@ pub enum RelationshipType {
 }
 
 impl RelationshipType {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = RelationshipType> {
+        [Self::ResolvesTo, Self::RelatedTo, Self::DerivedFrom, Self::CommunicatesWith].into_iter()
+    }
+
     /// The STIX `relationship_type`.
     pub fn as_str(self) -> &'static str {
         match self {

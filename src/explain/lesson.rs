@@ -23,7 +23,12 @@ pub(crate) fn page(slug: &str) -> Option<String> {
 }
 
 fn told(slug: &str) -> Option<String> {
-    let places = [format!("{slug}.txt"), format!("cases/{slug}.txt"), format!("{slug}/answer.txt"), format!("{slug}/profile.txt")];
+    let places = [
+        format!("{slug}.txt"),
+        format!("cases/{slug}.txt"),
+        format!("{slug}/answer.txt"),
+        format!("{slug}/profile.txt"),
+    ];
     let file = places.iter().find_map(|place| Examples::get(place))?;
     Some(String::from_utf8_lossy(&file.data).trim_end().to_owned())
 }

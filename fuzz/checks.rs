@@ -1,0 +1,270 @@
+//! What holds for any bytes, whoever wrote them: asserted of what libFuzzer finds (`targets/`), and of the inputs that are
+//! kept in `corpus/` by a test that needs no fuzzer (`engine/tests/fuzz_corpus.rs`).
+//!
+//! `cargo +nightly fuzz run --sanitizer none profile fuzz/found/profile fuzz/corpus/profile -- -max_total_time=240`: what is
+//! found goes to the first folder. The engine has no unsafe code, so an address sanitizer would cost time for little.
+
+use jiff::{SignedDuration, Timestamp};
+use std::fmt::{Debug, Display};
+use std::sync::{Arc, LazyLock};
+use stixmap_engine::diagnostic::{Diagnostic, Severity, Source, Span};
+use stixmap_engine::dns::{Mailbox, Name, Rdata, RrType, expanded, parse_address};
+use stixmap_engine::plan::{LookupPlan, Plan, Settings};
+use stixmap_engine::run::{Input, Report, map_stored};
+use stixmap_engine::stix::{Kind, Observable};
+
+/// Any text as a profile: it compiles, or what is wrong with it is told at places that are in it.
+pub fn profile(bytes: &[u8]) {
+    compiled(&String::from_utf8_lossy(bytes));
+}
+
+fn compiled(text: &str) -> Option<Plan> {
+    let source = Source::new("profile.yaml", text);
+    let (plan, told) = Plan::check(&source);
+    let has_error = told.iter().any(|found| found.severity == Severity::Error);
+    assert_ne!(plan.is_some(), has_error, "there is a plan, or an error: {told:?}");
+    told.iter().for_each(|found| lies_in(found, &source));
+    plan
+}
+
+fn lies_in(found: &Diagnostic, source: &Arc<Source>) {
+    let is_in = |span: &Span| span.start <= span.end && source.text.get(span.clone()).is_some();
+    assert!(!found.labels.is_empty(), "no place: {found:?}");
+    for label in &found.labels {
+        assert!(Arc::ptr_eq(&label.source, source) && is_in(&label.span), "a place elsewhere: {found:?}");
+    }
+    assert!(found.fix.iter().all(|fix| is_in(&fix.span)), "a fix elsewhere: {found:?}");
+    assert!(!found.message.is_empty() && !found.message.contains('\n'), "no sentence: {found:?}");
+}
+
+/// Any text in one place of a profile that is otherwise right, the first byte says which. A profile that compiles can run.
+pub fn path_and_template(bytes: &[u8]) {
+    let Some((place, text)) = bytes.split_first() else { return };
+    let text = String::from_utf8_lossy(text);
+    let place = PLACES[usize::from(*place) % PLACES.len()];
+    let quoted = serde_json::Value::from(&*text).to_string();
+    let profile = SMALL.replace(&format!("<{place}>"), &quoted);
+    assert_ne!(profile, SMALL, "`{place}` is a place");
+    let filled =
+        EXAMPLES.iter().fold(profile, |profile, (place, example)| profile.replace(&format!("<{place}>"), example));
+    let Some(plan) = compiled(&filled) else { return };
+    for lookup in &plan.lookups {
+        accounted(&mapped(&plan, lookup, lookup.accepts[0], ROWS.as_bytes()));
+    }
+}
+
+/// The places, by what stands there.
+const PLACES: [&str; 14] = [
+    "path",
+    "name",
+    "template",
+    "parameter",
+    "header",
+    "token",
+    "condition",
+    "rule",
+    "prose",
+    "own prose",
+    "format",
+    "duration",
+    "level",
+    "base",
+];
+
+/// What stands in the other places.
+const EXAMPLES: [(&str, &str); 14] = [
+    ("path", "$.rows"),
+    ("name", "$.name"),
+    ("template", "/names/{observable.value}"),
+    ("parameter", "'{settings.size}'"),
+    ("header", "'{observable.type}'"),
+    ("token", "'{settings.key}'"),
+    ("condition", "count is not none and count > 1"),
+    ("rule", "rrtype in ['A', 'AAAA']"),
+    ("prose", "'{{ rrtype }} of {{ rrname | upper }}'"),
+    ("own prose", "'{{ count | or(0) }}'"),
+    ("format", "'%Y-%m-%d %H:%M:%S'"),
+    ("duration", "P30D"),
+    ("level", "TLP:GREEN"),
+    ("base", "https://api.example.net/v1"),
+];
+
+const SMALL: &str = "\
+profile: stixmap/v1
+id: small
+version: 1.0.0
+name: Small
+summary: Names.
+settings:
+  key: { type: secret, required: true, description: Key }
+  size: { type: integer, default: \"100\", description: Size }
+http:
+  base_url: <base>
+  auth: { kind: bearer, token: <token> }
+  headers: { X-Kind: text }
+window: { last: <duration>, filter: time_last }
+lookups:
+  names:
+    accepts: [domain-name]
+    path: <template>
+    query: { q: \"{observable.value}\", size: <parameter>, after: { from: window.start, format: <format> } }
+    headers: { X-Type: <header> }
+    records: <path>
+record:
+  fields:
+    name: { at: <name>, as: string }
+    rrtype: { at: $.type, as: rrtype }
+    rdata: { at: $.data, as: rdata }
+    count: { at: $.count, as: integer, optional: true }
+    time_first: { at: $.first, as: timestamp, format: <format>, zone: UTC, optional: true }
+    time_last: { at: $.last, as: timestamp, format: epoch-seconds, optional: true }
+  orientation:
+    - { when: <condition>, rrname: observable, rdata: rdata }
+    - { rrname: name, rdata: rdata }
+rules:
+  - { rrtype: A, when: <rule>, source: domain-name, relationship: resolves-to, target: ipv4-addr, description: <own prose> }
+  - { rrtype: MX, source: domain-name, relationship: related-to, target: domain-name }
+  - { rrtype: \"*\", drop: of no interest }
+relationship: { description: <prose>, start_time: time_first, stop_time: time_last }
+tlp: { max: <level>, unmarked: allow, results: { at_least: \"TLP:CLEAR\" } }
+identity: { name: Small }
+";
+
+const ROWS: &str = r#"{ "rows": [
+    { "name": "example.com", "type": "A", "data": "192.0.2.1", "count": 3, "first": "2024-02-01 00:00:00", "last": 1706745600 },
+    { "name": "example.com", "type": "A", "data": "192.0.2.2", "count": null },
+    { "name": "example.com.", "type": "MX", "data": ["10 mail.example.com.", "0 ."], "count": "7", "first": "soon" },
+    { "name": "www.example.com", "type": "A", "data": "192.0.2.3", "count": 1, "first": "2024-02-02 00:00:00" },
+    { "name": "example.com", "type": "TXT", "data": "\"a\"", "count": 0 },
+    { "name": null }, 7
+] }"#;
+
+/// Any bytes as the answer to a lookup of a shipped profile, the first byte says which: every record is accounted for.
+pub fn answer(bytes: &[u8]) {
+    let Some((which, body)) = bytes.split_first() else { return };
+    let (profile, lookup, kind) = ASKED[usize::from(*which) % ASKED.len()];
+    let (plan, lookup) = (&PLANS[profile], &PLANS[profile].lookups[lookup]);
+    let report = mapped(plan, lookup, kind, body);
+    accounted(&report);
+    let again = mapped(plan, lookup, kind, body);
+    assert_eq!(json(&report), json(&again), "the same answer gives the same bundle");
+}
+
+static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
+    let shipped = [
+        include_str!("../profiles/riskiq/profile.yaml"),
+        include_str!("../tests/providers/by-cursor/profile.yaml"),
+        include_str!("../tests/providers/by-offset/profile.yaml"),
+        include_str!("../tests/providers/by-page/profile.yaml"),
+        include_str!("../tests/providers/by-url/profile.yaml"),
+        include_str!("../tests/providers/lines/profile.yaml"),
+    ];
+    shipped.iter().map(|text| compiled(text).expect("a shipped profile compiles")).collect()
+});
+
+/// Every type of observable that a lookup of a shipped profile accepts: profile, lookup, type.
+static ASKED: LazyLock<Vec<(usize, usize, Kind)>> = LazyLock::new(|| {
+    let lookups = PLANS.iter().enumerate().flat_map(|(profile, plan)| {
+        plan.lookups.iter().enumerate().map(move |(number, lookup)| (profile, number, lookup))
+    });
+    lookups
+        .flat_map(|(profile, number, lookup)| lookup.accepts.iter().map(move |kind| (profile, number, *kind)))
+        .collect()
+});
+
+fn mapped(plan: &Plan, lookup: &LookupPlan, kind: Kind, body: &[u8]) -> Report {
+    let now: Timestamp = "2024-03-01T00:00:00Z".parse().expect("a time");
+    let value = match kind {
+        Kind::DomainName => "example.com",
+        Kind::Ipv4Addr => "192.0.2.1",
+        Kind::Ipv6Addr => "2001:db8::1",
+        Kind::EmailAddr => "hostmaster@example.com",
+    };
+    let input = Input {
+        observable: Observable::parse(kind, value).expect("an observable"),
+        markings: vec![],
+        settings: Settings::read(&plan.settings, |spec| spec.required.then(|| "given".into())).expect("settings"),
+        deadline: now + SignedDuration::from_hours(1),
+        seed: 7,
+        trace: true,
+    };
+    map_stored(plan, lookup, input, vec![("answer".into(), body.to_vec())], now)
+}
+
+fn accounted(report: &Report) {
+    assert!(report.counts.add_up(), "{}", report.counts);
+    assert_eq!(report.trace.len() as u64, report.counts.read, "each record has a trace");
+    for relationship in report.bundle.relationships() {
+        assert_ne!(relationship.source, relationship.target, "nothing relates to itself");
+        for end in [relationship.source, relationship.target] {
+            assert!(report.bundle.observable(end).is_some(), "both ends are in the bundle");
+        }
+        if let (Some(start), Some(stop)) = (relationship.start_time, relationship.stop_time) {
+            assert!(stop > start, "a relationship ends after it starts");
+        }
+    }
+}
+
+fn json(report: &Report) -> String {
+    serde_json::to_string(&report.bundle).expect("a bundle is JSON")
+}
+
+/// Any text as what DNS has, the first byte is the number of the data's type, but for 0 and 255, which
+/// stand for CAA and URI: what is read is written, and read as the same.
+pub fn dns(bytes: &[u8]) {
+    let Some((which, text)) = bytes.split_first() else { return };
+    let text = &*String::from_utf8_lossy(text);
+    let number = match which {
+        0 => RrType::CAA.number(),
+        255 => RrType::URI.number(),
+        number => u16::from(*number),
+    };
+    let rrtype = RrType::parse(&number.to_string()).expect("a number is a type");
+    returns(Rdata::parse(rrtype, text), |text| Rdata::parse(rrtype, text));
+    returns(RrType::parse(text), RrType::parse);
+    returns(Name::parse(text), Name::parse).iter().for_each(name);
+    if let Some(mailbox) = returns(Mailbox::parse(text), Mailbox::parse) {
+        assert_eq!(Mailbox::from_rname(&mailbox.to_rname()).as_ref(), Ok(&mailbox), "{mailbox}");
+    }
+    returns(Mailbox::from_rname(text), Mailbox::from_rname);
+    if let Some(std::net::IpAddr::V6(address)) = returns(parse_address(text), parse_address) {
+        assert_eq!(parse_address(&expanded(address)), Ok(address.into()), "{address}");
+    }
+    if let Ok(observable) = Observable::detect(text) {
+        assert_eq!(Observable::parse(observable.kind(), observable.value()).as_ref(), Ok(&observable));
+    }
+}
+
+/// What was read is written, and read again as the same.
+fn returns<T, E>(read: Result<T, E>, again: impl Fn(&str) -> Result<T, E>) -> Option<T>
+where
+    T: Display + Debug + PartialEq,
+    E: Display + Debug,
+{
+    match read {
+        Ok(value) => {
+            let written = value.to_string();
+            assert!(again(&written).is_ok_and(|other| other == value), "{value:?} is written `{written}`");
+            Some(value)
+        }
+        Err(error) => {
+            assert!(!error.to_string().is_empty(), "it says why");
+            None
+        }
+    }
+}
+
+fn name(name: &Name) {
+    let labels: Vec<&str> = name.labels().collect();
+    assert!(name.is_root() || labels.join(".") == name.as_str(), "{name} is its labels: {labels:?}");
+    if let Ok(other) = Name::parse(&name.to_unicode()) {
+        assert_eq!(other, *name, "as people read it, it is the same name");
+    }
+    if let Some(address) = name.reverse_address() {
+        assert_eq!(parse_address(&address.to_string()), Ok(address), "{name}");
+    }
+    assert_eq!(name.join("@").as_ref(), Ok(name));
+    if let Ok(below) = name.join("www") {
+        assert_eq!(Name::parse(below.as_str()).as_ref(), Ok(&below), "below {name}");
+    }
+}

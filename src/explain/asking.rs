@@ -1,0 +1,297 @@
+//! The half of a profile that faces the provider: requests, limits, quota, pages, what answers mean.
+
+use super::facts::{AnswerFact, Limits, LookupFact, ProbeFact, QuotaFact, TimeFact, WindowFact};
+use super::{Ahead, manual, request, types, word};
+use jiff::{SignedDuration, Timestamp};
+use std::fmt::Display;
+use stixmap_engine::plan::{
+    AnswerPlace, AnswerPlan, BodyPlan, CursorTarget, LookupPlan, PagingPlan, Plan, ProbeFigures, ProbePlan, QueryPlan,
+    SettingValue, Settings, TimeFormat, ValueOrSetting, before,
+};
+use stixmap_engine::profile::{Framing, Meaning, QuotaHeaders, Scalar, WaitUnit};
+use stixmap_engine::run::{MAX_REDIRECTS, meaning_of_status};
+
+pub(super) fn limits(plan: &Plan) -> Limits {
+    let retry = &plan.http.retry;
+    Limits {
+        timeout: short(plan.http.timeout),
+        max_body_mib: plan.http.max_body >> 20,
+        attempts: retry.attempts,
+        first_wait: short(retry.first),
+        longest_wait: short(retry.longest),
+        redirects: MAX_REDIRECTS,
+    }
+}
+
+/// `30s`, `5m`.
+fn short(duration: SignedDuration) -> String {
+    format!("{duration:#}")
+}
+
+pub(super) fn quota(plan: &Plan, ahead: Option<&Ahead>) -> QuotaFact {
+    QuotaFact {
+        probe: plan.quota.probe.as_ref().map(|probe| self::probe(plan, probe, ahead)),
+        headers: plan.quota.headers.as_ref().map(headers),
+        rate: plan.quota.rate.as_ref().map(|rate| format!("{} requests in any {}", rate.requests, short(rate.per))),
+    }
+}
+
+fn probe(plan: &Plan, probe: &ProbePlan, ahead: Option<&Ahead>) -> ProbeFact {
+    let sent = ahead.and_then(|ahead| ahead.preview.probe.as_ref());
+    let exhausted_when = match &probe.figures {
+        ProbeFigures::UsedOfLimit(used, limit) => format!("{used} has reached {limit}, or one of them is missing"),
+        ProbeFigures::Remaining(remaining) => format!("{remaining} is 0, or missing"),
+    };
+    let every = short(probe.every);
+    let full_again = match &probe.reset {
+        Some((path, format)) => {
+            format!("when {path} says, written {}{}; otherwise {every} later", pattern(format), in_zone(format))
+        }
+        None => format!("{every} later, as far as anyone knows"),
+    };
+    let request = sent.map_or_else(|| request::probe(plan, probe), request::sent);
+    ProbeFact { request, exhausted_when, full_again, every }
+}
+
+fn headers(headers: &QuotaHeaders) -> String {
+    let until = match &headers.reset {
+        Some(reset) => format!("until {} says, {}", reset.header, in_form(reset.unit)),
+        None => "for a while".to_owned(),
+    };
+    format!("once {} is 0 nothing more is sent {until}", headers.remaining)
+}
+
+fn in_form(unit: WaitUnit) -> &'static str {
+    match unit {
+        WaitUnit::Seconds => "in seconds from now",
+        WaitUnit::Milliseconds => "in milliseconds from now",
+        WaitUnit::EpochSeconds => "in seconds since 1970",
+        WaitUnit::Date => "as a date",
+    }
+}
+
+pub(super) fn window(plan: &Plan, ahead: Option<&Ahead>) -> Option<WindowFact> {
+    let window = plan.window.as_ref()?;
+    let start = ahead.and_then(|ahead| {
+        let span = match &window.last {
+            ValueOrSetting::Value(span) => *span,
+            ValueOrSetting::Setting(name) => match ahead.settings.value(name)? {
+                SettingValue::Duration(span) => *span,
+                _ => return None,
+            },
+        };
+        Some(format!("{:.0}", before(ahead.now, span).unwrap_or(Timestamp::UNIX_EPOCH)))
+    });
+    let last = value_or_setting(plan, &window.last, ahead.map(|ahead| &ahead.settings));
+    Some(WindowFact { last, start, filter: window.filter.map(|field| field.to_string()) })
+}
+
+/// A value, and where it comes from if it is the operator's.
+pub(super) fn value_or_setting<T: Display>(
+    plan: &Plan,
+    value: &ValueOrSetting<T>,
+    settings: Option<&Settings>,
+) -> String {
+    let name = match value {
+        ValueOrSetting::Value(value) => return value.to_string(),
+        ValueOrSetting::Setting(name) => name,
+    };
+    if let Some(value) = settings.and_then(|settings| settings.value(name)) {
+        return format!("{}, from the setting `{name}`", value.as_text());
+    }
+    let default = plan.settings.iter().find(|spec| spec.name == *name).and_then(|spec| spec.default.as_ref());
+    match default {
+        Some(default) => format!("the setting `{name}`, without it {default}"),
+        None => format!("the setting `{name}`"),
+    }
+}
+
+pub(super) fn lookups(plan: &Plan, ahead: Option<&Ahead>) -> Vec<LookupFact> {
+    let is_used = |lookup: &LookupPlan| ahead.is_none_or(|ahead| lookup.accepts.contains(&ahead.observable.kind()));
+    let lookups = plan.lookups.iter().enumerate().filter(|(_, lookup)| is_used(lookup));
+    lookups.map(|(number, lookup)| self::lookup(plan, number, lookup, ahead)).collect()
+}
+
+fn lookup(plan: &Plan, number: usize, lookup: &LookupPlan, ahead: Option<&Ahead>) -> LookupFact {
+    let requests = match ahead {
+        None => vec![request::first_page(plan, lookup)],
+        Some(ahead) => {
+            let own = ahead.preview.first_pages.iter().filter(|(of, _)| *of == number);
+            own.map(|(_, request)| request::sent(request)).collect()
+        }
+    };
+    LookupFact {
+        name: lookup.name.clone(),
+        line: lookup.line,
+        accepts: types(&lookup.accepts),
+        for_each: lookup.for_each.clone(),
+        requests,
+        times: lookup.query.iter().filter_map(|(name, value)| time(name, value)).collect(),
+        rows: rows(lookup),
+        paging: paging(&lookup.paging),
+        pages_at_most: lookup.paging.at_most(),
+    }
+}
+
+fn time(parameter: &str, value: &QueryPlan) -> Option<TimeFact> {
+    let QueryPlan::Time(point, format) = value else { return None };
+    let parameter = parameter.to_owned();
+    Some(TimeFact { parameter, from: request::window_point(*point), format: pattern(format).to_owned() })
+}
+
+/// A format, as a profile writes it.
+pub(super) fn pattern(format: &TimeFormat) -> &str {
+    match format {
+        TimeFormat::EpochSeconds => "epoch-seconds",
+        TimeFormat::EpochMilliseconds => "epoch-milliseconds",
+        TimeFormat::Rfc3339 => "rfc3339",
+        TimeFormat::Zoned(pattern) | TimeFormat::Civil(pattern, _) => pattern,
+    }
+}
+
+/// The zone of a format that names none itself.
+pub(super) fn zone(format: &TimeFormat) -> Option<&str> {
+    match format {
+        TimeFormat::Civil(_, zone) => zone.iana_name(),
+        _ => None,
+    }
+}
+
+fn in_zone(format: &TimeFormat) -> String {
+    zone(format).map(|zone| format!(" in {zone}")).unwrap_or_default()
+}
+
+fn rows(lookup: &LookupPlan) -> String {
+    match lookup.framing {
+        Framing::Json => {
+            format!(
+                "JSON, the list at {}: without it the answer is broken, empty it is an empty answer",
+                lookup.records
+            )
+        }
+        Framing::Ndjson => "JSON, one object a line; what came before a break is kept".to_owned(),
+    }
+}
+
+fn paging(paging: &PagingPlan) -> String {
+    match paging {
+        PagingPlan::None { total: None } => "the answer is one page".to_owned(),
+        PagingPlan::None { total: Some(total) } => {
+            format!("the answer is one page; when {total} tells of more records, the outcome is `partial`")
+        }
+        PagingPlan::Page { parameter, first, last, more, .. } => {
+            let end = match (last, more) {
+                (Some(last), _) => format!("until the page whose number {last} gives"),
+                (None, Some(more)) => format!("while {more} is true"),
+                (None, None) => "until a page is empty".to_owned(),
+            };
+            format!("`{parameter}` counts pages from {first}, {end}")
+        }
+        PagingPlan::Offset { parameter, limit, total, .. } => {
+            let end = match (total, limit) {
+                (Some(total), _) => format!("until {total} records were read"),
+                (None, Some(_)) => "until a page is not full".to_owned(),
+                (None, None) => "until a page is empty".to_owned(),
+            };
+            let size = limit.as_ref().map(|(_, size)| format!(", {size} a page")).unwrap_or_default();
+            format!("`{parameter}` counts records{size}, {end}")
+        }
+        PagingPlan::NextUrl { at, .. } => {
+            let place = at.as_ref().map_or_else(|| "the header Link".to_owned(), ToString::to_string);
+            format!("{place} gives the URL of the next page; only those of the provider's own origin are followed")
+        }
+        PagingPlan::Cursor { from, to, .. } => {
+            let to = match to {
+                CursorTarget::Parameter(name) => format!("as `{name}`"),
+                CursorTarget::Header(name) => format!("in the header {name}"),
+            };
+            format!("{} gives a cursor, which is sent back {to} for the next page", place(from))
+        }
+    }
+}
+
+fn place(place: &AnswerPlace) -> String {
+    match place {
+        AnswerPlace::Body(path) => path.to_string(),
+        AnswerPlace::Header(name) => format!("the header {name}"),
+    }
+}
+
+/// The rows of the profile, then what is so for every profile.
+pub(super) fn answers(plan: &Plan) -> Vec<AnswerFact> {
+    plan.answers.iter().map(answer).chain(defaults()).collect()
+}
+
+fn answer(row: &AnswerPlan) -> AnswerFact {
+    let status: Vec<String> = row.status.iter().map(u16::to_string).collect();
+    let body = row.body.as_ref().map(body);
+    let when = match (status.is_empty(), body) {
+        (false, None) => status.join(", "),
+        (false, Some(body)) => format!("{} and {body}", status.join(", ")),
+        (true, body) => body.unwrap_or_default(),
+    };
+    AnswerFact {
+        when,
+        means: row.means.as_str(),
+        then: then(row.means),
+        message: row.message.as_ref().map(ToString::to_string),
+        wait: row.retry_after.as_ref().map(|(from, unit)| format!("{}, {}", place(from), in_form(*unit))),
+        by_profile: true,
+    }
+}
+
+fn body(body: &BodyPlan) -> String {
+    match body {
+        BodyPlan::Contains(text) => format!("the body contains `{text}`"),
+        BodyPlan::Value(path, values) if values.is_empty() => format!("there is something at {path}"),
+        BodyPlan::Value(path, values) => {
+            format!("{path} is {}", values.iter().map(scalar).collect::<Vec<_>>().join(" or "))
+        }
+    }
+}
+
+/// A value, as JSON writes it.
+pub(super) fn scalar(value: &Scalar) -> String {
+    match value {
+        Scalar::Boolean(flag) => flag.to_string(),
+        Scalar::Integer(number) => number.to_string(),
+        Scalar::Text(text) => format!("\"{text}\""),
+    }
+}
+
+fn then(meaning: Meaning) -> String {
+    manual::meaning("Meaning", &word(&meaning))
+}
+
+/// What a status means that no row names; the rarest meaning last, since it is all the rest.
+fn defaults() -> impl Iterator<Item = AnswerFact> {
+    let of = |wanted: Option<Meaning>| spans((100..=599).filter(|status| meaning_of_status(*status) == wanted));
+    let known = [Meaning::Ok, Meaning::Unauthorized, Meaning::Forbidden, Meaning::Throttled, Meaning::Unavailable];
+    let by_meaning = known.map(|meaning| default(of(Some(meaning)), meaning.as_str(), then(meaning)));
+    let redirect = format!("Followed within the provider's own origin, {MAX_REDIRECTS} times at most.");
+    let others = [
+        default(of(None), "redirect", redirect),
+        default("no answer".to_owned(), Meaning::Unavailable.as_str(), then(Meaning::Unavailable)),
+        default("anything else".to_owned(), Meaning::Rejected.as_str(), then(Meaning::Rejected)),
+    ];
+    by_meaning.into_iter().chain(others)
+}
+
+fn default(when: String, means: &'static str, then: String) -> AnswerFact {
+    AnswerFact { when, means, then, message: None, wait: None, by_profile: false }
+}
+
+/// `301–303, 307`.
+fn spans(numbers: impl Iterator<Item = u16>) -> String {
+    let mut spans: Vec<(u16, u16)> = vec![];
+    for number in numbers {
+        match spans.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => spans.push((number, number)),
+        }
+    }
+    let span = |(first, last): &(u16, u16)| {
+        if first == last { first.to_string() } else { format!("{first}–{last}") }
+    };
+    spans.iter().map(span).collect::<Vec<_>>().join(", ")
+}

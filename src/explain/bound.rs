@@ -1,0 +1,54 @@
+//! The most requests that one observable can cost, and how the number comes about. A page is asked for until it is
+//! answered or was asked for often enough; a redirect that is followed starts the attempts anew.
+
+use super::facts::{Bound, Term};
+use super::types;
+use stixmap_engine::plan::{LookupPlan, Plan};
+use stixmap_engine::run::MAX_REDIRECTS;
+use stixmap_engine::stix::Kind;
+
+/// The bounds of each type that the profile accepts, or of one; types with the same bound together.
+pub(super) fn bounds(plan: &Plan, only: Option<Kind>) -> Vec<Bound> {
+    let mut bounds: Vec<(Vec<Kind>, Vec<&LookupPlan>)> = vec![];
+    for kind in plan.accepts().into_iter().filter(|kind| only.is_none_or(|only| only == *kind)) {
+        let lookups: Vec<&LookupPlan> = plan.lookups.iter().filter(|lookup| lookup.accepts.contains(&kind)).collect();
+        let is_same = |known: &&mut (Vec<Kind>, Vec<&LookupPlan>)| {
+            known.1.iter().map(|lookup| &lookup.name).eq(lookups.iter().map(|lookup| &lookup.name))
+        };
+        match bounds.iter_mut().find(is_same) {
+            Some((kinds, _)) => kinds.push(kind),
+            None => bounds.push((vec![kind], lookups)),
+        }
+    }
+    bounds.into_iter().map(|(kinds, lookups)| bound(plan, &kinds, &lookups)).collect()
+}
+
+fn bound(plan: &Plan, kinds: &[Kind], lookups: &[&LookupPlan]) -> Bound {
+    let probe = plan.quota.probe.as_ref().map(|_| probe(plan));
+    let sum: Vec<Term> = probe.into_iter().chain(lookups.iter().map(|lookup| of_lookup(plan, lookup))).collect();
+    Bound { types: types(kinds), requests: sum.iter().map(|term| term.requests).sum(), sum }
+}
+
+fn probe(plan: &Plan) -> Term {
+    let attempts = plan.http.retry.attempts;
+    Term { of: "quota".to_owned(), requests: attempts.into(), how: counted(attempts, "attempt") }
+}
+
+fn of_lookup(plan: &Plan, lookup: &LookupPlan) -> Term {
+    let (attempts, pages) = (plan.http.retry.attempts, lookup.paging.at_most());
+    let asks = lookup.for_each.len().max(1);
+    let requests = (u64::from(pages) + u64::from(MAX_REDIRECTS)) * u64::from(attempts) * asks as u64;
+    let each = if asks > 1 { format!("{asks} requests × ") } else { String::new() };
+    let how = format!(
+        "{each}({} + {}) × {}",
+        counted(pages, "page"),
+        counted(MAX_REDIRECTS, "redirect"),
+        counted(attempts, "attempt")
+    );
+    Term { of: lookup.name.clone(), requests, how }
+}
+
+/// `1 page`, `2 pages`.
+pub(super) fn counted(number: u32, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,214 @@
+//! What is told of a profile, as data: `--json` prints it as it is, `text` in words.
+
+use serde::Serialize;
+
+/// Everything that is told of a profile, or of a profile and a value.
+#[derive(Serialize)]
+pub(super) struct Facts {
+    pub(super) profile: Head,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) asked: Option<Asked>,
+    pub(super) settings: Vec<SettingFact>,
+    pub(super) requests_at_most: Vec<Bound>,
+    pub(super) limits: Limits,
+    pub(super) quota: QuotaFact,
+    pub(super) window: Option<WindowFact>,
+    pub(super) lookups: Vec<LookupFact>,
+    pub(super) answers: Vec<AnswerFact>,
+    pub(super) record: RecordFact,
+    pub(super) rules: Vec<RuleFact>,
+    pub(super) relationship: RelationshipFact,
+    pub(super) tlp: TlpFact,
+    pub(super) identity: IdentityFact,
+}
+
+#[derive(Serialize)]
+pub(super) struct Head {
+    pub(super) id: String,
+    pub(super) version: String,
+    pub(super) status: &'static str,
+    pub(super) name: String,
+    pub(super) summary: String,
+    pub(super) file: String,
+}
+
+/// The value that was given, and whether it may be sent as it is marked.
+#[derive(Serialize)]
+pub(super) struct Asked {
+    pub(super) r#type: &'static str,
+    pub(super) value: String,
+    pub(super) tlp: Vec<String>,
+    pub(super) may_be_sent: bool,
+    pub(super) refused: Option<String>,
+    pub(super) results_tlp: &'static str,
+}
+
+#[derive(Serialize)]
+pub(super) struct SettingFact {
+    pub(super) name: String,
+    pub(super) r#type: String,
+    pub(super) required: bool,
+    pub(super) default: Option<String>,
+    pub(super) variable: String,
+    pub(super) description: String,
+}
+
+/// The most requests for one observable of these types, and how the number comes about.
+#[derive(Serialize)]
+pub(super) struct Bound {
+    pub(super) types: Vec<&'static str>,
+    pub(super) requests: u64,
+    pub(super) sum: Vec<Term>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Term {
+    pub(super) of: String,
+    pub(super) requests: u64,
+    pub(super) how: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Limits {
+    pub(super) timeout: String,
+    pub(super) max_body_mib: u64,
+    pub(super) attempts: u32,
+    pub(super) first_wait: String,
+    pub(super) longest_wait: String,
+    pub(super) redirects: u32,
+}
+
+#[derive(Serialize)]
+pub(super) struct QuotaFact {
+    pub(super) probe: Option<ProbeFact>,
+    pub(super) headers: Option<String>,
+    pub(super) rate: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ProbeFact {
+    pub(super) request: RequestFact,
+    pub(super) exhausted_when: String,
+    pub(super) full_again: String,
+    pub(super) every: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct RequestFact {
+    pub(super) method: &'static str,
+    pub(super) url: String,
+    pub(super) headers: Vec<HeaderFact>,
+}
+
+#[derive(Serialize, PartialEq, Eq, Clone)]
+pub(super) struct HeaderFact {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct WindowFact {
+    pub(super) last: String,
+    pub(super) start: Option<String>,
+    pub(super) filter: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct LookupFact {
+    pub(super) name: String,
+    pub(super) line: usize,
+    pub(super) accepts: Vec<&'static str>,
+    pub(super) for_each: Vec<String>,
+    pub(super) requests: Vec<RequestFact>,
+    pub(super) times: Vec<TimeFact>,
+    pub(super) rows: String,
+    pub(super) paging: String,
+    pub(super) pages_at_most: u32,
+}
+
+/// A parameter that holds an end of the window.
+#[derive(Serialize)]
+pub(super) struct TimeFact {
+    pub(super) parameter: String,
+    pub(super) from: &'static str,
+    pub(super) format: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct AnswerFact {
+    pub(super) when: String,
+    pub(super) means: &'static str,
+    pub(super) then: String,
+    pub(super) message: Option<String>,
+    pub(super) wait: Option<String>,
+    /// Whether the profile says so; otherwise it is so for every profile.
+    pub(super) by_profile: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct RecordFact {
+    pub(super) fields: Vec<FieldFact>,
+    pub(super) orientation: Vec<OrientationFact>,
+    pub(super) bad_at_most_percent: u64,
+    pub(super) other_names: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct FieldFact {
+    pub(super) name: String,
+    pub(super) line: usize,
+    pub(super) r#type: String,
+    pub(super) at: Vec<String>,
+    pub(super) format: Option<String>,
+    pub(super) zone: Option<String>,
+    pub(super) optional: bool,
+    pub(super) none_when: Vec<String>,
+    pub(super) aliases: Vec<(String, String)>,
+}
+
+#[derive(Serialize)]
+pub(super) struct OrientationFact {
+    pub(super) when: Option<String>,
+    pub(super) rrname: String,
+    pub(super) rdata: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct RuleFact {
+    pub(super) number: usize,
+    pub(super) line: usize,
+    /// None means any.
+    pub(super) rrtypes: Vec<String>,
+    pub(super) when: Option<String>,
+    #[serde(flatten)]
+    pub(super) then: Then,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Then {
+    Relate { source: &'static str, relationship: &'static str, target: &'static str, description: Option<String> },
+    Drop { drop: String },
+}
+
+#[derive(Serialize)]
+pub(super) struct RelationshipFact {
+    pub(super) description: Option<String>,
+    pub(super) start_time: Option<String>,
+    pub(super) stop_time: Option<String>,
+    pub(super) id: &'static str,
+    pub(super) repeats: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct TlpFact {
+    pub(super) max: String,
+    pub(super) unmarked: &'static str,
+    pub(super) at_least: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct IdentityFact {
+    pub(super) name: String,
+    pub(super) class: &'static str,
+}

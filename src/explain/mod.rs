@@ -1,0 +1,160 @@
+//! `stixmap explain`: what a profile does, before it does it; and the manual of the language it is written in.
+//! Sends nothing.
+
+mod asking;
+mod bound;
+mod facts;
+mod lesson;
+mod manual;
+mod request;
+mod result;
+mod text;
+
+use crate::cli::ExplainArgs;
+use crate::enrich::{kind, markings, observable};
+use crate::output::to_stdout;
+use crate::setting::{Given, variable};
+use crate::{Exit, shelf};
+use anyhow::Context;
+use facts::{Asked, Facts, Head, SettingFact};
+use jiff::Timestamp;
+use std::sync::Arc;
+use stixmap_engine::plan::{Plan, SettingSpec, Settings};
+use stixmap_engine::run::{Account, Input, Preview, Run};
+use stixmap_engine::stix::{Kind, Observable, Tlp};
+
+pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
+    match page(args)? {
+        Some(page) => {
+            to_stdout(page.as_bytes())?;
+            Ok(Exit::Fine)
+        }
+        None => explain(args),
+    }
+}
+
+/// The page of the manual that a word stands for; none where a profile has this name.
+fn page(args: &ExplainArgs) -> anyhow::Result<Option<String>> {
+    let is_profile = shelf::known(args.shelf.profiles.as_deref())?.contains_key(&args.word);
+    if is_profile || args.value.is_some() {
+        return Ok(None);
+    }
+    Ok(match args.word.as_str() {
+        "profile" => Some(manual::profile()),
+        "case" => Some(manual::case()),
+        "codes" => Some(lesson::catalogue()),
+        word => lesson::page(word),
+    })
+}
+
+fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
+    let folder = shelf::find(&args.word, args.shelf.profiles.as_deref());
+    let folder = folder.context("a word to explain is a profile, `profile`, `case`, `codes`, or one of the codes");
+    let Some(plan) = folder?.plan()? else { return Ok(Exit::Told) };
+    let ahead = match &args.value {
+        Some(value) => Some(Ahead::look(args, &plan, observable(value, kind(args.kind.as_deref())?)?)?),
+        None => None,
+    };
+    let facts = facts(&plan, ahead.as_ref());
+    let text = if args.json { format!("{}\n", serde_json::to_string_pretty(&facts)?) } else { text::write(&facts) };
+    to_stdout(text.as_bytes())?;
+    Ok(Exit::Fine)
+}
+
+/// A run for a value that is only looked at.
+struct Ahead {
+    observable: Observable,
+    tlp: Vec<String>,
+    settings: Settings,
+    now: Timestamp,
+    preview: Preview,
+    results: Tlp,
+}
+
+impl Ahead {
+    fn look(args: &ExplainArgs, plan: &Plan, observable: Observable) -> anyhow::Result<Ahead> {
+        let given = Given::read(&args.settings)?;
+        given.refuse_unknown(std::iter::once(plan))?;
+        let now = match &args.now {
+            Some(text) => text.parse().with_context(|| format!("--now takes a time, not `{text}`"))?,
+            None => Timestamp::now(),
+        };
+        let (settings, markings) = (given.stand_ins(plan)?, markings(&args.tlp)?);
+        let input = Input {
+            observable: observable.clone(),
+            markings,
+            settings: settings.clone(),
+            deadline: now,
+            seed: 0,
+            trace: false,
+        };
+        let run = Run::new(plan, Arc::new(Account::default()), input, now);
+        let preview = run.preview();
+        let results = run.finish().tlp;
+        Ok(Ahead { observable, tlp: args.tlp.clone(), settings, now, preview, results })
+    }
+}
+
+fn facts(plan: &Plan, ahead: Option<&Ahead>) -> Facts {
+    Facts {
+        profile: head(plan),
+        asked: ahead.map(asked),
+        settings: plan.settings.iter().map(|spec| setting(plan, spec)).collect(),
+        requests_at_most: bound::bounds(plan, ahead.map(|ahead| ahead.observable.kind())),
+        limits: asking::limits(plan),
+        quota: asking::quota(plan, ahead),
+        window: asking::window(plan, ahead),
+        lookups: asking::lookups(plan, ahead),
+        answers: asking::answers(plan),
+        record: result::record(plan),
+        rules: result::rules(plan),
+        relationship: result::relationship(plan),
+        tlp: result::tlp(plan, ahead),
+        identity: result::identity(plan),
+    }
+}
+
+fn head(plan: &Plan) -> Head {
+    Head {
+        id: plan.id.clone(),
+        version: plan.version.clone(),
+        status: plan.status.as_str(),
+        name: plan.name.clone(),
+        summary: plan.summary.clone(),
+        file: plan.source.name.clone(),
+    }
+}
+
+fn asked(ahead: &Ahead) -> Asked {
+    Asked {
+        r#type: ahead.observable.kind().stix_type(),
+        value: ahead.observable.value().to_owned(),
+        tlp: ahead.tlp.clone(),
+        may_be_sent: ahead.preview.refused.is_none(),
+        refused: ahead.preview.refused.clone(),
+        results_tlp: ahead.results.as_str(),
+    }
+}
+
+fn setting(plan: &Plan, spec: &SettingSpec) -> SettingFact {
+    SettingFact {
+        name: spec.name.clone(),
+        r#type: word(&spec.kind),
+        required: spec.required,
+        default: spec.default.clone(),
+        variable: variable(&plan.id, &spec.name),
+        description: spec.description.clone(),
+    }
+}
+
+fn types(kinds: &[Kind]) -> Vec<&'static str> {
+    kinds.iter().map(|kind| kind.stix_type()).collect()
+}
+
+/// How a word of the language is written.
+fn word<T: serde::Serialize>(word: &T) -> String {
+    match serde_json::to_value(word) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => unreachable!("the words of the language are texts"),
+    }
+}

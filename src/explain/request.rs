@@ -1,0 +1,91 @@
+//! Requests as they are told: of a plan, with placeholders; of a run, as they would be sent, with the names of secrets.
+
+use super::facts::{HeaderFact, RequestFact};
+use stixmap_engine::plan::{AuthPlan, LookupPlan, PagingPlan, Part, Plan, ProbePlan, QueryPlan, Template};
+use stixmap_engine::profile::WindowPoint;
+use stixmap_engine::run::Request;
+
+/// A request that would be sent.
+pub(super) fn sent(request: &Request) -> RequestFact {
+    let headers = request.headers.iter().map(|(name, value)| header(name, value.to_string()));
+    RequestFact { method: request.method, url: request.url.to_string(), headers: headers.collect() }
+}
+
+/// The first page of a lookup, for any observable.
+pub(super) fn first_page(plan: &Plan, lookup: &LookupPlan) -> RequestFact {
+    let mut query: Vec<(String, String)> =
+        lookup.query.iter().map(|(name, value)| (name.clone(), query_text(value))).collect();
+    query.extend(paging_parameters(&lookup.paging));
+    request(plan, lookup.method.as_str(), &lookup.path, query, &lookup.headers)
+}
+
+/// The request that tells what is left of the quota.
+pub(super) fn probe(plan: &Plan, probe: &ProbePlan) -> RequestFact {
+    request(plan, "GET", &probe.path, vec![], &[])
+}
+
+fn request(
+    plan: &Plan,
+    method: &'static str,
+    path: &Template,
+    mut query: Vec<(String, String)>,
+    of_lookup: &[(String, Template)],
+) -> RequestFact {
+    let mut headers: Vec<HeaderFact> =
+        plan.http.headers.iter().chain(of_lookup).map(|(name, value)| header(name, template(value))).collect();
+    for auth in &plan.http.auth {
+        match auth {
+            AuthPlan::Basic { username, password } => {
+                let value = format!("Basic {}:{}", template(username), template(password));
+                headers.push(header("Authorization", value));
+            }
+            AuthPlan::Header { name, value } => headers.push(header(name, template(value))),
+            AuthPlan::Query { parameter, value } => query.push((parameter.clone(), template(value))),
+        }
+    }
+    let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let separator = if query.is_empty() { "" } else { "?" };
+    let base = plan.http.base_url.as_str().trim_end_matches('/');
+    RequestFact { method, url: format!("{base}{}{separator}{}", template(path), query.join("&")), headers }
+}
+
+fn header(name: &str, value: String) -> HeaderFact {
+    HeaderFact { name: name.to_owned(), value }
+}
+
+fn query_text(value: &QueryPlan) -> String {
+    match value {
+        QueryPlan::Text(text) => template(text),
+        QueryPlan::Time(point, _) => format!("{{{}}}", window_point(*point)),
+    }
+}
+
+/// An end of the window, as the profile names it.
+pub(super) fn window_point(point: WindowPoint) -> &'static str {
+    match point {
+        WindowPoint::Start => "window.start",
+        WindowPoint::End => "window.end",
+    }
+}
+
+fn paging_parameters(paging: &PagingPlan) -> Vec<(String, String)> {
+    match paging {
+        PagingPlan::Page { parameter, first, .. } => vec![(parameter.clone(), first.to_string())],
+        PagingPlan::Offset { parameter, limit, .. } => {
+            let limit = limit.as_ref().map(|(parameter, size)| (parameter.clone(), size.to_string()));
+            std::iter::once((parameter.clone(), "0".to_owned())).chain(limit).collect()
+        }
+        PagingPlan::None { .. } | PagingPlan::NextUrl { .. } | PagingPlan::Cursor { .. } => vec![],
+    }
+}
+
+fn template(template: &Template) -> String {
+    let part = |part: &Part| match part {
+        Part::Literal(text) => text.clone(),
+        Part::Setting(name) => format!("{{settings.{name}}}"),
+        Part::ObservableValue => "{observable.value}".to_owned(),
+        Part::ObservableType => "{observable.type}".to_owned(),
+        Part::Each => "{each}".to_owned(),
+    };
+    template.parts().iter().map(part).collect()
+}

@@ -1,0 +1,102 @@
+//! The half of a profile that makes STIX: records, rules, what relationships say, markings, the author.
+
+use super::asking::{pattern, scalar, value_or_setting, zone};
+use super::facts::{FieldFact, IdentityFact, OrientationFact, RecordFact, RelationshipFact, RuleFact, Then, TlpFact};
+use super::{Ahead, manual, word};
+use stixmap_engine::plan::{FieldPlan, Operand, OrientationPlan, Plan, RuleThen};
+use stixmap_engine::profile::{FieldType, Unmarked};
+use stixmap_engine::stix::Repeats;
+
+pub(super) fn record(plan: &Plan) -> RecordFact {
+    RecordFact {
+        fields: plan.record.fields.iter().map(|field| self::field(plan, field)).collect(),
+        orientation: plan.record.orientation.iter().map(|row| orientation(plan, row)).collect(),
+        bad_at_most_percent: plan.record.bad_at_most,
+        other_names: manual::meaning("OtherNames", &word(&plan.record.other_names)),
+    }
+}
+
+fn field(plan: &Plan, field: &FieldPlan) -> FieldFact {
+    let is_time = field.kind == FieldType::Timestamp;
+    FieldFact {
+        name: field.name.clone(),
+        line: plan.source.line(field.span.start),
+        r#type: word(&field.kind),
+        at: field.at.iter().map(ToString::to_string).collect(),
+        format: is_time.then(|| pattern(&field.format).to_owned()),
+        zone: zone(&field.format).map(str::to_owned),
+        optional: field.optional,
+        none_when: field.none_when.iter().map(scalar).collect(),
+        aliases: field.aliases.iter().map(|(theirs, ours)| (theirs.clone(), ours.clone())).collect(),
+    }
+}
+
+fn orientation(plan: &Plan, row: &OrientationPlan) -> OrientationFact {
+    let side = |operand: Operand| match operand {
+        Operand::Observable => "observable".to_owned(),
+        Operand::Field(field) => plan.record.fields[field].name.clone(),
+    };
+    OrientationFact {
+        when: row.when.as_ref().map(|when| when.text().to_owned()),
+        rrname: side(row.rrname),
+        rdata: side(row.rdata),
+    }
+}
+
+pub(super) fn rules(plan: &Plan) -> Vec<RuleFact> {
+    let rules = plan.rules.rules.iter().enumerate();
+    let fact = rules.map(|(number, rule)| RuleFact {
+        number,
+        line: rule.line,
+        rrtypes: rule.rrtypes.iter().map(ToString::to_string).collect(),
+        when: rule.when.as_ref().map(|when| when.text().to_owned()),
+        then: then(&rule.then),
+    });
+    fact.collect()
+}
+
+fn then(then: &RuleThen) -> Then {
+    match then {
+        RuleThen::Drop(reason) => Then::Drop { drop: reason.clone() },
+        RuleThen::Relate { source, relationship, target, description } => Then::Relate {
+            source: source.stix_type(),
+            relationship: relationship.as_str(),
+            target: target.stix_type(),
+            description: description.as_ref().map(|text| text.text().to_owned()),
+        },
+    }
+}
+
+pub(super) fn relationship(plan: &Plan) -> RelationshipFact {
+    let block = &plan.relationship;
+    RelationshipFact {
+        description: block.description.as_ref().map(|text| text.text().to_owned()),
+        start_time: block.start_time.map(|field| field.to_string()),
+        stop_time: block.stop_time.map(|field| field.to_string()),
+        id: match block.policy.start_in_id {
+            true => "its type, its two ends and its start",
+            false => "its type and its two ends",
+        },
+        repeats: match block.policy.repeats {
+            Repeats::Widen => manual::meaning("RepeatsWord", "widen"),
+            Repeats::Separate => manual::meaning("RepeatsWord", "separate"),
+        },
+    }
+}
+
+pub(super) fn tlp(plan: &Plan, ahead: Option<&Ahead>) -> TlpFact {
+    let settings = ahead.map(|ahead| &ahead.settings);
+    TlpFact {
+        max: value_or_setting(plan, &plan.tlp.max, settings),
+        unmarked: match plan.tlp.unmarked {
+            Unmarked::Allow => "may be sent",
+            Unmarked::Refuse => "are not sent",
+        },
+        at_least: value_or_setting(plan, &plan.tlp.at_least, settings),
+    }
+}
+
+pub(super) fn identity(plan: &Plan) -> IdentityFact {
+    let (name, class) = &plan.identity;
+    IdentityFact { name: name.clone(), class }
+}

@@ -1,0 +1,290 @@
+//! What is told of a profile, in words: sections of aligned rows, for a terminal of 120 columns.
+
+use super::bound::counted;
+use super::facts::{
+    AnswerFact, Asked, Bound, Facts, FieldFact, HeaderFact, LookupFact, OrientationFact, ProbeFact, RecordFact,
+    RequestFact, RuleFact, SettingFact, Then,
+};
+use std::fmt::Write;
+
+/// How wide a line is at most, as far as words can be parted.
+const WIDTH: usize = 120;
+
+/// Labels wider than this stand on a line of their own.
+const LABEL: usize = 30;
+
+/// The facts in words.
+pub(super) fn write(facts: &Facts) -> String {
+    let mut page = Page { text: String::new() };
+    head(&mut page, facts);
+    if let Some(asked) = &facts.asked {
+        page.section("Asked about", &self::asked(asked));
+    }
+    page.section("Settings", &facts.settings.iter().map(setting).collect::<Vec<_>>());
+    page.section("At most so many requests for one observable", &bounds(facts));
+    page.section("Every request", &limits(facts));
+    if let Some(probe) = &facts.quota.probe {
+        page.section("Quota, asked for before anything else", &self::probe(probe));
+    }
+    facts.lookups.iter().for_each(|lookup| self::lookup(&mut page, lookup));
+    let (own, common): (Vec<_>, Vec<_>) = facts.answers.iter().partition(|answer| answer.by_profile);
+    page.section("Answers", &own.into_iter().map(answer).collect::<Vec<_>>());
+    page.section("Answers that no row of the profile names", &common.into_iter().map(answer).collect::<Vec<_>>());
+    page.section("Records", &facts.record.fields.iter().map(field).collect::<Vec<_>>());
+    page.section("Which side is which", &orientations(&facts.record));
+    page.section("Rules, the first that matches", &rules(&facts.rules));
+    page.section("Relationships", &relationship(facts));
+    page.section("TLP", &tlp(facts));
+    page.text
+}
+
+type Row = (String, String);
+
+fn row(label: &str, text: impl Into<String>) -> Row {
+    (label.to_owned(), text.into())
+}
+
+/// A text that grows by sections.
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn section(&mut self, title: &str, rows: &[Row]) {
+        if rows.is_empty() {
+            return;
+        }
+        let _ = writeln!(self.text, "\n{title}");
+        let labels = rows.iter().map(|(label, _)| label.chars().count()).filter(|width| *width <= LABEL);
+        let width = labels.max().unwrap_or(0);
+        rows.iter().for_each(|(label, text)| self.row(label, text, width));
+    }
+
+    fn row(&mut self, label: &str, text: &str, width: usize) {
+        let indent = if width == 0 { 2 } else { width + 4 };
+        let lines = wrapped(text, WIDTH - indent);
+        let stands_alone = label.chars().count() > width;
+        if stands_alone {
+            let _ = writeln!(self.text, "  {label}");
+        }
+        for (number, line) in lines.iter().enumerate() {
+            let label = if number == 0 && !stands_alone { label } else { "" };
+            let text = if width == 0 { format!("  {line}") } else { format!("  {label:<width$}  {line}") };
+            let _ = writeln!(self.text, "{}", text.trim_end());
+        }
+    }
+}
+
+/// The text in lines: those it has, each parted at blanks where it is too long. Several blanks stay.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![];
+    for line in text.lines() {
+        let mut rest = line;
+        while rest.chars().count() > width {
+            let end = rest.char_indices().nth(width).map_or(rest.len(), |(at, _)| at);
+            let Some(at) = rest[..=end.min(rest.len() - 1)].rfind(' ').or_else(|| rest.find(' ')) else { break };
+            lines.push(rest[..at].trim_end().to_owned());
+            rest = rest[at..].trim_start();
+        }
+        lines.push(rest.to_owned());
+    }
+    lines
+}
+
+fn head(page: &mut Page, facts: &Facts) {
+    let profile = &facts.profile;
+    let _ = writeln!(page.text, "{}: {} {}, {}", profile.name, profile.id, profile.version, profile.status);
+    for line in wrapped(&profile.summary, WIDTH) {
+        let _ = writeln!(page.text, "{line}");
+    }
+    let _ = writeln!(page.text, "{}", profile.file);
+}
+
+fn asked(asked: &Asked) -> Vec<Row> {
+    let marked = if asked.tlp.is_empty() { "not marked".to_owned() } else { asked.tlp.join(", ") };
+    let verdict = match &asked.refused {
+        None => "it may be sent".to_owned(),
+        Some(reason) => format!("nothing is sent: {reason}; what follows would be sent otherwise"),
+    };
+    let results = format!("marked {}", asked.results_tlp);
+    vec![row(asked.r#type, &asked.value), row("marking", marked), row("verdict", verdict), row("results", results)]
+}
+
+fn setting(setting: &SettingFact) -> Row {
+    let given = match (&setting.default, setting.required) {
+        (Some(default), _) => format!("by default {default}"),
+        (None, true) => "required".to_owned(),
+        (None, false) => "optional".to_owned(),
+    };
+    row(&setting.name, format!("{}, {given}, {}\n{}", setting.r#type, setting.variable, setting.description))
+}
+
+fn bounds(facts: &Facts) -> Vec<Row> {
+    let mut rows: Vec<Row> = facts.requests_at_most.iter().flat_map(bound).collect();
+    if let Some(probe) = &facts.quota.probe {
+        rows.push(row("", format!("A run that takes longer than {} asks for the quota again.", probe.every)));
+    }
+    rows
+}
+
+fn bound(bound: &Bound) -> Vec<Row> {
+    let total = row(&bound.types.join(", "), bound.requests.to_string());
+    let terms =
+        bound.sum.iter().map(|term| row(&format!("  {}", term.of), format!("{} = {}", term.requests, term.how)));
+    std::iter::once(total).chain(terms).collect()
+}
+
+fn limits(facts: &Facts) -> Vec<Row> {
+    let limits = &facts.limits;
+    let again = match limits.attempts {
+        1 => "nothing is sent twice".to_owned(),
+        attempts => format!(
+            "{attempts} attempts at most; the first wait is {}, each later one twice as long, none longer than {}",
+            limits.first_wait, limits.longest_wait
+        ),
+    };
+    let mut rows = vec![
+        row("time limit", &limits.timeout),
+        row("largest answer", format!("{} MiB", limits.max_body_mib)),
+        row("retries", again),
+        row("redirects", format!("within the provider's own origin, {} at most", limits.redirects)),
+    ];
+    rows.extend(facts.quota.rate.as_ref().map(|rate| row("rate", rate)));
+    rows.extend(facts.quota.headers.as_ref().map(|headers| row("quota", headers)));
+    rows.extend(facts.window.as_ref().map(|window| row("window", in_words(window))));
+    rows
+}
+
+fn in_words(window: &super::facts::WindowFact) -> String {
+    let start = window.start.as_ref().map(|start| format!(", since {start}")).unwrap_or_default();
+    let filter = match &window.filter {
+        Some(field) => format!("; records whose {field} lies before it are left out"),
+        None => String::new(),
+    };
+    format!("the last {}{start}{filter}", window.last)
+}
+
+fn probe(probe: &ProbeFact) -> Vec<Row> {
+    let mut rows = request(&probe.request);
+    rows.push(row("used up when", format!("{}; then nothing else is sent", probe.exhausted_when)));
+    rows.push(row("full again", &probe.full_again));
+    rows.push(row("believed for", &probe.every));
+    rows
+}
+
+fn request(request: &RequestFact) -> Vec<Row> {
+    std::iter::once(row(request.method, &request.url)).chain(request.headers.iter().map(header)).collect()
+}
+
+fn header(header: &HeaderFact) -> Row {
+    row(&header.name, &header.value)
+}
+
+fn lookup(page: &mut Page, lookup: &LookupFact) {
+    let title = format!("Lookup {}, line {}: {}", lookup.name, lookup.line, lookup.accepts.join(", "));
+    let mut rows: Vec<Row> = lookup.requests.iter().map(|request| row(request.method, &request.url)).collect();
+    // All requests of a lookup have the same headers, unless one holds `{each}`.
+    let mut headers: Vec<&HeaderFact> = vec![];
+    for found in lookup.requests.iter().flat_map(|request| &request.headers) {
+        if !headers.contains(&found) {
+            headers.push(found);
+        }
+    }
+    rows.extend(headers.into_iter().map(header));
+    let times = lookup.times.iter();
+    rows.extend(times.map(|time| row(&time.parameter, format!("{}, written {}", time.from, time.format))));
+    if !lookup.for_each.is_empty() {
+        let number = u32::try_from(lookup.for_each.len()).unwrap_or(u32::MAX);
+        rows.push(row("each", format!("{}, for {}", counted(number, "request"), lookup.for_each.join(", "))));
+    }
+    rows.push(row("rows", &lookup.rows));
+    let bound = match lookup.pages_at_most {
+        1 => String::new(),
+        pages => format!("; {pages} pages at most, with more the outcome is `partial`"),
+    };
+    rows.push(row("pages", format!("{}{bound}", lookup.paging)));
+    page.section(&title, &rows);
+}
+
+fn answer(answer: &AnswerFact) -> Row {
+    let message = answer.message.as_ref().map(|path| format!(" Why: {path}.")).unwrap_or_default();
+    let wait = answer.wait.as_ref().map(|wait| format!(" The wait: {wait}.")).unwrap_or_default();
+    row(&answer.when, format!("{:<12}  {}{message}{wait}", answer.means, answer.then))
+}
+
+fn field(field: &FieldFact) -> Row {
+    let mut text = format!("{} at {}", field.r#type, field.at.join(", else "));
+    let mut add = |more: String| text.push_str(&more);
+    if let Some(format) = &field.format {
+        let zone = field.zone.as_ref().map(|zone| format!(" in {zone}")).unwrap_or_default();
+        add(format!(", written {format}{zone}"));
+    }
+    add(if field.optional { ", optional".to_owned() } else { ", required".to_owned() });
+    if !field.none_when.is_empty() {
+        add(format!("; {} is no value", field.none_when.join(" or ")));
+    }
+    for (theirs, ours) in &field.aliases {
+        add(format!("; \"{theirs}\" is read as {ours}"));
+    }
+    row(&field.name, text)
+}
+
+fn orientations(record: &RecordFact) -> Vec<Row> {
+    let sides = |row: &OrientationFact| format!("owner {}, data {}", row.rrname, row.rdata);
+    let one = |(number, orientation): (usize, &OrientationFact)| match &orientation.when {
+        Some(when) => row(&sides(orientation), format!("when {when}")),
+        None if number == 0 => row(&sides(orientation), "always"),
+        None => row(&sides(orientation), "otherwise"),
+    };
+    let mut rows: Vec<Row> = record.orientation.iter().enumerate().map(one).collect();
+    rows.push(row("bad records", format!("above {} % the lookup has failed", record.bad_at_most_percent)));
+    rows.push(row("records about other names", &record.other_names));
+    rows
+}
+
+fn rules(rules: &[RuleFact]) -> Vec<Row> {
+    let types = |rule: &RuleFact| if rule.rrtypes.is_empty() { "any".to_owned() } else { rule.rrtypes.join(" ") };
+    let width = rules.iter().map(|rule| types(rule).chars().count()).max().unwrap_or(0).min(LABEL);
+    let one = |rule: &RuleFact| {
+        let when = rule.when.as_ref().map(|when| format!(", when {when}")).unwrap_or_default();
+        let becomes = format!("{:<width$}  {}{when}", types(rule), becomes(&rule.then));
+        row(&format!("rules[{}], line {}", rule.number, rule.line), becomes)
+    };
+    rules.iter().map(one).collect()
+}
+
+fn becomes(then: &Then) -> String {
+    match then {
+        Then::Drop { drop } => format!("dropped: {drop}"),
+        Then::Relate { source, relationship, target, description } => {
+            let said = description.as_ref().map(|text| format!(", saying “{text}”")).unwrap_or_default();
+            format!("{source} - {relationship} -> {target}{said}")
+        }
+    }
+}
+
+fn relationship(facts: &Facts) -> Vec<Row> {
+    let block = &facts.relationship;
+    let mut rows = vec![];
+    rows.extend(block.description.as_ref().map(|text| row("description", text)));
+    rows.extend(block.start_time.as_ref().map(|field| row("start", field)));
+    rows.extend(
+        block
+            .stop_time
+            .as_ref()
+            .map(|field| row("stop", format!("{field}; one that equals the start, a second later"))),
+    );
+    rows.push(row("id from", block.id));
+    rows.push(row("repeats", &block.repeats));
+    rows.push(row("author", format!("{}, {}", facts.identity.name, facts.identity.class)));
+    rows
+}
+
+fn tlp(facts: &Facts) -> Vec<Row> {
+    let tlp = &facts.tlp;
+    vec![
+        row("highest that is sent", &tlp.max),
+        row("unmarked observables", tlp.unmarked),
+        row("results", format!("never below the observable, nor below {}", tlp.at_least)),
+    ]
+}

@@ -1,0 +1,69 @@
+//! What `explain` tells: of each shipped profile, of a value, of each code, of the language. The texts are files beside
+//! this one and in `docs/`; `UPDATE=1` rewrites them.
+
+use crate::support::{ended, root, stixmap};
+use serde_json::Value;
+use stixmap_engine::diagnostic::Code;
+
+fn is_kept(path: &str, arguments: &[&str]) {
+    let told = ended(stixmap(arguments));
+    assert_eq!(told.code, 0, "{}", told.err);
+    let path = root().join(path);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &told.out).expect("the text can be written");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == told.out, "{} is not what is told: run the tests with UPDATE=1\n{}", path.display(), told.out);
+}
+
+#[test]
+fn the_manuals_are_those_of_the_declarations() {
+    is_kept("docs/profile.md", &["explain", "profile"]);
+    is_kept("docs/case.md", &["explain", "case"]);
+}
+
+#[test]
+fn a_plan_is_told_in_words() {
+    is_kept("tests/explain/riskiq.txt", &["explain", "riskiq"]);
+    for shape in ["by-page", "by-offset", "by-url", "by-cursor", "lines"] {
+        is_kept(&format!("tests/explain/{shape}.txt"), &["explain", &format!("tests/providers/{shape}")]);
+    }
+}
+
+#[test]
+fn the_requests_for_a_value_are_told_with_secrets_as_names() {
+    let value = ["explain", "riskiq", "192.0.2.34", "--now", "2024-03-01T00:00:00Z", "--set", "api_key=hunter2"];
+    is_kept("tests/explain/value.txt", &value);
+    let told = ended(stixmap(&[&value[..], &["--json"]].concat()));
+    assert!(!told.out.contains("hunter2"), "{}", told.out);
+    let facts: Value = serde_json::from_str(&told.out).expect("JSON");
+    assert_eq!(facts["requests_at_most"][0]["requests"], 28);
+    assert_eq!(facts["asked"]["may_be_sent"], true);
+}
+
+#[test]
+fn what_is_above_the_maximum_is_told_to_be_refused() {
+    let told = ended(stixmap(&["explain", "riskiq", "example.com", "--tlp", "TLP:RED", "--json"]));
+    let facts: Value = serde_json::from_str(&told.out).expect("JSON");
+    assert_eq!(facts["asked"]["may_be_sent"], false, "{}", told.out);
+    assert_eq!(facts["asked"]["results_tlp"], "TLP:RED");
+}
+
+#[test]
+fn every_code_has_a_page_with_an_example() {
+    let all = ended(stixmap(&["explain", "codes"])).out;
+    for &code in Code::ALL {
+        assert!(all.lines().any(|line| line.split(' ').next() == Some(code.slug())), "{code}");
+        let page = ended(stixmap(&["explain", code.slug()]));
+        assert_eq!(page.code, 0, "{code}: {}", page.err);
+        assert!(page.out.contains(&format!("[{code}]: ")), "`{code}` has no example:\n{}", page.out);
+    }
+}
+
+#[test]
+fn an_unknown_word_is_told_so() {
+    let told = ended(stixmap(&["explain", "nonsense"]));
+    assert_eq!(told.code, 2);
+    assert!(told.err.contains("no profile is called `nonsense`"), "{}", told.err);
+    assert!(told.err.contains("one of the codes"), "{}", told.err);
+}
