@@ -45,7 +45,7 @@ pub(super) fn meaning(declaration: &str, word: &str) -> String {
     let schema = schemars::schema_for!(Profile).to_value();
     let branches = schema["$defs"][declaration]["oneOf"].as_array().into_iter().flatten();
     let mut wanted = branches.filter(|branch| branch["const"] == word);
-    let description = wanted.next().map(|branch| description(branch)).expect("every word is declared with its meaning");
+    let description = wanted.next().map(description).expect("every word is declared with its meaning");
     description.replace('\n', " ")
 }
 
