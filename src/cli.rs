@@ -168,6 +168,9 @@ pub(crate) struct MapArgs {
     /// The lookup that was used, if the profile has several for this type.
     #[arg(long, value_name = "NAME")]
     pub(crate) lookup: Option<String>,
+    /// Which of the lookup's list was asked for, if it has one: a record type, for instance.
+    #[arg(long, value_name = "ELEMENT")]
+    pub(crate) each: Option<String>,
     /// How the observable is marked.
     #[arg(long, value_name = "TLP")]
     pub(crate) tlp: Vec<String>,

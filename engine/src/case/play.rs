@@ -86,9 +86,11 @@ pub fn input(plan: &Plan, case: &Case) -> Result<Input, Vec<SettingError>> {
 
 /// Plays a case.
 pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
-    let mut talk = Talk { base: plan.http.base_url.as_str().trim_end_matches('/'), text: String::new() };
+    let input = input(plan, case)?;
+    let base = plan.base_url(&input.settings);
+    let mut talk = Talk { base: base.as_str().trim_end_matches('/'), text: String::new() };
     let mut expected = case.exchanges.iter();
-    let mut run = Run::new(plan, Arc::new(Account::default()), input(plan, case)?, case.now);
+    let mut run = Run::new(plan, Arc::new(Account::default()), input, case.now);
     let mut now = case.now;
     loop {
         match run.next(now) {
@@ -143,6 +145,9 @@ impl Talk<'_> {
         self.line(&format!("{} {}{remark}", request.method, request.shown_target(self.base)));
         for (name, value) in &request.headers {
             self.line(&format!("  {}: {value}", name.to_lowercase()));
+        }
+        if let Some(body) = &request.body {
+            self.line(&format!("  {body}"));
         }
     }
 

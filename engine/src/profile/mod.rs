@@ -11,13 +11,16 @@ mod rule;
 mod setting;
 mod text;
 
-pub use answer::{Answer, BodyTest, Meaning, RetryAfter, StatusCode, WaitUnit};
-pub use http::{Auth, Http, Retry};
-pub use lookup::{Framing, Lookup, Method, OffsetLimit, Paging, QueryValue, Window, WindowPoint};
+pub use answer::{Answer, BodyTest, HeaderTest, Meaning, RetryAfter, StatusCode, WaitUnit};
+pub use http::{Algorithm, Auth, Expiry, Http, Retry};
+pub use lookup::{
+    BodyValue, Columns, Framing, Job, Level, LevelKind, Lookup, Method, OffsetLimit, Paging, QueryValue, Records,
+    RowTest, Signal, Window, WindowPoint,
+};
 pub use policy::{IdContribution, IdentityBlock, RelationshipBlock, RepeatsWord, ResultsTlp, TlpBlock, Unmarked};
-pub use quota::{Probe, Quota, QuotaHeaders, Rate, Reset};
-pub use record::{BadRecords, Field, FieldType, Orientation, OtherNames, RecordBlock, Scalar, TimeField};
-pub use rule::{DropRule, MapRule, Rule};
+pub use quota::{Element, Probe, Quota, QuotaHeaders, Rate, Reset};
+pub use record::{BadRecords, Field, FieldSource, FieldType, Orientation, OtherNames, RecordBlock, Scalar, TimeField};
+pub use rule::{Besides, DropRule, MapRule, Rule, Side, UseRule};
 pub use setting::{Setting, SettingType};
 pub use text::{DurationText, OneOrMany, PathText, TemplateText};
 
@@ -73,6 +76,9 @@ pub struct Profile {
     /// must match everything.
     #[schemars(length(min = 1))]
     pub rules: Vec<Rule>,
+    /// What a mapped record says besides: the autonomous system of an address, for instance.
+    #[serde(default)]
+    pub besides: Vec<Besides>,
     /// What a relationship says.
     #[serde(default)]
     pub relationship: RelationshipBlock,
