@@ -1,6 +1,7 @@
 //! The tests of the whole program, in one binary. What they read and compare are files beside them.
 
 mod cli;
+mod connector;
 mod diagnostics;
 mod editor;
 mod explain;
