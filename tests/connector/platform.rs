@@ -552,9 +552,10 @@ impl Inner {
         }
         let variables = &request["variables"];
         let id = variables["input"]["id"].as_str().or(variables["id"].as_str()).unwrap_or_default().to_string();
-        if self.queues.declare(&id).await {
-            self.employ(&id);
+        if let Err(error) = self.queues.declare(&id).await {
+            eprintln!("queues of {id}: {error}");
         }
+        self.employ(&id);
     }
 
     /// Sets a worker to the connector's queues, once.

@@ -8,7 +8,7 @@ use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
     ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
 };
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,33 +41,27 @@ impl Queues {
     async fn channel(&self) -> Option<Channel> {
         let mut open = self.open.lock().await;
         if open.as_ref().is_none_or(|(_, channel)| !channel.status().connected()) {
-            *open = self.connect().await.ok();
+            *open = self.connect().await.inspect_err(|error| eprintln!("the broker: {error}")).ok();
         }
         open.as_ref().map(|(_, channel)| channel.clone())
     }
 
-    /// Declares what belongs to a connector, as the platform does at registration and at each ping. Whether it could.
-    pub(crate) async fn declare(&self, connector: &str) -> bool {
-        let Some(channel) = self.channel().await else { return false };
-        let pairs = [(LISTEN_EXCHANGE, "listen"), (PUSH_EXCHANGE, "push")];
-        for (exchange, kind) in pairs {
+    /// Declares what belongs to a connector, as the platform does at registration and at each ping.
+    pub(crate) async fn declare(&self, connector: &str) -> lapin::Result<()> {
+        // While the broker is away nothing can be declared: the next ping does it.
+        let Some(channel) = self.channel().await else { return Ok(()) };
+        let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
+        for (exchange, kind) in [(LISTEN_EXCHANGE, "listen"), (PUSH_EXCHANGE, "push")] {
             let mut arguments = FieldTable::default();
             arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
-            let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
-            let declared = channel.exchange_declare(exchange.into(), ExchangeKind::Direct, durable, FieldTable::default());
-            let queue = format!("{kind}_{connector}");
-            let key = format!("{kind}_routing_{connector}");
-            let all = async {
-                declared.await?;
-                channel.queue_declare(queue.as_str().into(), QueueDeclareOptions::durable(), arguments).await?;
-                let bind = QueueBindOptions::default();
-                channel.queue_bind(queue.as_str().into(), exchange.into(), key.into(), bind, FieldTable::default()).await
-            };
-            if all.await.is_err() {
-                return false;
-            }
+            let (queue, key) = (format!("{kind}_{connector}"), format!("{kind}_routing_{connector}"));
+            let queue = ShortString::from(queue);
+            let none = FieldTable::default;
+            channel.exchange_declare(exchange.into(), ExchangeKind::Direct, durable, none()).await?;
+            channel.queue_declare(queue.clone(), QueueDeclareOptions::durable(), arguments).await?;
+            channel.queue_bind(queue, exchange.into(), key.into(), QueueBindOptions::default(), none()).await?;
         }
-        true
+        Ok(())
     }
 
     /// Puts a message into a connector's listen queue, and waits till the broker has it.
@@ -83,8 +77,12 @@ impl Queues {
 
     /// How many messages wait in the queue, and how many consumers it has. None if there is no such queue.
     pub(crate) async fn depth(&self, queue: &str) -> Option<(u32, u32)> {
+        self.channel().await?;
         let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-        let declared = self.channel().await?.queue_declare(queue.into(), passive, FieldTable::default()).await.ok()?;
+        // A channel of its own: the broker closes the one that asks for a queue there is not.
+        let channel = self.open.lock().await.as_ref()?.0.create_channel().await.ok()?;
+        let declared = channel.queue_declare(queue.into(), passive, FieldTable::default()).await.ok()?;
+        let _ = channel.close(200, "OK".into()).await;
         Some((declared.message_count(), declared.consumer_count()))
     }
 
