@@ -40,7 +40,7 @@ pub use template::{Local, Part, Template};
 pub use time::{Datum, TimeFormat, before, exact, integer, time_text};
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
-use crate::profile::{Auth, Profile, RepeatsWord, Setting, SettingType, Status, TimeField, Unmarked};
+use crate::profile::{Auth, Licence, Profile, RepeatsWord, Setting, SettingType, Status, TimeField, Unmarked};
 use crate::stix::{Kind, Policy, Repeats, Tlp};
 use crate::yaml;
 use compiler::Compiler;
@@ -65,6 +65,14 @@ pub struct Plan {
     pub summary: String,
     /// Whether the provider can be relied on.
     pub status: Status,
+    /// Where the API is documented.
+    pub links: Vec<String>,
+    /// What the provider's terms say about sharing and use.
+    pub terms: Option<String>,
+    /// Whether the provider asks for money.
+    pub licence: Option<Licence>,
+    /// The page where an account can be had.
+    pub subscription: Option<String>,
     /// What the operator gives; `api_base_url` among them.
     pub settings: Vec<SettingSpec>,
     /// Origin, credentials, limits.
@@ -227,6 +235,10 @@ fn compile(compiler: &mut Compiler, profile: &Profile, source: &Arc<Source>) -> 
         name: profile.name.clone(),
         summary: profile.summary.clone(),
         status: profile.status,
+        links: profile.links.clone(),
+        terms: profile.terms.clone(),
+        licence: profile.licence,
+        subscription: profile.subscription.clone(),
         settings,
         http: http?,
         quota: quota?,

@@ -53,6 +53,12 @@ pub struct Profile {
     /// What the provider's terms say about sharing and use, in a sentence.
     #[serde(default)]
     pub terms: Option<String>,
+    /// Whether the provider asks for money, as a catalogue of connectors shows it. Without it nothing is claimed.
+    #[serde(default)]
+    pub licence: Option<Licence>,
+    /// The page where an account can be had.
+    #[serde(default)]
+    pub subscription: Option<String>,
     /// What the operator gives.
     #[serde(default)]
     pub settings: BTreeMap<String, Setting>,
@@ -94,6 +100,16 @@ pub enum Language {
     /// The first version.
     #[serde(rename = "stixmap/v1")]
     V1,
+}
+
+/// Whether a provider asks for money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Licence {
+    /// An account costs nothing, or none is needed.
+    Free,
+    /// An account is paid for.
+    Commercial,
 }
 
 /// Whether a provider can be relied on.
