@@ -292,7 +292,7 @@ pub(crate) struct DeployArgs {
     #[arg(long, requires = "out")]
     pub(crate) force: bool,
     /// The container image.
-    #[arg(long, value_name = "NAME[:TAG]", default_value = "stixmap:latest")]
+    #[arg(long, value_name = "NAME[:TAG]", default_value_t)]
     pub(crate) image: Image,
     /// How many containers share the work, in Kubernetes.
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -12,6 +12,13 @@ pub(crate) struct Image {
     pub(crate) tag: String,
 }
 
+impl Default for Image {
+    /// What `docker build --tag stixmap .` makes.
+    fn default() -> Self {
+        Self { name: "stixmap".to_owned(), tag: "latest".to_owned() }
+    }
+}
+
 impl FromStr for Image {
     type Err = &'static str;
 

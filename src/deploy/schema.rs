@@ -59,6 +59,10 @@ fn constant(description: &str, value: &str) -> Value {
 
 fn property(variable: &Variable) -> Value {
     let mut property = form(&variable.form);
+    if variable.required {
+        // An optional one may be left empty in the form.
+        property.insert("minLength".to_owned(), json!(1));
+    }
     property.insert("description".to_owned(), json!(variable.description));
     if let Some(text) = &variable.default {
         property.insert("default".to_owned(), default(&variable.form, text));
@@ -68,9 +72,9 @@ fn property(variable: &Variable) -> Value {
 
 fn form(form: &Form) -> Map<String, Value> {
     let form = match form {
-        Form::Text => json!({ "type": "string", "minLength": 1 }),
-        Form::Secret => json!({ "type": "string", "format": "password", "writeOnly": true, "minLength": 1 }),
-        Form::Url => json!({ "type": "string", "format": "uri", "minLength": 1, "maxLength": 2083 }),
+        Form::Text => json!({ "type": "string" }),
+        Form::Secret => json!({ "type": "string", "format": "password", "writeOnly": true }),
+        Form::Url => json!({ "type": "string", "format": "uri", "maxLength": 2083 }),
         Form::Duration => json!({ "type": "string", "pattern": DURATION }),
         Form::Boolean => json!({ "type": "boolean" }),
         Form::Integer { least: None, most: None } => json!({ "type": "integer" }),

@@ -1,7 +1,7 @@
 //! The files of a deployment that people read: MiniJinja templates, filled in with what the profile says. A value from a
 //! profile is quoted for the place it stands in.
 
-use super::Deployment;
+use super::{Deployment, Image};
 use super::behaviour::{Behaviour, behaviour, notice};
 use super::variable::Variable;
 use anyhow::Context;
@@ -38,6 +38,10 @@ struct Facts<'f> {
     terms: Option<&'f str>,
     links: &'f [String],
     subscription: Option<&'f str>,
+    /// What wrote the files, but for where to.
+    command: String,
+    /// Whether the provider knows who asks.
+    needs_account: bool,
     /// `connector-riskiq`.
     service: String,
     image: String,
@@ -69,6 +73,7 @@ impl Texts {
         environment.add_filter("cell", |text: String| one_line(&text).replace('|', "\\|"));
         environment.add_filter("line", |text: String| one_line(&text));
         environment.add_filter("label", |text: String| label(&text));
+        environment.add_filter("setting", |variable: Value| setting(&variable));
         environment.add_filter("compose", |variable: Value| compose(&variable));
         for (name, text) in TEMPLATES {
             environment.add_template(name, text).with_context(|| format!("the template of {name}"))?;
@@ -103,6 +108,8 @@ fn facts<'f>(deployment: &'f Deployment) -> Facts<'f> {
         terms: plan.terms.as_deref(),
         links: &plan.links,
         subscription: plan.subscription.as_deref(),
+        command: command(deployment),
+        needs_account: !plan.http.auth.is_empty(),
         service: format!("connector-{}", plan.id).chars().take(NAME).collect(),
         image: deployment.image.to_string(),
         replicas: deployment.replicas,
@@ -111,6 +118,18 @@ fn facts<'f>(deployment: &'f Deployment) -> Facts<'f> {
         groups: vec![group("opencti", "OpenCTI"), group("connector", "Connector"), group(&plan.id, &plan.name)],
         behaviour: behaviour(plan),
     }
+}
+
+fn command(deployment: &Deployment) -> String {
+    let mut command = format!("stixmap deploy {}", deployment.plan.id);
+    let (image, replicas) = (deployment.image.to_string(), deployment.replicas);
+    if image != Image::default().to_string() {
+        command.push_str(&format!(" --image {image}"));
+    }
+    if replicas != 1 {
+        command.push_str(&format!(" --replicas {replicas}"));
+    }
+    command
 }
 
 /// A text as a YAML scalar: as it is where YAML reads it as the same text, in quotes otherwise.
@@ -144,6 +163,13 @@ fn compose(variable: &Value) -> Result<String, minijinja::Error> {
     // Compose would replace something within such a default; the connector knows it too, so the name alone will do.
     let default = default.as_str().filter(|text| !text.contains(['$', '{', '}', '\\', '"', '\'', '\n']));
     Ok(default.map_or_else(|| name.clone(), |default| yaml(&format!("{name}=${{{name}:-{default}}}"))))
+}
+
+/// A variable's value in a settings file: what is no text needs no quotes there.
+fn setting(variable: &Value) -> Result<String, minijinja::Error> {
+    let (form, sample) = (variable.get_attr("form")?, variable.get_attr("sample")?.to_string());
+    let is_text = form.as_str() != Some("boolean") && form.get_attr("integer").is_ok_and(|range| range.is_undefined());
+    Ok(if is_text { yaml(&sample) } else { sample })
 }
 
 /// A text inside a node of a Mermaid diagram.
