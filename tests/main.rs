@@ -2,6 +2,7 @@
 
 mod cli;
 mod connector;
+mod deploy;
 mod diagnostics;
 mod editor;
 mod explain;

@@ -188,7 +188,9 @@ fn value<T>(plan: &Plan, value: &ValueOrSetting<T>, text: impl Fn(&T) -> String)
 pub(super) fn notice(status: Status) -> Option<&'static str> {
     match status {
         Status::Active => None,
-        Status::Experimental => Some("This profile was written from the provider's documentation alone; it was not tried against the service."),
+        Status::Experimental => Some(
+            "This profile was written from the provider's documentation alone; it was not tried against the service.",
+        ),
         Status::Deprecated => Some("The provider has announced the end of this service."),
     }
 }

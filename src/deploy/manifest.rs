@@ -2,6 +2,7 @@
 
 use super::Deployment;
 use super::behaviour::kinds_made;
+use super::text::one_line;
 use super::variable::CONNECTOR_TYPE;
 use serde::Serialize;
 use stixmap_engine::plan::Plan;
@@ -40,7 +41,7 @@ pub(super) fn manifest(deployment: &Deployment) -> anyhow::Result<String> {
         title: &plan.name,
         slug: &plan.id,
         description: description(plan),
-        short_description: plan.summary.chars().take(SHORT).collect(),
+        short_description: one_line(&plan.summary).chars().take(SHORT).collect(),
         logo: None,
         // What passive DNS is for does not depend on who is asked.
         use_cases: ["Infrastructure & Attack Surface Visibility"],
@@ -68,7 +69,7 @@ fn description(plan: &Plan) -> String {
     let made: Vec<&str> = kinds_made(plan).into_iter().map(|kind| kind.entity_type()).collect();
     let mut text = format!(
         "{} Enriches {}; what is found becomes {}, and relationships between them, each with its times and its marking.",
-        plan.summary,
+        one_line(&plan.summary),
         accepts.join(", "),
         made.join(", ")
     );

@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 /// Days, as earlier connectors had it, or ISO 8601. The format `duration` would refuse the first.
-const DURATION: &str = r"^([0-9]+|P(?=[0-9T])([0-9]+Y)?([0-9]+M)?([0-9]+W)?([0-9]+D)?(T(?=[0-9])([0-9]+H)?([0-9]+M)?([0-9]+S)?)?)$";
+const DURATION: &str =
+    r"^([0-9]+|P(?=[0-9T])([0-9]+Y)?([0-9]+M)?([0-9]+W)?([0-9]+D)?(T(?=[0-9])([0-9]+H)?([0-9]+M)?([0-9]+S)?)?)$";
 
 #[derive(Serialize)]
 struct Schema<'s> {
@@ -91,8 +92,8 @@ fn form(form: &Form) -> Map<String, Value> {
 
 fn default(form: &Form, text: &str) -> Value {
     match form {
-        Form::Boolean => json!(matches!(text.trim().to_ascii_lowercase().as_str(), "true" | "yes" | "on" | "1")),
-        Form::Integer { .. } => text.trim().parse::<i64>().map_or_else(|_| json!(text), Value::from),
+        Form::Boolean => json!(text == "true"),
+        Form::Integer { .. } => text.parse::<i64>().map_or_else(|_| json!(text), Value::from),
         Form::Choice(choices) => {
             choices.iter().find(|choice| super::variable::text(choice) == text).cloned().unwrap_or_else(|| json!(text))
         }

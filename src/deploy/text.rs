@@ -1,9 +1,9 @@
 //! The files of a deployment that people read: MiniJinja templates, filled in with what the profile says. A value from a
 //! profile is quoted for the place it stands in.
 
-use super::{Deployment, Image};
 use super::behaviour::{Behaviour, behaviour, notice};
 use super::variable::Variable;
+use super::{Deployment, Image};
 use anyhow::Context;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -177,7 +177,8 @@ fn label(text: &str) -> String {
     format!("\"{}\"", one_line(text).replace('"', "#quot;"))
 }
 
-fn one_line(text: &str) -> String {
+/// A text without breaks.
+pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -75,13 +75,31 @@ fn connector(plan: &Plan) -> Vec<Variable> {
     let scope: Vec<&str> = plan.accepts().into_iter().map(|kind| kind.entity_type()).collect();
     let levels = ["debug", "info", "warn", "warning", "error"].map(Value::from).to_vec();
     vec![
-        required("connector", "id", Form::Text, "ChangeMe", "A UUIDv4 of this connector's own; all its replicas share it"),
+        required(
+            "connector",
+            "id",
+            Form::Text,
+            "ChangeMe",
+            "A UUIDv4 of this connector's own; all its replicas share it",
+        ),
         optional("connector", "name", Form::Text, &plan.name, "The name of the connector, as OpenCTI shows it"),
         optional("connector", "scope", Form::List, &scope.join(","), "The types of observable it enriches"),
-        optional("connector", "auto", Form::Boolean, "false", "Whether new observables are enriched without being asked"),
+        optional(
+            "connector",
+            "auto",
+            Form::Boolean,
+            "false",
+            "Whether new observables are enriched without being asked",
+        ),
         optional("connector", "log_level", Form::Choice(levels), "error", "How much is logged"),
         optional("connector", "concurrency", whole(1, 256), "4", "How many observables are enriched at once"),
-        optional("connector", "expose_metrics", Form::Boolean, "false", "Whether metrics, `/health` and `/ready` are served"),
+        optional(
+            "connector",
+            "expose_metrics",
+            Form::Boolean,
+            "false",
+            "Whether metrics, `/health` and `/ready` are served",
+        ),
         optional("connector", "metrics_port", whole(1, 65_535), "9095", "The port they are served on"),
     ]
 }
@@ -111,9 +129,7 @@ fn optional(section: &str, key: &str, form: Form, default: &str, description: &s
 
 fn setting(plan: &Plan, spec: &SettingSpec) -> Variable {
     let form = form(spec);
-    // A level is written in one way, however the profile spells its default: forms compare it with their choices.
-    let level = |text: &String| Tlp::parse(text).map_or_else(|| text.clone(), |tlp| tlp.to_string());
-    let default = spec.default.as_ref().map(|text| if spec.kind == SettingType::Tlp { level(text) } else { text.clone() });
+    let default = spec.default.as_deref().map(|text| in_one_way(spec.kind, text));
     Variable {
         name: variable(&plan.id, &spec.name),
         section: plan.id.clone(),
@@ -124,6 +140,19 @@ fn setting(plan: &Plan, spec: &SettingSpec) -> Variable {
         default,
         form,
         also: spec.also.iter().map(|name| variable(&plan.id, name)).collect(),
+    }
+}
+
+/// A default in one spelling, however the profile has it: forms compare it with their choices.
+fn in_one_way(kind: SettingType, text: &str) -> String {
+    let text = text.trim();
+    match kind {
+        SettingType::Tlp => Tlp::parse(text).map_or_else(|| text.to_owned(), |tlp| tlp.to_string()),
+        SettingType::Boolean => {
+            let is_true = ["true", "yes", "on", "1"].iter().any(|word| word.eq_ignore_ascii_case(text));
+            is_true.to_string()
+        }
+        SettingType::String | SettingType::Secret | SettingType::Duration | SettingType::Integer => text.to_owned(),
     }
 }
 
