@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args, verbosity),
         Command::Explain(args) => explain::run(&args),
         Command::List(args) => list::run(&args),
-        Command::Deploy(args) => deploy::run(&args),
+        Command::Deploy(args) => deploy::run(&args, verbosity),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
     };

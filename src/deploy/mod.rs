@@ -10,7 +10,7 @@ mod variable;
 
 pub(crate) use image::Image;
 
-use crate::cli::DeployArgs;
+use crate::cli::{DeployArgs, Verbosity};
 use crate::output::{to_stdout, write};
 use crate::shelf::{self, Folder};
 use crate::{Exit, paint};
@@ -38,7 +38,7 @@ struct File {
     text: String,
 }
 
-pub(crate) fn run(args: &DeployArgs) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &DeployArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
     let folder = shelf::find(&args.profile, args.shelf.profiles.as_deref())?;
     let Some(plan) = folder.plan()? else { return Ok(Exit::Told) };
     let in_image = is_built_in(&plan)?;
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &DeployArgs) -> anyhow::Result<Exit> {
     let deployment = Deployment { plan: &plan, image: &args.image, replicas: args.replicas, variables, in_image };
     let files = files(&deployment)?;
     match &args.out {
-        None => list(&files),
+        None => list(&files, verbosity),
         Some(out) if args.check => check(&files, out),
         Some(out) => put(&files, out, args.force),
     }
@@ -115,10 +115,12 @@ fn states<'f>(files: &'f [File], out: &Path) -> anyhow::Result<Vec<(&'f File, St
     files.iter().map(|file| Ok((file, file.state(out)?))).collect()
 }
 
-fn list(files: &[File]) -> anyhow::Result<Exit> {
+fn list(files: &[File], verbosity: Verbosity) -> anyhow::Result<Exit> {
     let lines: String = files.iter().map(|file| format!("{:<30} {}\n", file.name, file.purpose)).collect();
     to_stdout(lines.as_bytes())?;
-    paint::remark("nothing was written: give --out DIR");
+    if verbosity > Verbosity::Quiet {
+        paint::remark("nothing was written: give --out DIR");
+    }
     Ok(Exit::Fine)
 }
 
