@@ -42,7 +42,7 @@ struct Facts<'f> {
     command: String,
     /// Whether the provider knows who asks.
     needs_account: bool,
-    /// `connector-riskiq`.
+    /// `connector-acme`.
     service: String,
     image: String,
     replicas: u16,
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_text_is_quoted_for_its_place() {
-        check(yaml, "RiskIQ PassiveTotal", "RiskIQ PassiveTotal");
+        check(yaml, "Acme DNS", "Acme DNS");
         check(yaml, "TLP:AMBER", "TLP:AMBER");
         check(yaml, "false", "\"false\"");
         check(yaml, "off", "\"off\"");
@@ -201,7 +201,7 @@ mod tests {
         check(yaml, "a #b", "\"a #b\"");
         check(yaml, "a\nb", "\"a\\nb\"");
         check(yaml, "", "\"\"");
-        check(dotenv, "RiskIQ PassiveTotal", "RiskIQ PassiveTotal");
+        check(dotenv, "Acme DNS", "Acme DNS");
         check(dotenv, "a #b $HOME", "'a #b $HOME'");
         check(label, "say \"no\"", "\"say #quot;no#quot;\"");
     }

@@ -13,7 +13,7 @@ pub(super) const CONNECTOR_TYPE: &str = "INTERNAL_ENRICHMENT";
 /// A variable, and what may stand in it.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Variable {
-    /// `RISKIQ_API_KEY`.
+    /// `ACME_API_KEY`.
     pub(super) name: String,
     /// Its section in `config.yml`.
     pub(super) section: String,
