@@ -2,7 +2,7 @@
 
 use crate::setting::variable;
 use serde::Serialize;
-use stixmap_engine::plan::{LookupPlan, PagingPlan, Part, Plan, RulePlan, RuleThen, Template, ValueOrSetting};
+use stixmap_engine::plan::{LookupPlan, PagingPlan, Plan, RulePlan, RuleThen, ValueOrSetting};
 use stixmap_engine::profile::{Status, Unmarked};
 use stixmap_engine::stix::{Kind, Tlp};
 
@@ -142,7 +142,7 @@ fn lookup(plan: &Plan, lookup: &LookupPlan) -> Lookup {
     Lookup {
         name: lookup.name.clone(),
         accepts: lookup.accepts.iter().map(|kind| kind.entity_type()).collect(),
-        request: format!("{} {base}{}", lookup.method.as_str(), written(&lookup.path)),
+        request: format!("{} {base}{}", lookup.method.as_str(), lookup.path),
         pages: match &lookup.paging {
             PagingPlan::None { .. } => "one".to_owned(),
             PagingPlan::Page { at_most, .. }
@@ -151,18 +151,6 @@ fn lookup(plan: &Plan, lookup: &LookupPlan) -> Lookup {
             | PagingPlan::Cursor { at_most, .. } => format!("at most {at_most}"),
         },
     }
-}
-
-/// A template as the profile has it.
-fn written(template: &Template) -> String {
-    let part = |part: &Part| match part {
-        Part::Literal(text) => text.clone(),
-        Part::Setting(name) => format!("{{settings.{name}}}"),
-        Part::ObservableValue => "{observable.value}".to_owned(),
-        Part::ObservableType => "{observable.type}".to_owned(),
-        Part::Each => "{each}".to_owned(),
-    };
-    template.parts().iter().map(part).collect()
 }
 
 fn tlp(plan: &Plan) -> TlpFacts {

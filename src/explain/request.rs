@@ -1,7 +1,7 @@
 //! Requests as they are told: of a plan, with placeholders; of a run, as they would be sent, with the names of secrets.
 
 use super::facts::{HeaderFact, RequestFact};
-use stixmap_engine::plan::{AuthPlan, BaseUrl, LookupPlan, PagingPlan, Part, Plan, ProbePlan, QueryPlan, Template};
+use stixmap_engine::plan::{AuthPlan, BaseUrl, LookupPlan, PagingPlan, Plan, ProbePlan, QueryPlan, Template};
 use stixmap_engine::profile::WindowPoint;
 use stixmap_engine::run::Request;
 
@@ -32,19 +32,19 @@ fn request(
     of_lookup: &[(String, Template)],
 ) -> RequestFact {
     let mut headers: Vec<HeaderFact> =
-        plan.http.headers.iter().chain(of_lookup).map(|(name, value)| header(name, template(value))).collect();
+        plan.http.headers.iter().chain(of_lookup).map(|(name, value)| header(name, value.to_string())).collect();
     for auth in &plan.http.auth {
         match auth {
             AuthPlan::Basic { username, password } => {
-                let value = format!("Basic {}:{}", template(username), template(password));
+                let value = format!("Basic {username}:{password}");
                 headers.push(header("Authorization", value));
             }
-            AuthPlan::Header { name, value } => headers.push(header(name, template(value))),
-            AuthPlan::Query { parameter, value } => query.push((parameter.clone(), template(value))),
-            AuthPlan::Token(token) => headers.push(header(&token.header, template(&token.value))),
+            AuthPlan::Header { name, value } => headers.push(header(name, value.to_string())),
+            AuthPlan::Query { parameter, value } => query.push((parameter.clone(), value.to_string())),
+            AuthPlan::Token(token) => headers.push(header(&token.header, token.value.to_string())),
             AuthPlan::Signature(signed) => {
-                query.extend(signed.query.iter().map(|(name, value)| (name.clone(), template(value))));
-                headers.extend(signed.headers.iter().map(|(name, value)| header(name, template(value))));
+                query.extend(signed.query.iter().map(|(name, value)| (name.clone(), value.to_string())));
+                headers.extend(signed.headers.iter().map(|(name, value)| header(name, value.to_string())));
             }
         }
     }
@@ -54,7 +54,7 @@ fn request(
         BaseUrl::Literal(url) => url.as_str().trim_end_matches('/').to_owned(),
         BaseUrl::Setting(name) => format!("{{settings.{name}}}"),
     };
-    RequestFact { method, url: format!("{base}{}{separator}{}", template(path), query.join("&")), headers }
+    RequestFact { method, url: format!("{base}{path}{separator}{}", query.join("&")), headers }
 }
 
 fn header(name: &str, value: String) -> HeaderFact {
@@ -63,7 +63,7 @@ fn header(name: &str, value: String) -> HeaderFact {
 
 fn query_text(value: &QueryPlan) -> String {
     match value {
-        QueryPlan::Text(text) => template(text),
+        QueryPlan::Text(text) => text.to_string(),
         QueryPlan::Time(point, _) | QueryPlan::Distance(point, _) => format!("{{{}}}", window_point(*point)),
     }
 }
@@ -85,18 +85,4 @@ fn paging_parameters(paging: &PagingPlan) -> Vec<(String, String)> {
         }
         PagingPlan::None { .. } | PagingPlan::NextUrl { .. } | PagingPlan::Cursor { .. } => vec![],
     }
-}
-
-fn template(template: &Template) -> String {
-    let part = |part: &Part| match part {
-        Part::Literal(text) => text.clone(),
-        Part::Setting(name) => format!("{{settings.{name}}}"),
-        Part::ObservableValue => "{observable.value}".to_owned(),
-        Part::ObservableType => "{observable.type}".to_owned(),
-        Part::ObservableExpanded => "{observable.expanded}".to_owned(),
-        Part::ObservableReverse => "{observable.reverse}".to_owned(),
-        Part::Each => "{each}".to_owned(),
-        Part::Local(local) => format!("{{{}}}", local.as_str()),
-    };
-    template.parts().iter().map(part).collect()
 }

@@ -1,6 +1,7 @@
 //! Literal text with `{placeholders}`, read once: what URLs, headers and credentials are written in.
 //! Not a template language: a placeholder stands for one declared value, and whoever fills it in decides how it is encoded.
 
+use std::fmt;
 use std::ops::Range;
 
 /// A text with placeholders.
@@ -140,6 +141,22 @@ impl Template {
             [Part::Literal(text)] => Some(text),
             _ => None,
         }
+    }
+}
+
+/// As the profile has it: values by their names.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.iter().try_for_each(|part| match part {
+            Part::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Part::Setting(name) => write!(f, "{{settings.{name}}}"),
+            Part::ObservableValue => f.write_str("{observable.value}"),
+            Part::ObservableType => f.write_str("{observable.type}"),
+            Part::ObservableExpanded => f.write_str("{observable.expanded}"),
+            Part::ObservableReverse => f.write_str("{observable.reverse}"),
+            Part::Each => f.write_str("{each}"),
+            Part::Local(local) => write!(f, "{{{}}}", local.as_str()),
+        })
     }
 }
 
