@@ -289,6 +289,9 @@ fn without_a_folder_the_files_are_listed() {
 fn the_image_is_built_from_files_that_are_there() {
     let dockerfile = read(&root(), "Dockerfile");
     let ignored = read(&root(), ".dockerignore");
+    for folder in embedded(&root().join("src")) {
+        assert!(dockerfile.contains(&format!("\nCOPY {folder} {folder}\n")), "{folder} is built into the program");
+    }
     let copies =
         dockerfile.lines().filter_map(|line| line.strip_prefix("COPY ")).filter(|copy| !copy.starts_with("--"));
     for copy in copies {
@@ -302,4 +305,18 @@ fn the_image_is_built_from_files_that_are_there() {
     assert!(dockerfile.ends_with("\nENTRYPOINT [\"stixmap\", \"connector\"]\n"));
     let toolchain = format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
     assert!(dockerfile.contains(&toolchain), "the image is built by another Rust than Cargo.toml asks for");
+}
+
+/// The folders that are built into the program.
+fn embedded(folder: &Path) -> Vec<String> {
+    let mut found = vec![];
+    for path in std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            found.extend(embedded(&path));
+        } else if let Ok(text) = std::fs::read_to_string(&path) {
+            let folders = text.lines().filter_map(|line| line.strip_prefix("#[folder = \"")?.strip_suffix("\"]"));
+            found.extend(folders.map(str::to_owned));
+        }
+    }
+    found
 }
