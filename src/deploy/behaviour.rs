@@ -2,7 +2,7 @@
 
 use crate::setting::variable;
 use serde::Serialize;
-use stixmap_engine::plan::{LookupPlan, PagingPlan, Plan, RulePlan, RuleThen, ValueOrSetting};
+use stixmap_engine::plan::{BaseUrl, LookupPlan, PagingPlan, Plan, RulePlan, RuleThen, ValueOrSetting};
 use stixmap_engine::profile::{Status, Unmarked};
 use stixmap_engine::stix::{Kind, Tlp};
 
@@ -73,7 +73,10 @@ pub(super) fn behaviour(plan: &Plan) -> Behaviour {
     let drops: Vec<Drop> = plan.rules.rules.iter().filter_map(drop).collect();
     Behaviour {
         accepts: plan.accepts().into_iter().map(|kind| kind.entity_type()).collect(),
-        host: plan.http.base_url.host_str().unwrap_or_default().to_owned(),
+        host: match &plan.http.base_url {
+            BaseUrl::Literal(url) => url.host_str().unwrap_or_default().to_owned(),
+            BaseUrl::Setting(name) => variable(&plan.id, name),
+        },
         lookups: plan.lookups.iter().map(|lookup| self::lookup(plan, lookup)).collect(),
         has_conditions: mappings.iter().any(|mapping| mapping.when.is_some()),
         made: kinds_made(plan).into_iter().map(|kind| made(kind, &mappings)).collect(),
@@ -81,7 +84,7 @@ pub(super) fn behaviour(plan: &Plan) -> Behaviour {
         drops,
         tlp: tlp(plan),
         window: plan.window.as_ref().map(|window| value(plan, &window.last, ToString::to_string)),
-        rate: plan.quota.rate.as_ref().map(|rate| format!("{} requests in {:#}", rate.requests, rate.per)),
+        rate: rate(plan),
         has_probe: plan.quota.probe.is_some(),
     }
 }
@@ -137,8 +140,17 @@ fn made(kind: Kind, mappings: &[Mapping]) -> Made {
     Made { kind: name, of: sides.into_iter().flatten().collect::<Vec<_>>().join("; ") }
 }
 
+fn rate(plan: &Plan) -> Option<String> {
+    let rates = plan.quota.rates.iter().map(|rate| format!("{} requests in {:#}", rate.requests, rate.per));
+    let rates: Vec<String> = rates.collect();
+    (!rates.is_empty()).then(|| rates.join(" and "))
+}
+
 fn lookup(plan: &Plan, lookup: &LookupPlan) -> Lookup {
-    let base = plan.http.base_url.path().trim_end_matches('/');
+    let base = match &plan.http.base_url {
+        BaseUrl::Literal(url) => url.path().trim_end_matches('/'),
+        BaseUrl::Setting(_) => "",
+    };
     Lookup {
         name: lookup.name.clone(),
         accepts: lookup.accepts.iter().map(|kind| kind.entity_type()).collect(),

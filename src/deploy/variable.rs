@@ -3,7 +3,7 @@
 use crate::setting::variable;
 use serde::Serialize;
 use serde_json::{Value, json};
-use stixmap_engine::plan::{BASE_URL, Plan, SettingSpec};
+use stixmap_engine::plan::{Plan, SettingSpec};
 use stixmap_engine::profile::SettingType;
 use stixmap_engine::stix::Tlp;
 
@@ -152,7 +152,9 @@ fn in_one_way(kind: SettingType, text: &str) -> String {
             let is_true = ["true", "yes", "on", "1"].iter().any(|word| word.eq_ignore_ascii_case(text));
             is_true.to_string()
         }
-        SettingType::String | SettingType::Secret | SettingType::Duration | SettingType::Integer => text.to_owned(),
+        SettingType::String | SettingType::Secret | SettingType::Duration | SettingType::Integer | SettingType::Url => {
+            text.to_owned()
+        }
     }
 }
 
@@ -161,7 +163,7 @@ fn form(spec: &SettingSpec) -> Form {
         return Form::Choice(spec.choices.iter().map(|choice| typed(spec.kind, choice)).collect());
     }
     match spec.kind {
-        SettingType::String if spec.name == BASE_URL => Form::Url,
+        SettingType::Url => Form::Url,
         SettingType::String => Form::Text,
         SettingType::Secret => Form::Secret,
         SettingType::Tlp => Form::Choice(Tlp::ALL.iter().map(|tlp| json!(tlp.as_str())).collect()),
