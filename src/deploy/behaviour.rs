@@ -2,8 +2,8 @@
 
 use crate::setting::variable;
 use serde::Serialize;
-use stixmap_engine::plan::{BaseUrl, LookupPlan, PagingPlan, Plan, RulePlan, RuleThen, ValueOrSetting};
-use stixmap_engine::profile::{Status, Unmarked};
+use stixmap_engine::plan::{BaseUrl, BesidesPlan, LookupPlan, PagingPlan, Plan, RulePlan, RuleThen, ValueOrSetting};
+use stixmap_engine::profile::{Side, Status, Unmarked};
 use stixmap_engine::stix::{Kind, Tlp};
 
 #[derive(Serialize)]
@@ -14,6 +14,7 @@ pub(super) struct Behaviour {
     host: String,
     lookups: Vec<Lookup>,
     mappings: Vec<Mapping>,
+    besides: Vec<Besides>,
     drops: Vec<Drop>,
     /// Whether some rule only applies on a condition.
     has_conditions: bool,
@@ -41,6 +42,16 @@ struct Mapping {
     rrtype: String,
     when: Option<String>,
     source: &'static str,
+    target: &'static str,
+    relationship: &'static str,
+}
+
+/// What a mapped record says besides.
+#[derive(Serialize)]
+struct Besides {
+    side: &'static str,
+    source: &'static str,
+    field: String,
     target: &'static str,
     relationship: &'static str,
 }
@@ -79,8 +90,9 @@ pub(super) fn behaviour(plan: &Plan) -> Behaviour {
         },
         lookups: plan.lookups.iter().map(|lookup| self::lookup(plan, lookup)).collect(),
         has_conditions: mappings.iter().any(|mapping| mapping.when.is_some()),
-        made: kinds_made(plan).into_iter().map(|kind| made(kind, &mappings)).collect(),
+        made: kinds_made(plan).into_iter().map(|kind| made(plan, kind, &mappings)).collect(),
         mappings,
+        besides: plan.besides.iter().map(|row| besides(plan, row)).collect(),
         drops,
         tlp: tlp(plan),
         window: plan.window.as_ref().map(|window| value(plan, &window.last, ToString::to_string)),
@@ -91,8 +103,10 @@ pub(super) fn behaviour(plan: &Plan) -> Behaviour {
 
 /// The types of observable that some rule can make, in the order of the table.
 pub(super) fn kinds_made(plan: &Plan) -> Vec<Kind> {
-    let ends = |kind| move |rule: &RulePlan| matches!(rule.then, RuleThen::Relate { source, target, .. } if source == kind || target == kind);
-    Kind::all().filter(|&kind| plan.rules.rules.iter().any(ends(kind))).collect()
+    let of_rule = |rule: &RulePlan, kind| matches!(rule.then, RuleThen::Relate { source, target, .. } if source == kind || target == kind);
+    let of_rules = |kind| plan.rules.rules.iter().any(|rule| of_rule(rule, kind));
+    let of_fields = |kind| plan.besides.iter().any(|row| row.target == kind);
+    Kind::all().filter(|&kind| of_rules(kind) || of_fields(kind)).collect()
 }
 
 fn mappings(plan: &Plan) -> Vec<Mapping> {
@@ -112,6 +126,23 @@ fn mappings(plan: &Plan) -> Vec<Mapping> {
     rows.collect()
 }
 
+fn besides(plan: &Plan, row: &BesidesPlan) -> Besides {
+    Besides {
+        side: match row.of {
+            Side::Rrname => "owner",
+            Side::Rdata => "data",
+        },
+        source: row.source.entity_type(),
+        field: field(plan, row),
+        target: row.target.entity_type(),
+        relationship: row.relationship.as_str(),
+    }
+}
+
+fn field(plan: &Plan, row: &BesidesPlan) -> String {
+    plan.record.fields[row.field].name.clone()
+}
+
 fn drop(rule: &RulePlan) -> Option<Drop> {
     let RuleThen::Drop(reason) = &rule.then else { return None };
     Some(Drop { rrtypes: names(rule).join(", "), when: when(rule), reason: reason.clone() })
@@ -128,7 +159,7 @@ fn when(rule: &RulePlan) -> Option<String> {
     rule.when.as_ref().map(|condition| condition.text().to_owned())
 }
 
-fn made(kind: Kind, mappings: &[Mapping]) -> Made {
+fn made(plan: &Plan, kind: Kind, mappings: &[Mapping]) -> Made {
     let name = kind.entity_type();
     let of = |end: fn(&Mapping) -> &'static str, what: &str| {
         let mut types: Vec<&str> =
@@ -137,7 +168,9 @@ fn made(kind: Kind, mappings: &[Mapping]) -> Made {
         (!types.is_empty()).then(|| format!("the {what} of {} records", types.join(", ")))
     };
     let sides = [of(|row| row.source, "owner"), of(|row| row.target, "data")];
-    Made { kind: name, of: sides.into_iter().flatten().collect::<Vec<_>>().join("; ") }
+    let fields = plan.besides.iter().filter(|row| row.target == kind).map(|row| field(plan, row));
+    let fields = fields.map(|field| format!("the field `{field}` of mapped records"));
+    Made { kind: name, of: sides.into_iter().flatten().chain(fields).collect::<Vec<_>>().join("; ") }
 }
 
 fn rate(plan: &Plan) -> Option<String> {
