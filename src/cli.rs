@@ -51,6 +51,7 @@ pub(crate) enum Command {
     Test(TestArgs),
     Explain(ExplainArgs),
     List(ListArgs),
+    Connector(ConnectorArgs),
     Deploy(DeployArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
@@ -65,7 +66,7 @@ pub(crate) struct ShelfArgs {
 }
 
 /// Where settings come from.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct SettingArgs {
     /// A file of settings: `acme: { username: …, api_key: … }`.
     #[arg(long, value_name = "FILE", env = "STIXMAP_CONFIG")]
@@ -251,6 +252,33 @@ pub(crate) struct ExplainArgs {
     /// What time it is, for tests.
     #[arg(long, value_name = "TIME", hide = true, requires = "value")]
     pub(crate) now: Option<String>,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    #[command(flatten)]
+    pub(crate) shelf: ShelfArgs,
+}
+
+/// Run profiles as OpenCTI connectors, each with its own queue.
+///
+/// Everything is said by variables, or in a `config.yml` here or beside the program: OPENCTI_URL, OPENCTI_TOKEN,
+/// CONNECTOR_ID, the profile's own settings (ACME_API_KEY), and what else connectors know: CONNECTOR_NAME, CONNECTOR_SCOPE,
+/// CONNECTOR_AUTO, CONNECTOR_LOG_LEVEL, CONNECTOR_EXPOSE_METRICS, CONNECTOR_VALIDATE_BEFORE_IMPORT, MQ_HOST … Besides:
+///
+///   CONNECTOR_CONCURRENCY       deliveries dealt with at once (4)
+///   CONNECTOR_DELIVERY_TIMEOUT  seconds that one may take (600)
+///   CONNECTOR_GRACE_PERIOD      seconds that a stop waits for what is under way (8)
+///   CONNECTOR_JOURNAL_PATH      a folder that remembers what ended the process
+///
+/// A secret may stand in a file: OPENCTI_TOKEN_FILE, ACME_API_KEY_FILE. With several profiles each has an id of its own:
+/// ACME_CONNECTOR_ID; any other variable of a connector may be given so too.
+///
+/// It ends with 0 when it is told to stop, and with 2 when something is missing or wrong, which it tells.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct ConnectorArgs {
+    /// The profile, by name or path; several make several connectors.
+    #[arg(short, long, value_name = "NAME|PATH", env = "STIXMAP_PROFILE", value_delimiter = ',', required = true)]
+    pub(crate) profile: Vec<String>,
     #[command(flatten)]
     pub(crate) settings: SettingArgs,
     #[command(flatten)]

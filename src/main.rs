@@ -4,6 +4,7 @@ mod check;
 mod cli;
 mod clock;
 mod completions;
+mod connector;
 mod deploy;
 mod drive;
 mod enrich;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args, verbosity),
         Command::Explain(args) => explain::run(&args),
         Command::List(args) => list::run(&args),
+        Command::Connector(args) => connector::run(&args),
         Command::Deploy(args) => deploy::run(&args, verbosity),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -1,0 +1,164 @@
+//! The broker: one connection that brings messages, and one channel of confirmed publishing that lives as long. What broke is
+//! opened again by whoever needs it next; queues are the platform's, and are never declared here.
+
+use super::configuration::BrokerOverrides;
+use anyhow::{Context, bail};
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions};
+use lapin::tcp::OwnedTLSConfig;
+use lapin::types::{FieldTable, ShortString};
+use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// A beat is missed after so many seconds; the same as pycti's.
+const HEARTBEAT: u16 = 10;
+
+/// How long connecting may take.
+const BRING_UP: Duration = Duration::from_secs(15);
+
+/// The largest message that is sent: RabbitMQ 4 takes 16 MiB, and closes the channel on more.
+pub(super) const LARGEST: usize = 15 * 1024 * 1024;
+
+/// How many messages may be under way to the broker at once.
+const PIPELINE: usize = 256;
+
+/// Where the broker is, and which queues are the connector's.
+#[derive(Debug, Clone)]
+pub(super) struct Address {
+    uri: AMQPUri,
+    authorities: Option<String>,
+    pub(super) listen: String,
+    exchange: String,
+    routing: String,
+}
+
+impl Address {
+    /// What the platform says at registration, under what the operator says.
+    pub(super) fn read(registered: &Value, overrides: &BrokerOverrides) -> anyhow::Result<Address> {
+        let config = &registered["config"];
+        let told = &config["connection"];
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let host = overrides.host.clone().or_else(|| text(&told["host"])).context("the platform names no broker")?;
+        let is_tls = overrides.use_ssl.unwrap_or_else(|| told["use_ssl"].as_bool().unwrap_or(false));
+        let told_port = told["port"].as_u64().or_else(|| told["port"].as_str()?.parse().ok());
+        let port = overrides.port.or_else(|| told_port.and_then(|port| u16::try_from(port).ok()));
+        let user = overrides.user.clone().or_else(|| text(&told["user"])).unwrap_or_default();
+        let password = overrides.password.as_ref().map(|password| password.to_string()).or_else(|| text(&told["pass"]));
+        let queue = |key: &str| text(&config[key]).with_context(|| format!("the platform does not say `{key}`"));
+        Ok(Address {
+            uri: AMQPUri {
+                scheme: if is_tls { AMQPScheme::AMQPS } else { AMQPScheme::AMQP },
+                authority: AMQPAuthority {
+                    userinfo: AMQPUserInfo { username: user, password: password.unwrap_or_default() },
+                    host,
+                    port: port.unwrap_or(if is_tls { 5671 } else { 5672 }),
+                },
+                vhost: overrides.vhost.clone().or_else(|| text(&told["vhost"])).unwrap_or_else(|| "/".to_owned()),
+                query: AMQPQueryString {
+                    heartbeat: Some(HEARTBEAT),
+                    connection_timeout: Some(10_000),
+                    ..Default::default()
+                },
+            },
+            authorities: overrides.authorities.clone(),
+            listen: queue("listen")?,
+            exchange: queue("push_exchange")?,
+            routing: queue("push_routing")?,
+        })
+    }
+
+    async fn connect(&self) -> lapin::Result<Connection> {
+        let tls = OwnedTLSConfig { identity: None, cert_chain: self.authorities.clone() };
+        let runtime = lapin::runtime::default_runtime()?;
+        let properties = ConnectionProperties::default().with_connection_name("stixmap".into());
+        let connecting = Connection::connect_uri_with_config(self.uri.clone(), properties, tls, runtime);
+        tokio::time::timeout(BRING_UP, connecting).await.unwrap_or_else(|_| {
+            Err(lapin::ErrorKind::IOError(std::sync::Arc::new(std::io::ErrorKind::TimedOut.into())).into())
+        })
+    }
+}
+
+/// Messages as they come, as long as the connection lives.
+pub(super) struct Inbox {
+    _connection: Connection,
+    pub(super) channel: Channel,
+    pub(super) messages: Consumer,
+}
+
+/// Opens the listen queue.
+pub(super) async fn listen(address: &Address, prefetch: u16) -> lapin::Result<Inbox> {
+    let connection = address.connect().await?;
+    let channel = connection.create_channel().await?;
+    channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+    let (queue, tag) = (ShortString::from(address.listen.clone()), ShortString::from("stixmap"));
+    let messages = channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default()).await?;
+    Ok(Inbox { _connection: connection, channel, messages })
+}
+
+/// Sends messages to the workers.
+#[derive(Default)]
+pub(super) struct Outbox {
+    open: Mutex<Option<(Connection, Channel)>>,
+}
+
+impl Outbox {
+    async fn channel(&self, address: &Address) -> anyhow::Result<Channel> {
+        let mut open = self.open.lock().await;
+        if let Some((connection, channel)) = open.as_ref()
+            && connection.status().connected()
+            && channel.status().connected()
+        {
+            return Ok(channel.clone());
+        }
+        let connection = address.connect().await.context("the broker cannot be reached")?;
+        let channel = connection.create_channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        *open = Some((connection, channel.clone()));
+        Ok(channel)
+    }
+
+    /// Sends all messages, and waits till the broker has them. Says how many it has for certain when it fails.
+    pub(super) async fn send(&self, address: &Address, messages: &[Vec<u8>]) -> Result<(), (usize, anyhow::Error)> {
+        let channel = self.channel(address).await.map_err(|error| (0, error))?;
+        let mut confirmed = 0;
+        for batch in messages.chunks(PIPELINE) {
+            let mut waiting = Vec::with_capacity(batch.len());
+            for message in batch {
+                match publish(&channel, address, message).await {
+                    Ok(confirm) => waiting.push(confirm),
+                    Err(error) => return Err((confirmed, error)),
+                }
+            }
+            for confirm in waiting {
+                match confirm.await.context("the broker broke off").and_then(accepted) {
+                    Ok(()) => confirmed += 1,
+                    Err(error) => return Err((confirmed, error)),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends a message; what it gives says later whether the broker has it.
+async fn publish(
+    channel: &Channel,
+    address: &Address,
+    message: &[u8],
+) -> anyhow::Result<impl Future<Output = lapin::Result<Confirmation>> + use<>> {
+    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let properties = BasicProperties::default().with_delivery_mode(2).with_content_encoding("utf-8".into());
+    let (exchange, routing) = (address.exchange.clone().into(), address.routing.clone().into());
+    channel.basic_publish(exchange, routing, options, message, properties).await.context("the broker broke off")
+}
+
+/// A message that no queue took is not sent, whatever else the broker says.
+fn accepted(confirmation: Confirmation) -> anyhow::Result<()> {
+    match confirmation {
+        Confirmation::Ack(None) | Confirmation::NotRequested => Ok(()),
+        Confirmation::Ack(Some(_)) => bail!("the broker has no queue for it"),
+        Confirmation::Nack(_) => bail!("the broker does not take it"),
+    }
+}

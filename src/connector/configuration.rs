@@ -1,0 +1,508 @@
+//! What a connector is told by variables or by `config.yml`: every mistake at once, by name, and never a secret's value. The
+//! order is pycti's: a variable that is set, then the file, then the default.
+
+use super::log::Level;
+use crate::setting::variable;
+use serde_yaml::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use stixmap_engine::plan::Plan;
+use stixmap_engine::stix::Kind;
+use url::Url;
+use zeroize::Zeroizing;
+
+/// The old names in compose files of the connector that this one replaces.
+const OLD_SCOPE: [(&str, Kind); 2] = [("domain", Kind::DomainName), ("ipv4-address", Kind::Ipv4Addr)];
+
+/// Everything a connector needs to know.
+#[derive(Debug, Clone)]
+pub(super) struct Configuration {
+    pub(super) url: Url,
+    pub(super) token: Zeroizing<String>,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) tls: Tls,
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) scope: Vec<String>,
+    /// The kinds that are both in the scope and accepted by the profile.
+    pub(super) kinds: Vec<Kind>,
+    pub(super) is_auto: bool,
+    pub(super) is_auto_update: bool,
+    pub(super) only_contextual: bool,
+    pub(super) enrichment_resolution: String,
+    pub(super) xtm_one_intent: Option<String>,
+    pub(super) callback: Option<Callback>,
+    pub(super) pushes_by_api: bool,
+    pub(super) validates: bool,
+    pub(super) sends_to_queue: bool,
+    pub(super) directory: Option<Directory>,
+    pub(super) broker: BrokerOverrides,
+    pub(super) concurrency: u16,
+    /// How long one delivery may take.
+    pub(super) patience: Duration,
+    /// How long a stop waits for what is under way.
+    pub(super) grace: Duration,
+    /// Where it is kept what was under way when the process died.
+    pub(super) journal: PathBuf,
+    pub(super) level: Level,
+    pub(super) logs_json: bool,
+    pub(super) metrics: Option<Metrics>,
+    /// What is understood, but probably not meant.
+    pub(super) warnings: Vec<String>,
+}
+
+/// How the platform's certificate is judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Tls {
+    /// Not at all, as pycti does unless told otherwise.
+    Unchecked,
+    /// By the system's authorities, and these, in PEM.
+    Checked(Option<String>),
+}
+
+/// Where workers bring messages over HTTP.
+#[derive(Debug, Clone)]
+pub(super) struct Callback {
+    pub(super) port: u16,
+    pub(super) path: String,
+    /// As the platform knows it.
+    pub(super) uri: String,
+}
+
+/// Where bundles are written besides.
+#[derive(Debug, Clone)]
+pub(super) struct Directory {
+    pub(super) path: PathBuf,
+    /// In days.
+    pub(super) retention: u64,
+}
+
+/// What stands above what the platform says of its broker.
+#[derive(Debug, Clone, Default)]
+pub(super) struct BrokerOverrides {
+    pub(super) host: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) vhost: Option<String>,
+    pub(super) use_ssl: Option<bool>,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<Zeroizing<String>>,
+    /// Authorities of the broker's certificate, in PEM.
+    pub(super) authorities: Option<String>,
+}
+
+/// Where metrics are served, and how they are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Metrics {
+    pub(super) port: u16,
+    pub(super) prefix: String,
+}
+
+/// Where values come from.
+pub(super) struct Values {
+    variables: BTreeMap<String, String>,
+    file: Value,
+    /// Where several connectors run in one process, each one's own values stand under its profile's name too.
+    prefix: Option<String>,
+    pub(super) mistakes: Vec<String>,
+}
+
+impl Values {
+    pub(super) fn new(variables: BTreeMap<String, String>, file: Value, prefix: Option<String>) -> Self {
+        Self { variables, file, prefix, mistakes: vec![] }
+    }
+
+    /// A value of `section.key`: of the profile's own first, where several run.
+    fn find(&self, section: &str, key: &str) -> Option<String> {
+        let own = self.prefix.as_ref().and_then(|prefix| self.named(&format!("{prefix}_{section}"), key));
+        own.or_else(|| self.named(section, key))
+    }
+
+    fn named(&self, section: &str, key: &str) -> Option<String> {
+        if let Some(value) = self.variables.get(&variable(section, key)) {
+            // A variable that is set and empty stands for the default, whatever the file says.
+            return Some(value.clone()).filter(|value| !value.trim().is_empty());
+        }
+        let found = self.file.get(section)?.get(key)?;
+        match found {
+            Value::Bool(flag) => Some(flag.to_string()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::String(text) => Some(text.clone()).filter(|text| !text.trim().is_empty()),
+            Value::Sequence(items) => Some(items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")),
+            _ => None,
+        }
+    }
+
+    fn text(&self, section: &str, key: &str) -> Option<String> {
+        self.find(section, key).map(|text| text.trim().to_owned())
+    }
+
+    /// A secret may stand in a file that a variable names.
+    fn secret(&mut self, section: &str, key: &str) -> Option<Zeroizing<String>> {
+        if let Some(text) = self.text(section, key) {
+            return Some(Zeroizing::new(text));
+        }
+        let name = format!("{}_FILE", variable(section, key));
+        let path = self.variables.get(&name)?;
+        match std::fs::read_to_string(path) {
+            Ok(text) => Some(Zeroizing::new(text.trim().to_owned())),
+            Err(error) => {
+                self.mistakes.push(format!("{name} names a file that cannot be read: {error}"));
+                None
+            }
+        }
+    }
+
+    fn required(&mut self, section: &str, key: &str, what: &str) -> String {
+        let found = self.text(section, key).filter(|text| text != "ChangeMe");
+        found.unwrap_or_else(|| {
+            self.mistakes.push(format!("{} is missing: {what}", variable(section, key)));
+            String::new()
+        })
+    }
+
+    fn flag(&mut self, section: &str, key: &str, default: bool) -> bool {
+        let Some(text) = self.text(section, key) else { return default };
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" | "t" | "y" => true,
+            "false" | "no" | "off" | "0" | "f" | "n" => false,
+            _ => {
+                self.mistakes.push(format!("{} is neither true nor false", variable(section, key)));
+                default
+            }
+        }
+    }
+
+    fn number(&mut self, section: &str, key: &str, default: u64, least: u64, most: u64) -> u64 {
+        let Some(text) = self.text(section, key) else { return default };
+        match text.parse() {
+            Ok(number) if (least..=most).contains(&number) => number,
+            _ => {
+                self.mistakes.push(format!("{} is no number from {least} to {most}", variable(section, key)));
+                default
+            }
+        }
+    }
+
+    /// PEM, or the path of it.
+    fn pem(&mut self, name: &str, value: Option<String>) -> Option<String> {
+        let value = value?;
+        if value.starts_with("-----BEGIN") {
+            return Some(value);
+        }
+        let read = std::fs::read_to_string(&value).map_err(|error| format!("{name} names {value}: {error}"));
+        read.map_err(|mistake| self.mistakes.push(mistake)).ok()
+    }
+}
+
+impl Configuration {
+    /// Reads all of it. What is wrong or missing is in the values' mistakes.
+    pub(super) fn read(values: &mut Values, plan: &Plan) -> Configuration {
+        let mut warnings = vec![];
+        let url = url(values);
+        let token = token(values);
+        let (scope, kinds) = scope(values, plan, &mut warnings);
+        let name = values.text("connector", "name").unwrap_or_else(|| plan.name.clone());
+        if name.chars().count() < 2 {
+            values.mistakes.push("CONNECTOR_NAME is shorter than two letters".to_owned());
+        }
+        kind(values);
+        Configuration {
+            url,
+            token,
+            headers: headers(values, &mut warnings),
+            tls: tls(values, &mut warnings),
+            id: values.required("connector", "id", "an id of its own, a UUID that never changes"),
+            scope,
+            kinds,
+            is_auto: values.flag("connector", "auto", false),
+            is_auto_update: values.flag("connector", "auto_update", false),
+            only_contextual: values.flag("connector", "only_contextual", false),
+            enrichment_resolution: values.text("connector", "enrichment_resolution").unwrap_or_else(|| "none".into()),
+            xtm_one_intent: values.text("connector", "xtm_one_intent"),
+            callback: callback(values),
+            pushes_by_api: pushes_by_api(values),
+            validates: values.flag("connector", "validate_before_import", false),
+            sends_to_queue: values.flag("connector", "send_to_queue", true),
+            directory: directory(values),
+            broker: broker(values),
+            concurrency: u16::try_from(values.number("connector", "concurrency", 4, 1, 256)).unwrap_or(4),
+            patience: Duration::from_secs(values.number("connector", "delivery_timeout", 600, 10, 1700)),
+            grace: Duration::from_secs(values.number("connector", "grace_period", 8, 0, 600)),
+            journal: values
+                .text("connector", "journal_path")
+                .map_or_else(|| std::env::temp_dir().join("stixmap-journal"), PathBuf::from),
+            level: level(values),
+            logs_json: values.flag("opencti", "json_logging", true),
+            metrics: metrics(values),
+            name,
+            warnings,
+        }
+    }
+}
+
+fn url(values: &mut Values) -> Url {
+    let nowhere = || Url::parse("http://unset.invalid").expect("a URL");
+    let text = values.required("opencti", "url", "where the platform is");
+    if text.is_empty() {
+        return nowhere();
+    }
+    match Url::parse(&format!("{}/graphql", text.trim_end_matches('/'))) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
+        _ => {
+            values.mistakes.push("OPENCTI_URL is not the URL of a web server".to_owned());
+            nowhere()
+        }
+    }
+}
+
+fn token(values: &mut Values) -> Zeroizing<String> {
+    let token = values.secret("opencti", "token").filter(|token| !token.is_empty() && token.as_str() != "ChangeMe");
+    token.unwrap_or_else(|| {
+        values.mistakes.push("OPENCTI_TOKEN is missing: the token of the connector's user".to_owned());
+        Zeroizing::default()
+    })
+}
+
+/// `X-A: 1;X-B: a:b`.
+fn headers(values: &mut Values, warnings: &mut Vec<String>) -> Vec<(String, String)> {
+    let text = values.text("opencti", "custom_headers").unwrap_or_default();
+    let mut headers = vec![];
+    for pair in text.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {
+        match pair.split_once(':') {
+            Some((name, value)) => headers.push((name.trim().to_owned(), value.trim().to_owned())),
+            None => warnings.push("a part of OPENCTI_CUSTOM_HEADERS has no `:` and is ignored".to_owned()),
+        }
+    }
+    headers
+}
+
+fn tls(values: &mut Values, warnings: &mut Vec<String>) -> Tls {
+    let authorities = values.variables.get("HTTPS_CA_CERTIFICATES").cloned().filter(|text| !text.trim().is_empty());
+    let authorities = values.pem("HTTPS_CA_CERTIFICATES", authorities);
+    if authorities.is_some() {
+        return Tls::Checked(authorities);
+    }
+    match values.text("opencti", "ssl_verify").as_deref().map(str::to_ascii_lowercase).as_deref() {
+        None | Some("false" | "no" | "off" | "0") => {
+            if values.text("opencti", "url").is_some_and(|url| url.starts_with("https:")) {
+                warnings.push("OPENCTI_SSL_VERIFY is off: the platform's certificate is not checked".to_owned());
+            }
+            Tls::Unchecked
+        }
+        Some("true" | "yes" | "on" | "1") => Tls::Checked(None),
+        Some(_) => {
+            let path = values.text("opencti", "ssl_verify");
+            Tls::Checked(values.pem("OPENCTI_SSL_VERIFY", path))
+        }
+    }
+}
+
+/// It need not be given; but what is given must be true.
+fn kind(values: &mut Values) {
+    let kind = values.text("connector", "type");
+    if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("INTERNAL_ENRICHMENT")) {
+        values.mistakes.push("CONNECTOR_TYPE is not INTERNAL_ENRICHMENT, which this connector is".to_owned());
+    }
+}
+
+fn scope(values: &mut Values, plan: &Plan, warnings: &mut Vec<String>) -> (Vec<String>, Vec<Kind>) {
+    let accepted = plan.accepts();
+    let names = |kinds: &[Kind]| kinds.iter().map(|kind| kind.entity_type().to_owned()).collect::<Vec<_>>();
+    let Some(text) = values.text("connector", "scope") else { return (names(&accepted), accepted) };
+    let (mut kinds, mut unknown) = (vec![], vec![]);
+    for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        let old = OLD_SCOPE.iter().find(|(old, _)| old.eq_ignore_ascii_case(word)).map(|(_, kind)| *kind);
+        match Kind::parse(word).or(old).filter(|kind| accepted.contains(kind)) {
+            Some(kind) if !kinds.contains(&kind) => kinds.push(kind),
+            Some(_) => {}
+            None => unknown.push(word.to_owned()),
+        }
+        if let Some(kind) = old {
+            warnings.push(format!("CONNECTOR_SCOPE: `{word}` is read as {}", kind.entity_type()));
+        }
+    }
+    if kinds.is_empty() {
+        let known = names(&accepted).join(",");
+        values.mistakes.push(format!("CONNECTOR_SCOPE matches nothing that {} is asked about: {known}", plan.name));
+    } else if !unknown.is_empty() {
+        warnings.push(format!("CONNECTOR_SCOPE: {} is asked about no {}", plan.name, unknown.join(", ")));
+    }
+    (names(&kinds), kinds)
+}
+
+fn callback(values: &mut Values) -> Option<Callback> {
+    let protocol = values.text("connector", "listen_protocol").unwrap_or_else(|| "AMQP".into()).to_ascii_uppercase();
+    match protocol.as_str() {
+        "AMQP" => return None,
+        "API" => {}
+        _ => {
+            values.mistakes.push("CONNECTOR_LISTEN_PROTOCOL is neither AMQP nor API".to_owned());
+            return None;
+        }
+    }
+    if values.flag("connector", "listen_protocol_api_ssl", false) {
+        let text = "CONNECTOR_LISTEN_PROTOCOL_API_SSL is not offered: let a proxy end TLS before the connector";
+        values.mistakes.push(text.to_owned());
+    }
+    let port = values.number("connector", "listen_protocol_api_port", 7070, 1, 65_535);
+    let path = values.text("connector", "listen_protocol_api_path").unwrap_or_else(|| "/api/callback".into());
+    let base = values.text("connector", "listen_protocol_api_uri");
+    let base = base.unwrap_or_else(|| format!("http://127.0.0.1:{port}"));
+    Some(Callback { port: u16::try_from(port).unwrap_or(7070), uri: format!("{base}{path}"), path })
+}
+
+fn pushes_by_api(values: &mut Values) -> bool {
+    let given = values.text("connector", "queue_protocol").or_else(|| values.variables.get("QUEUE_PROTOCOL").cloned());
+    match given.as_deref() {
+        None | Some("amqp") => false,
+        Some("api") => true,
+        Some(_) => {
+            values.mistakes.push("CONNECTOR_QUEUE_PROTOCOL is neither amqp nor api".to_owned());
+            false
+        }
+    }
+}
+
+fn directory(values: &mut Values) -> Option<Directory> {
+    let retention = values.number("connector", "send_to_directory_retention", 7, 0, 36_500);
+    if !values.flag("connector", "send_to_directory", false) {
+        return None;
+    }
+    let path = values.required("connector", "send_to_directory_path", "where bundles are written");
+    if !path.is_empty() && !Path::new(&path).is_dir() {
+        values.mistakes.push("CONNECTOR_SEND_TO_DIRECTORY_PATH is no folder".to_owned());
+    }
+    Some(Directory { path: PathBuf::from(path), retention })
+}
+
+fn broker(values: &mut Values) -> BrokerOverrides {
+    let port = values.number("mq", "port", 0, 0, 65_535);
+    let use_ssl = values.text("mq", "use_ssl").is_some().then(|| values.flag("mq", "use_ssl", false));
+    let authorities = values.text("mq", "use_ssl_ca");
+    BrokerOverrides {
+        host: values.text("mq", "host"),
+        port: u16::try_from(port).ok().filter(|port| *port > 0),
+        vhost: values.text("mq", "vhost"),
+        use_ssl,
+        user: values.text("mq", "user"),
+        password: values.secret("mq", "pass"),
+        authorities: values.pem("MQ_USE_SSL_CA", authorities),
+    }
+}
+
+fn level(values: &mut Values) -> Level {
+    let Some(text) = values.text("connector", "log_level") else { return Level::Error };
+    Level::parse(&text).unwrap_or_else(|| {
+        values.mistakes.push("CONNECTOR_LOG_LEVEL is none of debug, info, warning, error, critical".to_owned());
+        Level::Error
+    })
+}
+
+fn metrics(values: &mut Values) -> Option<Metrics> {
+    let port = values.number("connector", "metrics_port", 9095, 1, 65_535);
+    let parts = ["metrics_namespace", "metrics_subsystem"].map(|key| values.text("connector", key));
+    let prefix = parts.into_iter().flatten().map(|part| format!("{part}_")).collect();
+    let port = u16::try_from(port).unwrap_or(9095);
+    values.flag("connector", "expose_metrics", false).then_some(Metrics { port, prefix })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use stixmap_engine::diagnostic::Source;
+
+    fn plan() -> Plan {
+        let text = include_str!("../../profiles/riskiq/profile.yaml");
+        Plan::read(&Arc::new(Source::new("profile.yaml", text)).as_ref().clone().into()).expect("a profile")
+    }
+
+    fn read(variables: &[(&str, &str)], file: &str, prefix: Option<&str>) -> (Configuration, Vec<String>) {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let file = serde_yaml::from_str(file).expect("YAML");
+        let mut values = Values::new(variables, file, prefix.map(str::to_owned));
+        let configuration = Configuration::read(&mut values, &plan());
+        (configuration, values.mistakes)
+    }
+
+    const ENOUGH: [(&str, &str); 3] =
+        [("OPENCTI_URL", "http://platform:8080/"), ("OPENCTI_TOKEN", "t0ken"), ("CONNECTOR_ID", "an-id")];
+
+    #[test]
+    fn three_variables_are_enough() {
+        let (configuration, mistakes) = read(&ENOUGH, "{}", None);
+        assert!(mistakes.is_empty(), "{mistakes:?}");
+        assert_eq!(configuration.url.as_str(), "http://platform:8080/graphql");
+        assert_eq!(configuration.scope, ["Domain-Name", "IPv4-Addr", "IPv6-Addr"]);
+        assert_eq!((configuration.concurrency, configuration.level), (4, Level::Error));
+        assert_eq!(configuration.tls, Tls::Unchecked);
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_and_no_secret_is() {
+        let variables = [
+            ("OPENCTI_TOKEN", "ChangeMe"),
+            ("CONNECTOR_SCOPE", "StixFile"),
+            ("CONNECTOR_TYPE", "STREAM"),
+            ("CONNECTOR_AUTO", "perhaps"),
+            ("CONNECTOR_CONCURRENCY", "7.5"),
+            ("CONNECTOR_LOG_LEVEL", "loud"),
+            ("CONNECTOR_LISTEN_PROTOCOL", "smoke"),
+            ("CONNECTOR_QUEUE_PROTOCOL", "AMQP"),
+            ("MQ_PASS_FILE", "/nowhere/at/all"),
+        ];
+        let (_, mistakes) = read(&variables, "{}", None);
+        for name in [
+            "OPENCTI_URL",
+            "OPENCTI_TOKEN",
+            "CONNECTOR_ID",
+            "CONNECTOR_SCOPE",
+            "CONNECTOR_TYPE",
+            "CONNECTOR_AUTO",
+            "CONNECTOR_CONCURRENCY",
+            "CONNECTOR_LOG_LEVEL",
+            "CONNECTOR_LISTEN_PROTOCOL",
+            "CONNECTOR_QUEUE_PROTOCOL",
+            "MQ_PASS_FILE",
+        ] {
+            assert_eq!(mistakes.iter().filter(|mistake| mistake.starts_with(name)).count(), 1, "{name}: {mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn variables_stand_above_the_file_and_an_empty_one_for_the_default() {
+        let file = "opencti: { url: 'https://a', token: b, ssl_verify: true }\nconnector: { id: c, auto: true, name: From File, log_level: info }\nmq:\n";
+        let (configuration, mistakes) = read(&[("CONNECTOR_NAME", ""), ("CONNECTOR_LOG_LEVEL", "debug")], file, None);
+        assert!(mistakes.is_empty(), "{mistakes:?}");
+        assert_eq!(configuration.name, "RiskIQ PassiveTotal");
+        assert_eq!((configuration.is_auto, configuration.level), (true, Level::Debug));
+        assert_eq!(configuration.tls, Tls::Checked(None));
+    }
+
+    #[test]
+    fn booleans_are_read_leniently() {
+        for text in ["yes", "true", "True", "TRUE", "1", "on", " true "] {
+            let variables: Vec<_> = ENOUGH.into_iter().chain([("CONNECTOR_AUTO", text)]).collect();
+            assert!(read(&variables, "{}", None).0.is_auto, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_old_scope_is_understood_and_told() {
+        let variables: Vec<_> =
+            ENOUGH.into_iter().chain([("CONNECTOR_SCOPE", "domain, ipv4-address, indicator")]).collect();
+        let (configuration, mistakes) = read(&variables, "{}", None);
+        assert!(mistakes.is_empty(), "{mistakes:?}");
+        assert_eq!(configuration.scope, ["Domain-Name", "IPv4-Addr"]);
+        assert_eq!(configuration.warnings.len(), 3, "{:?}", configuration.warnings);
+    }
+
+    #[test]
+    fn a_shelf_of_connectors_has_values_of_each_profile() {
+        let variables: Vec<_> =
+            ENOUGH.into_iter().chain([("RISKIQ_CONNECTOR_ID", "own"), ("RISKIQ_CONNECTOR_NAME", "Own")]).collect();
+        let (configuration, _) = read(&variables, "{}", Some("riskiq"));
+        assert_eq!((configuration.id.as_str(), configuration.name.as_str()), ("own", "Own"));
+    }
+}

@@ -1,0 +1,157 @@
+//! What is counted, under pycti's names and ours, and where it is served: `/metrics`, `/health`, `/ready`.
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use stixmap_engine::run::Counts;
+use tokio::net::TcpListener;
+
+/// A label's name and value.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct By {
+    kind: String,
+}
+
+/// The figures of one connector.
+#[derive(Debug, Clone)]
+pub(super) struct Metrics {
+    pub(super) bundles_sent: Counter,
+    pub(super) records_sent: Counter,
+    pub(super) runs: Counter,
+    pub(super) pings: Counter,
+    pub(super) ping_errors: Counter,
+    pub(super) errors: Counter,
+    pub(super) client_errors: Counter,
+    deliveries: Family<By, Counter>,
+    outcomes: Family<By, Counter>,
+    records: Family<By, Counter>,
+    requests: Family<By, Counter>,
+    pub(super) under_way: Gauge,
+    pub(super) quota_until: Gauge,
+    pub(super) seconds: Histogram,
+    pub(super) ready: Arc<AtomicBool>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let seconds = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
+        Self {
+            bundles_sent: Counter::default(),
+            records_sent: Counter::default(),
+            runs: Counter::default(),
+            pings: Counter::default(),
+            ping_errors: Counter::default(),
+            errors: Counter::default(),
+            client_errors: Counter::default(),
+            deliveries: Family::default(),
+            outcomes: Family::default(),
+            records: Family::default(),
+            requests: Family::default(),
+            under_way: Gauge::default(),
+            quota_until: Gauge::default(),
+            seconds: Histogram::new(seconds),
+            ready: Arc::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Registers the figures of a connector.
+    pub(super) fn register(&self, registry: &mut Registry, prefix: &str, connector: &str) {
+        let of_connector = registry.sub_registry_with_label(("connector".into(), connector.to_owned().into()));
+        let registry = match prefix {
+            "" => of_connector,
+            prefix => of_connector.sub_registry_with_prefix(prefix.trim_end_matches('_')),
+        };
+        registry.register("bundles_sent", "Bundles sent to the platform", self.bundles_sent.clone());
+        registry.register("records_sent", "Objects sent to the platform", self.records_sent.clone());
+        registry.register("runs", "Enrichments that were run", self.runs.clone());
+        registry.register("ping_api", "Pings the platform answered", self.pings.clone());
+        registry.register("ping_api_errors", "Pings the platform did not answer", self.ping_errors.clone());
+        registry.register("errors", "Deliveries that ended in error", self.errors.clone());
+        registry.register("client_errors", "Enrichments that failed at the provider", self.client_errors.clone());
+        registry.register("deliveries", "Messages by what became of them", self.deliveries.clone());
+        registry.register("outcomes", "Enrichments by how they ended", self.outcomes.clone());
+        registry.register("provider_records", "Records of the provider by their fate", self.records.clone());
+        registry.register("provider_requests", "Requests to the provider by status", self.requests.clone());
+        registry.register("deliveries_under_way", "Messages being dealt with", self.under_way.clone());
+        registry.register(
+            "quota_exhausted_until",
+            "When the provider may be asked again, in seconds since 1970",
+            self.quota_until.clone(),
+        );
+        registry.register("delivery_seconds", "How long a delivery took", self.seconds.clone());
+    }
+
+    pub(super) fn delivered(&self, how: &str) {
+        self.deliveries.get_or_create(&by(how)).inc();
+    }
+
+    pub(super) fn ended(&self, outcome: &str, counts: &Counts) {
+        self.outcomes.get_or_create(&by(outcome)).inc();
+        for (fate, number) in [
+            ("mapped", counts.mapped),
+            ("dropped", counts.dropped()),
+            ("bad", counts.bad()),
+            ("outside", counts.outside_window),
+        ] {
+            self.records.get_or_create(&by(fate)).inc_by(number);
+        }
+    }
+
+    pub(super) fn asked(&self, status: &str) {
+        self.requests.get_or_create(&by(status)).inc();
+    }
+}
+
+fn by(kind: &str) -> By {
+    By { kind: kind.to_owned() }
+}
+
+/// What is served of a process: all its connectors' figures, and whether they are ready.
+pub(super) struct Served {
+    pub(super) registry: Registry,
+    pub(super) ready: Vec<Arc<AtomicBool>>,
+}
+
+/// Serves until the process ends.
+pub(super) async fn serve(listener: TcpListener, served: Arc<Served>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let served = Arc::clone(&served);
+        tokio::spawn(async move {
+            let service = service_fn(move |request| answer(request, Arc::clone(&served)));
+            // Whoever asked is gone.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn answer(request: Request<Incoming>, served: Arc<Served>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let is_ready = served.ready.iter().all(|ready| ready.load(Ordering::Relaxed));
+    let (status, kind, text) = match request.uri().path() {
+        "/health" => (200, "application/json", r#"{"status":"ok"}"#.to_owned()),
+        "/ready" if is_ready => (200, "application/json", r#"{"status":"ready"}"#.to_owned()),
+        "/ready" => (503, "application/json", r#"{"status":"starting"}"#.to_owned()),
+        _ => {
+            let mut text = String::new();
+            // Writing into a text does not fail.
+            let _ = encode(&mut text, &served.registry);
+            (200, "application/openmetrics-text; version=1.0.0; charset=utf-8", text)
+        }
+    };
+    let response = Response::builder().status(status).header("content-type", kind).body(Full::from(text));
+    Ok(response.expect("a response of our own"))
+}

@@ -1,0 +1,443 @@
+//! `stixmap connector`: profiles as OpenCTI connectors. Each registers, tells that it lives, takes messages and deals with
+//! them; everything that is about one message is passed down with it, and nothing of it stays here.
+
+mod broker;
+mod callback;
+mod configuration;
+mod delivery;
+mod entity;
+mod journal;
+mod ladder;
+mod log;
+mod metrics;
+mod outgoing;
+mod platform;
+mod split;
+mod work;
+
+use crate::cli::ConnectorArgs;
+use crate::setting::Given;
+use crate::{Exit, http, shelf};
+use anyhow::Context;
+use broker::{Address, Outbox};
+use configuration::{Configuration, Values};
+use futures_util::StreamExt;
+use journal::Journal;
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicNackOptions, BasicRejectOptions};
+use log::{Log, because, nothing};
+use metrics::{Metrics, Served};
+use platform::{Platform, Refused};
+use prometheus_client::registry::Registry;
+use reqwest::Client;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use stixmap_engine::plan::{Plan, Settings};
+use stixmap_engine::run::Account;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use work::{Verdict, deal};
+
+/// How long after an answer the platform hears again that the connector lives.
+const PING: Duration = Duration::from_secs(40);
+
+/// The first wait for a platform or a broker that is away, and the longest.
+const WAITS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+
+/// One profile as a connector.
+struct Connector {
+    configuration: Configuration,
+    plan: Plan,
+    settings: Settings,
+    account: Arc<Account>,
+    client: Client,
+    platform: Platform,
+    outbox: Outbox,
+    registered: Mutex<Option<Registered>>,
+    /// Rung when the platform has forgotten the connector, or its queue is gone.
+    again: Notify,
+    journal: Journal,
+    log: Log,
+    metrics: Metrics,
+}
+
+/// What the platform said at registration.
+#[derive(Clone)]
+struct Registered {
+    address: Address,
+    user: Option<String>,
+    keys: Option<String>,
+}
+
+impl Connector {
+    fn registered(&self) -> Option<Registered> {
+        self.registered.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn address(&self) -> Option<Address> {
+        self.registered().map(|registered| registered.address)
+    }
+
+    /// The user that the platform gave the connector.
+    fn user(&self) -> Option<String> {
+        self.registered()?.user
+    }
+
+    /// The keys that the platform signs with.
+    fn keys(&self) -> Option<String> {
+        self.registered()?.keys
+    }
+}
+
+pub(crate) fn run(args: &ConnectorArgs) -> anyhow::Result<Exit> {
+    let connectors = match connectors(args)? {
+        Some(connectors) => connectors,
+        None => return Ok(Exit::NotStarted),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let exit = runtime.block_on(live(connectors));
+    // What is still under way after the grace period goes back to the queue with the connection.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Every connector, ready to start; none after all that is missing or wrong was told.
+fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>>> {
+    let mut settings = args.settings.clone();
+    settings.config = settings.config.or_else(found_file);
+    let given = Given::read(&settings)?;
+    let file = match &settings.config {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            serde_yaml::from_str(&text).with_context(|| format!("{} is no YAML", path.display()))?
+        }
+        None => serde_yaml::Value::Null,
+    };
+    let variables: std::collections::BTreeMap<String, String> = std::env::vars().collect();
+    let (mut connectors, mut mistakes) = (vec![], vec![]);
+    for name in &args.profile {
+        let Some(plan) = shelf::find(name, args.shelf.profiles.as_deref())?.plan()? else { return Ok(None) };
+        let prefix = (args.profile.len() > 1).then(|| plan.id.clone());
+        let mut values = Values::new(variables.clone(), file.clone(), prefix);
+        let configuration = Configuration::read(&mut values, &plan);
+        mistakes.append(&mut values.mistakes);
+        match given.settings(&plan) {
+            Ok(settings) if mistakes.is_empty() => connectors.push(Arc::new(connector(configuration, plan, settings)?)),
+            Ok(_) => {}
+            Err(error) => mistakes.push(format!("{error:#}")),
+        }
+    }
+    let mut ids = std::collections::BTreeSet::new();
+    for connector in &connectors {
+        if !ids.insert(connector.configuration.id.clone()) {
+            let id = crate::setting::variable(&connector.plan.id, "connector_id");
+            mistakes.push(format!("two connectors have one id: give each its own, such as {id}"));
+        }
+    }
+    if !mistakes.is_empty() {
+        mistakes.dedup();
+        anyhow::bail!("the connector cannot start:\n  {}", mistakes.join("\n  "));
+    }
+    Ok(Some(connectors))
+}
+
+/// `config.yml` where connectors have it: here, or beside the program, or above it.
+fn found_file() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok();
+    let folder = program.as_ref().and_then(|program| program.parent());
+    let above = folder.and_then(|folder| folder.parent());
+    let folders = [Some(std::path::Path::new(".")), folder, above].into_iter().flatten();
+    folders.map(|folder| folder.join("config.yml")).find(|path| path.is_file())
+}
+
+fn connector(configuration: Configuration, plan: Plan, settings: Settings) -> anyhow::Result<Connector> {
+    let log = Log::new(&configuration.name, configuration.level, configuration.logs_json);
+    configuration.warnings.iter().for_each(|warning| log.warning(warning, nothing()));
+    let (journal, problem) = Journal::open(&configuration.journal, &configuration.id);
+    if let Some(problem) = problem {
+        log.warning("There is no journal: a message that ends the process is tried for ever", because(problem));
+    }
+    Ok(Connector {
+        platform: Platform::new(&configuration)?,
+        client: http::client()?,
+        account: Arc::default(),
+        outbox: Outbox::default(),
+        registered: Mutex::default(),
+        again: Notify::new(),
+        metrics: Metrics::default(),
+        journal,
+        log,
+        configuration,
+        plan,
+        settings,
+    })
+}
+
+async fn live(connectors: Vec<Arc<Connector>>) -> anyhow::Result<Exit> {
+    let (stop, stopped) = watch::channel(false);
+    serve_metrics(&connectors).await?;
+    let mut living = JoinSet::new();
+    for connector in connectors {
+        living.spawn(connect(connector, stopped.clone()));
+    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut exit = Exit::Fine;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => drop(stop.send(true)),
+            _ = interrupt.recv() => drop(stop.send(true)),
+            ended = living.join_next() => match ended {
+                None => return Ok(exit),
+                Some(Ok(Ok(()))) => {}
+                // One that cannot live ends them all: an operator is to see it, not a shelf with a hole.
+                Some(Ok(Err(error))) => {
+                    crate::paint::error(&error);
+                    exit = Exit::NotStarted;
+                    stop.send(true)?;
+                }
+                Some(Err(error)) => return Err(error.into()),
+            },
+        }
+    }
+}
+
+async fn serve_metrics(connectors: &[Arc<Connector>]) -> anyhow::Result<()> {
+    let Some(place) = connectors.iter().find_map(|connector| connector.configuration.metrics.clone()) else {
+        return Ok(());
+    };
+    let mut registry = Registry::default();
+    for connector in connectors {
+        connector.metrics.register(&mut registry, &place.prefix, &connector.configuration.name);
+    }
+    let ready = connectors.iter().map(|connector| Arc::clone(&connector.metrics.ready)).collect();
+    let listener = TcpListener::bind(("0.0.0.0", place.port)).await;
+    let listener = listener.with_context(|| format!("CONNECTOR_METRICS_PORT: {} cannot be had", place.port))?;
+    tokio::spawn(metrics::serve(listener, Arc::new(Served { registry, ready })));
+    Ok(())
+}
+
+/// A connector's life: until it is stopped, or the platform says that it may not be one.
+async fn connect(connector: Arc<Connector>, mut stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
+    tokio::select! {
+        registered = register(&connector) => registered?,
+        _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
+    }
+    let pinging = tokio::spawn(keep_alive(Arc::clone(&connector)));
+    let ended = match connector.configuration.callback.clone() {
+        Some(callback) => tokio::select! {
+            served = callback::serve(Arc::clone(&connector), callback) => served,
+            _ = stopped.wait_for(|stopped| *stopped) => Ok(()),
+        },
+        None => consume(&connector, &mut stopped).await,
+    };
+    connector.metrics.ready.store(false, Ordering::Relaxed);
+    pinging.abort();
+    connector.log.info("The connector stops", nothing());
+    ended
+}
+
+/// Registers; waits for a platform that is away, and gives up on one that says no.
+async fn register(connector: &Connector) -> anyhow::Result<()> {
+    let mut wait = WAITS.0;
+    loop {
+        connector.log.info("Health check (platform version)...", nothing());
+        let registered = match connector.platform.version().await {
+            Ok(_) => connector.platform.register().await,
+            Err(refused) => Err(refused),
+        };
+        match registered {
+            Ok(told) => return keep(connector, &told),
+            Err(Refused::Away(reason)) => {
+                connector.log.warning("Waiting for the platform", because(reason));
+                sleep(wait).await;
+                wait = (wait * 2).min(WAITS.1);
+            }
+            Err(refused) => anyhow::bail!("{}: {refused}", connector.configuration.name),
+        }
+    }
+}
+
+fn keep(connector: &Connector, told: &Value) -> anyhow::Result<()> {
+    let text = |key: &str| told[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let registered = Registered {
+        address: Address::read(told, &connector.configuration.broker)?,
+        user: text("connector_user_id"),
+        keys: text("jwks"),
+    };
+    *connector.registered.lock().unwrap_or_else(PoisonError::into_inner) = Some(registered);
+    connector.log.info("Connector registered with ID", json!({ "id": connector.configuration.id }));
+    connector.metrics.ready.store(connector.configuration.callback.is_some(), Ordering::Relaxed);
+    Ok(())
+}
+
+/// Tells the platform that the connector lives, and registers again where it has forgotten.
+async fn keep_alive(connector: Arc<Connector>) {
+    let mut state = "null".to_owned();
+    let mut was_away = false;
+    loop {
+        match connector.platform.ping(&state).await {
+            Ok(kept) => {
+                connector.metrics.pings.inc();
+                if std::mem::take(&mut was_away) {
+                    connector.log.info("API Ping back to normal", nothing());
+                }
+                let kept = kept.filter(|kept| !kept.is_empty()).unwrap_or_else(|| "null".to_owned());
+                if kept != state {
+                    connector.log.info("Connector state has been remotely updated", nothing());
+                    state = kept;
+                }
+            }
+            Err(refused) => {
+                connector.metrics.ping_errors.inc();
+                connector.log.error("Error pinging the API", because(&refused));
+                was_away = true;
+                // It may have been deleted there.
+                if matches!(refused, Refused::No { .. }) {
+                    again(&connector).await;
+                }
+            }
+        }
+        tokio::select! {
+            () = sleep(PING) => {}
+            () = connector.again.notified() => again(&connector).await,
+        }
+    }
+}
+
+async fn again(connector: &Connector) {
+    match connector.platform.register().await.map(|told| keep(connector, &told)) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => connector.log.error("Cannot register again", because(format!("{error:#}"))),
+        Err(refused) => connector.log.error("Cannot register again", because(refused)),
+    }
+}
+
+/// Takes messages as long as the connector lives; the broker may come and go.
+async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Receiver<bool>) -> anyhow::Result<()> {
+    let mut wait = WAITS.0;
+    loop {
+        let address = connector.address().context("the connector is registered")?;
+        connector.log.info("ListenQueue connecting to RabbitMQ.", nothing());
+        let inbox = tokio::select! {
+            inbox = broker::listen(&address, connector.configuration.concurrency) => inbox,
+            _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
+        };
+        let reason = match inbox {
+            Ok(inbox) => {
+                connector.metrics.ready.store(true, Ordering::Relaxed);
+                connector.log.info("Starting ListenQueue thread", nothing());
+                wait = WAITS.0;
+                match take(connector, inbox, stopped).await {
+                    Taken::Stopped => return Ok(()),
+                    Taken::Broken(reason) => reason,
+                }
+            }
+            Err(error) => error.to_string(),
+        };
+        connector.metrics.ready.store(false, Ordering::Relaxed);
+        connector.log.error("The broker cannot be listened to", because(reason));
+        // The platform declares queues when it is pinged or registered with.
+        connector.again.notify_one();
+        tokio::select! {
+            () = sleep(wait) => {}
+            _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
+        }
+        wait = (wait * 2).min(WAITS.1);
+    }
+}
+
+enum Taken {
+    Stopped,
+    Broken(String),
+}
+
+async fn take(connector: &Arc<Connector>, mut inbox: broker::Inbox, stopped: &mut watch::Receiver<bool>) -> Taken {
+    let mut under_way = JoinSet::new();
+    let ended = loop {
+        tokio::select! {
+            message = inbox.messages.next() => match message {
+                Some(Ok(message)) => drop(under_way.spawn(one(Arc::clone(connector), message))),
+                Some(Err(error)) => break Taken::Broken(error.to_string()),
+                None => break Taken::Broken("the queue is gone".to_owned()),
+            },
+            Some(_) = under_way.join_next() => {}
+            _ = stopped.wait_for(|stopped| *stopped) => break Taken::Stopped,
+        }
+    };
+    match ended {
+        Taken::Stopped => {
+            // Nothing new; what is under way may end, and what does not goes back with the connection.
+            let _ = inbox.channel.basic_cancel("stixmap".into(), BasicCancelOptions::default()).await;
+            let all = async { while under_way.join_next().await.is_some() {} };
+            if timeout(connector.configuration.grace, all).await.is_err() {
+                connector.log.warning("What is under way goes back to the queue", nothing());
+            }
+            Taken::Stopped
+        }
+        Taken::Broken(reason) => {
+            // Their messages come again, and find what these have done already.
+            while under_way.join_next().await.is_some() {}
+            Taken::Broken(reason)
+        }
+    }
+}
+
+/// One message, whatever becomes of it: a panic costs its delivery, and is told.
+async fn one(connector: Arc<Connector>, message: lapin::message::Delivery) {
+    connector.metrics.under_way.inc();
+    let acker = message.acker.clone();
+    let body = message.data;
+    let dealing = {
+        let (connector, body) = (Arc::clone(&connector), body.clone());
+        tokio::spawn(async move { deal(connector, &body).await })
+    };
+    let verdict = match AbortOnDrop(dealing).await {
+        Ok(verdict) => verdict,
+        Err(failure) => {
+            connector.log.error("A delivery broke off", because(failure));
+            work::broken(&connector, &body).await
+        }
+    };
+    let told = match verdict {
+        Verdict::Done => {
+            connector.metrics.delivered("done");
+            acker.ack(BasicAckOptions::default()).await
+        }
+        Verdict::NoMessage => {
+            connector.metrics.delivered("rejected");
+            acker.reject(BasicRejectOptions { requeue: false }).await
+        }
+        Verdict::Again => {
+            connector.metrics.delivered("again");
+            sleep(WAITS.0).await;
+            acker.nack(BasicNackOptions { requeue: true, ..Default::default() }).await
+        }
+    };
+    connector.metrics.under_way.dec();
+    if let Err(error) = told {
+        connector.log.warning("The broker does not hear what became of a message", because(error));
+    }
+}
+
+/// A task that ends when nobody waits for it any more.
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Future for AbortOnDrop<T> {
+    type Output = Result<T, tokio::task::JoinError>;
+
+    fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
+        std::pin::Pin::new(&mut self.0).poll(context)
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,250 @@
+//! What is found, on its way to the platform: to the workers' queue in messages of one object, to the platform whole, to a
+//! folder, or to a person who looks at it first. What is announced is what is sent.
+
+use super::Connector;
+use super::broker::LARGEST;
+use super::delivery::Delivery;
+use super::log::because;
+use super::platform::{Errand, Refused};
+use super::split::{Part, Split, split};
+use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+use tokio::time::{Instant, sleep};
+
+/// The longest wait before the broker is tried again.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// What became of a bundle.
+pub(super) enum Sent {
+    /// All of it is where it was to go.
+    All,
+    /// A person looks at it first.
+    ForReview,
+    /// Not all of it, or nothing, and why.
+    Not(String),
+}
+
+/// Sends the objects of one delivery.
+pub(super) async fn send(
+    connector: &Connector,
+    delivery: &Delivery,
+    bundle: &str,
+    objects: Vec<Value>,
+    errand: Errand<'_>,
+) -> Result<Sent, Refused> {
+    let Split { parts, left_out, dropped } = split(objects, true);
+    for (object, key, reference) in &dropped {
+        let attributes = json!({ "object": object, "key": key, "reference": reference });
+        connector.log.warning("A reference leads to nothing and is not sent", attributes);
+    }
+    for id in &left_out {
+        connector.log.warning("An object cannot be imported and is not sent", json!({ "object": id }));
+    }
+    let draft = match review(connector, delivery, bundle, &parts, errand).await? {
+        Review::None => delivery.draft.clone(),
+        Review::InDraft(draft) => Some(draft),
+        Review::InWorkbench => return Ok(Sent::ForReview),
+        Review::Failed(reason) => return Ok(Sent::Not(reason)),
+    };
+    if let Some(directory) = &connector.configuration.directory {
+        for part in &parts {
+            if let Err(error) = to_directory(connector, delivery, &directory.path, directory.retention, bundle, part) {
+                connector.log.error("A bundle cannot be written", because(format!("{error:#}")));
+            }
+        }
+    }
+    if !connector.configuration.sends_to_queue {
+        return Ok(Sent::All);
+    }
+    if connector.configuration.pushes_by_api {
+        let objects: Vec<&Value> = parts.iter().map(|part| &part.object).collect();
+        let whole = json!({ "type": "bundle", "id": bundle, "spec_version": "2.1", "objects": objects }).to_string();
+        connector.platform.push_bundle(delivery.work.as_deref(), &whole, errand).await?;
+        connector.metrics.bundles_sent.inc();
+        return Ok(Sent::All);
+    }
+    to_queue(connector, delivery, draft.as_deref(), bundle, &parts, errand).await
+}
+
+enum Review {
+    None,
+    InDraft(String),
+    InWorkbench,
+    Failed(String),
+}
+
+/// Where a person is to look at it first, it goes to a draft, or on older platforms to the workbench.
+async fn review(
+    connector: &Connector,
+    delivery: &Delivery,
+    bundle: &str,
+    parts: &[Part],
+    errand: Errand<'_>,
+) -> Result<Review, Refused> {
+    let is_wanted = connector.configuration.validates || delivery.validation.is_forced;
+    let Some(work) = delivery.work.as_deref().filter(|_| is_wanted) else { return Ok(Review::None) };
+    let name = format!("{work}.json");
+    let in_workbench = delivery.validation.in_workbench.unwrap_or_else(|| !connector.platform.has("6.4.0"));
+    if in_workbench {
+        let objects: Vec<&Value> = parts.iter().map(|part| &part.object).collect();
+        let text = json!({ "type": "bundle", "id": bundle, "spec_version": "2.1", "objects": objects }).to_string();
+        connector.platform.upload(&name, text, &delivery.entity, errand).await?;
+        connector.platform.add_expectations(work, 1, errand).await?;
+        connector.platform.report_expectation(work, None, errand).await?;
+        return Ok(Review::InWorkbench);
+    }
+    if delivery.draft.is_some() {
+        return Ok(Review::None);
+    }
+    let Some(draft) = connector.platform.add_draft(&name, &delivery.entity, errand).await? else {
+        return Ok(Review::Failed("the platform made no draft".to_owned()));
+    };
+    if connector.platform.has("6.5.1") {
+        connector.platform.add_draft_context(work, &draft, errand).await?;
+    }
+    Ok(Review::InDraft(draft))
+}
+
+async fn to_queue(
+    connector: &Connector,
+    delivery: &Delivery,
+    draft: Option<&str>,
+    bundle: &str,
+    parts: &[Part],
+    errand: Errand<'_>,
+) -> Result<Sent, Refused> {
+    let applicant = delivery.applicant.clone().or_else(|| connector.user());
+    let mut messages = vec![];
+    for (number, part) in (1..).zip(parts) {
+        let message = message(delivery, applicant.as_deref(), draft, bundle, number, part);
+        match message.len() > LARGEST {
+            true => connector.log.error(
+                "An object is larger than the broker takes and is not sent",
+                json!({ "object": part.object["id"] }),
+            ),
+            false => messages.push(message),
+        }
+    }
+    if let Some(work) = &delivery.work {
+        connector.log.info("Update action expectations", json!({ "work_id": work, "expectations": messages.len() }));
+        connector.platform.add_expectations(work, messages.len(), errand).await?;
+    }
+    let mut sent = 0;
+    let mut wait = Duration::from_millis(100);
+    loop {
+        let address = connector.address();
+        let sending = match &address {
+            Some(address) => connector.outbox.send(address, &messages[sent..]).await,
+            None => Err((0, anyhow::anyhow!("the connector is not registered"))),
+        };
+        let Err((confirmed, error)) = sending else { break };
+        sent += confirmed;
+        connector.metrics.errors.inc();
+        connector.log.warning("Unable to send bundle, retrying...", because(format!("{error:#}")));
+        if Instant::now() + wait + Duration::from_secs(2) >= errand.until {
+            missing(connector, delivery, messages.len() - sent, &format!("{error:#}")).await;
+            return Ok(Sent::Not(format!("{} of {} objects: {error:#}", messages.len() - sent, messages.len())));
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+    connector.metrics.bundles_sent.inc_by(messages.len() as u64);
+    connector.metrics.records_sent.inc_by(messages.len() as u64);
+    let attributes = json!({ "objects": messages.len() });
+    connector.log.info(&format!("{} sending bundle to queue", connector.configuration.name), attributes);
+    match messages.len() == parts.len() {
+        true => Ok(Sent::All),
+        false => Ok(Sent::Not(format!("{} objects are too large", parts.len() - messages.len()))),
+    }
+}
+
+/// Announced objects that will not come are reported, so that the work does not wait for them.
+async fn missing(connector: &Connector, delivery: &Delivery, number: usize, reason: &str) {
+    let Some(work) = &delivery.work else { return };
+    let errand = Errand { draft: delivery.draft.as_deref(), until: Instant::now() + Duration::from_secs(30) };
+    for _ in 0..number {
+        let error = Some((reason, connector.configuration.name.as_str()));
+        if let Err(refused) = connector.platform.report_expectation(work, error, errand).await {
+            return connector.log.error("Cannot report expectation", because(refused));
+        }
+    }
+}
+
+/// A message for the workers, as pycti writes it.
+fn message(
+    delivery: &Delivery,
+    applicant: Option<&str>,
+    draft: Option<&str>,
+    bundle: &str,
+    number: u64,
+    part: &Part,
+) -> Vec<u8> {
+    let content = json!({
+        "type": "bundle", "id": bundle, "spec_version": "2.1", "x_opencti_seq": part.sequence, "objects": [part.object],
+    });
+    let mut message = json!({
+        "bundle_type": "QUEUE_BUNDLE",
+        "applicant_id": applicant,
+        "action_sequence": number,
+        "entities_types": [],
+        "content": STANDARD.encode(content.to_string()),
+        "update": false,
+        "draft_id": draft,
+        "no_split": false,
+    });
+    if let Some(work) = &delivery.work {
+        message["work_id"] = Value::from(work.as_str());
+    }
+    message.to_string().into_bytes()
+}
+
+fn to_directory(
+    connector: &Connector,
+    delivery: &Delivery,
+    folder: &Path,
+    retention: u64,
+    bundle: &str,
+    part: &Part,
+) -> anyhow::Result<()> {
+    let own = &connector.configuration;
+    clear(folder, retention)?;
+    let now = jiff::Zoned::now();
+    let name = own.name.to_lowercase().replace(' ', "_");
+    let stamp = now.strftime("%Y%m%d-%H%M%S-").to_string();
+    let unique = now.timestamp().as_nanosecond();
+    let file = folder.join(format!("{name}-{stamp}{unique}.json"));
+    let content = json!({
+        "bundle_type": "DIRECTORY_BUNDLE",
+        "applicant_id": delivery.applicant.clone().or_else(|| connector.user()),
+        "connector": {
+            "id": own.id, "name": own.name, "type": "INTERNAL_ENRICHMENT", "scope": own.scope, "auto": own.is_auto,
+            "validate_before_import": own.validates,
+        },
+        "entities_types": [],
+        "bundle": { "type": "bundle", "id": bundle, "spec_version": "2.1", "x_opencti_seq": part.sequence, "objects": [part.object] },
+        "update": false,
+    });
+    let half = file.with_extension("json.tmp");
+    fs::write(&half, content.to_string()).with_context(|| half.display().to_string())?;
+    fs::rename(&half, &file).with_context(|| file.display().to_string())
+}
+
+/// Bundles older than so many days are deleted; 0 keeps them all.
+fn clear(folder: &Path, days: u64) -> anyhow::Result<()> {
+    if days == 0 {
+        return Ok(());
+    }
+    let oldest = SystemTime::now() - Duration::from_secs(days * 86_400);
+    for file in fs::read_dir(folder)?.flatten() {
+        let is_bundle = file.path().extension().is_some_and(|extension| extension == "json");
+        if is_bundle && file.metadata()?.modified()? < oldest {
+            fs::remove_file(file.path())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,355 @@
+//! The platform: one function for each thing that is asked of it. It waits and asks again while the platform is away; what a
+//! version does not know is left out, and remembered.
+
+use super::configuration::{Configuration, Tls};
+use super::ladder::{INPUTS, Version, document, named_as_unknown};
+use anyhow::Context;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Certificate, Client, RequestBuilder, StatusCode};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How long one request may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The first wait before a request is sent again, and the longest.
+const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How often a document is made smaller for one request.
+const MOST_ROUNDS: usize = 12;
+
+/// Why the platform did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// It is away, or out of order.
+    Away(String),
+    /// It does not know who is asking.
+    Unauthorized(String),
+    /// It says no, by this name.
+    No { name: String, message: String },
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Away(reason) => write!(f, "the platform cannot be reached: {reason}"),
+            Self::Unauthorized(message) => write!(f, "the platform does not accept the token: {message}"),
+            Self::No { name, message } => write!(f, "{message} ({name})"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// The platform, as one connector asks it.
+#[derive(Debug)]
+pub(super) struct Platform {
+    client: Client,
+    configuration: Configuration,
+    version: Mutex<Version>,
+    unknown: Mutex<BTreeSet<String>>,
+}
+
+/// For which draft something is asked, and until when it is worth asking.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Errand<'c> {
+    pub(super) draft: Option<&'c str>,
+    pub(super) until: Instant,
+}
+
+impl Platform {
+    pub(super) fn new(configuration: &Configuration) -> anyhow::Result<Platform> {
+        let builder = Client::builder()
+            .user_agent(concat!("stixmap/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(TIMEOUT);
+        let builder = match &configuration.tls {
+            Tls::Unchecked => builder.danger_accept_invalid_certs(true),
+            Tls::Checked(None) => builder,
+            Tls::Checked(Some(pem)) => {
+                let authorities = Certificate::from_pem_bundle(pem.as_bytes()).context("the platform's authorities")?;
+                authorities.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate)
+            }
+        };
+        let client = builder.build().context("the HTTP client cannot be set up")?;
+        Ok(Platform {
+            client,
+            configuration: configuration.clone(),
+            version: Mutex::default(),
+            unknown: Mutex::default(),
+        })
+    }
+
+    /// Whether the platform is of a version that has something.
+    pub(super) fn has(&self, version: &str) -> bool {
+        self.version.lock().unwrap_or_else(PoisonError::into_inner).has(version)
+    }
+
+    /// Asks for the version, once.
+    pub(super) async fn version(&self) -> Result<String, Refused> {
+        let told = self.send(include_str!("operations/health.graphql"), &json!({}), None).await?;
+        let version = told["about"]["version"].as_str().unwrap_or("6.0.0").to_owned();
+        *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Version::parse(&version);
+        Ok(version)
+    }
+
+    /// Registers the connector, once.
+    pub(super) async fn register(&self) -> Result<Value, Refused> {
+        let mut told =
+            self.ask_once(include_str!("operations/register.graphql"), json!({ "input": self.input() }), None).await?;
+        Ok(told["registerConnector"].take())
+    }
+
+    fn input(&self) -> Value {
+        let own = &self.configuration;
+        let mut input = json!({
+            "id": own.id, "name": own.name, "type": "INTERNAL_ENRICHMENT", "scope": own.scope, "auto": own.is_auto,
+            "only_contextual": own.only_contextual, "playbook_compatible": true,
+            "auto_update": own.is_auto_update, "enrichment_resolution": own.enrichment_resolution,
+            "listen_callback_uri": own.callback.as_ref().map(|callback| callback.uri.as_str()),
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        if let Some(intent) = &own.xtm_one_intent {
+            input["xtm_one_intent"] = Value::from(intent.as_str());
+        }
+        let version = self.version.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let input_keys = input.as_object_mut().expect("written above");
+        input_keys.retain(|key, _| INPUTS.iter().all(|(name, since)| key != name || version.has(since)));
+        input
+    }
+
+    /// Tells that the connector lives, once. Gives the state that the platform keeps.
+    pub(super) async fn ping(&self, state: &str) -> Result<Option<String>, Refused> {
+        let info = json!({
+            "run_and_terminate": false, "buffering": false, "queue_threshold": 500.0, "queue_messages_size": 0.0,
+            "next_run_datetime": null, "last_run_datetime": null,
+        });
+        let variables = json!({ "id": self.configuration.id, "state": state, "connectorInfo": info });
+        let told = self.ask_once(include_str!("operations/ping.graphql"), variables, None).await?;
+        Ok(told["pingConnector"]["connector_state"].as_str().map(str::to_owned))
+    }
+
+    /// What it knows of an observable; none if it may not be read.
+    pub(super) async fn entity(&self, id: &str, context: Errand<'_>) -> Result<Option<Value>, Refused> {
+        let told = self.ask(include_str!("operations/entity.graphql"), json!({ "id": id }), context).await?;
+        Ok(Some(told["stixCyberObservable"].clone()).filter(Value::is_object))
+    }
+
+    pub(super) async fn to_received(&self, work: &str, message: &str, context: Errand<'_>) -> Result<(), Refused> {
+        let variables = json!({ "id": work, "message": message });
+        self.ask(include_str!("operations/to_received.graphql"), variables, context).await.map(drop)
+    }
+
+    pub(super) async fn to_processed(
+        &self,
+        work: &str,
+        message: &str,
+        in_error: bool,
+        context: Errand<'_>,
+    ) -> Result<(), Refused> {
+        let variables = json!({ "id": work, "message": message, "inError": in_error });
+        self.ask(include_str!("operations/to_processed.graphql"), variables, context).await.map(drop)
+    }
+
+    pub(super) async fn ping_work(&self, work: &str, context: Errand<'_>) -> Result<(), Refused> {
+        self.ask(include_str!("operations/ping_work.graphql"), json!({ "id": work }), context).await.map(drop)
+    }
+
+    pub(super) async fn add_expectations(&self, work: &str, number: usize, context: Errand<'_>) -> Result<(), Refused> {
+        let variables = json!({ "id": work, "expectations": number });
+        self.ask(include_str!("operations/add_expectations.graphql"), variables, context).await.map(drop)
+    }
+
+    /// Tells that an announced object was imported, or why it never will be.
+    pub(super) async fn report_expectation(
+        &self,
+        work: &str,
+        error: Option<(&str, &str)>,
+        context: Errand<'_>,
+    ) -> Result<(), Refused> {
+        let error = error.map(|(error, source)| json!({ "error": error, "source": source }));
+        let variables = json!({ "id": work, "error": error });
+        self.ask(include_str!("operations/report_expectation.graphql"), variables, context).await.map(drop)
+    }
+
+    /// Makes a draft, and gives its id.
+    pub(super) async fn add_draft(
+        &self,
+        name: &str,
+        entity: &str,
+        context: Errand<'_>,
+    ) -> Result<Option<String>, Refused> {
+        let variables = json!({ "input": { "name": name, "entity_id": entity } });
+        let told = self.ask(include_str!("operations/add_draft.graphql"), variables, context).await?;
+        Ok(told["draftWorkspaceAdd"]["id"].as_str().map(str::to_owned))
+    }
+
+    pub(super) async fn add_draft_context(&self, work: &str, draft: &str, context: Errand<'_>) -> Result<(), Refused> {
+        let variables = json!({ "id": work, "draftContext": draft });
+        self.ask(include_str!("operations/add_draft_context.graphql"), variables, context).await.map(drop)
+    }
+
+    /// Hands a whole bundle to the platform, which splits it.
+    pub(super) async fn push_bundle(
+        &self,
+        work: Option<&str>,
+        bundle: &str,
+        context: Errand<'_>,
+    ) -> Result<(), Refused> {
+        let variables = json!({ "connectorId": self.configuration.id, "bundle": bundle, "work_id": work });
+        self.ask(include_str!("operations/push_bundle.graphql"), variables, context).await.map(drop)
+    }
+
+    /// Answers a step of a playbook.
+    pub(super) async fn answer_playbook(&self, answer: Map<String, Value>, context: Errand<'_>) -> Result<(), Refused> {
+        self.ask(include_str!("operations/playbook_step.graphql"), Value::Object(answer), context).await.map(drop)
+    }
+
+    /// Uploads a bundle for a person to look at.
+    pub(super) async fn upload(
+        &self,
+        name: &str,
+        bundle: String,
+        entity: &str,
+        context: Errand<'_>,
+    ) -> Result<(), Refused> {
+        let variables = json!({ "file": null, "entityId": entity, "file_markings": [] });
+        let text = self.fitting(include_str!("operations/upload_pending.graphql"));
+        let operations = json!({ "query": text, "variables": trimmed(&variables, &text) }).to_string();
+        self.patiently(context, || async {
+            let part = Part::text(bundle.clone()).file_name(name.to_owned()).mime_str("application/json");
+            let part = part.map_err(|error| Refused::Away(error.to_string()))?;
+            let form = Form::new().text("operations", operations.clone()).text("map", r#"{"0":["variables.file"]}"#);
+            self.answer(self.request(context.draft).multipart(form.part("0", part))).await.map(drop)
+        })
+        .await
+    }
+
+    /// Asks until it is answered, or no longer worth it.
+    async fn ask(&self, text: &str, variables: Value, context: Errand<'_>) -> Result<Value, Refused> {
+        self.patiently(context, || self.ask_once(text, variables.clone(), context.draft)).await
+    }
+
+    async fn patiently<T, F: Future<Output = Result<T, Refused>>>(
+        &self,
+        context: Errand<'_>,
+        mut once: impl FnMut() -> F,
+    ) -> Result<T, Refused> {
+        let mut wait = WAITS.0;
+        loop {
+            match once().await {
+                Err(Refused::Away(_)) if Instant::now() + wait < context.until => {
+                    sleep(wait).await;
+                    wait = (wait * 2).min(WAITS.1);
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    fn fitting(&self, text: &str) -> String {
+        let version = self.version.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        document(text, &version, &self.unknown.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks once; but what the platform names as unknown is left out, and the rest is asked again.
+    async fn ask_once(&self, text: &str, variables: Value, draft: Option<&str>) -> Result<Value, Refused> {
+        let mut variables = variables;
+        for _ in 0..MOST_ROUNDS {
+            let fitting = self.fitting(text);
+            match self.send(&fitting, &trimmed(&variables, &fitting), draft).await {
+                Err(Refused::No { name, message }) => {
+                    let Some(unknown) = message.lines().filter_map(named_as_unknown).next() else {
+                        return Err(Refused::No { name, message });
+                    };
+                    let unknown: BTreeSet<String> =
+                        message.lines().filter_map(named_as_unknown).chain([unknown]).map(str::to_owned).collect();
+                    let is_input =
+                        variables.get("input").is_some_and(|input| unknown.iter().any(|key| input.get(key).is_some()));
+                    let is_news = self.learn(&unknown);
+                    if let Some(input) = variables.get_mut("input").and_then(Value::as_object_mut) {
+                        input.retain(|key, _| !unknown.contains(key));
+                    }
+                    if !is_news && !is_input {
+                        return Err(Refused::No { name, message });
+                    }
+                }
+                answer => return answer,
+            }
+        }
+        Err(Refused::No { name: "GRAPHQL_VALIDATION_FAILED".into(), message: "the platform knows too little".into() })
+    }
+
+    fn learn(&self, names: &BTreeSet<String>) -> bool {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = unknown.len();
+        unknown.extend(names.iter().cloned());
+        unknown.len() > before
+    }
+
+    fn request(&self, draft: Option<&str>) -> RequestBuilder {
+        let mut request =
+            self.client.post(self.configuration.url.clone()).bearer_auth(self.configuration.token.as_str());
+        if let Some(draft) = draft {
+            request = request.header("opencti-draft-id", draft);
+        }
+        self.configuration.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+    }
+
+    async fn send(&self, text: &str, variables: &Value, draft: Option<&str>) -> Result<Value, Refused> {
+        self.answer(self.request(draft).json(&json!({ "query": text, "variables": variables }))).await
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Value, Refused> {
+        let away = |error: reqwest::Error| Refused::Away(innermost(&error));
+        let response = request.send().await.map_err(away)?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(away)?;
+        let told: Option<Value> = serde_json::from_slice(&body).ok();
+        if let Some(refused) = told.as_ref().and_then(refusal) {
+            return Err(refused);
+        }
+        match (status, told) {
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => Err(Refused::Unauthorized(status.to_string())),
+            (status, Some(mut told)) if status.is_success() => Ok(told["data"].take()),
+            (status, _) => Err(Refused::Away(format!("it answers {status}"))),
+        }
+    }
+}
+
+/// What a platform's errors say: one line each, the first one's name.
+fn refusal(told: &Value) -> Option<Refused> {
+    let errors = told.get("errors")?.as_array().filter(|errors| !errors.is_empty())?;
+    let message = |error: &Value| error["message"].as_str().unwrap_or("the platform does not say why").to_owned();
+    let first = &errors[0];
+    let name = first["name"].as_str().or_else(|| first["extensions"]["code"].as_str()).unwrap_or_default().to_owned();
+    let message = errors.iter().map(message).collect::<Vec<_>>().join("\n");
+    Some(match name.as_str() {
+        "AUTH_REQUIRED" | "AUTH_FAILURE" => Refused::Unauthorized(message),
+        "DATABASE_ERROR" | "LOCK_ERROR" | "CLIENT_ABORT_ERROR" => Refused::Away(message),
+        _ => Refused::No { name, message },
+    })
+}
+
+/// Only the variables that a document declares: others are an error to GraphQL.
+fn trimmed(variables: &Value, document: &str) -> Value {
+    let Some(keys) = variables.as_object() else { return json!({}) };
+    let is_declared = |key: &str| document.contains(&format!("${key}:"));
+    Value::Object(
+        keys.iter().filter(|(key, _)| is_declared(key)).map(|(key, value)| (key.clone(), value.clone())).collect(),
+    )
+}
+
+/// reqwest's own texts hold the URL; the innermost cause says what happened.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,213 @@
+//! A bundle cut into messages of one object each, what others refer to first: as pycti's splitter does it, but that shared
+//! organisations survive, and nothing of its book-keeping is left in what is sent.
+
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+
+/// Kinds of objects that the platform imports. What refers to others is cleaned of those references.
+const TYPES: &str = "kill-chain-phase attack-pattern campaign case-incident x-opencti-case-incident case-rfi \
+    x-opencti-case-rfi case-rft x-opencti-case-rft channel course-of-action data-component x-mitre-data-component data-source \
+    x-mitre-data-source event external-reference feedback x-opencti-feedback grouping identity incident indicator \
+    infrastructure intrusion-set language location malware malware-analysis marking-definition narrative note observed-data \
+    opinion report task x-opencti-task threat-actor tool vulnerability security-coverage security-coverage-result user group \
+    capability role settings notification work trash draftworkspace playbook deleteoperation workspace publicdashboard \
+    autonomous-system directory domain-name email-addr email-message email-mime-part-type artifact file x509-certificate \
+    ipv4-addr ipv6-addr mac-addr mutex network-traffic process software url user-account windows-registry-key \
+    windows-registry-value-type hostname cryptographic-key cryptocurrency-wallet text user-agent bank-account phone-number \
+    credential tracking-number payment-card media-content simple-observable persona ssh-key ai-prompt imei iccid imsi \
+    relationship sighting pir";
+
+/// References that name what need not be in the bundle: who may see an object.
+const SHARING: &str = "x_opencti_granted_refs";
+
+/// One object, and how much must be there before it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Part {
+    pub(super) object: Value,
+    pub(super) sequence: u64,
+}
+
+/// What a bundle is sent as.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Split {
+    /// In the order of sending.
+    pub(super) parts: Vec<Part>,
+    /// What the platform could not import: the ids.
+    pub(super) left_out: Vec<String>,
+    /// References that led to nothing: the object, the key, and what it named.
+    pub(super) dropped: Vec<(String, String, String)>,
+}
+
+struct Splitter<'s> {
+    types: HashSet<&'s str>,
+    /// By every id it goes by.
+    raw: HashMap<String, usize>,
+    objects: Vec<Value>,
+    references: HashMap<usize, HashSet<String>>,
+    done: HashMap<usize, u64>,
+    cleans: bool,
+    split: Split,
+}
+
+/// Splits objects. With `cleans`, references to what is not among them are dropped, and told.
+pub(super) fn split(objects: Vec<Value>, cleans: bool) -> Split {
+    let mut raw = HashMap::new();
+    for (index, object) in objects.iter().enumerate() {
+        for id in ids(object) {
+            raw.insert(id.to_owned(), index);
+        }
+    }
+    let order: Vec<String> = objects.iter().filter_map(|object| object["id"].as_str().map(str::to_owned)).collect();
+    let mut splitter = Splitter {
+        types: TYPES.split_ascii_whitespace().collect(),
+        raw,
+        objects,
+        references: HashMap::new(),
+        done: HashMap::new(),
+        cleans,
+        split: Split::default(),
+    };
+    for id in &order {
+        splitter.enlist(id, &mut vec![]);
+    }
+    splitter.split.parts.sort_by_key(|part| part.sequence);
+    splitter.split
+}
+
+fn ids(object: &Value) -> impl Iterator<Item = &str> {
+    let extensions = object.get("extensions").and_then(Value::as_object).into_iter().flatten();
+    let of_extensions = extensions.filter_map(|(_, extension)| extension.get("id").and_then(Value::as_str));
+    let own = ["id", "x_opencti_id"].into_iter().filter_map(|key| object.get(key).and_then(Value::as_str));
+    own.chain(of_extensions)
+}
+
+impl Splitter<'_> {
+    /// Puts an object after all it refers to. Gives how many objects that makes.
+    fn enlist(&mut self, id: &str, parents: &mut Vec<String>) -> u64 {
+        let Some(&index) = self.raw.get(id) else { return 0 };
+        if let Some(known) = self.done.get(&index) {
+            return *known;
+        }
+        self.references.entry(index).or_default();
+        let mut object = self.objects[index].clone();
+        let own = object["id"].as_str().unwrap_or_default().to_owned();
+        let mut sequence = 1;
+        let keys: Vec<String> = object.as_object().map(|keys| keys.keys().cloned().collect()).unwrap_or_default();
+        for key in keys {
+            if key == SHARING {
+                continue;
+            }
+            if key.ends_with("_refs") {
+                sequence += self.several(&mut object, &key, &own, index, parents);
+            } else if key.ends_with("_ref") {
+                sequence += self.one(&mut object, &key, &own, index, parents);
+            }
+        }
+        self.keep(index, object, sequence);
+        sequence
+    }
+
+    fn several(&mut self, object: &mut Value, key: &str, own: &str, index: usize, parents: &mut Vec<String>) -> u64 {
+        let Some(references) = object[key].as_array().cloned() else { return 0 };
+        let (mut kept, mut count) = (vec![], 0);
+        for reference in references {
+            let Some(name) = reference.as_str() else { continue };
+            match self.follow(name, key, own, index, parents) {
+                Some(below) => {
+                    count += below;
+                    if !kept.contains(&reference) {
+                        kept.push(reference);
+                    }
+                }
+                None => {}
+            }
+        }
+        match kept.is_empty() {
+            true => drop(object.as_object_mut().and_then(|keys| keys.remove(key))),
+            false => object[key] = Value::from(kept),
+        }
+        count
+    }
+
+    fn one(&mut self, object: &mut Value, key: &str, own: &str, index: usize, parents: &mut Vec<String>) -> u64 {
+        let Some(name) = object[key].as_str().map(str::to_owned) else { return 0 };
+        let below = self.follow(&name, key, own, index, parents);
+        if below.is_none() {
+            object.as_object_mut().and_then(|keys| keys.remove(key));
+        }
+        below.unwrap_or(0)
+    }
+
+    /// Enlists what a reference names; none if the reference cannot stay.
+    fn follow(&mut self, name: &str, key: &str, own: &str, index: usize, parents: &mut Vec<String>) -> Option<u64> {
+        let is_there = self.raw.contains_key(name);
+        let is_missing = self.cleans && !is_there;
+        let is_circular = parents.iter().any(|parent| parent == name)
+            || self.raw.get(name).is_some_and(|other| {
+                *other == index || self.references.get(other).is_some_and(|theirs| theirs.contains(own))
+            });
+        if !self.is_supported(name) || is_missing || is_circular || name == own {
+            self.split.dropped.push((own.to_owned(), key.to_owned(), name.to_owned()));
+            return None;
+        }
+        self.references.entry(index).or_default().insert(name.to_owned());
+        parents.push(name.to_owned());
+        let below = self.enlist(name, parents);
+        parents.pop();
+        Some(below)
+    }
+
+    fn is_supported(&self, id: &str) -> bool {
+        id.split_once("--").is_none_or(|(kind, _)| self.types.contains(kind))
+    }
+
+    fn keep(&mut self, index: usize, object: Value, sequence: u64) {
+        if self.done.insert(index, sequence).is_some() {
+            return;
+        }
+        let id = object["id"].as_str().unwrap_or_default();
+        let has = |key: &str| object.get(key).is_some_and(|value| !value.is_null());
+        let is_whole = match object["type"].as_str() {
+            Some("relationship") => has("source_ref") && has("target_ref"),
+            Some("sighting") => has("sighting_of_ref") && has("where_sighted_refs"),
+            _ => self.is_supported(id),
+        };
+        match is_whole {
+            true => self.split.parts.push(Part { object, sequence }),
+            false => self.split.left_out.push(id.to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn bundles_are_split_as_pycti_splits_them() {
+        let cases: Value = serde_json::from_str(include_str!("../../tests/connector/splits.json")).expect("JSON");
+        for case in cases.as_array().expect("a list") {
+            let objects = case["objects"].as_array().expect("objects").clone();
+            let split = split(objects, case["cleans"] == true);
+            let sent: Vec<Value> = split.parts.iter().map(|part| json!([part.object["id"], part.sequence])).collect();
+            assert_eq!(Value::from(sent), case["sent"], "{}", case["name"]);
+            assert_eq!(json!(split.left_out), case["left_out"], "{}", case["name"]);
+            for part in &split.parts {
+                assert!(part.object.get("nb_deps").is_none(), "nothing of ours is left in {}", part.object);
+            }
+        }
+    }
+
+    #[test]
+    fn shared_organisations_survive_and_emptied_references_do_not() {
+        let objects = vec![json!({
+            "type": "domain-name", "id": "domain-name--1", "x_opencti_granted_refs": ["identity--1"],
+            "object_marking_refs": ["marking-definition--1"], "created_by_ref": "identity--2",
+        })];
+        let split = split(objects, true);
+        let sent = json!({ "type": "domain-name", "id": "domain-name--1", "x_opencti_granted_refs": ["identity--1"] });
+        assert_eq!(split.parts[0].object, sent);
+        assert_eq!(split.dropped.len(), 2);
+    }
+}

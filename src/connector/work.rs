@@ -1,0 +1,291 @@
+//! One delivery, from the gate to its report. It ends in one of three ways: it is done and acknowledged, it is no message and
+//! rejected, or it goes back to the queue since nobody could be told what came of it.
+
+use super::Connector;
+use super::delivery::{Delivery, Malformed};
+use super::entity::{Entity, enriched};
+use super::journal::Entry;
+use super::log::because;
+use super::outgoing::{Sent, send};
+use super::platform::{Errand, Refused};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use stixmap_engine::run::{Input, OutcomeKind, Report, Run, Step};
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// How long reporting may take, when everything else took all the time there was.
+const TO_REPORT: Duration = Duration::from_secs(60);
+
+/// How often the platform hears that a long work goes on.
+const PROGRESS: Duration = Duration::from_secs(300);
+
+/// The time that is left for sending what was found.
+const TO_SEND: SignedDuration = SignedDuration::from_secs(5);
+
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Done,
+    NoMessage,
+    Again,
+}
+
+/// What is said at the end, to whoever waits.
+struct Conclusion {
+    text: String,
+    in_error: bool,
+    /// For a playbook: what is found, with what came.
+    objects: Option<Vec<Value>>,
+}
+
+impl Conclusion {
+    fn error(text: impl Into<String>) -> Conclusion {
+        Conclusion { text: text.into(), in_error: true, objects: None }
+    }
+}
+
+/// Why a delivery has no conclusion.
+enum Unconcluded {
+    /// The platform cannot be told: the message is needed again.
+    Away(Refused),
+    /// The platform does not want it any more.
+    Unwanted(Refused),
+}
+
+impl From<Refused> for Unconcluded {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::No { .. } => Self::Unwanted(refused),
+            Refused::Away(_) | Refused::Unauthorized(_) => Self::Away(refused),
+        }
+    }
+}
+
+/// Deals with a message.
+pub(super) async fn deal(connector: Arc<Connector>, body: &[u8]) -> Verdict {
+    let entry = connector.journal.entry(body);
+    let delivery = match Delivery::parse(body) {
+        Ok(delivery) => delivery,
+        Err(malformed) => return no_message(&connector, malformed).await,
+    };
+    let started = Instant::now();
+    let until = started + connector.configuration.patience;
+    let concluded = match entry.is_deadly() {
+        true => Ok(Conclusion::error("it ended the connector twice, and is not tried again")),
+        false => match timeout_at(until, enrich(&connector, &delivery, &entry, until)).await {
+            Ok(concluded) => concluded,
+            Err(_) => {
+                let limit = connector.configuration.patience.as_secs();
+                Ok(Conclusion::error(format!("it was not done within {limit} seconds")))
+            }
+        },
+    };
+    let concluded = match concluded {
+        Ok(conclusion) => conclude(&connector, &delivery, conclusion).await,
+        Err(unconcluded) => Err(unconcluded),
+    };
+    connector.metrics.seconds.observe(started.elapsed().as_secs_f64());
+    match concluded {
+        Ok(()) => {
+            entry.close();
+            Verdict::Done
+        }
+        Err(Unconcluded::Unwanted(refused)) => {
+            connector.log.warning("The work is no longer wanted", because(refused));
+            entry.close();
+            Verdict::Done
+        }
+        Err(Unconcluded::Away(refused)) => {
+            connector.log.error("Failing reporting the processing", because(refused));
+            Verdict::Again
+        }
+    }
+}
+
+/// A delivery whose work panicked is reported in error: trying it again would end the same way.
+pub(super) async fn broken(connector: &Connector, body: &[u8]) -> Verdict {
+    let delivery = match Delivery::parse(body) {
+        Ok(delivery) => delivery,
+        Err(malformed) => return no_message(connector, malformed).await,
+    };
+    match conclude(connector, &delivery, Conclusion::error("the connector has a fault: the delivery broke off")).await {
+        Ok(()) | Err(Unconcluded::Unwanted(_)) => Verdict::Done,
+        Err(Unconcluded::Away(_)) => Verdict::Again,
+    }
+}
+
+async fn no_message(connector: &Connector, malformed: Malformed) -> Verdict {
+    connector.metrics.errors.inc();
+    connector.log.error("A message is rejected", because(&malformed.reason));
+    if let Some(work) = &malformed.work {
+        let errand = Errand { draft: None, until: Instant::now() + TO_REPORT };
+        let text = format!("the message cannot be read: {}", malformed.reason);
+        if let Err(refused) = connector.platform.to_processed(work, &text, true, errand).await {
+            connector.log.error("Failing reporting the processing", because(refused));
+        }
+    }
+    Verdict::NoMessage
+}
+
+/// Says what came of it: to the work, or to the playbook that waits. Each is told once.
+async fn conclude(connector: &Connector, delivery: &Delivery, conclusion: Conclusion) -> Result<(), Unconcluded> {
+    let errand = Errand { draft: delivery.draft.as_deref(), until: Instant::now() + TO_REPORT };
+    let Conclusion { text, in_error, objects } = conclusion;
+    if in_error {
+        connector.metrics.errors.inc();
+        connector.log.error("Error in message processing, reporting error to API", because(&text));
+    } else {
+        connector.log.info("Message processed", json!({ "message": text }));
+    }
+    if let Some(playbook) = &delivery.playbook {
+        connector.log.info("Executing playbook step", json!({ "entity": delivery.entity }));
+        let mut bundle = playbook.bundle.clone();
+        if let Some(objects) = objects {
+            bundle["objects"] = Value::from(objects);
+        }
+        let mut answer: Map<String, Value> = playbook.step.clone();
+        answer.insert(
+            "execution_start".to_owned(),
+            Value::from(format!("{:.0}", Timestamp::now()).replace('Z', "+00:00")),
+        );
+        answer.insert("previous_bundle".to_owned(), Value::from(playbook.bundle.to_string()));
+        answer.insert("bundle".to_owned(), Value::from(bundle.to_string()));
+        connector.platform.answer_playbook(answer, errand).await?;
+    }
+    if let Some(work) = &delivery.work {
+        connector.log.info("Reporting work update_processed", json!({ "work_id": work }));
+        connector.platform.to_processed(work, &text, in_error, errand).await?;
+    }
+    Ok(())
+}
+
+/// The enrichment itself: nothing is asked of the provider before scope and marking allow it.
+async fn enrich(
+    connector: &Connector,
+    delivery: &Delivery,
+    entry: &Entry,
+    until: Instant,
+) -> Result<Conclusion, Unconcluded> {
+    let errand = Errand { draft: delivery.draft.as_deref(), until };
+    if let Some(work) = &delivery.work {
+        connector.log.info("Reporting work update_received", json!({ "work_id": work }));
+        connector.platform.to_received(work, "Connector ready to process the operation", errand).await?;
+    }
+    let (name, kind) = (&connector.plan.name, delivery.kind());
+    let is_in_scope =
+        connector.configuration.kinds.iter().any(|known| {
+            known.entity_type().eq_ignore_ascii_case(kind) || known.stix_type().eq_ignore_ascii_case(kind)
+        });
+    if !is_in_scope {
+        return Ok(Conclusion::error(format!("{kind} is out of scope: {name} is not asked about it")));
+    }
+    let told = match connector.platform.entity(&delivery.entity, errand).await {
+        Ok(Some(told)) => told,
+        Ok(None) => {
+            return Ok(Conclusion::error("Unable to read/access the entity, please check the connector permissions"));
+        }
+        Err(Refused::No { message, .. }) => return Ok(Conclusion::error(message)),
+        Err(refused) => return Err(refused.into()),
+    };
+    let entity = match Entity::read(&told, delivery.playbook.as_ref().map(|playbook| &playbook.bundle)) {
+        Ok(entity) => entity,
+        Err(reason) => return Ok(Conclusion::error(format!("the entity cannot be enriched: {reason}"))),
+    };
+    let report = ask(connector, delivery, &entity, entry, until).await;
+    let (kind, text) = (report.outcome.kind, words(connector, &report));
+    let in_error = !matches!(kind, OutcomeKind::Ok | OutcomeKind::Empty);
+    if in_error && kind != OutcomeKind::Refused {
+        connector.metrics.client_errors.inc();
+    }
+    if report.bundle.relationships().next().is_none() {
+        return Ok(Conclusion { text, in_error, objects: None });
+    }
+    let found = serde_json::to_value(&report.bundle).expect("a bundle is JSON");
+    drop(report);
+    let mut found = found;
+    let bundle = found["id"].take();
+    let found = match found["objects"].take() {
+        Value::Array(objects) => objects,
+        _ => vec![],
+    };
+    let objects = enriched(&entity, found);
+    if delivery.playbook.is_some() {
+        return Ok(Conclusion { text, in_error, objects: Some(objects) });
+    }
+    Ok(match send(connector, delivery, bundle.as_str().unwrap_or_default(), objects, errand).await? {
+        Sent::All => Conclusion { text, in_error, objects: None },
+        Sent::ForReview => Conclusion { text: format!("{text}; it waits for review"), in_error, objects: None },
+        Sent::Not(reason) => Conclusion::error(format!("{text}; but it was not sent: {reason}")),
+    })
+}
+
+/// Asks the provider, and says now and then that the work goes on.
+async fn ask(connector: &Connector, delivery: &Delivery, entity: &Entity, entry: &Entry, until: Instant) -> Report {
+    connector.metrics.runs.inc();
+    let now = Timestamp::now();
+    let left =
+        SignedDuration::try_from(until.saturating_duration_since(Instant::now())).unwrap_or(SignedDuration::ZERO);
+    let input = Input {
+        observable: entity.observable.clone(),
+        markings: entity.markings.clone(),
+        settings: connector.settings.clone(),
+        deadline: now + (left - TO_SEND).max(left / 2),
+        seed: u64::from(now.subsec_nanosecond().unsigned_abs()),
+        trace: false,
+    };
+    let run = Run::new(&connector.plan, Arc::clone(&connector.account), input, now);
+    let mut asking = std::pin::pin!(drive(connector, run, entry));
+    let report = loop {
+        tokio::select! {
+            report = &mut asking => break report,
+            () = sleep(PROGRESS) => progress(connector, delivery, until).await,
+        }
+    };
+    connector.metrics.ended(report.outcome.kind.as_str(), &report.counts);
+    if let Some(until) = report.outcome.until {
+        connector.metrics.quota_until.set(until.as_second());
+    }
+    for diagnostic in &report.diagnostics {
+        connector.log.warning("The provider's answer and the profile disagree", because(diagnostic));
+    }
+    report
+}
+
+async fn progress(connector: &Connector, delivery: &Delivery, until: Instant) {
+    let Some(work) = &delivery.work else { return };
+    // It only tells that the work goes on; the next one may reach the platform.
+    let errand = Errand { draft: None, until: until.min(Instant::now() + Duration::from_secs(5)) };
+    if let Err(refused) = connector.platform.ping_work(work, errand).await {
+        connector.log.warning("Error pinging the work", because(refused));
+    }
+}
+
+async fn drive(connector: &Connector, mut run: Run<'_>, entry: &Entry) -> Report {
+    loop {
+        match run.next(Timestamp::now()) {
+            Step::Done => return run.finish(),
+            Step::Wait(until) => {
+                let wait = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
+                sleep(wait).await;
+            }
+            Step::Send(request) => {
+                let answer = crate::http::send(&connector.client, &request).await;
+                let status = answer.as_ref().map_or_else(|_| "none".to_owned(), |answer| answer.status.to_string());
+                connector.metrics.asked(&status);
+                let asked = json!({ "method": request.method, "url": request.url.to_string(), "status": status });
+                connector.log.debug("Asked the provider", asked);
+                // Mapping a large answer takes a while: other deliveries are served by the other threads meanwhile.
+                tokio::task::block_in_place(|| entry.dangerously(|| run.accept(answer, Timestamp::now())));
+            }
+        }
+    }
+}
+
+/// What came of it, for an analyst.
+fn words(connector: &Connector, report: &Report) -> String {
+    let found = report.bundle.relationships().count();
+    let plural = if found == 1 { "" } else { "s" };
+    format!("{}: {} · {} · {found} relationship{plural}", connector.plan.name, report.outcome, report.counts)
+}
