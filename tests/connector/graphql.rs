@@ -132,8 +132,10 @@ impl Interface {
     fn mistakes(&self, errors: &apollo_compiler::validation::DiagnosticList) -> Vec<Refusal> {
         let texts =
             errors.iter().map(|error| error.error.unstable_compat_message().unwrap_or_else(|| error.to_string()));
+        // A field whose selections are all unknown counts as one without any here; graphql-js tells only the cause.
+        let is_told = |text: &String| !text.contains("must have a selection of subfields");
         let guess = if self.suggests { " Did you mean \"id\"?" } else { "" };
-        let mut mistakes: Vec<Refusal> = texts.map(|text| Refusal::invalid(text + guess)).collect();
+        let mut mistakes: Vec<Refusal> = texts.filter(is_told).map(|text| Refusal::invalid(text + guess)).collect();
         mistakes.dedup_by(|one, other| one.message == other.message);
         mistakes
     }
@@ -148,18 +150,18 @@ impl Interface {
                 Some(format!("Variable \"${name}\" of non-null type \"{ty}\" must not be null."))
             }
             Some(value) => {
-                let (path, why) = self.misfit(value, ty, name.to_string())?;
+                let (path, value, why) = self.misfit(value, ty, name.to_string())?;
                 let at = if path == name { String::new() } else { format!(" at \"{path}\"") };
-                Some(format!("Variable \"${name}\" got invalid value {}{at}; {why}", inspected(value)))
+                Some(format!("Variable \"${name}\" got invalid value {value}{at}; {why}"))
             }
         }
     }
 
-    /// Why a value is not of a type, and at which path.
-    fn misfit(&self, value: &Value, ty: &Type, path: String) -> Option<(String, String)> {
+    /// Where a value is not of a type: at which path, which value, and why.
+    fn misfit(&self, value: &Value, ty: &Type, path: String) -> Option<(String, String, String)> {
         match (value, ty) {
             (Value::Null, Type::NonNullNamed(_) | Type::NonNullList(_)) => {
-                Some((path, format!("Expected non-nullable type \"{ty}\" not to be null.")))
+                Some((path, "null".into(), format!("Expected non-nullable type \"{ty}\" not to be null.")))
             }
             (Value::Null, _) => None,
             (Value::Array(items), Type::List(inner) | Type::NonNullList(inner)) => {
@@ -170,28 +172,27 @@ impl Interface {
         }
     }
 
-    fn misfit_of_named(&self, value: &Value, ty: &Type, path: String) -> Option<(String, String)> {
+    fn misfit_of_named(&self, value: &Value, ty: &Type, path: String) -> Option<(String, String, String)> {
         let name = ty.inner_named_type();
-        let cannot =
-            |what: &str| Some((path.clone(), format!("{name} cannot represent {what} value: {}", inspected(value))));
+        let told = |why: String| Some((path.clone(), inspected(value), why));
+        let cannot = |what: &str| told(format!("{name} cannot represent {what} value: {}", inspected(value)));
         match (&self.schema.types[name], name.as_str(), value) {
             (ExtendedType::InputObject(input), _, Value::Object(fields)) => {
                 if let Some(unknown) = fields.keys().find(|key| !input.fields.contains_key(key.as_str())) {
-                    return Some((path, format!("Field \"{unknown}\" is not defined by type \"{name}\".")));
+                    return told(format!("Field \"{unknown}\" is not defined by type \"{name}\"."));
                 }
                 input.fields.iter().find_map(|(key, field)| match fields.get(key.as_str()) {
                     None if field.is_required() => {
-                        let why = format!("Field \"{key}\" of required type \"{}\" was not provided.", field.ty);
-                        Some((path.clone(), why))
+                        told(format!("Field \"{key}\" of required type \"{}\" was not provided.", field.ty))
                     }
                     None => None,
                     Some(value) => self.misfit(value, &field.ty, format!("{path}.{key}")),
                 })
             }
-            (ExtendedType::InputObject(_), ..) => Some((path, format!("Expected type \"{name}\" to be an object."))),
+            (ExtendedType::InputObject(_), ..) => told(format!("Expected type \"{name}\" to be an object.")),
             (ExtendedType::Enum(allowed), _, Value::String(text)) if allowed.values.contains_key(text.as_str()) => None,
             (ExtendedType::Enum(_), ..) => {
-                Some((path, format!("Value {} does not exist in \"{name}\" enum.", inspected(value))))
+                told(format!("Value {} does not exist in \"{name}\" enum.", inspected(value)))
             }
             (_, "Boolean", Value::Bool(_)) | (_, "Float", Value::Number(_)) | (_, "String", Value::String(_)) => None,
             (_, "ID", Value::String(_) | Value::Number(_)) => None,

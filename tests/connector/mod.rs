@@ -8,6 +8,7 @@ mod program;
 mod provider;
 mod queues;
 mod rabbit;
+mod versions;
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};

@@ -5,6 +5,7 @@ use super::entity::Entity;
 use super::platform::{NEWEST, Platform, Status, TOKEN};
 use super::program::{Program, python};
 use super::provider::Provider;
+use crate::profiles::all_played;
 use serde_json::Value;
 
 const ID: &str = "6f1a1c6e-2f7b-4b50-9d3e-000000000001";
@@ -49,4 +50,19 @@ fn a_connector_on_pycti_works_with_the_platform() {
     assert!(ids.contains(&&Value::from(entity.standard_id)), "{ids:?}");
     assert_eq!(ids.len(), 23);
     assert!(platform.works().values().all(|work| work.status == Status::Complete));
+}
+
+#[test]
+fn what_is_made_of_every_case_is_split_without_loss() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let played = all_played();
+    let made = played.iter().filter(|(_, played)| !played.report.bundle.objects().is_empty()).count();
+    for (name, played) in &played {
+        let bundle = serde_json::to_vec(&played.report.bundle).expect("JSON");
+        std::fs::write(folder.path().join(format!("{name}.json")), bundle).expect("a bundle can be written");
+    }
+    let output = python("split.py").arg(folder.path()).output().expect("Python starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    assert!(made > 0 && text.contains(&format!("{made} bundles")), "{made}: {text}");
 }
