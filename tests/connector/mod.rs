@@ -1,13 +1,20 @@
 //! The connector against a stand-in for OpenCTI, a real RabbitMQ and a stand-in for the provider.
 
+mod crash;
+mod defects;
 mod entity;
 mod graphql;
+mod load;
+mod outage;
 mod peer;
 mod platform;
+mod playbook;
 mod program;
+mod protocols;
 mod provider;
 mod queues;
 mod rabbit;
+mod site;
 mod versions;
 
 use std::sync::OnceLock;

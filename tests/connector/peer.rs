@@ -53,6 +53,28 @@ fn a_connector_on_pycti_works_with_the_platform() {
 }
 
 #[test]
+fn what_a_connector_on_pycti_wants_looked_at_first_is_a_draft_or_a_file() {
+    let (platform, provider) = (Platform::new(NEWEST), Provider::with(2));
+    let _peer = peer(&platform, &provider);
+    platform.await_consumer(ID);
+    let entity = platform.add(Entity::domain("example.com"));
+    let ask = |mode: &str| {
+        let (work, mut message) = platform.message(ID, &entity);
+        message["event"]["validation_mode"] = mode.into();
+        message["event"]["force_validation"] = true.into();
+        platform.publish(ID, &message);
+        platform.await_complete(&work)
+    };
+    let work = ask("draft");
+    let [draft] = &platform.drafts()[..] else { panic!("{:?}", platform.drafts()) };
+    assert_eq!((&work.draft, &draft["entity_id"]), (&draft["id"].as_str().map(str::to_string), &Value::Null));
+    assert!(platform.pushes().iter().all(|push| push.message["draft_id"] == draft["id"]));
+    let pushed = platform.pushes().len();
+    ask("workbench");
+    assert_eq!((platform.uploads().len(), platform.pushes().len()), (1, pushed));
+}
+
+#[test]
 fn what_is_made_of_every_case_is_split_without_loss() {
     let folder = tempfile::tempdir().expect("a folder");
     let played = all_played();

@@ -46,13 +46,11 @@ pub(crate) struct Operation {
     pub(crate) arguments: Value,
     pub(crate) draft: Option<String>,
     pub(crate) applicant: Option<String>,
-    pub(crate) at: Instant,
 }
 
 /// A message in a push queue, as a worker read it.
 #[derive(Debug, Clone)]
 pub(crate) struct Push {
-    pub(crate) connector: String,
     pub(crate) message: Value,
     pub(crate) bundle: Value,
     pub(crate) is_persistent: bool,
@@ -79,8 +77,6 @@ pub(crate) enum Status {
 /// What an enrichment has come to.
 #[derive(Debug, Clone)]
 pub(crate) struct Work {
-    pub(crate) connector: String,
-    pub(crate) entity: String,
     pub(crate) status: Status,
     pub(crate) received: Vec<String>,
     /// The words of each final report, and whether it said "in error".
@@ -220,11 +216,6 @@ impl Platform {
         self.state().faults.push((operation.into(), times, fault));
     }
 
-    /// All go right again.
-    pub(crate) fn heal(&self) {
-        self.state().faults.clear();
-    }
-
     pub(crate) fn add(&self, entity: Entity) -> Entity {
         let mut state = self.state();
         state.known.insert(entity.standard_id.clone());
@@ -245,7 +236,7 @@ impl Platform {
 
     /// One for whoever asks, and the message about it as this version writes it.
     pub(crate) fn message(&self, connector: &str, entity: &Entity) -> (String, Value) {
-        let work = self.new_work(connector, entity);
+        let work = self.new_work(connector);
         let mut internal = json!({ "work_id": work, "applicant_id": null });
         let mut event = json!({
             "event_type": "INTERNAL_ENRICHMENT",
@@ -300,11 +291,9 @@ impl Platform {
         runtime().block_on(self.inner.queues.publish(connector, message));
     }
 
-    fn new_work(&self, connector: &str, entity: &Entity) -> String {
+    fn new_work(&self, connector: &str) -> String {
         let id = format!("work_{connector}_2026-11-23T10:00:00.{:05}Z", self.count());
         let work = Work {
-            connector: connector.into(),
-            entity: entity.standard_id.clone(),
             status: Status::Wait,
             received: vec![],
             reports: vec![],
@@ -533,7 +522,6 @@ impl Inner {
                 arguments: Value::Object(arguments.clone()),
                 draft: draft.clone(),
                 applicant: applicant.clone(),
-                at: Instant::now(),
             };
             let mut state = self.state();
             state.events.push(Event::Asked(operation));
@@ -767,8 +755,7 @@ impl Inner {
         let bundle: Value = serde_json::from_slice(&content).expect("content is JSON");
         let objects = bundle["objects"].as_array().expect("a bundle has objects").clone();
         let id = message["work_id"].as_str().unwrap_or_default().to_string();
-        let connector = connector.to_string();
-        let push = Push { connector, message: message.clone(), bundle, is_persistent, encoding };
+        let push = Push { message: message.clone(), bundle, is_persistent, encoding };
         state.events.push(Event::Pushed(push));
         // Several objects are split by the worker, which then announces them itself.
         let is_split_here = objects.len() > 1 && message["no_split"] != true;

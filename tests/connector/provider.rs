@@ -19,6 +19,8 @@ pub(crate) enum Answer {
     Records(usize),
     /// This text, with a status.
     Text(u16, String),
+    /// No text, with a status and a header.
+    Header(u16, &'static str, String),
     /// Nothing, for so long; then the connection ends.
     Silence(Duration),
     /// The connection ends at once.
@@ -33,6 +35,7 @@ type Answers = dyn Fn(&str, usize) -> Answer + Send + Sync;
 pub(crate) struct Provider {
     pub(crate) url: String,
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
+    queries: Arc<Mutex<Vec<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -47,13 +50,20 @@ impl Provider {
         let listener = runtime().block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = Arc::new(Mutex::new(BTreeMap::new()));
-        let task = runtime().spawn(serve(listener, Arc::new(answers), Arc::clone(&asked)));
-        Provider { url, asked, task }
+        let queries = Arc::new(Mutex::new(vec![]));
+        let desk = Desk { answers: Box::new(answers), asked: Arc::clone(&asked), queries: Arc::clone(&queries) };
+        let task = runtime().spawn(serve(listener, Arc::new(desk)));
+        Provider { url, asked, queries, task }
     }
 
     /// How often it was asked about an observable.
     pub(crate) fn asked(&self, about: &str) -> usize {
         self.asked.lock().expect("no panic while it is held").get(about).copied().unwrap_or(0)
+    }
+
+    /// The query of each request for records, as it came.
+    pub(crate) fn queries(&self) -> Vec<String> {
+        self.queries.lock().expect("no panic while it is held").clone()
     }
 
     /// How often it was asked about anything.
@@ -68,12 +78,19 @@ impl Drop for Provider {
     }
 }
 
-async fn serve(listener: tokio::net::TcpListener, answers: Arc<Answers>, asked: Arc<Mutex<BTreeMap<String, usize>>>) {
+/// Where questions come in.
+struct Desk {
+    answers: Box<Answers>,
+    asked: Arc<Mutex<BTreeMap<String, usize>>>,
+    queries: Arc<Mutex<Vec<String>>>,
+}
+
+async fn serve(listener: tokio::net::TcpListener, desk: Arc<Desk>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let (answers, asked) = (Arc::clone(&answers), Arc::clone(&asked));
+        let desk = Arc::clone(&desk);
         let service = service_fn(move |request: Request<Incoming>| {
-            let answer = told(&request, &*answers, &asked);
+            let answer = desk.answer(&request);
             async move { given(answer).await }
         });
         connections.spawn(async move {
@@ -82,18 +99,43 @@ async fn serve(listener: tokio::net::TcpListener, answers: Arc<Answers>, asked: 
     }
 }
 
-fn told(request: &Request<Incoming>, answers: &Answers, asked: &Mutex<BTreeMap<String, usize>>) -> Answer {
-    if request.uri().path().ends_with("/account/quota") {
-        let quota = r#"{"user":{"licenseCounts":{"searchApi":1},"licenseLimits":{"searchApi":100000}}}"#;
-        return Answer::Text(200, quota.into());
+/// What a test answers where the provider is asked for its quota.
+pub(crate) const QUOTA: &str = "quota";
+
+impl Desk {
+    fn answer(&self, request: &Request<Incoming>) -> Answer {
+        if request.uri().path().ends_with("/account/quota") {
+            return match (self.answers)(QUOTA, 0) {
+                Answer::Text(status, text) if text.contains("licenseCounts") => Answer::Text(status, text),
+                _ => Answer::Text(200, quota("1", "100000")),
+            };
+        }
+        let query = request.uri().query().unwrap_or_default();
+        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let about = pairs.into_iter().find(|(name, _)| name == "query").map(|(_, value)| value).unwrap_or_default();
+        self.queries.lock().expect("no panic while it is held").push(query.to_string());
+        let mut asked = self.asked.lock().expect("no panic while it is held");
+        let before = asked.entry(about.clone()).or_insert(0);
+        *before += 1;
+        (self.answers)(&about, *before - 1)
     }
-    let query = request.uri().query().unwrap_or_default();
-    let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    let about = pairs.into_iter().find(|(name, _)| name == "query").map(|(_, value)| value).unwrap_or_default();
-    let mut asked = asked.lock().expect("no panic while it is held");
-    let before = asked.entry(about.clone()).or_insert(0);
-    *before += 1;
-    answers(&about, *before - 1)
+}
+
+/// An answer about the quota: what was used of what there is.
+pub(crate) fn quota(used: &str, limit: &str) -> String {
+    format!(r#"{{"user":{{"licenseCounts":{{"searchApi":{used}}},"licenseLimits":{{"searchApi":{limit}}}}}}}"#)
+}
+
+/// An answer with these rows: record type, kind of value, value.
+pub(crate) fn rows(rows: &[(&str, &str, &str)]) -> Answer {
+    let row = |(rrtype, kind, value): &(&str, &str, &str)| {
+        serde_json::json!({
+            "recordType": rrtype, "resolve": value, "resolveType": kind, "value": "example.com",
+            "firstSeen": "2024-01-10 08:00:00", "lastSeen": "2024-03-10 09:30:00",
+        })
+    };
+    let rows: Vec<serde_json::Value> = rows.iter().map(row).collect();
+    Answer::Text(200, serde_json::json!({ "totalRecords": rows.len(), "results": rows }).to_string())
 }
 
 async fn given(mut answer: Answer) -> Result<Response<Full<Bytes>>, std::io::Error> {
@@ -101,7 +143,12 @@ async fn given(mut answer: Answer) -> Result<Response<Full<Bytes>>, std::io::Err
         tokio::time::sleep(time).await;
         answer = *then;
     }
+    let mut response = Response::builder().header("content-type", "application/json");
     let (status, body) = match answer {
+        Answer::Header(status, name, value) => {
+            response = response.header(name, value);
+            (status, String::new())
+        }
         Answer::Records(count) => (200, records(count)),
         Answer::Text(status, text) => (status, text),
         Answer::Silence(time) => {
@@ -110,8 +157,7 @@ async fn given(mut answer: Answer) -> Result<Response<Full<Bytes>>, std::io::Err
         }
         Answer::Cut | Answer::After(..) => return Err(std::io::Error::other("the connection ends")),
     };
-    let response = Response::builder().status(status).header("content-type", "application/json");
-    Ok(response.body(Full::new(body.into())).expect("a response"))
+    Ok(response.status(status).body(Full::new(body.into())).expect("a response"))
 }
 
 /// An answer with so many A records, each of its own address.

@@ -4,7 +4,7 @@
 use super::{runtime, soon};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -25,8 +25,9 @@ pub(crate) struct Broker {
 
 /// The script that keeps the node: commands in, each repeated when it is done.
 struct Control {
-    commands: std::process::ChildStdin,
-    done: BufReader<std::process::ChildStdout>,
+    script: Child,
+    commands: Option<ChildStdin>,
+    done: BufReader<ChildStdout>,
 }
 
 impl Broker {
@@ -40,9 +41,8 @@ impl Broker {
     pub(crate) fn own() -> Arc<Broker> {
         let folder = tempfile::tempdir().expect("a folder").keep();
         let [amqp, management, distribution, names] = free_ports();
-        let script = crate::support::root().join("tests/connector/broker.sh");
-        let mut child = Command::new("sh")
-            .arg(script)
+        let mut script = Command::new("sh")
+            .arg(crate::support::root().join("tests/connector/broker.sh"))
             .arg(&folder)
             .args([amqp, management, distribution, names].map(|port| port.to_string()))
             .stdin(Stdio::piped())
@@ -50,8 +50,9 @@ impl Broker {
             .spawn()
             .expect("a shell starts");
         let control = Control {
-            commands: child.stdin.take().expect("it is piped"),
-            done: BufReader::new(child.stdout.take().expect("it is piped")),
+            commands: script.stdin.take(),
+            done: BufReader::new(script.stdout.take().expect("it is piped")),
+            script,
         };
         let broker = Broker { amqp, management, control: Mutex::new(control), hosts: AtomicUsize::new(0) };
         broker.await_start();
@@ -82,7 +83,7 @@ impl Broker {
 
     fn command(&self, command: &str) {
         let mut control = self.control.lock().expect("no panic while it is held");
-        writeln!(control.commands, "{command}").expect("the script reads");
+        writeln!(control.commands.as_mut().expect("it is piped"), "{command}").expect("the script reads");
         let mut done = String::new();
         control.done.read_line(&mut done).expect("the script answers");
         assert_eq!(done.trim(), command);
@@ -105,6 +106,15 @@ impl Broker {
         let client = CLIENT.get_or_init(|| reqwest::Client::builder().no_proxy().build().expect("a client"));
         let request = client.request(method, url).basic_auth(USER, Some(PASSWORD)).body(body);
         runtime().block_on(request.header("content-type", "application/json").send()).ok()
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let control = self.control.get_mut().expect("no panic while it is held");
+        // The script ends the node when its standard input closes.
+        control.commands = None;
+        let _ = control.script.wait();
     }
 }
 

@@ -90,8 +90,26 @@ fn it_breaks_where_a_test_tells_it_to() {
     platform.fail("about", 1, Fault::Unanswered);
     assert_eq!(ask(), None);
     assert_eq!(platform.asked("about").len(), 2, "what is unanswered is done");
+    platform.fail("about", 1, Fault::Refused("LOCK_ERROR", "Execution timeout"));
+    let (_, refused) = post(&platform, TOKEN, &about).expect("an answer");
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "LOCK_ERROR");
     platform.stop();
     assert_eq!(ask(), None);
     platform.start();
     assert_eq!(ask(), Some((200, json!(NEWEST))));
+}
+
+#[test]
+fn a_state_that_was_reset_is_told_once() {
+    let platform = Platform::new(NEWEST);
+    let register = json!({ "query": REGISTER.replace("WHAT", ""), "variables": input(json!({})) });
+    post(&platform, TOKEN, &register).expect("an answer");
+    let text = "mutation P($id: ID!, $state: String) { pingConnector(id: $id, state: $state) { connector_state } }";
+    let ping = || {
+        let ping = json!({ "query": text, "variables": { "id": "c1", "state": "{\"n\":1}" } });
+        post(&platform, TOKEN, &ping).expect("an answer").1["data"]["pingConnector"]["connector_state"].clone()
+    };
+    assert_eq!(ping(), "{\"n\":1}");
+    platform.reset_state("c1");
+    assert_eq!([ping(), ping()], ["", "{\"n\":1}"]);
 }

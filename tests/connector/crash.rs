@@ -1,0 +1,92 @@
+//! `kill -9`, at moments that matter and at random ones: every enrichment is complete in the end, and none is told wrongly.
+
+use super::entity::Entity;
+use super::platform::{Fault, NEWEST, Platform, Work};
+use super::program::Program;
+use super::provider::{Answer, Provider};
+use super::site::{ID, Site};
+use super::soon;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How many objects of these types were imported, each counted once.
+fn distinct(work: &Work) -> usize {
+    let found = work.objects.iter().filter(|object| object["type"] == "ipv4-addr" || object["type"] == "relationship");
+    found.map(|object| object["id"].as_str().expect("an id")).collect::<BTreeSet<_>>().len()
+}
+
+/// Kills the connector when something holds, starts another, and sees the work to its end.
+fn killed_when(fault: Option<(&str, Fault)>, what: &str, holds: impl Fn(&Site) -> bool) {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(300));
+    if let Some((operation, fault)) = fault {
+        site.platform.fail(operation, 1, fault);
+    }
+    let mut connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let id = site.platform.enrich(ID, &entity);
+    soon(Duration::from_secs(20), what, || holds(&site));
+    connector.kill();
+    let _again = site.start();
+    let work = site.platform.await_complete(&id);
+    assert_eq!(distinct(&work), 600, "{what}");
+    assert!(work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error), "{what}: {:?}", work.reports);
+}
+
+#[test]
+fn before_anything_was_published() {
+    killed_when(Some(("addExpectations", Fault::Slow(Duration::from_secs(5)))), "the provider is asked", |site| {
+        site.provider.asked_in_all() > 0
+    });
+}
+
+#[test]
+fn after_it_was_announced_and_before_it_was_published() {
+    killed_when(Some(("addExpectations", Fault::Unanswered)), "it is announced", |site| {
+        !site.platform.asked("workEdit.addExpectations").is_empty()
+    });
+}
+
+#[test]
+fn while_it_is_published() {
+    killed_when(None, "some is published", |site| site.platform.pushes().len() > 20);
+}
+
+#[test]
+fn after_it_was_published_and_before_it_was_told() {
+    killed_when(Some(("toProcessed", Fault::Slow(Duration::from_secs(20)))), "all is published", |site| {
+        site.platform.works().values().any(|work| work.expected > 0 && work.processed == work.expected)
+    });
+}
+
+/// Numbers that are the same in each run.
+fn next(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *seed >> 33
+}
+
+#[test]
+fn fifty_times_at_random() {
+    let delay = |before: usize| Duration::from_millis([0, 20, 60, 150][before % 4]);
+    let answers = move |_: &str, before: usize| Answer::After(delay(before), Box::new(Answer::Records(20)));
+    let site = Site::new(answers).with("CONNECTOR_CONCURRENCY", "8");
+    let first = site.start();
+    let ids: Vec<String> = (0..200)
+        .map(|n| {
+            let entity = site.platform.add(Entity::domain(&format!("host{n}.example.com")));
+            site.platform.enrich(ID, &entity)
+        })
+        .collect();
+    let mut seed = 2026;
+    let mut connector: Program = first;
+    for _ in 0..50 {
+        std::thread::sleep(Duration::from_millis(40 + next(&mut seed) % 360));
+        connector.kill();
+        connector = site.launch();
+    }
+    for id in &ids {
+        let work = site.platform.await_complete(id);
+        assert_eq!(distinct(&work), 40, "{id}: {:?}", work.reports);
+        let told = work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error);
+        assert!(told, "{id}: {:?} {:?}", work.reports, work.errors);
+    }
+}

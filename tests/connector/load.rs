@@ -1,0 +1,55 @@
+//! Much at once: everything is accounted for, and memory stays bounded.
+
+use super::entity::Entity;
+use super::platform::{NEWEST, Platform, Status};
+use super::provider::{Answer, Provider};
+use super::site::{ID, Site};
+use std::collections::BTreeMap;
+
+/// What becomes of an observable, by its number: a lookup that fails for good, one that fails once, nothing, or records.
+fn fate(number: usize) -> usize {
+    number.wrapping_mul(2_654_435_761) >> 7 & 7
+}
+
+#[test]
+fn a_thousand_messages_with_a_provider_that_fails_are_all_accounted_for() {
+    let site = Site::new(|about, before| {
+        let number = about.trim_start_matches("host").split('.').next().and_then(|text| text.parse().ok());
+        match (number.map(fate), before) {
+            (Some(0), _) => Answer::Text(400, r#"{"error":{"message":"bad query"}}"#.into()),
+            (Some(1), 0) => Answer::Text(503, String::new()),
+            (Some(2), 0) => Answer::Cut,
+            (Some(3), _) => Answer::Text(200, r#"{"totalRecords":0,"results":[]}"#.into()),
+            _ => Answer::Records(3),
+        }
+    });
+    let site = site.with("CONNECTOR_CONCURRENCY", "8").with("CONNECTOR_LOG_LEVEL", "error");
+    let _connector = site.start();
+    let entities = (0..1000).map(|n| site.platform.add(Entity::domain(&format!("host{n}.example.com"))));
+    let ids: Vec<String> = entities.map(|entity| site.platform.enrich(ID, &entity)).collect();
+    let mut ends: BTreeMap<(usize, bool, usize), usize> = BTreeMap::new();
+    for (number, id) in ids.iter().enumerate() {
+        let work = site.platform.await_complete(id);
+        let [(_, in_error)] = work.reports[..] else { panic!("one report for {id}: {:?}", work.reports) };
+        let relationships = work.objects.iter().filter(|object| object["type"] == "relationship").count();
+        *ends.entry((fate(number), in_error, relationships)).or_default() += 1;
+    }
+    let expected = |(fate, in_error, relationships): &(usize, bool, usize)| match fate {
+        0 => *in_error && *relationships == 0,
+        3 => !in_error && *relationships == 0,
+        _ => !in_error && *relationships == 3,
+    };
+    assert!(ends.len() == 8 && ends.keys().all(expected), "{ends:?}");
+    assert!(site.platform.works().values().all(|work| work.status == Status::Complete));
+}
+
+#[test]
+fn five_thousand_records_are_one_enrichment() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(5_000));
+    let connector = site.start();
+    let work = site.complete(Entity::domain("example.com"));
+    assert_eq!(work.objects.iter().filter(|object| object["type"] == "relationship").count(), 5_000);
+    assert_eq!(work.expected, work.objects.len() as i64);
+    let peak = connector.peak_memory();
+    assert!(peak < 150 << 20, "{} MiB", peak >> 20);
+}

@@ -1,0 +1,80 @@
+//! A playbook goes on only when its step is answered: each outcome answers it once, with all that was there before.
+
+use super::entity::Entity;
+use super::platform::{NEWEST, Platform, VERSIONS};
+use super::provider::{Answer, Provider, rows};
+use super::site::{ID, Site};
+use serde_json::{Value, json};
+
+/// What a step that brought another object goes on with; how many there are of a type.
+fn step(site: &Site, entity: Entity) -> (Vec<Value>, impl Fn(&str) -> usize + use<>) {
+    let _connector = site.start();
+    let entity = site.platform.add(entity);
+    let note = json!({ "id": "note--2a8e3b0c-1111-5222-8333-000000000001", "type": "note", "spec_version": "2.1",
+        "content": "from the step before", "object_refs": [entity.standard_id] });
+    let execution = site.platform.playbook(ID, &entity, std::slice::from_ref(&note));
+    let bundle = site.platform.await_step(&execution);
+    let objects = bundle["objects"].as_array().expect("objects").clone();
+    assert!(objects.iter().any(|object| object["id"] == entity.standard_id), "the base is there: {objects:#?}");
+    assert!(objects.contains(&note), "what was there before is there: {objects:#?}");
+    // The next message is answered after this one was done with.
+    let next = site.platform.add(Entity::ipv4("192.0.2.99"));
+    site.platform.await_step(&site.platform.playbook(ID, &next, &[]));
+    let answered = site.platform.steps().into_iter().filter(|step| step["execution_id"] == execution.as_str()).count();
+    assert_eq!(answered, 1, "it is answered once");
+    assert!(site.platform.pushes().is_empty(), "nothing goes through the queue");
+    let counted = objects.clone();
+    (objects, move |kind| counted.iter().filter(|object| object["type"] == kind).count())
+}
+
+/// It goes on as it came.
+fn unchanged(answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static, entity: Entity) {
+    let (objects, _) = step(&Site::new(answer), entity);
+    assert_eq!(objects.len(), 2, "{objects:#?}");
+}
+
+#[test]
+fn what_is_found_is_added() {
+    let (_, count) = step(&Site::new(|_, _| Answer::Records(3)), Entity::domain("example.com"));
+    assert_eq!((count("ipv4-addr"), count("relationship"), count("domain-name"), count("note")), (3, 3, 1, 1));
+}
+
+#[test]
+fn nothing_found() {
+    unchanged(|_, _| rows(&[]), Entity::domain("example.com"));
+}
+
+#[test]
+fn refused_by_tlp() {
+    unchanged(|_, _| Answer::Records(3), Entity::domain("example.com").marked("TLP:RED"));
+}
+
+#[test]
+fn out_of_scope() {
+    let hash = "file--2a8e3b0c-1111-5222-8333-000000000001".to_string();
+    unchanged(|_, _| Answer::Records(3), Entity::new("StixFile", hash, [("name", json!("a.exe"))]));
+}
+
+#[test]
+fn the_provider_fails() {
+    unchanged(|_, _| Answer::Text(400, String::new()), Entity::domain("example.com"));
+    unchanged(|_, _| Answer::Text(401, String::new()), Entity::domain("example.com"));
+}
+
+#[test]
+fn quota_or_time_is_up() {
+    unchanged(|_, _| Answer::Header(429, "Retry-After", "3600".into()), Entity::domain("example.com"));
+}
+
+#[test]
+fn every_version_is_answered_as_it_asks() {
+    for version in VERSIONS {
+        let site = Site::on(Platform::new(version), Provider::with(2));
+        let (_, count) = step(&site, Entity::domain("example.com"));
+        assert_eq!(count("relationship"), 2, "{version}");
+        let step = site.platform.steps().remove(0);
+        assert_eq!(step.get("event_id").is_some(), version != "6.0.10", "{version}");
+        assert_eq!((&step["step_id"], &step["previous_step_id"]), (&json!("step-2"), &json!("step-1")));
+    }
+    assert_eq!(VERSIONS[4], NEWEST);
+}

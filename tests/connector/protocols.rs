@@ -1,0 +1,131 @@
+//! The ways a connector talks with a platform: every version from 6.0 on, the queue or HTTP in both directions, drafts, and
+//! the end of a connector.
+
+use super::entity::Entity;
+use super::platform::{Event, NEWEST, Platform, Status, TOKEN, VERSIONS};
+use super::provider::{Answer, Provider};
+use super::site::{ID, Site};
+use super::{runtime, soon};
+use serde_json::json;
+use std::net::TcpListener;
+use std::time::Duration;
+
+#[test]
+fn every_version_is_spoken_to_in_its_own_words() {
+    for version in VERSIONS {
+        let site = Site::on(Platform::new(version), Provider::with(3));
+        let _connector = site.start();
+        let work = site.complete(Entity::domain("example.com").marked("TLP:GREEN"));
+        assert_eq!(work.status, Status::Complete, "{version}");
+        let names: Vec<String> = site.platform.operations().into_iter().map(|operation| operation.name).collect();
+        let order = ["workEdit.toReceived", "workEdit.addExpectations", "workEdit.toProcessed"];
+        assert!(names.iter().filter(|name| name.starts_with("workEdit")).eq(order.iter()), "{version}: {names:?}");
+        let [announced] = &site.platform.asked("workEdit.addExpectations")[..] else {
+            unreachable!("it is in the order")
+        };
+        assert_eq!(announced.arguments["expectations"], work.objects.len(), "{version}");
+        let connector = site.platform.connector(ID).expect("it is registered");
+        assert_eq!((connector.registrations, &connector.input["playbook_compatible"]), (1, &json!(true)), "{version}");
+        soon(Duration::from_secs(10), "it pings", || site.platform.connector(ID).is_some_and(|known| known.pings > 0));
+        let connector = site.platform.connector(ID).expect("it is registered");
+        assert_eq!(connector.info.is_object(), version != "6.0.10", "{version}: {:?}", connector.info);
+        assert!(connector.state.is_none_or(|state| state == "null"), "{version}");
+        let applicants: Vec<_> =
+            site.platform.operations().into_iter().filter_map(|operation| operation.applicant).collect();
+        assert!(applicants.is_empty(), "{version}: {applicants:?}");
+    }
+}
+
+#[test]
+fn what_is_found_in_a_draft_stays_in_it() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(2));
+    let _connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let (work, mut message) = site.platform.message(ID, &entity);
+    message["internal"]["draft_id"] = json!("draft-7");
+    site.platform.publish(ID, &message);
+    site.platform.await_complete(&work);
+    assert!(site.platform.pushes().iter().all(|push| push.message["draft_id"] == "draft-7"));
+    let read = site.platform.asked("stixCyberObservable");
+    assert!(read.iter().all(|operation| operation.draft.as_deref() == Some("draft-7")), "{read:?}");
+    let count = site.platform.pushes().len();
+    site.complete(Entity::domain("outside.example"));
+    assert!(site.platform.pushes()[count..].iter().all(|push| push.message["draft_id"] != "draft-7"));
+}
+
+fn listens_over_http(version: &str) {
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let site = Site::on(Platform::new(version), Provider::with(3))
+        .with("CONNECTOR_LISTEN_PROTOCOL", "API")
+        .with("CONNECTOR_LISTEN_PROTOCOL_API_PORT", &port.to_string())
+        .with("CONNECTOR_LISTEN_PROTOCOL_API_URI", &format!("http://127.0.0.1:{port}"));
+    let _connector = site.start();
+    let callback = format!("http://127.0.0.1:{port}/api/callback");
+    assert_eq!(site.platform.connector(ID).expect("it is registered").input["listen_callback_uri"], callback);
+    site.complete(Entity::domain("example.com"));
+    let answers = |event: Event| if let Event::Answered(status) = event { Some(status) } else { None };
+    let last = site.platform.events().into_iter().filter_map(answers).next_back();
+    assert_eq!(last, Some(202), "{version}");
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let status = |token: Option<&str>, body: &'static str| {
+        let mut request = client.post(&callback).body(body);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        runtime().block_on(request.send()).expect("an answer").status().as_u16()
+    };
+    assert_eq!((status(None, "{}"), status(Some("wrong"), "{}")), (401, 401), "{version}");
+    let by_token = if version == NEWEST { 401 } else { 400 };
+    assert_eq!(status(Some(TOKEN), "not JSON"), by_token, "{version}");
+}
+
+#[test]
+fn messages_come_over_http_with_the_token() {
+    listens_over_http("6.9.29");
+}
+
+#[test]
+fn messages_come_over_http_with_a_signed_token() {
+    listens_over_http(NEWEST);
+}
+
+#[test]
+fn bundles_go_over_http() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("CONNECTOR_QUEUE_PROTOCOL", "api");
+    let _connector = site.start();
+    let work = site.complete(Entity::domain("example.com"));
+    assert_eq!(site.platform.asked("stixBundlePush").len(), 1);
+    assert_eq!(site.platform.asked("workEdit.addExpectations").len(), 0, "the worker announces what it splits");
+    assert_eq!(work.objects.iter().filter(|object| object["type"] == "relationship").count(), 3);
+}
+
+#[test]
+fn the_end_of_an_idle_connector_is_its_own() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3));
+    let mut connector = site.start();
+    connector.terminate();
+    soon(Duration::from_secs(10), "it ends", || !connector.is_running());
+    assert_eq!(connector.ended(), Some(0));
+    assert!(site.platform.connector(ID).is_some() && site.platform.asked("deleteConnector").is_empty());
+}
+
+#[test]
+fn what_is_not_done_at_the_end_is_done_by_the_next() {
+    let site =
+        Site::new(|_, before| if before == 0 { Answer::Silence(Duration::from_secs(60)) } else { Answer::Records(3) });
+    let mut connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let work = site.platform.enrich(ID, &entity);
+    soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked_in_all() > 0);
+    connector.terminate();
+    soon(Duration::from_secs(10), "it ends before it would be killed", || !connector.is_running());
+    assert_eq!(connector.ended(), Some(0));
+    let left = site.platform.work(&work);
+    // Either it says that it was stopped, or the message waits for the next.
+    if left.reports.is_empty() {
+        let _next = site.start();
+        assert!(site.platform.await_complete(&work).errors.is_empty());
+    } else {
+        assert!(left.reports.iter().all(|(_, in_error)| *in_error), "{left:?}");
+    }
+}

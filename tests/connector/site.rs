@@ -1,0 +1,86 @@
+//! One test's own platform, provider and connector.
+
+use super::entity::Entity;
+use super::platform::{NEWEST, Platform, TOKEN, Work};
+use super::program::Program;
+use super::provider::{Answer, Provider};
+use crate::support::stixmap;
+use std::process::Command;
+
+/// The connector's id on the platform.
+pub(crate) const ID: &str = "6f1a1c6e-2f7b-4b50-9d3e-000000000002";
+
+pub(crate) struct Site {
+    pub(crate) platform: Platform,
+    pub(crate) provider: Provider,
+    settings: Vec<(String, String)>,
+}
+
+impl Site {
+    /// The newest platform, and a provider that answers as told.
+    pub(crate) fn new(answers: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Site {
+        Site::on(Platform::new(NEWEST), Provider::answering(answers))
+    }
+
+    pub(crate) fn on(platform: Platform, provider: Provider) -> Site {
+        let pairs = [
+            ("STIXMAP_PROFILE", "riskiq"),
+            ("OPENCTI_URL", &platform.url()),
+            ("OPENCTI_TOKEN", TOKEN),
+            ("CONNECTOR_ID", ID),
+            ("CONNECTOR_NAME", "RiskIQ"),
+            ("CONNECTOR_SCOPE", "Domain-Name,IPv4-Addr,IPv6-Addr"),
+            ("CONNECTOR_LOG_LEVEL", "debug"),
+            ("RISKIQ_USERNAME", "user"),
+            ("RISKIQ_API_KEY", "key"),
+            ("RISKIQ_API_BASE_URL", &provider.url),
+        ];
+        let settings = pairs.map(|(name, value)| (name.to_string(), value.to_string())).to_vec();
+        Site { platform, provider, settings }
+    }
+
+    /// With a variable set otherwise.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Site {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// With a variable that is not set.
+    pub(crate) fn without(mut self, name: &str) -> Site {
+        self.settings.retain(|(known, _)| known != name);
+        self
+    }
+
+    fn command(&self) -> Command {
+        let mut command = stixmap(&["connector"]);
+        command.envs(self.settings.iter().cloned());
+        command
+    }
+
+    /// Starts the connector, and does not wait for it.
+    pub(crate) fn launch(&self) -> Program {
+        Program::start(self.command())
+    }
+
+    /// Starts the connector, and waits till it consumes.
+    pub(crate) fn start(&self) -> Program {
+        let connector = self.launch();
+        self.platform.await_consumer(ID);
+        connector
+    }
+
+    /// An enrichment that a person asks for, to its last report.
+    pub(crate) fn enrich(&self, entity: Entity) -> Work {
+        let entity = self.platform.add(entity);
+        self.platform.await_report(&self.platform.enrich(ID, &entity))
+    }
+
+    /// An enrichment that must end well, to its completion.
+    pub(crate) fn complete(&self, entity: Entity) -> Work {
+        let entity = self.platform.add(entity);
+        let work = self.platform.await_complete(&self.platform.enrich(ID, &entity));
+        assert!(work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error), "{work:#?}");
+        work
+    }
+}
