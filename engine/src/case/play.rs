@@ -168,6 +168,8 @@ fn transcript(talk: &str, report: &Report) -> String {
     section(&mut text, relationship_lines(&report.bundle));
     if report.bundle.relationships().next().is_some() {
         let _ = write!(text, "\neverything found {}, created by {}\n", report.tlp, author(&report.bundle));
+        // One line for all ids: an id that changes makes a second object of what a platform knows already.
+        let _ = writeln!(text, "{}", report.bundle.id());
     }
     text
 }
