@@ -1,0 +1,123 @@
+//! Plays recorded cases, compares what came with what is expected, and says which rules no case used.
+
+use super::suite::Suite;
+use crate::Exit;
+use crate::cli::Verbosity;
+use crate::paint;
+use crate::shelf::Folder;
+use anyhow::{Context, bail};
+use std::collections::BTreeSet;
+use stixmap_engine::case::play;
+use stixmap_engine::plan::{Plan, SettingError};
+
+/// How the cases went.
+#[derive(Default)]
+struct Score {
+    passed: usize,
+    failed: usize,
+    rewritten: usize,
+    profiles_failed: usize,
+}
+
+/// Plays all cases; one that differs is told with its difference, or rewritten.
+pub(super) fn run(suites: &[Suite], accepts: bool, verbosity: Verbosity) -> anyhow::Result<Exit> {
+    let mut score = Score::default();
+    for suite in suites {
+        play_suite(suite, accepts, verbosity, &mut score)?;
+    }
+    let Score { passed, failed, rewritten, profiles_failed } = score;
+    let accepted = if rewritten > 0 { format!(", {rewritten} of them rewritten") } else { String::new() };
+    println!("{passed} passed{accepted}, {failed} failed");
+    if passed + failed == 0 && profiles_failed == 0 {
+        bail!("there was no case to play");
+    }
+    Ok(if failed + profiles_failed > 0 { Exit::Told } else { Exit::Fine })
+}
+
+fn play_suite(suite: &Suite, accepts: bool, verbosity: Verbosity, score: &mut Score) -> anyhow::Result<()> {
+    let folder = Folder::OnDisk(suite.folder.clone());
+    let Some(plan) = folder.plan()? else {
+        score.profiles_failed += 1;
+        return Ok(());
+    };
+    let mut used = BTreeSet::new();
+    for name in &suite.cases {
+        let shown = format!("{} {}", plan.id, name.trim_end_matches(".yaml"));
+        let verdict = play_case(&plan, &folder, suite, name, accepts, &mut used)?;
+        if let Verdict::Same | Verdict::Rewritten = verdict {
+            score.passed += 1;
+        } else {
+            score.failed += 1;
+        }
+        match verdict {
+            Verdict::Same if verbosity == Verbosity::Verbose => println!("ok        {shown}"),
+            Verdict::Same => {}
+            Verdict::Rewritten => {
+                score.rewritten += 1;
+                println!("rewritten {shown}");
+            }
+            Verdict::Differs(difference) => println!("DIFFERS   {shown}\n{difference}"),
+            Verdict::Unplayable => println!("MISTAKE   {shown}"),
+        }
+    }
+    if suite.is_whole {
+        tell_unused_rules(&plan, &used);
+    }
+    Ok(())
+}
+
+enum Verdict {
+    Same,
+    Rewritten,
+    Differs(String),
+    Unplayable,
+}
+
+fn play_case(
+    plan: &Plan,
+    folder: &Folder,
+    suite: &Suite,
+    name: &str,
+    accepts: bool,
+    used: &mut BTreeSet<usize>,
+) -> anyhow::Result<Verdict> {
+    let Some(case) = folder.case(name)? else { return Ok(Verdict::Unplayable) };
+    let played = match play(plan, &case) {
+        Ok(played) => played,
+        Err(errors) => {
+            errors.iter().for_each(|error| paint::remark(&setting_remark(error)));
+            return Ok(Verdict::Unplayable);
+        }
+    };
+    used.extend(&played.rules);
+    let path = suite.folder.join("cases").join(name).with_extension("expected");
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    if expected == played.transcript {
+        return Ok(Verdict::Same);
+    }
+    if accepts {
+        std::fs::write(&path, &played.transcript).with_context(|| format!("{} cannot be written", path.display()))?;
+        return Ok(Verdict::Rewritten);
+    }
+    Ok(Verdict::Differs(difference(&expected, &played.transcript)))
+}
+
+pub(super) fn setting_remark(error: &SettingError) -> String {
+    match error {
+        SettingError::Missing { spec } => format!("the case gives no setting `{}`", spec.name),
+        SettingError::NotOfType { spec } => format!("the case's setting `{}` is not {}", spec.name, spec.kind.wanted()),
+    }
+}
+
+/// Both texts line by line: `-` what was expected, `+` what came.
+fn difference(expected: &str, came: &str) -> String {
+    let diff = similar::TextDiff::from_lines(expected, came);
+    let lines = diff.iter_all_changes().map(|change| format!("  {}{}", change.tag(), change.value()));
+    lines.collect::<String>().trim_end().to_owned()
+}
+
+fn tell_unused_rules(plan: &Plan, used: &BTreeSet<usize>) {
+    for (number, rule) in plan.rules.rules.iter().enumerate().filter(|(number, _)| !used.contains(number)) {
+        println!("no case of {} uses rules[{number}], line {}", plan.id, rule.line);
+    }
+}
