@@ -16,8 +16,8 @@ pub(crate) enum Edit {
 }
 
 impl Edit {
-    /// The profile after the change. Written as JSON, which is YAML too.
-    pub(crate) fn apply(&self, profile: &Value) -> Arc<Source> {
+    /// The profile after the change.
+    pub(crate) fn applied(&self, profile: &Value) -> Value {
         let mut changed = profile.clone();
         match self {
             Self::Remove(at) => remove(&mut changed, at),
@@ -28,8 +28,13 @@ impl Edit {
                 put(&mut changed, other, of_one.unwrap_or_default());
             }
         }
-        Source::new("the changed profile", format!("{changed:#}"))
+        changed
     }
+}
+
+/// A profile as a text, in JSON, which is YAML too.
+pub(crate) fn source(profile: &Value) -> Arc<Source> {
+    Source::new("the changed profile", format!("{profile:#}"))
 }
 
 fn put(profile: &mut Value, at: &str, value: Value) {

@@ -20,7 +20,7 @@ const ROWS: &[Row] = &[
     ("Rule", rule),
     ("Orientation", |_| "records for which its condition holds and for which it does not".into()),
     ("Answer", answer),
-    ("Field", |spoken| format!("records in which `{}` decides what comes of them", last(spoken.pointer))),
+    ("Field", field),
     ("BadRecords", |_| "just as many bad records as are taken, and one with more".into()),
     ("Paging", |_| "as many pages as are asked for, and one with more".into()),
     ("QueryValue", |spoken| format!("an exchange whose request names `{}`", last(spoken.pointer))),
@@ -64,6 +64,11 @@ fn rule(spoken: &Spoken) -> String {
         Some(when) => format!("{records} for which `{}` holds, and one for which it does not", short(when)),
         None => records,
     }
+}
+
+fn field(spoken: &Spoken) -> String {
+    let of = if spoken.pointer.contains("/fields/") { "records" } else { "answers" };
+    format!("{of} in which `{}` decides what comes of them", last(spoken.pointer))
 }
 
 /// The answers that a row is about.

@@ -41,8 +41,8 @@ pub(crate) enum Standing {
     Root,
     /// Under a key of the language that must be there.
     Required,
-    /// Under a key of the language that may be left out; or has its default value, which is the same.
-    Optional { is_default: bool },
+    /// Under a key of the language that may be left out.
+    Optional,
     /// Under a key that the author chose.
     Entry,
     /// In a list.
@@ -63,11 +63,6 @@ impl<'p> Part<'p> {
     /// The block right around it.
     pub(crate) fn block(&self) -> Option<&Block<'p>> {
         self.around.last()
-    }
-
-    /// The nearest block around it that the language calls so.
-    pub(crate) fn within(&self, name: &str) -> Option<&Block<'p>> {
-        self.around.iter().rev().find(|block| block.names.contains(&name))
     }
 }
 
@@ -118,7 +113,7 @@ fn visit<'p>(
     match (value, said) {
         (Value::Object(block), Some(said)) => {
             for (key, value) in block {
-                let Some((schema, standing)) = of_key(said, key, value) else { continue };
+                let Some((schema, standing)) = of_key(said, key) else { continue };
                 let key = key.replace('~', "~0").replace('/', "~1");
                 visit(schema, value, format!("{pointer}/{key}"), standing, &inside, parts);
             }
@@ -133,17 +128,13 @@ fn visit<'p>(
     }
 }
 
-fn of_key(said: &'static Map<String, Value>, key: &str, value: &Value) -> Option<(&'static Value, Standing)> {
-    let Some(schema) = said.get("properties").and_then(|known| known.get(key)) else {
-        return said
-            .get("additionalProperties")
-            .filter(|schema| schema.is_object())
-            .map(|schema| (schema, Standing::Entry));
-    };
-    let is_required =
-        said.get("required").and_then(Value::as_array).is_some_and(|keys| keys.iter().any(|known| known == key));
-    let is_default = schema.get("default") == Some(value);
-    Some((schema, if is_required { Standing::Required } else { Standing::Optional { is_default } }))
+fn of_key(said: &'static Map<String, Value>, key: &str) -> Option<(&'static Value, Standing)> {
+    if let Some(schema) = said.get("properties").and_then(|known| known.get(key)) {
+        let required = said.get("required").and_then(Value::as_array);
+        let is_required = required.is_some_and(|keys| keys.iter().any(|known| known == key));
+        return Some((schema, if is_required { Standing::Required } else { Standing::Optional }));
+    }
+    said.get("additionalProperties").filter(|schema| schema.is_object()).map(|schema| (schema, Standing::Entry))
 }
 
 /// What a schema says of one value: of several branches, those that it fits.

@@ -4,12 +4,13 @@ mod left_out;
 mod mutants;
 mod text;
 
+use super::edit::source;
 use super::recorded::Recorded;
 use super::words::{percent, plural};
 use super::{parallel, tell};
 use crate::cli::TestFormat;
 use anyhow::bail;
-use mutants::{Mutant, mutants};
+use mutants::{Change, Mutant, mutants};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -72,9 +73,11 @@ impl Mutation<'_> {
             self.recorded.plan.id,
             self.score().percent(),
         );
-        for (mutant, _) in self.mutants.iter().filter(|(_, fate)| matches!(fate, Fate::Alive)) {
-            let Mutant { line, change, hint, .. } = mutant;
-            let _ = writeln!(text, "  no case notices when line {line} {change}: {hint}");
+        let alive = self.mutants.iter().filter(|(_, fate)| matches!(fate, Fate::Alive)).map(|(mutant, _)| mutant);
+        let alive: Vec<&Mutant> = alive.collect();
+        for of_part in alive.chunk_by(|one, other| (one.line, &one.subject) == (other.line, &other.subject)) {
+            let &Mutant { line, ref subject, ref hint, .. } = of_part[0];
+            let _ = writeln!(text, "  no case notices when line {line} {subject} {}: {hint}", changes(of_part));
         }
         text
     }
@@ -87,8 +90,8 @@ impl Mutation<'_> {
                 Fate::Noticed(case) => ("noticed", Some(case.as_str())),
                 Fate::Alive => ("alive", None),
             };
-            let Mutant { pointer, line, change, hint, .. } = mutant;
-            json!({ "line": line, "pointer": pointer, "change": change, "fate": word, "by": by, "hint": hint })
+            let Mutant { pointer, line, subject, change, hint, .. } = mutant;
+            json!({ "line": line, "pointer": pointer, "change": format!("{subject} {change}"), "fate": word, "by": by, "hint": hint })
         });
         json!({
             "profile": self.recorded.plan.id,
@@ -102,8 +105,22 @@ impl Mutation<'_> {
     }
 }
 
+/// Several changes of one part, in one sentence.
+fn changes(mutants: &[&Mutant]) -> String {
+    let mut told: Vec<String> = vec![];
+    for mutant in mutants {
+        match (&mutant.change, told.last_mut()) {
+            (Change::Becomes(other), Some(last)) if last.starts_with("becomes") => {
+                let _ = write!(last, ", `{other}`");
+            }
+            (change, _) => told.push(change.to_string()),
+        }
+    }
+    told.join(" or ")
+}
+
 fn fate(recorded: &Recorded, mutant: &Mutant) -> Fate {
-    match recorded.compile(&mutant.edit.apply(recorded.tree.value())) {
+    match recorded.compile(&source(&mutant.edit.applied(recorded.tree.value()))) {
         Err(code) => Fate::Refused(code.slug()),
         Ok(plan) => match recorded.noticed_by(&plan) {
             Some(case) => Fate::Noticed(case.to_owned()),

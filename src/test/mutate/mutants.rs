@@ -7,7 +7,10 @@ use crate::test::edit::Edit;
 use crate::test::hint::hint;
 use crate::test::part::{Part, Standing, parts};
 use crate::test::words::{place, short};
+use serde::Deserialize;
 use serde_json::Value;
+use std::fmt;
+use stixmap_engine::profile::Profile;
 use stixmap_engine::yaml::Tree;
 
 /// A profile with one thing changed.
@@ -17,12 +20,38 @@ pub(crate) struct Mutant {
     pub(crate) pointer: String,
     /// The line it stands on.
     pub(crate) line: usize,
-    /// What becomes of what, in words.
-    pub(crate) change: String,
+    /// What is changed, as people speak of it.
+    pub(crate) subject: String,
+    /// What becomes of it.
+    pub(crate) change: Change,
     /// What a case would have to show to notice it.
     pub(crate) hint: String,
     pub(crate) edit: Edit,
 }
+
+/// What becomes of a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It is not there.
+    Gone,
+    /// Each of two stands where the other stood.
+    Swapped,
+    /// Something else stands there.
+    Becomes(String),
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("is gone"),
+            Self::Swapped => f.write_str("change places"),
+            Self::Becomes(other) => write!(f, "becomes `{other}`"),
+        }
+    }
+}
+
+/// What is changed, what becomes of it, and how.
+type Changed = (String, Change, Edit);
 
 /// All of a profile, in the order of its lines.
 pub(crate) fn mutants(tree: &Tree) -> Vec<Mutant> {
@@ -31,7 +60,16 @@ pub(crate) fn mutants(tree: &Tree) -> Vec<Mutant> {
     parts.retain(|part| !out.iter().any(|out| is_at_or_in(&part.pointer, out)));
     parts.sort_by_key(|part| tree.key_span(&part.pointer).start);
     let texts = Texts::of(&parts);
-    parts.iter().flat_map(|part| of_part(part, &parts, &texts, tree)).collect()
+    let mutants = parts.iter().flat_map(|part| of_part(part, &parts, &texts, tree));
+    let meant = meaning(tree.value());
+    mutants
+        .filter(|mutant| meaning(&mutant.edit.applied(tree.value())).is_none_or(|other| Some(other) != meant))
+        .collect()
+}
+
+/// What a profile says, with its defaults: what is written otherwise and says the same is no change.
+fn meaning(profile: &Value) -> Option<String> {
+    Profile::deserialize(profile).ok().map(|profile| format!("{profile:?}"))
 }
 
 fn is_at_or_in(pointer: &str, around: &str) -> bool {
@@ -39,26 +77,33 @@ fn is_at_or_in(pointer: &str, around: &str) -> bool {
 }
 
 fn of_part(part: &Part, parts: &[Part], texts: &Texts, tree: &Tree) -> Vec<Mutant> {
-    let mut changes: Vec<(String, Edit)> = removed(part, parts).into_iter().collect();
+    let mut changes: Vec<Changed> = removed(part, parts).into_iter().collect();
     changes.extend(swapped(part));
     changes.extend(replaced(part, texts));
     let line = tree.source().line(tree.key_span(&part.pointer).start);
-    let mutant = |(change, edit)| Mutant { pointer: part.pointer.clone(), line, change, hint: hint(part), edit };
+    let mutant = |(subject, change, edit)| Mutant {
+        pointer: part.pointer.clone(),
+        line,
+        subject,
+        change,
+        hint: hint(part),
+        edit,
+    };
     changes.into_iter().map(mutant).collect()
 }
 
 /// Without it, where it may be missing. What is alone in something that may be missing too goes with that.
-fn removed(part: &Part, parts: &[Part]) -> Option<(String, Edit)> {
+fn removed(part: &Part, parts: &[Part]) -> Option<Changed> {
     let around = part.pointer.rsplit_once('/').map(|(around, _)| around);
     let around = around.and_then(|around| parts.iter().find(|other| other.pointer == around));
     if !may_go(part) || around.is_some_and(|around| is_single(around.value) && may_go(around)) {
         return None;
     }
-    Some((format!("{} is gone", named(part)), Edit::Remove(part.pointer.clone())))
+    Some((named(part), Change::Gone, Edit::Remove(part.pointer.clone())))
 }
 
 fn may_go(part: &Part) -> bool {
-    matches!(part.standing, Standing::Optional { is_default: false } | Standing::Entry | Standing::Item)
+    matches!(part.standing, Standing::Optional | Standing::Entry | Standing::Item)
 }
 
 fn is_single(value: &Value) -> bool {
@@ -66,7 +111,7 @@ fn is_single(value: &Value) -> bool {
 }
 
 /// Two keys of a block that take the same kind of value, exchanged.
-fn swapped(part: &Part) -> Vec<(String, Edit)> {
+fn swapped(part: &Part) -> Vec<Changed> {
     let (Some(block), Some(known)) = (part.value.as_object(), part.said.and_then(|said| said.get("properties"))) else {
         return vec![];
     };
@@ -74,7 +119,9 @@ fn swapped(part: &Part) -> Vec<(String, Edit)> {
     let pairs = keys.iter().enumerate().flat_map(|(i, one)| keys[i + 1..].iter().map(move |other| (*one, *other)));
     let alike = pairs.filter(|(one, other)| block[*one] != block[*other] && takes_same(&known[*one], &known[*other]));
     let at = |key: &str| format!("{}/{key}", part.pointer);
-    alike.map(|(one, other)| (format!("`{one}` and `{other}` change places"), Edit::Swap(at(one), at(other)))).collect()
+    alike
+        .map(|(one, other)| (format!("`{one}` and `{other}`"), Change::Swapped, Edit::Swap(at(one), at(other))))
+        .collect()
 }
 
 /// Whether two keys take the same, by their schemas without what only describes.
@@ -91,7 +138,7 @@ fn takes_same(one: &Value, other: &Value) -> bool {
 }
 
 /// With something else in its place.
-fn replaced(part: &Part, texts: &Texts) -> Vec<(String, Edit)> {
+fn replaced(part: &Part, texts: &Texts) -> Vec<Changed> {
     let others: Vec<Value> = match part.value {
         _ if !part.words.is_empty() => part.words.iter().copied().filter(|word| *word != part.value).cloned().collect(),
         // The word that says which kind of block it is: the rest of the block says so too.
@@ -101,8 +148,9 @@ fn replaced(part: &Part, texts: &Texts) -> Vec<(String, Edit)> {
         Value::String(text) => texts.others(part, text).into_iter().map(Value::from).collect(),
         Value::Null | Value::Array(_) | Value::Object(_) => vec![],
     };
-    let change = |other: &Value| format!("{} becomes `{}`", named(part), short(other));
-    others.into_iter().map(|other| (change(&other), Edit::Replace(part.pointer.clone(), other))).collect()
+    let change =
+        |other: Value| (named(part), Change::Becomes(short(&other)), Edit::Replace(part.pointer.clone(), other));
+    others.into_iter().map(change).collect()
 }
 
 /// A part as people speak of it: `relationship: related-to`, `rules[3]`.
