@@ -1,6 +1,8 @@
 //! `stixmap test`: plays the recorded cases of profiles, and says how much of the profiles they prove.
 
+mod assurance;
 mod compare;
+mod coverage;
 mod edit;
 mod hint;
 mod mutate;
@@ -18,11 +20,15 @@ use suite::{Suite, found};
 
 pub(crate) fn run(args: &TestArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
     let suites = found(&args.paths)?;
-    if !args.mutate {
+    if !(args.coverage || args.mutate || args.assurance) {
         return compare::run(&suites, args.accept, verbosity);
     }
     let Some(profiles) = recorded(&suites)? else { return Ok(Exit::Told) };
-    let lowest = mutate::run(&profiles, args.format())?;
+    let lowest = match args.format() {
+        _ if args.assurance => assurance::run(&profiles)?,
+        format if args.coverage => coverage::run(&profiles, format)?,
+        format => mutate::run(&profiles, format)?,
+    };
     Ok(if args.at_least.is_some_and(|least| lowest < f64::from(least)) { Exit::Told } else { Exit::Fine })
 }
 
