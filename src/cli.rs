@@ -48,6 +48,7 @@ pub(crate) enum Command {
     Map(MapArgs),
     Check(CheckArgs),
     Test(TestArgs),
+    Diff(DiffArgs),
     Explain(ExplainArgs),
     List(ListArgs),
     Schema(SchemaArgs),
@@ -258,6 +259,32 @@ pub(crate) enum TestFormat {
     Lcov,
     /// The same, as Cobertura's XML.
     Cobertura,
+}
+
+/// Tell what a change of a profile does to the graph: plays recorded cases by both, and compares what they find.
+///
+/// Relationships and observables that are new, gone or changed, and outcomes. Exit code 0: the same; 1: different.
+///
+/// Examples:
+///   stixmap diff acme profiles/acme             the profile that is built in, and the one on disk
+///   git worktree add ../before HEAD~1; stixmap diff ../before/profiles/acme profiles/acme
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct DiffArgs {
+    /// The profile as it was, by name or path: a folder or a file.
+    #[arg(value_name = "OLD")]
+    pub(crate) old: String,
+    /// The profile as it is.
+    #[arg(value_name = "NEW")]
+    pub(crate) new: String,
+    /// Whose cases are played: a folder `cases`, or one with such a folder in it; without it, those of NEW.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cases: Option<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) shelf: ShelfArgs,
 }
 
 /// Tell what a profile does before it does it, what the profile language is, or what a diagnostic means.

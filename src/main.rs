@@ -4,6 +4,7 @@ mod check;
 mod cli;
 mod clock;
 mod completions;
+mod diff;
 mod drive;
 mod enrich;
 mod explain;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Command::Map(args) => map::run(&args, verbosity),
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args, verbosity),
+        Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::List(args) => list::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -78,7 +78,7 @@ fn is_at_or_in(pointer: &str, around: &str) -> bool {
 
 fn of_part(part: &Part, parts: &[Part], texts: &Texts, tree: &Tree) -> Vec<Mutant> {
     let mut changes: Vec<Changed> = removed(part, parts).into_iter().collect();
-    changes.extend(swapped(part));
+    changes.extend(swapped(part, parts));
     changes.extend(replaced(part, texts));
     let line = tree.source().line(tree.key_span(&part.pointer).start);
     let mutant = |(subject, change, edit)| Mutant {
@@ -111,14 +111,15 @@ fn is_single(value: &Value) -> bool {
 }
 
 /// Two keys of a block that take the same kind of value, exchanged.
-fn swapped(part: &Part) -> Vec<Changed> {
+fn swapped(part: &Part, parts: &[Part]) -> Vec<Changed> {
     let (Some(block), Some(known)) = (part.value.as_object(), part.said.and_then(|said| said.get("properties"))) else {
         return vec![];
     };
-    let keys: Vec<&String> = block.keys().collect();
+    let at = |key: &str| format!("{}/{key}", part.pointer);
+    let is_kept = |key: &&String| parts.iter().any(|other| other.pointer == at(key));
+    let keys: Vec<&String> = block.keys().filter(is_kept).collect();
     let pairs = keys.iter().enumerate().flat_map(|(i, one)| keys[i + 1..].iter().map(move |other| (*one, *other)));
     let alike = pairs.filter(|(one, other)| block[*one] != block[*other] && takes_same(&known[*one], &known[*other]));
-    let at = |key: &str| format!("{}/{key}", part.pointer);
     alike
         .map(|(one, other)| (format!("`{one}` and `{other}`"), Change::Swapped, Edit::Swap(at(one), at(other))))
         .collect()
