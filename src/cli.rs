@@ -277,7 +277,8 @@ pub(crate) struct DiffArgs {
     /// The profile as it is.
     #[arg(value_name = "NEW")]
     pub(crate) new: String,
-    /// Whose cases are played: a folder `cases`, or one with such a folder in it; without it, those of NEW.
+    /// Whose cases are played: a folder `cases`, or one with such a folder in it; without it, those of NEW,
+    /// or of OLD where NEW is a single file.
     #[arg(long, value_name = "DIR")]
     pub(crate) cases: Option<PathBuf>,
     /// As JSON.

@@ -3,6 +3,7 @@
 mod assurance;
 mod cli;
 mod diagnostics;
+mod diff;
 mod editor;
 mod explain;
 mod fault;

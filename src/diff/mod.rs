@@ -21,12 +21,12 @@ struct CaseDifference {
 
 pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     let shelf = args.shelf.profiles.as_deref();
-    let (Some((old, _)), Some((new, folder))) = (read(&args.old, shelf)?, read(&args.new, shelf)?) else {
+    let (Some((old, old_folder)), Some((new, new_folder))) = (read(&args.old, shelf)?, read(&args.new, shelf)?) else {
         return Ok(Exit::NotStarted);
     };
     let folder = match &args.cases {
         Some(cases) => with_cases(cases),
-        None => folder.unwrap_or(Folder::OnDisk(Path::new("").to_owned())),
+        None => new_folder.or(old_folder).unwrap_or(Folder::OnDisk(Path::new("").to_owned())),
     };
     let names = folder.cases();
     if names.is_empty() {
