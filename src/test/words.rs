@@ -37,5 +37,5 @@ pub(super) fn plural(count: usize, word: &str) -> String {
 
 /// How many of all, of 100; all of nothing is all.
 pub(super) fn percent(part: usize, all: usize) -> f64 {
-    if all == 0 { 100.0 } else { (part * 1000 / all) as f64 / 10.0 }
+    (part * 1000).checked_div(all).map_or(100.0, |share| share as f64 / 10.0)
 }
