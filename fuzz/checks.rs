@@ -179,6 +179,11 @@ fn mapped(plan: &Plan, lookup: &LookupPlan, kind: Kind, body: &[u8]) -> Report {
         Kind::Ipv4Addr => "192.0.2.1",
         Kind::Ipv6Addr => "2001:db8::1",
         Kind::EmailAddr => "hostmaster@example.com",
+        Kind::Hostname => "www.example.com",
+        Kind::Url => "https://www.example.com/",
+        Kind::Text => "v=spf1 -all",
+        Kind::MacAddr => "00:00:5e:00:53:01",
+        Kind::AutonomousSystem => "64500",
     };
     let input = Input {
         observable: Observable::parse(kind, value).expect("an observable"),
@@ -188,7 +193,14 @@ fn mapped(plan: &Plan, lookup: &LookupPlan, kind: Kind, body: &[u8]) -> Report {
         seed: 7,
         trace: true,
     };
-    map_stored(plan, lookup, input, vec![("answer".into(), body.to_vec())], now)
+    map_stored(
+        plan,
+        lookup,
+        lookup.for_each.first().map(String::as_str),
+        input,
+        vec![("answer".into(), body.to_vec())],
+        now,
+    )
 }
 
 fn accounted(report: &Report) {

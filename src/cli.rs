@@ -1,5 +1,6 @@
 //! The command line: every command and flag, with the words `--help` teaches them in.
 
+use crate::deploy::Image;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -51,6 +52,7 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     Explain(ExplainArgs),
     List(ListArgs),
+    Deploy(DeployArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
 }
@@ -169,6 +171,9 @@ pub(crate) struct MapArgs {
     /// The lookup that was used, if the profile has several for this type.
     #[arg(long, value_name = "NAME")]
     pub(crate) lookup: Option<String>,
+    /// Which of the lookup's list was asked for, if it has one: a record type, for instance.
+    #[arg(long, value_name = "ELEMENT")]
+    pub(crate) each: Option<String>,
     /// How the observable is marked.
     #[arg(long, value_name = "TLP")]
     pub(crate) tlp: Vec<String>,
@@ -330,6 +335,40 @@ pub(crate) struct ListArgs {
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) shelf: ShelfArgs,
+}
+
+/// Write everything a deployment of a profile in OpenCTI needs.
+///
+/// For Docker Compose, Kubernetes, and OpenCTI's catalogue with XTM Composer; and a README with its settings and what it
+/// makes of records. All of it follows from the profile. What an operator gives stands in `.env`, which is never touched.
+///
+/// Examples:
+///   stixmap deploy acme                      what would be written
+///   stixmap deploy acme --out acme           write it
+///   stixmap deploy acme --out acme --check   is it still what this program would write? 1 if not
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct DeployArgs {
+    /// The profile, by name or path.
+    #[arg(value_name = "NAME|PATH")]
+    pub(crate) profile: String,
+    /// The folder to write to; without it, what would be written is listed.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write nothing; tell which files are missing or differ.
+    #[arg(long, requires = "out", conflicts_with = "force")]
+    pub(crate) check: bool,
+    /// Overwrite files that differ.
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
+    /// The container image.
+    #[arg(long, value_name = "NAME[:TAG]", default_value_t)]
+    pub(crate) image: Image,
+    /// How many containers share the work, in Kubernetes.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) replicas: u16,
     #[command(flatten)]
     pub(crate) shelf: ShelfArgs,
 }

@@ -48,7 +48,11 @@ pub(crate) async fn send(client: &Client, request: &Request) -> Result<Response,
 async fn start(client: &Client, request: &Request) -> Result<reqwest::Response, Fault> {
     let method = Method::from_bytes(request.method.as_bytes()).expect("the engine's methods are HTTP's");
     let headers = headers(request)?;
-    client.request(method, request.url.expose()).headers(headers).send().await.map_err(|error| fault(&error))
+    let mut asked = client.request(method, request.url.expose()).headers(headers);
+    if let Some(body) = &request.body {
+        asked = asked.body(body.expose().to_owned());
+    }
+    asked.send().await.map_err(|error| fault(&error))
 }
 
 fn headers(request: &Request) -> Result<HeaderMap, Fault> {

@@ -4,6 +4,7 @@ mod check;
 mod cli;
 mod clock;
 mod completions;
+mod deploy;
 mod diff;
 mod drive;
 mod enrich;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::List(args) => list::run(&args),
+        Command::Deploy(args) => deploy::run(&args, verbosity),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
     };

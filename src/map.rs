@@ -28,7 +28,7 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
         trace: args.output.needs_trace(),
     };
     let bodies = args.answers.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
-    let report = map_stored(&plan, lookup, input, bodies, now);
+    let report = map_stored(&plan, lookup, each(lookup, args.each.as_deref())?, input, bodies, now);
     let answer = Answer { observable, report };
     tell(std::slice::from_ref(&answer), &args.output, verbosity);
     let exit = exit(answer.report.outcome.kind);
@@ -50,6 +50,20 @@ fn lookup<'p>(plan: &'p Plan, observable: &Observable, name: Option<&str>) -> an
         bail!("{} has several lookups for {}: say which with --lookup, of {}", plan.name, observable.kind(), names());
     }
     Ok(lookup)
+}
+
+/// Of a lookup that asks for each of a list, which of them was answered.
+fn each<'a>(lookup: &'a LookupPlan, given: Option<&'a str>) -> anyhow::Result<Option<&'a str>> {
+    let known = || lookup.for_each.join(", ");
+    match given {
+        Some(each) if lookup.for_each.iter().any(|known| known == each) => Ok(Some(each)),
+        Some(each) if lookup.for_each.is_empty() => {
+            bail!("`{}` asks once, not for each; `{each}` is not known", lookup.name)
+        }
+        Some(each) => bail!("`{}` does not ask for `{each}`, but for {}", lookup.name, known()),
+        None if lookup.for_each.is_empty() => Ok(None),
+        None => bail!("`{}` asks for each of {}: say which was answered with --each", lookup.name, known()),
+    }
 }
 
 fn read(path: &Path) -> anyhow::Result<(String, Vec<u8>)> {

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use stixmap_engine::case::{Case, Exchange, input};
-use stixmap_engine::plan::{BASE_URL, Plan};
+use stixmap_engine::plan::{BASE_URL, Plan, TOKEN_URL};
 use stixmap_engine::run::{Account, Input};
 use stixmap_engine::stix::Observable;
 use tokio::net::TcpListener;
@@ -56,7 +56,13 @@ impl Replay {
         let found = self.cases.iter().find(|(_, case)| case.observable.is_same(observable));
         let (name, case) = found.expect("start() has seen to each observable");
         let mut case = case.clone();
-        case.settings.insert(BASE_URL.into(), format!("{}/{name}", self.origin));
+        let base = format!("{}/{name}", self.origin);
+        let recorded = input(plan, &case).expect("recorded cases bring their settings");
+        if let Some(url) = plan.token_url(&recorded.settings) {
+            // The whole URL of the token's place follows the case's own.
+            case.settings.insert(TOKEN_URL.into(), format!("{base}/{url}"));
+        }
+        case.settings.insert(BASE_URL.into(), base);
         let input = input(plan, &case).expect("recorded cases bring their settings");
         (Clock::starting_at(case.now), Arc::default(), input)
     }
@@ -92,7 +98,7 @@ async fn serve(listener: TcpListener, progress: Progress) {
 async fn answer(request: Request<Incoming>, progress: Progress) -> anyhow::Result<Response<Full<Bytes>>> {
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     let (case, target) = target.trim_start_matches('/').split_once('/').context("a case's base URL")?;
-    let target = format!("/{target}");
+    let target = if target.starts_with("https://") { target.to_owned() } else { format!("/{target}") };
     let exchange = {
         let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
         let exchanges = progress.get_mut(case).context("a case that is replayed")?;

@@ -6,7 +6,6 @@ use serde_yaml::Value;
 use std::collections::BTreeMap;
 use stixmap_engine::plan::{Plan, SettingError, SettingSpec, Settings};
 use stixmap_engine::profile::SettingType;
-use url::Url;
 
 /// What was given on the command line and in the settings file.
 pub(crate) struct Given {
@@ -58,9 +57,7 @@ impl Given {
         if !unreadable.is_empty() {
             bail!(unreadable.join("\n"));
         }
-        let settings = settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))?;
-        base_url(plan, &settings)?;
-        Ok(settings)
+        settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))
     }
 
     /// The same for work without a network, for which no setting is required.
@@ -75,9 +72,7 @@ impl Given {
     pub(crate) fn stand_ins(&self, plan: &Plan) -> anyhow::Result<Settings> {
         let settings =
             Settings::read(&plan.settings, |spec| self.value(&plan.id, spec).ok().flatten().or_else(|| stand_in(spec)));
-        let settings = settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))?;
-        base_url(plan, &settings)?;
-        Ok(settings)
+        settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))
     }
 
     fn value(&self, profile: &str, spec: &SettingSpec) -> anyhow::Result<Option<String>> {
@@ -106,7 +101,11 @@ impl Given {
 /// What stands for a value that nobody gave; none where one must be known to say anything.
 fn stand_in(spec: &SettingSpec) -> Option<String> {
     let is_text = matches!(spec.kind, SettingType::String | SettingType::Secret) && spec.choices.is_empty();
-    (is_text && spec.required && spec.default.is_none()).then(|| format!("{{{}}}", spec.name))
+    let is_wanted = spec.required && spec.default.is_none();
+    match spec.kind {
+        SettingType::Url if is_wanted => Some(format!("https://{}.invalid", spec.name.replace('_', "-"))),
+        _ => (is_text && is_wanted).then(|| format!("{{{}}}", spec.name)),
+    }
 }
 
 /// The variable of a setting.
@@ -123,15 +122,6 @@ fn from_environment(profile: &str, name: &str) -> anyhow::Result<Option<String>>
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("{variable}_FILE names {path}, which cannot be read"))?;
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
-}
-
-fn base_url(plan: &Plan, settings: &Settings) -> anyhow::Result<()> {
-    let Some(text) = settings.value(stixmap_engine::plan::BASE_URL).map(|value| value.as_text()) else { return Ok(()) };
-    let is_web = Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    if !is_web {
-        bail!("{} is not the URL of a web server", variable(&plan.id, stixmap_engine::plan::BASE_URL));
-    }
-    Ok(())
 }
 
 fn told(plan: &Plan, errors: &[SettingError]) -> String {

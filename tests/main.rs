@@ -2,6 +2,8 @@
 
 mod assurance;
 mod cli;
+mod connector;
+mod deploy;
 mod diagnostics;
 mod diff;
 mod editor;

@@ -307,6 +307,30 @@ codes! {
     PathQuery = "path-query",
     /// An id that includes a time which relationships do not have.
     IdWithoutTime = "id-without-time",
+    /// Two kinds of credentials that each fetch a token: a request carries one.
+    AuthTwice = "auth-twice",
+    /// An HMAC without a key, or a plain digest with one.
+    SignatureKey = "signature-key",
+    /// A field whose place does not go with what it is read from.
+    FieldPlace = "field-place",
+    /// Keys at a level that is no object.
+    LevelKeys = "level-keys",
+    /// Lines of text that nobody says how to cut.
+    ColumnsMissing = "columns-missing",
+    /// Columns of answers that are no lines of text.
+    ColumnsNotUsed = "columns-not-used",
+    /// Columns that are parted by more than one sign.
+    ColumnSeparator = "column-separator",
+    /// A sign of a cut answer that stands nowhere, or in two places.
+    SignalPlace = "signal-place",
+    /// A body for a request that has none.
+    BodyOfGet = "body-of-get",
+    /// A value of paging that is put into a body that is not there.
+    BodyParameter = "body-parameter",
+    /// A rule pack that is not known.
+    UnknownPack = "unknown-pack",
+    /// A job whose name no later request holds.
+    JobNotAsked = "job-not-asked",
     /// A profile in a version of the language that this program does not know.
     LanguageVersion = "language-version",
     /// A profile whose `id` is not the name of its folder.

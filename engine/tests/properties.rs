@@ -34,7 +34,7 @@ fn now() -> Timestamp {
 
 fn mapped(value: &str, rows: &[Value]) -> Report {
     let answer = json!({ "totalRecords": rows.len(), "results": rows }).to_string().into_bytes();
-    map_stored(&PLAN, &PLAN.lookups[0], input(value), vec![("answer".into(), answer)], now())
+    map_stored(&PLAN, &PLAN.lookups[0], None, input(value), vec![("answer".into(), answer)], now())
 }
 
 fn json_of(report: &Report) -> String {

@@ -10,7 +10,10 @@ use stixmap_engine::yaml::Tree;
 fn yaml_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for path in fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
         if path.is_dir() {
-            yaml_files(&path, found);
+            // What is generated for deployments is not read by ours: it may hold several documents.
+            if !path.ends_with("deploy") {
+                yaml_files(&path, found);
+            }
         } else if path.extension().is_some_and(|extension| extension == "yaml") {
             found.push(path);
         }

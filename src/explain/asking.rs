@@ -5,10 +5,11 @@ use super::{Ahead, manual, request, types, word};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Display;
 use stixmap_engine::plan::{
-    AnswerPlace, AnswerPlan, BodyPlan, CursorTarget, LookupPlan, PagingPlan, Plan, ProbeFigures, ProbePlan, QueryPlan,
-    SettingValue, Settings, TimeFormat, ValueOrSetting, before,
+    AnswerPlace, AnswerPlan, BodyTestPlan, CursorTarget, ElementPlan, JobPlan, LevelPlan, LookupPlan, PagingPlan, Path,
+    Plan, ProbeFigures, ProbePlan, QueryPlan, RatePlan, RowTestPlan, SettingValue, Settings, TimeFormat,
+    ValueOrSetting, before,
 };
-use stixmap_engine::profile::{Framing, Meaning, QuotaHeaders, Scalar, WaitUnit};
+use stixmap_engine::profile::{Framing, LevelKind, Meaning, QuotaHeaders, Scalar, WaitUnit};
 use stixmap_engine::run::{MAX_REDIRECTS, meaning_of_status};
 
 pub(super) fn limits(plan: &Plan) -> Limits {
@@ -32,15 +33,34 @@ pub(super) fn quota(plan: &Plan, ahead: Option<&Ahead>) -> QuotaFact {
     QuotaFact {
         probe: plan.quota.probe.as_ref().map(|probe| self::probe(plan, probe, ahead)),
         headers: plan.quota.headers.as_ref().map(headers),
-        rate: plan.quota.rate.as_ref().map(|rate| format!("{} requests in any {}", rate.requests, short(rate.per))),
+        rate: rates(plan),
     }
+}
+
+fn rates(plan: &Plan) -> Option<String> {
+    let one = |rate: &RatePlan| format!("{} requests in any {}", rate.requests, short(rate.per));
+    let at_once = plan.quota.concurrency.map(|most| format!("{most} at once"));
+    let all: Vec<String> = plan.quota.rates.iter().map(one).chain(at_once).collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
+fn either(paths: &[Path]) -> String {
+    paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 fn probe(plan: &Plan, probe: &ProbePlan, ahead: Option<&Ahead>) -> ProbeFact {
     let sent = ahead.and_then(|ahead| ahead.preview.probe.as_ref());
     let exhausted_when = match &probe.figures {
-        ProbeFigures::UsedOfLimit(used, limit) => format!("{used} has reached {limit}, or one of them is missing"),
-        ProbeFigures::Remaining(remaining) => format!("{remaining} is 0, or missing"),
+        ProbeFigures::UsedOfLimit(used, limit) => {
+            format!("{} has reached {}, or one of them is missing", either(used), either(limit))
+        }
+        ProbeFigures::Remaining(remaining) => format!("{} is 0, or missing", either(remaining)),
+    };
+    let exhausted_when = match &probe.element {
+        Some(ElementPlan { of, at, is }) => {
+            format!("{exhausted_when}; in the element of {of} whose {at} is {}", scalar(is))
+        }
+        None => exhausted_when,
     };
     let every = short(probe.every);
     let full_again = match &probe.reset {
@@ -128,6 +148,7 @@ fn lookup(plan: &Plan, number: usize, lookup: &LookupPlan, ahead: Option<&Ahead>
         requests,
         times: lookup.query.iter().filter_map(|(name, value)| time(name, value)).collect(),
         rows: rows(lookup),
+        job: lookup.job.as_ref().map(job),
         paging: paging(&lookup.paging),
         pages_at_most: lookup.paging.at_most(),
     }
@@ -162,15 +183,55 @@ fn in_zone(format: &TimeFormat) -> String {
 }
 
 fn rows(lookup: &LookupPlan) -> String {
-    match lookup.framing {
-        Framing::Json => {
-            format!(
-                "JSON, the list at {}: without it the answer is broken, empty it is an empty answer",
-                lookup.records
-            )
+    let rows = &lookup.rows;
+    let cut = match rows.framing {
+        Framing::Json if rows.levels.len() == 1 && rows.levels[0].is == LevelKind::List => {
+            let at = &rows.levels[0].at;
+            format!("JSON, the list at {at}: without it the answer is broken, empty it is an empty answer")
         }
-        Framing::Ndjson => "JSON, one object a line; what came before a break is kept".to_owned(),
-    }
+        Framing::Json => format!("JSON, {}", levels(&rows.levels)),
+        Framing::Ndjson => {
+            let inside =
+                if rows.levels.is_empty() { String::new() } else { format!("; in it {}", levels(&rows.levels)) };
+            format!("JSON, one object a line; what came before a break is kept{inside}")
+        }
+        Framing::Saf => {
+            "lines of the Streaming API Framing protocol: without its last line an answer is cut".to_owned()
+        }
+        Framing::Delimited => "lines of text, cut into columns".to_owned(),
+    };
+    let tests = |tests: &[RowTestPlan], word: &str| -> String {
+        tests.iter().map(|test| format!("; {word} where {} is {}", test.at, one_of(&test.is))).collect()
+    };
+    format!("{cut}{}{}", tests(&rows.only, "only"), tests(&rows.except, "but not"))
+}
+
+fn levels(levels: &[LevelPlan]) -> String {
+    let level = |level: &LevelPlan| {
+        let of = match level.is {
+            LevelKind::List => "each of the list at",
+            LevelKind::Map => "each key of the object at",
+            LevelKind::OneOrMany => "each of what stands at",
+        };
+        let keys = if level.keys.is_empty() { String::new() } else { format!(" ({} only)", level.keys.join(", ")) };
+        format!("{of} {}{keys}", level.at)
+    };
+    levels.iter().map(level).collect::<Vec<_>>().join(", then ")
+}
+
+fn one_of(values: &[Scalar]) -> String {
+    values.iter().map(scalar).collect::<Vec<_>>().join(" or ")
+}
+
+fn job(job: &JobPlan) -> String {
+    let result = if job.result.is_some() { "; its result is asked for then" } else { "" };
+    let (every, state) = (short(job.every), &job.state);
+    format!(
+        "{} names it; every {every}, {} times at most, while {state} is {}{result}",
+        job.id,
+        job.at_most,
+        one_of(&job.pending)
+    )
 }
 
 fn paging(paging: &PagingPlan) -> String {
@@ -225,26 +286,29 @@ pub(super) fn answers(plan: &Plan) -> Vec<AnswerFact> {
 fn answer(row: &AnswerPlan) -> AnswerFact {
     let status: Vec<String> = row.status.iter().map(u16::to_string).collect();
     let body = row.body.as_ref().map(body);
-    let when = match (status.is_empty(), body) {
-        (false, None) => status.join(", "),
-        (false, Some(body)) => format!("{} and {body}", status.join(", ")),
-        (true, body) => body.unwrap_or_default(),
-    };
+    let header = row.header.as_ref().map(|(name, text)| match text {
+        Some(text) => format!("the header {name} contains `{text}`"),
+        None => format!("there is a header {name}"),
+    });
+    let status = (!status.is_empty()).then(|| status.join(", "));
+    let when = status.into_iter().chain(header).chain(body).collect::<Vec<_>>().join(" and ");
     AnswerFact {
         when,
         means: row.means.as_str(),
         then: then(row.means),
-        message: row.message.as_ref().map(ToString::to_string),
+        message: (!row.message.is_empty()).then(|| either(&row.message)),
         wait: row.retry_after.as_ref().map(|(from, unit)| format!("{}, {}", place(from), in_form(*unit))),
         by_profile: true,
     }
 }
 
-fn body(body: &BodyPlan) -> String {
+fn body(body: &BodyTestPlan) -> String {
     match body {
-        BodyPlan::Contains(text) => format!("the body contains `{text}`"),
-        BodyPlan::Value(path, values) if values.is_empty() => format!("there is something at {path}"),
-        BodyPlan::Value(path, values) => {
+        BodyTestPlan::Empty(true) => "there is no body".to_owned(),
+        BodyTestPlan::Empty(false) => "there is a body".to_owned(),
+        BodyTestPlan::Contains(text) => format!("the body contains `{text}`"),
+        BodyTestPlan::Value(path, values) if values.is_empty() => format!("there is something at {path}"),
+        BodyTestPlan::Value(path, values) => {
             format!("{path} is {}", values.iter().map(scalar).collect::<Vec<_>>().join(" or "))
         }
     }

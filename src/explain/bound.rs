@@ -25,8 +25,20 @@ pub(super) fn bounds(plan: &Plan, only: Option<Kind>) -> Vec<Bound> {
 
 fn bound(plan: &Plan, kinds: &[Kind], lookups: &[&LookupPlan]) -> Bound {
     let probe = plan.quota.probe.as_ref().map(|_| probe(plan));
-    let sum: Vec<Term> = probe.into_iter().chain(lookups.iter().map(|lookup| of_lookup(plan, lookup))).collect();
+    let sum: Vec<Term> =
+        token(plan).into_iter().chain(probe).chain(lookups.iter().map(|lookup| of_lookup(plan, lookup))).collect();
     Bound { types: types(kinds), requests: sum.iter().map(|term| term.requests).sum(), sum }
+}
+
+/// A token is fetched once, and once more when it is not accepted.
+fn token(plan: &Plan) -> Option<Term> {
+    let attempts = plan.http.retry.attempts;
+    plan.token()?;
+    Some(Term {
+        of: "token".to_owned(),
+        requests: (2 * attempts).into(),
+        how: format!("2 tokens × {}", counted(attempts, "attempt")),
+    })
 }
 
 fn probe(plan: &Plan) -> Term {
@@ -35,7 +47,10 @@ fn probe(plan: &Plan) -> Term {
 }
 
 fn of_lookup(plan: &Plan, lookup: &LookupPlan) -> Term {
-    let (attempts, pages) = (plan.http.retry.attempts, lookup.paging.at_most());
+    let attempts = plan.http.retry.attempts;
+    // The order, the polls, and the result.
+    let of_job = lookup.job.as_ref().map_or(0, |job| 1 + job.at_most);
+    let pages = lookup.paging.at_most() + of_job;
     let asks = lookup.for_each.len().max(1);
     let requests = (u64::from(pages) + u64::from(MAX_REDIRECTS)) * u64::from(attempts) * asks as u64;
     let each = if asks > 1 { format!("{asks} requests × ") } else { String::new() };

@@ -122,6 +122,8 @@ pub(super) struct LookupFact {
     pub(super) requests: Vec<RequestFact>,
     pub(super) times: Vec<TimeFact>,
     pub(super) rows: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) job: Option<String>,
     pub(super) paging: String,
     pub(super) pages_at_most: u32,
 }

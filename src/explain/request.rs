@@ -1,7 +1,7 @@
 //! Requests as they are told: of a plan, with placeholders; of a run, as they would be sent, with the names of secrets.
 
 use super::facts::{HeaderFact, RequestFact};
-use stixmap_engine::plan::{AuthPlan, LookupPlan, PagingPlan, Part, Plan, ProbePlan, QueryPlan, Template};
+use stixmap_engine::plan::{AuthPlan, BaseUrl, LookupPlan, PagingPlan, Plan, ProbePlan, QueryPlan, Template};
 use stixmap_engine::profile::WindowPoint;
 use stixmap_engine::run::Request;
 
@@ -32,21 +32,29 @@ fn request(
     of_lookup: &[(String, Template)],
 ) -> RequestFact {
     let mut headers: Vec<HeaderFact> =
-        plan.http.headers.iter().chain(of_lookup).map(|(name, value)| header(name, template(value))).collect();
+        plan.http.headers.iter().chain(of_lookup).map(|(name, value)| header(name, value.to_string())).collect();
     for auth in &plan.http.auth {
         match auth {
             AuthPlan::Basic { username, password } => {
-                let value = format!("Basic {}:{}", template(username), template(password));
+                let value = format!("Basic {username}:{password}");
                 headers.push(header("Authorization", value));
             }
-            AuthPlan::Header { name, value } => headers.push(header(name, template(value))),
-            AuthPlan::Query { parameter, value } => query.push((parameter.clone(), template(value))),
+            AuthPlan::Header { name, value } => headers.push(header(name, value.to_string())),
+            AuthPlan::Query { parameter, value } => query.push((parameter.clone(), value.to_string())),
+            AuthPlan::Token(token) => headers.push(header(&token.header, token.value.to_string())),
+            AuthPlan::Signature(signed) => {
+                query.extend(signed.query.iter().map(|(name, value)| (name.clone(), value.to_string())));
+                headers.extend(signed.headers.iter().map(|(name, value)| header(name, value.to_string())));
+            }
         }
     }
     let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let separator = if query.is_empty() { "" } else { "?" };
-    let base = plan.http.base_url.as_str().trim_end_matches('/');
-    RequestFact { method, url: format!("{base}{}{separator}{}", template(path), query.join("&")), headers }
+    let base = match &plan.http.base_url {
+        BaseUrl::Literal(url) => url.as_str().trim_end_matches('/').to_owned(),
+        BaseUrl::Setting(name) => format!("{{settings.{name}}}"),
+    };
+    RequestFact { method, url: format!("{base}{path}{separator}{}", query.join("&")), headers }
 }
 
 fn header(name: &str, value: String) -> HeaderFact {
@@ -55,8 +63,8 @@ fn header(name: &str, value: String) -> HeaderFact {
 
 fn query_text(value: &QueryPlan) -> String {
     match value {
-        QueryPlan::Text(text) => template(text),
-        QueryPlan::Time(point, _) => format!("{{{}}}", window_point(*point)),
+        QueryPlan::Text(text) => text.to_string(),
+        QueryPlan::Time(point, _) | QueryPlan::Distance(point, _) => format!("{{{}}}", window_point(*point)),
     }
 }
 
@@ -70,22 +78,11 @@ pub(super) fn window_point(point: WindowPoint) -> &'static str {
 
 fn paging_parameters(paging: &PagingPlan) -> Vec<(String, String)> {
     match paging {
-        PagingPlan::Page { parameter, first, .. } => vec![(parameter.clone(), first.to_string())],
+        PagingPlan::Page { parameter, first, .. } => vec![(parameter.to_string(), first.to_string())],
         PagingPlan::Offset { parameter, limit, .. } => {
-            let limit = limit.as_ref().map(|(parameter, size)| (parameter.clone(), size.to_string()));
-            std::iter::once((parameter.clone(), "0".to_owned())).chain(limit).collect()
+            let limit = limit.as_ref().map(|(parameter, size)| (parameter.to_string(), size.to_string()));
+            std::iter::once((parameter.to_string(), "0".to_owned())).chain(limit).collect()
         }
         PagingPlan::None { .. } | PagingPlan::NextUrl { .. } | PagingPlan::Cursor { .. } => vec![],
     }
-}
-
-fn template(template: &Template) -> String {
-    let part = |part: &Part| match part {
-        Part::Literal(text) => text.clone(),
-        Part::Setting(name) => format!("{{settings.{name}}}"),
-        Part::ObservableValue => "{observable.value}".to_owned(),
-        Part::ObservableType => "{observable.type}".to_owned(),
-        Part::Each => "{each}".to_owned(),
-    };
-    template.parts().iter().map(part).collect()
 }

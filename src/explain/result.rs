@@ -3,7 +3,7 @@
 use super::asking::{pattern, scalar, value_or_setting, zone};
 use super::facts::{FieldFact, IdentityFact, OrientationFact, RecordFact, RelationshipFact, RuleFact, Then, TlpFact};
 use super::{Ahead, manual, word};
-use stixmap_engine::plan::{FieldPlan, Operand, OrientationPlan, Plan, RuleThen};
+use stixmap_engine::plan::{FieldPlace, FieldPlan, Operand, OrientationPlan, Plan, RuleThen};
 use stixmap_engine::profile::{FieldType, Unmarked};
 use stixmap_engine::stix::Repeats;
 
@@ -22,12 +22,29 @@ fn field(plan: &Plan, field: &FieldPlan) -> FieldFact {
         name: field.name.clone(),
         line: plan.source.line(field.span.start),
         r#type: word(&field.kind),
-        at: field.at.iter().map(ToString::to_string).collect(),
-        format: is_time.then(|| pattern(&field.format).to_owned()),
-        zone: zone(&field.format).map(str::to_owned),
+        at: places(&field.source),
+        format: is_time.then(|| field.formats.iter().map(pattern).collect::<Vec<_>>().join(" or ")),
+        zone: field.formats.iter().find_map(zone).map(str::to_owned),
         optional: field.optional,
         none_when: field.none_when.iter().map(scalar).collect(),
         aliases: field.aliases.iter().map(|(theirs, ours)| (theirs.clone(), ours.clone())).collect(),
+    }
+}
+
+/// Where a field's value comes from, in words.
+fn places(source: &FieldPlace) -> Vec<String> {
+    let paths = |from: &str| source.paths().iter().map(|path| format!("{path}{from}")).collect();
+    match source {
+        FieldPlace::Row(_) => paths(""),
+        FieldPlace::Above(1, _) => paths(" of what the row stands in"),
+        FieldPlace::Above(..) => paths(" two levels above the row"),
+        FieldPlace::Answer(_) => paths(" of the whole answer"),
+        FieldPlace::Key(0) => vec!["the row's key".to_owned()],
+        FieldPlace::Key(up) => vec![format!("the key {up} above the row's")],
+        FieldPlace::Each => vec!["{each}".to_owned()],
+        FieldPlace::Observable => vec!["the observable".to_owned()],
+        FieldPlace::Header(name) => vec![format!("the header {name}")],
+        FieldPlace::Constant(value) => vec![format!("always {value}")],
     }
 }
 

@@ -197,6 +197,7 @@ fn lookup(page: &mut Page, lookup: &LookupFact) {
         let number = u32::try_from(lookup.for_each.len()).unwrap_or(u32::MAX);
         rows.push(row("each", format!("{}, for {}", counted(number, "request"), lookup.for_each.join(", "))));
     }
+    rows.extend(lookup.job.as_ref().map(|job| row("job", job)));
     rows.push(row("rows", &lookup.rows));
     let bound = match lookup.pages_at_most {
         1 => String::new(),

@@ -18,6 +18,7 @@ struct Spoken<'p> {
 /// The first row whose block is nearest to the part decides.
 const ROWS: &[Row] = &[
     ("Rule", rule),
+    ("Besides", |spoken| format!("a record that holds `{}`", short(&spoken.value["field"]))),
     ("Orientation", |_| "records for which its condition holds and for which it does not".into()),
     ("Answer", answer),
     ("Field", field),
@@ -54,6 +55,9 @@ fn last(pointer: &str) -> &str {
 
 /// The records that a rule is for.
 fn rule(spoken: &Spoken) -> String {
+    if let Some(pack) = spoken.value.get("use") {
+        return format!("records that go by rules of the pack `{}`", short(pack));
+    }
     let of_part = (spoken.part.key() == "rrtype").then_some(spoken.part.value).filter(|value| value.is_string());
     let types = words(of_part.unwrap_or(&spoken.value["rrtype"]));
     let records = match types.first().map(String::as_str) {
@@ -80,7 +84,7 @@ fn answer(spoken: &Spoken) -> String {
         (None, Some(path)) => format!(" and `{}` in the body", short(path)),
         (None, None) => String::new(),
     };
-    let message = spoken.value.get("message").map(|path| format!(", saying why at `{}`", short(path)));
+    let message = spoken.value.get("message").map(|path| format!(", saying why at `{}`", words(path).join("` or `")));
     format!("an answer of {status}{body}{}", message.unwrap_or_default())
 }
 

@@ -123,6 +123,11 @@ fn observable(file: &CaseFile, tree: &Tree, diagnostics: &mut Vec<Diagnostic>) -
         .ok()
 }
 
+/// A path of the provider's own; or the whole URL of a server that gives tokens.
+fn is_target(target: &str) -> bool {
+    target.starts_with('/') || target.starts_with("https://")
+}
+
 fn exchange(
     block: &ExchangeBlock,
     tree: &Tree,
@@ -130,7 +135,7 @@ fn exchange(
     load: impl Fn(&str) -> Result<Vec<u8>, String>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Exchange> {
-    let Some((method, target)) = block.request.split_once(' ').filter(|(_, target)| target.starts_with('/')) else {
+    let Some((method, target)) = block.request.split_once(' ').filter(|(_, target)| is_target(target)) else {
         let label = "write it like `GET /path?name=value`";
         diagnostics.push(error(Code::CaseRequest, tree, &format!("{at}/request"), "this is no request", label));
         return None;

@@ -3,7 +3,7 @@
 use super::Case;
 use crate::plan::{Plan, SettingError, Settings};
 use crate::run::{Account, Fate, Fault, Input, Report, Request, Response, Run, Step, Traced};
-use crate::stix::{Bundle, Object, Relationship, stix_time};
+use crate::stix::{Bundle, Object, Relationship, Tlp, stix_time};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -86,9 +86,11 @@ pub fn input(plan: &Plan, case: &Case) -> Result<Input, Vec<SettingError>> {
 
 /// Plays a case.
 pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
-    let mut talk = Talk { base: plan.http.base_url.as_str().trim_end_matches('/'), text: String::new() };
+    let input = input(plan, case)?;
+    let base = plan.base_url(&input.settings);
+    let mut talk = Talk { base: base.as_str().trim_end_matches('/'), text: String::new() };
     let mut expected = case.exchanges.iter();
-    let mut run = Run::new(plan, Arc::new(Account::default()), input(plan, case)?, case.now);
+    let mut run = Run::new(plan, Arc::new(Account::default()), input, case.now);
     let mut now = case.now;
     loop {
         match run.next(now) {
@@ -144,6 +146,9 @@ impl Talk<'_> {
         for (name, value) in &request.headers {
             self.line(&format!("  {}: {value}", name.to_lowercase()));
         }
+        if let Some(body) = &request.body {
+            self.line(&format!("  {body}"));
+        }
     }
 
     fn not_asked(&mut self, exchange: &Exchange) {
@@ -167,11 +172,29 @@ fn transcript(talk: &str, report: &Report) -> String {
     section(&mut text, report.trace.iter().map(record_line).collect());
     section(&mut text, relationship_lines(&report.bundle));
     if report.bundle.relationships().next().is_some() {
-        let _ = write!(text, "\neverything found {}, created by {}\n", report.tlp, author(&report.bundle));
+        let author = author(&report.bundle);
+        let _ = match levels(&report.bundle).as_slice() {
+            [level] => write!(text, "\neverything found {level}, created by {author}\n"),
+            levels => {
+                let levels: Vec<&str> = levels.iter().map(|level| level.as_str()).collect();
+                write!(text, "\nfound at {}, created by {author}\n", levels.join(" and "))
+            }
+        };
         // One line for all ids: an id that changes makes a second object of what a platform knows already.
         let _ = writeln!(text, "{}", report.bundle.id());
     }
     text
+}
+
+/// The markings of what was found, lowest first.
+fn levels(bundle: &Bundle) -> Vec<Tlp> {
+    let of = |object: &Object| match object {
+        Object::Relationship(relationship) => Some(relationship.tlp),
+        Object::Observable { tlp, created_by: Some(_), .. } => *tlp,
+        _ => None,
+    };
+    let levels: BTreeSet<Tlp> = bundle.objects().iter().filter_map(of).collect();
+    levels.into_iter().collect()
 }
 
 fn section(text: &mut String, lines: Vec<String>) {
@@ -203,8 +226,10 @@ fn record_line(traced: &Traced) -> String {
 }
 
 fn relationship_lines(bundle: &Bundle) -> Vec<String> {
-    let mut lines: Vec<String> =
-        bundle.relationships().map(|relationship| relationship_line(bundle, relationship)).collect();
+    let is_mixed = levels(bundle).len() > 1;
+    let mark = |relationship: &Relationship| if is_mixed { format!("  {}", relationship.tlp) } else { String::new() };
+    let line = |relationship| format!("{}{}", relationship_line(bundle, relationship), mark(relationship));
+    let mut lines: Vec<String> = bundle.relationships().map(line).collect();
     lines.sort();
     lines
 }

@@ -1,6 +1,7 @@
 //! IP addresses in text. Strict, because a provider's `010.0.0.1` or `192.0.2.0/24` means something else to everyone.
 //! An address is written by the `Display` of `std::net`, which is RFC 5952.
 
+use super::name::Name;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -104,6 +105,26 @@ fn has_port(text: &str) -> bool {
         Some(rest) => rest.split(']').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
         None => text.split_once(':').is_some_and(|(address, _)| address.parse::<Ipv4Addr>().is_ok()),
     }
+}
+
+/// The name that has the PTR record of an address.
+pub fn reverse_name(address: IpAddr) -> Name {
+    let text = match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+        }
+        IpAddr::V6(address) => {
+            let nibbles = address
+                .octets()
+                .iter()
+                .rev()
+                .map(|byte| format!("{:x}.{:x}.", byte & 15, byte >> 4))
+                .collect::<String>();
+            format!("{nibbles}ip6.arpa")
+        }
+    };
+    Name::parse(&text).expect("reverse names are names")
 }
 
 #[cfg(test)]

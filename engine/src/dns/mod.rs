@@ -11,7 +11,7 @@ mod scope;
 mod soa;
 mod text;
 
-pub use address::{AddressError, expanded, parse_address};
+pub use address::{AddressError, expanded, parse_address, reverse_name};
 pub use mailbox::{Mailbox, MailboxError};
 pub use name::{Name, NameError};
 pub use rdata::{Rdata, RdataError};

@@ -1,11 +1,14 @@
 //! Where an address means something: the special-purpose registries of IANA (RFC 6890), so that a profile can drop
 //! what is no address on the Internet.
 
+use schemars::JsonSchema;
+use serde::Deserialize;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How far an address reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// The Internet.
     Global,

@@ -3,7 +3,7 @@
 use super::compiler::Compiler;
 use super::path::Path;
 use crate::diagnostic::Code;
-use crate::profile::{Answer, BodyTest, Meaning, RetryAfter, Scalar, WaitUnit};
+use crate::profile::{Answer, BodyTest, Meaning, OneOrMany, RetryAfter, Scalar, WaitUnit};
 
 /// When an answer matches, this is its meaning.
 #[derive(Debug)]
@@ -11,22 +11,26 @@ pub struct AnswerPlan {
     /// Status codes; none means any.
     pub status: Vec<u16>,
     /// What the body holds.
-    pub body: Option<BodyPlan>,
+    pub body: Option<BodyTestPlan>,
+    /// What a header says, in lower case: its name, and the text it contains.
+    pub header: Option<(String, Option<String>)>,
     /// What that means.
     pub means: Meaning,
     /// Where the provider says why.
-    pub message: Option<Path>,
+    pub message: Vec<Path>,
     /// Where it says how long to wait.
     pub retry_after: Option<(AnswerPlace, WaitUnit)>,
 }
 
 /// A test of a body.
 #[derive(Debug)]
-pub enum BodyPlan {
+pub enum BodyTestPlan {
     /// A value that is one of these, or with none of them is there.
     Value(Path, Vec<Scalar>),
     /// A text it contains, in lower case.
     Contains(String),
+    /// Whether there is nothing in it.
+    Empty(bool),
 }
 
 /// A place in an answer.
@@ -45,8 +49,8 @@ pub(super) fn answers(compiler: &mut Compiler, answers: &[Answer]) -> Option<Vec
 }
 
 fn answer(compiler: &mut Compiler, answer: &Answer, at: &str) -> Option<AnswerPlan> {
-    if answer.status.is_none() && answer.body.is_none() {
-        let label = "it needs a `status`, a `body`, or both";
+    if answer.status.is_none() && answer.body.is_none() && answer.header.is_none() {
+        let label = "it needs a `status`, a `body`, a `header`, or several of them";
         compiler.error(Code::AnswerMatchesAll, at, "this row would give every answer one meaning", label);
         return None;
     }
@@ -54,12 +58,23 @@ fn answer(compiler: &mut Compiler, answer: &Answer, at: &str) -> Option<AnswerPl
         Some(BodyTest::Value { at: path, is }) => {
             let path = compiler.path(path, &format!("{at}/body/at"))?;
             let values = is.iter().flat_map(|values| values.iter().map(|(_, value)| value.clone())).collect();
-            Some(BodyPlan::Value(path, values))
+            Some(BodyTestPlan::Value(path, values))
         }
-        Some(BodyTest::Text { contains }) => Some(BodyPlan::Contains(contains.to_lowercase())),
+        Some(BodyTest::Empty { empty }) => Some(BodyTestPlan::Empty(*empty)),
+        Some(BodyTest::Text { contains }) => Some(BodyTestPlan::Contains(contains.to_lowercase())),
         None => None,
     };
-    let message = compiler.optional_path(answer.message.as_ref(), &format!("{at}/message"))?;
+    let header = match &answer.header {
+        Some(test) => {
+            let name = compiler.header_name(&test.name, compiler.span(&format!("{at}/header/name")))?;
+            Some((name, test.contains.as_deref().map(str::to_lowercase)))
+        }
+        None => None,
+    };
+    let messages: Vec<_> = answer.message.iter().flat_map(OneOrMany::iter).collect();
+    let message: Vec<_> =
+        messages.into_iter().map(|(i, text)| compiler.path(text, &format!("{at}/message{i}"))).collect();
+    let message = message.into_iter().collect::<Option<_>>()?;
     let retry_after = match &answer.retry_after {
         Some(RetryAfter::Body { at: path, unit }) => {
             Some((AnswerPlace::Body(compiler.path(path, &format!("{at}/retry_after/at"))?), *unit))
@@ -71,5 +86,5 @@ fn answer(compiler: &mut Compiler, answer: &Answer, at: &str) -> Option<AnswerPl
         None => None,
     };
     let status = answer.status.iter().flat_map(|codes| codes.iter().map(|(_, code)| code.0)).collect();
-    Some(AnswerPlan { status, body, means: answer.means, message, retry_after })
+    Some(AnswerPlan { status, body, header, means: answer.means, message, retry_after })
 }

@@ -86,7 +86,9 @@ fn excludes(kind: FieldType, value: &Value) -> Option<String> {
     match kind {
         FieldType::Integer if value.kind() != ValueKind::Number => Some("whole numbers".into()),
         FieldType::Integer => None,
-        FieldType::Rrtype => match is_text {
+        FieldType::Boolean if value.kind() != ValueKind::Bool => Some("true or false".into()),
+        FieldType::Boolean => None,
+        FieldType::Rrtype | FieldType::RrtypeOfAddress => match is_text {
             None => Some("record types, as text".into()),
             Some(text) => match RrType::parse(text) {
                 Err(_) => Some("DNS record types".into()),

@@ -4,7 +4,7 @@
 use super::expression::{Condition, ExpressionError, Prose};
 use super::path::{Path, PathError};
 use super::setting::SettingSpec;
-use super::template::{Part, Template, TemplateError};
+use super::template::{Local, Part, Template, TemplateError};
 use super::time::{TimeFormat, TimeFormatError, duration, exact};
 use crate::diagnostic::{Code, Diagnostic, Fix, Severity};
 use crate::profile::{DurationText, PathText, SettingType, TemplateText};
@@ -22,17 +22,34 @@ pub(super) struct Compiler<'t> {
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
-/// Where a template stands, and so what it may name.
+/// Where a template stands, and so what it may name besides settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) struct Place {
+    secrets: bool,
+    observable: bool,
+    each: bool,
+    locals: &'static [Local],
+}
+
+impl Place {
+    /// Nowhere near a lookup.
+    pub(super) const SETTING: Place = Place { secrets: false, observable: false, each: false, locals: &[] };
+    /// In a lookup.
+    pub(super) const REQUEST: Place = Place { observable: true, ..Self::SETTING };
+    /// In a lookup with `for_each`.
+    pub(super) const REQUEST_FOR_EACH: Place = Place { each: true, ..Self::REQUEST };
+    /// In a request about a job.
+    pub(super) const JOB: Place = Place { locals: &[Local::Job], ..Self::REQUEST };
     /// In `http.auth`: the one place for secrets.
-    Auth,
-    /// In a request: settings and the observable.
-    Request,
-    /// In a request with `for_each`.
-    RequestForEach,
-    /// Nowhere near a request: settings only.
-    Setting,
+    pub(super) const AUTH: Place = Place { secrets: true, ..Self::REQUEST };
+    /// In what asks for a token.
+    pub(super) const LOGIN: Place = Place { secrets: true, ..Self::SETTING };
+    /// Where a token is used.
+    pub(super) const TOKEN: Place = Place { locals: &[Local::Token], ..Self::LOGIN };
+    /// In a text that is signed.
+    pub(super) const SIGNED: Place = Place { locals: &[Local::Timestamp, Local::Path], ..Self::LOGIN };
+    /// Where a signature is used.
+    pub(super) const SIGNATURE: Place = Place { locals: &[Local::Timestamp, Local::Signature], ..Self::LOGIN };
 }
 
 impl<'t> Compiler<'t> {
@@ -216,7 +233,7 @@ impl<'t> Compiler<'t> {
                 let message = format!("there is no placeholder `{{{name}}}`");
                 let found = self.error_within(Code::UnknownPlaceholder, pointer, inside, message, "not known");
                 found.notes.push(
-                    "placeholders are `{settings.NAME}`, `{observable.value}`, `{observable.type}` and `{each}`".into(),
+                    "placeholders are `{settings.NAME}`, `{observable.value}`, `{observable.type}` and `{each}`; `stixmap explain profile` lists the others".into(),
                 );
                 return None;
             }
@@ -229,16 +246,23 @@ impl<'t> Compiler<'t> {
         match part {
             Part::Literal(_) => true,
             Part::Setting(name) => self.may_use_setting(name, pointer, place),
-            Part::Each if place == Place::RequestForEach => true,
+            Part::Each if place.each => true,
             Part::Each => {
                 let label = "nothing to take it from";
                 self.error(Code::PlaceholderOutOfPlace, pointer, "`{each}` needs a `for_each` in its lookup", label);
                 false
             }
-            Part::ObservableValue | Part::ObservableType if place != Place::Setting => true,
-            Part::ObservableValue | Part::ObservableType => {
-                let label = "only settings may stand here";
-                self.error(Code::PlaceholderOutOfPlace, pointer, "the observable has no place here", label);
+            Part::ObservableValue | Part::ObservableType | Part::ObservableExpanded | Part::ObservableReverse => {
+                if !place.observable {
+                    let label = "only settings may stand here";
+                    self.error(Code::PlaceholderOutOfPlace, pointer, "the observable has no place here", label);
+                }
+                place.observable
+            }
+            Part::Local(local) if place.locals.contains(local) => true,
+            Part::Local(local) => {
+                let message = format!("`{{{}}}` is not known here", local.as_str());
+                self.error(Code::PlaceholderOutOfPlace, pointer, message, "this request has none");
                 false
             }
         }
@@ -254,7 +278,7 @@ impl<'t> Compiler<'t> {
             return false;
         };
         self.used_settings.insert(name.to_owned());
-        if kind == SettingType::Secret && place != Place::Auth {
+        if kind == SettingType::Secret && !place.secrets {
             let message = format!("the secret `{name}` may only stand in `http.auth`");
             self.error(Code::SecretOutsideAuth, pointer, message, "it would be printed from here");
             return false;
@@ -274,7 +298,7 @@ impl<'t> Compiler<'t> {
         kind: SettingType,
         read: impl Fn(&str) -> Option<T>,
     ) -> Option<ValueOrSetting<T>> {
-        let template = self.template(text, pointer, Place::Setting)?;
+        let template = self.template(text, pointer, Place::SETTING)?;
         let wanted = kind.wanted();
         if let Some(name) = template.only_setting() {
             let spec = self.setting(name)?;
@@ -304,7 +328,18 @@ impl<'t> Compiler<'t> {
     }
 
     pub(super) fn time_format(&mut self, format: &str, zone: Option<&str>, pointer: &str) -> Option<TimeFormat> {
-        let at = |key: &str| format!("{pointer}/{key}");
+        self.time_format_at(format, zone, pointer, "/format")
+    }
+
+    /// The same, of a format that does not stand at `format`.
+    pub(super) fn time_format_at(
+        &mut self,
+        format: &str,
+        zone: Option<&str>,
+        pointer: &str,
+        place: &str,
+    ) -> Option<TimeFormat> {
+        let at = |key: &str| if key == "format" { format!("{pointer}{place}") } else { format!("{pointer}/{key}") };
         match TimeFormat::parse(format, zone) {
             Ok(format) => Some(format),
             Err(TimeFormatError::Unknown) => {
@@ -404,5 +439,6 @@ fn kind_word(kind: SettingType) -> &'static str {
         SettingType::Duration => "duration",
         SettingType::Integer => "integer",
         SettingType::Boolean => "boolean",
+        SettingType::Url => "url",
     }
 }

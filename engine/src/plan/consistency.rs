@@ -4,8 +4,8 @@
 use super::compiler::Compiler;
 use super::expression::{Condition, Prose};
 use super::records::FieldPlan;
-use super::template::{Part, Template};
-use super::{AnswerPlan, CursorTarget, LookupPlan, PagingPlan, QueryPlan};
+use super::template::{Local, Part, Template};
+use super::{AnswerPlan, CursorTarget, LookupPlan, PagingPlan, Parameter, QueryPlan};
 use super::{BASE_URL, Plan, RuleThen, exact};
 use crate::diagnostic::Code;
 use crate::profile::{FieldType, Profile, SettingType, TimeField};
@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fields that the engine itself reads.
-const KNOWN_FIELDS: [&str; 7] = ["rrname", "rrtype", "rdata", "time_first", "time_last", "count", "bailiwick"];
+const KNOWN_FIELDS: [&str; 8] = ["rrname", "rrtype", "rdata", "time_first", "time_last", "count", "bailiwick", "tlp"];
 
 pub(super) fn check(compiler: &mut Compiler, profile: &Profile, plan: &Plan) {
     settings(compiler, profile);
@@ -90,14 +90,14 @@ fn http(compiler: &mut Compiler, plan: &Plan) {
         );
         *found = found.clone().also(longest, "the longest");
     }
-    let rate = plan.quota.rate.as_ref().filter(|rate| rate.per <= SignedDuration::ZERO);
-    if rate.is_some() {
-        compiler.error(Code::DurationZero, "/quota/rate/per", "a rate is over some time", "no time at all");
+    if plan.quota.rates.iter().any(|rate| rate.per <= SignedDuration::ZERO) {
+        compiler.error(Code::DurationZero, "/quota/rate", "a rate is over some time", "no time at all");
     }
     let auth = plan.http.auth.iter().filter_map(|auth| match auth {
         super::AuthPlan::Header { name, .. } => Some(name.as_str()),
         super::AuthPlan::Basic { .. } => Some("Authorization"),
-        super::AuthPlan::Query { .. } => None,
+        super::AuthPlan::Token(token) => Some(token.header.as_str()),
+        super::AuthPlan::Query { .. } | super::AuthPlan::Signature(_) => None,
     });
     let auth: Vec<&str> = auth.collect();
     for (name, _) in &plan.http.headers {
@@ -114,7 +114,7 @@ fn answers(compiler: &mut Compiler, plan: &Plan) {
         let covers = |earlier: &&AnswerPlan| {
             let statuses = earlier.status.is_empty()
                 || !row.status.is_empty() && row.status.iter().all(|status| earlier.status.contains(status));
-            statuses && earlier.body.is_none()
+            statuses && earlier.body.is_none() && earlier.header.is_none()
         };
         if let Some(earlier) = plan.answers[..i].iter().position(|earlier| covers(&earlier)) {
             let first = compiler.span(&format!("/answers/{earlier}"));
@@ -127,7 +127,7 @@ fn answers(compiler: &mut Compiler, plan: &Plan) {
 
 fn window(compiler: &mut Compiler, plan: &Plan) {
     let Some(window) = &plan.window else { return };
-    let is_asked = |lookup: &LookupPlan| lookup.query.iter().any(|(_, value)| matches!(value, QueryPlan::Time(..)));
+    let is_asked = |lookup: &LookupPlan| lookup.query.iter().any(|(_, value)| !matches!(value, QueryPlan::Text(_)));
     if window.filter.is_none() && !plan.lookups.iter().any(is_asked) {
         let label = "no request names it, and it has no `filter`";
         compiler.error(Code::WindowUnused, "/window", "the window has no effect", label).notes.push(
@@ -156,18 +156,25 @@ fn lookup(compiler: &mut Compiler, lookup: &LookupPlan) {
     let texts = || {
         let query = lookup.query.iter().filter_map(|(_, value)| match value {
             QueryPlan::Text(text) => Some(text),
-            QueryPlan::Time(..) => None,
+            QueryPlan::Time(..) | QueryPlan::Distance(..) => None,
         });
-        [&lookup.path].into_iter().chain(query).chain(lookup.headers.iter().map(|(_, text)| text))
+        let body = lookup.body.iter().flat_map(super::BodyPlan::texts);
+        [&lookup.path].into_iter().chain(query).chain(lookup.headers.iter().map(|(_, text)| text)).chain(body)
     };
     let names = |wanted: &Part| texts().any(|text: &Template| text.parts().contains(wanted));
-    if !names(&Part::ObservableValue) {
-        let label = "neither path, query nor headers hold `{observable.value}`";
+    if ![Part::ObservableValue, Part::ObservableExpanded, Part::ObservableReverse].iter().any(names) {
+        let label = "neither path, query, headers nor body hold `{observable.value}`";
         compiler.error(Code::ObservableUnused, &at, "this request asks about nothing", label);
     }
     if !lookup.for_each.is_empty() && !names(&Part::Each) {
         let label = "nothing holds `{each}`";
         compiler.error(Code::EachUnused, &format!("{at}/for_each"), "every one of these requests is the same", label);
+    }
+    if let Some(job) = &lookup.job
+        && !job.poll.parts().contains(&Part::Local(Local::Job))
+    {
+        let label = "it does not hold `{job}`";
+        compiler.error(Code::JobNotAsked, &format!("{at}/job/poll"), "this asks about no job", label);
     }
     twice(compiler, lookup.for_each.iter().map(String::as_str), &format!("{at}/for_each"));
     twice(compiler, lookup.accepts.iter().map(|kind| kind.stix_type()), &format!("{at}/accepts"));
@@ -181,17 +188,19 @@ fn lookup(compiler: &mut Compiler, lookup: &LookupPlan) {
     }
 }
 
+/// The parameters of the query that paging sends.
 fn page_parameters(paging: &PagingPlan) -> Vec<&str> {
-    match paging {
+    let sent: Vec<&Parameter> = match paging {
         PagingPlan::None { .. } | PagingPlan::NextUrl { .. } => vec![],
         PagingPlan::Page { parameter, .. } => vec![parameter],
         PagingPlan::Offset { parameter, limit, .. } => {
-            let size = limit.as_ref().map(|(parameter, _)| parameter.as_str());
-            [parameter.as_str()].into_iter().chain(size).collect()
+            [parameter].into_iter().chain(limit.as_ref().map(|(parameter, _)| parameter)).collect()
         }
         PagingPlan::Cursor { to: CursorTarget::Parameter(parameter), .. } => vec![parameter],
         PagingPlan::Cursor { .. } => vec![],
-    }
+    };
+    let in_query = |parameter: &&'_ Parameter| matches!(parameter, Parameter::Query(_));
+    sent.into_iter().filter(in_query).map(Parameter::as_str).collect()
 }
 
 fn twice<'w>(compiler: &mut Compiler, words: impl Iterator<Item = &'w str>, at: &str) {
@@ -226,6 +235,13 @@ fn read_names(plan: &Plan) -> BTreeSet<&str> {
             }
         }
     }
+    read.extend(plan.besides.iter().map(|row| plan.record.fields[row.field].name.as_str()));
+    read.extend(plan.besides.iter().flat_map(|row| &row.description).flat_map(Prose::reads).map(String::as_str));
+    for field in &plan.record.fields {
+        if let Some(super::Operand::Field(end)) = field.relative_to {
+            read.insert(&plan.record.fields[end].name);
+        }
+    }
     read.extend(plan.relationship.description.iter().flat_map(Prose::reads).map(String::as_str));
     for rule in &plan.rules.rules {
         read.extend(rule.when.iter().flat_map(Condition::reads).map(String::as_str));
@@ -253,6 +269,10 @@ fn aliases(compiler: &mut Compiler, field: &FieldPlan, at: &str) {
 fn rules(compiler: &mut Compiler, plan: &Plan) {
     for (i, rule) in plan.rules.rules.iter().enumerate() {
         let RuleThen::Relate { source, target, .. } = &rule.then else { continue };
+        // A profile's own rows may stand before a pack's.
+        if rule.pack.is_some() {
+            continue;
+        }
         let takes_all = |earlier: &super::RulePlan| {
             let ends = match &earlier.then {
                 RuleThen::Drop(_) => true,

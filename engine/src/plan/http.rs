@@ -1,9 +1,10 @@
 //! Origin, credentials, headers and limits, compiled. What would send credentials astray is refused here.
 
-use super::compiler::{Compiler, Place};
+use super::auth::{AuthPlan, auths};
+use super::compiler::{Compiler, Place, ValueOrSetting};
 use super::template::Template;
 use crate::diagnostic::Code;
-use crate::profile::{Auth, Http, TemplateText};
+use crate::profile::{Http, SettingType, TemplateText};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use url::Url;
@@ -12,7 +13,7 @@ use url::Url;
 #[derive(Debug)]
 pub struct HttpPlan {
     /// Scheme, host and shared path.
-    pub base_url: Url,
+    pub base_url: BaseUrl,
     /// Credentials, in the order given.
     pub auth: Vec<AuthPlan>,
     /// Headers of every request.
@@ -25,30 +26,13 @@ pub struct HttpPlan {
     pub retry: RetryPlan,
 }
 
-/// How we say who we are.
+/// Scheme, host and the path that all requests share.
 #[derive(Debug)]
-pub enum AuthPlan {
-    /// `Authorization: Basic`.
-    Basic {
-        /// The user.
-        username: Template,
-        /// The password.
-        password: Template,
-    },
-    /// A header.
-    Header {
-        /// Its name.
-        name: String,
-        /// Its value.
-        value: Template,
-    },
-    /// A query parameter.
-    Query {
-        /// Its name.
-        parameter: String,
-        /// Its value.
-        value: Template,
-    },
+pub enum BaseUrl {
+    /// The provider's.
+    Literal(Url),
+    /// The operator's own server, by the name of the setting.
+    Setting(String),
 }
 
 /// What is tried again, and for how long.
@@ -64,15 +48,14 @@ pub struct RetryPlan {
 
 pub(super) fn http(compiler: &mut Compiler, http: &Http) -> Option<HttpPlan> {
     let base_url = base_url(compiler, &http.base_url);
-    let auth: Vec<Option<Option<AuthPlan>>> =
-        http.auth.iter().map(|(at, auth)| self::auth(compiler, auth, &format!("/http/auth{at}"))).collect();
-    let headers = headers(compiler, &http.headers, "/http/headers", Place::Setting);
+    let auth = auths(compiler, http);
+    let headers = headers(compiler, &http.headers, "/http/headers", Place::SETTING);
     let timeout = compiler.duration(&http.timeout, "/http/timeout");
     let first = compiler.duration(&http.retry.first, "/http/retry/first");
     let longest = compiler.duration(&http.retry.longest, "/http/retry/longest");
     Some(HttpPlan {
         base_url: base_url?,
-        auth: auth.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect(),
+        auth: auth?,
         headers: headers?,
         timeout: timeout?,
         max_body: u64::from(http.max_body_mib) << 20,
@@ -80,7 +63,24 @@ pub(super) fn http(compiler: &mut Compiler, http: &Http) -> Option<HttpPlan> {
     })
 }
 
-fn base_url(compiler: &mut Compiler, text: &str) -> Option<Url> {
+fn base_url(compiler: &mut Compiler, text: &str) -> Option<BaseUrl> {
+    if text.starts_with("{settings.") {
+        return own_server(compiler, text);
+    }
+    literal_base_url(compiler, text).map(BaseUrl::Literal)
+}
+
+/// The whole URL is one setting: the operator's, and never anything of the observable's.
+fn own_server(compiler: &mut Compiler, text: &str) -> Option<BaseUrl> {
+    let at = "/http/base_url";
+    let read = compiler.value_or_setting(&TemplateText(text.to_owned()), at, SettingType::Url, |_| None::<Url>)?;
+    match read {
+        ValueOrSetting::Setting(name) => Some(BaseUrl::Setting(name)),
+        ValueOrSetting::Value(_) => None,
+    }
+}
+
+fn literal_base_url(compiler: &mut Compiler, text: &str) -> Option<Url> {
     let at = "/http/base_url";
     if text.contains(['{', '}']) {
         let label = "a value from outside could choose who gets the credentials";
@@ -103,25 +103,6 @@ fn base_url(compiler: &mut Compiler, text: &str) -> Option<Url> {
         return None;
     }
     Some(url)
-}
-
-fn auth(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<Option<AuthPlan>> {
-    let mut template = |text: &TemplateText, key: &str| compiler.template(text, &format!("{at}/{key}"), Place::Auth);
-    Some(match auth {
-        Auth::None {} => None,
-        Auth::Basic { username, password } => {
-            let (username, password) = (template(username, "username"), template(password, "password"));
-            Some(AuthPlan::Basic { username: username?, password: password? })
-        }
-        Auth::Header { name, value } => Some(AuthPlan::Header { name: name.clone(), value: template(value, "value")? }),
-        Auth::Bearer { token } => {
-            let token = template(token, "token")?;
-            Some(AuthPlan::Header { name: "Authorization".into(), value: token.after("Bearer ") })
-        }
-        Auth::Query { parameter, value } => {
-            Some(AuthPlan::Query { parameter: parameter.clone(), value: template(value, "value")? })
-        }
-    })
 }
 
 pub(super) fn headers(

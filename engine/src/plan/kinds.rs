@@ -32,8 +32,19 @@ pub fn targets(data: &Rdata) -> Vec<Observable> {
             mname.into_iter().chain(soa.rname.as_ref().map(Observable::of_mailbox)).collect()
         }
         Rdata::Rp { mailbox, .. } => vec![Observable::of_mailbox(mailbox)],
-        Rdata::Caa { .. } | Rdata::Uri { .. } | Rdata::Text(_) | Rdata::Mac(_) | Rdata::Opaque(_) => vec![],
+        Rdata::Caa { tag, value, .. } => issuer(tag, value).into_iter().collect(),
+        Rdata::Uri { target, .. } => Observable::parse(Kind::Url, target).into_iter().collect(),
+        Rdata::Text(text) => Observable::parse(Kind::Text, text).into_iter().collect(),
+        Rdata::Mac(_) => Observable::parse(Kind::MacAddr, &data.to_string()).into_iter().collect(),
+        Rdata::Opaque(_) => vec![],
     }
+}
+
+/// The authority that may issue certificates; a lone `;` names none.
+fn issuer(tag: &str, value: &str) -> Option<Observable> {
+    let name = value.split(';').next().unwrap_or_default().trim();
+    let is_authority = matches!(tag, "issue" | "issuewild") && !name.is_empty();
+    Observable::of_name(&Name::parse(name).ok().filter(|_| is_authority)?)
 }
 
 /// The types that `targets` can give for data of this form.
@@ -44,7 +55,11 @@ pub fn possible_targets(form: Form) -> &'static [Kind] {
         Form::Name | Form::Mx | Form::Srv | Form::Svcb | Form::Naptr => &[Kind::DomainName],
         Form::Soa => &[Kind::DomainName, Kind::EmailAddr],
         Form::Rp => &[Kind::EmailAddr],
-        Form::Text | Form::Caa | Form::Uri | Form::Mac | Form::Opaque => &[],
+        Form::Caa => &[Kind::DomainName],
+        Form::Text => &[Kind::Text],
+        Form::Uri => &[Kind::Url],
+        Form::Mac => &[Kind::MacAddr],
+        Form::Opaque => &[],
     }
 }
 

@@ -1,14 +1,18 @@
 //! The ways to ask, compiled: requests, framing, and how pages follow one another.
 
 use super::answers::AnswerPlace;
+use super::body::BodyPlan;
 use super::compiler::{Compiler, Place};
 use super::http::headers;
-use super::path::Path;
+use super::path::{Path, PathStep};
+use super::rows::{RowsPlan, SignalPlan, rows, signal};
 use super::template::Template;
 use super::time::TimeFormat;
 use crate::diagnostic::{Code, Span};
-use crate::profile::{Framing, Lookup, Method, Paging, PathText, Profile, QueryValue, WindowPoint};
+use crate::profile::{Job, Lookup, Method, Paging, PathText, Profile, QueryValue, Scalar, TemplateText, WindowPoint};
 use crate::stix::Kind;
+use jiff::SignedDuration;
+use std::fmt;
 
 /// One way to ask.
 #[derive(Debug)]
@@ -29,14 +33,39 @@ pub struct LookupPlan {
     pub query: Vec<(String, QueryPlan)>,
     /// Headers of this lookup alone.
     pub headers: Vec<(String, Template)>,
+    /// The body of a `POST`.
+    pub body: Option<BodyPlan>,
     /// How an answer is cut into rows.
-    pub framing: Framing,
-    /// Where the rows stand.
-    pub records: Path,
+    pub rows: RowsPlan,
     /// Where the profile says so.
     pub records_span: Span,
     /// How pages follow one another.
     pub paging: PagingPlan,
+    /// Where the answer says that it is not all there is.
+    pub truncated_when: Option<SignalPlan>,
+    /// An order that is ready later.
+    pub job: Option<JobPlan>,
+}
+
+/// An order that is ready later.
+#[derive(Debug)]
+pub struct JobPlan {
+    /// Where the answer names the job.
+    pub id: Path,
+    /// The path that tells how far it is.
+    pub poll: Template,
+    /// Where that answer has the state.
+    pub state: Path,
+    /// The states of a job that is not done.
+    pub pending: Vec<Scalar>,
+    /// The states of a job that will never be done.
+    pub failed: Vec<Scalar>,
+    /// The path of the result.
+    pub result: Option<Template>,
+    /// How long to wait before it is asked for again.
+    pub every: SignedDuration,
+    /// How often it is asked for at most.
+    pub at_most: u32,
 }
 
 /// The value of a query parameter.
@@ -46,6 +75,40 @@ pub enum QueryPlan {
     Text(Template),
     /// An end of the window.
     Time(WindowPoint, TimeFormat),
+    /// How far back it lies.
+    Distance(WindowPoint, Distance),
+}
+
+/// A way to write how far back something lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Distance {
+    /// Whole days, the last one begun counted.
+    Days,
+    /// Seconds.
+    Seconds,
+    /// Seconds with a minus.
+    NegativeSeconds,
+}
+
+impl Distance {
+    fn parse(word: &str) -> Option<Distance> {
+        match word {
+            "days-back" => Some(Self::Days),
+            "seconds-back" => Some(Self::Seconds),
+            "negative-seconds" => Some(Self::NegativeSeconds),
+            _ => None,
+        }
+    }
+
+    /// The text for a distance.
+    pub fn write(self, distance: SignedDuration) -> String {
+        let seconds = distance.as_secs().max(0);
+        match self {
+            Self::Days => ((seconds + 86_399) / 86_400).to_string(),
+            Self::Seconds => seconds.to_string(),
+            Self::NegativeSeconds => format!("-{seconds}"),
+        }
+    }
 }
 
 /// How pages follow one another.
@@ -59,7 +122,7 @@ pub enum PagingPlan {
     /// By number.
     Page {
         /// The parameter.
-        parameter: String,
+        parameter: Parameter,
         /// The first number.
         first: u64,
         /// Where the last number stands.
@@ -72,9 +135,9 @@ pub enum PagingPlan {
     /// By the number of a record.
     Offset {
         /// The parameter.
-        parameter: String,
+        parameter: Parameter,
         /// The size of a page, and its parameter.
-        limit: Option<(String, u64)>,
+        limit: Option<(Parameter, u64)>,
         /// Where the number of all records stands.
         total: Option<Path>,
         /// The most pages.
@@ -101,10 +164,38 @@ pub enum PagingPlan {
 /// Where a cursor is sent back.
 #[derive(Debug)]
 pub enum CursorTarget {
-    /// In a query parameter.
-    Parameter(String),
+    /// In a parameter.
+    Parameter(Parameter),
     /// In a request header.
     Header(String),
+}
+
+/// Where a value of paging is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parameter {
+    /// In the query.
+    Query(String),
+    /// In the body, as JSON.
+    Body(Path),
+}
+
+impl Parameter {
+    /// The name of a parameter of the query; nothing for one of the body.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Query(name) => name,
+            Self::Body(_) => "",
+        }
+    }
+}
+
+impl fmt::Display for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Query(name) => f.write_str(name),
+            Self::Body(path) => write!(f, "{path}"),
+        }
+    }
 }
 
 impl PagingPlan {
@@ -133,7 +224,7 @@ pub(super) fn lookups(compiler: &mut Compiler, profile: &Profile) -> Option<Vec<
 
 fn lookup(compiler: &mut Compiler, name: &str, lookup: &Lookup, has_window: bool) -> Option<LookupPlan> {
     let at = format!("/lookups/{name}");
-    let place = if lookup.for_each.is_empty() { Place::Request } else { Place::RequestForEach };
+    let place = if lookup.for_each.is_empty() { Place::REQUEST } else { Place::REQUEST_FOR_EACH };
     let path = compiler.template(&lookup.path, &format!("{at}/path"), place);
     path.iter().for_each(|path| compiler.request_path(path, &format!("{at}/path")));
     let query: Vec<_> = lookup
@@ -145,8 +236,14 @@ fn lookup(compiler: &mut Compiler, name: &str, lookup: &Lookup, has_window: bool
         })
         .collect();
     let headers = headers(compiler, &lookup.headers, &format!("{at}/headers"), place);
-    let records = records(compiler, lookup, &at);
-    let paging = paging(compiler, &lookup.paging, &format!("{at}/paging"));
+    let body = body(compiler, lookup, &at, place);
+    let rows = rows(compiler, lookup, &at);
+    let paging = paging(compiler, lookup, &format!("{at}/paging"));
+    let truncated_when = signal(compiler, lookup.truncated_when.as_ref(), &format!("{at}/truncated_when"));
+    let job = match &lookup.job {
+        Some(job) => self::job(compiler, job, &format!("{at}/job")).map(Some),
+        None => Some(None),
+    };
     Some(LookupPlan {
         name: name.to_owned(),
         line: compiler.line(&at),
@@ -156,29 +253,51 @@ fn lookup(compiler: &mut Compiler, name: &str, lookup: &Lookup, has_window: bool
         path: path?,
         query: query.into_iter().collect::<Option<_>>()?,
         headers: headers?,
-        framing: lookup.framing,
-        records: records?,
+        body: body?,
+        rows: rows?,
         records_span: compiler.span(&format!("{at}/records")),
         paging: paging?,
+        truncated_when: truncated_when?,
+        job: job?,
     })
 }
 
-fn records(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<Path> {
-    match (&lookup.records, lookup.framing) {
-        (Some(path), Framing::Json) => compiler.path(path, &format!("{at}/records")),
-        (None, Framing::Ndjson) => Path::parse("$").ok(),
-        (None, Framing::Json) => {
-            let found =
-                compiler.error(Code::RecordsMissing, at, "nobody says where the rows stand", "it needs `records`");
-            found.notes.push("`records: $` for an answer that is itself a list".into());
+fn body(compiler: &mut Compiler, lookup: &Lookup, at: &str, place: Place) -> Option<Option<BodyPlan>> {
+    match (&lookup.body, lookup.method) {
+        (Some(body), Method::Post) => super::body::body(compiler, body, &format!("{at}/body"), place).map(Some),
+        (Some(_), Method::Get) => {
+            let label = "it needs `method: POST`";
+            compiler.error(Code::BodyOfGet, &format!("{at}/body"), "a GET has no body", label);
             None
         }
-        (Some(_), Framing::Ndjson) => {
-            let label = "each line is a row";
-            compiler.error(Code::RecordsNotUsed, &format!("{at}/records"), "`ndjson` needs no `records`", label);
-            None
-        }
+        (None, _) => Some(None),
     }
+}
+
+fn job(compiler: &mut Compiler, job: &Job, at: &str) -> Option<JobPlan> {
+    let id = compiler.path(&job.id, &format!("{at}/id"));
+    let state = compiler.path(&job.state, &format!("{at}/state"));
+    let mut place = |text: &TemplateText, key: &str| {
+        let path = compiler.template(text, &format!("{at}/{key}"), Place::JOB);
+        path.iter().for_each(|path| compiler.request_path(path, &format!("{at}/{key}")));
+        path
+    };
+    let poll = place(&job.poll, "poll");
+    let result = match &job.result {
+        Some(result) => place(result, "result").map(Some),
+        None => Some(None),
+    };
+    let every = compiler.duration(&job.every, &format!("{at}/every"));
+    Some(JobPlan {
+        id: id?,
+        poll: poll?,
+        state: state?,
+        pending: job.pending.clone(),
+        failed: job.failed.clone(),
+        result: result?,
+        every: every?,
+        at_most: job.at_most,
+    })
 }
 
 fn query_value(
@@ -193,7 +312,7 @@ fn query_value(
             Some(QueryPlan::Text(Template::parse(&number.to_string()).expect("digits are a template")))
         }
         QueryValue::Text(text) => compiler.template(text, at, place).map(QueryPlan::Text),
-        QueryValue::Time { from, format } => {
+        QueryValue::Time { from, format, zone } => {
             if !has_window {
                 compiler.error(
                     Code::WindowMissing,
@@ -203,33 +322,59 @@ fn query_value(
                 );
                 return None;
             }
-            compiler.time_format(format, Some("UTC"), at).map(|format| QueryPlan::Time(*from, format))
+            if let Some(distance) = Distance::parse(format) {
+                return Some(QueryPlan::Distance(*from, distance));
+            }
+            let zone = zone.as_deref().or(Some("UTC"));
+            compiler.time_format(format, zone, at).map(|format| QueryPlan::Time(*from, format))
         }
     }
 }
 
-fn paging(compiler: &mut Compiler, paging: &Paging, at: &str) -> Option<PagingPlan> {
+/// A parameter of paging: a name in the query, or a path into the body.
+fn parameter(compiler: &mut Compiler, lookup: &Lookup, text: &str, pointer: &str) -> Option<Parameter> {
+    if !text.starts_with('$') {
+        return Some(Parameter::Query(text.to_owned()));
+    }
+    let path = compiler.path(&PathText(text.to_owned()), pointer)?;
+    let is_plain = path.steps().iter().all(|step| matches!(step, PathStep::Name(_))) && !path.steps().is_empty();
+    if lookup.method != Method::Post || !is_plain {
+        let label = "it needs `method: POST`, and names only";
+        compiler.error(Code::BodyParameter, pointer, "this does not lead into a body", label);
+        return None;
+    }
+    Some(Parameter::Body(path))
+}
+
+fn paging(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<PagingPlan> {
+    let paging = &lookup.paging;
+    let named =
+        |compiler: &mut Compiler, text: &str, key: &str| parameter(compiler, lookup, text, &format!("{at}/{key}"));
+    let sent = match paging {
+        Paging::Page { parameter, .. } | Paging::Offset { parameter, .. } => {
+            Some(named(compiler, parameter, "parameter")?)
+        }
+        Paging::Cursor { parameter: Some(parameter), .. } => Some(named(compiler, parameter, "parameter")?),
+        _ => None,
+    };
+    let size = match paging {
+        Paging::Offset { limit: Some(limit), .. } => {
+            Some((named(compiler, &limit.parameter, "limit/parameter")?, limit.value))
+        }
+        _ => None,
+    };
     let mut path = |text: &Option<PathText>, key: &str| compiler.optional_path(text.as_ref(), &format!("{at}/{key}"));
     Some(match paging {
         Paging::None { total } => PagingPlan::None { total: path(total, "total")? },
-        Paging::Page { parameter, first, last, more, at_most } => {
+        Paging::Page { first, last, more, at_most, .. } => {
             let (last, more) = (path(last, "last"), path(more, "more"));
-            PagingPlan::Page {
-                parameter: parameter.clone(),
-                first: *first,
-                last: last?,
-                more: more?,
-                at_most: *at_most,
-            }
+            PagingPlan::Page { parameter: sent?, first: *first, last: last?, more: more?, at_most: *at_most }
         }
-        Paging::Offset { parameter, limit, total, at_most } => PagingPlan::Offset {
-            parameter: parameter.clone(),
-            limit: limit.as_ref().map(|limit| (limit.parameter.clone(), limit.value)),
-            total: path(total, "total")?,
-            at_most: *at_most,
-        },
+        Paging::Offset { total, at_most, .. } => {
+            PagingPlan::Offset { parameter: sent?, limit: size, total: path(total, "total")?, at_most: *at_most }
+        }
         Paging::NextUrl { at: place, at_most } => PagingPlan::NextUrl { at: path(place, "at")?, at_most: *at_most },
-        Paging::Cursor { at: place, header, parameter, request_header, at_most } => {
+        Paging::Cursor { at: place, header, request_header, at_most, .. } => {
             let body = path(place, "at")?;
             let mut name = |header: &Option<String>, key: &str| match header {
                 Some(name) => compiler.header_name(name, compiler.span(&format!("{at}/{key}"))).map(Some),
@@ -241,8 +386,8 @@ fn paging(compiler: &mut Compiler, paging: &Paging, at: &str) -> Option<PagingPl
                 (None, Some(header)) => Some(AnswerPlace::Header(header)),
                 _ => None,
             };
-            let to = match (parameter, request_header?) {
-                (Some(parameter), None) => Some(CursorTarget::Parameter(parameter.clone())),
+            let to = match (sent, request_header?) {
+                (Some(parameter), None) => Some(CursorTarget::Parameter(parameter)),
                 (None, Some(header)) => Some(CursorTarget::Header(header)),
                 _ => None,
             };

@@ -2,6 +2,8 @@
 //! can run. What is wrong with a profile is found here, all of it, with its place.
 
 mod answers;
+mod auth;
+mod body;
 mod comparison;
 mod compiler;
 mod consistency;
@@ -9,36 +11,42 @@ mod expression;
 mod http;
 mod kinds;
 mod lookups;
+mod pack;
 mod path;
 mod quota;
 mod records;
+mod rows;
 mod rules;
 mod setting;
 mod template;
 mod time;
 
-pub use answers::{AnswerPlace, AnswerPlan, BodyPlan};
+pub use answers::{AnswerPlace, AnswerPlan, BodyTestPlan};
+pub use auth::{AuthPlan, SignaturePlan, TokenBody, TokenPlace, TokenPlan};
+pub use body::BodyPlan;
 pub use compiler::ValueOrSetting;
 pub use expression::{Condition, FILTERS, Filter, Prose};
-pub use http::{AuthPlan, HttpPlan, RetryPlan};
+pub use http::{BaseUrl, HttpPlan, RetryPlan};
 pub use kinds::{possible_sources, possible_targets, sources, targets};
-pub use lookups::{CursorTarget, LookupPlan, PagingPlan, QueryPlan};
+pub use lookups::{CursorTarget, Distance, JobPlan, LookupPlan, PagingPlan, Parameter, QueryPlan};
+pub use pack::packs;
 pub use path::{Path, PathStep};
-pub use quota::{ProbeFigures, ProbePlan, QuotaPlan, RatePlan};
-pub use records::{FieldPlan, Operand, OrientationPlan, ROLES, RecordPlan};
-pub use rules::{RulePlan, RuleThen, RulesPlan};
-pub use setting::{BASE_URL, Secret, SettingError, SettingSpec, SettingValue, Settings};
-pub use template::{Part, Template};
-pub use time::{TimeFormat, before, exact, integer, time_text};
+pub use quota::{ElementPlan, ProbeFigures, ProbePlan, QuotaPlan, RatePlan};
+pub use records::{FieldPlan, Operand, OrientationPlan, ROLES, RecordPlan, Source as FieldPlace};
+pub use rows::{ColumnsPlan, LevelPlan, RowTestPlan, RowsPlan, SignalPlan};
+pub use rules::{BesidesPlan, RulePlan, RuleThen, RulesPlan};
+pub use setting::{BASE_URL, Secret, SettingError, SettingSpec, SettingValue, Settings, TOKEN_URL};
+pub use template::{Local, Part, Template};
+pub use time::{Datum, TimeFormat, before, exact, integer, time_text};
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
-use crate::profile::{Profile, RepeatsWord, Setting, SettingType, Status, TimeField, Unmarked};
+use crate::profile::{Auth, Licence, Profile, RepeatsWord, Setting, SettingType, Status, TimeField, Unmarked};
 use crate::stix::{Kind, Policy, Repeats, Tlp};
 use crate::yaml;
 use compiler::Compiler;
 use jiff::Span as TimeSpan;
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use url::Url;
 
 /// A compiled profile.
 #[derive(Debug)]
@@ -57,6 +65,14 @@ pub struct Plan {
     pub summary: String,
     /// Whether the provider can be relied on.
     pub status: Status,
+    /// Where the API is documented.
+    pub links: Vec<String>,
+    /// What the provider's terms say about sharing and use.
+    pub terms: Option<String>,
+    /// Whether the provider asks for money.
+    pub licence: Option<Licence>,
+    /// The page where an account can be had.
+    pub subscription: Option<String>,
     /// What the operator gives; `api_base_url` among them.
     pub settings: Vec<SettingSpec>,
     /// Origin, credentials, limits.
@@ -73,6 +89,8 @@ pub struct Plan {
     pub record: RecordPlan,
     /// What records become.
     pub rules: RulesPlan,
+    /// What a mapped record says besides.
+    pub besides: Vec<BesidesPlan>,
     /// What relationships say.
     pub relationship: RelationshipPlan,
     /// What may be sent, and how results are marked.
@@ -112,6 +130,8 @@ pub struct TlpPlan {
     pub unmarked: Unmarked,
     /// The lowest level of a result.
     pub at_least: ValueOrSetting<Tlp>,
+    /// The level of records that have none of their own.
+    pub unmarked_records: Option<ValueOrSetting<Tlp>>,
 }
 
 impl Plan {
@@ -141,6 +161,36 @@ impl Plan {
         (plan.filter(|_| is_sound), diagnostics)
     }
 
+    /// Where requests go, with what the operator gave.
+    pub fn base_url(&self, settings: &Settings) -> Url {
+        let given = settings.url(BASE_URL);
+        match &self.http.base_url {
+            BaseUrl::Literal(url) => given.unwrap_or(url).clone(),
+            BaseUrl::Setting(name) => {
+                given.or_else(|| settings.url(name)).expect("a base URL's setting always has a value").clone()
+            }
+        }
+    }
+
+    /// Where tokens are fetched, where that is elsewhere, with what the operator gave.
+    pub fn token_url(&self, settings: &Settings) -> Option<String> {
+        let TokenPlace::Url(url) = &self.token()?.from else { return None };
+        let part = |part: &Part| match part {
+            Part::Setting(name) => settings.value(name).map(SettingValue::as_text).unwrap_or_default(),
+            Part::Literal(text) => text.clone(),
+            _ => String::new(),
+        };
+        Some(url.parts().iter().map(part).collect())
+    }
+
+    /// How the token of requests is come by, if they carry one.
+    pub fn token(&self) -> Option<&TokenPlan> {
+        self.http.auth.iter().find_map(|auth| match auth {
+            AuthPlan::Token(token) => Some(token.as_ref()),
+            _ => None,
+        })
+    }
+
     /// The types of observable that some lookup accepts, in the order of the table.
     pub fn accepts(&self) -> Vec<Kind> {
         Kind::all().filter(|kind| self.lookups.iter().any(|lookup| lookup.accepts.contains(kind))).collect()
@@ -164,7 +214,7 @@ fn language(source: &Arc<Source>, diagnostics: Vec<Diagnostic>) -> Vec<Diagnosti
 }
 
 fn compile(compiler: &mut Compiler, profile: &Profile, source: &Arc<Source>) -> Option<Plan> {
-    let settings = settings(compiler, &profile.settings);
+    let settings = settings(compiler, profile);
     compiler.declare(&settings);
     // Every part is compiled before any is missed: all mistakes are told at once.
     let http = http::http(compiler, &profile.http);
@@ -174,6 +224,7 @@ fn compile(compiler: &mut Compiler, profile: &Profile, source: &Arc<Source>) -> 
     let lookups = lookups::lookups(compiler, profile);
     let record = records::record(compiler, &profile.record);
     let rules = rules::rules(compiler, profile);
+    let besides = rules::besides(compiler, profile);
     let relationship = relationship(compiler, profile);
     let tlp = tlp(compiler, profile);
     Some(Plan {
@@ -184,6 +235,10 @@ fn compile(compiler: &mut Compiler, profile: &Profile, source: &Arc<Source>) -> 
         name: profile.name.clone(),
         summary: profile.summary.clone(),
         status: profile.status,
+        links: profile.links.clone(),
+        terms: profile.terms.clone(),
+        licence: profile.licence,
+        subscription: profile.subscription.clone(),
         settings,
         http: http?,
         quota: quota?,
@@ -192,24 +247,32 @@ fn compile(compiler: &mut Compiler, profile: &Profile, source: &Arc<Source>) -> 
         lookups: lookups?,
         record: record?,
         rules: rules?,
+        besides: besides?,
         relationship: relationship?,
         tlp: tlp?,
         identity: (profile.identity.name.clone(), profile.identity.class.as_str()),
     })
 }
 
-fn settings(compiler: &mut Compiler, declared: &BTreeMap<String, Setting>) -> Vec<SettingSpec> {
+fn settings(compiler: &mut Compiler, profile: &Profile) -> Vec<SettingSpec> {
     let mut specs: Vec<SettingSpec> =
-        declared.iter().map(|(name, setting)| setting_spec(compiler, name, setting)).collect();
-    specs.push(SettingSpec {
-        name: BASE_URL.into(),
-        kind: SettingType::String,
-        description: "Where requests go instead of the provider's own base URL: a proxy, a test server".into(),
+        profile.settings.iter().map(|(name, setting)| setting_spec(compiler, name, setting)).collect();
+    let url = |name: &str, description: &str| SettingSpec {
+        name: name.into(),
+        kind: SettingType::Url,
+        description: description.into(),
         required: false,
         default: None,
         also: vec![],
         choices: vec![],
-    });
+    };
+    specs.push(url(BASE_URL, "Where requests go instead of the provider's own base URL: a proxy, a test server"));
+    if profile.http.auth.iter().any(|(_, auth)| matches!(auth, Auth::Oauth2 { .. })) {
+        specs.push(url(
+            TOKEN_URL,
+            "Where tokens are fetched instead of the profile's own place: a proxy, a test server",
+        ));
+    }
     specs
 }
 
@@ -224,7 +287,7 @@ fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting) -> Setti
         choices: setting.choices.clone(),
     };
     let pointer = format!("/settings/{name}");
-    if name == BASE_URL {
+    if [BASE_URL, TOKEN_URL].contains(&name) {
         compiler.error(
             Code::ReservedSetting,
             &pointer,
@@ -266,5 +329,11 @@ fn tlp(compiler: &mut Compiler, profile: &Profile) -> Option<TlpPlan> {
     let max = compiler.value_or_setting(&block.max, "/tlp/max", SettingType::Tlp, Tlp::parse);
     let at_least =
         compiler.value_or_setting(&block.results.at_least, "/tlp/results/at_least", SettingType::Tlp, Tlp::parse);
-    Some(TlpPlan { max: max?, unmarked: block.unmarked, at_least: at_least? })
+    let unmarked_records = match &block.results.unmarked_records {
+        Some(text) => {
+            compiler.value_or_setting(text, "/tlp/results/unmarked_records", SettingType::Tlp, Tlp::parse).map(Some)
+        }
+        None => Some(None),
+    };
+    Some(TlpPlan { max: max?, unmarked: block.unmarked, at_least: at_least?, unmarked_records: unmarked_records? })
 }

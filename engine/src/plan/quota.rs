@@ -5,7 +5,7 @@ use super::path::Path;
 use super::template::Template;
 use super::time::TimeFormat;
 use crate::diagnostic::Code;
-use crate::profile::{PathText, Probe, Quota, QuotaHeaders, TemplateText};
+use crate::profile::{Field, OneOrMany, PathText, Probe, Quota, QuotaHeaders, Scalar, TemplateText};
 use jiff::SignedDuration;
 
 /// What the provider allows.
@@ -15,8 +15,10 @@ pub struct QuotaPlan {
     pub probe: Option<ProbePlan>,
     /// Headers that tell what is left.
     pub headers: Option<QuotaHeaders>,
-    /// How often one may ask.
-    pub rate: Option<RatePlan>,
+    /// How often one may ask: all of these hold.
+    pub rates: Vec<RatePlan>,
+    /// How many requests may be under way at once.
+    pub concurrency: Option<usize>,
 }
 
 /// A request that tells what is left.
@@ -24,6 +26,8 @@ pub struct QuotaPlan {
 pub struct ProbePlan {
     /// The path after the base URL.
     pub path: Template,
+    /// The element that holds the figures.
+    pub element: Option<ElementPlan>,
     /// Where the figures stand.
     pub figures: ProbeFigures,
     /// Where it says when the quota is full again.
@@ -36,9 +40,20 @@ pub struct ProbePlan {
 #[derive(Debug)]
 pub enum ProbeFigures {
     /// What was used, and what may be.
-    UsedOfLimit(Path, Path),
+    UsedOfLimit(Vec<Path>, Vec<Path>),
     /// What is left.
-    Remaining(Path),
+    Remaining(Vec<Path>),
+}
+
+/// An element of a list, by what it holds.
+#[derive(Debug)]
+pub struct ElementPlan {
+    /// Where the list stands.
+    pub of: Path,
+    /// Where the element says which it is.
+    pub at: Path,
+    /// What stands there.
+    pub is: Scalar,
 }
 
 /// So many requests in any stretch of this length.
@@ -53,10 +68,14 @@ pub struct RatePlan {
 pub(super) fn quota(compiler: &mut Compiler, quota: Option<&Quota>) -> Option<QuotaPlan> {
     let Some(quota) = quota else { return Some(QuotaPlan::default()) };
     let probe = quota.probe.as_ref().map(|probe| self::probe(compiler, probe));
-    let rate = quota.rate.as_ref().map(|rate| {
-        let per = compiler.duration(&rate.per, "/quota/rate/per")?;
-        Some(RatePlan { requests: rate.requests as usize, per })
-    });
+    let rates: Vec<_> = quota.rate.iter().flat_map(OneOrMany::iter).collect();
+    let rates: Vec<_> = rates
+        .into_iter()
+        .map(|(at, rate)| {
+            let per = compiler.duration(&rate.per, &format!("/quota/rate{at}/per"))?;
+            Some(RatePlan { requests: rate.requests as usize, per })
+        })
+        .collect();
     let headers = quota.headers.as_ref().map(|headers| {
         let remaining = compiler.header_name(&headers.remaining, compiler.span("/quota/headers/remaining"));
         let reset = headers.reset.as_ref().map_or(Some(String::new()), |reset| {
@@ -66,36 +85,58 @@ pub(super) fn quota(compiler: &mut Compiler, quota: Option<&Quota>) -> Option<Qu
     });
     // A part that is absent is fine; a part that is there must have compiled.
     let probe = probe.map_or(Some(None), |probe| probe.map(Some));
-    let rate = rate.map_or(Some(None), |rate| rate.map(Some));
     let headers = headers.map_or(Some(None), |headers| headers.map(Some));
-    Some(QuotaPlan { probe: probe?, headers: headers?, rate: rate? })
+    let rates = rates.into_iter().collect::<Option<_>>();
+    let concurrency = quota.concurrency.map(|number| number as usize);
+    Some(QuotaPlan { probe: probe?, headers: headers?, rates: rates?, concurrency })
 }
 
 fn probe(compiler: &mut Compiler, probe: &Probe) -> Option<ProbePlan> {
     let at = "/quota/probe";
-    let path = compiler.template(&TemplateText(probe.path.clone()), &format!("{at}/path"), Place::Setting);
+    let path = compiler.template(&TemplateText(probe.path.clone()), &format!("{at}/path"), Place::SETTING);
     path.iter().for_each(|path| compiler.request_path(path, &format!("{at}/path")));
-    let mut figure = |text: &Option<PathText>, key: &str| compiler.optional_path(text.as_ref(), &format!("{at}/{key}"));
-    let (used, limit, remaining) =
-        (figure(&probe.used, "used"), figure(&probe.limit, "limit"), figure(&probe.remaining, "remaining"));
-    let reset = match &probe.reset {
-        Some(reset) => {
-            let place = reset.at.iter().next().and_then(|(i, text)| compiler.path(text, &format!("{at}/reset/at{i}")));
-            let format = reset.format.as_deref().unwrap_or("rfc3339");
-            let format = compiler.time_format(format, reset.zone.as_deref(), &format!("{at}/reset"));
-            Some((place?, format?))
+    let element = match &probe.element {
+        Some(element) => {
+            let of = compiler.path(&element.of, &format!("{at}/element/of"));
+            let place = compiler.path(&element.at, &format!("{at}/element/at"));
+            Some(ElementPlan { of: of?, at: place?, is: element.is.clone() })
         }
         None => None,
     };
+    let mut figure = |texts: &Option<OneOrMany<PathText>>, key: &str| {
+        let texts: Vec<_> = texts.iter().flat_map(OneOrMany::iter).collect();
+        let paths: Vec<_> = texts.into_iter().map(|(i, text)| compiler.path(text, &format!("{at}/{key}{i}"))).collect();
+        paths.into_iter().collect::<Option<Vec<Path>>>()
+    };
+    let (used, limit, remaining) =
+        (figure(&probe.used, "used"), figure(&probe.limit, "limit"), figure(&probe.remaining, "remaining"));
+    let reset = match &probe.reset {
+        Some(reset) => Some(self::reset(compiler, reset, &format!("{at}/reset"))?),
+        None => None,
+    };
     let every = compiler.duration(&probe.every, &format!("{at}/every"));
-    let figures = match (used?, limit?, remaining?) {
-        (Some(used), Some(limit), None) => ProbeFigures::UsedOfLimit(used, limit),
-        (None, None, Some(remaining)) => ProbeFigures::Remaining(remaining),
+    let (used, limit, remaining) = (used?, limit?, remaining?);
+    let figures = match (used.is_empty(), limit.is_empty(), remaining.is_empty()) {
+        (false, false, true) => ProbeFigures::UsedOfLimit(used, limit),
+        (true, true, false) => ProbeFigures::Remaining(remaining),
         _ => {
             let label = "either `used` and `limit`, or `remaining`";
             compiler.error(Code::QuotaFigures, at, "a probe reads two figures, or one", label);
             return None;
         }
     };
-    Some(ProbePlan { path: path?, figures, reset, every: every? })
+    Some(ProbePlan { path: path?, element, figures, reset, every: every? })
+}
+
+fn reset(compiler: &mut Compiler, reset: &Field, at: &str) -> Option<(Path, TimeFormat)> {
+    let Some((i, place)) = reset.at.iter().flat_map(OneOrMany::iter).next() else {
+        compiler.error(Code::FieldPlace, at, "nobody says where the time stands", "it needs `at`");
+        return None;
+    };
+    let place = compiler.path(place, &format!("{at}/at{i}"));
+    let (i, format) = reset.format.iter().flat_map(OneOrMany::iter).next().unzip();
+    let format = format.map_or("rfc3339", String::as_str);
+    let key = format!("/format{}", i.unwrap_or_default());
+    let format = compiler.time_format_at(format, reset.zone.as_deref(), at, &key);
+    Some((place?, format?))
 }

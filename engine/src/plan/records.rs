@@ -6,7 +6,8 @@ use super::expression::{Condition, Prose};
 use super::path::Path;
 use super::time::TimeFormat;
 use crate::diagnostic::{Code, Span};
-use crate::profile::{Field, FieldType, Orientation, OtherNames, RecordBlock, Scalar};
+use crate::dns::Scope;
+use crate::profile::{Field, FieldSource, FieldType, OneOrMany, Orientation, OtherNames, RecordBlock, Scalar};
 use minijinja::value::Value;
 use std::collections::BTreeMap;
 
@@ -25,14 +26,17 @@ pub struct RecordPlan {
     pub bad_at_most: u64,
     /// What becomes of records that have nothing to do with the observable.
     pub other_names: OtherNames,
+    /// Reaches of addresses that are no data.
+    pub drop_addresses: Vec<Scope>,
 }
 
 /// The fields that have a role besides the three that make a record, and the type each needs.
-pub const ROLES: [(&str, FieldType); 4] = [
+pub const ROLES: [(&str, FieldType); 5] = [
     ("time_first", FieldType::Timestamp),
     ("time_last", FieldType::Timestamp),
     ("count", FieldType::Integer),
     ("bailiwick", FieldType::String),
+    ("tlp", FieldType::Tlp),
 ];
 
 /// One value of a row.
@@ -42,18 +46,51 @@ pub struct FieldPlan {
     pub name: String,
     /// Where it is declared.
     pub span: Span,
-    /// Where it stands; the first place that holds a value.
-    pub at: Vec<Path>,
+    /// Where it comes from.
+    pub source: Source,
     /// Of what type it is.
     pub kind: FieldType,
-    /// How it is written, if it is a time.
-    pub format: TimeFormat,
+    /// How it is written, if it is a time: the first of these that fits.
+    pub formats: Vec<TimeFormat>,
     /// Whether a record may do without it.
     pub optional: bool,
     /// What stands for no value.
     pub none_when: Vec<Scalar>,
     /// Words of the provider's own.
     pub aliases: BTreeMap<String, String>,
+    /// The end of a name that is written without it.
+    pub relative_to: Option<Operand>,
+}
+
+/// Where the value of a field comes from; of several paths the first that leads to a value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// The row.
+    Row(Vec<Path>),
+    /// So many levels above the row.
+    Above(usize, Vec<Path>),
+    /// The whole answer.
+    Answer(Vec<Path>),
+    /// The key of the row, or of so many levels above it.
+    Key(usize),
+    /// The request's `{each}`.
+    Each,
+    /// The observable asked about.
+    Observable,
+    /// A header of the response.
+    Header(String),
+    /// A value of the profile's own.
+    Constant(serde_json::Value),
+}
+
+impl Source {
+    /// The paths it reads.
+    pub fn paths(&self) -> &[Path] {
+        match self {
+            Self::Row(paths) | Self::Above(_, paths) | Self::Answer(paths) => paths,
+            Self::Key(_) | Self::Each | Self::Observable | Self::Header(_) | Self::Constant(_) => &[],
+        }
+    }
 }
 
 /// Which side is the owner and which the data.
@@ -77,9 +114,10 @@ pub enum Operand {
 }
 
 pub(super) fn record(compiler: &mut Compiler, block: &RecordBlock) -> Option<RecordPlan> {
-    let fields: Vec<_> = block.fields.iter().map(|(name, field)| self::field(compiler, name, field)).collect();
+    let fields: Vec<_> = block.fields.iter().map(|(name, field)| self::field(compiler, block, name, field)).collect();
     let orientation = orientations(compiler, block);
-    let rrtype = position(block, "rrtype").filter(|_| block.fields["rrtype"].kind == FieldType::Rrtype);
+    let is_type = |field: &Field| matches!(field.kind, FieldType::Rrtype | FieldType::RrtypeOfAddress);
+    let rrtype = position(block, "rrtype").filter(|_| is_type(&block.fields["rrtype"]));
     if rrtype.is_none() {
         let message = "no field says the record type";
         let (pointer, label) = match position(block, "rrtype") {
@@ -98,6 +136,7 @@ pub(super) fn record(compiler: &mut Compiler, block: &RecordBlock) -> Option<Rec
         roles: ROLES.map(|(name, _)| position(block, name)),
         bad_at_most: block.bad_records.percent(),
         other_names: block.other_names,
+        drop_addresses: block.drop_addresses.clone(),
     })
 }
 
@@ -112,7 +151,7 @@ fn role(compiler: &mut Compiler, block: &RecordBlock, name: &str, kind: FieldTyp
     compiler.error(Code::FieldType, &format!("/record/fields/{name}/as"), message, label);
 }
 
-fn field(compiler: &mut Compiler, name: &str, field: &Field) -> Option<FieldPlan> {
+fn field(compiler: &mut Compiler, block: &RecordBlock, name: &str, field: &Field) -> Option<FieldPlan> {
     let at = format!("/record/fields/{name}");
     let is_word =
         name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !name.starts_with(|c: char| c.is_ascii_digit());
@@ -120,7 +159,8 @@ fn field(compiler: &mut Compiler, name: &str, field: &Field) -> Option<FieldPlan
         compiler.error(Code::FieldName, &at, format!("a field cannot be called `{name}`"), "letters, digits and `_`");
         return None;
     }
-    let paths: Vec<_> = field.at.iter().map(|(i, text)| compiler.path(text, &format!("{at}/at{i}"))).collect();
+    let source = source(compiler, field, &at);
+    let relative_to = relative_to(compiler, block, field, &at);
     let is_time = field.kind == FieldType::Timestamp;
     for (key, given) in [("format", field.format.is_some()), ("zone", field.zone.is_some())] {
         if given && !is_time {
@@ -133,20 +173,96 @@ fn field(compiler: &mut Compiler, name: &str, field: &Field) -> Option<FieldPlan
             );
         }
     }
-    let format = match is_time {
-        true => compiler.time_format(field.format.as_deref().unwrap_or("rfc3339"), field.zone.as_deref(), &at),
-        false => Some(TimeFormat::Rfc3339),
+    let formats = match is_time {
+        true => formats(compiler, field, &at),
+        false => Some(vec![]),
     };
+    let place = if field.at.is_some() { format!("{at}/at") } else { at.clone() };
     Some(FieldPlan {
         name: name.to_owned(),
-        span: compiler.span(&format!("{at}/at")),
-        at: paths.into_iter().collect::<Option<_>>()?,
+        span: compiler.span(&place),
+        source: source?,
         kind: field.kind,
-        format: format?,
+        formats: formats?,
         optional: field.optional,
         none_when: field.none_when.clone(),
         aliases: field.aliases.clone(),
+        relative_to: relative_to?,
     })
+}
+
+fn formats(compiler: &mut Compiler, field: &Field, at: &str) -> Option<Vec<TimeFormat>> {
+    let Some(formats) = &field.format else { return Some(vec![TimeFormat::Rfc3339]) };
+    let formats: Vec<_> = formats
+        .iter()
+        .map(|(i, format)| compiler.time_format_at(format, field.zone.as_deref(), at, &format!("/format{i}")))
+        .collect();
+    formats.into_iter().collect()
+}
+
+/// `at`, `header` and `value` stand where their source needs them, and nowhere else.
+fn source(compiler: &mut Compiler, field: &Field, at: &str) -> Option<Source> {
+    let needs = match field.from {
+        FieldSource::Row | FieldSource::Parent | FieldSource::Grandparent | FieldSource::Answer => "at",
+        FieldSource::Header => "header",
+        FieldSource::Constant => "value",
+        _ => "",
+    };
+    let given = [("at", field.at.is_some()), ("header", field.header.is_some()), ("value", field.value.is_some())];
+    for (key, is_given) in given {
+        if is_given && key != needs {
+            let message = format!("`{key}` does not go with `from: {}`", word(field.from));
+            compiler.error(Code::FieldPlace, &format!("{at}/{key}"), message, "not used");
+            return None;
+        }
+        if !is_given && key == needs {
+            let message = format!("a field with `from: {}` needs `{key}`", word(field.from));
+            compiler.error(Code::FieldPlace, at, message, "nobody says where it stands");
+            return None;
+        }
+    }
+    let paths: Vec<_> = field.at.iter().flat_map(OneOrMany::iter).collect();
+    let paths: Vec<_> = paths.into_iter().map(|(i, text)| compiler.path(text, &format!("{at}/at{i}"))).collect();
+    let paths: Vec<Path> = paths.into_iter().collect::<Option<_>>()?;
+    Some(match field.from {
+        FieldSource::Row => Source::Row(paths),
+        FieldSource::Parent => Source::Above(1, paths),
+        FieldSource::Grandparent => Source::Above(2, paths),
+        FieldSource::Answer => Source::Answer(paths),
+        FieldSource::Key => Source::Key(0),
+        FieldSource::ParentKey => Source::Key(1),
+        FieldSource::GrandparentKey => Source::Key(2),
+        FieldSource::Each => Source::Each,
+        FieldSource::Observable => Source::Observable,
+        FieldSource::Header => {
+            let name = field.header.as_deref().expect("checked above");
+            Source::Header(compiler.header_name(name, compiler.span(&format!("{at}/header")))?)
+        }
+        FieldSource::Constant => Source::Constant(match field.value.clone().expect("checked above") {
+            Scalar::Boolean(flag) => flag.into(),
+            Scalar::Integer(number) => number.into(),
+            Scalar::Text(text) => text.into(),
+        }),
+    })
+}
+
+/// How a source is written.
+fn word(source: FieldSource) -> String {
+    match serde_json::to_value(source) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => unreachable!("the words of the language are texts"),
+    }
+}
+
+fn relative_to(compiler: &mut Compiler, block: &RecordBlock, field: &Field, at: &str) -> Option<Option<Operand>> {
+    let Some(end) = &field.relative_to else { return Some(None) };
+    let pointer = format!("{at}/relative_to");
+    if field.kind != FieldType::DnsName {
+        let label = format!("this is {}", field.kind.wanted());
+        compiler.error(Code::FieldType, &pointer, "`relative_to` is for names", label);
+        return None;
+    }
+    operand(compiler, block, end, &pointer).map(Some)
 }
 
 fn orientations(compiler: &mut Compiler, block: &RecordBlock) -> Option<Vec<OrientationPlan>> {
@@ -189,7 +305,7 @@ fn orientation(
     }
     let when = match &row.when {
         Some(text) => {
-            let names: Vec<&str> = block.fields.keys().map(String::as_str).collect();
+            let names: Vec<&str> = block.fields.keys().map(String::as_str).chain(["observable"]).collect();
             comparisons(compiler, block, text, &format!("{at}/when"));
             Some(compiler.condition(text, &format!("{at}/when"), &names, |name| probe(block, name))?)
         }
@@ -201,10 +317,15 @@ fn orientation(
 }
 
 fn operand(compiler: &mut Compiler, block: &RecordBlock, name: &str, pointer: &str) -> Option<Operand> {
-    if name == "observable" {
-        return Some(Operand::Observable);
+    match name {
+        "observable" => Some(Operand::Observable),
+        name => field_named(compiler, block, name, pointer).map(Operand::Field),
     }
-    let found = position(block, name).map(Operand::Field);
+}
+
+/// The number of a field.
+pub(super) fn field_named(compiler: &mut Compiler, block: &RecordBlock, name: &str, pointer: &str) -> Option<usize> {
+    let found = position(block, name);
     if found.is_none() {
         let known = block.fields.keys().map(String::as_str).chain(["observable"]);
         let message = format!("no field is called `{name}`");
@@ -217,7 +338,7 @@ fn operand(compiler: &mut Compiler, block: &RecordBlock, name: &str, pointer: &s
 /// The names that rules and texts may read: every field, and both sides of the record.
 pub(super) fn names(block: &RecordBlock) -> Vec<&str> {
     let sides = ["rrname", "rdata"].into_iter().filter(|side| !block.fields.contains_key(*side));
-    block.fields.keys().map(String::as_str).chain(sides).collect()
+    block.fields.keys().map(String::as_str).chain(sides).chain(["observable"]).collect()
 }
 
 /// A value of a name's type, to try a text with.
@@ -225,7 +346,8 @@ pub(super) fn probe(block: &RecordBlock, name: &str) -> Value {
     match block.fields.get(name).map(|field| field.kind) {
         Some(FieldType::Integer) => Value::from(1),
         Some(FieldType::Timestamp) => Value::from("2024-01-01T00:00:00Z"),
-        Some(FieldType::Rrtype) => Value::from("A"),
+        Some(FieldType::Rrtype | FieldType::RrtypeOfAddress) => Value::from("A"),
+        Some(FieldType::Boolean) => Value::from(true),
         _ => Value::from("text"),
     }
 }
@@ -242,7 +364,7 @@ pub(super) fn condition(compiler: &mut Compiler, block: &RecordBlock, text: &str
 fn comparisons(compiler: &mut Compiler, block: &RecordBlock, text: &str, pointer: &str) {
     let type_of = |name: &str| match block.fields.get(name) {
         Some(field) => Some(field.kind),
-        None => matches!(name, "rrname" | "rdata").then_some(FieldType::String),
+        None => matches!(name, "rrname" | "rdata" | "observable").then_some(FieldType::String),
     };
     for found in never_equal(text, type_of) {
         let message = format!("this can never be equal to `{}`", found.name);

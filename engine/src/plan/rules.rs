@@ -3,10 +3,11 @@
 use super::compiler::Compiler;
 use super::expression::{Condition, Prose};
 use super::kinds::{possible_sources, possible_targets};
+use super::pack::{Sourced, expanded};
 use super::records;
 use crate::diagnostic::Code;
 use crate::dns::RrType;
-use crate::profile::{MapRule, OneOrMany, Profile, Rule};
+use crate::profile::{Besides, MapRule, OneOrMany, Profile, Rule, Side};
 use crate::stix::{Kind, Permission, RelationshipType, permission, permitted_between};
 use std::collections::HashMap;
 
@@ -30,8 +31,10 @@ impl RulesPlan {
 /// One rule.
 #[derive(Debug)]
 pub struct RulePlan {
-    /// The line it stands on.
+    /// The line it stands on; of a pack's, the line that names the pack.
     pub line: usize,
+    /// The pack it comes from.
+    pub pack: Option<&'static str>,
     /// Its record types; none means any.
     pub rrtypes: Vec<RrType>,
     /// When it applies.
@@ -58,14 +61,44 @@ pub enum RuleThen {
     Drop(String),
 }
 
+/// What a mapped record says besides.
+#[derive(Debug)]
+pub struct BesidesPlan {
+    /// Which side it is about.
+    pub of: Side,
+    /// The type of that side.
+    pub source: Kind,
+    /// What it says.
+    pub relationship: RelationshipType,
+    /// The type of the other end.
+    pub target: Kind,
+    /// The field that holds the other end.
+    pub field: usize,
+    /// In which words.
+    pub description: Option<Prose>,
+}
+
+pub(super) fn besides(compiler: &mut Compiler, profile: &Profile) -> Option<Vec<BesidesPlan>> {
+    let rows = profile.besides.iter().enumerate();
+    let rows: Vec<_> = rows.map(|(i, row)| besides_row(compiler, profile, row, &format!("/besides/{i}"))).collect();
+    rows.into_iter().collect()
+}
+
+fn besides_row(compiler: &mut Compiler, profile: &Profile, row: &Besides, at: &str) -> Option<BesidesPlan> {
+    permitted(compiler, (row.source, row.relationship, row.target), at);
+    let field = records::field_named(compiler, &profile.record, &row.field, &format!("{at}/field"));
+    let description = match &row.description {
+        Some(text) => Some(records::prose(compiler, &profile.record, text, &format!("{at}/description"))?),
+        None => None,
+    };
+    let Besides { of, source, relationship, target, .. } = *row;
+    Some(BesidesPlan { of, source, relationship, target, field: field?, description })
+}
+
 pub(super) fn rules(compiler: &mut Compiler, profile: &Profile) -> Option<RulesPlan> {
-    let compiled: Vec<_> = profile
-        .rules
-        .iter()
-        .enumerate()
-        .map(|(i, rule)| self::rule(compiler, profile, rule, &format!("/rules/{i}")))
-        .collect();
-    total(compiler, &profile.rules);
+    let sourced = expanded(compiler, &profile.rules);
+    let compiled: Vec<_> = sourced.iter().map(|sourced| rule(compiler, profile, sourced)).collect();
+    total(compiler, &sourced);
     let rules: Vec<RulePlan> = compiled.into_iter().collect::<Option<_>>()?;
     let applies = |rrtype: Option<RrType>| -> Vec<usize> {
         let any =
@@ -78,11 +111,12 @@ pub(super) fn rules(compiler: &mut Compiler, profile: &Profile) -> Option<RulesP
     Some(RulesPlan { rules, by_type, for_any })
 }
 
-fn total(compiler: &mut Compiler, rules: &[Rule]) {
-    let last = rules.len() - 1;
-    let drops_all = |rule: &Rule| matches!(rule, Rule::Drop(rule) if rule.when.is_none() && is_any(&rule.rrtype));
+fn total(compiler: &mut Compiler, rules: &[Sourced]) {
+    let Some(last) = rules.len().checked_sub(1) else { return };
+    let drops_all =
+        |row: &Sourced| matches!(&*row.rule, Rule::Drop(rule) if rule.when.is_none() && is_any(&rule.rrtype));
     if !drops_all(&rules[last]) {
-        let at = format!("/rules/{last}");
+        let at = rules[last].at.clone();
         let found = compiler.error(
             Code::RulesNotTotal,
             &at,
@@ -92,7 +126,7 @@ fn total(compiler: &mut Compiler, rules: &[Rule]) {
         found.notes.push("end with `- { rrtype: \"*\", drop: <why the rest is of no use> }`".into());
     }
     if let Some(hiding) = rules[..last].iter().position(drops_all) {
-        let at = format!("/rules/{hiding}");
+        let at = rules[hiding].at.clone();
         compiler.error(Code::RuleHides, &at, "no rule after this one is ever reached", "it matches everything");
     }
 }
@@ -101,10 +135,12 @@ fn is_any(rrtype: &OneOrMany<String>) -> bool {
     rrtype.iter().any(|(_, word)| word == "*")
 }
 
-fn rule(compiler: &mut Compiler, profile: &Profile, rule: &Rule, at: &str) -> Option<RulePlan> {
+fn rule(compiler: &mut Compiler, profile: &Profile, sourced: &Sourced) -> Option<RulePlan> {
+    let (rule, at) = (&*sourced.rule, sourced.at.as_str());
     let (rrtype, when) = match rule {
         Rule::Map(rule) => (&rule.rrtype, &rule.when),
         Rule::Drop(rule) => (&rule.rrtype, &rule.when),
+        Rule::Use(_) => unreachable!("packs were expanded, and hold none"),
     };
     let rrtypes = rrtypes(compiler, rrtype, at);
     let when = match when {
@@ -114,8 +150,9 @@ fn rule(compiler: &mut Compiler, profile: &Profile, rule: &Rule, at: &str) -> Op
     let then = match rule {
         Rule::Drop(rule) => RuleThen::Drop(rule.drop.clone()),
         Rule::Map(rule) => relate(compiler, profile, rule, rrtypes.as_deref()?, at)?,
+        Rule::Use(_) => unreachable!("packs were expanded, and hold none"),
     };
-    Some(RulePlan { line: compiler.line(at), rrtypes: rrtypes?, when, then })
+    Some(RulePlan { line: compiler.line(at), pack: sourced.pack, rrtypes: rrtypes?, when, then })
 }
 
 /// No type at all means any.
@@ -144,8 +181,8 @@ fn relate(
     rrtypes: &[RrType],
     at: &str,
 ) -> Option<RuleThen> {
-    permitted(compiler, rule, at);
-    reachable(compiler, rule, rrtypes, at);
+    permitted(compiler, (rule.source, rule.relationship, rule.target), at);
+    reachable(compiler, profile, rule, rrtypes, at);
     let description = match &rule.description {
         Some(text) => Some(Box::new(records::prose(compiler, &profile.record, text, &format!("{at}/description"))?)),
         None => None,
@@ -154,11 +191,12 @@ fn relate(
     Some(RuleThen::Relate { source, relationship, target, description })
 }
 
-fn permitted(compiler: &mut Compiler, rule: &MapRule, at: &str) {
-    let MapRule { source, relationship, target, .. } = *rule;
+/// Tells a relationship that OpenCTI does not take.
+fn permitted(compiler: &mut Compiler, ends: (Kind, RelationshipType, Kind), at: &str) {
+    let (source, relationship, target) = ends;
     match permission(source, relationship, target) {
         Permission::Always => return,
-        Permission::Newer => return newer_only(compiler, rule, at),
+        Permission::Newer => return newer_only(compiler, ends, at),
         Permission::Never => {}
     }
     let others: Vec<String> = permitted_between(source, relationship).iter().map(Kind::to_string).collect();
@@ -176,18 +214,23 @@ fn permitted(compiler: &mut Compiler, rule: &MapRule, at: &str) {
     *found = found.clone().fix(span, "related-to");
 }
 
-fn newer_only(compiler: &mut Compiler, rule: &MapRule, at: &str) {
-    let MapRule { source, relationship, target, .. } = *rule;
+fn newer_only(compiler: &mut Compiler, ends: (Kind, RelationshipType, Kind), at: &str) {
+    let (source, relationship, target) = ends;
     let message = format!("older platforms have no `{relationship}` from {source} to {target}");
     let label = "they refuse it when the bundle is imported";
     let found = compiler.warning(Code::RelationshipNewerOnly, &format!("{at}/relationship"), message, label);
     found.notes.push("`related-to` is permitted by every platform".into());
 }
 
-fn reachable(compiler: &mut Compiler, rule: &MapRule, rrtypes: &[RrType], at: &str) {
+fn reachable(compiler: &mut Compiler, profile: &Profile, rule: &MapRule, rrtypes: &[RrType], at: &str) {
+    // Who asks about a hostname has names that equal it taken for it.
+    let has_hostnames = profile.lookups.values().any(|lookup| lookup.accepts.contains(&Kind::Hostname));
+    let may_be = |kinds: &[Kind], kind: Kind| {
+        kinds.contains(&kind) || kind == Kind::Hostname && has_hostnames && kinds.contains(&Kind::DomainName)
+    };
     for rrtype in rrtypes {
         let targets = possible_targets(rrtype.form());
-        if !targets.contains(&rule.target) {
+        if !may_be(targets, rule.target) {
             let message = format!("the data of {rrtype} records is never {}", rule.target);
             let label = match targets {
                 [] => "no observable is made from it".to_owned(),
@@ -196,7 +239,7 @@ fn reachable(compiler: &mut Compiler, rule: &MapRule, rrtypes: &[RrType], at: &s
             compiler.error(Code::RuleNeverMatches, &format!("{at}/target"), message, label);
         }
         let sources = possible_sources(Some(*rrtype));
-        if !sources.contains(&rule.source) {
+        if !may_be(sources, rule.source) {
             let message = format!("the owner of {rrtype} records is never {}", rule.source);
             let label = format!("it is {}", sources.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or "));
             compiler.error(Code::RuleNeverMatches, &format!("{at}/source"), message, label);

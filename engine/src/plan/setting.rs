@@ -6,10 +6,14 @@ use crate::stix::Tlp;
 use jiff::Span;
 use std::collections::BTreeMap;
 use std::fmt;
+use url::Url;
 use zeroize::Zeroizing;
 
 /// The setting that every profile has: where requests go instead of `http.base_url`.
 pub const BASE_URL: &str = "api_base_url";
+
+/// The setting of profiles that fetch tokens elsewhere: where they are fetched instead.
+pub const TOKEN_URL: &str = "api_token_url";
 
 /// A setting, and the names it can be given by.
 #[derive(Debug, Clone)]
@@ -81,6 +85,8 @@ pub enum SettingValue {
     Integer(i64),
     /// A flag.
     Boolean(bool),
+    /// A base URL.
+    Url(Url),
 }
 
 impl SettingValue {
@@ -92,6 +98,7 @@ impl SettingValue {
             SettingType::Duration => days(text).or_else(|| duration(text)).map(Self::Duration),
             SettingType::Integer => text.trim().parse().ok().map(Self::Integer),
             SettingType::Boolean => boolean(text).map(Self::Boolean),
+            SettingType::Url => web_server(text).map(Self::Url),
         }
     }
 
@@ -104,6 +111,7 @@ impl SettingValue {
             Self::Duration(span) => span.to_string(),
             Self::Integer(number) => number.to_string(),
             Self::Boolean(flag) => flag.to_string(),
+            Self::Url(url) => url.to_string(),
         }
     }
 }
@@ -112,6 +120,13 @@ impl SettingValue {
 fn days(text: &str) -> Option<Span> {
     let days: i64 = text.trim().parse().ok().filter(|days| *days >= 0)?;
     Span::new().try_days(days).ok()
+}
+
+/// An operator may name a server without TLS, on a network of their own.
+fn web_server(text: &str) -> Option<Url> {
+    let url = Url::parse(text.trim()).ok()?;
+    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    (matches!(url.scheme(), "http" | "https") && url.has_host() && url.password().is_none() && is_plain).then_some(url)
 }
 
 fn boolean(text: &str) -> Option<bool> {
@@ -169,6 +184,14 @@ impl Settings {
     /// A setting's value, if it has one.
     pub fn value(&self, name: &str) -> Option<&SettingValue> {
         self.values.get(name)
+    }
+
+    /// A setting's value, if it is a URL.
+    pub fn url(&self, name: &str) -> Option<&Url> {
+        match self.value(name)? {
+            SettingValue::Url(url) => Some(url),
+            _ => None,
+        }
     }
 
     /// The secrets, by the names of their settings.

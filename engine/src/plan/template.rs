@@ -1,6 +1,7 @@
 //! Literal text with `{placeholders}`, read once: what URLs, headers and credentials are written in.
 //! Not a template language: a placeholder stands for one declared value, and whoever fills it in decides how it is encoded.
 
+use std::fmt;
 use std::ops::Range;
 
 /// A text with placeholders.
@@ -20,8 +21,44 @@ pub enum Part {
     ObservableValue,
     /// Its STIX type.
     ObservableType,
+    /// An IPv6 address with all its zeros; any other value as it is.
+    ObservableExpanded,
+    /// An address as the name of its PTR record; any other value as it is.
+    ObservableReverse,
     /// The current value of `for_each`.
     Each,
+    /// What the request at hand knows besides.
+    Local(Local),
+}
+
+/// A value that only some requests know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Local {
+    /// The name of a job.
+    Job,
+    /// The token that was fetched.
+    Token,
+    /// The time of the request.
+    Timestamp,
+    /// The path of the request.
+    Path,
+    /// The digest over the request.
+    Signature,
+}
+
+impl Local {
+    const ALL: [Local; 5] = [Self::Job, Self::Token, Self::Timestamp, Self::Path, Self::Signature];
+
+    /// The word in braces.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Token => "token",
+            Self::Timestamp => "timestamp",
+            Self::Path => "path",
+            Self::Signature => "signature",
+        }
+    }
 }
 
 /// Why a text is no template, and where in it.
@@ -65,6 +102,11 @@ impl Template {
         Ok(Template { parts })
     }
 
+    /// A text without placeholders.
+    pub fn literal(text: &str) -> Template {
+        Template { parts: vec![Part::Literal(text.to_owned())] }
+    }
+
     /// The same with a literal text before it.
     pub fn after(mut self, text: &str) -> Template {
         self.parts.insert(0, Part::Literal(text.to_owned()));
@@ -102,12 +144,33 @@ impl Template {
     }
 }
 
+/// As the profile has it: values by their names.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.iter().try_for_each(|part| match part {
+            Part::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Part::Setting(name) => write!(f, "{{settings.{name}}}"),
+            Part::ObservableValue => f.write_str("{observable.value}"),
+            Part::ObservableType => f.write_str("{observable.type}"),
+            Part::ObservableExpanded => f.write_str("{observable.expanded}"),
+            Part::ObservableReverse => f.write_str("{observable.reverse}"),
+            Part::Each => f.write_str("{each}"),
+            Part::Local(local) => write!(f, "{{{}}}", local.as_str()),
+        })
+    }
+}
+
 fn placeholder(name: &str) -> Option<Part> {
     match name {
         "observable.value" => Some(Part::ObservableValue),
         "observable.type" => Some(Part::ObservableType),
+        "observable.expanded" => Some(Part::ObservableExpanded),
+        "observable.reverse" => Some(Part::ObservableReverse),
         "each" => Some(Part::Each),
-        _ => name.strip_prefix("settings.").map(|setting| Part::Setting(setting.to_owned())),
+        _ => match Local::ALL.iter().find(|local| local.as_str() == name) {
+            Some(local) => Some(Part::Local(*local)),
+            None => name.strip_prefix("settings.").map(|setting| Part::Setting(setting.to_owned())),
+        },
     }
 }
 

@@ -21,6 +21,40 @@ pub enum TimeFormat {
     Civil(String, TimeZone),
 }
 
+/// A value that a number or a time is read from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Datum<'d> {
+    /// A whole number.
+    Integer(i64),
+    /// Another number.
+    Float(f64),
+    /// Text.
+    Text(&'d str),
+    /// Anything else.
+    Other,
+}
+
+impl<'d> Datum<'d> {
+    fn as_str(self) -> Option<&'d str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl<'d> From<&'d Value> for Datum<'d> {
+    fn from(value: &'d Value) -> Self {
+        match value {
+            Value::Number(number) => {
+                number.as_i64().map_or_else(|| number.as_f64().map_or(Self::Other, Self::Float), Self::Integer)
+            }
+            Value::String(text) => Self::Text(text),
+            _ => Self::Other,
+        }
+    }
+}
+
 /// Why a text is no way to write an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TimeFormatError {
@@ -56,15 +90,16 @@ impl TimeFormat {
         Ok(Self::Civil(format.to_owned(), zone))
     }
 
-    /// Reads an instant from a JSON value. `None` if it is none in this format, or lies before 1970.
-    pub fn read(&self, value: &Value) -> Option<Timestamp> {
+    /// Reads an instant. `None` if it is none in this format, or lies before 1970.
+    pub fn read<'d>(&self, datum: impl Into<Datum<'d>>) -> Option<Timestamp> {
+        let datum = datum.into();
         let time = match self {
-            Self::EpochSeconds => seconds(value)?,
-            Self::EpochMilliseconds => Timestamp::from_millisecond(integer(value)?).ok()?,
-            Self::Rfc3339 => value.as_str()?.parse().ok()?,
-            Self::Zoned(pattern) => BrokenDownTime::parse(pattern, value.as_str()?).ok()?.to_timestamp().ok()?,
+            Self::EpochSeconds => seconds(datum)?,
+            Self::EpochMilliseconds => Timestamp::from_millisecond(integer(datum)?).ok()?,
+            Self::Rfc3339 => datum.as_str()?.parse().ok()?,
+            Self::Zoned(pattern) => BrokenDownTime::parse(pattern, datum.as_str()?).ok()?.to_timestamp().ok()?,
             Self::Civil(pattern, zone) => {
-                zone.to_ambiguous_zoned(civil(pattern, value.as_str()?)?).compatible().ok()?.timestamp()
+                zone.to_ambiguous_zoned(civil(pattern, datum.as_str()?)?).compatible().ok()?.timestamp()
             }
         };
         (time >= Timestamp::UNIX_EPOCH).then_some(time)
@@ -87,20 +122,21 @@ impl TimeFormat {
 }
 
 /// A whole number, also one written as text.
-pub fn integer(value: &Value) -> Option<i64> {
-    match value {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
+pub fn integer<'d>(datum: impl Into<Datum<'d>>) -> Option<i64> {
+    match datum.into() {
+        Datum::Integer(number) => Some(number),
+        Datum::Text(text) => text.parse().ok(),
+        Datum::Float(_) | Datum::Other => None,
     }
 }
 
-fn seconds(value: &Value) -> Option<Timestamp> {
-    if let Some(whole) = integer(value) {
-        return Timestamp::from_second(whole).ok();
+fn seconds(datum: Datum) -> Option<Timestamp> {
+    match datum {
+        Datum::Float(seconds) if seconds.is_finite() => {
+            Timestamp::from_millisecond((seconds * 1000.0).round() as i64).ok()
+        }
+        datum => Timestamp::from_second(integer(datum)?).ok(),
     }
-    let fraction = value.as_f64().filter(|seconds| seconds.is_finite())?;
-    Timestamp::from_millisecond((fraction * 1000.0).round() as i64).ok()
 }
 
 /// The commonest pattern is read by jiff's strict reader: strptime takes blanks and single digits for it.

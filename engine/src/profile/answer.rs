@@ -15,11 +15,14 @@ pub struct Answer {
     /// What the body holds.
     #[serde(default)]
     pub body: Option<BodyTest>,
+    /// What a header of the answer says.
+    #[serde(default)]
+    pub header: Option<HeaderTest>,
     /// What that means.
     pub means: Meaning,
-    /// Where the provider says why.
+    /// Where the provider says why; of several places the first that holds a text. A body that is plain text is its own.
     #[serde(default)]
-    pub message: Option<PathText>,
+    pub message: Option<OneOrMany<PathText>>,
     /// Where the provider says how long to wait; the header `Retry-After` is read in any case.
     #[serde(default)]
     pub retry_after: Option<RetryAfter>,
@@ -46,6 +49,22 @@ pub enum BodyTest {
         /// The text, in any case.
         contains: String,
     },
+    /// Whether there is a body at all.
+    Empty {
+        /// `true`: nothing but blanks; `false`: something.
+        empty: bool,
+    },
+}
+
+/// A test of a header of an answer.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderTest {
+    /// The header's name.
+    pub name: String,
+    /// The text it contains, in any case; without it, that the header is there.
+    #[serde(default)]
+    pub contains: Option<String>,
 }
 
 /// What an answer means.

@@ -1,7 +1,7 @@
 //! The ways to ask: which observables, which request, how the answer is framed, how pages follow one another.
 
-use super::record::TimeField;
-use super::text::{PathText, TemplateText};
+use super::record::{Scalar, TimeField};
+use super::text::{DurationText, OneOrMany, PathText, TemplateText};
 use crate::stix::Kind;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -39,16 +39,34 @@ pub struct Lookup {
     /// Headers of this lookup alone.
     #[serde(default)]
     pub headers: BTreeMap<String, TemplateText>,
+    /// The body of a `POST`, as JSON.
+    #[serde(default)]
+    pub body: Option<BodyValue>,
     /// How an answer is cut into rows. Never told by its `Content-Type`.
     #[serde(default)]
     pub framing: Framing,
-    /// Where the list of rows stands in a JSON answer. It must be there: an empty list is an empty answer, a missing one a
-    /// broken answer.
+    /// How lines are cut into columns, with `framing: delimited`.
     #[serde(default)]
-    pub records: Option<PathText>,
+    pub columns: Option<Columns>,
+    /// Where the list of rows stands in a JSON answer; or the levels that lead to a row, from outside in. It must be there:
+    /// an empty list is an empty answer, a missing one a broken answer.
+    #[serde(default)]
+    pub records: Option<Records>,
+    /// Only rows with one of these values are records; of several tests, all must hold. The rest is counted as dropped.
+    #[serde(default)]
+    pub only: Vec<RowTest>,
+    /// Rows with one of these values are none; of several tests, one is enough. They are counted as dropped.
+    #[serde(default)]
+    pub except: Vec<RowTest>,
     /// How one page follows another.
     #[serde(default)]
     pub paging: Paging,
+    /// Where the answer says that it is not all there is: the outcome is then `partial`.
+    #[serde(default)]
+    pub truncated_when: Option<Signal>,
+    /// For providers that take an order and have it ready later.
+    #[serde(default)]
+    pub job: Option<Job>,
 }
 
 /// A request's method.
@@ -58,6 +76,9 @@ pub enum Method {
     #[default]
     #[serde(rename = "GET")]
     Get,
+    /// `POST`, with a `body`.
+    #[serde(rename = "POST")]
+    Post,
 }
 
 impl Method {
@@ -65,6 +86,7 @@ impl Method {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
+            Self::Post => "POST",
         }
     }
 }
@@ -81,9 +103,29 @@ pub enum QueryValue {
     Time {
         /// Which end.
         from: WindowPoint,
-        /// How it is written: `epoch-seconds`, `epoch-milliseconds`, `rfc3339`, or a pattern as in `strftime`, in UTC.
+        /// How it is written: `epoch-seconds`, `epoch-milliseconds`, `rfc3339`, a pattern as in `strftime`; or as a distance
+        /// from now: `days-back`, `seconds-back`, `negative-seconds`.
         format: String,
+        /// The time zone of a pattern that names none: `UTC`, or a name of the IANA database.
+        #[serde(default)]
+        zone: Option<String>,
     },
+}
+
+/// A JSON value whose texts may hold placeholders.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum BodyValue {
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A number.
+    Integer(i64),
+    /// Text with placeholders.
+    Text(TemplateText),
+    /// A list.
+    List(Vec<BodyValue>),
+    /// An object.
+    Object(BTreeMap<String, BodyValue>),
 }
 
 /// An end of the window.
@@ -106,6 +148,118 @@ pub enum Framing {
     Json,
     /// One JSON object a line; blank lines are nothing. What arrived before a break is kept.
     Ndjson,
+    /// The Streaming API Framing protocol: JSON lines with `cond` and `obj`. An answer without its last line is cut.
+    Saf,
+    /// Lines of text, each cut into columns.
+    Delimited,
+}
+
+/// How lines are cut into columns. Columns are read as `$[0]`, `$[1]` …, or by name where the first line has names.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Columns {
+    /// The sign between columns, such as `","` or `"|"`; `"\\t"` is a tab.
+    #[schemars(length(min = 1, max = 2))]
+    pub separator: String,
+    /// Whether the first line holds the names of columns.
+    #[serde(default)]
+    pub header: bool,
+    /// The sign that starts a line of remarks.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 1))]
+    pub comment: Option<String>,
+}
+
+/// Where rows stand.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Records {
+    /// A list of rows.
+    List(PathText),
+    /// Lists in lists, and objects whose keys say something.
+    Levels(#[schemars(length(min = 1, max = 4))] Vec<Level>),
+}
+
+/// One step from the whole answer to a row: what stands at `at` is several, and each of them is gone into.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Level {
+    /// Where, from the level above.
+    pub at: PathText,
+    /// What stands there.
+    #[serde(default)]
+    pub is: LevelKind,
+    /// Of an object, only these keys.
+    #[serde(default)]
+    pub keys: Vec<String>,
+    /// Whether it may be absent or null: then nothing is there. Otherwise it makes a broken answer or, below the first level,
+    /// a bad record.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+/// What stands at a level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LevelKind {
+    /// A list.
+    #[default]
+    List,
+    /// An object, whose values are gone into; a field reads the key with `from: key`.
+    Map,
+    /// A list, or a single value.
+    OneOrMany,
+}
+
+/// A test of a row before it is read.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RowTest {
+    /// Where, in the row.
+    pub at: PathText,
+    /// What stands there: one of these.
+    pub is: OneOrMany<Scalar>,
+}
+
+/// A value in an answer that says something by being there.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Signal {
+    /// Where it stands in the answer.
+    #[serde(default)]
+    pub at: Option<PathText>,
+    /// The response header it stands in, instead.
+    #[serde(default)]
+    pub header: Option<String>,
+    /// What it is, one of these; without them, that it is there and not null, false, 0 or empty.
+    #[serde(default)]
+    pub is: Vec<Scalar>,
+}
+
+/// An order that is ready later. The lookup's request places it, its answer names it, and it is asked for until it is done.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// Where the answer names the job; the name is `{job}`.
+    pub id: PathText,
+    /// The path that tells how far it is, such as `/jobs/{job}`.
+    pub poll: TemplateText,
+    /// Where that answer has the state.
+    pub state: PathText,
+    /// The states of a job that is not done.
+    #[schemars(length(min = 1))]
+    pub pending: Vec<Scalar>,
+    /// The states of a job that will never be done.
+    #[serde(default)]
+    pub failed: Vec<Scalar>,
+    /// The path of the result, such as `/jobs/{job}/result`; without it, the answer that says it is done holds the rows.
+    #[serde(default)]
+    pub result: Option<TemplateText>,
+    /// How long to wait before it is asked for again.
+    pub every: DurationText,
+    /// How often it is asked for at most.
+    #[schemars(range(min = 1, max = 1000))]
+    pub at_most: u32,
 }
 
 /// How one page follows another. Every kind but `none` has a bound, and a page or cursor that comes again ends the run
@@ -121,7 +275,7 @@ pub enum Paging {
     },
     /// Pages have numbers.
     Page {
-        /// The parameter that carries the number.
+        /// The parameter that carries the number; with `POST`, a path such as `$.page` puts it into the body.
         parameter: String,
         /// The number of the first page.
         #[serde(default = "Paging::default_first")]
@@ -138,7 +292,7 @@ pub enum Paging {
     },
     /// Pages start at a record's number.
     Offset {
-        /// The parameter that carries the number.
+        /// The parameter that carries the number; with `POST`, a path such as `$.offset` puts it into the body.
         parameter: String,
         /// The parameter that carries the size of a page.
         #[serde(default)]
@@ -167,7 +321,7 @@ pub enum Paging {
         /// The response header that carries it, instead.
         #[serde(default)]
         header: Option<String>,
-        /// The parameter it is sent back in.
+        /// The parameter it is sent back in; with `POST`, a path such as `$.cursor` puts it into the body.
         #[serde(default)]
         parameter: Option<String>,
         /// The request header it is sent back in, instead.

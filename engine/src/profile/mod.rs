@@ -11,13 +11,16 @@ mod rule;
 mod setting;
 mod text;
 
-pub use answer::{Answer, BodyTest, Meaning, RetryAfter, StatusCode, WaitUnit};
-pub use http::{Auth, Http, Retry};
-pub use lookup::{Framing, Lookup, Method, OffsetLimit, Paging, QueryValue, Window, WindowPoint};
+pub use answer::{Answer, BodyTest, HeaderTest, Meaning, RetryAfter, StatusCode, WaitUnit};
+pub use http::{Algorithm, Auth, Expiry, Http, Retry};
+pub use lookup::{
+    BodyValue, Columns, Framing, Job, Level, LevelKind, Lookup, Method, OffsetLimit, Paging, QueryValue, Records,
+    RowTest, Signal, Window, WindowPoint,
+};
 pub use policy::{IdContribution, IdentityBlock, RelationshipBlock, RepeatsWord, ResultsTlp, TlpBlock, Unmarked};
-pub use quota::{Probe, Quota, QuotaHeaders, Rate, Reset};
-pub use record::{BadRecords, Field, FieldType, Orientation, OtherNames, RecordBlock, Scalar, TimeField};
-pub use rule::{DropRule, MapRule, Rule};
+pub use quota::{Element, Probe, Quota, QuotaHeaders, Rate, Reset};
+pub use record::{BadRecords, Field, FieldSource, FieldType, Orientation, OtherNames, RecordBlock, Scalar, TimeField};
+pub use rule::{Besides, DropRule, MapRule, Rule, Side, UseRule};
 pub use setting::{Setting, SettingType};
 pub use text::{DurationText, OneOrMany, PathText, TemplateText};
 
@@ -50,6 +53,12 @@ pub struct Profile {
     /// What the provider's terms say about sharing and use, in a sentence.
     #[serde(default)]
     pub terms: Option<String>,
+    /// Whether the provider asks for money, as a catalogue of connectors shows it. Without it nothing is claimed.
+    #[serde(default)]
+    pub licence: Option<Licence>,
+    /// The page where an account can be had.
+    #[serde(default)]
+    pub subscription: Option<String>,
     /// What the operator gives.
     #[serde(default)]
     pub settings: BTreeMap<String, Setting>,
@@ -73,6 +82,9 @@ pub struct Profile {
     /// must match everything.
     #[schemars(length(min = 1))]
     pub rules: Vec<Rule>,
+    /// What a mapped record says besides: the autonomous system of an address, for instance.
+    #[serde(default)]
+    pub besides: Vec<Besides>,
     /// What a relationship says.
     #[serde(default)]
     pub relationship: RelationshipBlock,
@@ -88,6 +100,16 @@ pub enum Language {
     /// The first version.
     #[serde(rename = "stixmap/v1")]
     V1,
+}
+
+/// Whether a provider asks for money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Licence {
+    /// An account costs nothing, or none is needed.
+    Free,
+    /// An account is paid for.
+    Commercial,
 }
 
 /// Whether a provider can be relied on.

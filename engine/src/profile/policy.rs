@@ -73,6 +73,9 @@ pub enum Unmarked {
 pub struct ResultsTlp {
     /// The lowest marking of a result: a level, or `{settings.NAME}` of type `tlp`.
     pub at_least: TemplateText,
+    /// The marking of records that have none of their own, where records have a field `tlp`.
+    #[serde(default)]
+    pub unmarked_records: Option<TemplateText>,
 }
 
 /// Who is named as the author of what was found.

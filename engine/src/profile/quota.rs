@@ -1,7 +1,7 @@
 //! How much a provider allows: asked beforehand, read from its headers, or known.
 
-use super::record::Field;
-use super::text::{DurationText, PathText};
+use super::record::{Field, Scalar};
+use super::text::{DurationText, OneOrMany, PathText};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -15,9 +15,13 @@ pub struct Quota {
     /// Headers of every answer that tell what is left.
     #[serde(default)]
     pub headers: Option<QuotaHeaders>,
-    /// How often one may ask.
+    /// How often one may ask; of several limits, all hold.
     #[serde(default)]
-    pub rate: Option<Rate>,
+    pub rate: Option<OneOrMany<Rate>>,
+    /// How many requests may be under way at once.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1000))]
+    pub concurrency: Option<u32>,
 }
 
 /// A request that tells what is left. Exhausted means `used >= limit`, `remaining` of 0, or a figure that is missing:
@@ -27,21 +31,36 @@ pub struct Quota {
 pub struct Probe {
     /// The path, after the base URL.
     pub path: String,
-    /// Where the number used stands.
+    /// The element of a list that holds the figures: those are then looked for in it.
     #[serde(default)]
-    pub used: Option<PathText>,
+    pub element: Option<Element>,
+    /// Where the number used stands; of several places the first that holds a figure.
+    #[serde(default)]
+    pub used: Option<OneOrMany<PathText>>,
     /// Where the number allowed stands.
     #[serde(default)]
-    pub limit: Option<PathText>,
+    pub limit: Option<OneOrMany<PathText>>,
     /// Where the number left stands, instead of `used` and `limit`.
     #[serde(default)]
-    pub remaining: Option<PathText>,
+    pub remaining: Option<OneOrMany<PathText>>,
     /// Where it says when the quota is full again.
     #[serde(default)]
     pub reset: Option<Field>,
     /// How long an answer is believed.
     #[serde(default = "Probe::default_every")]
     pub every: DurationText,
+}
+
+/// An element of a list, by what it holds.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Element {
+    /// Where the list stands.
+    pub of: PathText,
+    /// Where, in the element, it says which it is.
+    pub at: PathText,
+    /// What stands there.
+    pub is: Scalar,
 }
 
 impl Probe {

@@ -1,6 +1,7 @@
 //! How a provider's row becomes a record: typed fields, which side is the owner, how many bad rows are too many.
 
 use super::text::{OneOrMany, PathText};
+use crate::dns::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,20 +23,34 @@ pub struct RecordBlock {
     /// What becomes of records that have nothing to do with the observable asked about.
     #[serde(default)]
     pub other_names: OtherNames,
+    /// Records whose data is an address of such a reach are counted, and left out.
+    #[serde(default)]
+    pub drop_addresses: Vec<Scope>,
 }
 
 /// One value of a row, and of what type it is.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Field {
-    /// Where it stands in the row; of several places the first that holds a value.
-    pub at: OneOrMany<PathText>,
+    /// Where it stands; of several places the first that holds a value.
+    #[serde(default)]
+    pub at: Option<OneOrMany<PathText>>,
+    /// What `at` starts from, or what says it without a path.
+    #[serde(default)]
+    pub from: FieldSource,
+    /// The response header, with `from: header`.
+    #[serde(default)]
+    pub header: Option<String>,
+    /// The value of every record, with `from: constant`.
+    #[serde(default)]
+    pub value: Option<Scalar>,
     /// Of what type it is. A value that is not of its type makes the record a bad one.
     #[serde(rename = "as")]
     pub kind: FieldType,
-    /// How a time is written: `rfc3339`, `epoch-seconds`, `epoch-milliseconds`, or a pattern as in `strftime`.
+    /// How a time is written: `rfc3339`, `epoch-seconds`, `epoch-milliseconds`, or a pattern as in `strftime`; of several ways
+    /// the first that fits.
     #[serde(default)]
-    pub format: Option<String>,
+    pub format: Option<OneOrMany<String>>,
     /// The time zone of times that do not name one: `UTC` or a name of the IANA database.
     #[serde(default)]
     pub zone: Option<String>,
@@ -48,6 +63,39 @@ pub struct Field {
     /// Words of the provider's own, and what they are read as.
     #[serde(default)]
     pub aliases: BTreeMap<String, String>,
+    /// For names that are written without their end: the field that holds it, or `observable`. An empty name, or `@`, is
+    /// that end itself.
+    #[serde(default)]
+    pub relative_to: Option<String>,
+}
+
+/// Where the value of a field comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FieldSource {
+    /// The row.
+    #[default]
+    Row,
+    /// What the row's list stands in: the level above the row.
+    Parent,
+    /// The level above that.
+    Grandparent,
+    /// The whole answer.
+    Answer,
+    /// The row's key, where rows are the values of an object.
+    Key,
+    /// The key of the level above the row.
+    ParentKey,
+    /// The key of the level above that.
+    GrandparentKey,
+    /// The value of `{each}`, from the request.
+    Each,
+    /// The value of the observable that was asked about.
+    Observable,
+    /// A header of the response.
+    Header,
+    /// The same in every record: `value`.
+    Constant,
 }
 
 /// Of what type a field is.
@@ -68,6 +116,14 @@ pub enum FieldType {
     Ip,
     /// Record data in presentation format, or a list of such.
     Rdata,
+    /// A mailbox: `hostmaster@example.com`, or as SOA records have it, `hostmaster.example.com`.
+    Mailbox,
+    /// An address, read as the record type that has it as data: A or AAAA.
+    RrtypeOfAddress,
+    /// `true` or `false`, also written as text.
+    Boolean,
+    /// A TLP level.
+    Tlp,
 }
 
 impl FieldType {
@@ -81,6 +137,10 @@ impl FieldType {
             Self::DnsName => "a domain name",
             Self::Ip => "an IP address",
             Self::Rdata => "record data",
+            Self::Mailbox => "a mailbox",
+            Self::RrtypeOfAddress => "an IP address",
+            Self::Boolean => "true or false",
+            Self::Tlp => "a TLP level",
         }
     }
 }

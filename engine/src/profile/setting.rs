@@ -42,6 +42,8 @@ pub enum SettingType {
     Integer,
     /// `true` or `false`.
     Boolean,
+    /// Scheme, host and path of a web server.
+    Url,
 }
 
 impl SettingType {
@@ -53,6 +55,7 @@ impl SettingType {
             Self::Duration => "a number of days, or an ISO 8601 duration such as P30D",
             Self::Integer => "a whole number",
             Self::Boolean => "true or false",
+            Self::Url => "the URL of a web server, without a query",
         }
     }
 }

@@ -9,8 +9,10 @@ use serde::Deserialize;
 #[schemars(extend("examples" = ["$.results", "$['@odata.nextLink']"]))]
 pub struct PathText(pub String);
 
-/// Literal text with `{placeholders}`: `{settings.NAME}`, `{observable.value}`, `{observable.type}`, `{each}`. `{{` and `}}`
-/// are braces.
+/// Literal text with `{placeholders}`: `{settings.NAME}`, `{observable.value}`, `{observable.type}` (the STIX type),
+/// `{observable.expanded}` (an IPv6 address with all its zeros), `{observable.reverse}` (an address as the name of its PTR
+/// record), `{each}`; and where they are known `{job}`, `{token}`, `{timestamp}`, `{path}`, `{signature}`. `{{` and `}}` are
+/// braces.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct TemplateText(pub String);
 

@@ -3,14 +3,23 @@
 
 use super::Response;
 use super::answer::wait;
-use crate::plan::{Plan, ProbeFigures, ProbePlan, integer};
+use super::slots::find;
+use crate::plan::{ElementPlan, Path, Plan, ProbeFigures, ProbePlan, TokenPlan, integer};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use zeroize::Zeroizing;
 
 /// A probe that another run sent and that was not answered for so long is sent again.
 const PROBE_LOST: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long to wait for a request of another run to end.
+const BUSY: SignedDuration = SignedDuration::from_millis(20);
+
+/// A token is not used for so long before it expires: clocks differ, and requests take time.
+const TOKEN_SKEW: SignedDuration = SignedDuration::from_secs(30);
 
 /// How long a quota is taken to be exhausted when nobody says until when.
 const UNKNOWN_RESET: SignedDuration = SignedDuration::from_mins(15);
@@ -24,7 +33,9 @@ pub struct Account {
 #[derive(Debug, Default)]
 struct State {
     sent: VecDeque<Timestamp>,
+    under_way: usize,
     probe: Probe,
+    token: Token,
     exhausted: Option<(Timestamp, String)>,
 }
 
@@ -34,6 +45,39 @@ enum Probe {
     Unknown,
     SentAt(Timestamp),
     KnownAt(Timestamp),
+}
+
+#[derive(Default)]
+enum Token {
+    #[default]
+    None,
+    SentAt(Timestamp),
+    Known(Zeroizing<String>, Option<Timestamp>),
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+/// Whether there is a token.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Tokening {
+    Known(Zeroizing<String>),
+    Due,
+    ByAnother,
+}
+
+/// A request that is under way; counted until it is dropped.
+#[derive(Debug)]
+pub(super) struct UnderWay(Arc<Account>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.under_way = state.under_way.saturating_sub(1);
+    }
 }
 
 /// Whether a quota is known.
@@ -66,17 +110,60 @@ impl Account {
     }
 
     /// Counts a request that is sent now, or says when it may be.
-    pub(super) fn take_slot(&self, plan: &Plan, now: Timestamp) -> Result<(), Timestamp> {
-        let Some(rate) = &plan.quota.rate else { return Ok(()) };
+    pub(super) fn take_slot(self: &Arc<Self>, plan: &Plan, now: Timestamp) -> Result<UnderWay, Timestamp> {
         let mut state = self.state();
-        while state.sent.front().is_some_and(|&sent| sent + rate.per <= now) {
-            state.sent.pop_front();
+        if plan.quota.concurrency.is_some_and(|most| state.under_way >= most) {
+            return Err(now + BUSY);
         }
-        if state.sent.len() >= rate.requests {
-            return Err(state.sent[0] + rate.per);
+        let longest = plan.quota.rates.iter().map(|rate| rate.per).max();
+        if let Some(longest) = longest {
+            while state.sent.front().is_some_and(|&sent| sent + longest <= now) {
+                state.sent.pop_front();
+            }
+            for rate in &plan.quota.rates {
+                // The oldest of as many as may be sent in this stretch.
+                let oldest = state.sent.len().checked_sub(rate.requests).map(|at| state.sent[at] + rate.per);
+                if let Some(free) = oldest.filter(|free| *free > now) {
+                    return Err(free);
+                }
+            }
+            state.sent.push_back(now);
         }
-        state.sent.push_back(now);
-        Ok(())
+        state.under_way += 1;
+        Ok(UnderWay(Arc::clone(self)))
+    }
+
+    /// The token that requests carry; if there is none, the caller is to fetch it.
+    pub(super) fn token(&self, now: Timestamp) -> Tokening {
+        let mut state = self.state();
+        match &state.token {
+            Token::Known(token, until) if until.is_none_or(|until| now + TOKEN_SKEW < until) => {
+                Tokening::Known(token.clone())
+            }
+            Token::SentAt(at) if now < *at + PROBE_LOST => Tokening::ByAnother,
+            _ => {
+                state.token = Token::SentAt(now);
+                Tokening::Due
+            }
+        }
+    }
+
+    /// Reads the answer to a request for a token; `false` if it holds none.
+    pub(super) fn learn_token(&self, plan: &TokenPlan, body: &[u8], now: Timestamp) -> bool {
+        let token = find(body, &plan.token).and_then(|value| value.as_str().map(str::to_owned));
+        let Some(token) = token.filter(|token| !token.is_empty()) else {
+            self.forget_token();
+            return false;
+        };
+        let expires = plan.expires.as_ref().and_then(|(path, unit)| wait(&find(body, path)?, *unit, now));
+        let until = expires.and_then(|expires| now.checked_add(expires).ok());
+        self.state().token = Token::Known(Zeroizing::new(token), until);
+        true
+    }
+
+    /// The token was not given, or is not accepted: whoever comes next fetches one.
+    pub(super) fn forget_token(&self) {
+        self.state().token = Token::None;
     }
 
     /// Whether the quota is known; if it is not, the caller is to ask.
@@ -103,7 +190,11 @@ impl Account {
         let reset =
             body.as_ref().zip(probe.reset.as_ref()).and_then(|(body, (path, format))| format.read(path.find(body)?));
         let until = reset.filter(|reset| *reset > now).unwrap_or(now + probe.every);
-        let exhausted = match left(&probe.figures, body.as_ref()) {
+        let figures = match &probe.element {
+            Some(element) => body.as_ref().and_then(|body| chosen(element, body)),
+            None => body.as_ref(),
+        };
+        let exhausted = match left(&probe.figures, figures) {
             Ok(Left::Some) => None,
             Ok(Left::Nothing(reason)) => Some((until, reason)),
             // Fails closed, but asks again soon.
@@ -137,10 +228,15 @@ enum Left {
 }
 
 fn left(figures: &ProbeFigures, body: Option<&Value>) -> Result<Left, String> {
-    let figure = |path: &crate::plan::Path| match body.and_then(|body| path.find(body)) {
-        Some(value) if is_unlimited(value) => Ok(None),
-        Some(value) => integer(value).map(Some).ok_or_else(|| format!("no figure at `{path}`")),
-        None => Err(format!("nothing at `{path}`")),
+    let figure = |paths: &[Path]| {
+        let found =
+            paths.iter().find_map(|path| body.and_then(|body| path.find(body)).filter(|value| !value.is_null()));
+        let shown = &paths[0];
+        match found {
+            Some(value) if is_unlimited(value) => Ok(None),
+            Some(value) => integer(value).map(Some).ok_or_else(|| format!("no figure at `{shown}`")),
+            None => Err(format!("nothing at `{shown}`")),
+        }
     };
     Ok(match figures {
         ProbeFigures::UsedOfLimit(used, limit) => match (figure(used)?, figure(limit)?) {
@@ -154,6 +250,12 @@ fn left(figures: &ProbeFigures, body: Option<&Value>) -> Result<Left, String> {
             _ => Left::Some,
         },
     })
+}
+
+/// The element of a list that is the wanted one.
+fn chosen<'b>(element: &ElementPlan, body: &'b Value) -> Option<&'b Value> {
+    let list = element.of.find(body)?.as_array()?;
+    list.iter().find(|item| element.at.find(item).is_some_and(|value| element.is.is(value)))
 }
 
 fn is_unlimited(value: &Value) -> bool {

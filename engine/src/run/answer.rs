@@ -1,8 +1,10 @@
 //! What an answer means for the run: read it, try again, wait until, stop. The profile's rows first, then the status.
 
+use super::page::says;
 use super::request::Asker;
+use super::slots::find;
 use super::{Fault, Response};
-use crate::plan::{AnswerPlace, AnswerPlan, BodyPlan, Path, Plan, integer};
+use crate::plan::{AnswerPlace, AnswerPlan, BodyTestPlan, Path, Plan, integer};
 use crate::profile::{Framing, Meaning, WaitUnit};
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +12,9 @@ use serde_json::Value;
 
 /// The longest message of a provider that is repeated.
 const MAX_MESSAGE: usize = 200;
+
+/// How much of a body is searched for a text.
+const MAX_SEARCHED: usize = 64 * 1024;
 
 /// What an answer means for the run.
 #[derive(Debug)]
@@ -53,6 +58,10 @@ impl Why {
         self.text.clone()
     }
 
+    pub(super) fn is_unauthorized(&self) -> bool {
+        self.meaning == Meaning::Unauthorized
+    }
+
     pub(super) fn is_throttling(&self) -> bool {
         self.meaning == Meaning::Throttled
     }
@@ -60,15 +69,15 @@ impl Why {
 
 /// Judges an answer.
 pub(super) fn judge(plan: &Plan, framing: Framing, response: &Response, now: Timestamp, asker: &Asker) -> Verdict {
-    let json = LazyJson::new(response);
-    let row = plan.answers.iter().find(|row| matches(row, response, &json));
+    let row = plan.answers.iter().find(|row| matches(row, response));
     let meaning = row.map_or_else(|| meaning_of_status(response.status), |row| Some(row.means));
     let Some(meaning) = meaning else { return redirect(response) };
-    let message = row.and_then(|row| row.message.as_ref()).and_then(|path| message(path, &json));
+    let is_told = meaning != Meaning::Ok && meaning != Meaning::Empty;
+    let paths = row.map_or(&[][..], |row| &row.message);
+    let message = message(paths, response).filter(|_| is_told);
     let why = why(meaning, response.status, message.map(|text| asker.scrub(&text)));
-    let wait = row
-        .and_then(|row| row.retry_after.as_ref())
-        .and_then(|(place, unit)| stated(place, *unit, response, &json, now));
+    let wait =
+        row.and_then(|row| row.retry_after.as_ref()).and_then(|(place, unit)| stated(place, *unit, response, now));
     let wait = wait.or_else(|| retry_after(response, now));
     match meaning {
         Meaning::Ok => whole(framing, response),
@@ -83,7 +92,7 @@ pub(super) fn judge(plan: &Plan, framing: Framing, response: &Response, now: Tim
 /// Of lines, those that arrived can be used; of a document that was cut, nothing.
 fn whole(framing: Framing, response: &Response) -> Verdict {
     match (&response.cut, framing) {
-        (None, _) | (Some(_), Framing::Ndjson) => Verdict::Read,
+        (None, _) | (Some(_), Framing::Ndjson | Framing::Saf | Framing::Delimited) => Verdict::Read,
         (Some(fault @ Fault::TooLarge(_)), Framing::Json) => Verdict::Fail(Why::of_fault(fault)),
         (Some(fault), Framing::Json) => Verdict::TryAgain(Why::of_fault(fault), None),
     }
@@ -123,33 +132,43 @@ fn why(meaning: Meaning, status: u16, message: Option<String>) -> Why {
     Why { meaning, text: format!("{fact} ({status}){said}") }
 }
 
-fn matches(row: &AnswerPlan, response: &Response, json: &LazyJson) -> bool {
+fn matches(row: &AnswerPlan, response: &Response) -> bool {
     let by_status = row.status.is_empty() || row.status.contains(&response.status);
-    by_status
-        && match &row.body {
-            None => true,
-            Some(BodyPlan::Contains(text)) => String::from_utf8_lossy(&response.body).to_lowercase().contains(text),
-            Some(BodyPlan::Value(path, values)) => json.find(path).is_some_and(|found| match &values[..] {
-                [] => is_something(found),
-                values => values.iter().any(|value| value.is(found)),
-            }),
-        }
+    by_status && row.header.as_ref().is_none_or(|test| header_says(test, response)) && body_says(row, response)
 }
 
-fn is_something(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(list) => !list.is_empty(),
-        Value::Bool(true) | Value::Object(_) => true,
+fn header_says((name, text): &(String, Option<String>), response: &Response) -> bool {
+    let value = response.header(name);
+    value.is_some_and(|value| text.as_ref().is_none_or(|text| value.to_lowercase().contains(text)))
+}
+
+fn body_says(row: &AnswerPlan, response: &Response) -> bool {
+    match &row.body {
+        None => true,
+        Some(BodyTestPlan::Contains(text)) => contains(&response.body, text),
+        Some(BodyTestPlan::Empty(wanted)) => response.body.trim_ascii().is_empty() == *wanted,
+        Some(BodyTestPlan::Value(path, values)) => find(&response.body, path).is_some_and(|found| says(values, &found)),
     }
 }
 
-fn message(path: &Path, json: &LazyJson) -> Option<String> {
-    let text = json.find(path)?.as_str()?.trim();
-    let printable: String = text.chars().filter(|c| !c.is_control()).take(MAX_MESSAGE).collect();
+/// Whether a body contains a text, in any case. Of a long body only the start is looked at: it is an answer, not an error.
+fn contains(body: &[u8], text: &str) -> bool {
+    String::from_utf8_lossy(&body[..body.len().min(MAX_SEARCHED)]).to_lowercase().contains(text)
+}
+
+/// The first of these places that holds a text; or a body that is text itself, and short.
+fn message(paths: &[Path], response: &Response) -> Option<String> {
+    let found = paths.iter().find_map(|path| find(&response.body, path)?.as_str().map(str::to_owned));
+    let text = found.or_else(|| plain_text(&response.body))?;
+    let printable: String = text.trim().chars().filter(|c| !c.is_control()).take(MAX_MESSAGE).collect();
     (!printable.is_empty()).then_some(printable)
+}
+
+/// A body that is neither JSON nor a page of the web.
+fn plain_text(body: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(body).ok()?.trim();
+    let is_plain = !text.starts_with(['{', '[', '<']) && text.len() <= 4 * MAX_MESSAGE;
+    is_plain.then(|| text.lines().next().unwrap_or_default().to_owned())
 }
 
 /// `Retry-After` in both its forms (RFC 9110 §10.2.3).
@@ -162,15 +181,9 @@ fn retry_after(response: &Response, now: Timestamp) -> Option<SignedDuration> {
         .filter(|wait| !wait.is_negative())
 }
 
-fn stated(
-    place: &AnswerPlace,
-    unit: WaitUnit,
-    response: &Response,
-    json: &LazyJson,
-    now: Timestamp,
-) -> Option<SignedDuration> {
+fn stated(place: &AnswerPlace, unit: WaitUnit, response: &Response, now: Timestamp) -> Option<SignedDuration> {
     let value = match place {
-        AnswerPlace::Body(path) => json.find(path)?.clone(),
+        AnswerPlace::Body(path) => find(&response.body, path)?,
         AnswerPlace::Header(name) => Value::from(response.header(name)?.trim()),
     };
     wait(&value, unit, now)
@@ -194,21 +207,4 @@ fn until(time: Timestamp, now: Timestamp) -> Option<SignedDuration> {
 
 fn date(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| rfc2822::parse(text).ok().map(|zoned| zoned.timestamp()))
-}
-
-/// A body that is parsed when somebody looks into it, and then once.
-struct LazyJson<'r> {
-    response: &'r Response,
-    parsed: std::cell::OnceCell<Option<Value>>,
-}
-
-impl<'r> LazyJson<'r> {
-    fn new(response: &'r Response) -> Self {
-        Self { response, parsed: std::cell::OnceCell::new() }
-    }
-
-    fn find(&self, path: &Path) -> Option<&Value> {
-        let value = self.parsed.get_or_init(|| serde_json::from_slice(&self.response.body).ok());
-        path.find(value.as_ref()?)
-    }
 }

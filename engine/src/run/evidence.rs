@@ -1,7 +1,7 @@
 //! Where an answer and its profile disagree, shown in both: the line of the profile and the place in the answer.
 
-use super::page::{Broken, Row, Rows};
-use super::record::BadRow;
+use super::map::BadPlace;
+use super::rows::Broken;
 use crate::diagnostic::{Code, Diagnostic, Label, Severity, Source, Span};
 use crate::plan::{LookupPlan, Plan};
 use crate::yaml::Tree;
@@ -57,30 +57,28 @@ pub(super) fn broken(plan: &Plan, lookup: &LookupPlan, broken: &Broken, exhibit:
         text: "records are looked for here".into(),
     }];
     labels.extend(place.map(|span| Label { source: Arc::clone(&exhibit.source), span, text: text.to_owned() }));
-    let note = "no record was read from this page".to_owned();
+    let note = match broken {
+        Broken::Shape { .. } => "no record was read from this page".to_owned(),
+        Broken::Syntax { .. } => "records before the break were read, if there were any".to_owned(),
+    };
     Diagnostic { code, severity: Severity::Error, message: broken.to_string(), labels, notes: vec![note], fix: None }
 }
 
 /// A row that could not be read.
-pub(super) fn bad_record(
-    plan: &Plan,
-    lookup: &LookupPlan,
-    rows: &Rows,
-    row: &Row,
-    bad: &BadRow,
-    exhibit: &Exhibit,
-) -> Diagnostic {
+pub(super) fn bad_record(plan: &Plan, lookup: &LookupPlan, place: &BadPlace, exhibit: &Exhibit) -> Diagnostic {
+    let bad = &place.bad;
     let field = bad.field.map(|index| &plan.record.fields[index]);
     let (span, text) = match field {
         Some(field) => (field.span.clone(), format!("`{}` is read here", field.name)),
         None => (lookup.records_span.clone(), "the record stands here".to_owned()),
     };
     let mut labels = vec![Label { source: Arc::clone(&plan.source), span, text }];
-    let place = match rows.pointer(row) {
-        Some(pointer) => exhibit.span(&pointer),
-        None => exhibit.line(row.position + 1),
+    let span = match (&place.pointer, place.line) {
+        (Some(pointer), _) => exhibit.span(pointer),
+        (None, line) => line.and_then(|line| exhibit.line(line)),
     };
-    labels.extend(place.map(|span| Label { source: Arc::clone(&exhibit.source), span, text: rows.place(row) }));
+    let text = place.shown.clone();
+    labels.extend(span.map(|span| Label { source: Arc::clone(&exhibit.source), span, text }));
     let notes = vec!["this record was left out, and counted as bad; others like it are not told again".to_owned()];
     Diagnostic {
         code: Code::BadRecord,

@@ -40,6 +40,28 @@ pub(super) fn result_tlp(plan: &Plan, input: &Input) -> Tlp {
     asked_tlp(&input.markings).map_or(floor, |tlp| tlp.max(floor))
 }
 
+/// How records of a run are marked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Levels {
+    /// No result is below it.
+    floor: Tlp,
+    /// A record that says nothing of itself.
+    unmarked: Tlp,
+}
+
+impl Levels {
+    /// The level of a record: its own, or that of unmarked ones, and never below the floor.
+    pub(super) fn of(self, record: Option<Tlp>) -> Tlp {
+        record.unwrap_or(self.unmarked).max(self.floor)
+    }
+}
+
+pub(super) fn levels(plan: &Plan, input: &Input) -> Levels {
+    let floor = result_tlp(plan, input);
+    let unmarked = plan.tlp.unmarked_records.as_ref().map_or(floor, |value| level(value, &input.settings));
+    Levels { floor, unmarked }
+}
+
 fn level(value: &ValueOrSetting<Tlp>, settings: &Settings) -> Tlp {
     match value {
         ValueOrSetting::Value(tlp) => *tlp,

@@ -1,11 +1,14 @@
 //! A record becomes relationships, by the rules; and each row is accounted for.
 
-use super::page::{Row, Rows};
+use super::gate::Levels;
 use super::record::{BadRow, Record, Typed, fields, records};
+use super::rows::{Reader, Row};
+use super::slots::Slot;
 use super::trace::{Fate, Ledger, Link, Traced};
+use crate::dns::{Rdata, scope};
 use crate::plan::{Plan, Prose, RuleThen, possible_targets, sources, targets};
-use crate::profile::{OtherNames, TimeField};
-use crate::stix::{Graph, Observable, Seen};
+use crate::profile::{OtherNames, Side, TimeField};
+use crate::stix::{Graph, Kind, Observable, Report, Seen};
 use jiff::Timestamp;
 use minijinja::value::Value as Text;
 use std::collections::HashMap;
@@ -23,7 +26,10 @@ const MAX_TEXTS: usize = 4096;
 /// What a row's records are read and mapped with.
 pub(super) struct Context<'r> {
     pub(super) plan: &'r Plan,
+    pub(super) reader: &'r Reader<'r>,
     pub(super) asked: &'r Observable,
+    /// How results are marked at least, and records that say nothing of themselves.
+    pub(super) levels: Levels,
     pub(super) lookup: &'r str,
     pub(super) page: u32,
     pub(super) filter_start: Option<Timestamp>,
@@ -31,40 +37,58 @@ pub(super) struct Context<'r> {
     pub(super) keeps_values: bool,
 }
 
-/// Maps the rows of a page, and writes down what became of each record. Gives the first row of each kind of mistake.
-pub(super) fn rows<'r>(
+/// A row that could not be read, and where it stands.
+pub(super) struct BadPlace {
+    pub(super) shown: String,
+    pub(super) pointer: Option<String>,
+    pub(super) line: Option<usize>,
+    pub(super) bad: BadRow,
+}
+
+/// Maps a row, and writes down what became of each of its records. Gives the first row of each kind of mistake.
+pub(super) fn row(
     context: &Context,
-    rows: &'r Rows,
+    row: &Row,
     texts: &mut Texts,
     graph: &mut Graph,
     ledger: &mut Ledger,
-) -> Vec<(&'r Row, BadRow)> {
-    let mut bad = vec![];
-    for row in &rows.rows {
-        for outcome in outcomes(context, row, texts, graph) {
-            let Outcome { record, values, fate, links } = outcome;
-            if let Fate::Bad(reason) = &fate
-                && ledger.is_news(values.field)
-            {
-                bad.push((row, BadRow { reason: reason.clone(), field: values.field }));
-            }
-            ledger.note(fate, |fate| Traced {
-                lookup: context.lookup.to_owned(),
-                page: context.page,
-                place: rows.place(row),
-                values: values.shown,
-                record,
-                fate,
-                links,
+) -> Option<BadPlace> {
+    let mut told = None;
+    for outcome in outcomes(context, row, texts, graph) {
+        let Outcome { record, values, fate, links } = outcome;
+        if let Fate::Bad(reason) = &fate
+            && ledger.is_news(values.field)
+        {
+            told = Some(BadPlace {
+                shown: row.place.shown(),
+                pointer: row.place.pointer(),
+                line: row.place.line,
+                bad: BadRow { reason: reason.clone(), field: values.field },
             });
         }
+        ledger.note(fate, |fate| Traced {
+            lookup: context.lookup.to_owned(),
+            page: context.page,
+            place: row.place.shown(),
+            values: values.shown,
+            record,
+            fate,
+            links,
+        });
     }
-    bad
+    told
 }
 
 fn outcomes(context: &Context, row: &Row, texts: &mut Texts, graph: &mut Graph) -> Vec<Outcome> {
-    let read = row.value.as_ref().map_err(|reason| BadRow::from(reason.clone())).and_then(|value| read(context, value));
-    let (fields, records) = match read {
+    let slots = match &row.slots {
+        Ok(slots) => *slots,
+        Err(reason) => return vec![Outcome::bad(reason.clone().into())],
+    };
+    if !context.reader.is_record(slots) {
+        let fate = Fate::Dropped("the lookup leaves rows like it out".into(), None);
+        return vec![Outcome { fate, ..Outcome::default() }];
+    }
+    let (fields, records) = match read(context, slots) {
         Ok(read) => read,
         Err(reason) => return vec![Outcome::bad(reason)],
     };
@@ -93,8 +117,8 @@ fn shown(plan: &Plan, fields: &[Typed]) -> Vec<(String, String)> {
 
 type Read = (Vec<Typed>, Vec<Result<Record, String>>);
 
-fn read(context: &Context, value: &serde_json::Value) -> Result<Read, BadRow> {
-    let fields = fields(&context.plan.record, value)?;
+fn read(context: &Context, slots: &[Slot]) -> Result<Read, BadRow> {
+    let fields = fields(&context.plan.record, &context.reader.fields, slots, context.asked)?;
     let records = records(&context.plan.record, &fields, context.asked)?;
     Ok((fields, records))
 }
@@ -143,7 +167,13 @@ fn fate(
     if is_outside(context, record) {
         return Fate::Outside;
     }
+    if let Rdata::Address(address) = &record.rdata
+        && context.plan.record.drop_addresses.contains(&scope(*address))
+    {
+        return Fate::Dropped(format!("its address is {}", scope(*address)), None);
+    }
     let (sources, targets) = (sources(&record.rrname, record.rrtype), targets(&record.rdata));
+    let (sources, targets) = (with_hostname(context, sources), with_hostname(context, targets));
     let is_about = |side: &[Observable]| side.iter().any(|observable| observable.is_same(context.asked));
     if context.plan.record.other_names == OtherNames::Drop && !is_about(&sources) && !is_about(&targets) {
         return Fate::Dropped("it is about another name than the one asked for".into(), None);
@@ -166,8 +196,45 @@ fn fate(
         }
     }
     match links.is_empty() {
-        false => Fate::Mapped,
+        false => {
+            besides(context, record, fields, (&sources, &targets), texts, graph);
+            Fate::Mapped
+        }
         true => drop.expect("each candidate is linked or dropped"),
+    }
+}
+
+/// Who asks about a hostname has the name taken for it first, and for a domain name after.
+fn with_hostname(context: &Context, mut side: Vec<Observable>) -> Vec<Observable> {
+    let asked = side.iter().find(|found| found.as_hostname().is_same(context.asked)).map(|_| context.asked.clone());
+    if context.asked.kind() == Kind::Hostname {
+        asked.into_iter().for_each(|hostname| side.insert(0, hostname));
+    }
+    side
+}
+
+/// What a mapped record says of one of its sides. A value that is none of the wanted type says nothing.
+fn besides(
+    context: &Context,
+    record: &Record,
+    fields: &[Typed],
+    (sources, targets): (&[Observable], &[Observable]),
+    texts: &mut Texts,
+    graph: &mut Graph,
+) {
+    for (index, row) in context.plan.besides.iter().enumerate() {
+        let side = if row.of == Side::Rrname { sources } else { targets };
+        let text = fields[row.field].as_text();
+        let other = text.as_str().and_then(|text| Observable::parse(row.target, text).ok()).or_else(|| {
+            let number = i64::try_from(text.clone()).ok()?;
+            Observable::parse(row.target, &number.to_string()).ok()
+        });
+        let Some((source, other)) = side.iter().find(|found| found.kind() == row.source).zip(other) else { continue };
+        let value_of = |name: &str| value_of(context, record, fields, name);
+        let which = usize::MAX - 1 - index;
+        let Ok(description) = texts.render(which, row.description.as_ref(), value_of) else { continue };
+        let report = Report { seen: Seen::default(), tlp: context.levels.of(record.tlp), description: &description };
+        graph.relate(source, row.relationship, &other, report);
     }
 }
 
@@ -196,7 +263,7 @@ fn apply(
     graph: &mut Graph,
 ) -> Result<Applied, String> {
     let plan = context.plan;
-    let value_of = |name: &str| value_of(plan, record, fields, name);
+    let value_of = |name: &str| value_of(context, record, fields, name);
     for (index, rule) in plan.rules.of(record.rrtype) {
         let ends = match &rule.then {
             RuleThen::Drop(_) => None,
@@ -225,7 +292,8 @@ fn apply(
                     rule: index,
                     line: rule.line,
                 };
-                match graph.relate(source, *relationship, target, seen, &text) {
+                let report = Report { seen, tlp: context.levels.of(record.tlp), description: &text };
+                match graph.relate(source, *relationship, target, report) {
                     true => Ok(Applied::Linked(link)),
                     false => Ok(Applied::Dropped("it points to itself".into(), Some(index))),
                 }
@@ -247,8 +315,10 @@ fn seen(plan: &Plan, record: &Record) -> Seen {
 }
 
 /// What conditions and texts may read: the record's sides, its type, and every field.
-fn value_of(plan: &Plan, record: &Record, fields: &[Typed], name: &str) -> Text {
+fn value_of(context: &Context, record: &Record, fields: &[Typed], name: &str) -> Text {
+    let plan = context.plan;
     match name {
+        "observable" => Text::from(context.asked.value()),
         "rrname" => Text::from(record.rrname.as_str()),
         "rdata" => Text::from(record.rdata.to_string()),
         "rrtype" => Text::from(record.rrtype.to_string()),

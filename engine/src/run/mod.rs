@@ -3,6 +3,7 @@
 
 mod account;
 mod answer;
+mod descent;
 mod evidence;
 mod exchange;
 mod gate;
@@ -11,6 +12,9 @@ mod page;
 mod preview;
 mod record;
 mod request;
+mod rows;
+mod signature;
+mod slots;
 mod stored;
 mod trace;
 
@@ -25,13 +29,17 @@ pub use stored::map_stored;
 pub use trace::{Counts, Fate, Link, Outcome, OutcomeKind, Report, Traced};
 
 use crate::plan::{Plan, SettingValue, ValueOrSetting, before};
-use crate::profile::Framing;
+use crate::profile::{Framing, Scalar};
 use crate::stix::{Graph, Identity, Observable, Tlp};
-use account::Probing;
+use account::{Probing, Tokening, UnderWay};
 use answer::{Verdict, Why};
+use gate::Levels;
 use jiff::{SignedDuration, Timestamp};
-use page::Pages;
+use page::{Fingerprint, Pages};
 use request::{Asker, Target};
+use rows::Reader;
+use serde_json::Value;
+use slots::find;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use trace::{Failure, Ledger};
@@ -52,9 +60,14 @@ pub struct Run<'p> {
     started: Timestamp,
     window_start: Option<Timestamp>,
     tlp: Tlp,
+    levels: Levels,
     queue: VecDeque<Ask>,
     current: Option<Asking>,
     awaiting: Awaiting,
+    /// Counts the request that is under way.
+    under_way: Option<UnderWay>,
+    /// Whether a token that was not accepted was replaced once.
+    has_new_token: bool,
     attempts: u32,
     not_before: Timestamp,
     /// As it is shown.
@@ -78,6 +91,7 @@ struct Asking {
     target: Target,
     redirects: u32,
     pages: Pages,
+    polls: u32,
     read_before: u64,
     bad_before: u64,
 }
@@ -85,6 +99,7 @@ struct Asking {
 #[derive(Debug, PartialEq, Eq)]
 enum Awaiting {
     Nothing,
+    Token,
     Probe,
     Page,
 }
@@ -100,7 +115,7 @@ impl<'p> Run<'p> {
             },
         });
         let window_start = span.map(|span| before(now, span).unwrap_or(Timestamp::UNIX_EPOCH));
-        let tlp = gate::result_tlp(plan, &input);
+        let (tlp, levels) = (gate::result_tlp(plan, &input), gate::levels(plan, &input));
         let graph = Graph::new(input.observable.clone(), plan.relationship.policy);
         let mut ledger = Ledger::new(input.trace);
         let mut queue = VecDeque::new();
@@ -120,9 +135,12 @@ impl<'p> Run<'p> {
             started: now,
             window_start,
             tlp,
+            levels,
             queue,
             current: None,
             awaiting: Awaiting::Nothing,
+            under_way: None,
+            has_new_token: false,
             attempts: 0,
             not_before: now,
             last_request: String::new(),
@@ -146,20 +164,44 @@ impl<'p> Run<'p> {
         if now < self.not_before {
             return self.wait(self.not_before, "a wait goes past the deadline");
         }
+        if let Some(step) = self.token(now) {
+            return step;
+        }
         if let Some(step) = self.quota(now) {
             return step;
         }
-        if let Err(until) = self.account.take_slot(self.plan, now) {
-            return self.wait(until, "the request rate goes past the deadline");
+        match self.account.take_slot(self.plan, now) {
+            Err(until) => self.wait(until, "the request rate goes past the deadline"),
+            Ok(slot) => {
+                self.under_way = Some(slot);
+                self.attempts += 1;
+                self.send_page(now)
+            }
         }
-        self.attempts += 1;
-        self.send_page(now)
+    }
+
+    /// Sees to it that requests carry a token, where they need one; `None` if they do.
+    fn token(&mut self, now: Timestamp) -> Option<Step> {
+        let plan = self.plan.token()?;
+        match self.account.token(now) {
+            Tokening::Known(token) => {
+                self.asker.carry(&token);
+                None
+            }
+            Tokening::ByAnother => Some(self.wait(now + PROBE_PATIENCE, "there is no token by the deadline")),
+            Tokening::Due => {
+                self.attempts += 1;
+                self.awaiting = Awaiting::Token;
+                Some(Step::Send(self.asker.token(plan).within(self.input.deadline, now)))
+            }
+        }
     }
 
     fn send_page(&mut self, now: Timestamp) -> Step {
         let asking = self.current.as_ref().expect("next() has just seen to it");
         let lookup = &self.plan.lookups[asking.ask.lookup];
-        let built = self.asker.lookup(lookup, asking.ask.each.as_deref(), &asking.target, &asking.pages);
+        let each = asking.ask.each.as_deref();
+        let built = self.asker.lookup(self.plan, lookup, each, &asking.target, &asking.pages, now);
         self.awaiting = Awaiting::Page;
         self.last_request = format!("{} {}", built.method, built.url);
         Step::Send(built.within(self.input.deadline, now))
@@ -175,13 +217,17 @@ impl<'p> Run<'p> {
             Probing::Known => None,
             Probing::ByAnother => Some(self.wait(now + PROBE_PATIENCE, "the quota is not known by the deadline")),
             Probing::Due => {
-                if let Err(until) = self.account.take_slot(self.plan, now) {
-                    self.account.probe_again();
-                    return Some(self.wait(until, "the request rate goes past the deadline"));
-                }
+                let slot = match self.account.take_slot(self.plan, now) {
+                    Ok(slot) => slot,
+                    Err(until) => {
+                        self.account.probe_again();
+                        return Some(self.wait(until, "the request rate goes past the deadline"));
+                    }
+                };
+                self.under_way = Some(slot);
                 self.attempts += 1;
                 self.awaiting = Awaiting::Probe;
-                Some(Step::Send(self.asker.probe(probe).within(self.input.deadline, now)))
+                Some(Step::Send(self.asker.probe(self.plan, probe, now).within(self.input.deadline, now)))
             }
         }
     }
@@ -189,6 +235,7 @@ impl<'p> Run<'p> {
     /// Takes the answer to the request that was sent last.
     pub fn accept(&mut self, result: Result<Response, Fault>, now: Timestamp) {
         self.ledger.requests += 1;
+        self.under_way = None;
         if let Ok(response) = &result {
             self.account.note_headers(self.plan, response, now);
         }
@@ -206,10 +253,12 @@ impl<'p> Run<'p> {
                 self.account.set_exhausted(until, why.text());
                 self.defer(until, why.text());
             }
+            (Verdict::StopAll(why), awaiting) if self.renews_token(&why, &awaiting) => self.release_probe(&awaiting),
             (Verdict::StopAll(why), awaiting) => {
                 self.release_probe(&awaiting);
                 self.stop(Failure::stop(why.text()));
             }
+            (verdict, Awaiting::Token) => self.accept_token(&verdict, result.as_ref().ok(), now),
             (verdict, Awaiting::Probe) => self.accept_probe(&verdict, result.as_ref().ok(), now),
             (Verdict::Fail(why), Awaiting::Page) => self.fail(Failure::lookup(why.text())),
             (Verdict::Empty, Awaiting::Page) => self.end_lookup(),
@@ -221,15 +270,46 @@ impl<'p> Run<'p> {
     /// How the answer that is awaited is framed.
     fn framing(&self, awaiting: &Awaiting) -> Framing {
         match (awaiting, &self.current) {
-            (Awaiting::Page, Some(asking)) => self.plan.lookups[asking.ask.lookup].framing,
+            (Awaiting::Page, Some(asking)) if !matches!(asking.target, Target::Poll(_)) => {
+                self.plan.lookups[asking.ask.lookup].rows.framing
+            }
             _ => Framing::Json,
         }
     }
 
     fn release_probe(&self, awaiting: &Awaiting) {
-        if *awaiting == Awaiting::Probe {
-            self.account.probe_again();
+        match awaiting {
+            Awaiting::Probe => self.account.probe_again(),
+            Awaiting::Token => self.account.forget_token(),
+            Awaiting::Page | Awaiting::Nothing => {}
         }
+    }
+
+    /// A token that is not accepted may have been revoked: it is replaced, once in a run.
+    fn renews_token(&mut self, why: &Why, awaiting: &Awaiting) -> bool {
+        let is_due = why.is_unauthorized() && *awaiting != Awaiting::Token && !self.has_new_token;
+        if !is_due || self.plan.token().is_none() {
+            return false;
+        }
+        self.has_new_token = true;
+        self.account.forget_token();
+        true
+    }
+
+    fn accept_token(&mut self, verdict: &Verdict, response: Option<&Response>, now: Timestamp) {
+        self.attempts = 0;
+        let plan = self.plan.token().expect("a token was asked for");
+        let body = response.filter(|_| matches!(verdict, Verdict::Read)).map(|response| response.body.as_slice());
+        if body.is_some_and(|body| self.account.learn_token(plan, body, now)) {
+            return;
+        }
+        self.account.forget_token();
+        let reason = match verdict {
+            Verdict::Fail(why) => format!("no token was given: {}", why.text()),
+            Verdict::Redirect(_) => "no token was given: its place redirects".to_owned(),
+            _ => format!("no token was given: the answer has none at `{}`", plan.token),
+        };
+        self.stop(Failure::stop(reason));
     }
 
     fn accept_probe(&mut self, verdict: &Verdict, response: Option<&Response>, now: Timestamp) {
@@ -299,52 +379,106 @@ impl<'p> Run<'p> {
 
     fn read(&mut self, response: Response, now: Timestamp) {
         self.attempts = 0;
+        if let Some(job) = self.job(&response, now) {
+            return job;
+        }
         let asking = self.current.as_mut().expect("a page was asked for");
         let lookup = &self.plan.lookups[asking.ask.lookup];
+        let each = asking.ask.each.as_deref();
+        let reader = Reader::new(&self.plan.record, lookup, each, &self.input.observable, &response);
         asking.pages.count += 1;
         let page = asking.pages.count;
-        let cut = response.cut.clone();
-        let rows = match page::rows(lookup, &response) {
-            Ok(rows) => rows,
+        if Pages::compares(lookup) {
+            let mut fingerprint = Fingerprint::default();
+            // What is wrong with the answer is told below.
+            let _ = reader.read(&response, &mut |row| fingerprint.note(&row));
+            if let Err(repeat) = asking.pages.is_new(fingerprint) {
+                return self.fail(Failure::lookup(repeat.to_string()));
+            }
+        }
+        let context = map::Context {
+            plan: self.plan,
+            reader: &reader,
+            asked: &self.input.observable,
+            levels: self.levels,
+            lookup: &lookup.name,
+            page,
+            filter_start: self.window_start,
+            keeps_values: self.input.trace,
+        };
+        let mut bad = vec![];
+        let (texts, graph, ledger) = (&mut self.texts, &mut self.graph, &mut self.ledger);
+        let read = reader.read(&response, &mut |row| bad.extend(map::row(&context, &row, texts, graph, ledger)));
+        if !bad.is_empty() {
+            let exhibit = self.exhibit(page, &response);
+            let told = bad.iter().map(|place| evidence::bad_record(self.plan, lookup, place, &exhibit));
+            self.ledger.diagnostics.extend(told);
+        }
+        let beside = match read {
+            Ok(beside) => beside,
             Err(broken) => {
                 let exhibit = self.exhibit(page, &response);
                 self.ledger.diagnostics.push(evidence::broken(self.plan, lookup, &broken, &exhibit));
                 return self.fail(Failure::lookup(format!("page {page}: {broken}")));
             }
         };
-        if let Err(repeat) = asking.pages.is_new(lookup, &rows) {
-            return self.fail(Failure::lookup(repeat.to_string()));
-        }
-        let context = map::Context {
-            plan: self.plan,
-            asked: &self.input.observable,
-            lookup: &lookup.name,
-            page,
-            filter_start: self.window_start,
-            keeps_values: self.input.trace,
-        };
-        let bad = map::rows(&context, &rows, &mut self.texts, &mut self.graph, &mut self.ledger);
-        if !bad.is_empty() {
-            let exhibit = self.exhibit(page, &response);
-            let told = bad.iter().map(|(row, bad)| evidence::bad_record(self.plan, lookup, &rows, row, bad, &exhibit));
-            self.ledger.diagnostics.extend(told);
-        }
-        if let Some(fault) = cut {
-            return self.fail(Failure::lookup(Why::of_fault(&fault).text()));
+        if let Some(fault) = &response.cut {
+            return self.fail(Failure::lookup(Why::of_fault(fault).text()));
         }
         let asking = self.current.as_mut().expect("a page was asked for");
-        match asking.pages.turn(lookup, &rows, &response, &self.asker) {
+        match asking.pages.turn(lookup, &beside, &response, &self.asker) {
             page::Turn::Last => self.end_lookup(),
             page::Turn::Truncated(reason) => {
                 self.ledger.truncated.push(reason);
                 self.end_lookup();
             }
             page::Turn::Next(target) => {
-                asking.target = target;
+                // Later pages of a job's result are asked for where its first one was.
+                if lookup.job.is_none() || target != Target::Built {
+                    asking.target = target;
+                }
                 self.not_before = now;
             }
             page::Turn::Broken(reason) => self.fail(Failure::lookup(self.asker.scrub(&reason))),
         }
+    }
+
+    /// What an answer says of a job; `None` if it holds rows.
+    fn job(&mut self, response: &Response, now: Timestamp) -> Option<()> {
+        let asking = self.current.as_mut().expect("a page was asked for");
+        let job = self.plan.lookups[asking.ask.lookup].job.as_ref()?;
+        match &asking.target {
+            Target::Built => match find(&response.body, &job.id).as_ref().and_then(name_of) {
+                Some(name) => asking.target = Target::Poll(name),
+                None => {
+                    self.fail(Failure::lookup(format!("the answer names no job at `{}`", job.id)));
+                    return Some(());
+                }
+            },
+            Target::Poll(name) => {
+                let state = find(&response.body, &job.state);
+                let is_one_of =
+                    |states: &[Scalar]| state.as_ref().is_some_and(|s| states.iter().any(|known| known.is(s)));
+                if is_one_of(&job.failed) {
+                    self.fail(Failure::lookup("the provider could not do the job".to_owned()));
+                    return Some(());
+                }
+                if !is_one_of(&job.pending) {
+                    job.result.as_ref()?;
+                    asking.target = Target::Result(name.clone());
+                    return Some(());
+                }
+                asking.polls += 1;
+                if asking.polls >= job.at_most {
+                    let text = format!("the job was not done when it was asked for {} times", job.at_most);
+                    self.fail(Failure::lookup(text));
+                    return Some(());
+                }
+            }
+            Target::Result(_) | Target::Url(_) => return None,
+        }
+        self.not_before = now + job.every;
+        Some(())
     }
 
     /// An answer as evidence: named by its request, without secrets.
@@ -356,7 +490,7 @@ impl<'p> Run<'p> {
     fn begin(&mut self, ask: Ask) -> Asking {
         self.attempts = 0;
         let (read_before, bad_before) = (self.ledger.counts.read, self.ledger.counts.bad());
-        Asking { ask, target: Target::Built, redirects: 0, pages: Pages::default(), read_before, bad_before }
+        Asking { ask, target: Target::Built, redirects: 0, pages: Pages::default(), polls: 0, read_before, bad_before }
     }
 
     /// This lookup is over, and was answered; unless too much of the answer was bad.
@@ -424,8 +558,17 @@ impl<'p> Run<'p> {
         let author = Identity::new(name, class, created);
         let asked_tlp = gate::asked_tlp(&self.input.markings);
         let unfinished = self.current.is_some() || !self.queue.is_empty();
-        let bundle = self.graph.into_bundle(&author, self.tlp, asked_tlp, created);
+        let bundle = self.graph.into_bundle(&author, asked_tlp, created);
         self.ledger.report(bundle, self.tlp, &self.plan.name, unfinished)
+    }
+}
+
+/// The name of a job, which may be a number.
+fn name_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 

@@ -3,8 +3,9 @@
 
 use super::Response;
 use super::request::{Asker, Target};
-use crate::plan::{AnswerPlace, LookupPlan, PagingPlan, Path, PathStep, integer};
-use crate::profile::Framing;
+use super::rows::{Beside, Ending, Row, kind_of};
+use crate::plan::{AnswerPlace, LookupPlan, PagingPlan, Path, SignalPlan, integer};
+use crate::profile::Scalar;
 use serde_json::Value;
 use sha1::{Digest, Sha1};
 use std::collections::HashSet;
@@ -23,70 +24,6 @@ pub(super) struct Pages {
     seen_targets: HashSet<String>,
 }
 
-/// A page's rows.
-#[derive(Debug)]
-pub(super) struct Rows {
-    /// The rows, or why a line is none.
-    pub(super) rows: Vec<Row>,
-    /// The whole document, for what stands beside the rows; null for lines.
-    envelope: Value,
-    /// Where the rows stand in the document; none for lines.
-    list: Option<Path>,
-}
-
-/// One row.
-#[derive(Debug)]
-pub(super) struct Row {
-    /// Its number in the list, or of its line, from 0.
-    pub(super) position: usize,
-    /// What it says, or why it cannot be read.
-    pub(super) value: Result<Value, String>,
-}
-
-impl Rows {
-    /// Where a row stands, as people read it: `$.results[3]`, `line 4`.
-    pub(super) fn place(&self, row: &Row) -> String {
-        match &self.list {
-            Some(list) => format!("{list}[{}]", row.position),
-            None => format!("line {}", row.position + 1),
-        }
-    }
-
-    /// The same as a JSON pointer, in a document.
-    pub(super) fn pointer(&self, row: &Row) -> Option<String> {
-        self.list.as_ref().map(|list| format!("{}/{}", pointer(list.steps()), row.position))
-    }
-}
-
-/// Why an answer has no rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Broken {
-    /// It is JSON, and the rows are not where they should be.
-    Shape {
-        /// What is wrong.
-        reason: String,
-        /// How far the path leads.
-        pointer: String,
-        /// What stands there instead.
-        found: String,
-    },
-    /// It is no JSON.
-    Syntax {
-        /// What is wrong.
-        reason: String,
-        /// The line on which it breaks.
-        line: usize,
-    },
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Shape { reason, .. } | Self::Syntax { reason, .. } => f.write_str(reason),
-        }
-    }
-}
-
 /// What follows a page.
 #[derive(Debug)]
 pub(super) enum Turn {
@@ -98,6 +35,22 @@ pub(super) enum Turn {
     Next(Target),
     /// Nothing, since the answer leads nowhere.
     Broken(String),
+}
+
+/// What the rows of a page say, in short.
+#[derive(Default)]
+pub(super) struct Fingerprint {
+    hash: Sha1,
+    rows: u64,
+}
+
+impl Fingerprint {
+    pub(super) fn note(&mut self, row: &Row) {
+        self.rows += 1;
+        for slot in row.slots.as_ref().map_or(&[][..], |slots| slots) {
+            self.hash.update(format!("{slot:?},"));
+        }
+    }
 }
 
 /// What came again.
@@ -120,127 +73,43 @@ impl fmt::Display for Repeat {
     }
 }
 
-/// Cuts an answer into rows.
-pub(super) fn rows(lookup: &LookupPlan, response: &Response) -> Result<Rows, Broken> {
-    match lookup.framing {
-        Framing::Json => document(&lookup.records, &response.body),
-        Framing::Ndjson => Ok(lines(response)),
-    }
-}
-
-fn document(records: &Path, body: &[u8]) -> Result<Rows, Broken> {
-    let mut envelope: Value = serde_json::from_slice(without_bom(body)).map_err(|error| not_json(body, &error))?;
-    let rows = match records.find(&envelope) {
-        Some(Value::Array(_)) => take(&mut envelope, records),
-        Some(other) => {
-            let reason = format!("`{records}` is {}, not a list", kind_of(other));
-            return Err(Broken::Shape { reason, pointer: pointer(records.steps()), found: kind_of(other).to_owned() });
-        }
-        None => return Err(missing(records, &envelope)),
-    };
-    let rows = rows.into_iter().enumerate().map(|(position, value)| Row { position, value: Ok(value) });
-    Ok(Rows { rows: rows.collect(), envelope, list: Some(records.clone()) })
-}
-
-/// Follows the path as far as it leads.
-fn missing(records: &Path, envelope: &Value) -> Broken {
-    let (mut reached, mut depth) = (envelope, 0);
-    while let Some(next) = records.steps().get(depth).and_then(|step| step.enter(reached)) {
-        (reached, depth) = (next, depth + 1);
-    }
-    let wanted = match &records.steps()[depth] {
-        PathStep::Name(name) => format!("`{name}`"),
-        PathStep::Index(index) => format!("element {index}"),
-    };
-    let reason = format!("`{records}` finds nothing in the response");
-    let found = format!("this is {}; it has no {wanted}", kind_of(reached));
-    Broken::Shape { reason, pointer: pointer(&records.steps()[..depth]), found }
-}
-
-fn pointer(steps: &[PathStep]) -> String {
-    let part = |step: &PathStep| match step {
-        PathStep::Name(name) => format!("/{}", name.replace('~', "~0").replace('/', "~1")),
-        PathStep::Index(index) => format!("/{index}"),
-    };
-    steps.iter().map(part).collect()
-}
-
-/// Moves the rows out of the document, so that they are held once.
-fn take(envelope: &mut Value, records: &Path) -> Vec<Value> {
-    match envelope.pointer_mut(&pointer(records.steps())).map(Value::take) {
-        Some(Value::Array(rows)) => rows,
-        // An index from the end is no pointer.
-        _ => records.find(envelope).and_then(Value::as_array).cloned().unwrap_or_default(),
-    }
-}
-
-fn not_json(body: &[u8], error: &serde_json::Error) -> Broken {
-    let start = String::from_utf8_lossy(&body[..body.len().min(256)]).trim_start().to_lowercase();
-    let reason = if body.iter().all(u8::is_ascii_whitespace) {
-        "the response is empty, where JSON was expected".into()
-    } else if start.starts_with("<!doctype html") || start.starts_with("<html") {
-        "the response is a web page, not JSON".into()
-    } else {
-        format!("the response is no JSON: line {}, column {}", error.line(), error.column())
-    };
-    Broken::Syntax { reason, line: error.line() }
-}
-
-fn lines(response: &Response) -> Rows {
-    let body = without_bom(&response.body);
-    // Of a body that was cut, the last line is not whole.
-    let whole = match response.cut {
-        Some(_) => body.iter().rposition(|&b| b == b'\n').map_or(&body[..0], |end| &body[..end]),
-        None => body,
-    };
-    let lines = whole.split(|&b| b == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
-    let rows = lines.map(|(position, line)| Row {
-        position,
-        value: serde_json::from_slice(line).map_err(|_| "the line is no JSON".to_owned()),
-    });
-    Rows { rows: rows.collect(), envelope: Value::Null, list: None }
-}
-
-fn without_bom(body: &[u8]) -> &[u8] {
-    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
-}
-
-/// A value's JSON type, in words.
-pub(super) fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
 impl Pages {
-    /// Notes the rows of a page, and tells if they came before.
-    pub(super) fn is_new(&mut self, lookup: &LookupPlan, rows: &Rows) -> Result<(), Repeat> {
-        self.rows += rows.rows.len() as u64;
-        if matches!(lookup.paging, PagingPlan::None { .. }) || rows.rows.is_empty() {
-            return Ok(());
+    /// Whether rows are told apart from those of earlier pages.
+    pub(super) fn compares(lookup: &LookupPlan) -> bool {
+        !matches!(lookup.paging, PagingPlan::None { .. })
+    }
+
+    /// Notes what the rows of a page say, and tells if an earlier page said the same.
+    pub(super) fn is_new(&mut self, fingerprint: Fingerprint) -> Result<(), Repeat> {
+        match fingerprint.rows > 0 && !self.seen_rows.insert(fingerprint.hash.finalize().into()) {
+            true => Err(Repeat::Page(self.count)),
+            false => Ok(()),
         }
-        let mut hash = Sha1::new();
-        for row in &rows.rows {
-            hash.update(row.value.as_ref().map(Value::to_string).unwrap_or_default());
-        }
-        if self.seen_rows.insert(hash.finalize().into()) { Ok(()) } else { Err(Repeat::Page(self.count)) }
     }
 
     /// Where the next page is, if there is one.
-    pub(super) fn turn(&mut self, lookup: &LookupPlan, rows: &Rows, response: &Response, asker: &Asker) -> Turn {
-        let turn = match &lookup.paging {
-            PagingPlan::None { total } => return self.only_page(total.as_ref(), rows),
-            PagingPlan::Page { first, last, more, .. } => self.numbered(*first, last.as_ref(), more.as_ref(), rows),
-            PagingPlan::Offset { limit, total, .. } => {
-                self.by_offset(limit.as_ref().map(|(_, size)| *size), total.as_ref(), rows)
+    pub(super) fn turn(&mut self, lookup: &LookupPlan, beside: &Beside, response: &Response, asker: &Asker) -> Turn {
+        self.rows += beside.rows;
+        match &beside.ending {
+            Ending::Cut => return Turn::Broken("the answer has no last line: it was cut".to_owned()),
+            Ending::Failed(reason) => return Turn::Broken(format!("the provider could not go on: {reason}")),
+            Ending::Whole => return Turn::Last,
+            Ending::Limited if matches!(lookup.paging, PagingPlan::None { .. }) => {
+                return Turn::Truncated("the provider holds more records than it gave".to_owned());
             }
-            PagingPlan::NextUrl { at, .. } => self.by_url(at.as_ref(), rows, response, asker),
-            PagingPlan::Cursor { from, .. } => self.by_cursor(from, rows, response),
+            Ending::Limited | Ending::Silent => {}
+        }
+        if lookup.truncated_when.as_ref().is_some_and(|signal| is_given(signal, beside, response)) {
+            return Turn::Truncated("the provider holds more records than it gives".to_owned());
+        }
+        let turn = match &lookup.paging {
+            PagingPlan::None { total } => return self.only_page(total.as_ref(), beside),
+            PagingPlan::Page { first, last, more, .. } => self.numbered(*first, last.as_ref(), more.as_ref(), beside),
+            PagingPlan::Offset { limit, total, .. } => {
+                self.by_offset(limit.as_ref().map(|(_, size)| *size), total.as_ref(), beside)
+            }
+            PagingPlan::NextUrl { at, .. } => self.by_url(at.as_ref(), beside, response, asker),
+            PagingPlan::Cursor { from, .. } => self.by_cursor(from, beside, response),
         };
         let at_most = lookup.paging.at_most();
         match turn {
@@ -251,8 +120,8 @@ impl Pages {
         }
     }
 
-    fn only_page(&self, total: Option<&Path>, rows: &Rows) -> Turn {
-        let total = total.and_then(|path| path.find(&rows.envelope)).and_then(integer);
+    fn only_page(&self, total: Option<&Path>, beside: &Beside) -> Turn {
+        let total = total.and_then(|path| path.find(&beside.envelope)).and_then(integer);
         match total.and_then(|total| u64::try_from(total).ok()) {
             // Where nothing came, the total tells of another query's records: that is an empty answer, not a cut one.
             Some(total) if total > self.rows && self.rows > 0 => {
@@ -262,31 +131,32 @@ impl Pages {
         }
     }
 
-    fn numbered(&self, first: u64, last: Option<&Path>, more: Option<&Path>, rows: &Rows) -> Turn {
+    fn numbered(&self, first: u64, last: Option<&Path>, more: Option<&Path>, beside: &Beside) -> Turn {
         let read = first + u64::from(self.count) - 1;
-        let last = last.and_then(|path| path.find(&rows.envelope)).and_then(integer);
-        let more = more.map(|path| path.find(&rows.envelope).and_then(Value::as_bool).unwrap_or(false));
+        let last = last.and_then(|path| path.find(&beside.envelope)).and_then(integer);
+        let more = more.map(|path| path.find(&beside.envelope).and_then(Value::as_bool).unwrap_or(false));
         let is_last = match (last, more) {
             (Some(last), _) => i128::from(read) >= i128::from(last),
             (None, Some(more)) => !more,
-            (None, None) => rows.rows.is_empty(),
+            (None, None) => beside.rows == 0,
         };
         if is_last { Turn::Last } else { Turn::Next(Target::Built) }
     }
 
-    fn by_offset(&self, size: Option<u64>, total: Option<&Path>, rows: &Rows) -> Turn {
-        let total = total.and_then(|path| path.find(&rows.envelope)).and_then(integer);
-        let came = rows.rows.len() as u64;
+    fn by_offset(&self, size: Option<u64>, total: Option<&Path>, beside: &Beside) -> Turn {
+        let total = total.and_then(|path| path.find(&beside.envelope)).and_then(integer);
+        let came = beside.rows;
         let is_last = match total {
+            _ if beside.ending == Ending::Limited => came == 0,
             Some(total) => i128::from(self.rows) >= i128::from(total) || came == 0,
             None => came == 0 || size.is_some_and(|size| came < size),
         };
         if is_last { Turn::Last } else { Turn::Next(Target::Built) }
     }
 
-    fn by_url(&mut self, at: Option<&Path>, rows: &Rows, response: &Response, asker: &Asker) -> Turn {
+    fn by_url(&mut self, at: Option<&Path>, beside: &Beside, response: &Response, asker: &Asker) -> Turn {
         let next = match at {
-            Some(path) => match path.find(&rows.envelope) {
+            Some(path) => match path.find(&beside.envelope) {
                 None | Some(Value::Null) => None,
                 Some(Value::String(text)) if text.is_empty() => None,
                 Some(Value::String(text)) => Some(text.clone()),
@@ -304,10 +174,10 @@ impl Pages {
         }
     }
 
-    fn by_cursor(&mut self, from: &AnswerPlace, rows: &Rows, response: &Response) -> Turn {
+    fn by_cursor(&mut self, from: &AnswerPlace, beside: &Beside, response: &Response) -> Turn {
         let cursor = match from {
             AnswerPlace::Header(name) => response.header(name).map(str::to_owned),
-            AnswerPlace::Body(path) => match path.find(&rows.envelope) {
+            AnswerPlace::Body(path) => match path.find(&beside.envelope) {
                 None | Some(Value::Null) => None,
                 Some(Value::String(text)) => Some(text.clone()),
                 Some(Value::Number(number)) => Some(number.to_string()),
@@ -320,6 +190,36 @@ impl Pages {
         }
         self.cursor = Some(cursor);
         Turn::Next(Target::Built)
+    }
+}
+
+fn is_given(signal: &SignalPlan, beside: &Beside, response: &Response) -> bool {
+    let header;
+    let found = match &signal.place {
+        AnswerPlace::Body(path) => path.find(&beside.envelope),
+        AnswerPlace::Header(name) => {
+            header = response.header(name).map(Value::from);
+            header.as_ref()
+        }
+    };
+    found.is_some_and(|found| says(&signal.is, found))
+}
+
+/// Whether a value is one of these; or, where none is named, whether it is anything at all.
+pub(super) fn says(wanted: &[Scalar], found: &Value) -> bool {
+    match wanted {
+        [] => is_something(found),
+        wanted => wanted.iter().any(|value| value.is(found)),
+    }
+}
+
+fn is_something(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        Value::Bool(true) | Value::Object(_) => true,
     }
 }
 

@@ -19,12 +19,19 @@ impl Run<'_> {
     /// What this run would send, before it sends anything.
     pub fn preview(&self) -> Preview {
         let first_page = |lookup: usize, each: Option<&str>| {
-            self.asker.lookup(&self.plan.lookups[lookup], each, &Target::Built, &Pages::default())
+            self.asker.lookup(
+                self.plan,
+                &self.plan.lookups[lookup],
+                each,
+                &Target::Built,
+                &Pages::default(),
+                self.started,
+            )
         };
         let asks = asks(self.plan, &self.input.observable);
         Preview {
             refused: self.ledger.refused.clone(),
-            probe: self.plan.quota.probe.as_ref().map(|probe| self.asker.probe(probe)),
+            probe: self.plan.quota.probe.as_ref().map(|probe| self.asker.probe(self.plan, probe, self.started)),
             first_pages: asks.iter().map(|ask| (ask.lookup, first_page(ask.lookup, ask.each.as_deref()))).collect(),
         }
     }

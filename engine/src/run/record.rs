@@ -1,16 +1,16 @@
 //! A row becomes a record: its fields are read as their declared types, then one side is the owner and the other the data.
 //! A value that is not of its type makes the record a bad one, with a reason; it is never replaced by a default.
 
-use super::page::kind_of;
-use crate::dns::{Name, Rdata, RrType, parse_address};
+use super::rows::Pick;
+use super::slots::Slot;
+use crate::dns::{Mailbox, Name, Rdata, RrType, parse_address, reverse_name};
 use crate::plan::{FieldPlan, Operand, OrientationPlan, RecordPlan, integer};
-use crate::profile::FieldType;
-use crate::stix::{Observable, Seen, stix_time};
+use crate::profile::{FieldType, Scalar};
+use crate::stix::{Observable, Seen, Tlp, stix_time};
 use jiff::Timestamp;
 use minijinja::value::Value as Text;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use serde_json::Value;
 use std::net::IpAddr;
 
 /// A passive-DNS record in the terms of the Common Output Format.
@@ -28,6 +28,8 @@ pub struct Record {
     pub count: Option<u64>,
     /// The zone it was seen in.
     pub bailiwick: Option<String>,
+    /// How the provider marks it.
+    pub tlp: Option<Tlp>,
 }
 
 impl Serialize for Record {
@@ -64,6 +66,8 @@ pub(super) enum Typed {
     Name(Name),
     Address(IpAddr),
     Rdata(Vec<String>),
+    Boolean(bool),
+    Tlp(Tlp),
 }
 
 impl Typed {
@@ -78,6 +82,8 @@ impl Typed {
             Self::Name(name) => Text::from(name.as_str()),
             Self::Address(address) => Text::from(address.to_string()),
             Self::Rdata(data) => Text::from(data.join(" ")),
+            Self::Boolean(flag) => Text::from(*flag),
+            Self::Tlp(tlp) => Text::from(tlp.as_str()),
         }
     }
 
@@ -92,6 +98,8 @@ impl Typed {
             Self::Name(name) => vec![name.to_string()],
             Self::Address(address) => vec![address.to_string()],
             Self::Rdata(data) => data.clone(),
+            Self::Boolean(flag) => vec![flag.to_string()],
+            Self::Tlp(tlp) => vec![tlp.to_string()],
         }
     }
 }
@@ -110,21 +118,36 @@ impl From<String> for BadRow {
 }
 
 /// The values of a row, in the order of the plan's fields.
-pub(super) fn fields(plan: &RecordPlan, row: &Value) -> Result<Vec<Typed>, BadRow> {
-    if !row.is_object() {
-        return Err(format!("the row is {}, not an object", kind_of(row)).into());
+pub(super) fn fields(
+    plan: &RecordPlan,
+    picks: &[Vec<Pick>],
+    slots: &[Slot],
+    asked: &Observable,
+) -> Result<Vec<Typed>, BadRow> {
+    let blamed = |index: usize| move |reason: String| BadRow { reason, field: Some(index) };
+    let read = |(index, field): (usize, &FieldPlan)| read(field, &picks[index], slots).map_err(blamed(index));
+    let mut fields: Vec<Typed> = plan.fields.iter().enumerate().map(read).collect::<Result<_, BadRow>>()?;
+    for (index, field) in plan.fields.iter().enumerate() {
+        if let Some(end) = field.relative_to {
+            fields[index] = joined(&fields[index], end, &fields, asked).map_err(blamed(index))?;
+        }
     }
-    let read = |(index, field)| read(field, row).map_err(|reason| BadRow { reason, field: Some(index) });
-    plan.fields.iter().enumerate().map(read).collect()
+    Ok(fields)
 }
 
-fn read(field: &FieldPlan, row: &Value) -> Result<Typed, String> {
+fn read(field: &FieldPlan, picks: &[Pick], slots: &[Slot]) -> Result<Typed, String> {
     let mut is_there = false;
-    for path in &field.at {
-        let Some(value) = path.find(row) else { continue };
+    for pick in picks {
+        let slot = match pick {
+            Pick::Slot(at) => &slots[*at],
+            Pick::Fixed(slot) => slot,
+        };
+        if *slot == Slot::Absent {
+            continue;
+        }
         is_there = true;
-        if !value.is_null() && !field.none_when.iter().any(|none| none.is(value)) {
-            return typed(field, value).ok_or_else(|| not_of_type(field, value));
+        if *slot != Slot::Null && !is_none(field, slot) {
+            return typed(field, slot).ok_or_else(|| not_of_type(field, slot));
         }
     }
     match (field.optional, is_there) {
@@ -134,8 +157,17 @@ fn read(field: &FieldPlan, row: &Value) -> Result<Typed, String> {
     }
 }
 
-fn not_of_type(field: &FieldPlan, value: &Value) -> String {
-    let mut shown = value.to_string();
+fn is_none(field: &FieldPlan, slot: &Slot) -> bool {
+    field.none_when.iter().any(|none| match (none, slot) {
+        (Scalar::Text(none), Slot::Text(text)) => text == none,
+        (Scalar::Integer(none), Slot::Integer(number)) => number == none,
+        (Scalar::Boolean(none), Slot::Boolean(flag)) => flag == none,
+        _ => false,
+    })
+}
+
+fn not_of_type(field: &FieldPlan, slot: &Slot) -> String {
+    let mut shown = slot.to_value().to_string();
     if let Some((end, _)) = shown.char_indices().nth(60) {
         shown.truncate(end);
         shown.push('…');
@@ -143,33 +175,68 @@ fn not_of_type(field: &FieldPlan, value: &Value) -> String {
     format!("`{}` is not {}: {shown}", field.name, field.kind.wanted())
 }
 
-fn typed(field: &FieldPlan, value: &Value) -> Option<Typed> {
-    let alias = value.as_str().and_then(|text| field.aliases.get(text));
-    let text = alias.map(String::as_str).or_else(|| value.as_str());
+fn typed(field: &FieldPlan, slot: &Slot) -> Option<Typed> {
+    let alias = slot.as_str().filter(|_| !field.aliases.is_empty()).and_then(|text| field.aliases.get(text));
+    let text = alias.map(String::as_str).or_else(|| slot.as_str());
     Some(match field.kind {
-        FieldType::Timestamp => Typed::Time(field.format.read(value)?),
-        FieldType::Integer => Typed::Integer(integer(value)?),
-        FieldType::Rrtype => Typed::Rrtype(rrtype(text, value)?),
+        FieldType::Timestamp => Typed::Time(field.formats.iter().find_map(|format| format.read(slot.datum()))?),
+        FieldType::Integer => Typed::Integer(integer(slot.datum())?),
+        FieldType::Rrtype => Typed::Rrtype(rrtype(text, slot)?),
+        FieldType::RrtypeOfAddress => Typed::Rrtype(rrtype_of(parse_address(text?).ok()?)),
         FieldType::String => Typed::Text(text?.to_owned()),
+        FieldType::DnsName if field.relative_to.is_some() => Typed::Text(text?.to_owned()),
         FieldType::DnsName => Typed::Name(Name::parse(text?).ok()?),
+        FieldType::Mailbox => {
+            let text = text?;
+            let mailbox = if text.contains('@') { Mailbox::parse(text) } else { Mailbox::from_rname(text) };
+            Typed::Text(mailbox.ok()?.to_string())
+        }
         FieldType::Ip => Typed::Address(parse_address(text?).ok()?),
-        FieldType::Rdata => Typed::Rdata(list(value)?),
+        FieldType::Rdata => Typed::Rdata(list(slot)?),
+        FieldType::Boolean => Typed::Boolean(boolean(slot)?),
+        FieldType::Tlp => Typed::Tlp(Tlp::parse(text?)?),
     })
 }
 
-fn rrtype(text: Option<&str>, value: &Value) -> Option<RrType> {
-    match text {
-        Some(text) => RrType::parse(text).ok(),
-        None => RrType::parse(&value.as_u64()?.to_string()).ok(),
+fn rrtype(text: Option<&str>, slot: &Slot) -> Option<RrType> {
+    match (text, slot) {
+        (Some(text), _) => RrType::parse(text).ok(),
+        (None, Slot::Integer(number)) => RrType::parse(&number.to_string()).ok(),
+        _ => None,
     }
 }
 
-fn list(value: &Value) -> Option<Vec<String>> {
-    match value {
-        Value::String(text) => Some(vec![text.clone()]),
-        Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+fn rrtype_of(address: IpAddr) -> RrType {
+    if address.is_ipv4() { RrType::A } else { RrType::AAAA }
+}
+
+fn boolean(slot: &Slot) -> Option<bool> {
+    match slot {
+        Slot::Boolean(flag) => Some(*flag),
+        Slot::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Slot::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
         _ => None,
     }
+}
+
+fn list(slot: &Slot) -> Option<Vec<String>> {
+    match slot {
+        Slot::Text(text) => Some(vec![text.to_string()]),
+        Slot::Node(node) => node.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+        _ => None,
+    }
+}
+
+/// A name with its end; nothing, and `@`, are that end itself.
+fn joined(name: &Typed, end: Operand, fields: &[Typed], asked: &Observable) -> Result<Typed, String> {
+    let Typed::Text(text) = name else { return Ok(name.clone()) };
+    let end = match end {
+        Operand::Observable => asked.value().to_owned(),
+        Operand::Field(index) => fields[index].sides().into_iter().next().ok_or("the name's end has no value")?,
+    };
+    let end = Name::parse(&end).map_err(|error| format!("the name's end is no domain name: {error}"))?;
+    let joined = if text.is_empty() { Ok(end) } else { end.join(text) };
+    joined.map(Typed::Name).map_err(|error| format!("`{text}` is no domain name: {error}"))
 }
 
 /// The records of a row: one for each piece of data it holds, or why there is none.
@@ -178,7 +245,7 @@ pub(super) fn records(
     fields: &[Typed],
     asked: &Observable,
 ) -> Result<Vec<Result<Record, String>>, String> {
-    let row = orientation(plan, fields)?;
+    let row = orientation(plan, fields, asked)?;
     let Typed::Rrtype(rrtype) = fields[plan.rrtype] else { return Err("`rrtype` has no value".into()) };
     let side = |operand: Operand| match operand {
         Operand::Observable => vec![asked.value().to_owned()],
@@ -196,20 +263,27 @@ pub(super) fn records(
         Some(Typed::Text(zone)) => Some(zone.clone()),
         _ => None,
     };
+    let tlp = match role(4) {
+        Some(Typed::Tlp(tlp)) => Some(*tlp),
+        _ => None,
+    };
     let owners = side(row.rrname);
     let owner = owners.first().ok_or("the record has no owner's name")?;
     let rrname = owner_name(owner, rrtype)?;
     let record = |data: String| {
         let rdata = Rdata::parse(rrtype, &data).map_err(|error| error.to_string())?;
-        Ok(Record { rrname: rrname.clone(), rrtype, rdata, seen, count, bailiwick: bailiwick.clone() })
+        Ok(Record { rrname: rrname.clone(), rrtype, rdata, seen, count, bailiwick: bailiwick.clone(), tlp })
     };
     Ok(side(row.rdata).into_iter().map(record).collect())
 }
 
-fn orientation<'p>(plan: &'p RecordPlan, fields: &[Typed]) -> Result<&'p OrientationPlan, String> {
+fn orientation<'p>(plan: &'p RecordPlan, fields: &[Typed], asked: &Observable) -> Result<&'p OrientationPlan, String> {
     for row in &plan.orientation {
         let Some(when) = &row.when else { return Ok(row) };
         let value_of = |name: &str| {
+            if name == "observable" {
+                return Text::from(asked.value());
+            }
             let position = plan.fields.iter().position(|field| field.name == name);
             position.map_or_else(|| Text::from(()), |index| fields[index].as_text())
         };
@@ -227,25 +301,6 @@ fn owner_name(text: &str, rrtype: RrType) -> Result<Name, String> {
         Ok(address) => Err(format!("the address {address} cannot own {rrtype} records")),
         Err(_) => Name::parse(text).map_err(|error| format!("the owner is no domain name: {error}")),
     }
-}
-
-fn reverse_name(address: IpAddr) -> Name {
-    let text = match address {
-        IpAddr::V4(address) => {
-            let [a, b, c, d] = address.octets();
-            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
-        }
-        IpAddr::V6(address) => {
-            let nibbles = address
-                .octets()
-                .iter()
-                .rev()
-                .map(|byte| format!("{:x}.{:x}.", byte & 15, byte >> 4))
-                .collect::<String>();
-            format!("{nibbles}ip6.arpa")
-        }
-    };
-    Name::parse(&text).expect("reverse names are names")
 }
 
 fn seen(plan: &RecordPlan, fields: &[Typed]) -> Result<Seen, String> {

@@ -1,7 +1,8 @@
 //! Maps answers that were stored earlier: the same rows, records and rules as in a run, without requests.
 
+use super::rows::{Ending, Reader, Row};
 use super::trace::{Failure, Ledger, Report};
-use super::{Input, Response, evidence, gate, map, page};
+use super::{Input, Response, evidence, gate, map};
 use crate::plan::{LookupPlan, Plan};
 use crate::stix::{Graph, Identity};
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 pub fn map_stored(
     plan: &Plan,
     lookup: &LookupPlan,
+    each: Option<&str>,
     input: Input,
     answers: Vec<(String, Vec<u8>)>,
     now: Timestamp,
@@ -20,27 +22,36 @@ pub fn map_stored(
     for (number, (name, body)) in (1..).zip(answers) {
         let response = Response { status: 200, headers: vec![], body, cut: None };
         let exhibit = || evidence::Exhibit::new(name.clone(), &String::from_utf8_lossy(&response.body));
-        match page::rows(lookup, &response) {
+        let reader = Reader::new(&plan.record, lookup, each, &input.observable, &response);
+        let context = map::Context {
+            plan,
+            reader: &reader,
+            asked: &input.observable,
+            levels: gate::levels(plan, &input),
+            lookup: &lookup.name,
+            page: number,
+            // What was stored is wanted: no window filters it.
+            filter_start: None,
+            keeps_values: input.trace,
+        };
+        let mut bad = vec![];
+        let sink = &mut |row: Row| bad.extend(map::row(&context, &row, &mut texts, &mut graph, &mut ledger));
+        let read = reader.read(&response, sink);
+        let told: Vec<_> = bad.iter().map(|place| evidence::bad_record(plan, lookup, place, &exhibit())).collect();
+        ledger.diagnostics.extend(told);
+        match read.map(|beside| beside.ending) {
             Err(broken) => {
                 ledger.diagnostics.push(evidence::broken(plan, lookup, &broken, &exhibit()));
                 ledger.failures.push(Failure::lookup(format!("{name}: {broken}")));
             }
-            Ok(rows) => {
-                let context = map::Context {
-                    plan,
-                    asked: &input.observable,
-                    lookup: &lookup.name,
-                    page: number,
-                    // What was stored is wanted: no window filters it.
-                    filter_start: None,
-                    keeps_values: input.trace,
-                };
-                let bad = map::rows(&context, &rows, &mut texts, &mut graph, &mut ledger);
-                let told = bad.iter().map(|(row, bad)| evidence::bad_record(plan, lookup, &rows, row, bad, &exhibit()));
-                ledger.diagnostics.extend(told);
-                ledger.answered += 1;
+            Ok(Ending::Cut) => ledger.truncated.push(format!("{name}: it has no last line: it was cut")),
+            Ok(Ending::Failed(reason)) => {
+                ledger.truncated.push(format!("{name}: the provider could not go on: {reason}"))
             }
+            Ok(Ending::Limited) => ledger.truncated.push(format!("{name}: the provider holds more records")),
+            Ok(Ending::Silent | Ending::Whole) => {}
         }
+        ledger.answered += 1;
     }
     let (read, bad) = (ledger.counts.read, ledger.counts.bad());
     if bad * 100 > read * plan.record.bad_at_most {
@@ -50,6 +61,6 @@ pub fn map_stored(
     let (author, class) = &plan.identity;
     let author = Identity::new(author, class, now);
     let tlp = gate::result_tlp(plan, &input);
-    let bundle = graph.into_bundle(&author, tlp, gate::asked_tlp(&input.markings), now);
+    let bundle = graph.into_bundle(&author, gate::asked_tlp(&input.markings), now);
     ledger.report(bundle, tlp, &plan.name, false)
 }

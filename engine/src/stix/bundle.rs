@@ -210,7 +210,13 @@ impl Serialize for Object {
                 map.serialize_entry("type", observable.kind().stix_type())?;
                 map.serialize_entry("spec_version", "2.1")?;
                 map.serialize_entry("id", &observable.id())?;
-                map.serialize_entry("value", observable.value())?;
+                match observable.number() {
+                    Some(number) => {
+                        map.serialize_entry("number", &number)?;
+                        map.serialize_entry("name", &format!("AS{number}"))?;
+                    }
+                    None => map.serialize_entry("value", observable.value())?,
+                }
                 if let Some(tlp) = tlp {
                     map.serialize_entry("object_marking_refs", &[tlp.marking_id()])?;
                 }

@@ -45,7 +45,7 @@ pub struct Policy {
 pub struct Graph {
     asked: Observable,
     policy: Policy,
-    observables: HashMap<Id, Observable>,
+    observables: HashMap<Id, (Observable, Tlp)>,
     links: HashMap<Key, Link>,
 }
 
@@ -61,7 +61,19 @@ struct Key {
 #[derive(Debug, Default)]
 struct Link {
     seen: Seen,
+    tlp: Option<Tlp>,
     descriptions: BTreeSet<Arc<str>>,
+}
+
+/// What one record says of a relationship.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'r> {
+    /// When it was seen.
+    pub seen: Seen,
+    /// How what the record says is marked.
+    pub tlp: Tlp,
+    /// In which words; none if empty.
+    pub description: &'r Arc<str>,
 }
 
 impl Graph {
@@ -76,17 +88,18 @@ impl Graph {
         source: &Observable,
         relationship: RelationshipType,
         target: &Observable,
-        seen: Seen,
-        description: &Arc<str>,
+        report: Report<'_>,
     ) -> bool {
         if source.is_same(target) {
             return false;
         }
-        let (source, target) = (self.place(source), self.place(target));
+        let Report { seen, tlp, description } = report;
+        let (source, target) = (self.place(source, tlp), self.place(target, tlp));
         let start = seen.first.filter(|_| self.policy.repeats == Repeats::Separate);
         let link = self.links.entry(Key { source, target, relationship, start }).or_default();
         link.seen.first = earliest(link.seen.first, seen.first);
         link.seen.last = link.seen.last.max(seen.last);
+        link.tlp = link.tlp.max(Some(tlp));
         if !description.is_empty() && !link.descriptions.contains(description) {
             link.descriptions.insert(Arc::clone(description));
         }
@@ -94,11 +107,13 @@ impl Graph {
     }
 
     /// Keeps the observable and says by which id it goes: the asked one keeps its own.
-    fn place(&mut self, observable: &Observable) -> Id {
+    fn place(&mut self, observable: &Observable, tlp: Tlp) -> Id {
         if observable.is_same(&self.asked) {
             return self.asked.id();
         }
-        self.observables.entry(observable.id()).or_insert_with(|| observable.clone()).id()
+        let (known, level) = self.observables.entry(observable.id()).or_insert_with(|| (observable.clone(), tlp));
+        *level = tlp.max(*level);
+        known.id()
     }
 
     /// How many relationships there are.
@@ -113,15 +128,16 @@ impl Graph {
 
     /// The bundle: the asked observable as it was known, and everything found, marked and signed. Where nothing was found,
     /// the observable alone.
-    pub fn into_bundle(self, author: &Identity, tlp: Tlp, asked_tlp: Option<Tlp>, created: Timestamp) -> Bundle {
-        let found_tlp = (!self.is_empty()).then_some(tlp);
-        let levels: BTreeSet<Tlp> = asked_tlp.into_iter().chain(found_tlp).collect();
+    pub fn into_bundle(self, author: &Identity, asked_tlp: Option<Tlp>, created: Timestamp) -> Bundle {
+        let of_observables = self.observables.values().map(|(_, tlp)| *tlp);
+        let of_links = self.links.values().filter_map(|link| link.tlp);
+        let levels: BTreeSet<Tlp> = asked_tlp.into_iter().chain(of_observables).chain(of_links).collect();
         let mut objects: Vec<Object> = levels.into_iter().map(Object::Marking).collect();
         if !self.is_empty() {
             objects.push(Object::Identity(author.clone()));
         }
         objects.push(Object::Observable { observable: self.asked, tlp: asked_tlp, created_by: None });
-        objects.extend(self.observables.into_values().map(|observable| Object::Observable {
+        objects.extend(self.observables.into_values().map(|(observable, tlp)| Object::Observable {
             observable,
             tlp: Some(tlp),
             created_by: Some(author.id()),
@@ -137,7 +153,7 @@ impl Graph {
                 start_time: link.seen.first,
                 stop_time: later_than(link.seen.first, link.seen.last),
                 descriptions: link.descriptions,
-                tlp,
+                tlp: link.tlp.expect("a relationship was reported by a record"),
                 created_by: author.id(),
                 created,
             })

@@ -23,6 +23,11 @@ impl Id {
         Self::derived(kind.stix_type(), &format!(r#"{{"value":{}}}"#, json_string(value)))
     }
 
+    /// Of an observable whose id comes from its `number` alone, given in digits.
+    pub fn of_number(kind: Kind, digits: &str) -> Id {
+        Self::derived(kind.stix_type(), &format!(r#"{{"number":{digits}}}"#))
+    }
+
     /// Of a relationship. The start time, if it takes part, in the text that is hashed.
     pub fn of_relationship(relationship: RelationshipType, source: Id, target: Id, start_time: Option<&str>) -> Id {
         let start = start_time.map(|time| format!(r#""start_time":{},"#, json_string(time))).unwrap_or_default();

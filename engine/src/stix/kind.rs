@@ -21,6 +21,16 @@ pub enum Kind {
     /// An e-mail address (STIX 2.1 §6.5).
     #[serde(rename = "email-addr")]
     EmailAddr,
+    /// The name of a host, as OpenCTI has it beside domain names.
+    Hostname,
+    /// A URL (STIX 2.1 §6.16).
+    Url,
+    /// A text, as OpenCTI has it.
+    Text,
+    /// A MAC address (STIX 2.1 §6.11).
+    MacAddr,
+    /// An autonomous system (STIX 2.1 §6.2).
+    AutonomousSystem,
 }
 
 struct Row {
@@ -34,6 +44,11 @@ const ROWS: &[Row] = &[
     Row { kind: Kind::Ipv4Addr, stix: "ipv4-addr", opencti: "IPv4-Addr" },
     Row { kind: Kind::Ipv6Addr, stix: "ipv6-addr", opencti: "IPv6-Addr" },
     Row { kind: Kind::EmailAddr, stix: "email-addr", opencti: "Email-Addr" },
+    Row { kind: Kind::Hostname, stix: "hostname", opencti: "Hostname" },
+    Row { kind: Kind::Url, stix: "url", opencti: "Url" },
+    Row { kind: Kind::Text, stix: "text", opencti: "Text" },
+    Row { kind: Kind::MacAddr, stix: "mac-addr", opencti: "Mac-Addr" },
+    Row { kind: Kind::AutonomousSystem, stix: "autonomous-system", opencti: "Autonomous-System" },
 ];
 
 impl Kind {
@@ -82,12 +97,14 @@ pub enum RelationshipType {
     DerivedFrom,
     /// The source talks to the target.
     CommunicatesWith,
+    /// The source is part of the target.
+    BelongsTo,
 }
 
 impl RelationshipType {
     /// All of them.
     pub fn all() -> impl Iterator<Item = RelationshipType> {
-        [Self::ResolvesTo, Self::RelatedTo, Self::DerivedFrom, Self::CommunicatesWith].into_iter()
+        [Self::ResolvesTo, Self::RelatedTo, Self::DerivedFrom, Self::CommunicatesWith, Self::BelongsTo].into_iter()
     }
 
     /// The STIX `relationship_type`.
@@ -97,6 +114,7 @@ impl RelationshipType {
             Self::RelatedTo => "related-to",
             Self::DerivedFrom => "derived-from",
             Self::CommunicatesWith => "communicates-with",
+            Self::BelongsTo => "belongs-to",
         }
     }
 }
@@ -120,17 +138,31 @@ pub enum Permission {
 
 /// What OpenCTI permits besides `related-to`, which it permits between any two.
 const PERMITTED: &[(Kind, RelationshipType, Kind, Permission)] = {
-    use Kind::{DomainName, Ipv4Addr, Ipv6Addr};
+    use Kind::{AutonomousSystem, DomainName, Hostname, Ipv4Addr, Ipv6Addr, MacAddr, Text};
     use Permission::{Always, Newer};
-    use RelationshipType::{CommunicatesWith, DerivedFrom, ResolvesTo};
+    use RelationshipType::{BelongsTo, CommunicatesWith, DerivedFrom, ResolvesTo};
     &[
         (DomainName, ResolvesTo, DomainName, Always),
         (DomainName, ResolvesTo, Ipv4Addr, Always),
         (DomainName, ResolvesTo, Ipv6Addr, Always),
+        (DomainName, ResolvesTo, Hostname, Always),
         (DomainName, DerivedFrom, DomainName, Always),
+        (DomainName, DerivedFrom, Hostname, Always),
+        (Hostname, ResolvesTo, DomainName, Newer),
+        (Hostname, ResolvesTo, Ipv4Addr, Newer),
+        (Hostname, ResolvesTo, Ipv6Addr, Newer),
+        (Hostname, DerivedFrom, Hostname, Always),
+        (Hostname, CommunicatesWith, DomainName, Newer),
+        (Hostname, CommunicatesWith, Ipv4Addr, Newer),
+        (Hostname, CommunicatesWith, Ipv6Addr, Newer),
         (Ipv4Addr, DerivedFrom, Ipv4Addr, Always),
         (Ipv4Addr, CommunicatesWith, Ipv4Addr, Newer),
         (Ipv6Addr, DerivedFrom, Ipv6Addr, Always),
+        (Ipv4Addr, ResolvesTo, MacAddr, Always),
+        (Ipv6Addr, ResolvesTo, MacAddr, Always),
+        (Ipv4Addr, BelongsTo, AutonomousSystem, Always),
+        (Ipv6Addr, BelongsTo, AutonomousSystem, Always),
+        (Text, DerivedFrom, Text, Always),
     ]
 };
 

@@ -10,7 +10,7 @@ mod time;
 mod tlp;
 
 pub use bundle::{Bundle, Identity, Object, Relationship};
-pub use graph::{Graph, Policy, Repeats, Seen};
+pub use graph::{Graph, Policy, Repeats, Report, Seen};
 pub use id::Id;
 pub use kind::{Kind, Permission, RelationshipType, is_permitted, permission, permitted_between};
 pub use observable::{Observable, ObservableError};

@@ -6,6 +6,10 @@ use super::kind::Kind;
 use crate::dns::{AddressError, Mailbox, Name, NameError, parse_address};
 use std::fmt;
 use std::net::IpAddr;
+use url::Url;
+
+/// The longest text that is made an observable: as long as a TXT record can be.
+const MAX_TEXT: usize = 65_535;
 
 /// A STIX Cyber-observable: what is asked about, and what is found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,6 +37,42 @@ impl Observable {
             Kind::EmailAddr => Mailbox::parse(text)
                 .map(|mailbox| Self::of_mailbox(&mailbox))
                 .map_err(|_| ObservableError::Mailbox(text.to_owned())),
+            Kind::Hostname => Ok(Self::parse(Kind::DomainName, text)?.as_hostname()),
+            Kind::Url => Self::of_url(text).ok_or_else(|| ObservableError::other(kind, text)),
+            Kind::Text => {
+                let is_text = !text.is_empty() && text.len() <= MAX_TEXT;
+                is_text.then(|| Self::new(kind, text.to_owned())).ok_or_else(|| ObservableError::other(kind, text))
+            }
+            Kind::MacAddr => Self::of_mac(text).ok_or_else(|| ObservableError::other(kind, text)),
+            Kind::AutonomousSystem => Self::of_system(text).ok_or_else(|| ObservableError::other(kind, text)),
+        }
+    }
+
+    fn of_url(text: &str) -> Option<Observable> {
+        let url = Url::parse(text).ok().filter(|_| text.len() <= MAX_TEXT)?;
+        Some(Self::new(Kind::Url, url.to_string()))
+    }
+
+    /// Six octets, with `:` or `-` between them or nothing.
+    fn of_mac(text: &str) -> Option<Observable> {
+        let digits: String = text.chars().filter(|c| !matches!(c, ':' | '-')).collect::<String>().to_ascii_lowercase();
+        let is_mac = digits.len() == 12 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        let octets: Vec<&str> = (0..6).filter(|_| is_mac).map(|i| &digits[2 * i..2 * i + 2]).collect();
+        is_mac.then(|| Self::new(Kind::MacAddr, octets.join(":")))
+    }
+
+    /// `64500`, `AS64500`, `AS64500 a name that is not part of it`.
+    fn of_system(text: &str) -> Option<Observable> {
+        let word = text.split_ascii_whitespace().next()?;
+        let number: u32 = word.trim_start_matches(['A', 'S', 'a', 's']).parse().ok()?;
+        Some(Self::new(Kind::AutonomousSystem, number.to_string()))
+    }
+
+    /// A domain name as the hostname of the same spelling; anything else as it is.
+    pub fn as_hostname(&self) -> Observable {
+        match self.kind {
+            Kind::DomainName => Self::new(Kind::Hostname, self.value.clone()),
+            _ => self.clone(),
         }
     }
 
@@ -69,7 +109,10 @@ impl Observable {
     }
 
     fn new(kind: Kind, value: String) -> Observable {
-        let id = Id::of_value(kind, &value);
+        let id = match kind {
+            Kind::AutonomousSystem => Id::of_number(kind, &value),
+            _ => Id::of_value(kind, &value),
+        };
         Observable { kind, value, id }
     }
 
@@ -86,6 +129,11 @@ impl Observable {
     /// Its value in canonical form.
     pub fn value(&self) -> &str {
         &self.value
+    }
+
+    /// Its number, of an autonomous system.
+    pub fn number(&self) -> Option<u32> {
+        (self.kind == Kind::AutonomousSystem).then(|| self.value.parse().expect("its value is its number"))
     }
 
     /// Its STIX id.
@@ -123,11 +171,22 @@ pub enum ObservableError {
     },
     /// No e-mail address.
     Mailbox(String),
+    /// Nothing of this kind.
+    Other {
+        /// What was given, shortened.
+        text: String,
+        /// What was asked for.
+        kind: Kind,
+    },
 }
 
 impl ObservableError {
     fn name(text: &str, error: NameError) -> Self {
         Self::Name(text.to_owned(), error)
+    }
+
+    fn other(kind: Kind, text: &str) -> Self {
+        Self::Other { text: text.chars().take(60).collect(), kind }
     }
 
     fn address(text: &str, error: AddressError) -> Self {
@@ -142,6 +201,7 @@ impl fmt::Display for ObservableError {
             Self::NotOneName(text) => write!(f, "`{text}` is not the name of one domain"),
             Self::Address(text, error) => write!(f, "`{}` is no address: {error}", text.escape_debug()),
             Self::OtherFamily { text, kind } => write!(f, "`{text}` is no {kind}"),
+            Self::Other { text, kind } => write!(f, "`{}` is no {kind}", text.escape_debug()),
             Self::Mailbox(text) => write!(f, "`{}` is no e-mail address", text.escape_debug()),
         }
     }

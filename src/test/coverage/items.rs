@@ -25,6 +25,7 @@ pub(super) struct Item {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sort {
     Rule,
+    Besides,
     Orientation,
     Answer,
     Lookup,
@@ -49,6 +50,7 @@ impl Sort {
     /// One of each.
     pub(super) const ALL: &[Sort] = &[
         Sort::Rule,
+        Sort::Besides,
         Sort::Orientation,
         Sort::Answer,
         Sort::Lookup,
@@ -59,6 +61,7 @@ impl Sort {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Rule => "rules",
+            Self::Besides => "besides",
             Self::Orientation => "orientation",
             Self::Answer => "answers",
             Self::Lookup => "lookups",
@@ -93,7 +96,10 @@ fn of_part(part: &Part, recorded: &Recorded) -> Vec<Item> {
         hint: hint(part),
     };
     match part.names.iter().find_map(|name| row(name)) {
-        Some(Sort::Lookup) => [item(Sort::Lookup)].into_iter().chain(broken(part, recorded)).collect(),
+        Some(Sort::Lookup) => {
+            let truncated = truncated(part, "truncated_when", recorded);
+            [item(Sort::Lookup)].into_iter().chain(truncated).chain(broken(part, recorded)).collect()
+        }
         Some(sort) => vec![item(sort)],
         None if part.is("RecordBlock") => {
             vec![of_code(part, recorded, Code::BadRecord, "a record that cannot be read")]
@@ -108,24 +114,21 @@ fn row(name: &str) -> Option<Sort> {
     match name {
         "Rule" => Some(Sort::Rule),
         "Orientation" => Some(Sort::Orientation),
+        "Besides" => Some(Sort::Besides),
         "Answer" => Some(Sort::Answer),
         "Lookup" => Some(Sort::Lookup),
         _ => None,
     }
 }
 
+/// The ways in which pages end that have a bound.
+const ENDS: &[(End, &str, &str)] = &[
+    (End::Last, "the last page", "as many pages as there are"),
+    (End::Cap, "more pages than are asked for", "more pages than are asked for"),
+    (End::Repeated, "a page that comes again", "a page or a cursor that comes a second time"),
+];
+
 fn ends(part: &Part, recorded: &Recorded) -> Vec<Item> {
-    let ends: &[(End, &str, &str)] = match (part.value.get("at_most"), part.value.get("total")) {
-        (Some(_), _) => &[
-            (End::Last, "the last page", "as many pages as there are"),
-            (End::Cap, "more pages than are asked for", "more pages than are asked for"),
-            (End::Repeated, "a page that comes again", "a page or a cursor that comes a second time"),
-        ],
-        (None, Some(_)) => {
-            &[(End::Truncated, "more records than come", "an answer that tells of more records than it holds")]
-        }
-        (None, None) => &[],
-    };
     let item = |&(end, name, hint): &(End, &str, &str)| Item {
         sort: Sort::PageEnd(end),
         pointer: part.pointer.clone(),
@@ -133,7 +136,22 @@ fn ends(part: &Part, recorded: &Recorded) -> Vec<Item> {
         name: format!("{name} of `{}`", place(&part.pointer)),
         hint: format!("add a case with {hint}"),
     };
-    ends.iter().map(item).collect()
+    let bounded = ENDS.iter().filter(|_| part.value.get("at_most").is_some()).map(item);
+    bounded.chain(truncated(part, "total", recorded)).collect()
+}
+
+/// A key that says when an answer is not all that the provider has.
+fn truncated(part: &Part, key: &str, recorded: &Recorded) -> Option<Item> {
+    let is_bounded = part.value.get("at_most").is_some();
+    part.value.get(key).filter(|value| !value.is_null() && !is_bounded)?;
+    let pointer = format!("{}/{key}", part.pointer);
+    Some(Item {
+        sort: Sort::PageEnd(End::Truncated),
+        line: recorded.line(&pointer),
+        name: format!("`{}`", place(&pointer)),
+        hint: "add a case with an answer that tells of more records than it holds".into(),
+        pointer,
+    })
 }
 
 fn of_code(part: &Part, recorded: &Recorded, code: Code, hint: &str) -> Item {
@@ -169,10 +187,11 @@ fn broken(part: &Part, recorded: &Recorded) -> Vec<Item> {
 fn told_of_spoiled(recorded: &Recorded, lookup: &LookupPlan) -> Vec<Code> {
     let asks = recorded.cases.iter().find(|case| lookup.accepts.contains(&case.case.observable.kind()));
     let Some((case, Ok(_))) = asks.map(|case| (case, input(&recorded.plan, &case.case))) else { return vec![] };
+    let each = lookup.for_each.first().map(String::as_str);
     let told = SPOILED.iter().filter_map(|body| {
         let answers = vec![("answer".to_owned(), body.as_bytes().to_vec())];
         let input = input(&recorded.plan, &case.case).ok()?;
-        Some(map_stored(&recorded.plan, lookup, input, answers, case.case.now).diagnostics)
+        Some(map_stored(&recorded.plan, lookup, each, input, answers, case.case.now).diagnostics)
     });
     let mut codes: Vec<Code> = told.flatten().map(|diagnostic| diagnostic.code).collect();
     codes.sort_unstable();

@@ -23,11 +23,12 @@ pub(super) fn measure(recorded: &Recorded, items: &[Item]) -> Vec<Vec<String>> {
 
 fn is_exercised(recorded: &Recorded, item: &Item, case: &RecordedCase, other: Option<&Plan>) -> bool {
     match item.sort {
-        Sort::Rule => number(&item.pointer).is_some_and(|rule| case.played.rules.contains(&rule)),
+        // A row may stand for the rules of a pack: they have its line.
+        Sort::Rule => case.played.rules.iter().any(|&rule| recorded.plan.rules.rules[rule].line == item.line),
         Sort::Diagnostic(code) => tells(recorded, item, case, code),
         Sort::PageEnd(End::Last) => is_at_its_end(case, lookup_of(&item.pointer)),
         Sort::PageEnd(End::Repeated) => goes_in_circles(recorded, case, lookup_of(&item.pointer)),
-        Sort::Orientation | Sort::Answer | Sort::Lookup | Sort::PageEnd(End::Cap | End::Truncated) => {
+        Sort::Besides | Sort::Orientation | Sort::Answer | Sort::Lookup | Sort::PageEnd(End::Cap | End::Truncated) => {
             other.is_some_and(|other| case.notices(other))
         }
     }
@@ -55,7 +56,7 @@ fn other_plan(recorded: &Recorded, item: &Item) -> Option<Plan> {
             let bound = value["at_most"].as_u64()?;
             Edit::Replace(format!("{at}/at_most"), (bound + 1).into())
         }
-        Sort::PageEnd(End::Truncated) => Edit::Remove(format!("{at}/total")),
+        Sort::Besides | Sort::PageEnd(End::Truncated) => Edit::Remove(at.clone()),
         Sort::Rule | Sort::PageEnd(End::Last | End::Repeated) | Sort::Diagnostic(_) => return None,
     };
     Plan::read(&source(&edit.applied(profile))).ok()
@@ -68,10 +69,6 @@ fn first_path<'v>(at: &str, value: &'v Value) -> Option<(String, &'v str)> {
         return Some((format!("{at}/path"), text));
     }
     block.iter().find_map(|(key, value)| first_path(&format!("{at}/{key}"), value))
-}
-
-fn number(pointer: &str) -> Option<usize> {
-    pointer.rsplit('/').next()?.parse().ok()
 }
 
 /// Whether a run told of the code, at a place in this part of the profile.

@@ -24,6 +24,8 @@ const LEFT_OUT: &[LeftOut] = &[
     row("Profile", "status", "words for people"),
     row("Profile", "links", "words for people"),
     row("Profile", "terms", "words for people"),
+    row("Profile", "licence", "words for people"),
+    row("Profile", "subscription", "words for people"),
     row("Setting", "description", "words for people"),
     row("Setting", "required", "a case gives every setting that is required"),
     row("Http", "base_url", "the requests of a case start after it"),

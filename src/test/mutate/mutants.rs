@@ -9,6 +9,7 @@ use crate::test::part::{Part, Standing, parts};
 use crate::test::words::{place, short};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt;
 use stixmap_engine::profile::Profile;
 use stixmap_engine::yaml::Tree;
@@ -61,13 +62,14 @@ pub(crate) fn mutants(tree: &Tree) -> Vec<Mutant> {
     parts.sort_by_key(|part| tree.key_span(&part.pointer).start);
     let texts = Texts::of(&parts);
     let mutants = parts.iter().flat_map(|part| of_part(part, &parts, &texts, tree));
-    let meant = meaning(tree.value());
+    // What says the same in other words is no change, and what was changed so before is no other one.
+    let mut known: BTreeSet<String> = meaning(tree.value()).into_iter().collect();
     mutants
-        .filter(|mutant| meaning(&mutant.edit.applied(tree.value())).is_none_or(|other| Some(other) != meant))
+        .filter(|mutant| meaning(&mutant.edit.applied(tree.value())).is_none_or(|other| known.insert(other)))
         .collect()
 }
 
-/// What a profile says, with its defaults: what is written otherwise and says the same is no change.
+/// What a profile says, with its defaults; nothing, where it is not of the language's shape.
 fn meaning(profile: &Value) -> Option<String> {
     Profile::deserialize(profile).ok().map(|profile| format!("{profile:?}"))
 }

@@ -1,0 +1,182 @@
+//! Where rows stand in an answer, compiled: the levels that lead to a row, which rows are records, how lines are cut.
+
+use super::compiler::Compiler;
+use super::path::Path;
+use crate::diagnostic::Code;
+use crate::profile::{Framing, LevelKind, Lookup, OneOrMany, Records, RowTest, Scalar, Signal};
+
+/// How an answer is cut into rows.
+#[derive(Debug)]
+pub struct RowsPlan {
+    /// How it is framed.
+    pub framing: Framing,
+    /// The levels from the answer to a row, from outside in. With lines, from a line to a row.
+    pub levels: Vec<LevelPlan>,
+    /// How lines are cut.
+    pub columns: Option<ColumnsPlan>,
+    /// What a row must hold to be a record.
+    pub only: Vec<RowTestPlan>,
+    /// What a row must not hold to be one.
+    pub except: Vec<RowTestPlan>,
+}
+
+/// One step towards a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LevelPlan {
+    /// Where, from the level above.
+    pub at: Path,
+    /// What stands there.
+    pub is: LevelKind,
+    /// Of an object, only these keys; none means all.
+    pub keys: Vec<String>,
+    /// Whether it may be absent.
+    pub optional: bool,
+}
+
+/// How lines are cut into columns.
+#[derive(Debug)]
+pub struct ColumnsPlan {
+    /// The sign between columns.
+    pub separator: u8,
+    /// Whether the first line holds names.
+    pub header: bool,
+    /// The sign that starts a remark.
+    pub comment: Option<u8>,
+}
+
+/// A test of a row.
+#[derive(Debug)]
+pub struct RowTestPlan {
+    /// Where.
+    pub at: Path,
+    /// What stands there.
+    pub is: Vec<Scalar>,
+}
+
+/// A value that says something by being there.
+#[derive(Debug)]
+pub struct SignalPlan {
+    /// Where it stands.
+    pub place: super::AnswerPlace,
+    /// What it is; none means that it is there.
+    pub is: Vec<Scalar>,
+}
+
+pub(super) fn rows(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<RowsPlan> {
+    let levels = levels(compiler, lookup, at);
+    let columns = columns(compiler, lookup, at);
+    let only = tests(compiler, &lookup.only, &format!("{at}/only"));
+    let except = tests(compiler, &lookup.except, &format!("{at}/except"));
+    Some(RowsPlan { framing: lookup.framing, levels: levels?, columns: columns?, only: only?, except: except? })
+}
+
+fn levels(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<Vec<LevelPlan>> {
+    let place = format!("{at}/records");
+    match (&lookup.records, lookup.framing) {
+        (Some(Records::List(path)), Framing::Json) => {
+            let at = compiler.path(path, &place)?;
+            Some(vec![LevelPlan { at, is: LevelKind::List, keys: vec![], optional: false }])
+        }
+        (Some(Records::Levels(levels)), Framing::Json | Framing::Ndjson | Framing::Saf) => {
+            let levels: Vec<_> = levels
+                .iter()
+                .enumerate()
+                .map(|(i, level)| {
+                    if !level.keys.is_empty() && level.is != LevelKind::Map {
+                        let pointer = format!("{place}/{i}/keys");
+                        compiler.error(Code::LevelKeys, &pointer, "only an object has keys", "this level is no `map`");
+                    }
+                    let at = compiler.path(&level.at, &format!("{place}/{i}/at"))?;
+                    Some(LevelPlan { at, is: level.is, keys: level.keys.clone(), optional: level.optional })
+                })
+                .collect();
+            levels.into_iter().collect()
+        }
+        (None, Framing::Ndjson | Framing::Saf | Framing::Delimited) => Some(vec![]),
+        (None, Framing::Json) => {
+            let found =
+                compiler.error(Code::RecordsMissing, at, "nobody says where the rows stand", "it needs `records`");
+            found.notes.push("`records: $` for an answer that is itself a list".into());
+            None
+        }
+        (Some(_), _) => {
+            let word = framing_word(lookup.framing);
+            let label = "each line is a row";
+            compiler.error(Code::RecordsNotUsed, &place, format!("`{word}` needs no `records`"), label);
+            None
+        }
+    }
+}
+
+fn framing_word(framing: Framing) -> &'static str {
+    match framing {
+        Framing::Json => "json",
+        Framing::Ndjson => "ndjson",
+        Framing::Saf => "saf",
+        Framing::Delimited => "delimited",
+    }
+}
+
+fn columns(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<Option<ColumnsPlan>> {
+    match (&lookup.columns, lookup.framing) {
+        (Some(columns), Framing::Delimited) => {
+            let separator = match columns.separator.as_bytes() {
+                b"\\t" => Some(b'\t'),
+                [byte] if byte.is_ascii() => Some(*byte),
+                _ => None,
+            };
+            if separator.is_none() {
+                let pointer = format!("{at}/columns/separator");
+                compiler.error(Code::ColumnSeparator, &pointer, "columns are parted by one sign", "not one ASCII sign");
+            }
+            let comment = columns.comment.as_deref().and_then(|text| text.bytes().next());
+            Some(Some(ColumnsPlan { separator: separator?, header: columns.header, comment }))
+        }
+        (None, Framing::Delimited) => {
+            let label = "it needs `columns`";
+            compiler.error(Code::ColumnsMissing, at, "nobody says how lines are cut into columns", label);
+            None
+        }
+        (Some(_), framing) => {
+            let message = format!("`{}` has no columns", framing_word(framing));
+            let pointer = format!("{at}/columns");
+            compiler.error(Code::ColumnsNotUsed, &pointer, message, "only `framing: delimited` has");
+            None
+        }
+        (None, _) => Some(None),
+    }
+}
+
+fn tests(compiler: &mut Compiler, tests: &[RowTest], at: &str) -> Option<Vec<RowTestPlan>> {
+    let tests: Vec<_> = tests
+        .iter()
+        .enumerate()
+        .map(|(i, test)| {
+            let at = compiler.path(&test.at, &format!("{at}/{i}/at"))?;
+            Some(RowTestPlan { at, is: values(&test.is) })
+        })
+        .collect();
+    tests.into_iter().collect()
+}
+
+fn values(values: &OneOrMany<Scalar>) -> Vec<Scalar> {
+    values.iter().map(|(_, value)| value.clone()).collect()
+}
+
+pub(super) fn signal(compiler: &mut Compiler, signal: Option<&Signal>, at: &str) -> Option<Option<SignalPlan>> {
+    let Some(signal) = signal else { return Some(None) };
+    let body = compiler.optional_path(signal.at.as_ref(), &format!("{at}/at"))?;
+    let header = match &signal.header {
+        Some(name) => Some(compiler.header_name(name, compiler.span(&format!("{at}/header")))?),
+        None => None,
+    };
+    let place = match (body, header) {
+        (Some(path), None) => super::AnswerPlace::Body(path),
+        (None, Some(name)) => super::AnswerPlace::Header(name),
+        _ => {
+            compiler.error(Code::SignalPlace, at, "a signal stands in one place", "one of `at` and `header`");
+            return None;
+        }
+    };
+    Some(Some(SignalPlan { place, is: signal.is.clone() }))
+}

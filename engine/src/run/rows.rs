@@ -1,0 +1,537 @@
+//! An answer cut into rows, each handed on as soon as it is read. Where a profile asks for no more than the values of rows,
+//! they are taken from the bytes as they stand; where it looks at what stands around them, the answer is held as a tree.
+
+use super::Response;
+use super::descent::Descent;
+use super::slots::{Fill, KeySeed, Slot, Trie};
+use crate::plan::{FieldPlace, LevelPlan, LookupPlan, Path, PathStep, RecordPlan, RowTestPlan};
+use crate::profile::{Framing, LevelKind};
+use crate::stix::Observable;
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::fmt;
+
+/// Where a field's value is taken from.
+#[derive(Debug)]
+pub(super) enum Pick {
+    /// A slot, by its number.
+    Slot(usize),
+    /// The same for every row of a request.
+    Fixed(Slot<'static>),
+}
+
+/// How rows of a lookup are read: which slots there are, and what leads to them.
+#[derive(Debug)]
+pub(super) struct Reader<'p> {
+    pub(super) lookup: &'p LookupPlan,
+    /// What each slot is filled from.
+    pub(super) origins: Vec<Origin<'p>>,
+    /// Leads to all slots, if rows are plain: names in the row, and nothing around it.
+    trie: Option<Trie>,
+    /// The alternatives of each field, in order.
+    pub(super) fields: Vec<Vec<Pick>>,
+    only: Vec<(usize, &'p RowTestPlan)>,
+    except: Vec<(usize, &'p RowTestPlan)>,
+}
+
+/// What a slot is filled from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Origin<'p> {
+    Row(&'p Path),
+    Above(usize, &'p Path),
+    Answer(&'p Path),
+    Key(usize),
+}
+
+/// A row, read.
+pub(super) struct Row<'r> {
+    /// The values; or why there are none.
+    pub(super) slots: Result<&'r [Slot<'r>], String>,
+    pub(super) place: Place<'r>,
+}
+
+/// Where a row stands in its answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'r> {
+    pub(super) levels: &'r [LevelPlan],
+    pub(super) trail: &'r [Step],
+    /// The number of its line, from 1, where rows are lines.
+    pub(super) line: Option<usize>,
+}
+
+/// One step of the way to a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    Index(usize),
+    Key(String),
+}
+
+impl Place<'_> {
+    /// As people read it: `$.results[3]`, `line 4`.
+    pub(super) fn shown(&self) -> String {
+        let mut text = self.line.map(|line| format!("line {line}")).unwrap_or_default();
+        if self.line.is_none() || !self.trail.is_empty() {
+            text.push_str(if self.line.is_some() { " $" } else { "$" });
+        }
+        for (level, step) in self.levels.iter().zip(self.trail) {
+            text.push_str(&level.at.to_string()[1..]);
+            match step {
+                Step::Index(index) => text.push_str(&format!("[{index}]")),
+                Step::Key(key) => text.push_str(&format!("['{key}']")),
+            }
+        }
+        text
+    }
+
+    /// As a JSON pointer into the document; none for lines.
+    pub(super) fn pointer(&self) -> Option<String> {
+        if self.line.is_some() {
+            return None;
+        }
+        let mut text = String::new();
+        for (level, step) in self.levels.iter().zip(self.trail) {
+            text.push_str(&pointer(level.at.steps()));
+            match step {
+                Step::Index(index) => text.push_str(&format!("/{index}")),
+                Step::Key(key) => text.push_str(&format!("/{}", escaped(key))),
+            }
+        }
+        Some(text)
+    }
+}
+
+/// What stands beside the rows of an answer.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// The document without its rows; null for lines.
+    pub(super) envelope: Value,
+    /// How many rows there were, at the outermost level.
+    pub(super) rows: u64,
+    /// How lines with framing ended.
+    pub(super) ending: Ending,
+}
+
+/// What the last line of a stream said.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Nothing is said by this framing.
+    #[default]
+    Silent,
+    /// All is there.
+    Whole,
+    /// There is more.
+    Limited,
+    /// The provider could not go on, and why.
+    Failed(String),
+    /// The last line is missing.
+    Cut,
+}
+
+/// Why an answer has no rows, or no more of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// It is JSON, and the rows are not where they should be.
+    Shape {
+        /// What is wrong.
+        reason: String,
+        /// How far the path leads.
+        pointer: String,
+        /// What stands there instead.
+        found: String,
+    },
+    /// It is not what the framing says.
+    Syntax {
+        /// What is wrong.
+        reason: String,
+        /// The line on which it breaks.
+        line: usize,
+    },
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shape { reason, .. } | Self::Syntax { reason, .. } => f.write_str(reason),
+        }
+    }
+}
+
+/// Who takes the rows.
+pub(super) type Sink<'s> = &'s mut dyn FnMut(Row<'_>);
+
+impl<'p> Reader<'p> {
+    pub(super) fn new(
+        plan: &'p RecordPlan,
+        lookup: &'p LookupPlan,
+        each: Option<&str>,
+        asked: &Observable,
+        response: &Response,
+    ) -> Self {
+        let mut reader = Self { lookup, origins: vec![], trie: None, fields: vec![], only: vec![], except: vec![] };
+        for field in &plan.fields {
+            let text = |text: Option<&str>| {
+                let slot = text.map_or(Slot::Absent, |text| Slot::Text(Cow::Owned(text.to_owned())));
+                vec![Pick::Fixed(slot)]
+            };
+            let picks = match &field.source {
+                FieldPlace::Row(paths) => reader.slots(paths, Origin::Row),
+                FieldPlace::Above(up, paths) => reader.slots(paths, |path| Origin::Above(*up, path)),
+                FieldPlace::Answer(paths) => reader.slots(paths, Origin::Answer),
+                FieldPlace::Key(up) => vec![Pick::Slot(reader.slot(Origin::Key(*up)))],
+                FieldPlace::Each => text(each),
+                FieldPlace::Observable => text(Some(asked.value())),
+                FieldPlace::Header(name) => text(response.header(name)),
+                FieldPlace::Constant(value) => vec![Pick::Fixed(own(value))],
+            };
+            reader.fields.push(picks);
+        }
+        for test in &lookup.rows.only {
+            let slot = reader.slot(Origin::Row(&test.at));
+            reader.only.push((slot, test));
+        }
+        for test in &lookup.rows.except {
+            let slot = reader.slot(Origin::Row(&test.at));
+            reader.except.push((slot, test));
+        }
+        reader.trie = reader.plain_trie();
+        reader
+    }
+
+    fn slots(&mut self, paths: &'p [Path], origin: impl Fn(&'p Path) -> Origin<'p>) -> Vec<Pick> {
+        paths.iter().map(|path| Pick::Slot(self.slot(origin(path)))).collect()
+    }
+
+    fn slot(&mut self, origin: Origin<'p>) -> usize {
+        self.origins.push(origin);
+        self.origins.len() - 1
+    }
+
+    fn plain_trie(&self) -> Option<Trie> {
+        let rows = &self.lookup.rows;
+        let is_plain_list = |level: &LevelPlan| {
+            level.is == LevelKind::List
+                && !level.optional
+                && level.at.steps().iter().all(|step| matches!(step, PathStep::Name(_)))
+        };
+        let is_plain = match rows.framing {
+            Framing::Json => rows.levels.len() == 1 && is_plain_list(&rows.levels[0]),
+            Framing::Ndjson | Framing::Saf => rows.levels.is_empty(),
+            Framing::Delimited => false,
+        };
+        let mut trie = Trie::default();
+        let fits = |(slot, origin): (usize, &Origin)| matches!(origin, Origin::Row(path) if trie.add(path, slot));
+        (is_plain && self.origins.iter().enumerate().all(fits)).then_some(trie)
+    }
+
+    /// Whether a row is a record at all.
+    pub(super) fn is_record(&self, slots: &[Slot]) -> bool {
+        let holds = |(slot, test): &(usize, &RowTestPlan)| {
+            let value = slots[*slot].to_value();
+            slots[*slot] != Slot::Absent && test.is.iter().any(|wanted| wanted.is(&value))
+        };
+        self.only.iter().all(holds) && !self.except.iter().any(holds)
+    }
+
+    /// Reads an answer. What was handed on before it broke is good.
+    pub(super) fn read(&self, response: &Response, sink: Sink<'_>) -> Result<Beside, Broken> {
+        let body = without_bom(&response.body);
+        match self.lookup.rows.framing {
+            Framing::Json => self.document(body, sink),
+            Framing::Ndjson => Ok(self.lines(whole_lines(body, response), sink)),
+            Framing::Saf => Ok(self.framed_lines(whole_lines(body, response), sink)),
+            Framing::Delimited => self.columns(whole_lines(body, response), sink),
+        }
+    }
+
+    fn document(&self, body: &[u8], sink: Sink<'_>) -> Result<Beside, Broken> {
+        if let Some(trie) = &self.trie {
+            let level = &self.lookup.rows.levels[0];
+            let mut seen = 0;
+            let walk = Walk { reader: self, trie, steps: level.at.steps(), seen: &mut seen, sink: &mut *sink };
+            let mut deserializer = serde_json::Deserializer::from_slice(body);
+            let read = walk.deserialize(&mut deserializer).and_then(|read| deserializer.end().map(|()| read));
+            match read {
+                Ok(Some(envelope)) => return Ok(Beside { envelope, rows: seen, ending: Ending::Silent }),
+                Err(error) if !error.is_data() => return Err(not_json(body, &error)),
+                // The rows are not there: the tree tells why.
+                Ok(None) | Err(_) => {}
+            }
+        }
+        let mut envelope: Value = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
+        let rows = self.tree(&envelope, None, sink)?;
+        if let [level] = &self.lookup.rows.levels[..]
+            && let Some(list) = envelope.pointer_mut(&pointer(level.at.steps()))
+        {
+            list.take();
+        }
+        Ok(Beside { envelope, rows, ending: Ending::Silent })
+    }
+
+    /// Goes down the levels of a tree. Gives the number of rows at the outermost.
+    fn tree(&self, answer: &Value, line: Option<usize>, sink: Sink<'_>) -> Result<u64, Broken> {
+        Descent::new(self, answer, line).rows(sink)
+    }
+
+    fn lines<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Beside {
+        let mut rows = 0;
+        for (number, line) in lines {
+            rows += 1;
+            self.line(number, line, sink);
+        }
+        Beside { rows, ..Beside::default() }
+    }
+
+    fn line<'b>(&self, number: usize, line: &'b [u8], sink: Sink<'_>) {
+        let place = Place { levels: &[], trail: &[], line: Some(number) };
+        let Some(trie) = &self.trie else {
+            match serde_json::from_slice::<Value>(line) {
+                Err(_) => sink(Row { slots: Err(NO_JSON.to_owned()), place }),
+                Ok(value) => {
+                    if let Err(broken) = self.tree(&value, Some(number), sink) {
+                        sink(Row { slots: Err(broken.to_string()), place });
+                    }
+                }
+            }
+            return;
+        };
+        let mut slots: Vec<Slot<'b>> = vec![Slot::Absent; self.origins.len()];
+        let mut deserializer = serde_json::Deserializer::from_slice(line);
+        let read = Fill { trie, slots: &mut slots }.deserialize(&mut deserializer);
+        match read.and_then(|other| deserializer.end().map(|()| other)) {
+            Ok(None) => sink(Row { slots: Ok(&slots), place }),
+            Ok(Some(other)) => sink(Row { slots: Err(not_an_object(other)), place }),
+            Err(_) => sink(Row { slots: Err(NO_JSON.to_owned()), place }),
+        }
+    }
+
+    fn framed_lines<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Beside {
+        let (mut rows, mut ending) = (0, Ending::Cut);
+        for (number, line) in lines {
+            let place = Place { levels: &[], trail: &[], line: Some(number) };
+            let Ok(frame) = serde_json::from_slice::<Frame>(line) else {
+                rows += 1;
+                sink(Row { slots: Err(NO_JSON.to_owned()), place });
+                continue;
+            };
+            if let Some(object) = frame.obj {
+                rows += 1;
+                self.line(number, object.get().as_bytes(), sink);
+            }
+            match frame.cond.as_deref() {
+                None | Some("begin" | "ongoing") => {}
+                Some("succeeded") => ending = Ending::Whole,
+                Some("limited") => ending = Ending::Limited,
+                Some("failed") => ending = Ending::Failed(frame.msg.map(Cow::into_owned).unwrap_or_default()),
+                Some(other) => ending = Ending::Failed(format!("its stream says `{other}`, which is not known")),
+            }
+        }
+        Beside { envelope: Value::Null, rows, ending }
+    }
+
+    fn columns<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Result<Beside, Broken> {
+        let columns = self.lookup.rows.columns.as_ref().expect("delimited lines have columns");
+        let mut names: Option<Vec<String>> = None;
+        let mut rows = 0;
+        for (number, line) in lines {
+            if columns.comment.is_some_and(|sign| line.trim_ascii_start().first() == Some(&sign)) {
+                continue;
+            }
+            let cells = cells(line, columns.separator);
+            if columns.header && names.is_none() {
+                names = Some(cells);
+                continue;
+            }
+            rows += 1;
+            let value = match &names {
+                Some(names) => {
+                    Value::Object(names.iter().cloned().zip(cells.into_iter().map(Value::from)).collect::<Map<_, _>>())
+                }
+                None => Value::from(cells),
+            };
+            if let Err(broken) = self.tree(&value, Some(number), sink) {
+                let place = Place { levels: &[], trail: &[], line: Some(number) };
+                sink(Row { slots: Err(broken.to_string()), place });
+            }
+        }
+        Ok(Beside { rows, ..Beside::default() })
+    }
+}
+
+const NO_JSON: &str = "the line is no JSON";
+
+fn own(value: &Value) -> Slot<'static> {
+    match value {
+        Value::String(text) => Slot::Text(Cow::Owned(text.clone())),
+        Value::Bool(flag) => Slot::Boolean(*flag),
+        Value::Number(number) => number.as_i64().map_or(Slot::Null, Slot::Integer),
+        _ => Slot::Null,
+    }
+}
+
+pub(super) fn not_an_object(other: &str) -> String {
+    format!("the row is {other}, not an object")
+}
+
+/// A line of the Streaming API Framing protocol.
+#[derive(Deserialize)]
+struct Frame<'l> {
+    #[serde(borrow)]
+    cond: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    obj: Option<&'l RawValue>,
+    #[serde(borrow)]
+    msg: Option<Cow<'l, str>>,
+}
+
+/// The lines that arrived whole, with their numbers, from 1; blank ones are none.
+fn whole_lines<'b>(body: &'b [u8], response: &Response) -> impl Iterator<Item = (usize, &'b [u8])> {
+    // Of a body that was cut, the last line is not whole.
+    let whole = match response.cut {
+        Some(_) => body.iter().rposition(|&b| b == b'\n').map_or(&body[..0], |end| &body[..end]),
+        None => body,
+    };
+    let lines = whole.split(|&b| b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    (1..).zip(lines).filter(|(_, line)| !line.trim_ascii().is_empty())
+}
+
+/// The cells of a line. A cell in quotes may hold the separator; two quotes in it are one.
+fn cells(line: &[u8], separator: u8) -> Vec<String> {
+    let text = String::from_utf8_lossy(line);
+    let (mut cells, mut cell, mut is_quoted) = (vec![], String::new(), false);
+    let mut signs = text.chars().peekable();
+    while let Some(sign) = signs.next() {
+        match sign {
+            '"' if is_quoted && signs.peek() == Some(&'"') => {
+                signs.next();
+                cell.push('"');
+            }
+            '"' if is_quoted => is_quoted = false,
+            '"' if cell.trim().is_empty() => {
+                cell.clear();
+                is_quoted = true;
+            }
+            sign if !is_quoted && sign == char::from(separator) => {
+                cells.push(std::mem::take(&mut cell).trim().to_owned())
+            }
+            sign => cell.push(sign),
+        }
+    }
+    cells.push(cell.trim().to_owned());
+    cells
+}
+
+/// A walk down a document to its list of rows: what stands beside is kept, rows are handed on.
+struct Walk<'w, 'p, 's> {
+    reader: &'w Reader<'p>,
+    trie: &'w Trie,
+    steps: &'w [PathStep],
+    seen: &'w mut u64,
+    sink: &'w mut (dyn FnMut(Row<'_>) + 's),
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_, '_, '_> {
+    /// What stands beside; none if the list was not met.
+    type Value = Option<Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        match self.steps {
+            [] => deserializer.deserialize_seq(self),
+            _ => deserializer.deserialize_map(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
+    type Value = Option<Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the way to the rows")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let Some((PathStep::Name(name), rest)) = self.steps.split_first() else {
+            return Err(A::Error::custom("an object, not a list"));
+        };
+        let mut beside = Map::new();
+        let mut is_met = false;
+        while let Some(key) = map.next_key_seed(KeySeed)? {
+            if key.0 == *name && !is_met {
+                let walk = Walk { steps: rest, seen: &mut *self.seen, sink: &mut *self.sink, ..self };
+                match map.next_value_seed(walk)? {
+                    Some(inner) => beside.insert(name.clone(), inner),
+                    None => return drain(map),
+                };
+                is_met = true;
+            } else {
+                beside.insert(key.0.into_owned(), map.next_value()?);
+            }
+        }
+        Ok(is_met.then_some(Value::Object(beside)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut slots: Vec<Slot<'de>> = vec![Slot::Absent; self.reader.origins.len()];
+        let levels = &self.reader.lookup.rows.levels;
+        loop {
+            slots.fill(Slot::Absent);
+            let Some(other) = list.next_element_seed(Fill { trie: self.trie, slots: &mut slots })? else { break };
+            let trail = [Step::Index(usize::try_from(*self.seen).expect("rows fit into memory"))];
+            let place = Place { levels, trail: &trail, line: None };
+            let slots = match other {
+                None => Ok(&slots[..]),
+                Some(other) => Err(not_an_object(other)),
+            };
+            (self.sink)(Row { slots, place });
+            *self.seen += 1;
+        }
+        Ok(Some(Value::Null))
+    }
+}
+
+fn drain<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Value>, A::Error> {
+    while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+    Ok(None)
+}
+
+pub(super) fn pointer(steps: &[PathStep]) -> String {
+    let part = |step: &PathStep| match step {
+        PathStep::Name(name) => format!("/{}", escaped(name)),
+        PathStep::Index(index) => format!("/{index}"),
+    };
+    steps.iter().map(part).collect()
+}
+
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn not_json(body: &[u8], error: &serde_json::Error) -> Broken {
+    let start = String::from_utf8_lossy(&body[..body.len().min(256)]).trim_start().to_lowercase();
+    let reason = if body.iter().all(u8::is_ascii_whitespace) {
+        "the response is empty, where JSON was expected".into()
+    } else if start.starts_with("<!doctype html") || start.starts_with("<html") {
+        "the response is a web page, not JSON".into()
+    } else {
+        format!("the response is no JSON: line {}, column {}", error.line(), error.column())
+    };
+    Broken::Syntax { reason, line: error.line() }
+}
+
+fn without_bom(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+/// A value's JSON type, in words.
+pub(super) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

@@ -1,0 +1,52 @@
+//! Digests over requests, in hexadecimal: how some providers know who is asking.
+
+use crate::profile::Algorithm;
+use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
+use sha1::{Digest, Sha1};
+use sha2::Sha256;
+
+/// The digest of a text; an HMAC takes the key too.
+pub(super) fn digest(algorithm: Algorithm, key: &str, text: &str) -> String {
+    match algorithm {
+        Algorithm::HmacSha256 => keyed::<Hmac<Sha256>>(key, text),
+        Algorithm::HmacSha1 => keyed::<Hmac<Sha1>>(key, text),
+        Algorithm::HmacMd5 => keyed::<Hmac<Md5>>(key, text),
+        Algorithm::Sha256 => hexadecimal(&Sha256::digest(text)),
+        Algorithm::Sha1 => hexadecimal(&Sha1::digest(text)),
+        Algorithm::Md5 => hexadecimal(&Md5::digest(text)),
+    }
+}
+
+fn keyed<M: Mac + KeyInit>(key: &str, text: &str) -> String {
+    let mut mac = <M as KeyInit>::new_from_slice(key.as_bytes()).expect("an HMAC takes keys of any length");
+    mac.update(text.as_bytes());
+    hexadecimal(&mac.finalize().into_bytes())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_those_of_the_standards() {
+        // RFC 2202 and RFC 4231, test case 2; the digests of `abc` in FIPS 180 and RFC 1321.
+        let said = "what do ya want for nothing?";
+        assert_eq!(digest(Algorithm::HmacMd5, "Jefe", said), "750c783e6ab0b503eaa86e310a5db738");
+        assert_eq!(digest(Algorithm::HmacSha1, "Jefe", said), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+        assert_eq!(
+            digest(Algorithm::HmacSha256, "Jefe", said),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        assert_eq!(digest(Algorithm::Md5, "", "abc"), "900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(digest(Algorithm::Sha1, "", "abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(
+            digest(Algorithm::Sha256, "", "abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+}

@@ -1,0 +1,359 @@
+//! Values taken out of JSON by their places, in one pass and without a tree: the paths that a profile reads are merged into
+//! one, each value that one of them leads to is put into its slot, and everything else is passed over.
+
+use crate::plan::{Datum, Path, PathStep};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Number, Value};
+use std::borrow::Cow;
+use std::fmt;
+
+/// What stands at a place.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) enum Slot<'v> {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Another number.
+    Number(Number),
+    /// Text.
+    Text(Cow<'v, str>),
+    /// A list or an object.
+    Node(Cow<'v, Value>),
+}
+
+impl<'v> Slot<'v> {
+    /// What a value says.
+    pub(super) fn of(value: &'v Value) -> Slot<'v> {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(flag) => Self::Boolean(*flag),
+            Value::Number(number) => number.as_i64().map_or_else(|| Self::Number(number.clone()), Self::Integer),
+            Value::String(text) => Self::Text(Cow::Borrowed(text)),
+            Value::Array(_) | Value::Object(_) => Self::Node(Cow::Borrowed(value)),
+        }
+    }
+
+    /// The same as a value of its own.
+    pub(super) fn to_value(&self) -> Value {
+        match self {
+            Self::Absent | Self::Null => Value::Null,
+            Self::Boolean(flag) => Value::Bool(*flag),
+            Self::Integer(number) => Value::from(*number),
+            Self::Number(number) => Value::Number(number.clone()),
+            Self::Text(text) => Value::from(text.as_ref()),
+            Self::Node(value) => value.clone().into_owned(),
+        }
+    }
+
+    /// Its text, if it is one.
+    pub(super) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// As a number or a time is read from it.
+    pub(super) fn datum(&self) -> Datum<'_> {
+        match self {
+            Self::Integer(number) => Datum::Integer(*number),
+            Self::Number(number) => number.as_f64().map_or(Datum::Other, Datum::Float),
+            Self::Text(text) => Datum::Text(text),
+            _ => Datum::Other,
+        }
+    }
+}
+
+/// Paths of names, merged: each leads to a slot.
+#[derive(Debug, Default)]
+pub(super) struct Trie {
+    slots: Vec<usize>,
+    children: Vec<(String, Trie)>,
+}
+
+impl Trie {
+    /// Adds a path; `false` if it does not only go down by names, to below the root.
+    pub(super) fn add(&mut self, path: &Path, slot: usize) -> bool {
+        let names: Option<Vec<&str>> = path.steps().iter().map(name).collect();
+        let Some(names) = names.filter(|names| !names.is_empty()) else { return false };
+        let mut node = self;
+        for name in names {
+            let at = node.children.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+                node.children.push((name.to_owned(), Trie::default()));
+                node.children.len() - 1
+            });
+            node = &mut node.children[at].1;
+        }
+        node.slots.push(slot);
+        true
+    }
+
+    fn child(&self, key: &str) -> Option<&Trie> {
+        self.children.iter().find(|(name, _)| name == key).map(|(_, child)| child)
+    }
+
+    /// Fills slots from a value that was read as a whole.
+    fn fill_from(&self, value: Value, slots: &mut [Slot]) {
+        for (name, child) in &self.children {
+            if let Some(inner) = value.get(name) {
+                child.fill_from(inner.clone(), slots);
+            }
+        }
+        for &slot in &self.slots {
+            slots[slot] = owned(value.clone());
+        }
+    }
+}
+
+fn name(step: &PathStep) -> Option<&str> {
+    match step {
+        PathStep::Name(name) => Some(name),
+        PathStep::Index(_) => None,
+    }
+}
+
+fn owned(value: Value) -> Slot<'static> {
+    match value {
+        Value::String(text) => Slot::Text(Cow::Owned(text)),
+        value @ (Value::Array(_) | Value::Object(_)) => Slot::Node(Cow::Owned(value)),
+        scalar => match Slot::of(&scalar) {
+            Slot::Null => Slot::Null,
+            Slot::Boolean(flag) => Slot::Boolean(flag),
+            Slot::Integer(number) => Slot::Integer(number),
+            Slot::Number(number) => Slot::Number(number),
+            _ => unreachable!("texts, lists and objects were taken above"),
+        },
+    }
+}
+
+/// Reads an object into slots. Gives what stood there instead, if it was none.
+pub(super) struct Fill<'t, 's, 'de> {
+    pub(super) trie: &'t Trie,
+    pub(super) slots: &'s mut [Slot<'de>],
+}
+
+impl<'de> DeserializeSeed<'de> for Fill<'_, '_, 'de> {
+    type Value = Option<&'static str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Fill<'_, '_, 'de> {
+    type Value = Option<&'static str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a row")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while let Some(Key(key)) = map.next_key_seed(KeySeed)? {
+            match self.trie.child(&key) {
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+                Some(child) if child.children.is_empty() => {
+                    let slot = map.next_value_seed(OneSlot)?;
+                    let (last, others) = child.slots.split_last().expect("a path ends at a leaf");
+                    others.iter().for_each(|&at| self.slots[at] = slot.clone());
+                    self.slots[*last] = slot;
+                }
+                Some(child) if child.slots.is_empty() => {
+                    map.next_value_seed(Fill { trie: child, slots: &mut *self.slots })?;
+                }
+                Some(child) => child.fill_from(map.next_value()?, self.slots),
+            }
+        }
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Some("a list"))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Some("null"))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Some("a boolean"))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Some("a number"))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Some("a number"))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Some("a number"))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(Some("text"))
+    }
+}
+
+/// A key, borrowed where it holds no escapes.
+pub(super) struct Key<'k>(pub(super) Cow<'k, str>);
+
+/// Reads a key.
+pub(super) struct KeySeed;
+
+impl<'de> DeserializeSeed<'de> for KeySeed {
+    type Value = Key<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for KeySeed {
+    type Value = Key<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
+        Ok(Key(Cow::Borrowed(key)))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Key(Cow::Owned(key.to_owned())))
+    }
+}
+
+/// Reads one value.
+struct OneSlot;
+
+impl<'de> DeserializeSeed<'de> for OneSlot {
+    type Value = Slot<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OneSlot {
+    type Value = Slot<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Slot::Null)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+        Ok(Slot::Boolean(flag))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Slot::Integer(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(i64::try_from(number).map_or_else(|_| Slot::Number(number.into()), Slot::Integer))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Number::from_f64(number).map_or(Slot::Null, Slot::Number))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Slot::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Slot::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut items = vec![];
+        while let Some(item) = list.next_element::<Value>()? {
+            items.push(item);
+        }
+        Ok(Slot::Node(Cow::Owned(Value::Array(items))))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut object = serde_json::Map::new();
+        while let Some((key, value)) = map.next_entry()? {
+            object.insert(key, value);
+        }
+        Ok(Slot::Node(Cow::Owned(Value::Object(object))))
+    }
+}
+
+/// The value at a path of a document, and nothing else of it; none if it is no JSON.
+pub(super) fn find(body: &[u8], path: &Path) -> Option<Value> {
+    let mut trie = Trie::default();
+    if !trie.add(path, 0) {
+        return path.find(&serde_json::from_slice(body).ok()?).cloned();
+    }
+    let mut slots = [Slot::Absent];
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    Fill { trie: &trie, slots: &mut slots }.deserialize(&mut deserializer).ok()?;
+    deserializer.end().ok()?;
+    (slots[0] != Slot::Absent).then(|| slots[0].to_value())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn path(text: &str) -> Path {
+        Path::parse(text).expect("a path")
+    }
+
+    #[test]
+    fn what_is_found_without_a_tree_is_what_a_tree_holds() {
+        let document = json!({ "a": { "b": [1, "x"], "c": null, "d\n": "e\"" }, "n": -5, "big": u64::MAX, "f": 1.5 });
+        let text = document.to_string();
+        for at in ["$.a", "$.a.b", "$.a.c", "$['a']['d\n']", "$.n", "$.big", "$.f", "$.a.b[1]", "$.z", "$.n.z", "$"] {
+            let at = path(at);
+            assert_eq!(find(text.as_bytes(), &at).as_ref(), at.find(&document), "{at}");
+        }
+        assert_eq!(find(b"{\"a\": 1", &path("$.a")), None, "half a document");
+    }
+
+    #[test]
+    fn paths_that_share_a_way_each_have_their_value() {
+        let mut trie = Trie::default();
+        for (slot, at) in ["$.a.b", "$.a.c", "$.a", "$.a.b", "$.d"].iter().enumerate() {
+            assert!(trie.add(&path(at), slot));
+        }
+        assert!(!trie.add(&path("$"), 9) && !trie.add(&path("$.a[0]"), 9));
+        let mut slots = vec![Slot::Absent; 5];
+        let text = r#"{"x": [], "a": {"b": 1, "c": "y"}, "d": null}"#;
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let other = Fill { trie: &trie, slots: &mut slots }.deserialize(&mut deserializer).expect("JSON");
+        assert_eq!(other, None);
+        let values: Vec<Value> = slots.iter().map(Slot::to_value).collect();
+        assert_eq!(values, [json!(1), json!("y"), json!({"b": 1, "c": "y"}), json!(1), json!(null)]);
+        assert_eq!(slots[4], Slot::Null);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_finding_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60), at in "\\$(\\.[a-c]|\\[[0-2]\\]){0,3}") {
+            let at = path(&at);
+            let tree: Option<Value> = serde_json::from_slice(&bytes).ok();
+            prop_assert_eq!(find(&bytes, &at), tree.as_ref().and_then(|tree| at.find(tree)).cloned());
+        }
+    }
+}

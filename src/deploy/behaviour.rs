@@ -1,0 +1,196 @@
+//! What a README tells of a plan: what is asked, what records become, how answers are marked. Facts only, no layout.
+
+use crate::setting::variable;
+use serde::Serialize;
+use stixmap_engine::plan::{BaseUrl, LookupPlan, PagingPlan, Plan, RulePlan, RuleThen, ValueOrSetting};
+use stixmap_engine::profile::{Status, Unmarked};
+use stixmap_engine::stix::{Kind, Tlp};
+
+#[derive(Serialize)]
+pub(super) struct Behaviour {
+    /// The types of observable it enriches.
+    accepts: Vec<&'static str>,
+    /// Whom it asks.
+    host: String,
+    lookups: Vec<Lookup>,
+    mappings: Vec<Mapping>,
+    drops: Vec<Drop>,
+    /// Whether some rule only applies on a condition.
+    has_conditions: bool,
+    made: Vec<Made>,
+    tlp: TlpFacts,
+    /// How far back, as text or as a variable.
+    window: Option<String>,
+    /// How often the provider may be asked.
+    rate: Option<String>,
+    /// Whether the provider is asked what is left of the quota.
+    has_probe: bool,
+}
+
+#[derive(Serialize)]
+struct Lookup {
+    name: String,
+    accepts: Vec<&'static str>,
+    /// `GET /v2/dns/passive`.
+    request: String,
+    pages: String,
+}
+
+#[derive(Serialize)]
+struct Mapping {
+    rrtype: String,
+    when: Option<String>,
+    source: &'static str,
+    target: &'static str,
+    relationship: &'static str,
+}
+
+#[derive(Serialize)]
+struct Drop {
+    rrtypes: String,
+    when: Option<String>,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct Made {
+    kind: &'static str,
+    /// The record types it comes from.
+    of: String,
+}
+
+#[derive(Serialize)]
+struct TlpFacts {
+    max: String,
+    /// The variable that sets it, if one does.
+    max_variable: Option<String>,
+    allows_unmarked: bool,
+    at_least: String,
+}
+
+pub(super) fn behaviour(plan: &Plan) -> Behaviour {
+    let mappings = mappings(plan);
+    let drops: Vec<Drop> = plan.rules.rules.iter().filter_map(drop).collect();
+    Behaviour {
+        accepts: plan.accepts().into_iter().map(|kind| kind.entity_type()).collect(),
+        host: match &plan.http.base_url {
+            BaseUrl::Literal(url) => url.host_str().unwrap_or_default().to_owned(),
+            BaseUrl::Setting(name) => variable(&plan.id, name),
+        },
+        lookups: plan.lookups.iter().map(|lookup| self::lookup(plan, lookup)).collect(),
+        has_conditions: mappings.iter().any(|mapping| mapping.when.is_some()),
+        made: kinds_made(plan).into_iter().map(|kind| made(kind, &mappings)).collect(),
+        mappings,
+        drops,
+        tlp: tlp(plan),
+        window: plan.window.as_ref().map(|window| value(plan, &window.last, ToString::to_string)),
+        rate: rate(plan),
+        has_probe: plan.quota.probe.is_some(),
+    }
+}
+
+/// The types of observable that some rule can make, in the order of the table.
+pub(super) fn kinds_made(plan: &Plan) -> Vec<Kind> {
+    let ends = |kind| move |rule: &RulePlan| matches!(rule.then, RuleThen::Relate { source, target, .. } if source == kind || target == kind);
+    Kind::all().filter(|&kind| plan.rules.rules.iter().any(ends(kind))).collect()
+}
+
+fn mappings(plan: &Plan) -> Vec<Mapping> {
+    let rows = plan.rules.rules.iter().filter_map(|rule| match rule.then {
+        RuleThen::Relate { source, relationship, target, .. } => Some((rule, source, relationship, target)),
+        RuleThen::Drop(_) => None,
+    });
+    let rows = rows.flat_map(|(rule, source, relationship, target)| {
+        names(rule).into_iter().map(move |rrtype| Mapping {
+            rrtype,
+            when: when(rule),
+            source: source.entity_type(),
+            target: target.entity_type(),
+            relationship: relationship.as_str(),
+        })
+    });
+    rows.collect()
+}
+
+fn drop(rule: &RulePlan) -> Option<Drop> {
+    let RuleThen::Drop(reason) = &rule.then else { return None };
+    Some(Drop { rrtypes: names(rule).join(", "), when: when(rule), reason: reason.clone() })
+}
+
+fn names(rule: &RulePlan) -> Vec<String> {
+    match rule.rrtypes.as_slice() {
+        [] => vec!["any other".to_owned()],
+        types => types.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn when(rule: &RulePlan) -> Option<String> {
+    rule.when.as_ref().map(|condition| condition.text().to_owned())
+}
+
+fn made(kind: Kind, mappings: &[Mapping]) -> Made {
+    let name = kind.entity_type();
+    let of = |end: fn(&Mapping) -> &'static str, what: &str| {
+        let mut types: Vec<&str> =
+            mappings.iter().filter(|row| end(row) == name).map(|row| row.rrtype.as_str()).collect();
+        types.dedup();
+        (!types.is_empty()).then(|| format!("the {what} of {} records", types.join(", ")))
+    };
+    let sides = [of(|row| row.source, "owner"), of(|row| row.target, "data")];
+    Made { kind: name, of: sides.into_iter().flatten().collect::<Vec<_>>().join("; ") }
+}
+
+fn rate(plan: &Plan) -> Option<String> {
+    let rates = plan.quota.rates.iter().map(|rate| format!("{} requests in {:#}", rate.requests, rate.per));
+    let rates: Vec<String> = rates.collect();
+    (!rates.is_empty()).then(|| rates.join(" and "))
+}
+
+fn lookup(plan: &Plan, lookup: &LookupPlan) -> Lookup {
+    let base = match &plan.http.base_url {
+        BaseUrl::Literal(url) => url.path().trim_end_matches('/'),
+        BaseUrl::Setting(_) => "",
+    };
+    Lookup {
+        name: lookup.name.clone(),
+        accepts: lookup.accepts.iter().map(|kind| kind.entity_type()).collect(),
+        request: format!("{} {base}{}", lookup.method.as_str(), lookup.path),
+        pages: match &lookup.paging {
+            PagingPlan::None { .. } => "one".to_owned(),
+            PagingPlan::Page { at_most, .. }
+            | PagingPlan::Offset { at_most, .. }
+            | PagingPlan::NextUrl { at_most, .. }
+            | PagingPlan::Cursor { at_most, .. } => format!("at most {at_most}"),
+        },
+    }
+}
+
+fn tlp(plan: &Plan) -> TlpFacts {
+    TlpFacts {
+        max: value(plan, &plan.tlp.max, Tlp::to_string),
+        max_variable: match &plan.tlp.max {
+            ValueOrSetting::Setting(name) => Some(variable(&plan.id, name)),
+            ValueOrSetting::Value(_) => None,
+        },
+        allows_unmarked: plan.tlp.unmarked == Unmarked::Allow,
+        at_least: value(plan, &plan.tlp.at_least, Tlp::to_string),
+    }
+}
+
+fn value<T>(plan: &Plan, value: &ValueOrSetting<T>, text: impl Fn(&T) -> String) -> String {
+    match value {
+        ValueOrSetting::Value(value) => text(value),
+        ValueOrSetting::Setting(name) => variable(&plan.id, name),
+    }
+}
+
+/// What a person must know first about a provider that cannot simply be relied on.
+pub(super) fn notice(status: Status) -> Option<&'static str> {
+    match status {
+        Status::Active => None,
+        Status::Experimental => Some(
+            "This profile was written from the provider's documentation alone; it was not tried against the service.",
+        ),
+        Status::Deprecated => Some("The provider has announced the end of this service."),
+    }
+}

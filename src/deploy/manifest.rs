@@ -1,0 +1,90 @@
+//! `connector_manifest.json`: how a connector introduces itself in OpenCTI's catalogue. What is not known is `null`.
+
+use super::Deployment;
+use super::behaviour::kinds_made;
+use super::text::one_line;
+use super::variable::CONNECTOR_TYPE;
+use serde::Serialize;
+use stixmap_engine::plan::Plan;
+use stixmap_engine::profile::{Licence, Status};
+
+/// The catalogue shows no more.
+const SHORT: usize = 250;
+
+#[derive(Serialize)]
+struct Manifest<'m> {
+    title: &'m str,
+    slug: &'m str,
+    description: String,
+    short_description: String,
+    logo: Option<&'m str>,
+    use_cases: [&'m str; 1],
+    solution_categories: [&'m str; 1],
+    license_type: &'m str,
+    contact: Option<&'m str>,
+    verified: bool,
+    last_verified_date: Option<&'m str>,
+    playbook_supported: bool,
+    max_confidence_level: u8,
+    support_version: &'m str,
+    subscription_link: Option<&'m str>,
+    source_code: Option<&'m str>,
+    manager_supported: bool,
+    container_version: &'m str,
+    container_image: &'m str,
+    container_type: &'m str,
+}
+
+pub(super) fn manifest(deployment: &Deployment) -> anyhow::Result<String> {
+    let plan = deployment.plan;
+    let manifest = Manifest {
+        title: &plan.name,
+        slug: &plan.id,
+        description: description(plan),
+        short_description: one_line(&plan.summary).chars().take(SHORT).collect(),
+        logo: None,
+        // What passive DNS is for does not depend on who is asked.
+        use_cases: ["Infrastructure & Attack Surface Visibility"],
+        solution_categories: ["Enrichment & Reputation"],
+        license_type: license_type(plan.licence),
+        contact: None,
+        verified: false,
+        last_verified_date: None,
+        playbook_supported: true,
+        max_confidence_level: 50,
+        support_version: ">=6.0.0",
+        subscription_link: plan.subscription.as_deref(),
+        source_code: Some(env!("CARGO_PKG_REPOSITORY")).filter(|url| !url.is_empty()),
+        // The composer mounts nothing: it can only start what the image holds.
+        manager_supported: deployment.in_image,
+        container_version: &deployment.image.tag,
+        container_image: &deployment.image.name,
+        container_type: CONNECTOR_TYPE,
+    };
+    Ok(format!("{}\n", serde_json::to_string_pretty(&manifest)?))
+}
+
+fn description(plan: &Plan) -> String {
+    let accepts: Vec<&str> = plan.accepts().into_iter().map(|kind| kind.entity_type()).collect();
+    let made: Vec<&str> = kinds_made(plan).into_iter().map(|kind| kind.entity_type()).collect();
+    let mut text = format!(
+        "{} Enriches {}; what is found becomes {}, and relationships between them, each with its times and its marking.",
+        one_line(&plan.summary),
+        accepts.join(", "),
+        made.join(", ")
+    );
+    match plan.status {
+        Status::Active => {}
+        Status::Experimental => text.push_str(" Written from the provider's documentation alone."),
+        Status::Deprecated => text.push_str(" The provider has announced the end of this service."),
+    }
+    text
+}
+
+fn license_type(licence: Option<Licence>) -> &'static str {
+    match licence {
+        Some(Licence::Free) => "Free",
+        Some(Licence::Commercial) => "Commercial",
+        None => "",
+    }
+}

@@ -1,0 +1,152 @@
+//! `stixmap deploy`: everything a deployment of a profile in OpenCTI needs, as files that a person can read.
+//! They are derived from the profile and never edited: what an operator gives stands in `.env` or a secret beside them.
+
+mod behaviour;
+mod image;
+mod manifest;
+mod schema;
+mod text;
+mod variable;
+
+pub(crate) use image::Image;
+
+use crate::cli::{DeployArgs, Verbosity};
+use crate::output::{to_stdout, write};
+use crate::shelf::{self, Folder};
+use crate::{Exit, paint};
+use anyhow::{Context, bail};
+use std::io::ErrorKind;
+use std::path::Path;
+use stixmap_engine::plan::Plan;
+use variable::Variable;
+
+/// What is to be deployed.
+struct Deployment<'d> {
+    plan: &'d Plan,
+    image: &'d Image,
+    replicas: u16,
+    variables: Vec<Variable>,
+    /// Whether the image has the profile inside. One that it has not is deployed beside it.
+    in_image: bool,
+}
+
+/// A file of a deployment.
+struct File {
+    name: String,
+    /// What it is for.
+    purpose: &'static str,
+    text: String,
+}
+
+pub(crate) fn run(args: &DeployArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
+    let folder = shelf::find(&args.profile, args.shelf.profiles.as_deref())?;
+    let Some(plan) = folder.plan()? else { return Ok(Exit::Told) };
+    let in_image = is_built_in(&plan)?;
+    let variables = variable::variables(&plan);
+    let deployment = Deployment { plan: &plan, image: &args.image, replicas: args.replicas, variables, in_image };
+    let files = files(&deployment)?;
+    match &args.out {
+        None => list(&files, verbosity),
+        Some(out) if args.check => check(&files, out),
+        Some(out) => put(&files, out, args.force),
+    }
+}
+
+/// Whether the program has this very profile inside, wherever it was read from now.
+fn is_built_in(plan: &Plan) -> anyhow::Result<bool> {
+    let Some(built_in @ Folder::Embedded(_)) = shelf::known(None)?.remove(&plan.id) else { return Ok(false) };
+    Ok(built_in.plan()?.is_some_and(|built_in| built_in.source.text == plan.source.text))
+}
+
+fn files(deployment: &Deployment) -> anyhow::Result<Vec<File>> {
+    let text = text::Texts::new(deployment)?;
+    let mut files = vec![
+        File::new("README.md", "what to set, what it does", text.render("README.md")?),
+        File::new(".env.sample", "the variables: copy it to `.env`", text.render(".env.sample")?),
+        File::new("config.yml.sample", "the same as a file of settings", text.render("config.yml.sample")?),
+        File::new("docker-compose.yml", "for Docker Compose; reads `.env`", text.render("docker-compose.yml")?),
+        File::new("kubernetes.yaml", "for Kubernetes", text.render("kubernetes.yaml")?),
+        File::new("connector_manifest.json", "for OpenCTI's catalogue", manifest::manifest(deployment)?),
+        File::new("connector_config_schema.json", "for OpenCTI's form and XTM Composer", schema::schema(deployment)?),
+    ];
+    if !deployment.in_image {
+        let plan = deployment.plan;
+        let name = format!("profiles/{}/profile.yaml", plan.id);
+        files.push(File::new(name, "the profile, for the container", plan.source.text.clone()));
+    }
+    Ok(files)
+}
+
+impl File {
+    fn new(name: impl Into<String>, purpose: &'static str, text: String) -> Self {
+        Self { name: name.into(), purpose, text }
+    }
+
+    fn state(&self, out: &Path) -> anyhow::Result<State> {
+        let path = out.join(&self.name);
+        match std::fs::read(&path) {
+            Ok(bytes) if bytes == self.text.as_bytes() => Ok(State::Same),
+            Ok(_) => Ok(State::Different),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(State::Missing),
+            Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        }
+    }
+}
+
+/// How a file on disk compares with what it should be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Same,
+    Different,
+    Missing,
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Same => "up to date",
+            Self::Different => "differs",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+fn states<'f>(files: &'f [File], out: &Path) -> anyhow::Result<Vec<(&'f File, State)>> {
+    files.iter().map(|file| Ok((file, file.state(out)?))).collect()
+}
+
+fn list(files: &[File], verbosity: Verbosity) -> anyhow::Result<Exit> {
+    let lines: String = files.iter().map(|file| format!("{:<30} {}\n", file.name, file.purpose)).collect();
+    to_stdout(lines.as_bytes())?;
+    if verbosity > Verbosity::Quiet {
+        paint::remark("nothing was written: give --out DIR");
+    }
+    Ok(Exit::Fine)
+}
+
+fn check(files: &[File], out: &Path) -> anyhow::Result<Exit> {
+    let states = states(files, out)?;
+    let lines: String = states.iter().map(|(file, state)| format!("{:<10} {}\n", state.word(), file.name)).collect();
+    to_stdout(lines.as_bytes())?;
+    let is_current = states.iter().all(|(_, state)| *state == State::Same);
+    Ok(if is_current { Exit::Fine } else { Exit::Told })
+}
+
+/// Writes what is missing or, by force, different. Without force nothing at all is written beside a file that differs:
+/// half of a deployment would be of one version, half of another.
+fn put(files: &[File], out: &Path, force: bool) -> anyhow::Result<Exit> {
+    let states = states(files, out)?;
+    let differing: Vec<&str> =
+        states.iter().filter(|(_, state)| *state == State::Different).map(|(file, _)| file.name.as_str()).collect();
+    if !force && !differing.is_empty() {
+        bail!("{} would be overwritten in {}: --force does it", differing.join(", "), out.display());
+    }
+    for (file, _) in states.iter().filter(|(_, state)| *state != State::Same) {
+        let path = out.join(&file.name);
+        let folder = path.parent().expect("a file stands in a folder");
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        write(Some(&path), file.text.as_bytes())?;
+        to_stdout(format!("{}\n", path.display()).as_bytes())?;
+    }
+    Ok(Exit::Fine)
+}

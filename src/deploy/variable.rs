@@ -1,0 +1,198 @@
+//! The variables of a deployment, in one table: OpenCTI's, the connector's, the profile's. Every file is made from it.
+
+use crate::setting::variable;
+use serde::Serialize;
+use serde_json::{Value, json};
+use stixmap_engine::plan::{Plan, SettingSpec};
+use stixmap_engine::profile::SettingType;
+use stixmap_engine::stix::Tlp;
+
+/// What the type of this connector is called in OpenCTI.
+pub(super) const CONNECTOR_TYPE: &str = "INTERNAL_ENRICHMENT";
+
+/// A variable, and what may stand in it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Variable {
+    /// `ACME_API_KEY`.
+    pub(super) name: String,
+    /// Its section in `config.yml`.
+    pub(super) section: String,
+    /// Its key in that section.
+    pub(super) key: String,
+    /// What it is for, in a sentence without a full stop.
+    pub(super) description: String,
+    /// Whether nothing works without it.
+    pub(super) required: bool,
+    /// What holds without it, as text.
+    pub(super) default: Option<String>,
+    /// What stands in its place in a sample.
+    pub(super) sample: String,
+    /// What it can be.
+    pub(super) form: Form,
+    /// Other names that are understood, in capitals.
+    pub(super) also: Vec<String>,
+}
+
+/// What a variable can be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Form {
+    Text,
+    Secret,
+    Url,
+    /// A number of days, or an ISO 8601 duration.
+    Duration,
+    Boolean,
+    Integer {
+        least: Option<i64>,
+        most: Option<i64>,
+    },
+    /// One of these.
+    Choice(Vec<Value>),
+    /// Words joined by commas.
+    List,
+}
+
+/// Every variable, in the order a person fills them in.
+pub(super) fn variables(plan: &Plan) -> Vec<Variable> {
+    let mut variables = platform();
+    variables.extend(connector(plan));
+    // What must be given comes first; otherwise the order is that of the plan.
+    let mut settings: Vec<Variable> = plan.settings.iter().map(|spec| setting(plan, spec)).collect();
+    settings.sort_by_key(|variable| !variable.required);
+    variables.extend(settings);
+    variables
+}
+
+fn platform() -> Vec<Variable> {
+    vec![
+        required("opencti", "url", Form::Url, "http://localhost", "The URL of the OpenCTI platform"),
+        required("opencti", "token", Form::Secret, "ChangeMe", "The token of the connector's account in OpenCTI"),
+    ]
+}
+
+fn connector(plan: &Plan) -> Vec<Variable> {
+    let scope: Vec<&str> = plan.accepts().into_iter().map(|kind| kind.entity_type()).collect();
+    let levels = ["debug", "info", "warn", "warning", "error"].map(Value::from).to_vec();
+    vec![
+        required(
+            "connector",
+            "id",
+            Form::Text,
+            "ChangeMe",
+            "A UUIDv4 of this connector's own; all its replicas share it",
+        ),
+        optional("connector", "name", Form::Text, &plan.name, "The name of the connector, as OpenCTI shows it"),
+        optional("connector", "scope", Form::List, &scope.join(","), "The types of observable it enriches"),
+        optional(
+            "connector",
+            "auto",
+            Form::Boolean,
+            "false",
+            "Whether new observables are enriched without being asked",
+        ),
+        optional("connector", "log_level", Form::Choice(levels), "error", "How much is logged"),
+        optional("connector", "concurrency", whole(1, 256), "4", "How many observables are enriched at once"),
+        optional(
+            "connector",
+            "expose_metrics",
+            Form::Boolean,
+            "false",
+            "Whether metrics, `/health` and `/ready` are served",
+        ),
+        optional("connector", "metrics_port", whole(1, 65_535), "9095", "The port they are served on"),
+    ]
+}
+
+fn whole(least: i64, most: i64) -> Form {
+    Form::Integer { least: Some(least), most: Some(most) }
+}
+
+fn required(section: &str, key: &str, form: Form, sample: &str, description: &str) -> Variable {
+    Variable {
+        name: variable(section, key),
+        section: section.to_owned(),
+        key: key.to_owned(),
+        description: description.to_owned(),
+        required: true,
+        default: None,
+        sample: sample.to_owned(),
+        form,
+        also: vec![],
+    }
+}
+
+fn optional(section: &str, key: &str, form: Form, default: &str, description: &str) -> Variable {
+    let variable = required(section, key, form, default, description);
+    Variable { required: false, default: Some(default.to_owned()), ..variable }
+}
+
+fn setting(plan: &Plan, spec: &SettingSpec) -> Variable {
+    let form = form(spec);
+    let default = spec.default.as_deref().map(|text| in_one_way(spec.kind, text));
+    Variable {
+        name: variable(&plan.id, &spec.name),
+        section: plan.id.clone(),
+        key: spec.name.clone(),
+        description: spec.description.clone(),
+        required: spec.required,
+        sample: default.clone().unwrap_or_else(|| sample(&form)),
+        default,
+        form,
+        also: spec.also.iter().map(|name| variable(&plan.id, name)).collect(),
+    }
+}
+
+/// A default in one spelling, however the profile has it: forms compare it with their choices.
+fn in_one_way(kind: SettingType, text: &str) -> String {
+    let text = text.trim();
+    match kind {
+        SettingType::Tlp => Tlp::parse(text).map_or_else(|| text.to_owned(), |tlp| tlp.to_string()),
+        SettingType::Boolean => {
+            let is_true = ["true", "yes", "on", "1"].iter().any(|word| word.eq_ignore_ascii_case(text));
+            is_true.to_string()
+        }
+        SettingType::String | SettingType::Secret | SettingType::Duration | SettingType::Integer | SettingType::Url => {
+            text.to_owned()
+        }
+    }
+}
+
+fn form(spec: &SettingSpec) -> Form {
+    if !spec.choices.is_empty() && spec.kind != SettingType::Secret {
+        return Form::Choice(spec.choices.iter().map(|choice| typed(spec.kind, choice)).collect());
+    }
+    match spec.kind {
+        SettingType::Url => Form::Url,
+        SettingType::String => Form::Text,
+        SettingType::Secret => Form::Secret,
+        SettingType::Tlp => Form::Choice(Tlp::ALL.iter().map(|tlp| json!(tlp.as_str())).collect()),
+        SettingType::Duration => Form::Duration,
+        SettingType::Integer => Form::Integer { least: None, most: None },
+        SettingType::Boolean => Form::Boolean,
+    }
+}
+
+/// A choice as JSON: numbers are compared as numbers.
+fn typed(kind: SettingType, text: &str) -> Value {
+    match kind {
+        SettingType::Integer => text.trim().parse::<i64>().map_or_else(|_| json!(text), Value::from),
+        _ => json!(text),
+    }
+}
+
+fn sample(form: &Form) -> String {
+    match form {
+        Form::Text | Form::Secret | Form::List => "ChangeMe".to_owned(),
+        Form::Url => "https://proxy.example".to_owned(),
+        Form::Duration => "P30D".to_owned(),
+        Form::Boolean => "false".to_owned(),
+        Form::Integer { .. } => "1".to_owned(),
+        Form::Choice(choices) => choices.first().map(text).unwrap_or_default(),
+    }
+}
+
+/// A JSON value as a variable holds it.
+pub(super) fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

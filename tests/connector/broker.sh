@@ -1,0 +1,49 @@
+#!/bin/sh
+# Keeps a RabbitMQ node of its own in the folder $1, for as long as something holds this script's standard input open: when
+# the tests end, in whatever way, it closes, and the node and its folder go. "stop", "kill" and "start" on standard input do so.
+# Usage: broker.sh FOLDER AMQP-PORT MANAGEMENT-PORT DISTRIBUTION-PORT EPMD-PORT
+set -u
+home=$1 amqp=$2 management=$3 distribution=$4 epmd=$5
+
+export HOME="$home" ERL_EPMD_PORT="$epmd" ERL_EPMD_ADDRESS=127.0.0.1
+export RABBITMQ_NODENAME="node$amqp@localhost" RABBITMQ_DIST_PORT="$distribution"
+export RABBITMQ_MNESIA_BASE="$home/data" RABBITMQ_LOG_BASE="$home/log" RABBITMQ_LOGS="$home/log/node.log"
+export RABBITMQ_CONFIG_FILE="$home/rabbitmq.conf" RABBITMQ_CONF_ENV_FILE=/dev/null RABBITMQ_ADVANCED_CONFIG_FILE="$home/none"
+export RABBITMQ_ENABLED_PLUGINS_FILE="$home/plugins" RABBITMQ_GENERATED_CONFIG_DIR="$home/generated"
+export RABBITMQ_PID_FILE="$home/pid"
+# Two schedulers: the node shares the machine with what is tested. With input allowed, the script becomes the node itself.
+export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+S 2:2 +sbwt none -noinput" RABBITMQ_ALLOW_INPUT=1
+
+cat >"$home/rabbitmq.conf" <<END
+listeners.tcp.1 = 127.0.0.1:$amqp
+management.tcp.ip = 127.0.0.1
+management.tcp.port = $management
+loopback_users = none
+default_user = platform
+default_pass = secret
+log.file.level = info
+END
+echo '[rabbitmq_management].' >"$home/plugins"
+
+server=$(command -v rabbitmq-server)
+# Debian's own script wants to be root or rabbitmq, and changes to the latter; the one it starts does not.
+for script in /usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server /usr/lib/rabbitmq/bin/rabbitmq-server; do
+    [ -x "$script" ] && server=$script
+done
+
+start() { setsid "$server" </dev/null >>"$home/console" 2>&1 & node=$!; }
+
+setsid epmd -port "$epmd" -address 127.0.0.1 </dev/null >/dev/null 2>&1 &
+names=$!
+start
+while read -r command; do
+    case $command in
+    stop) kill -TERM "$node"; wait "$node" ;;
+    kill) kill -KILL "-$node"; wait "$node" ;;
+    start) start ;;
+    esac
+    echo "$command"
+done
+kill -KILL "-$node"
+kill -KILL "-$names"
+rm -rf "$home"

@@ -1,0 +1,855 @@
+//! A stand-in for OpenCTI: GraphQL on loopback, judged by the schema of one version; connectors, works, playbooks and drafts
+//! kept as the platform keeps them; its queues on a real broker; a worker that imports what is pushed. It records all that
+//! was asked of it, in order, and breaks where a test tells it to.
+
+use super::entity::Entity;
+use super::graphql::{Interface, Refusal, parts};
+use super::queues::{LISTEN_EXCHANGE, PUSH_EXCHANGE, Queues};
+use super::rabbit::{Broker, PASSWORD, USER};
+use super::{runtime, soon};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use lapin::message::Delivery;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::task::{JoinHandle, JoinSet};
+
+pub(crate) const TOKEN: &str = "d434ce02-e58e-4cac-8b4c-42bf16748e84";
+pub(crate) const NEWEST: &str = "7.261103.0";
+/// One version on each rung of what the interface had.
+pub(crate) const VERSIONS: [&str; 5] = ["6.0.10", "6.4.11", "6.9.29", "7.260224.0", NEWEST];
+/// The user that the platform gives a connector.
+pub(crate) const CONNECTOR_USER: &str = "88ec0c6a-13ce-5e39-b486-354fe4a7084f";
+
+/// Something the connector did, as the platform saw it.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    Asked(Operation),
+    Pushed(Push),
+    /// The connector answered a message that was sent to it over HTTP.
+    Answered(u16),
+}
+
+/// One field of a mutation or query that was asked for: `registerConnector`, `workEdit.toReceived`.
+#[derive(Debug, Clone)]
+pub(crate) struct Operation {
+    pub(crate) name: String,
+    pub(crate) arguments: Value,
+    pub(crate) draft: Option<String>,
+    pub(crate) applicant: Option<String>,
+    pub(crate) at: Instant,
+}
+
+/// A message in a push queue, as a worker read it.
+#[derive(Debug, Clone)]
+pub(crate) struct Push {
+    pub(crate) connector: String,
+    pub(crate) message: Value,
+    pub(crate) bundle: Value,
+    pub(crate) is_persistent: bool,
+    pub(crate) encoding: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Connector {
+    pub(crate) input: Value,
+    pub(crate) state: Option<String>,
+    is_reset: bool,
+    pub(crate) info: Value,
+    pub(crate) pings: usize,
+    pub(crate) registrations: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    Wait,
+    Progress,
+    Complete,
+}
+
+/// What an enrichment has come to.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    pub(crate) connector: String,
+    pub(crate) entity: String,
+    pub(crate) status: Status,
+    pub(crate) received: Vec<String>,
+    /// The words of each final report, and whether it said "in error".
+    pub(crate) reports: Vec<(String, bool)>,
+    pub(crate) errors: Vec<String>,
+    pub(crate) expected: i64,
+    pub(crate) processed: i64,
+    pub(crate) draft: Option<String>,
+    /// What the worker imported for it, in order.
+    pub(crate) objects: Vec<Value>,
+}
+
+impl Work {
+    /// Settled: the last report said so, and everything announced was imported.
+    fn settle(&mut self) {
+        if !self.reports.is_empty() && self.processed >= self.expected {
+            self.status = Status::Complete;
+        }
+    }
+}
+
+/// How an operation goes wrong.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    /// Answered with this HTTP status, and not done.
+    Status(u16),
+    /// The connection ends before it is done.
+    Dropped,
+    /// It is done, and the connection ends before the answer.
+    Unanswered,
+    /// Refused with this code and message.
+    Refused(&'static str, &'static str),
+    /// Done, after this time.
+    Slow(Duration),
+}
+
+struct State {
+    connectors: BTreeMap<String, Connector>,
+    works: BTreeMap<String, Work>,
+    entities: Vec<Entity>,
+    /// STIX ids that a reference may name: entities, what was imported, what was there from the start.
+    known: HashSet<String>,
+    drafts: Vec<Value>,
+    uploads: Vec<Value>,
+    steps: Vec<Value>,
+    events: Vec<Event>,
+    faults: Vec<(String, usize, Fault)>,
+    workers: HashSet<String>,
+    next: usize,
+}
+
+struct Inner {
+    version: String,
+    interface: Interface,
+    queues: Queues,
+    /// Where connectors are told the broker is.
+    mq_port: u16,
+    key: Ed25519KeyPair,
+    state: Mutex<State>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// A platform that lives as long as this value.
+pub(crate) struct Platform {
+    inner: Arc<Inner>,
+    port: u16,
+    server: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Platform {
+    pub(crate) fn new(version: &str) -> Platform {
+        Platform::on(version, Broker::shared(), None)
+    }
+
+    /// On a broker of the test's own, or with a network before it that connectors go through.
+    pub(crate) fn on(version: &str, broker: Arc<Broker>, mq_port: Option<u16>) -> Platform {
+        let state = State {
+            connectors: BTreeMap::new(),
+            works: BTreeMap::new(),
+            entities: vec![],
+            known: ["TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED", "PAP:RED"]
+                .map(super::entity::marking_id)
+                .into_iter()
+                .collect(),
+            drafts: vec![],
+            uploads: vec![],
+            steps: vec![],
+            events: vec![],
+            faults: vec![],
+            workers: HashSet::new(),
+            next: 0,
+        };
+        let mut interface = Interface::of(version);
+        interface.suggests = version == "6.4.11";
+        let inner = Inner {
+            version: version.into(),
+            interface,
+            mq_port: mq_port.unwrap_or(broker.amqp),
+            queues: Queues::new(broker),
+            key: Ed25519KeyPair::generate().expect("a key"),
+            state: Mutex::new(state),
+            tasks: Mutex::default(),
+        };
+        let inner = Arc::new(inner);
+        let listener = runtime().block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let server = runtime().spawn(serve(listener, Arc::clone(&inner)));
+        Platform { inner, port, server: Mutex::new(Some(server)) }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Goes down: nothing listens, and what was being answered is not.
+    pub(crate) fn stop(&self) {
+        if let Some(server) = self.server.lock().expect("no panic while it is held").take() {
+            server.abort();
+            // Its end is what closes the port.
+            let _ = runtime().block_on(server);
+        }
+    }
+
+    /// Comes up again where it was.
+    pub(crate) fn start(&self) {
+        let listener = runtime().block_on(tokio::net::TcpListener::bind(("127.0.0.1", self.port))).expect("its port");
+        *self.server.lock().expect("no panic while it is held") =
+            Some(runtime().spawn(serve(listener, Arc::clone(&self.inner))));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state()
+    }
+
+    /// The next `times` of an operation go wrong.
+    pub(crate) fn fail(&self, operation: &str, times: usize, fault: Fault) {
+        self.state().faults.push((operation.into(), times, fault));
+    }
+
+    /// All go right again.
+    pub(crate) fn heal(&self) {
+        self.state().faults.clear();
+    }
+
+    pub(crate) fn add(&self, entity: Entity) -> Entity {
+        let mut state = self.state();
+        state.known.insert(entity.standard_id.clone());
+        state.known.extend(entity.organisations.iter().cloned());
+        state.entities.retain(|known| known.standard_id != entity.standard_id);
+        state.entities.push(entity.clone());
+        entity
+    }
+
+    // What a person or the platform itself starts.
+
+    /// An enrichment that a person asked for. Its work's id.
+    pub(crate) fn enrich(&self, connector: &str, entity: &Entity) -> String {
+        let (work, message) = self.message(connector, entity);
+        self.publish(connector, &message);
+        work
+    }
+
+    /// One for whoever asks, and the message about it as this version writes it.
+    pub(crate) fn message(&self, connector: &str, entity: &Entity) -> (String, Value) {
+        let work = self.new_work(connector, entity);
+        let mut internal = json!({ "work_id": work, "applicant_id": null });
+        let mut event = json!({
+            "event_type": "INTERNAL_ENRICHMENT",
+            "entity_id": entity.standard_id,
+            "entity_type": entity.entity_type,
+        });
+        if self.is_at_least("6.4.0") {
+            internal["draft_id"] = Value::Null;
+        }
+        if self.is_at_least("6.8.9") {
+            event["stix_entity"] = json!(entity.stix().to_string());
+            event["stix_objects"] = Value::Null;
+        }
+        if self.is_at_least("6.9.0") {
+            internal["trigger"] = json!("update");
+            internal["mode"] = json!("manual");
+        }
+        (work, json!({ "internal": internal, "event": event }))
+    }
+
+    /// A playbook's step: the message, and the id of its execution.
+    pub(crate) fn playbook(&self, connector: &str, entity: &Entity, more: &[Value]) -> String {
+        let execution = format!("execution-{}", self.count());
+        let mut playbook = json!({
+            "execution_id": execution,
+            "playbook_id": "playbook-1",
+            "data_instance_id": entity.standard_id,
+            "step_id": "step-2",
+            "previous_step_id": "step-1",
+        });
+        if self.is_at_least("6.1.0") {
+            playbook["event_id"] = json!(format!("event-{execution}"));
+        }
+        let mut internal = json!({ "work_id": null, "applicant_id": "automation-user", "playbook": playbook });
+        let mut event = json!({ "entity_id": entity.standard_id, "bundle": entity.bundle(more) });
+        if self.is_at_least("6.9.0") {
+            internal["trigger"] = json!("create");
+            internal["mode"] = json!("auto");
+        }
+        if self.is_at_least("7.260600.0") {
+            event["entity_type"] = json!(entity.entity_type);
+        }
+        self.publish(connector, &json!({ "internal": internal, "event": event }));
+        execution
+    }
+
+    pub(crate) fn publish(&self, connector: &str, message: &Value) {
+        self.publish_bytes(connector, message.to_string().as_bytes());
+    }
+
+    pub(crate) fn publish_bytes(&self, connector: &str, message: &[u8]) {
+        runtime().block_on(self.inner.queues.publish(connector, message));
+    }
+
+    fn new_work(&self, connector: &str, entity: &Entity) -> String {
+        let id = format!("work_{connector}_2026-11-23T10:00:00.{:05}Z", self.count());
+        let work = Work {
+            connector: connector.into(),
+            entity: entity.standard_id.clone(),
+            status: Status::Wait,
+            received: vec![],
+            reports: vec![],
+            errors: vec![],
+            expected: 0,
+            processed: 0,
+            draft: None,
+            objects: vec![],
+        };
+        self.state().works.insert(id.clone(), work);
+        id
+    }
+
+    fn count(&self) -> usize {
+        let mut state = self.state();
+        state.next += 1;
+        state.next
+    }
+
+    /// A person deletes the work while it runs.
+    pub(crate) fn delete_work(&self, work: &str) {
+        self.state().works.remove(work);
+    }
+
+    /// A person deletes the connector: its queues go too.
+    pub(crate) fn forget(&self, connector: &str) {
+        self.state().connectors.remove(connector);
+        runtime().block_on(async {
+            self.inner.queues.delete(&format!("listen_{connector}")).await;
+            self.inner.queues.delete(&format!("push_{connector}")).await;
+        });
+    }
+
+    /// A person resets the connector's state: its queues are emptied.
+    pub(crate) fn reset_state(&self, connector: &str) {
+        if let Some(connector) = self.state().connectors.get_mut(connector) {
+            (connector.state, connector.is_reset) = (Some(String::new()), true);
+        }
+        runtime().block_on(self.inner.queues.purge(connector));
+    }
+
+    // What a test looks at.
+
+    pub(crate) fn queues(&self) -> &Queues {
+        &self.inner.queues
+    }
+
+    pub(crate) fn connector(&self, id: &str) -> Option<Connector> {
+        self.state().connectors.get(id).cloned()
+    }
+
+    pub(crate) fn work(&self, id: &str) -> Work {
+        self.state().works.get(id).cloned().expect("the work is not deleted")
+    }
+
+    /// Every work there is, by id.
+    pub(crate) fn works(&self) -> BTreeMap<String, Work> {
+        self.state().works.clone()
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.state().events.clone()
+    }
+
+    /// What was asked, in order; without what has no part in an enrichment.
+    pub(crate) fn operations(&self) -> Vec<Operation> {
+        let asked = self.events().into_iter().filter_map(|event| match event {
+            Event::Asked(operation) => Some(operation),
+            _ => None,
+        });
+        asked
+            .filter(|operation| !["pingConnector", "about", "registerConnector"].contains(&operation.name.as_str()))
+            .collect()
+    }
+
+    /// The operations of a name.
+    pub(crate) fn asked(&self, name: &str) -> Vec<Operation> {
+        let events = self.events();
+        let asked = events.into_iter().filter_map(|event| match event {
+            Event::Asked(operation) if operation.name == name => Some(operation),
+            _ => None,
+        });
+        asked.collect()
+    }
+
+    pub(crate) fn pushes(&self) -> Vec<Push> {
+        let events = self.events().into_iter();
+        events.filter_map(|event| if let Event::Pushed(push) = event { Some(push) } else { None }).collect()
+    }
+
+    /// The steps that were answered: the arguments of `playbookStepExecution`.
+    pub(crate) fn steps(&self) -> Vec<Value> {
+        self.state().steps.clone()
+    }
+
+    pub(crate) fn drafts(&self) -> Vec<Value> {
+        self.state().drafts.clone()
+    }
+
+    pub(crate) fn uploads(&self) -> Vec<Value> {
+        self.state().uploads.clone()
+    }
+
+    /// Waits till the connector consumes its queue.
+    pub(crate) fn await_consumer(&self, connector: &str) {
+        let queue = format!("listen_{connector}");
+        soon(Duration::from_secs(30), "the connector consumes its queue", || {
+            runtime().block_on(self.inner.queues.depth(&queue)).is_some_and(|(_, consumers)| consumers > 0)
+        });
+    }
+
+    /// Waits till the platform has called the work complete.
+    pub(crate) fn await_complete(&self, work: &str) -> Work {
+        self.await_work(work, "complete", |work| work.status == Status::Complete)
+    }
+
+    /// Waits till the last report on a work was made.
+    pub(crate) fn await_report(&self, work: &str) -> Work {
+        self.await_work(work, "reported", |work| !work.reports.is_empty())
+    }
+
+    fn await_work(&self, id: &str, what: &str, holds: impl Fn(&Work) -> bool) -> Work {
+        let start = Instant::now();
+        loop {
+            let work = self.work(id);
+            if holds(&work) {
+                return work;
+            }
+            let events: Vec<Event> = self.events().into_iter().rev().take(8).collect();
+            assert!(start.elapsed() < Duration::from_secs(30), "{id} is not {what}: {work:#?} {events:#?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits till a playbook's step was answered, and gives the bundle it goes on with.
+    pub(crate) fn await_step(&self, execution: &str) -> Value {
+        let step = || self.steps().into_iter().find(|step| step["execution_id"] == execution);
+        soon(Duration::from_secs(30), "the playbook's step is answered", || step().is_some());
+        let step = step().expect("it was there");
+        serde_json::from_str(step["bundle"].as_str().expect("a bundle is text")).expect("a bundle is JSON")
+    }
+
+    fn is_at_least(&self, version: &str) -> bool {
+        self.inner.is_at_least(version)
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        self.stop();
+        self.inner.tasks.lock().expect("no panic while it is held").abort_all();
+    }
+}
+
+async fn serve(listener: tokio::net::TcpListener, inner: Arc<Inner>) {
+    // The connections end with the server: a set that is dropped ends its tasks.
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let inner = Arc::clone(&inner);
+        let service = service_fn(move |request| {
+            let inner = Arc::clone(&inner);
+            async move { inner.respond(request).await }
+        });
+        connections.spawn(async move {
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+type Reply = Result<Response<Full<Bytes>>, std::io::Error>;
+
+fn reply(status: u16, body: String) -> Reply {
+    let response = Response::builder().status(status).header("content-type", "application/json; charset=utf-8");
+    Ok(response.body(Full::new(body.into())).expect("a response"))
+}
+
+fn dropped() -> Reply {
+    Err(std::io::Error::other("the connection is dropped"))
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while it is held")
+    }
+
+    fn is_at_least(&self, version: &str) -> bool {
+        parts(&self.version) >= parts(version)
+    }
+
+    async fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
+        let headers = request.headers().clone();
+        let header = |name: &str| headers.get(name).map(|value| value.to_str().expect("ASCII").to_string());
+        let (method, path) = (request.method().clone(), request.uri().path().to_string());
+        let body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
+        if method != "POST" || path != "/graphql" {
+            return reply(404, "{}".into());
+        }
+        let Some(request) = request_in(&header("content-type").unwrap_or_default(), &body) else {
+            return reply(
+                400,
+                r#"{"errors":[{"message":"POST body missing, invalid Content-Type, or JSON object has no keys."}]}"#
+                    .into(),
+            );
+        };
+        let is_known = header("authorization").is_some_and(|given| given == format!("Bearer {TOKEN}"));
+        if !is_known {
+            let refusal =
+                Refusal { code: "AUTH_REQUIRED", message: "You must be logged in to do this.".into(), status: 401 };
+            return reply(200, json!({ "errors": [refusal.told()], "data": null }).to_string());
+        }
+        let fault = self.fault(request["query"].as_str().unwrap_or_default());
+        match fault {
+            Some(Fault::Status(status)) => return reply(status, "<html>not now</html>".into()),
+            Some(Fault::Dropped) => return dropped(),
+            Some(Fault::Refused(code, message)) => {
+                let refusal = Refusal { code, message: message.into(), status: 400 };
+                return reply(200, json!({ "errors": [refusal.told()], "data": null }).to_string());
+            }
+            Some(Fault::Slow(time)) => tokio::time::sleep(time).await,
+            Some(Fault::Unanswered) | None => {}
+        }
+        let (draft, applicant) = (header("opencti-draft-id"), header("opencti-applicant-id"));
+        let answer = self.interface.answer(&request, |name, arguments| {
+            let operation = Operation {
+                name: name.into(),
+                arguments: Value::Object(arguments.clone()),
+                draft: draft.clone(),
+                applicant: applicant.clone(),
+                at: Instant::now(),
+            };
+            let mut state = self.state();
+            state.events.push(Event::Asked(operation));
+            self.resolve(&mut state, name, arguments)
+        });
+        let body = match answer {
+            Ok(data) => json!({ "data": data }),
+            Err(refusals) => json!({ "errors": refusals.iter().map(Refusal::told).collect::<Vec<_>>(), "data": null }),
+        };
+        self.follow(&body, &request).await;
+        if matches!(fault, Some(Fault::Unanswered)) {
+            return dropped();
+        }
+        reply(200, body.to_string())
+    }
+
+    /// Queues are declared before a registration or a ping is answered.
+    async fn follow(self: &Arc<Self>, body: &Value, request: &Value) {
+        let is_any = |name: &str| !body["data"][name].is_null();
+        if !is_any("registerConnector") && !is_any("pingConnector") {
+            return;
+        }
+        let variables = &request["variables"];
+        let id = variables["input"]["id"].as_str().or(variables["id"].as_str()).unwrap_or_default().to_string();
+        if let Err(error) = self.queues.declare(&id).await {
+            eprintln!("queues of {id}: {error}");
+        }
+        self.employ(&id);
+    }
+
+    /// Sets a worker to the connector's queues, once.
+    fn employ(self: &Arc<Self>, id: &str) {
+        let mut state = self.state();
+        if !state.workers.insert(id.to_string()) {
+            return;
+        }
+        let callback = state.connectors[id].input["listen_callback_uri"].as_str().map(str::to_string);
+        let mut tasks = self.tasks.lock().expect("no panic while it is held");
+        let (inner, connector) = (Arc::clone(self), id.to_string());
+        tasks.spawn_on(
+            async move {
+                let queue = format!("push_{connector}");
+                inner.queues.consume(&queue, async |message| inner.import(&connector, &message)).await;
+            },
+            runtime().handle(),
+        );
+        if let Some(uri) = callback {
+            let (inner, queue) = (Arc::clone(self), format!("listen_{id}"));
+            let call = async move {
+                inner.queues.consume(&queue, async |message| inner.call(&uri, message).await).await;
+            };
+            tasks.spawn_on(call, runtime().handle());
+        }
+    }
+
+    fn fault(&self, query: &str) -> Option<Fault> {
+        let mut state = self.state();
+        let fits = |operation: &str| {
+            let name = operation.rsplit('.').next().expect("a split has a last part");
+            // `toReceived(` or `about {`, and not the name of the document.
+            query.contains(&format!("{name}("))
+                || query.contains(&format!("{name} ("))
+                || query.contains(&format!("{name} {{"))
+        };
+        let fault = state.faults.iter_mut().find(|(operation, times, _)| *times > 0 && fits(operation))?;
+        fault.1 -= 1;
+        Some(fault.2.clone())
+    }
+
+    fn resolve(&self, state: &mut State, name: &str, arguments: &Map<String, Value>) -> Result<Value, Refusal> {
+        let text = |name: &str| arguments.get(name).and_then(Value::as_str).unwrap_or_default().to_string();
+        if let Some(edit) = name.strip_prefix("workEdit.") {
+            return edit_work(state, edit, &text("id"), arguments);
+        }
+        match name {
+            "about" => Ok(json!({ "version": self.version })),
+            "registerConnector" => self.register(state, &arguments["input"]),
+            "pingConnector" => self.ping(state, &text("id"), arguments),
+            "deleteConnector" => {
+                state.connectors.remove(&text("id"));
+                Ok(json!(text("id")))
+            }
+            "connectorJWT" => Ok(json!(self.jwt())),
+            "stixCyberObservable" | "stixCoreObject" => {
+                let id = text("id");
+                let found = state.entities.iter().find(|entity| entity.id == id || entity.standard_id == id);
+                Ok(found.map_or(Value::Null, Entity::read))
+            }
+            "stixNestedRefRelationships" => {
+                let page = json!({ "startCursor": "", "endCursor": "", "hasNextPage": false, "hasPreviousPage": false, "globalCount": 0 });
+                Ok(json!({ "edges": [], "pageInfo": page }))
+            }
+            "playbookStepExecution" => {
+                state.steps.push(Value::Object(arguments.clone()));
+                Ok(json!(true))
+            }
+            "stixBundlePush" => {
+                let message = json!({
+                    "type": "bundle",
+                    "applicant_id": CONNECTOR_USER,
+                    "work_id": arguments.get("work_id"),
+                    "update": false,
+                    "content": BASE64_STANDARD.encode(text("bundle")),
+                });
+                self.import_message(state, &text("connectorId"), message, true, None);
+                Ok(json!(true))
+            }
+            "draftWorkspaceAdd" => {
+                let id = format!("draft-{}", state.drafts.len() + 1);
+                let mut draft = arguments["input"].clone();
+                draft["id"] = json!(id);
+                state.drafts.push(draft.clone());
+                Ok(draft)
+            }
+            "uploadPending" => {
+                state.uploads.push(Value::Object(arguments.clone()));
+                Ok(json!({ "id": "import/pending/1", "name": "bundle.json", "objectMarking": [] }))
+            }
+            _ => panic!("the schema has {name}, the stand-in does not"),
+        }
+    }
+
+    fn register(&self, state: &mut State, input: &Value) -> Result<Value, Refusal> {
+        let id = input["id"].as_str().unwrap_or_default().to_string();
+        if input["name"].as_str().is_none_or(|name| name.trim().chars().count() < 2) {
+            return Err(Refusal::functional("The name must have two characters at least"));
+        }
+        let known = state.connectors.entry(id.clone()).or_insert_with(|| Connector {
+            input: Value::Null,
+            state: None,
+            is_reset: false,
+            info: Value::Null,
+            pings: 0,
+            registrations: 0,
+        });
+        known.input = input.clone();
+        known.registrations += 1;
+        Ok(self.connector(&id, known))
+    }
+
+    fn ping(&self, state: &mut State, id: &str, arguments: &Map<String, Value>) -> Result<Value, Refusal> {
+        let known = state.connectors.get_mut(id);
+        let known = known.ok_or_else(|| Refusal::functional("No connector found with the specified ID"))?;
+        known.pings += 1;
+        known.info = arguments.get("connectorInfo").cloned().unwrap_or_default();
+        // After a reset what is sent does not count once.
+        if !std::mem::take(&mut known.is_reset) {
+            known.state = arguments.get("state").and_then(Value::as_str).map(str::to_string);
+        }
+        Ok(self.connector(id, known))
+    }
+
+    fn connector(&self, id: &str, known: &Connector) -> Value {
+        let connection = json!({
+            "host": "127.0.0.1", "vhost": self.queues.host, "use_ssl": false, "port": self.mq_port,
+            "user": USER, "pass": PASSWORD,
+        });
+        let config = json!({
+            "connection": connection,
+            "s3": { "endpoint": "minio", "port": 9000, "use_ssl": false, "bucket_name": "b", "access_key": "a", "secret_key": "s" },
+            "listen": format!("listen_{id}"),
+            "listen_routing": format!("listen_routing_{id}"),
+            "listen_exchange": LISTEN_EXCHANGE,
+            "push": format!("push_{id}"),
+            "push_routing": format!("push_routing_{id}"),
+            "push_exchange": PUSH_EXCHANGE,
+        });
+        json!({
+            "id": id, "standard_id": format!("connector--{id}"), "entity_type": "Connector",
+            "name": known.input["name"], "active": true, "auto": known.input["auto"],
+            "connector_state": known.state, "connector_state_reset": known.is_reset, "connector_info": known.info,
+            "connector_user_id": CONNECTOR_USER, "config": config, "jwks": self.jwks(),
+        })
+    }
+
+    fn jwks(&self) -> String {
+        let x = BASE64_URL_SAFE_NO_PAD.encode(self.key.public_key());
+        json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": "platform-1", "x": x }] }).to_string()
+    }
+
+    fn jwt(&self) -> String {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970").as_secs();
+        self.signed(
+            &json!({ "alg": "EdDSA", "typ": "JWT", "kid": "platform-1" }),
+            &json!({ "iss": "opencti", "sub": "connector", "iat": now, "exp": now + 3600 }),
+        )
+    }
+
+    fn signed(&self, head: &Value, claims: &Value) -> String {
+        let encode = |part: &Value| BASE64_URL_SAFE_NO_PAD.encode(part.to_string());
+        let text = format!("{}.{}", encode(head), encode(claims));
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(self.key.sign(text.as_bytes()));
+        format!("{text}.{signature}")
+    }
+
+    /// A worker sends the connector a message over HTTP. Whether it was taken.
+    async fn call(&self, uri: &str, message: Delivery) -> bool {
+        let credential = if self.is_at_least("7.260224.0") { self.jwt() } else { TOKEN.to_string() };
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(300)).build().expect("a client");
+        let mut request = client.post(uri).bearer_auth(credential).body(message.data);
+        if self.is_at_least("7.0.0") {
+            request = request.header("content-type", "application/json");
+        }
+        let status = request.send().await.map_or(0, |response| response.status().as_u16());
+        self.state().events.push(Event::Answered(status));
+        if status != 202 {
+            // The real one waits 10 to 30 seconds.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        status == 202
+    }
+
+    /// A worker takes a message from the push queue: always to its end.
+    fn import(&self, connector: &str, delivery: &Delivery) -> bool {
+        let message = serde_json::from_slice(&delivery.data).expect("what is pushed is JSON");
+        let is_persistent = *delivery.properties.delivery_mode() == Some(2);
+        let encoding = delivery.properties.content_encoding().as_ref().map(ToString::to_string);
+        self.import_message(&mut self.state(), connector, message, is_persistent, encoding);
+        true
+    }
+
+    fn import_message(
+        &self,
+        state: &mut State,
+        connector: &str,
+        message: Value,
+        is_persistent: bool,
+        encoding: Option<String>,
+    ) {
+        let content = BASE64_STANDARD.decode(message["content"].as_str().expect("content is text")).expect("base64");
+        let bundle: Value = serde_json::from_slice(&content).expect("content is JSON");
+        let objects = bundle["objects"].as_array().expect("a bundle has objects").clone();
+        let id = message["work_id"].as_str().unwrap_or_default().to_string();
+        let connector = connector.to_string();
+        let push = Push { connector, message: message.clone(), bundle, is_persistent, encoding };
+        state.events.push(Event::Pushed(push));
+        // Several objects are split by the worker, which then announces them itself.
+        let is_split_here = objects.len() > 1 && message["no_split"] != true;
+        let mut errors = vec![];
+        for object in &objects {
+            let missing: Vec<&str> = references(object).filter(|id| !state.known.contains(*id)).collect();
+            if missing.is_empty() {
+                state.known.insert(object["id"].as_str().unwrap_or_default().into());
+            } else {
+                errors.push(format!("MISSING_REFERENCE_ERROR: {} names {missing:?}", object["id"]));
+            }
+        }
+        if let Some(work) = state.works.get_mut(&id) {
+            if is_split_here {
+                work.expected += objects.len() as i64;
+            }
+            work.processed += if is_split_here { objects.len() as i64 } else { 1 };
+            work.objects.extend(objects);
+            work.errors.extend(errors);
+            work.settle();
+        }
+    }
+}
+
+/// The ids that an object names at its top level; who shares it is known to the platform anyway.
+fn references(object: &Value) -> impl Iterator<Item = &str> {
+    let fields = object.as_object().into_iter().flatten();
+    let named =
+        fields.filter(|(key, _)| key.ends_with("_ref") || key.ends_with("_refs") && *key != "x_opencti_granted_refs");
+    named.flat_map(|(_, value)| match value {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        Value::String(id) => vec![id.as_str()],
+        _ => vec![],
+    })
+}
+
+fn edit_work(state: &mut State, edit: &str, id: &str, arguments: &Map<String, Value>) -> Result<Value, Refusal> {
+    let gone = || Refusal { code: "WORK_NOT_ALIVE", message: "Work is no longer alive".into(), status: 404 };
+    let work = state.works.get_mut(id).ok_or_else(gone)?;
+    let message = arguments.get("message").and_then(Value::as_str).unwrap_or_default().to_string();
+    match edit {
+        "ping" => {}
+        "toReceived" => {
+            work.received.push(message);
+            if work.status == Status::Wait {
+                work.status = Status::Progress;
+            }
+        }
+        "toProcessed" => {
+            let in_error = arguments.get("inError").and_then(Value::as_bool).unwrap_or(false);
+            if in_error {
+                work.errors.push(message.clone());
+            }
+            work.reports.push((message, in_error));
+        }
+        "addExpectations" => work.expected += arguments.get("expectations").and_then(Value::as_i64).unwrap_or(0),
+        "reportExpectation" => {
+            work.processed += 1;
+            if let Some(error) = arguments.get("error").filter(|error| !error.is_null()) {
+                work.errors.push(error["error"].as_str().unwrap_or_default().into());
+            }
+        }
+        "addDraftContext" => work.draft = arguments.get("draftContext").and_then(Value::as_str).map(str::to_string),
+        _ => panic!("the schema has workEdit.{edit}, the stand-in does not"),
+    }
+    work.settle();
+    Ok(json!(id))
+}
+
+/// The request in a body: JSON, or the part `operations` of a form with files.
+fn request_in(content_type: &str, body: &[u8]) -> Option<Value> {
+    let Some(boundary) = content_type.strip_prefix("multipart/form-data; boundary=") else {
+        return serde_json::from_slice(body).ok().filter(Value::is_object);
+    };
+    let text = String::from_utf8_lossy(body);
+    let boundary = format!("--{}", boundary.trim_matches('"'));
+    let part = |name: &str| {
+        let part = text.split(&boundary).find(|part| part.contains(&format!("name=\"{name}\"")))?;
+        part.split_once("\r\n\r\n").map(|(_, body)| body.trim_end().to_string())
+    };
+    let mut request: Value = serde_json::from_str(&part("operations")?).ok()?;
+    request["variables"]["file"] = json!(part("0")?);
+    Some(request)
+}

@@ -1,0 +1,132 @@
+//! A stand-in for PassiveTotal, on loopback: as many records as a test wants, told in the provider's own shape, and failures.
+
+use super::runtime;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// What the provider answers when it is asked about an observable.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    /// So many A records.
+    Records(usize),
+    /// This text, with a status.
+    Text(u16, String),
+    /// Nothing, for so long; then the connection ends.
+    Silence(Duration),
+    /// The connection ends at once.
+    Cut,
+    /// After a time, another answer.
+    After(Duration, Box<Answer>),
+}
+
+type Answers = dyn Fn(&str, usize) -> Answer + Send + Sync;
+
+/// A provider that lives as long as this value.
+pub(crate) struct Provider {
+    pub(crate) url: String,
+    asked: Arc<Mutex<BTreeMap<String, usize>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Provider {
+    /// One that always answers with so many records.
+    pub(crate) fn with(records: usize) -> Provider {
+        Provider::answering(move |_, _| Answer::Records(records))
+    }
+
+    /// One that answers as told: `answers` is given what is asked about, and how often that was asked before.
+    pub(crate) fn answering(answers: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Provider {
+        let listener = runtime().block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let asked = Arc::new(Mutex::new(BTreeMap::new()));
+        let task = runtime().spawn(serve(listener, Arc::new(answers), Arc::clone(&asked)));
+        Provider { url, asked, task }
+    }
+
+    /// How often it was asked about an observable.
+    pub(crate) fn asked(&self, about: &str) -> usize {
+        self.asked.lock().expect("no panic while it is held").get(about).copied().unwrap_or(0)
+    }
+
+    /// How often it was asked about anything.
+    pub(crate) fn asked_in_all(&self) -> usize {
+        self.asked.lock().expect("no panic while it is held").values().sum()
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(listener: tokio::net::TcpListener, answers: Arc<Answers>, asked: Arc<Mutex<BTreeMap<String, usize>>>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let (answers, asked) = (Arc::clone(&answers), Arc::clone(&asked));
+        let service = service_fn(move |request: Request<Incoming>| {
+            let answer = told(&request, &*answers, &asked);
+            async move { given(answer).await }
+        });
+        connections.spawn(async move {
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+fn told(request: &Request<Incoming>, answers: &Answers, asked: &Mutex<BTreeMap<String, usize>>) -> Answer {
+    if request.uri().path().ends_with("/account/quota") {
+        let quota = r#"{"user":{"licenseCounts":{"searchApi":1},"licenseLimits":{"searchApi":100000}}}"#;
+        return Answer::Text(200, quota.into());
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let about = pairs.into_iter().find(|(name, _)| name == "query").map(|(_, value)| value).unwrap_or_default();
+    let mut asked = asked.lock().expect("no panic while it is held");
+    let before = asked.entry(about.clone()).or_insert(0);
+    *before += 1;
+    answers(&about, *before - 1)
+}
+
+async fn given(mut answer: Answer) -> Result<Response<Full<Bytes>>, std::io::Error> {
+    while let Answer::After(time, then) = answer {
+        tokio::time::sleep(time).await;
+        answer = *then;
+    }
+    let (status, body) = match answer {
+        Answer::Records(count) => (200, records(count)),
+        Answer::Text(status, text) => (status, text),
+        Answer::Silence(time) => {
+            tokio::time::sleep(time).await;
+            return Err(std::io::Error::other("the connection ends"));
+        }
+        Answer::Cut | Answer::After(..) => return Err(std::io::Error::other("the connection ends")),
+    };
+    let response = Response::builder().status(status).header("content-type", "application/json");
+    Ok(response.body(Full::new(body.into())).expect("a response"))
+}
+
+/// An answer with so many A records, each of its own address.
+pub(crate) fn records(count: usize) -> String {
+    let record = |n: usize| {
+        let (high, low) = (n / 250 % 250, n % 250 + 1);
+        let day = n % 28 + 1;
+        format!(
+            r#"{{"recordType":"A","resolve":"10.{}.{high}.{low}","resolveType":"ip","value":"example.com","firstSeen":"2024-01-{day:02} 08:00:00","lastSeen":"2024-03-{day:02} 09:30:00","source":["riskiq"],"collected":"2024-03-30 00:00:00"}}"#,
+            n / 62_500
+        )
+    };
+    let rows: Vec<String> = (0..count).map(record).collect();
+    format!(
+        r#"{{"totalRecords":{count},"queryValue":"example.com","queryType":"domain","results":[{}]}}"#,
+        rows.join(",")
+    )
+}

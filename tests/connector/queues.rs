@@ -1,0 +1,131 @@
+//! The platform's side of the broker: exchanges and queues as it declares them for a connector, messages to it, and what a
+//! worker takes from it. Each operation finds its way again after the broker was away.
+
+use super::rabbit::{Broker, PASSWORD, USER};
+use futures_util::StreamExt;
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+    ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+pub(crate) const LISTEN_EXCHANGE: &str = "amqp.connector.exchange";
+pub(crate) const PUSH_EXCHANGE: &str = "amqp.worker.exchange";
+
+pub(crate) struct Queues {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) host: String,
+    open: Mutex<Option<(Connection, Channel)>>,
+}
+
+impl Queues {
+    pub(crate) fn new(broker: Arc<Broker>) -> Queues {
+        let host = broker.host();
+        Queues { broker, host, open: Mutex::new(None) }
+    }
+
+    async fn connect(&self) -> lapin::Result<(Connection, Channel)> {
+        let uri = format!("amqp://{USER}:{PASSWORD}@127.0.0.1:{}/{}", self.broker.amqp, self.host);
+        let connection = Connection::connect(&uri, ConnectionProperties::default()).await?;
+        let channel = connection.create_channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        Ok((connection, channel))
+    }
+
+    /// The channel for what is asked of the broker; a new one if the last broke. None while the broker is away.
+    async fn channel(&self) -> Option<Channel> {
+        let mut open = self.open.lock().await;
+        if open.as_ref().is_none_or(|(_, channel)| !channel.status().connected()) {
+            *open = self.connect().await.inspect_err(|error| eprintln!("the broker: {error}")).ok();
+        }
+        open.as_ref().map(|(_, channel)| channel.clone())
+    }
+
+    /// Declares what belongs to a connector, as the platform does at registration and at each ping.
+    pub(crate) async fn declare(&self, connector: &str) -> lapin::Result<()> {
+        // While the broker is away nothing can be declared: the next ping does it.
+        let Some(channel) = self.channel().await else { return Ok(()) };
+        let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
+        for (exchange, kind) in [(LISTEN_EXCHANGE, "listen"), (PUSH_EXCHANGE, "push")] {
+            let mut arguments = FieldTable::default();
+            arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
+            let (queue, key) = (format!("{kind}_{connector}"), format!("{kind}_routing_{connector}"));
+            let queue = ShortString::from(queue);
+            let none = FieldTable::default;
+            channel.exchange_declare(exchange.into(), ExchangeKind::Direct, durable, none()).await?;
+            channel.queue_declare(queue.clone(), QueueDeclareOptions::durable(), arguments).await?;
+            channel.queue_bind(queue, exchange.into(), key.into(), QueueBindOptions::default(), none()).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts a message into a connector's listen queue, and waits till the broker has it.
+    pub(crate) async fn publish(&self, connector: &str, body: &[u8]) {
+        let channel = self.channel().await.expect("the broker is there");
+        let properties = BasicProperties::default().with_delivery_mode(2);
+        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+        let key = format!("listen_routing_{connector}");
+        let confirm = channel.basic_publish(LISTEN_EXCHANGE.into(), key.into(), options, body, properties).await;
+        let confirmation = confirm.expect("the channel is open").await.expect("the broker confirms");
+        assert!(confirmation.take_message().is_none(), "the connector has a listen queue");
+    }
+
+    /// How many messages wait in the queue, and how many consumers it has. None if there is no such queue.
+    pub(crate) async fn depth(&self, queue: &str) -> Option<(u32, u32)> {
+        self.channel().await?;
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        // A channel of its own: the broker closes the one that asks for a queue there is not.
+        let channel = self.open.lock().await.as_ref()?.0.create_channel().await.ok()?;
+        let declared = channel.queue_declare(queue.into(), passive, FieldTable::default()).await.ok()?;
+        let _ = channel.close(200, "OK".into()).await;
+        Some((declared.message_count(), declared.consumer_count()))
+    }
+
+    pub(crate) async fn purge(&self, connector: &str) {
+        let channel = self.channel().await.expect("the broker is there");
+        for queue in [format!("listen_{connector}"), format!("push_{connector}")] {
+            channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await.expect("the queue is there");
+        }
+    }
+
+    /// Deletes one queue; who consumes it is told.
+    pub(crate) async fn delete(&self, queue: &str) {
+        let channel = self.channel().await.expect("the broker is there");
+        channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.expect("it is there or not");
+    }
+
+    /// Takes messages from a queue one after the other, for ever: `take` says whether it is done with one, or wants it again.
+    pub(crate) async fn consume<F: Future<Output = bool>>(&self, queue: &str, mut take: impl FnMut(Delivery) -> F) {
+        loop {
+            // Whatever breaks it, the broker is asked again: a worker never gives up.
+            let _ = self.consume_once(queue, &mut take).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn consume_once<F: Future<Output = bool>>(
+        &self,
+        queue: &str,
+        take: &mut impl FnMut(Delivery) -> F,
+    ) -> lapin::Result<()> {
+        let (_connection, channel) = self.connect().await?;
+        channel.basic_qos(200, BasicQosOptions::default()).await?;
+        let options = BasicConsumeOptions::default();
+        let mut messages = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?;
+        while let Some(message) = messages.next().await {
+            let message = message?;
+            let acker = message.acker.clone();
+            if take(message).await {
+                acker.ack(BasicAckOptions::default()).await?;
+            } else {
+                acker.nack(lapin::options::BasicNackOptions { requeue: true, ..Default::default() }).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,202 @@
+//! A real RabbitMQ node of the tests' own, and the network before it. One node serves all tests of a run, each in a virtual
+//! host of its own; a test that stops its node starts another. `broker.sh` sees to it that none outlives the tests.
+
+use super::{runtime, soon};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+pub(crate) const USER: &str = "platform";
+pub(crate) const PASSWORD: &str = "secret";
+
+/// A node. It ends when nothing holds it any more, or with the process.
+pub(crate) struct Broker {
+    pub(crate) amqp: u16,
+    management: u16,
+    control: Mutex<Control>,
+    hosts: AtomicUsize,
+}
+
+/// The script that keeps the node: commands in, each repeated when it is done.
+struct Control {
+    commands: std::process::ChildStdin,
+    done: BufReader<std::process::ChildStdout>,
+}
+
+impl Broker {
+    /// The node that the tests of this run share. It is never stopped.
+    pub(crate) fn shared() -> Arc<Broker> {
+        static SHARED: OnceLock<Arc<Broker>> = OnceLock::new();
+        Arc::clone(SHARED.get_or_init(Broker::own))
+    }
+
+    /// A node for one test, which may stop it.
+    pub(crate) fn own() -> Arc<Broker> {
+        let folder = tempfile::tempdir().expect("a folder").keep();
+        let [amqp, management, distribution, names] = free_ports();
+        let script = crate::support::root().join("tests/connector/broker.sh");
+        let mut child = Command::new("sh")
+            .arg(script)
+            .arg(&folder)
+            .args([amqp, management, distribution, names].map(|port| port.to_string()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell starts");
+        let control = Control {
+            commands: child.stdin.take().expect("it is piped"),
+            done: BufReader::new(child.stdout.take().expect("it is piped")),
+        };
+        let broker = Broker { amqp, management, control: Mutex::new(control), hosts: AtomicUsize::new(0) };
+        broker.await_start();
+        Arc::new(broker)
+    }
+
+    fn await_start(&self) {
+        soon(Duration::from_secs(90), "RabbitMQ starts (`tests/run` installs it)", || {
+            self.ask(reqwest::Method::GET, "/api/vhosts", "").is_some_and(|answer| answer.status().is_success())
+        });
+    }
+
+    /// Ends the node in good order: connections are closed, what is in queues is kept.
+    pub(crate) fn stop(&self) {
+        self.command("stop");
+    }
+
+    /// Ends the node as a power cut does.
+    pub(crate) fn kill(&self) {
+        self.command("kill");
+    }
+
+    /// Starts it again with what it had, and waits till it is ready.
+    pub(crate) fn start(&self) {
+        self.command("start");
+        self.await_start();
+    }
+
+    fn command(&self, command: &str) {
+        let mut control = self.control.lock().expect("no panic while it is held");
+        writeln!(control.commands, "{command}").expect("the script reads");
+        let mut done = String::new();
+        control.done.read_line(&mut done).expect("the script answers");
+        assert_eq!(done.trim(), command);
+    }
+
+    /// A new virtual host.
+    pub(crate) fn host(&self) -> String {
+        let host = format!("test{}", self.hosts.fetch_add(1, Ordering::Relaxed));
+        let made = self.ask(reqwest::Method::PUT, &format!("/api/vhosts/{host}"), "").expect("the node answers");
+        assert!(made.status().is_success(), "{made:?}");
+        let all = r#"{"configure":".*","write":".*","read":".*"}"#;
+        let permitted = self.ask(reqwest::Method::PUT, &format!("/api/permissions/{host}/{USER}"), all);
+        assert!(permitted.expect("the node answers").status().is_success());
+        host
+    }
+
+    fn ask(&self, method: reqwest::Method, path: &str, body: &'static str) -> Option<reqwest::Response> {
+        let url = format!("http://127.0.0.1:{}{path}", self.management);
+        static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+        let client = CLIENT.get_or_init(|| reqwest::Client::builder().no_proxy().build().expect("a client"));
+        let request = client.request(method, url).basic_auth(USER, Some(PASSWORD)).body(body);
+        runtime().block_on(request.header("content-type", "application/json").send()).ok()
+    }
+}
+
+/// Ports that nothing uses now.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    listeners.map(|listener| listener.local_addr().expect("an address").port())
+}
+
+/// What the network does with the bytes it is given.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Network {
+    Carries,
+    /// Connections stand and nothing comes through: a cable is out.
+    Swallows,
+    /// No connection stands, and none is made.
+    Refuses,
+}
+
+/// How often all connections were broken.
+type Cuts = usize;
+
+/// The network between a connector and the broker.
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
+    network: watch::Sender<(Network, Cuts)>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Proxy {
+    pub(crate) fn to(port: u16) -> Proxy {
+        let (network, state) = watch::channel((Network::Carries, 0));
+        let listener = runtime().block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let own = listener.local_addr().expect("an address").port();
+        let task = runtime().spawn(async move {
+            while let Ok((inner, _)) = listener.accept().await {
+                tokio::spawn(carry(inner, port, state.clone()));
+            }
+        });
+        Proxy { port: own, network, task }
+    }
+
+    /// Breaks all connections; new ones can be made at once.
+    pub(crate) fn cut(&self) {
+        self.network.send_modify(|(_, cuts)| *cuts += 1);
+    }
+
+    /// Breaks all connections, and lets none be made.
+    pub(crate) fn refuse(&self) {
+        self.network.send_modify(|(network, cuts)| (*network, *cuts) = (Network::Refuses, *cuts + 1));
+    }
+
+    pub(crate) fn swallow(&self) {
+        self.network.send_modify(|(network, _)| *network = Network::Swallows);
+    }
+
+    pub(crate) fn carry(&self) {
+        self.network.send_modify(|(network, _)| *network = Network::Carries);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn carry(inner: TcpStream, port: u16, mut state: watch::Receiver<(Network, Cuts)>) {
+    let (network, before) = *state.borrow();
+    if network == Network::Refuses {
+        return;
+    }
+    let Ok(outer) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+    let ((inner_out, inner_in), (outer_out, outer_in)) = (inner.into_split(), outer.into_split());
+    let (there, back) = (state.clone(), state.clone());
+    tokio::select! {
+        _ = state.wait_for(|(_, cuts)| *cuts != before) => {}
+        () = pump(inner_out, outer_in, there) => {}
+        () = pump(outer_out, inner_in, back) => {}
+    }
+}
+
+async fn pump(
+    mut from: tokio::net::tcp::OwnedReadHalf,
+    mut to: tokio::net::tcp::OwnedWriteHalf,
+    mut state: watch::Receiver<(Network, Cuts)>,
+) {
+    let mut bytes = vec![0; 1 << 16];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
+        let open = state.wait_for(|(network, _)| *network != Network::Swallows).await.is_ok();
+        if !open || to.write_all(&bytes[..read]).await.is_err() {
+            return;
+        }
+    }
+}

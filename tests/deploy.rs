@@ -1,0 +1,322 @@
+//! Deployments: those of shipped profiles are kept beside them, and every file of any is read by what it is written for.
+
+use crate::support::{Ended, ended, profiles, root, stixmap};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Variables that are no setting of the connector.
+const OTHERS: [&str; 5] = ["CONNECTOR_ID", "STIXMAP_PROFILES", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+
+fn deploy(profile: &str, out: &Path, more: &[&str]) -> Ended {
+    let mut arguments = vec!["deploy", profile, "--out", out.to_str().expect("UTF-8")];
+    arguments.extend(more);
+    ended(stixmap(&arguments))
+}
+
+/// Every profile of the repository, and the one with hostile words.
+fn all() -> Vec<PathBuf> {
+    let mut all = profiles();
+    all.push(root().join("tests/deploy/every-setting"));
+    all
+}
+
+fn name(profile: &Path) -> &str {
+    profile.file_name().and_then(|name| name.to_str()).expect("a name")
+}
+
+/// The deployments of all profiles, each in a folder of its name.
+fn deployed() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for profile in all() {
+        let ended = deploy(profile.to_str().expect("UTF-8"), &folder.path().join(name(&profile)), &[]);
+        assert_eq!(ended.code, 0, "{}: {}", profile.display(), ended.err);
+    }
+    folder
+}
+
+fn read(folder: &Path, file: &str) -> String {
+    let path = folder.join(file);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn documents(text: &str) -> Vec<Value> {
+    use serde::Deserialize;
+    let documents = serde_yaml::Deserializer::from_str(text).map(Value::deserialize);
+    documents.map(|document| document.unwrap_or_else(|error| panic!("{error}\n{text}"))).collect()
+}
+
+fn document(text: &str) -> Value {
+    documents(text).remove(0)
+}
+
+fn schema(folder: &Path) -> Value {
+    serde_json::from_str(&read(folder, "connector_config_schema.json")).expect("JSON")
+}
+
+fn names(value: &Value) -> BTreeSet<String> {
+    value.as_object().expect("a mapping").keys().cloned().collect()
+}
+
+/// The samples say what holds as comments: `#KEY…`.
+fn uncommented(text: &str) -> String {
+    let line = |line: &str| match line.trim_start().strip_prefix('#') {
+        Some(rest) if rest.starts_with(|sign: char| sign.is_ascii_alphabetic()) => line.replacen('#', "", 1),
+        _ => line.to_owned(),
+    };
+    text.lines().map(|text| line(text) + "\n").collect()
+}
+
+#[test]
+fn deployments_of_shipped_profiles_are_kept() {
+    for profile in profiles().iter().filter(|profile| profile.starts_with(root().join("profiles"))) {
+        let kept = profile.join("deploy");
+        if std::env::var_os("UPDATE").is_some() {
+            assert_eq!(deploy(name(profile), &kept, &["--force"]).code, 0);
+        }
+        let checked = deploy(name(profile), &kept, &["--check"]);
+        assert_eq!(checked.code, 0, "run the tests with UPDATE=1\n{}{}", checked.out, checked.err);
+        let files = std::fs::read_dir(&kept).expect("a folder").count();
+        assert_eq!(files, checked.out.lines().count(), "{} holds a file that is not written", kept.display());
+    }
+}
+
+#[test]
+fn every_file_has_the_variables_of_the_schema() {
+    let folder = deployed();
+    for profile in all() {
+        let folder = folder.path().join(name(&profile));
+        let mut known = names(&schema(&folder)["properties"]);
+        known.remove("CONNECTOR_TYPE");
+        let others = OTHERS.map(str::to_owned);
+        let check = |file: &str, found: BTreeSet<String>| {
+            let missing: Vec<_> = known.difference(&found).filter(|name| *name != "STIXMAP_PROFILE").collect();
+            assert!(missing.is_empty(), "{}: {file} lacks {missing:?}", profile.display());
+            let more: Vec<_> = found.difference(&known).filter(|name| !others.contains(name)).collect();
+            assert!(more.is_empty(), "{}: {file} has {more:?} besides", profile.display());
+        };
+        check("docker-compose.yml", in_compose(&document(&read(&folder, "docker-compose.yml"))));
+        check("kubernetes.yaml", in_kubernetes(&documents(&uncommented(&read(&folder, "kubernetes.yaml")))));
+        let env = uncommented(&read(&folder, ".env.sample"));
+        check(".env.sample", env.lines().filter_map(|line| Some(line.split_once('=')?.0.to_owned())).collect());
+        check("config.yml.sample", in_settings(&document(&uncommented(&read(&folder, "config.yml.sample")))));
+    }
+}
+
+fn in_compose(compose: &Value) -> BTreeSet<String> {
+    let services = compose["services"].as_object().expect("services");
+    let environment = services.values().next().expect("a service")["environment"].as_array().expect("a list");
+    let name = |entry: &Value| {
+        let entry = entry.as_str().expect("a text");
+        entry.split_once('=').map_or(entry, |(name, _)| name).to_owned()
+    };
+    environment.iter().map(name).collect()
+}
+
+fn in_kubernetes(documents: &[Value]) -> BTreeSet<String> {
+    let of = |document: &Value| {
+        let values = if document["kind"] == "Secret" { &document["stringData"] } else { &document["data"] };
+        for (name, value) in values.as_object().into_iter().flatten() {
+            assert!(value.is_string(), "{name}: Kubernetes wants texts, and not {value}");
+        }
+        if values.is_object() && values.get("profile.yaml").is_none() { names(values) } else { BTreeSet::new() }
+    };
+    documents.iter().flat_map(of).collect()
+}
+
+fn in_settings(settings: &Value) -> BTreeSet<String> {
+    let sections = settings.as_object().expect("sections").iter();
+    let names = sections.flat_map(|(section, keys)| {
+        let variable = move |key: String| format!("{section}_{key}").replace('-', "_").to_uppercase();
+        names(keys).into_iter().map(variable)
+    });
+    names.collect()
+}
+
+#[test]
+fn the_schema_is_what_the_platform_takes_and_judges_environments() {
+    assert!(
+        root().join("tests/editor/node_modules").is_dir(),
+        "Ajv is not installed: `tests/run` does it, or `npm ci --prefix tests/editor`"
+    );
+    let folder = deployed();
+    let tests = root().join("tests/deploy");
+    let check = Command::new("node")
+        .arg(tests.join("check.mjs"))
+        .arg(folder.path())
+        .arg(tests.join("environments.yaml"))
+        .output()
+        .expect("`node` starts: Node.js 18 or newer is installed");
+    let told = String::from_utf8_lossy(&check.stdout);
+    let failed: Vec<&str> = told.lines().filter(|line| !line.starts_with("ok ")).collect();
+    assert!(check.status.success(), "{}\n{}", failed.join("\n"), String::from_utf8_lossy(&check.stderr));
+}
+
+#[test]
+fn secrets_stand_in_the_secret_and_nowhere_else() {
+    let folder = deployed();
+    for profile in all() {
+        let folder = folder.path().join(name(&profile));
+        let schema = schema(&folder);
+        let properties = schema["properties"].as_object().expect("properties").iter();
+        let secrets: BTreeSet<String> =
+            properties.filter(|(_, property)| property["writeOnly"] == true).map(|(name, _)| name.clone()).collect();
+        let kubernetes = documents(&uncommented(&read(&folder, "kubernetes.yaml")));
+        let secret = kubernetes.iter().find(|document| document["kind"] == "Secret").expect("a secret");
+        assert_eq!(names(&secret["stringData"]), secrets, "{}", profile.display());
+    }
+}
+
+#[test]
+fn pods_run_without_rights_as_the_image_does() {
+    let out = tempfile::tempdir().expect("a folder");
+    let flags = ["--replicas", "3", "--image", "registry.example:5000/stixmap:1.2.3"];
+    assert_eq!(deploy("riskiq", out.path(), &flags).code, 0);
+    let kubernetes = documents(&read(out.path(), "kubernetes.yaml"));
+    let deployment = kubernetes.iter().find(|document| document["kind"] == "Deployment").expect("a deployment");
+    assert_eq!(deployment["spec"]["replicas"], 3);
+    let pod = &deployment["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    assert_eq!(container["image"], "registry.example:5000/stixmap:1.2.3");
+    assert!(container.get("command").is_none() && container.get("args").is_none(), "variables alone start it");
+    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/ready");
+    assert_eq!(container["livenessProbe"]["httpGet"]["path"], "/health");
+    assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+    let user = &pod["securityContext"]["runAsUser"];
+    assert!(read(&root(), "Dockerfile").contains(&format!("\nUSER {user}:{user}\n")), "{user}");
+    let manifest: Value = serde_json::from_str(&read(out.path(), "connector_manifest.json")).expect("JSON");
+    assert_eq!(manifest["container_image"], "registry.example:5000/stixmap");
+    assert_eq!(manifest["container_version"], "1.2.3");
+    assert_eq!(manifest["manager_supported"], true);
+    assert!(
+        read(out.path(), "README.md").contains("`stixmap deploy riskiq --image registry.example:5000/stixmap:1.2.3")
+    );
+}
+
+#[test]
+fn words_of_a_profile_stay_words() {
+    let folder = deployed();
+    let folder = folder.path().join("every-setting");
+    let name = "Acme \"DNS\" #1: ${HOME} | {x} <b>";
+    let settings = document(&uncommented(&read(&folder, "config.yml.sample")));
+    assert_eq!(settings["connector"]["name"], name);
+    assert_eq!(settings["every-setting"]["label"], "${X:-a} #1: 'b' }");
+    assert_eq!(settings["every-setting"]["size"], 100);
+    assert_eq!(settings["every-setting"]["passive"], true);
+    assert_eq!(settings["every-setting"]["region"], "eu");
+    assert_eq!(settings["every-setting"]["max_tlp"], "TLP:AMBER+STRICT");
+    let kubernetes = documents(&uncommented(&read(&folder, "kubernetes.yaml")));
+    assert!(kubernetes.iter().any(|document| document["data"]["CONNECTOR_NAME"] == name));
+    let compose = document(&read(&folder, "docker-compose.yml"));
+    let environment = compose["services"]["connector-every-setting"]["environment"].to_string();
+    assert!(environment.contains("\"CONNECTOR_NAME\""), "Compose would replace what stands in it: {environment}");
+    let env = read(&folder, ".env.sample");
+    assert!(env.contains(&format!("\n#CONNECTOR_NAME='{name}'\n")), "{env}");
+    let readme = read(&folder, "README.md");
+    let rows = readme.lines().filter(|line| line.starts_with('|'));
+    let wide = rows.filter(|row| row.contains("EVERY_SETTING_") && row.replace("\\|", "").matches('|').count() != 6);
+    assert_eq!(wide.count(), 0, "a word of the profile made a column:\n{readme}");
+    assert!(readme.contains("| A | Domain-Name | IPv4-Addr | resolves-to | `note == \"a\\|b\"` |\n"), "{readme}");
+    assert!(readme.contains("- TXT, SPF: texts: | of no use\n- any other: of no interest\n"), "{readme}");
+}
+
+#[test]
+fn a_profile_that_the_image_lacks_goes_along() {
+    let folder = deployed();
+    let folder = folder.path().join("every-setting");
+    let profile = read(&root().join("tests/deploy/every-setting"), "profile.yaml");
+    assert_eq!(read(&folder, "profiles/every-setting/profile.yaml"), profile);
+    let kubernetes = documents(&read(&folder, "kubernetes.yaml"));
+    assert!(kubernetes.iter().any(|document| document["data"]["profile.yaml"] == profile.as_str()));
+    let compose = document(&read(&folder, "docker-compose.yml"));
+    assert_eq!(compose["services"]["connector-every-setting"]["volumes"][0], "./profiles:/profiles:ro");
+    let listed = ended(stixmap(&["list", "--profiles", folder.join("profiles").to_str().expect("UTF-8")]));
+    assert!(listed.out.contains("every-setting"), "{}", listed.out);
+    let manifest: Value = serde_json::from_str(&read(&folder, "connector_manifest.json")).expect("JSON");
+    assert_eq!(manifest["manager_supported"], false, "the composer mounts nothing");
+}
+
+#[test]
+fn the_readme_has_the_mapping_of_the_connector_it_replaces() {
+    let out = tempfile::tempdir().expect("a folder");
+    assert_eq!(deploy("riskiq", out.path(), &[]).code, 0);
+    let readme = read(out.path(), "README.md");
+    for row in [
+        "| A | Domain-Name | IPv4-Addr | resolves-to |",
+        "| AAAA | Domain-Name | IPv6-Addr | resolves-to |",
+        "| SOA | Domain-Name | Email-Addr | related-to |",
+        "| MX | Domain-Name | Domain-Name | related-to |",
+        "| CNAME | Domain-Name | Domain-Name | related-to |",
+        "| NS | Domain-Name | Domain-Name | related-to |",
+    ] {
+        assert!(readme.contains(row), "{row} is missing in\n{readme}");
+    }
+}
+
+#[test]
+fn files_that_differ_are_not_overwritten() {
+    let out = tempfile::tempdir().expect("a folder");
+    let missing = deploy("riskiq", out.path(), &["--check"]);
+    assert_eq!((missing.code, missing.out.matches("missing").count()), (1, 7), "{}", missing.out);
+    assert_eq!(deploy("riskiq", out.path(), &[]).out.lines().count(), 7);
+    assert_eq!(deploy("riskiq", out.path(), &[]).out, "", "nothing is left to write");
+    assert_eq!(deploy("riskiq", out.path(), &["--check"]).code, 0);
+
+    let path = out.path().join("kubernetes.yaml");
+    std::fs::write(&path, "mine").expect("it can be written");
+    std::fs::remove_file(out.path().join("README.md")).expect("it can be removed");
+    let refused = deploy("riskiq", out.path(), &[]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("kubernetes.yaml would be overwritten"), "{}", refused.err);
+    assert!(!out.path().join("README.md").exists(), "all or nothing");
+    assert!(deploy("riskiq", out.path(), &["--check"]).out.contains("differs    kubernetes.yaml"));
+    assert_eq!(deploy("riskiq", out.path(), &["--force"]).out.lines().count(), 2);
+    assert_eq!(deploy("riskiq", out.path(), &["--check"]).code, 0);
+}
+
+#[test]
+fn without_a_folder_the_files_are_listed() {
+    let listed = ended(stixmap(&["deploy", "riskiq"]));
+    assert_eq!((listed.code, listed.out.lines().count()), (0, 7), "{}", listed.err);
+    assert!(listed.out.contains("docker-compose.yml"));
+    assert_eq!(ended(stixmap(&["deploy", "nobody"])).code, 2);
+    assert_eq!(ended(stixmap(&["deploy", "riskiq", "--check"])).code, 2, "--check needs --out");
+    assert_eq!(ended(stixmap(&["deploy", "riskiq", "--image", "a@sha256:0"])).code, 2);
+}
+
+#[test]
+fn the_image_is_built_from_files_that_are_there() {
+    let dockerfile = read(&root(), "Dockerfile");
+    let ignored = read(&root(), ".dockerignore");
+    for folder in embedded(&root().join("src")) {
+        assert!(dockerfile.contains(&format!("\nCOPY {folder} {folder}\n")), "{folder} is built into the program");
+    }
+    let copies =
+        dockerfile.lines().filter_map(|line| line.strip_prefix("COPY ")).filter(|copy| !copy.starts_with("--"));
+    for copy in copies {
+        let words: Vec<&str> = copy.split_whitespace().collect();
+        let (_, sources) = words.split_last().expect("a COPY has a target");
+        for source in sources {
+            assert!(root().join(source).exists(), "{source} is not there");
+            assert!(ignored.lines().any(|line| line == format!("!{source}")), "{source} is kept from the build");
+        }
+    }
+    assert!(dockerfile.ends_with("\nENTRYPOINT [\"stixmap\", \"connector\"]\n"));
+    let toolchain = format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(dockerfile.contains(&toolchain), "the image is built by another Rust than Cargo.toml asks for");
+}
+
+/// The folders that are built into the program.
+fn embedded(folder: &Path) -> Vec<String> {
+    let mut found = vec![];
+    for path in std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            found.extend(embedded(&path));
+        } else if let Ok(text) = std::fs::read_to_string(&path) {
+            let folders = text.lines().filter_map(|line| line.strip_prefix("#[folder = \"")?.strip_suffix("\"]"));
+            found.extend(folders.map(str::to_owned));
+        }
+    }
+    found
+}
