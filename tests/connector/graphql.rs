@@ -93,11 +93,7 @@ impl Interface {
         let given = request["variables"].as_object().unwrap_or(&empty);
         let document = ExecutableDocument::parse_and_validate(&self.schema, text, "request")
             .map_err(|invalid| self.mistakes(&invalid.errors))?;
-        let operation = document
-            .operations
-            .iter()
-            .next()
-            .ok_or_else(|| vec![Refusal::invalid("Must provide an operation.".into())])?;
+        let operation = document.operations.iter().next().ok_or_else(|| vec![Refusal::invalid("Must provide an operation.".into())])?;
         let mistakes: Vec<Refusal> = operation
             .variables
             .iter()
@@ -130,8 +126,7 @@ impl Interface {
 
     /// graphql-js's text of each mistake. One that has none is a mistake of a kind that no platform was seen to answer.
     fn mistakes(&self, errors: &apollo_compiler::validation::DiagnosticList) -> Vec<Refusal> {
-        let texts =
-            errors.iter().map(|error| error.error.unstable_compat_message().unwrap_or_else(|| error.to_string()));
+        let texts = errors.iter().map(|error| error.error.unstable_compat_message().unwrap_or_else(|| error.to_string()));
         let guess = if self.suggests { " Did you mean \"id\"?" } else { "" };
         let mut mistakes: Vec<Refusal> = texts.map(|text| Refusal::invalid(text + guess)).collect();
         mistakes.dedup_by(|one, other| one.message == other.message);
@@ -140,9 +135,7 @@ impl Interface {
 
     fn mistake(&self, name: &str, ty: &Type, given: Option<&Value>) -> Option<String> {
         match given {
-            None if ty.is_non_null() => {
-                Some(format!("Variable \"${name}\" of required type \"{ty}\" was not provided."))
-            }
+            None if ty.is_non_null() => Some(format!("Variable \"${name}\" of required type \"{ty}\" was not provided.")),
             None => None,
             Some(Value::Null) if ty.is_non_null() => {
                 Some(format!("Variable \"${name}\" of non-null type \"{ty}\" must not be null."))
@@ -172,8 +165,7 @@ impl Interface {
 
     fn misfit_of_named(&self, value: &Value, ty: &Type, path: String) -> Option<(String, String)> {
         let name = ty.inner_named_type();
-        let cannot =
-            |what: &str| Some((path.clone(), format!("{name} cannot represent {what} value: {}", inspected(value))));
+        let cannot = |what: &str| Some((path.clone(), format!("{name} cannot represent {what} value: {}", inspected(value))));
         match (&self.schema.types[name], name.as_str(), value) {
             (ExtendedType::InputObject(input), _, Value::Object(fields)) => {
                 if let Some(unknown) = fields.keys().find(|key| !input.fields.contains_key(key.as_str())) {
@@ -298,8 +290,7 @@ fn literal(value: &ast::Value, given: &Map<String, Value>) -> Option<Value> {
 fn inspected(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|(key, value)| format!("{key}: {}", inspected(value))).collect();
+            let fields: Vec<String> = fields.iter().map(|(key, value)| format!("{key}: {}", inspected(value))).collect();
             format!("{{ {} }}", fields.join(", "))
         }
         Value::Array(items) => format!("[{}]", items.iter().map(inspected).collect::<Vec<_>>().join(", ")),

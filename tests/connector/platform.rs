@@ -375,9 +375,7 @@ impl Platform {
             Event::Asked(operation) => Some(operation),
             _ => None,
         });
-        asked
-            .filter(|operation| !["pingConnector", "about", "registerConnector"].contains(&operation.name.as_str()))
-            .collect()
+        asked.filter(|operation| !["pingConnector", "about", "registerConnector"].contains(&operation.name.as_str())).collect()
     }
 
     /// The operations of a name.
@@ -503,11 +501,7 @@ impl Inner {
             return reply(404, "{}".into());
         }
         let Some(request) = request_in(&header("content-type").unwrap_or_default(), &body) else {
-            return reply(
-                400,
-                r#"{"errors":[{"message":"POST body missing, invalid Content-Type, or JSON object has no keys."}]}"#
-                    .into(),
-            );
+            return reply(400, r#"{"errors":[{"message":"POST body missing, invalid Content-Type, or JSON object has no keys."}]}"#.into());
         };
         let is_known = header("authorization").is_some_and(|given| given == format!("Bearer {TOKEN}"));
         if !is_known {
@@ -594,9 +588,7 @@ impl Inner {
         let fits = |operation: &str| {
             let name = operation.rsplit('.').next().expect("a split has a last part");
             // `toReceived(` or `about {`, and not the name of the document.
-            query.contains(&format!("{name}("))
-                || query.contains(&format!("{name} ("))
-                || query.contains(&format!("{name} {{"))
+            query.contains(&format!("{name}(")) || query.contains(&format!("{name} (")) || query.contains(&format!("{name} {{"))
         };
         let fault = state.faults.iter_mut().find(|(operation, times, _)| *times > 0 && fits(operation))?;
         fault.1 -= 1;
@@ -796,8 +788,7 @@ impl Inner {
 /// The ids that an object names at its top level; who shares it is known to the platform anyway.
 fn references(object: &Value) -> impl Iterator<Item = &str> {
     let fields = object.as_object().into_iter().flatten();
-    let named =
-        fields.filter(|(key, _)| key.ends_with("_ref") || key.ends_with("_refs") && *key != "x_opencti_granted_refs");
+    let named = fields.filter(|(key, _)| key.ends_with("_ref") || key.ends_with("_refs") && *key != "x_opencti_granted_refs");
     named.flat_map(|(_, value)| match value {
         Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
         Value::String(id) => vec![id.as_str()],

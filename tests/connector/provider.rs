@@ -125,8 +125,5 @@ pub(crate) fn records(count: usize) -> String {
         )
     };
     let rows: Vec<String> = (0..count).map(record).collect();
-    format!(
-        r#"{{"totalRecords":{count},"queryValue":"example.com","queryType":"domain","results":[{}]}}"#,
-        rows.join(",")
-    )
+    format!(r#"{{"totalRecords":{count},"queryValue":"example.com","queryType":"domain","results":[{}]}}"#, rows.join(","))
 }
