@@ -49,6 +49,7 @@ pub(crate) enum Command {
     Map(MapArgs),
     Check(CheckArgs),
     Test(TestArgs),
+    Diff(DiffArgs),
     Explain(ExplainArgs),
     List(ListArgs),
     Connector(ConnectorArgs),
@@ -210,16 +211,87 @@ pub(crate) enum CheckFormat {
     Github,
 }
 
-/// Run the recorded cases of profiles.
+/// Run the recorded cases of profiles, and say how much of the profiles they prove.
 ///
 /// A case is a YAML file in the profile's `cases` folder; what must come of it stands beside it, in `.expected`.
+///
+/// Examples:
+///   stixmap test profiles/acme                       do the cases come out as expected?
+///   stixmap test profiles/acme --coverage            which rules, answers, pages does no case use?
+///   stixmap test profiles/acme --mutate --at-least 90   which mistakes would no case notice?
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct TestArgs {
     /// Profiles (a folder or its `profile.yaml`), folders of profiles, or single cases. Without any: `profiles`.
     pub(crate) paths: Vec<PathBuf>,
     /// Write what came of each case as what is expected of it. Read the difference before you keep it.
-    #[arg(long)]
+    #[arg(long, group = "mode")]
     pub(crate) accept: bool,
+    /// Tell which rules, rows of `orientation` and `answers`, lookups, ends of paging and diagnostics of each profile its
+    /// cases exercise, and which they do not.
+    #[arg(long, group = "mode", group = "measure")]
+    pub(crate) coverage: bool,
+    /// Change each profile one thing at a time, and tell which changes neither `check` nor a case notices, with the case
+    /// that is missing. The score is the share of the changes which compile that cases notice.
+    #[arg(long, group = "mode", group = "measure")]
+    pub(crate) mutate: bool,
+    /// Print the scores of both for each profile, as the page `docs/assurance.md`.
+    #[arg(long, group = "mode", group = "measure")]
+    pub(crate) assurance: bool,
+    /// How coverage and mutants are told.
+    #[arg(long, value_enum, default_value_t = TestFormat::Text, requires = "measure")]
+    format: TestFormat,
+    /// The same as `--format json`.
+    #[arg(long, conflicts_with = "format", requires = "measure")]
+    json: bool,
+    /// The least share of each profile, in percent; below it the exit code is 1.
+    #[arg(long, value_name = "PERCENT", requires = "measure", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) at_least: Option<u8>,
+}
+
+impl TestArgs {
+    pub(crate) fn format(&self) -> TestFormat {
+        if self.json { TestFormat::Json } else { self.format }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestFormat {
+    /// For people: what is missing, a sentence each.
+    Text,
+    /// For programs: everything.
+    Json,
+    /// Coverage of the profile's lines, as LCOV's `.info`.
+    Lcov,
+    /// The same, as Cobertura's XML.
+    Cobertura,
+}
+
+/// Tell what a change of a profile does to the graph: plays recorded cases by both, and compares what they find.
+///
+/// Relationships and observables that are new, gone or changed, and outcomes. Exit code 0: the same; 1: different.
+///
+/// Examples:
+///   stixmap diff acme profiles/acme             the profile that is built in, and the one on disk
+///   git worktree add ../before HEAD~1; stixmap diff ../before/profiles/acme profiles/acme
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct DiffArgs {
+    /// The profile as it was, by name or path: a folder or a file.
+    #[arg(value_name = "OLD")]
+    pub(crate) old: String,
+    /// The profile as it is.
+    #[arg(value_name = "NEW")]
+    pub(crate) new: String,
+    /// Whose cases are played: a folder `cases`, or one with such a folder in it; without it, those of NEW,
+    /// or of OLD where NEW is a single file.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cases: Option<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) shelf: ShelfArgs,
 }
 
 /// Tell what a profile does before it does it, what the profile language is, or what a diagnostic means.

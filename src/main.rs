@@ -6,6 +6,7 @@ mod clock;
 mod completions;
 mod connector;
 mod deploy;
+mod diff;
 mod drive;
 mod enrich;
 mod explain;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         Command::Map(args) => map::run(&args, verbosity),
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args, verbosity),
+        Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::List(args) => list::run(&args),
         Command::Connector(args) => connector::run(&args),

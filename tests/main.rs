@@ -1,9 +1,11 @@
 //! The tests of the whole program, in one binary. What they read and compare are files beside them.
 
+mod assurance;
 mod cli;
 mod connector;
 mod deploy;
 mod diagnostics;
+mod diff;
 mod editor;
 mod explain;
 mod fault;

@@ -180,6 +180,8 @@ fn transcript(talk: &str, report: &Report) -> String {
                 write!(text, "\nfound at {}, created by {author}\n", levels.join(" and "))
             }
         };
+        // One line for all ids: an id that changes makes a second object of what a platform knows already.
+        let _ = writeln!(text, "{}", report.bundle.id());
     }
     text
 }

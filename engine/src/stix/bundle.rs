@@ -180,7 +180,8 @@ impl Bundle {
         })
     }
 
-    fn id(&self) -> Id {
+    /// Its id: another one as soon as any object has another id.
+    pub fn id(&self) -> Id {
         let ids: Vec<String> = self.objects.iter().map(|object| object.id().to_string()).collect();
         Id::of_bundle(&ids.join(","))
     }

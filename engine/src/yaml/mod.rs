@@ -15,6 +15,7 @@ mod words;
 mod tests;
 
 pub use check::check;
+pub use schema::Schema;
 pub use tree::{Place, Tree};
 pub use words::nearest;
 

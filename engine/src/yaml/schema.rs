@@ -7,24 +7,25 @@ use std::collections::BTreeSet;
 
 /// A schema that can look up its own `$defs`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Schema<'s> {
+pub struct Schema<'s> {
     root: &'s Value,
 }
 
 impl<'s> Schema<'s> {
-    pub(super) fn new(root: &'s Value) -> Self {
+    /// A schema, whole.
+    pub fn new(root: &'s Value) -> Self {
         Self { root }
     }
 
     /// What a `$ref` points to.
-    pub(super) fn target(self, reference: &Value) -> &'s Value {
+    pub fn target(self, reference: &Value) -> &'s Value {
         let pointer = reference.as_str().and_then(|text| text.strip_prefix('#'));
         pointer.and_then(|pointer| self.root.pointer(pointer)).expect("a schema refers to its own `$defs`")
     }
 
     /// Whether the value is what the schema says. Keywords that are not known say nothing. A whole number is one that is
     /// written so: unlike in JSON Schema, 1.0 is none, since serde reads none.
-    pub(super) fn fits(self, schema: &'s Value, value: &Value) -> bool {
+    pub fn fits(self, schema: &'s Value, value: &Value) -> bool {
         schema.as_object().map_or(*schema != Value::Bool(false), |keywords| self.keywords_fit(keywords, value))
     }
 

@@ -1,22 +1,14 @@
-//! `stixmap test`: plays the recorded cases of profiles, compares what came with what is expected, and says which rules no
-//! case used.
+//! Plays recorded cases, compares what came with what is expected, and says which rules no case used.
 
+use super::suite::Suite;
 use crate::Exit;
-use crate::cli::{TestArgs, Verbosity};
+use crate::cli::Verbosity;
 use crate::paint;
 use crate::shelf::Folder;
 use anyhow::{Context, bail};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use stixmap_engine::case::play;
 use stixmap_engine::plan::{Plan, SettingError};
-
-/// A profile, and which of its cases are to be played.
-struct Suite {
-    folder: PathBuf,
-    cases: Vec<String>,
-    is_whole: bool,
-}
 
 /// How the cases went.
 #[derive(Default)]
@@ -27,15 +19,11 @@ struct Score {
     profiles_failed: usize,
 }
 
-pub(crate) fn run(args: &TestArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
-    let paths = if args.paths.is_empty() { vec![PathBuf::from("profiles")] } else { args.paths.clone() };
-    let mut suites = vec![];
-    for path in &paths {
-        suites.extend(found(path)?);
-    }
+/// Plays all cases; one that differs is told with its difference, or rewritten.
+pub(super) fn run(suites: &[Suite], accepts: bool, verbosity: Verbosity) -> anyhow::Result<Exit> {
     let mut score = Score::default();
-    for suite in &suites {
-        play_suite(suite, args.accept, verbosity, &mut score)?;
+    for suite in suites {
+        play_suite(suite, accepts, verbosity, &mut score)?;
     }
     let Score { passed, failed, rewritten, profiles_failed } = score;
     let accepted = if rewritten > 0 { format!(", {rewritten} of them rewritten") } else { String::new() };
@@ -44,34 +32,6 @@ pub(crate) fn run(args: &TestArgs, verbosity: Verbosity) -> anyhow::Result<Exit>
         bail!("there was no case to play");
     }
     Ok(if failed + profiles_failed > 0 { Exit::Told } else { Exit::Fine })
-}
-
-/// A profile's folder, a folder of such, or a case.
-fn found(path: &Path) -> anyhow::Result<Vec<Suite>> {
-    let whole = |folder: &Path| Suite {
-        cases: Folder::OnDisk(folder.to_owned()).cases(),
-        folder: folder.to_owned(),
-        is_whole: true,
-    };
-    if path.join("profile.yaml").is_file() {
-        return Ok(vec![whole(path)]);
-    }
-    if path.is_file() && path.ends_with("profile.yaml") {
-        return Ok(vec![whole(path.parent().unwrap_or(Path::new(".")))]);
-    }
-    let of_case = path.parent().and_then(Path::parent).filter(|folder| folder.join("profile.yaml").is_file());
-    if let (true, Some(folder), Some(name)) = (path.is_file(), of_case, path.file_name()) {
-        let cases = vec![name.to_string_lossy().into_owned()];
-        return Ok(vec![Suite { folder: folder.to_owned(), cases, is_whole: false }]);
-    }
-    let entries = std::fs::read_dir(path).with_context(|| format!("{} holds no profile", path.display()))?;
-    let mut folders: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| path.join("profile.yaml").is_file()).collect();
-    folders.sort();
-    if folders.is_empty() {
-        bail!("{} holds no profile", path.display());
-    }
-    Ok(folders.iter().map(|folder| whole(folder)).collect())
 }
 
 fn play_suite(suite: &Suite, accepts: bool, verbosity: Verbosity, score: &mut Score) -> anyhow::Result<()> {
@@ -142,7 +102,7 @@ fn play_case(
     Ok(Verdict::Differs(difference(&expected, &played.transcript)))
 }
 
-fn setting_remark(error: &SettingError) -> String {
+pub(super) fn setting_remark(error: &SettingError) -> String {
     match error {
         SettingError::Missing { spec } => format!("the case gives no setting `{}`", spec.name),
         SettingError::NotOfType { spec } => format!("the case's setting `{}` is not {}", spec.name, spec.kind.wanted()),

@@ -1,0 +1,137 @@
+//! What two runs of one case found, compared: relationships by their ends and type, observables by what they are.
+
+use super::outcome;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use stixmap_engine::case::Played;
+use stixmap_engine::stix::{Bundle, Object, Relationship, stix_time};
+
+/// Where one case comes out otherwise.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Difference {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) outcome: Option<Change>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) records: Option<Change>,
+    pub(super) observables: Sets,
+    pub(super) relationships: Sets,
+    pub(super) changed: Vec<Changed>,
+}
+
+/// What was, and what is.
+#[derive(Debug, Serialize)]
+pub(super) struct Change {
+    pub(super) old: String,
+    pub(super) new: String,
+}
+
+/// What only one of the two has.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Sets {
+    pub(super) added: Vec<String>,
+    pub(super) gone: Vec<String>,
+}
+
+/// A relationship that both have, and what is different of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Changed {
+    pub(super) relationship: String,
+    pub(super) changes: BTreeMap<&'static str, Change>,
+}
+
+impl Difference {
+    pub(super) fn is_none(&self) -> bool {
+        let has_sets = |sets: &Sets| !sets.added.is_empty() || !sets.gone.is_empty();
+        let has_graph = has_sets(&self.observables) || has_sets(&self.relationships) || !self.changed.is_empty();
+        !has_graph && self.outcome.is_none() && self.records.is_none()
+    }
+}
+
+/// A relationship, as it is compared.
+type Facts = [(&'static str, String); 5];
+
+pub(super) fn difference(old: Option<&Played>, new: Option<&Played>) -> Difference {
+    let counts = |played: Option<&Played>| played.map(|played| played.report.counts.to_string()).unwrap_or_default();
+    let nothing = Bundle::default();
+    let bundle = |played: Option<&Played>| played.map_or(nothing.clone(), |played| played.report.bundle.clone());
+    let (old_bundle, new_bundle) = (bundle(old), bundle(new));
+    let (relationships, changed) = relationships(&old_bundle, &new_bundle);
+    Difference {
+        outcome: change(outcome(old), outcome(new)),
+        records: change(counts(old), counts(new)),
+        observables: sets(&observables(&old_bundle), &observables(&new_bundle)),
+        relationships,
+        changed,
+    }
+}
+
+fn change(old: String, new: String) -> Option<Change> {
+    (old != new).then_some(Change { old, new })
+}
+
+fn sets(old: &BTreeSet<String>, new: &BTreeSet<String>) -> Sets {
+    let only = |of: &BTreeSet<String>, than: &BTreeSet<String>| of.difference(than).cloned().collect();
+    Sets { added: only(new, old), gone: only(old, new) }
+}
+
+fn observables(bundle: &Bundle) -> BTreeSet<String> {
+    let told = bundle.objects().iter().filter_map(|object| match object {
+        Object::Observable { observable, tlp, .. } => {
+            Some(format!("{observable} {}", tlp.map_or("unmarked", |tlp| tlp.as_str())))
+        }
+        Object::Marking(_) | Object::Identity(_) | Object::Relationship(_) => None,
+    });
+    told.collect()
+}
+
+/// Those of one meaning are compared in the order of their times.
+fn relationships(old: &Bundle, new: &Bundle) -> (Sets, Vec<Changed>) {
+    let (old, new) = (by_meaning(old), by_meaning(new));
+    let (mut sets, mut all_changed) = (Sets::default(), vec![]);
+    let meanings: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for meaning in meanings {
+        let of = |side: &BTreeMap<String, Vec<Facts>>| side.get(meaning).cloned().unwrap_or_default();
+        let (old, new) = (of(&old), of(&new));
+        let both = old.len().min(new.len());
+        all_changed.extend(old.iter().zip(&new).filter_map(|(old, new)| changed(meaning, old, new)));
+        sets.gone.extend(old[both..].iter().map(|facts| line(meaning, facts)));
+        sets.added.extend(new[both..].iter().map(|facts| line(meaning, facts)));
+    }
+    (sets, all_changed)
+}
+
+fn by_meaning(bundle: &Bundle) -> BTreeMap<String, Vec<Facts>> {
+    let mut all: BTreeMap<String, Vec<Facts>> = BTreeMap::new();
+    for relationship in bundle.relationships() {
+        let end = |id| bundle.observable(id).map_or_else(|| format!("{id}"), ToString::to_string);
+        let Relationship { source, target, relationship_type, .. } = relationship;
+        let meaning = format!("{}  {relationship_type}  {}", end(*source), end(*target));
+        all.entry(meaning).or_default().push(facts(relationship));
+    }
+    all.values_mut().for_each(|facts| facts.sort());
+    all
+}
+
+fn facts(relationship: &Relationship) -> Facts {
+    let time = |time: Option<_>| time.map_or_else(|| "?".to_owned(), stix_time);
+    let said: Vec<&str> = relationship.descriptions.iter().map(AsRef::as_ref).collect();
+    [
+        ("start", time(relationship.start_time)),
+        ("stop", time(relationship.stop_time)),
+        ("description", format!("“{}”", said.join(", "))),
+        ("marking", relationship.tlp.as_str().to_owned()),
+        ("id", relationship.id.to_string()),
+    ]
+}
+
+fn changed(meaning: &str, old: &Facts, new: &Facts) -> Option<Changed> {
+    let changes =
+        old.iter().zip(new).filter_map(|((name, old), (_, new))| Some((*name, change(old.clone(), new.clone())?)));
+    let changes: BTreeMap<&'static str, Change> = changes.collect();
+    (!changes.is_empty()).then(|| Changed { relationship: meaning.to_owned(), changes })
+}
+
+fn line(meaning: &str, facts: &Facts) -> String {
+    let [(_, start), (_, stop), (_, description), (_, marking), _] = facts;
+    format!("{meaning}  {start} … {stop}  {description}  {marking}")
+}

@@ -1,0 +1,72 @@
+//! `stixmap diff`: what a change of a profile does to the graph of its recordings.
+
+mod graph;
+mod tell;
+
+use crate::cli::DiffArgs;
+use crate::output::to_stdout;
+use crate::shelf::{self, Folder};
+use crate::{Exit, paint};
+use anyhow::bail;
+use graph::{Difference, difference};
+use std::path::Path;
+use stixmap_engine::case::{Played, play};
+use stixmap_engine::plan::Plan;
+
+/// What became of one case.
+struct CaseDifference {
+    case: String,
+    difference: Difference,
+}
+
+pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
+    let shelf = args.shelf.profiles.as_deref();
+    let (Some((old, old_folder)), Some((new, new_folder))) = (read(&args.old, shelf)?, read(&args.new, shelf)?) else {
+        return Ok(Exit::NotStarted);
+    };
+    let folder = match &args.cases {
+        Some(cases) => with_cases(cases),
+        None => new_folder.or(old_folder).unwrap_or(Folder::OnDisk(Path::new("").to_owned())),
+    };
+    let names = folder.cases();
+    if names.is_empty() {
+        bail!("there is no case to play: name the folder of the recordings with `--cases`");
+    }
+    let mut differences = vec![];
+    for name in &names {
+        let Some(case) = folder.case(name)? else { return Ok(Exit::NotStarted) };
+        let played = |plan: &Plan| play(plan, &case).ok();
+        let difference = difference(played(&old).as_ref(), played(&new).as_ref());
+        let case = name.trim_end_matches(".yaml").to_owned();
+        differences.extend((!difference.is_none()).then_some(CaseDifference { case, difference }));
+    }
+    let told = match args.json {
+        true => format!("{:#}\n", tell::json(&old, &new, names.len(), &differences)),
+        false => tell::text(&old, &new, names.len(), &differences),
+    };
+    to_stdout(told.as_bytes())?;
+    Ok(if differences.is_empty() { Exit::Fine } else { Exit::Told })
+}
+
+/// A profile and, unless it is a file of another name, its folder; `None` after its mistakes were told.
+fn read(name: &str, shelf: Option<&Path>) -> anyhow::Result<Option<(Plan, Option<Folder>)>> {
+    let path = Path::new(name);
+    if !path.is_file() || path.ends_with("profile.yaml") {
+        let folder = shelf::find(name, shelf)?;
+        return Ok(folder.plan()?.map(|plan| (plan, Some(folder))));
+    }
+    let plan = shelf::source(path)?.map_err(|mistake| vec![mistake]).and_then(|source| Plan::read(&source));
+    Ok(plan.map_err(|mistakes| paint::diagnostics(&mistakes)).ok().map(|plan| (plan, None)))
+}
+
+/// The folder whose `cases` are meant.
+fn with_cases(path: &Path) -> Folder {
+    let is_inner = !path.join("cases").is_dir() && path.file_name().is_some_and(|name| name == "cases");
+    let folder = if is_inner { path.parent().unwrap_or(Path::new("")) } else { path };
+    Folder::OnDisk(folder.to_owned())
+}
+
+/// How a case ended, in words; a case that lacks a setting is not played.
+fn outcome(played: Option<&Played>) -> String {
+    played.map_or_else(|| "not played: a setting is missing".to_owned(), |played| played.report.outcome.to_string())
+}

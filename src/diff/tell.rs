@@ -1,0 +1,63 @@
+//! How a difference is told: `+` what is new, `-` what is gone, `~` what is otherwise; and the same for programs.
+
+use super::CaseDifference;
+use super::graph::{Change, Changed, Sets};
+use serde_json::{Value, json};
+use std::fmt::Write;
+use stixmap_engine::plan::Plan;
+
+pub(super) fn text(old: &Plan, new: &Plan, played: usize, differences: &[CaseDifference]) -> String {
+    let mut text = String::new();
+    for CaseDifference { case, difference } in differences {
+        let _ = writeln!(text, "{case}");
+        let changes = [("outcome", &difference.outcome), ("records", &difference.records)];
+        for (name, change) in changes.into_iter().filter_map(|(name, change)| Some((name, change.as_ref()?))) {
+            let _ = writeln!(text, "  ~ {name}: {} → {}", change.old, change.new);
+        }
+        sets(&mut text, &difference.observables);
+        sets(&mut text, &difference.relationships);
+        difference.changed.iter().for_each(|changed| self::changed(&mut text, changed));
+    }
+    let _ = writeln!(text, "{}", summary(old, new, played, differences));
+    text
+}
+
+fn sets(text: &mut String, sets: &Sets) {
+    sets.gone.iter().for_each(|gone| text.push_str(&format!("  - {gone}\n")));
+    sets.added.iter().for_each(|added| text.push_str(&format!("  + {added}\n")));
+}
+
+fn changed(text: &mut String, Changed { relationship, changes }: &Changed) {
+    let told = changes.iter().map(|(name, Change { old, new })| format!("{name} {old} → {new}"));
+    let _ = writeln!(text, "  ~ {relationship}: {}", told.collect::<Vec<_>>().join(", "));
+}
+
+fn summary(old: &Plan, new: &Plan, played: usize, differences: &[CaseDifference]) -> String {
+    let version = |plan: &Plan| format!("{} {}", plan.id, plan.version);
+    let head = format!("{} → {}", version(old), version(new));
+    if differences.is_empty() {
+        return format!("{head}: {played} cases find the same");
+    }
+    let sum = |count: fn(&CaseDifference) -> usize| differences.iter().map(count).sum::<usize>();
+    format!(
+        "{head}: {} of {played} cases differ: relationships: {} added, {} gone, {} changed; observables: {} added, {} gone; \
+         outcomes: {} changed",
+        differences.len(),
+        sum(|of| of.difference.relationships.added.len()),
+        sum(|of| of.difference.relationships.gone.len()),
+        sum(|of| of.difference.changed.len()),
+        sum(|of| of.difference.observables.added.len()),
+        sum(|of| of.difference.observables.gone.len()),
+        sum(|of| usize::from(of.difference.outcome.is_some())),
+    )
+}
+
+pub(super) fn json(old: &Plan, new: &Plan, played: usize, differences: &[CaseDifference]) -> Value {
+    let profile = |plan: &Plan| json!({ "profile": plan.id, "version": plan.version, "file": plan.source.name });
+    let cases = differences.iter().map(|CaseDifference { case, difference }| {
+        let mut told = json!(difference);
+        told["case"] = case.as_str().into();
+        told
+    });
+    json!({ "old": profile(old), "new": profile(new), "cases": played, "different": cases.collect::<Vec<_>>() })
+}

@@ -1,0 +1,109 @@
+//! How well profiles are proved: the page of scores is what the program prints, shipped profiles stand well in it, and each
+//! way to tell it says the same.
+
+use crate::support::{ended, root, stixmap};
+use serde_json::Value;
+
+/// The least score of a shipped profile: of the changes that compile, cases notice so many of 100.
+const LEAST_SCORE: f64 = 90.0;
+
+fn json(arguments: &[&str]) -> Vec<Value> {
+    let told = ended(stixmap(arguments));
+    serde_json::from_str(&told.out).unwrap_or_else(|error| panic!("{error}: {}{}", told.out, told.err))
+}
+
+#[test]
+fn the_page_of_scores_is_up_to_date_and_shipped_profiles_are_proved() {
+    let printed = ended(stixmap(&["test", "profiles", "--assurance"]));
+    assert_eq!(printed.code, 0, "{}", printed.err);
+    let path = root().join("docs/assurance.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &printed.out).expect("the page can be written");
+    }
+    let kept = std::fs::read_to_string(&path).expect("the page is kept");
+    assert!(kept == printed.out, "{} is out of date: run the tests with UPDATE=1", path.display());
+    for row in printed.out.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| profile ")) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let percent = |cell: &str| cell.trim_end_matches(" %").parse::<f64>().expect("a share");
+        assert_eq!(cells[4], "100 %", "`stixmap test --coverage` names what no case exercises: {row}");
+        assert!(percent(cells[8]) >= LEAST_SCORE, "`stixmap test --mutate` names the missing cases: {row}");
+    }
+}
+
+#[test]
+fn what_no_case_exercises_is_named_with_its_line_and_the_missing_case() {
+    let told = ended(stixmap(&["test", "tests/providers/by-cursor", "--coverage"]));
+    assert_eq!(told.code, 0, "{}", told.err);
+    let missing = "  no case exercises more pages than are asked for of `lookups.names.paging`, line 25: \
+                   add a case with more pages than are asked for\n";
+    assert!(told.out.contains(missing), "{}", told.out);
+    let least =
+        |percent| ended(stixmap(&["test", "tests/providers/by-cursor", "--coverage", "--at-least", percent])).code;
+    assert_eq!((least("50"), least("100")), (0, 1));
+}
+
+#[test]
+fn coverage_says_the_same_to_programs() {
+    let formats = |format| ended(stixmap(&["test", "tests/providers/by-page", "--coverage", "--format", format])).out;
+    let told = json(&["test", "tests/providers/by-page", "--coverage", "--json"]);
+    let items = told[0]["items"].as_array().expect("items");
+    let name = |item: &Value| item["name"].as_str().expect("a name").to_owned();
+    let cap = items.iter().find(|item| name(item).starts_with("more pages")).expect("a bound on pages");
+    assert_eq!(cap["cases"], serde_json::json!(["too-many-pages"]));
+    let again = items.iter().find(|item| name(item).starts_with("a page that comes again")).expect("an end");
+    assert_eq!(again["cases"], serde_json::json!(["page-repeats"]));
+    let line = cap["line"].as_u64().expect("a line");
+    assert!(formats("lcov").contains(&format!("BRDA:{line},0,1,1\n")), "{}", formats("lcov"));
+    assert!(formats("lcov").ends_with("end_of_record\n"));
+    let branches = format!("<line number=\"{line}\" hits=\"1\" branch=\"true\" condition-coverage=\"100% (3/3)\"/>");
+    assert!(formats("cobertura").contains(&branches), "{}", formats("cobertura"));
+}
+
+#[test]
+fn a_change_is_refused_or_noticed_or_named_with_the_missing_case() {
+    let told = json(&["test", "tests/providers/lines", "--mutate", "--json"]);
+    let mutants = told[0]["mutants"].as_array().expect("mutants");
+    let fate = |change: &str| {
+        let found = mutants.iter().find(|mutant| mutant["change"] == change);
+        found.unwrap_or_else(|| panic!("no mutant `{change}`: {mutants:#?}"))["fate"]
+            .as_str()
+            .expect("a word")
+            .to_owned()
+    };
+    let fates = [
+        ("`source: domain-name` becomes `email-addr`", "refused"),
+        ("`source` and `target` change places", "refused"),
+        ("`relationship: resolves-to` becomes `related-to`", "noticed"),
+        ("`rules[0]` is gone", "noticed"),
+        ("`when: count is not none and count > 100` becomes `not (count is not none and count > 100)`", "noticed"),
+        ("`when: count is not none and count > 100` becomes `count is not none and count >= 100`", "alive"),
+        ("`filter: time_last` becomes `time_first`", "noticed"),
+        ("`limit: 100` is gone", "noticed"),
+        ("`as: epoch-seconds` becomes `seconds`", "noticed"),
+    ];
+    let wrong: Vec<_> = fates.iter().filter(|(change, wanted)| fate(change) != *wanted).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let text = ended(stixmap(&["test", "tests/providers/lines", "--mutate", "--at-least", "100"]));
+    assert_eq!(text.code, 1);
+    let sentence = "add a case with a TXT record for which `count is not none and count > 100` holds, and one for which it does not";
+    assert!(text.out.contains(sentence), "{}", text.out);
+}
+
+#[test]
+fn mutants_are_told_in_the_same_order_every_time() {
+    let told = || ended(stixmap(&["test", "tests/providers/by-page", "--mutate"])).out;
+    assert_eq!(told(), told());
+}
+
+#[test]
+fn nothing_is_built_on_cases_that_differ() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = folder.path().join("cases");
+    std::fs::create_dir(&cases).expect("a folder");
+    let from = root().join("tests/providers/by-page");
+    std::fs::copy(from.join("profile.yaml"), folder.path().join("profile.yaml")).expect("a copy");
+    std::fs::copy(from.join("cases/three-pages.yaml"), cases.join("three-pages.yaml")).expect("a copy");
+    let told = ended(stixmap(&["test", folder.path().to_str().expect("UTF-8"), "--mutate"]));
+    assert_eq!((told.code, told.out.as_str()), (1, ""));
+    assert!(told.err.contains("three-pages differs from what is expected of it"), "{}", told.err);
+}
