@@ -7,10 +7,16 @@ use super::program::{Program, python};
 use super::provider::Provider;
 use crate::profiles::all_played;
 use serde_json::Value;
+use std::net::TcpListener;
+use std::process::Command;
 
 const ID: &str = "6f1a1c6e-2f7b-4b50-9d3e-000000000001";
 
 fn peer(platform: &Platform, provider: &Provider) -> Program {
+    Program::start(command(platform, provider))
+}
+
+fn command(platform: &Platform, provider: &Provider) -> Command {
     let mut command = python("peer.py");
     command
         .env("OPENCTI_URL", platform.url())
@@ -21,7 +27,7 @@ fn peer(platform: &Platform, provider: &Provider) -> Program {
         .env("CONNECTOR_SCOPE", "Domain-Name")
         .env("CONNECTOR_LOG_LEVEL", "info")
         .env("PEER_PROVIDER", &provider.url);
-    Program::start(command)
+    command
 }
 
 #[test]
@@ -72,6 +78,24 @@ fn what_a_connector_on_pycti_wants_looked_at_first_is_a_draft_or_a_file() {
     let pushed = platform.pushes().len();
     ask("workbench");
     assert_eq!((platform.uploads().len(), platform.pushes().len()), (1, pushed));
+}
+
+#[test]
+fn a_connector_on_pycti_is_called_and_answers_over_http() {
+    let (platform, provider) = (Platform::new(NEWEST), Provider::with(2));
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let mut command = command(&platform, &provider);
+    command
+        .env("CONNECTOR_QUEUE_PROTOCOL", "api")
+        .env("CONNECTOR_LISTEN_PROTOCOL", "API")
+        .env("CONNECTOR_LISTEN_PROTOCOL_API_PORT", port.to_string())
+        .env("CONNECTOR_LISTEN_PROTOCOL_API_URI", format!("http://127.0.0.1:{port}"));
+    let _peer = Program::start(command);
+    platform.await_consumer(ID);
+    let entity = platform.add(Entity::domain("example.com"));
+    let work = platform.await_complete(&platform.enrich(ID, &entity));
+    assert_eq!((work.objects.len(), work.errors), (7, vec![]));
+    assert_eq!((platform.asked("stixBundlePush").len(), platform.asked("workEdit.addExpectations").len()), (1, 0));
 }
 
 #[test]

@@ -564,7 +564,7 @@ impl Inner {
         tasks.spawn_on(
             async move {
                 let queue = format!("push_{connector}");
-                inner.queues.consume(&queue, async |message| inner.import(&connector, &message)).await;
+                inner.queues.consume(&queue, async |message| inner.import(&message)).await;
             },
             runtime().handle(),
         );
@@ -626,7 +626,7 @@ impl Inner {
                     "update": false,
                     "content": BASE64_STANDARD.encode(text("bundle")),
                 });
-                self.import_message(state, &text("connectorId"), message, true, None);
+                self.import_message(state, message, true, None);
                 Ok(json!(true))
             }
             "draftWorkspaceAdd" => {
@@ -735,22 +735,15 @@ impl Inner {
     }
 
     /// A worker takes a message from the push queue: always to its end.
-    fn import(&self, connector: &str, delivery: &Delivery) -> bool {
+    fn import(&self, delivery: &Delivery) -> bool {
         let message = serde_json::from_slice(&delivery.data).expect("what is pushed is JSON");
         let is_persistent = *delivery.properties.delivery_mode() == Some(2);
         let encoding = delivery.properties.content_encoding().as_ref().map(ToString::to_string);
-        self.import_message(&mut self.state(), connector, message, is_persistent, encoding);
+        self.import_message(&mut self.state(), message, is_persistent, encoding);
         true
     }
 
-    fn import_message(
-        &self,
-        state: &mut State,
-        connector: &str,
-        message: Value,
-        is_persistent: bool,
-        encoding: Option<String>,
-    ) {
+    fn import_message(&self, state: &mut State, message: Value, is_persistent: bool, encoding: Option<String>) {
         let content = BASE64_STANDARD.decode(message["content"].as_str().expect("content is text")).expect("base64");
         let bundle: Value = serde_json::from_slice(&content).expect("content is JSON");
         let objects = bundle["objects"].as_array().expect("a bundle has objects").clone();
