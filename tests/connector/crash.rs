@@ -26,6 +26,7 @@ fn killed_when(fault: Option<(&str, Fault)>, what: &str, holds: impl Fn(&Site) -
     let id = site.platform.enrich(ID, &entity);
     soon(Duration::from_secs(20), what, || holds(&site));
     connector.kill();
+    site.platform.await_no_consumer(ID);
     let _again = site.start();
     let work = site.platform.await_complete(&id);
     assert_eq!(distinct(&work), 600, "{what}");

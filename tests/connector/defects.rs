@@ -209,7 +209,7 @@ fn defect_14_a_body_has_a_bound() {
     let connector = site.start();
     let work = site.enrich(Entity::domain("example.com"));
     assert!(work.reports[0].1 && work.reports[0].0.contains("MiB"), "{work:#?}");
-    let peak = connector.peak_memory();
+    let peak = connector.memory("VmHWM");
     assert!(peak < 150 << 20, "{} MiB", peak >> 20);
 }
 

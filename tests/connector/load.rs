@@ -50,6 +50,6 @@ fn five_thousand_records_are_one_enrichment() {
     let work = site.complete(Entity::domain("example.com"));
     assert_eq!(work.objects.iter().filter(|object| object["type"] == "relationship").count(), 5_000);
     assert_eq!(work.expected, work.objects.len() as i64);
-    let peak = connector.peak_memory();
+    let peak = connector.memory("VmHWM");
     assert!(peak < 150 << 20, "{} MiB", peak >> 20);
 }

@@ -16,25 +16,6 @@ mod queues;
 mod rabbit;
 mod site;
 mod versions;
+mod wait;
 
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
-use tokio::runtime::Runtime;
-
-/// What the stand-ins run on; tests themselves are plain threads.
-fn runtime() -> &'static Runtime {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME.get_or_init(|| {
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
-    })
-}
-
-/// Waits till something holds, and fails with its name if it does not in time.
-#[track_caller]
-fn soon(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
+use wait::{runtime, soon};

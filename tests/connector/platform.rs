@@ -399,10 +399,17 @@ impl Platform {
 
     /// Waits till the connector consumes its queue.
     pub(crate) fn await_consumer(&self, connector: &str) {
-        let queue = format!("listen_{connector}");
-        soon(Duration::from_secs(30), "the connector consumes its queue", || {
-            runtime().block_on(self.inner.queues.depth(&queue)).is_some_and(|(_, consumers)| consumers > 0)
-        });
+        soon(Duration::from_secs(30), "the connector consumes its queue", || self.consumers(connector) > 0);
+    }
+
+    /// Waits till the broker has seen that nobody consumes the connector's queue any more.
+    pub(crate) fn await_no_consumer(&self, connector: &str) {
+        soon(Duration::from_secs(30), "the queue has no consumer", || self.consumers(connector) == 0);
+    }
+
+    fn consumers(&self, connector: &str) -> u32 {
+        let depth = runtime().block_on(self.inner.queues.depth(&format!("listen_{connector}")));
+        depth.map_or(0, |(_, consumers)| consumers)
     }
 
     /// Waits till the platform has called the work complete.

@@ -32,14 +32,10 @@ impl Program {
         self.child.try_wait().expect("it is our child").is_none()
     }
 
-    /// The most memory it ever had, in bytes.
-    pub(crate) fn peak_memory(&self) -> usize {
-        self.memory("VmHWM:")
-    }
-
-    fn memory(&self, name: &str) -> usize {
+    /// Its memory in bytes: now (`VmRSS`), or the most it ever was (`VmHWM`).
+    pub(crate) fn memory(&self, which: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("it runs");
-        let line = status.lines().find(|line| line.starts_with(name)).expect("Linux tells it");
+        let line = status.lines().find(|line| line.starts_with(which)).expect("Linux tells it");
         let kilobytes = line.split_whitespace().nth(1).expect("a figure");
         kilobytes.parse::<usize>().expect("a number") * 1024
     }

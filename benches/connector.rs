@@ -1,0 +1,93 @@
+//! How fast the connector is and how much memory it takes, beside one on pycti that does the same work: `cargo bench`. Both
+//! talk with the tests' stand-ins on this machine; the figures are for comparing, not for quoting.
+//! `cargo bench --bench connector -- pycti` measures one of them.
+
+#[path = "../tests/support.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod support;
+
+#[path = "../tests/connector/measured.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod connector;
+
+use connector::entity::Entity;
+use connector::platform::{NEWEST, Platform, Status, TOKEN};
+use connector::program::{Program, python};
+use connector::provider::{Answer, Provider};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const ID: &str = "6f1a1c6e-2f7b-4b50-9d3e-000000000003";
+const RUNS: usize = 9;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    println!(
+        "{:10} {:>12} {:>10} {:>12} {:>12} {:>10} {:>10}",
+        "", "start", "idle", "10 records", "5000 records", "after", "peak"
+    );
+    for (name, command) in [("stixmap", stixmap as fn() -> Command), ("pycti", || python("peer.py"))] {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            measure(name, command);
+        }
+    }
+}
+
+fn stixmap() -> Command {
+    support::stixmap(&["connector"])
+}
+
+fn measure(name: &str, command: fn() -> Command) {
+    let platform = Platform::new(NEWEST);
+    let count = |about: &str| if about.starts_with("many") { 5_000 } else { 10 };
+    let provider = Provider::answering(move |about, _| Answer::Records(count(about)));
+    let start = || {
+        let mut command = command();
+        command
+            .env("STIXMAP_PROFILE", "riskiq")
+            .env("OPENCTI_URL", platform.url())
+            .env("OPENCTI_TOKEN", TOKEN)
+            .env("CONNECTOR_ID", ID)
+            .env("CONNECTOR_NAME", "Measured")
+            .env("CONNECTOR_TYPE", "INTERNAL_ENRICHMENT")
+            .env("CONNECTOR_SCOPE", "Domain-Name")
+            .env("RISKIQ_USERNAME", "user")
+            .env("RISKIQ_API_KEY", "key")
+            .env("RISKIQ_API_BASE_URL", &provider.url)
+            .env("PEER_PROVIDER", &provider.url);
+        let begun = Instant::now();
+        let program = Program::start(command);
+        platform.await_consumer(ID);
+        (program, begun.elapsed())
+    };
+    let starts = (0..RUNS).map(|_| {
+        let (mut program, took) = start();
+        program.kill();
+        platform.await_no_consumer(ID);
+        took
+    });
+    let starts = median(starts.collect());
+    let (program, _) = start();
+    let idle = program.memory("VmRSS");
+    let few = (0..RUNS).map(|n| enrichment(&platform, &format!("few{n}.example.com")));
+    let few = median(few.collect());
+    let many = median((0..3).map(|n| enrichment(&platform, &format!("many{n}.example.com"))).collect());
+    let (after, peak) = (program.memory("VmRSS"), program.memory("VmHWM"));
+    let told = [idle, after, peak].map(|bytes| format!("{} MiB", bytes >> 20));
+    let [idle, after, peak] = told;
+    println!("{name:10} {starts:>12.1?} {idle:>10} {few:>12.1?} {many:>12.1?} {after:>10} {peak:>10}");
+}
+
+/// From the message in the queue to the work that is complete: everything imported.
+fn enrichment(platform: &Platform, name: &str) -> Duration {
+    let entity = platform.add(Entity::domain(name));
+    let begun = Instant::now();
+    let work = platform.await_complete(&platform.enrich(ID, &entity));
+    assert!(work.status == Status::Complete && work.errors.is_empty(), "{:?}", work.errors);
+    begun.elapsed()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}

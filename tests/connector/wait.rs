@@ -1,0 +1,23 @@
+//! What the stand-ins run on, and how tests wait for them: never for a time, always for something.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+/// What the stand-ins run on; tests themselves are plain threads.
+pub(super) fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+    })
+}
+
+/// Waits till something holds, and fails with its name if it does not in time.
+#[track_caller]
+pub(super) fn soon(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
