@@ -49,7 +49,7 @@ fn after_it_was_announced_and_before_it_was_published() {
 
 #[test]
 fn while_it_is_published() {
-    killed_when(None, "some is published", |site| site.platform.pushes().len() > 20);
+    killed_when(None, "some is published", |site| site.platform.pushed() > 20);
 }
 
 #[test]

@@ -387,7 +387,7 @@ fn defect_32_what_is_pushed_is_one_object_of_plain_stix() {
         assert_eq!(push.message["bundle_type"], "QUEUE_BUNDLE");
         assert_eq!(push.message["work_id"], json!(site.platform.works().keys().next()));
     }
-    assert_eq!(work.expected, site.platform.pushes().len() as i64);
+    assert_eq!(work.expected, site.platform.pushed() as i64);
 }
 
 // Start.

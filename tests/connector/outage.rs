@@ -13,7 +13,7 @@ fn during(site: &Site, what: impl Fn()) {
     let _connector = site.start();
     let entities = (0..30).map(|n| site.platform.add(Entity::domain(&format!("host{n}.example.com"))));
     let ids: Vec<String> = entities.map(|entity| site.platform.enrich(ID, &entity)).collect();
-    soon(Duration::from_secs(20), "some is published", || site.platform.pushes().len() > 100);
+    soon(Duration::from_secs(20), "some is published", || site.platform.pushed() > 100);
     what();
     for id in &ids {
         let work = site.platform.await_complete(id);
@@ -47,8 +47,8 @@ fn the_network_is_cut_and_swallows() {
     let site = Site::on(Platform::on(NEWEST, broker, Some(network.port)), slow(50));
     during(&site, || {
         network.cut();
-        let before = site.platform.pushes().len();
-        soon(Duration::from_secs(30), "it goes on", || site.platform.pushes().len() > before + 50);
+        let before = site.platform.pushed();
+        soon(Duration::from_secs(30), "it goes on", || site.platform.pushed() > before + 50);
         network.swallow();
         std::thread::sleep(Duration::from_secs(1));
         network.carry();
@@ -99,9 +99,9 @@ fn the_platform_goes_before_the_last_report() {
     let _connector = site.start();
     let entity = site.platform.add(Entity::domain("example.com"));
     let id = site.platform.enrich(ID, &entity);
-    soon(Duration::from_secs(10), "some is published", || !site.platform.pushes().is_empty());
+    soon(Duration::from_secs(10), "some is published", || site.platform.pushed() > 0);
     site.platform.stop();
-    soon(Duration::from_secs(10), "all is published", || site.platform.pushes().len() > 400);
+    soon(Duration::from_secs(10), "all is published", || site.platform.pushed() > 400);
     site.platform.start();
     let work = site.platform.await_complete(&id);
     assert!(work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error), "{work:?}");

@@ -75,9 +75,9 @@ fn what_a_connector_on_pycti_wants_looked_at_first_is_a_draft_or_a_file() {
     let [draft] = &platform.drafts()[..] else { panic!("{:?}", platform.drafts()) };
     assert_eq!((&work.draft, &draft["entity_id"]), (&draft["id"].as_str().map(str::to_string), &Value::Null));
     assert!(platform.pushes().iter().all(|push| push.message["draft_id"] == draft["id"]));
-    let pushed = platform.pushes().len();
+    let pushed = platform.pushed();
     ask("workbench");
-    assert_eq!((platform.uploads().len(), platform.pushes().len()), (1, pushed));
+    assert_eq!((platform.uploads().len(), platform.pushed()), (1, pushed));
 }
 
 #[test]

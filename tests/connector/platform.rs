@@ -384,6 +384,11 @@ impl Platform {
         events.filter_map(|event| if let Event::Pushed(push) = event { Some(push) } else { None }).collect()
     }
 
+    /// How many messages were pushed so far.
+    pub(crate) fn pushed(&self) -> usize {
+        self.state().events.iter().filter(|event| matches!(event, Event::Pushed(_))).count()
+    }
+
     /// The steps that were answered: the arguments of `playbookStepExecution`.
     pub(crate) fn steps(&self) -> Vec<Value> {
         self.state().steps.clone()
@@ -424,15 +429,17 @@ impl Platform {
 
     fn await_work(&self, id: &str, what: &str, holds: impl Fn(&Work) -> bool) -> Work {
         let start = Instant::now();
-        loop {
-            let work = self.work(id);
-            if holds(&work) {
-                return work;
-            }
-            let events: Vec<Event> = self.events().into_iter().rev().take(8).collect();
-            assert!(start.elapsed() < Duration::from_secs(30), "{id} is not {what}: {work:#?} {events:#?}");
+        // It is looked at where it is: a copy of thousands of objects each time would slow what is waited for.
+        while !self.state().works.get(id).is_some_and(&holds) {
+            let late = start.elapsed() > Duration::from_secs(60);
+            assert!(
+                !late,
+                "{id} is not {what}: {:#?}",
+                self.state().works.get(id).map(|work| Work { objects: vec![], ..work.clone() })
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
+        self.work(id)
     }
 
     /// Waits till a playbook's step was answered, and gives the bundle it goes on with.

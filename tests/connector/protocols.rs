@@ -48,7 +48,7 @@ fn what_is_found_in_a_draft_stays_in_it() {
     assert!(site.platform.pushes().iter().all(|push| push.message["draft_id"] == "draft-7"));
     let read = site.platform.asked("stixCyberObservable");
     assert!(read.iter().all(|operation| operation.draft.as_deref() == Some("draft-7")), "{read:?}");
-    let count = site.platform.pushes().len();
+    let count = site.platform.pushed();
     site.complete(Entity::domain("outside.example"));
     assert!(site.platform.pushes()[count..].iter().all(|push| push.message["draft_id"] != "draft-7"));
 }
