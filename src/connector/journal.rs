@@ -1,16 +1,14 @@
-//! What was dangerous when the process died. While a delivery's answer is being read and mapped, a file says so: a message
-//! that is found so twice has killed the process twice, and is not tried again. A kill from outside hits a delivery while it
-//! waits for somebody else, and leaves no such mark.
+//! What must be known after the process died: how far a message's objects were sent, and what was dangerous. While a
+//! delivery's answer is read and mapped, a file says so. A message that is found so is suspected of having ended the process;
+//! or somebody ended it from outside at that moment, so it is first tried apart.
 
+use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How often a message may have killed the process before it is given up.
-const TOO_OFTEN: u32 = 2;
-
-/// The marks of one connector. Without a folder that can be written there are none, and no message is given up.
+/// The marks of one connector. Without a folder that can be written there are none, and no message is suspected.
 #[derive(Debug, Clone)]
 pub(super) struct Journal {
     folder: Option<Arc<Path>>,
@@ -20,7 +18,15 @@ pub(super) struct Journal {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     path: Option<PathBuf>,
-    deaths: u32,
+    is_suspect: bool,
+}
+
+/// What of a message's objects was announced, and sent for certain, before the process died.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    pub(super) bundle: String,
+    pub(super) announced: usize,
+    pub(super) confirmed: usize,
 }
 
 impl Journal {
@@ -38,38 +44,54 @@ impl Journal {
     pub(super) fn entry(&self, body: &[u8]) -> Entry {
         let name: String = Sha1::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
         let path = self.folder.as_ref().map(|folder| folder.join(name));
-        let deaths = path.as_ref().and_then(|path| fs::read_to_string(path).ok()?.trim().parse().ok()).unwrap_or(0);
-        Entry { path, deaths }
+        let is_suspect = path.as_ref().is_some_and(|path| path.exists());
+        Entry { path, is_suspect }
     }
 }
 
 impl Entry {
-    /// Whether the message has killed the process as often as it may.
-    pub(super) fn is_deadly(&self) -> bool {
-        self.deaths >= TOO_OFTEN
+    /// Whether the process died while it dealt with the message.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.is_suspect
     }
 
     /// Does something dangerous. If the process dies of it, that is known afterwards.
     pub(super) fn dangerously<T>(&self, work: impl FnOnce() -> T) -> T {
         if let Some(path) = &self.path {
-            // Without the mark a deadly message is tried again for ever; with it missing once, once more.
-            let _ = fs::write(path, (self.deaths + 1).to_string());
+            // Without the mark a deadly message is tried once more.
+            let _ = fs::write(path, b"");
         }
         let done = work();
         if let Some(path) = &self.path {
-            match self.deaths {
-                0 => drop(fs::remove_file(path)),
-                deaths => drop(fs::write(path, deaths.to_string())),
-            }
+            // It may never have been written.
+            let _ = fs::remove_file(path);
         }
         done
+    }
+
+    /// How far the sending had come.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        let text = fs::read(self.path.as_ref()?.with_extension("sent")).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Notes how far the sending has come.
+    pub(super) fn note(&self, progress: &Progress) {
+        if let Some(path) = &self.path {
+            // Without the note, a process that dies now announces once more; nothing is lost.
+            let text = serde_json::to_vec(progress).expect("it is JSON");
+            let half = path.with_extension("half");
+            // A note that is cut in the middle would be none: it appears when it is whole.
+            let _ = fs::write(&half, text).and_then(|()| fs::rename(&half, path.with_extension("sent")));
+        }
     }
 
     /// The message was dealt with.
     pub(super) fn close(&self) {
         if let Some(path) = &self.path {
-            // It may never have been written.
+            // They may never have been written.
             let _ = fs::remove_file(path);
+            let _ = fs::remove_file(path.with_extension("sent"));
         }
     }
 }
@@ -79,29 +101,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_killed_the_process_twice_is_deadly() {
+    fn only_what_was_under_way_when_the_process_died_is_suspected() {
         let folder = tempfile::tempdir().expect("a folder");
         let (journal, problem) = Journal::open(folder.path(), "an/id");
         assert_eq!(problem, None);
         let entry = journal.entry(b"message");
         assert_eq!(entry.dangerously(|| 7), 7);
-        assert!(!journal.entry(b"message").is_deadly(), "it came back from it");
-        for deaths in 1..=2 {
-            let entry = journal.entry(b"message");
-            assert!(!entry.is_deadly());
-            let died = std::panic::catch_unwind(|| entry.dangerously(|| panic!("as if the process died")));
-            assert!(died.is_err(), "death {deaths}");
-        }
-        assert!(journal.entry(b"message").is_deadly());
-        assert!(!journal.entry(b"another").is_deadly());
+        assert!(!journal.entry(b"message").is_suspect(), "it came back from it");
+        let died = std::panic::catch_unwind(|| entry.dangerously(|| panic!("as if the process died")));
+        assert!(died.is_err() && journal.entry(b"message").is_suspect());
+        assert!(!journal.entry(b"another").is_suspect());
         journal.entry(b"message").close();
-        assert!(!journal.entry(b"message").is_deadly());
+        assert!(!journal.entry(b"message").is_suspect());
     }
 
     #[test]
-    fn without_a_folder_nothing_is_deadly() {
+    fn how_far_the_sending_came_is_remembered() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (journal, _) = Journal::open(folder.path(), "id");
+        assert_eq!(journal.entry(b"message").progress(), None);
+        let progress = Progress { bundle: "bundle--1".into(), announced: 3, confirmed: 2 };
+        journal.entry(b"message").note(&progress);
+        assert_eq!(journal.entry(b"message").progress(), Some(progress));
+        journal.entry(b"message").close();
+        assert_eq!(journal.entry(b"message").progress(), None);
+    }
+
+    #[test]
+    fn without_a_folder_nothing_is_suspected() {
         let (journal, problem) = Journal::open(Path::new("/proc/nowhere"), "id");
         assert!(problem.is_some());
-        assert!(!journal.entry(b"message").is_deadly());
+        assert!(!journal.entry(b"message").is_suspect());
     }
 }

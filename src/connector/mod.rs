@@ -1,6 +1,7 @@
 //! `stixmap connector`: profiles as OpenCTI connectors. Each registers, tells that it lives, takes messages and deals with
 //! them; everything that is about one message is passed down with it, and nothing of it stays here.
 
+mod apart;
 mod broker;
 mod callback;
 mod configuration;
@@ -52,6 +53,8 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 /// One profile as a connector.
 struct Connector {
     configuration: Configuration,
+    /// As it was named.
+    profile: String,
     plan: Plan,
     settings: Settings,
     account: Arc<Account>,
@@ -127,7 +130,9 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
         let configuration = Configuration::read(&mut values, &plan);
         mistakes.append(&mut values.mistakes);
         match given.settings(&plan) {
-            Ok(settings) if mistakes.is_empty() => connectors.push(Arc::new(connector(configuration, plan, settings)?)),
+            Ok(settings) if mistakes.is_empty() => {
+                connectors.push(Arc::new(connector(configuration, name, plan, settings)?));
+            }
             Ok(_) => {}
             Err(error) => mistakes.push(format!("{error:#}")),
         }
@@ -155,7 +160,7 @@ fn found_file() -> Option<PathBuf> {
     folders.map(|folder| folder.join("config.yml")).find(|path| path.is_file())
 }
 
-fn connector(configuration: Configuration, plan: Plan, settings: Settings) -> anyhow::Result<Connector> {
+fn connector(configuration: Configuration, profile: &str, plan: Plan, settings: Settings) -> anyhow::Result<Connector> {
     let log = Log::new(&configuration.name, configuration.level, configuration.logs_json);
     configuration.warnings.iter().for_each(|warning| log.warning(warning, nothing()));
     let (journal, problem) = Journal::open(&configuration.journal, &configuration.id);
@@ -172,6 +177,7 @@ fn connector(configuration: Configuration, plan: Plan, settings: Settings) -> an
         metrics: Metrics::default(),
         journal,
         log,
+        profile: profile.to_owned(),
         configuration,
         plan,
         settings,
@@ -253,7 +259,7 @@ async fn register(connector: &Connector) -> anyhow::Result<()> {
         };
         match registered {
             Ok(told) => return keep(connector, &told),
-            Err(Refused::Away(reason)) => {
+            Err(Refused::Away(reason) | Refused::Unanswered(reason)) => {
                 connector.log.warning("Waiting for the platform", because(reason));
                 sleep(wait).await;
                 wait = (wait * 2).min(WAITS.1);

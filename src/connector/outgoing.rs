@@ -4,6 +4,7 @@
 use super::Connector;
 use super::broker::LARGEST;
 use super::delivery::Delivery;
+use super::journal::{Entry, Progress};
 use super::log::because;
 use super::platform::{Errand, Refused};
 use super::split::{Part, Split, split};
@@ -19,6 +20,9 @@ use tokio::time::{Instant, sleep};
 /// The longest wait before the broker is tried again.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// So many messages are sent before it is noted how far it has come.
+const BATCH: usize = 64;
+
 /// What became of a bundle.
 pub(super) enum Sent {
     /// All of it is where it was to go.
@@ -33,6 +37,7 @@ pub(super) enum Sent {
 pub(super) async fn send(
     connector: &Connector,
     delivery: &Delivery,
+    entry: &Entry,
     bundle: &str,
     objects: Vec<Value>,
     errand: Errand<'_>,
@@ -68,7 +73,7 @@ pub(super) async fn send(
         connector.metrics.bundles_sent.inc();
         return Ok(Sent::All);
     }
-    to_queue(connector, delivery, draft.as_deref(), bundle, &parts, errand).await
+    to_queue(connector, delivery, entry, draft.as_deref(), bundle, &parts, errand).await
 }
 
 enum Review {
@@ -113,6 +118,7 @@ async fn review(
 async fn to_queue(
     connector: &Connector,
     delivery: &Delivery,
+    entry: &Entry,
     draft: Option<&str>,
     bundle: &str,
     parts: &[Part],
@@ -130,22 +136,22 @@ async fn to_queue(
             false => messages.push(message),
         }
     }
-    if let Some(work) = &delivery.work {
-        connector.log.info("Update action expectations", json!({ "work_id": work, "expectations": messages.len() }));
-        connector.platform.add_expectations(work, messages.len(), errand).await?;
-    }
-    let mut sent = 0;
+    let mut sent = announce(connector, delivery, entry, bundle, messages.len(), errand).await?;
     let mut wait = Duration::from_millis(100);
-    loop {
+    while sent < messages.len() {
         let address = connector.address();
+        let batch = &messages[sent..messages.len().min(sent + BATCH)];
         let sending = match &address {
-            Some(address) => connector.outbox.send(address, &messages[sent..]).await,
+            Some(address) => connector.outbox.send(address, batch).await,
             None => Err((0, anyhow::anyhow!("the connector is not registered"))),
         };
-        let Err((confirmed, error)) = sending else { break };
-        sent += confirmed;
+        sent += sending.as_ref().map_or_else(|(confirmed, _)| *confirmed, |()| batch.len());
+        entry.note(&Progress { bundle: bundle.to_owned(), announced: messages.len(), confirmed: sent });
+        let Err((_, error)) = sending else { continue };
         connector.metrics.errors.inc();
         connector.log.warning("Unable to send bundle, retrying...", because(format!("{error:#}")));
+        // The platform declares its queues when it is registered with.
+        connector.again.notify_one();
         if Instant::now() + wait + Duration::from_secs(2) >= errand.until {
             missing(connector, delivery, messages.len() - sent, &format!("{error:#}")).await;
             return Ok(Sent::Not(format!("{} of {} objects: {error:#}", messages.len() - sent, messages.len())));
@@ -161,6 +167,32 @@ async fn to_queue(
         true => Ok(Sent::All),
         false => Ok(Sent::Not(format!("{} objects are too large", parts.len() - messages.len()))),
     }
+}
+
+/// Announces the objects of a work, and gives how many are sent already. What was announced before the process died is not
+/// announced again; of another bundle than was announced then, as many as are not covered.
+async fn announce(
+    connector: &Connector,
+    delivery: &Delivery,
+    entry: &Entry,
+    bundle: &str,
+    number: usize,
+    errand: Errand<'_>,
+) -> Result<usize, Refused> {
+    let Some(work) = &delivery.work else { return Ok(0) };
+    let before = entry.progress().unwrap_or_default();
+    let is_same = before.bundle == bundle && before.announced == number;
+    let open = before.announced.saturating_sub(before.confirmed);
+    let (sent, more) = if is_same { (before.confirmed, 0) } else { (0, number.saturating_sub(open)) };
+    let too_many = if is_same { 0 } else { open.saturating_sub(number) };
+    missing(connector, delivery, too_many, "it was announced before the connector was ended, and is no longer found")
+        .await;
+    entry.note(&Progress { bundle: bundle.to_owned(), announced: number, confirmed: sent });
+    if more > 0 {
+        connector.log.info("Update action expectations", json!({ "work_id": work, "expectations": more }));
+        connector.platform.add_expectations(work, more, errand).await?;
+    }
+    Ok(sent)
 }
 
 /// Announced objects that will not come are reported, so that the work does not wait for them.

@@ -25,8 +25,10 @@ const MOST_ROUNDS: usize = 12;
 /// Why the platform did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// It is away, or out of order.
+    /// It is away, or out of order: what was asked is not done.
     Away(String),
+    /// It broke off: what was asked may be done.
+    Unanswered(String),
     /// It does not know who is asking.
     Unauthorized(String),
     /// It says no, by this name.
@@ -37,6 +39,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Away(reason) => write!(f, "the platform cannot be reached: {reason}"),
+            Self::Unanswered(reason) => write!(f, "the platform did not answer: {reason}"),
             Self::Unauthorized(message) => write!(f, "the platform does not accept the token: {message}"),
             Self::No { name, message } => write!(f, "{message} ({name})"),
         }
@@ -160,9 +163,18 @@ impl Platform {
         self.ask(include_str!("operations/ping_work.graphql"), json!({ "id": work }), context).await.map(drop)
     }
 
+    /// Announces objects. What may have been announced is not announced twice: a work that expects too much never ends, one
+    /// that expects too little ends early.
     pub(super) async fn add_expectations(&self, work: &str, number: usize, context: Errand<'_>) -> Result<(), Refused> {
         let variables = json!({ "id": work, "expectations": number });
-        self.ask(include_str!("operations/add_expectations.graphql"), variables, context).await.map(drop)
+        let text = include_str!("operations/add_expectations.graphql");
+        let announced = self.patiently(context, || async {
+            match self.ask_once(text, variables.clone(), context.draft).await {
+                Err(Refused::Unanswered(_)) => Ok(()),
+                answer => answer.map(drop),
+            }
+        });
+        announced.await
     }
 
     /// Tells that an announced object was imported, or why it never will be.
@@ -243,7 +255,7 @@ impl Platform {
         let mut wait = WAITS.0;
         loop {
             match once().await {
-                Err(Refused::Away(_)) if Instant::now() + wait < context.until => {
+                Err(Refused::Away(_) | Refused::Unanswered(_)) if Instant::now() + wait < context.until => {
                     sleep(wait).await;
                     wait = (wait * 2).min(WAITS.1);
                 }
@@ -306,7 +318,10 @@ impl Platform {
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Value, Refused> {
-        let away = |error: reqwest::Error| Refused::Away(innermost(&error));
+        let away = |error: reqwest::Error| match error.is_connect() {
+            true => Refused::Away(innermost(&error)),
+            false => Refused::Unanswered(innermost(&error)),
+        };
         let response = request.send().await.map_err(away)?;
         let status = response.status();
         let body = response.bytes().await.map_err(away)?;

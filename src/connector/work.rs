@@ -1,18 +1,19 @@
 //! One delivery, from the gate to its report. It ends in one of three ways: it is done and acknowledged, it is no message and
 //! rejected, or it goes back to the queue since nobody could be told what came of it.
 
-use super::Connector;
 use super::delivery::{Delivery, Malformed};
 use super::entity::{Entity, enriched};
 use super::journal::Entry;
 use super::log::because;
 use super::outgoing::{Sent, send};
 use super::platform::{Errand, Refused};
+use super::{Connector, apart};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use stixmap_engine::run::{Input, OutcomeKind, Report, Run, Step};
+use stixmap_engine::stix::Observable;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long reporting may take, when everything else took all the time there was.
@@ -58,7 +59,7 @@ impl From<Refused> for Unconcluded {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::No { .. } => Self::Unwanted(refused),
-            Refused::Away(_) | Refused::Unauthorized(_) => Self::Away(refused),
+            Refused::Away(_) | Refused::Unanswered(_) | Refused::Unauthorized(_) => Self::Away(refused),
         }
     }
 }
@@ -72,15 +73,12 @@ pub(super) async fn deal(connector: Arc<Connector>, body: &[u8]) -> Verdict {
     };
     let started = Instant::now();
     let until = started + connector.configuration.patience;
-    let concluded = match entry.is_deadly() {
-        true => Ok(Conclusion::error("it ended the connector twice, and is not tried again")),
-        false => match timeout_at(until, enrich(&connector, &delivery, &entry, until)).await {
-            Ok(concluded) => concluded,
-            Err(_) => {
-                let limit = connector.configuration.patience.as_secs();
-                Ok(Conclusion::error(format!("it was not done within {limit} seconds")))
-            }
-        },
+    let concluded = match timeout_at(until, enrich(&connector, &delivery, &entry, until)).await {
+        Ok(concluded) => concluded,
+        Err(_) => {
+            let limit = connector.configuration.patience.as_secs();
+            Ok(Conclusion::error(format!("it was not done within {limit} seconds")))
+        }
     };
     let concluded = match concluded {
         Ok(conclusion) => conclude(&connector, &delivery, conclusion).await,
@@ -193,7 +191,9 @@ async fn enrich(
         Ok(entity) => entity,
         Err(reason) => return Ok(Conclusion::error(format!("the entity cannot be enriched: {reason}"))),
     };
-    let report = ask(connector, delivery, &entity, entry, until).await;
+    let Some(report) = ask(connector, delivery, &entity, entry, until).await else {
+        return Ok(Conclusion::error("the provider's answer ends the connector, and is not read again"));
+    };
     let (kind, text) = (report.outcome.kind, words(connector, &report));
     let in_error = !matches!(kind, OutcomeKind::Ok | OutcomeKind::Empty);
     if in_error && kind != OutcomeKind::Refused {
@@ -214,15 +214,21 @@ async fn enrich(
     if delivery.playbook.is_some() {
         return Ok(Conclusion { text, in_error, objects: Some(objects) });
     }
-    Ok(match send(connector, delivery, bundle.as_str().unwrap_or_default(), objects, errand).await? {
+    Ok(match send(connector, delivery, entry, bundle.as_str().unwrap_or_default(), objects, errand).await? {
         Sent::All => Conclusion { text, in_error, objects: None },
         Sent::ForReview => Conclusion { text: format!("{text}; it waits for review"), in_error, objects: None },
         Sent::Not(reason) => Conclusion::error(format!("{text}; but it was not sent: {reason}")),
     })
 }
 
-/// Asks the provider, and says now and then that the work goes on.
-async fn ask(connector: &Connector, delivery: &Delivery, entity: &Entity, entry: &Entry, until: Instant) -> Report {
+/// Asks the provider, and says now and then that the work goes on. Gives nothing if the answer is deadly.
+async fn ask(
+    connector: &Connector,
+    delivery: &Delivery,
+    entity: &Entity,
+    entry: &Entry,
+    until: Instant,
+) -> Option<Report> {
     connector.metrics.runs.inc();
     let now = Timestamp::now();
     let left =
@@ -236,10 +242,10 @@ async fn ask(connector: &Connector, delivery: &Delivery, entity: &Entity, entry:
         trace: false,
     };
     let run = Run::new(&connector.plan, Arc::clone(&connector.account), input, now);
-    let mut asking = std::pin::pin!(drive(connector, run, entry));
+    let mut asking = std::pin::pin!(drive(connector, &entity.observable, run, entry));
     let report = loop {
         tokio::select! {
-            report = &mut asking => break report,
+            report = &mut asking => break report?,
             () = sleep(PROGRESS) => progress(connector, delivery, until).await,
         }
     };
@@ -250,7 +256,7 @@ async fn ask(connector: &Connector, delivery: &Delivery, entity: &Entity, entry:
     for diagnostic in &report.diagnostics {
         connector.log.warning("The provider's answer and the profile disagree", because(diagnostic));
     }
-    report
+    Some(report)
 }
 
 async fn progress(connector: &Connector, delivery: &Delivery, until: Instant) {
@@ -262,10 +268,10 @@ async fn progress(connector: &Connector, delivery: &Delivery, until: Instant) {
     }
 }
 
-async fn drive(connector: &Connector, mut run: Run<'_>, entry: &Entry) -> Report {
+async fn drive(connector: &Connector, observable: &Observable, mut run: Run<'_>, entry: &Entry) -> Option<Report> {
     loop {
         match run.next(Timestamp::now()) {
-            Step::Done => return run.finish(),
+            Step::Done => return Some(run.finish()),
             Step::Wait(until) => {
                 let wait = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
                 sleep(wait).await;
@@ -276,6 +282,12 @@ async fn drive(connector: &Connector, mut run: Run<'_>, entry: &Entry) -> Report
                 connector.metrics.asked(&status);
                 let asked = json!({ "method": request.method, "url": request.url.to_string(), "status": status });
                 connector.log.debug("Asked the provider", asked);
+                if entry.is_suspect()
+                    && let (Ok(answer), Some((lookup, each))) = (&answer, run.asking())
+                    && apart::kills(connector, observable, lookup, each, &answer.body).await
+                {
+                    return None;
+                }
                 // Mapping a large answer takes a while: other deliveries are served by the other threads meanwhile.
                 tokio::task::block_in_place(|| entry.dangerously(|| run.accept(answer, Timestamp::now())));
             }

@@ -29,7 +29,8 @@ fn killed_when(fault: Option<(&str, Fault)>, what: &str, holds: impl Fn(&Site) -
     site.platform.await_no_consumer(ID);
     let _again = site.start();
     let work = site.platform.await_complete(&id);
-    assert_eq!(distinct(&work), 600, "{what}");
+    // What was sent twice counts twice: the last objects may come after the work is complete.
+    soon(Duration::from_secs(20), what, || distinct(&site.platform.work(&id)) == 600);
     assert!(work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error), "{what}: {:?}", work.reports);
 }
 
@@ -86,7 +87,7 @@ fn fifty_times_at_random() {
     }
     for id in &ids {
         let work = site.platform.await_complete(id);
-        assert_eq!(distinct(&work), 40, "{id}: {:?}", work.reports);
+        soon(Duration::from_secs(20), id, || distinct(&site.platform.work(id)) == 40);
         let told = work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error);
         assert!(told, "{id}: {:?} {:?}", work.reports, work.errors);
     }

@@ -33,10 +33,10 @@ fn the_broker_restarts() {
         broker.stop();
         broker.start();
     });
+    let _connector = site.start();
     site.complete(Entity::domain("between.example"));
     broker.kill();
     broker.start();
-    let _connector = site.start();
     site.complete(Entity::domain("after.example"));
 }
 

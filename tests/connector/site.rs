@@ -14,6 +14,8 @@ pub(crate) struct Site {
     pub(crate) platform: Platform,
     pub(crate) provider: Provider,
     settings: Vec<(String, String)>,
+    /// What the connector must know after it was killed.
+    journal: tempfile::TempDir,
 }
 
 impl Site {
@@ -36,7 +38,7 @@ impl Site {
             ("RISKIQ_API_BASE_URL", &provider.url),
         ];
         let settings = pairs.map(|(name, value)| (name.to_string(), value.to_string())).to_vec();
-        Site { platform, provider, settings }
+        Site { platform, provider, settings, journal: tempfile::tempdir().expect("a folder") }
     }
 
     /// With a variable set otherwise.
@@ -54,7 +56,7 @@ impl Site {
 
     fn command(&self) -> Command {
         let mut command = stixmap(&["connector"]);
-        command.envs(self.settings.iter().cloned());
+        command.env("CONNECTOR_JOURNAL_PATH", self.journal.path()).envs(self.settings.iter().cloned());
         command
     }
 

@@ -150,6 +150,12 @@ impl<'p> Run<'p> {
         }
     }
 
+    /// The lookup that is under way, and which of its list is asked for.
+    pub fn asking(&self) -> Option<(&str, Option<&str>)> {
+        let asking = self.current.as_ref()?;
+        Some((&self.plan.lookups[asking.ask.lookup].name, asking.ask.each.as_deref()))
+    }
+
     /// What to do now.
     pub fn next(&mut self, now: Timestamp) -> Step {
         if self.current.is_none() {
