@@ -180,7 +180,8 @@ impl Manual {
     }
 
     fn filters(&mut self) {
-        self.text.push_str("\n## filters\n\nWhat `|` can do in a condition or a description. The test `is none` asks whether a field has no value.\n");
+        self.text.push_str("\n## filters\n\nWhat `|` can do in a condition or a description. The test `is none` asks whether a field has no value; \
+             `is address`, `is ipv4` and `is ipv6` what a text is.\n");
         let rows = FILTERS.iter().map(|filter| {
             let (template, result) = filter.example;
             [format!("`{}`", filter.name), format!("`{template}`"), format!("`{result}`")]

@@ -166,7 +166,8 @@ fn lookup(compiler: &mut Compiler, lookup: &LookupPlan) {
         let label = "neither path, query, headers nor body hold `{observable.value}`";
         compiler.error(Code::ObservableUnused, &at, "this request asks about nothing", label);
     }
-    if !lookup.for_each.is_empty() && !names(&Part::Each) {
+    // A list of one is a word for the records of this lookup.
+    if lookup.for_each.len() > 1 && !names(&Part::Each) {
         let label = "nothing holds `{each}`";
         compiler.error(Code::EachUnused, &format!("{at}/for_each"), "every one of these requests is the same", label);
     }

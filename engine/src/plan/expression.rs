@@ -3,7 +3,9 @@
 
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior};
+use crate::dns::parse_address;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -45,13 +47,33 @@ pub const FILTERS: &[Filter] = &[
     },
 ];
 
+type Holds = fn(Value) -> bool;
+
+/// What a condition can ask of a value with `is`.
+const TESTS: &[(&str, Holds)] = &[
+    ("none", |value| value.is_none()),
+    ("address", |value| address(&value).is_some()),
+    ("ipv4", |value| address(&value).is_some_and(|address| address.is_ipv4())),
+    ("ipv6", |value| address(&value).is_some_and(|address| address.is_ipv6())),
+];
+
+fn address(value: &Value) -> Option<IpAddr> {
+    parse_address(value.as_str()?).ok()
+}
+
+/// The tests there are, by name.
+pub fn tests() -> impl Iterator<Item = &'static str> {
+    TESTS.iter().map(|(name, _)| *name)
+}
+
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     environment.set_debug(true);
-    // `x is none` is the one test: a field may have no value.
-    environment.add_test("none", |value: Value| value.is_none());
+    for (name, holds) in TESTS {
+        environment.add_test(*name, *holds);
+    }
     for filter in FILTERS {
         (filter.add)(&mut environment);
     }
@@ -199,6 +221,7 @@ mod tests {
         assert!(!holds("not rrtype == 'A'"));
         assert!(holds("count > 0"));
         assert!(holds("nothing is none and count is not none"));
+        assert!(holds("'192.0.2.1' is ipv4 and '2001:db8::1' is ipv6 and rrtype is not address"));
     }
 
     #[test]

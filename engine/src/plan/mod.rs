@@ -25,7 +25,7 @@ pub use answers::{AnswerPlace, AnswerPlan, BodyTestPlan};
 pub use auth::{AuthPlan, SignaturePlan, TokenBody, TokenPlace, TokenPlan};
 pub use body::BodyPlan;
 pub use compiler::ValueOrSetting;
-pub use expression::{Condition, FILTERS, Filter, Prose};
+pub use expression::{Condition, FILTERS, Filter, Prose, tests};
 pub use http::{BaseUrl, HttpPlan, RetryPlan};
 pub use kinds::{possible_sources, possible_targets, sources, targets};
 pub use lookups::{CursorTarget, Distance, JobPlan, LookupPlan, PagingPlan, Parameter, QueryPlan};

@@ -25,7 +25,7 @@ pub struct Lookup {
     /// The types of observable it is for.
     #[schemars(length(min = 1))]
     pub accepts: Vec<Kind>,
-    /// One request for each of these; the value is `{each}`.
+    /// One request for each of these; the value is `{each}`. A list of one says something of all records of the lookup.
     #[serde(default)]
     pub for_each: Vec<String>,
     /// The request's method.

@@ -168,6 +168,12 @@ impl Asker {
     }
 
     fn authenticate(&mut self, auth: &AuthPlan) {
+        // Credentials that the operator need not give, and did not give, are not sent.
+        if let AuthPlan::Header { value, .. } | AuthPlan::Query { value, .. } = auth
+            && value.settings().any(|name| self.settings.value(name).is_none())
+        {
+            return;
+        }
         match auth {
             AuthPlan::Basic { username, password } => {
                 let text = |template| self.text(template, Known::default(), as_is);
