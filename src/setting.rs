@@ -60,10 +60,14 @@ impl Given {
         settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))
     }
 
-    /// The same for work without a network, for which no setting is required.
+    /// The same for work without a network: only levels and windows are required, since results depend on them.
     pub(crate) fn optional_settings(&self, plan: &Plan) -> anyhow::Result<Settings> {
-        let optional: Vec<SettingSpec> =
-            plan.settings.iter().map(|spec| SettingSpec { required: false, ..spec.clone() }).collect();
+        let is_needed = |spec: &SettingSpec| matches!(spec.kind, SettingType::Tlp | SettingType::Duration);
+        let optional: Vec<SettingSpec> = plan
+            .settings
+            .iter()
+            .map(|spec| SettingSpec { required: spec.required && is_needed(spec), ..spec.clone() })
+            .collect();
         let settings = Settings::read(&optional, |spec| self.value(&plan.id, spec).ok().flatten());
         settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))
     }

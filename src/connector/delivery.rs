@@ -120,7 +120,7 @@ mod tests {
             "event": { "entity_id": "domain-name--1", "bundle": { "objects": [{ "id": "domain-name--1", "type": "domain-name" }] } },
         });
         let delivery = Delivery::parse(message.to_string().as_bytes()).expect("a message");
-        assert_eq!((delivery.work, delivery.kind_of_playbook()), (None, "domain-name"));
+        assert_eq!((delivery.work.as_deref(), delivery.kind_of_playbook()), (None, "domain-name"));
     }
 
     impl Delivery {
