@@ -219,12 +219,14 @@ pub(crate) enum CheckFormat {
 ///   stixmap test profiles/acme                       do the cases come out as expected?
 ///   stixmap test profiles/acme --coverage            which rules, answers, pages does no case use?
 ///   stixmap test profiles/acme --mutate --at-least 90   which mistakes would no case notice?
+///   stixmap test profiles/acme --properties          what holds, whatever the provider answers?
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct TestArgs {
     /// Profiles (a folder or its `profile.yaml`), folders of profiles, or single cases. Without any: `profiles`.
     pub(crate) paths: Vec<PathBuf>,
-    /// Write what came of each case as what is expected of it. Read the difference before you keep it.
+    /// Write what came of each case as what is expected of it. Read the difference before you keep it. With
+    /// `--properties`: write a run for which one does not hold as a case, `cases/property-NAME.yaml`.
     #[arg(long, group = "mode")]
     pub(crate) accept: bool,
     /// Tell which rules, rows of `orientation` and `answers`, lookups, ends of paging and diagnostics of each profile its
@@ -235,6 +237,17 @@ pub(crate) struct TestArgs {
     /// that is missing. The score is the share of the changes which compile that cases notice.
     #[arg(long, group = "mode", group = "measure")]
     pub(crate) mutate: bool,
+    /// Generate answers from each profile (well-formed, odd, broken and hostile ones, pages, errors, tokens), and try what
+    /// must hold for every run: no panic, no secret, nothing sent above the gate, no order that matters … A run for which
+    /// it does not hold is made small, and printed as a case.
+    #[arg(long, group = "measure", conflicts_with = "at_least")]
+    pub(crate) properties: bool,
+    /// How many runs are generated; without it 64, or as many as `PROPTEST_CASES` says if they are more.
+    #[arg(long, value_name = "N", requires = "properties", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) cases: Option<u32>,
+    /// Which runs are generated: the same number, the same runs.
+    #[arg(long, value_name = "S", requires = "properties", default_value_t = 0)]
+    pub(crate) seed: u64,
     /// Print the scores of both for each profile, as the page `docs/assurance.md`.
     #[arg(long, group = "mode", group = "measure")]
     pub(crate) assurance: bool,
@@ -243,7 +256,7 @@ pub(crate) struct TestArgs {
     format: TestFormat,
     /// The same as `--format json`.
     #[arg(long, conflicts_with = "format", requires = "measure")]
-    json: bool,
+    pub(crate) json: bool,
     /// The least share of each profile, in percent; below it the exit code is 1.
     #[arg(long, value_name = "PERCENT", requires = "measure", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) at_least: Option<u8>,

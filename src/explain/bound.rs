@@ -23,6 +23,11 @@ pub(super) fn bounds(plan: &Plan, only: Option<Kind>) -> Vec<Bound> {
     bounds.into_iter().map(|(kinds, lookups)| bound(plan, &kinds, &lookups)).collect()
 }
 
+/// The most requests that an observable of a type can cost.
+pub(crate) fn most_requests(plan: &Plan, kind: Kind) -> u64 {
+    bounds(plan, Some(kind)).iter().map(|bound| bound.requests).sum()
+}
+
 fn bound(plan: &Plan, kinds: &[Kind], lookups: &[&LookupPlan]) -> Bound {
     let probe = plan.quota.probe.as_ref().map(|_| probe(plan));
     let sum: Vec<Term> =

@@ -10,6 +10,8 @@ mod request;
 mod result;
 mod text;
 
+pub(crate) use bound::most_requests;
+
 use crate::cli::ExplainArgs;
 use crate::enrich::{kind, markings, observable};
 use crate::output::to_stdout;

@@ -8,6 +8,7 @@ mod hint;
 mod mutate;
 mod parallel;
 mod part;
+mod property;
 mod recorded;
 mod suite;
 mod words;
@@ -20,6 +21,9 @@ use suite::{Suite, found};
 
 pub(crate) fn run(args: &TestArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
     let suites = found(&args.paths)?;
+    if args.properties {
+        return property::run(&suites, args);
+    }
     if !(args.coverage || args.mutate || args.assurance) {
         return compare::run(&suites, args.accept, verbosity);
     }

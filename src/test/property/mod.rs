@@ -1,0 +1,172 @@
+//! `stixmap test --properties`: answers are generated from a profile, and what must hold for every run is tried on them.
+//! Nothing is sent: a run is played as a case is, with a generator in the provider's place.
+
+mod body;
+mod case_file;
+mod derive;
+mod invariant;
+mod play;
+mod pool;
+mod scene;
+mod stand_in;
+mod tell;
+
+use super::parallel;
+use super::suite::Suite;
+use crate::Exit;
+use crate::cli::TestArgs;
+use crate::shelf::Folder;
+use anyhow::Context;
+use invariant::{PROPERTIES, Property, Take};
+use play::Stage;
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestCaseResult, TestError, TestRunner};
+use scene::{Scene, scenes};
+use std::path::{Path, PathBuf};
+use stixmap_engine::plan::Plan;
+use stixmap_engine::profile::SettingType;
+
+/// How many runs are generated where nobody says how many.
+pub(super) const USUAL_CASES: u32 = 64;
+
+/// How often a run that fails is made smaller.
+const MOST_SHRINKS: u32 = 4096;
+
+/// The token that is given; it is as secret as a setting.
+const TOKEN: &str = "t0k3n+of=this~run";
+
+/// What was tried on a profile.
+struct Tried {
+    id: String,
+    seed: u64,
+    results: Vec<Tally>,
+}
+
+/// How a property fared.
+struct Tally {
+    property: &'static Property,
+    cases: u32,
+    failure: Option<Failure>,
+}
+
+/// A run for which a property does not hold, as small as it was found.
+struct Failure {
+    reason: String,
+    case: String,
+    file: Option<PathBuf>,
+}
+
+pub(super) fn run(suites: &[Suite], args: &TestArgs) -> anyhow::Result<Exit> {
+    let mut plans = vec![];
+    for suite in suites {
+        let Some(plan) = Folder::OnDisk(suite.folder.clone()).plan()? else { return Ok(Exit::Told) };
+        plans.push((suite, plan));
+    }
+    let cases = args.cases.unwrap_or_else(|| of_environment().max(USUAL_CASES));
+    let mut tried: Vec<Tried> = quietly(|| parallel::map(&plans, |(_, plan)| try_all(plan, cases, args.seed)))
+        .into_iter()
+        .collect::<anyhow::Result<_>>()?;
+    if args.accept {
+        for (tried, (suite, _)) in tried.iter_mut().zip(&plans) {
+            tried.results.iter_mut().try_for_each(|tally| keep(tally, &suite.folder))?;
+        }
+    }
+    super::tell(&if args.json { tell::json(&tried)? } else { tell::text(&tried) })?;
+    let is_kept = tried.iter().flat_map(|tried| &tried.results).all(|tally| tally.failure.is_none());
+    Ok(if is_kept { Exit::Fine } else { Exit::Told })
+}
+
+/// How many properties hold for a profile, and how many there are.
+pub(super) fn held(plan: &Plan) -> anyhow::Result<(usize, usize)> {
+    let tried = quietly(|| try_all(plan, USUAL_CASES, 0))?;
+    Ok((tried.results.iter().filter(|tally| tally.failure.is_none()).count(), tried.results.len()))
+}
+
+/// What proptest's own variable asks for.
+fn of_environment() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// A panic is what is looked for: it is caught and told as a failure, not on standard error besides.
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let done = work();
+    std::panic::set_hook(hook);
+    done
+}
+
+/// Tries all properties on the same runs. One that fails is made small by itself, and the others are tried on.
+fn try_all(plan: &Plan, cases: u32, seed: u64) -> anyhow::Result<Tried> {
+    let stage = Stage::new(plan);
+    let mut open: Vec<&'static Property> = PROPERTIES.iter().collect();
+    let mut failed: Vec<(&'static str, Failure)> = vec![];
+    while let Some((name, scene)) = first_failure(&stage, &open, cases, seed)? {
+        failed.push((name, failure(&stage, name, &scene)?));
+        open.retain(|property| property.name != name);
+    }
+    let tally = |property: &'static Property| {
+        let place = failed.iter().position(|(name, _)| *name == property.name);
+        Tally { property, cases, failure: place.map(|place| failed.swap_remove(place).1) }
+    };
+    Ok(Tried { id: plan.id.clone(), seed, results: PROPERTIES.iter().map(tally).collect() })
+}
+
+/// The first property that does not hold, and the smallest run that was found to show it.
+fn first_failure(
+    stage: &Stage,
+    open: &[&'static Property],
+    cases: u32,
+    seed: u64,
+) -> anyhow::Result<Option<(&'static str, Scene)>> {
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: MOST_SHRINKS,
+        rng_seed: RngSeed::Fixed(seed),
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new(config);
+    let levels = stage.plan.settings.iter().filter(|spec| spec.kind == SettingType::Tlp).count();
+    let found = std::cell::Cell::new(None);
+    let outcome = runner.run(&scenes(stage.plan.record.fields.len(), levels), |scene| -> TestCaseResult {
+        let played = stage.play(&scene);
+        let take = Take { stage, scene: &scene, played: &played };
+        // While it is made smaller, it is the same property that must not hold.
+        let wanted = |property: &&&Property| found.get().is_none_or(|name| name == property.name);
+        for property in open.iter().filter(wanted) {
+            if let Err(reason) = (property.check)(&take) {
+                found.set(Some(property.name));
+                return Err(TestCaseError::fail(reason));
+            }
+        }
+        Ok(())
+    });
+    match outcome {
+        Ok(()) => Ok(None),
+        Err(TestError::Fail(_, scene)) => Ok(found.get().map(|name| (name, scene))),
+        Err(TestError::Abort(reason)) => anyhow::bail!("no runs could be generated: {reason}"),
+    }
+}
+
+fn failure(stage: &Stage, name: &str, scene: &Scene) -> anyhow::Result<Failure> {
+    let played = stage.play(scene);
+    let take = Take { stage, scene, played: &played };
+    let property = PROPERTIES.iter().find(|property| property.name == name).context("it is one of the table")?;
+    let reason = (property.check)(&take).err().unwrap_or_default();
+    let case = match &played {
+        Ok(played) => case_file::write(&format!("{}: {reason}", property.holds), played)?,
+        Err(_) => format!("{scene:#?}\n"),
+    };
+    Ok(Failure { reason, case, file: None })
+}
+
+/// Writes the run beside the cases of its profile.
+fn keep(tally: &mut Tally, folder: &Path) -> anyhow::Result<()> {
+    let Some(failure) = &mut tally.failure else { return Ok(()) };
+    let cases = folder.join("cases");
+    std::fs::create_dir_all(&cases).with_context(|| format!("{} cannot be made", cases.display()))?;
+    let file = cases.join(format!("property-{}.yaml", tally.property.name));
+    std::fs::write(&file, &failure.case).with_context(|| format!("{} cannot be written", file.display()))?;
+    failure.file = Some(file);
+    Ok(())
+}

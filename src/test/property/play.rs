@@ -1,0 +1,171 @@
+//! Plays a scene as a case is played: with a clock that only waits move, and without a network.
+
+use super::pool::{NAMES, Pool};
+use super::scene::Scene;
+use super::stand_in::{Reply, StandIn};
+use jiff::{SignedDuration, Timestamp};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use stixmap_engine::plan::{Plan, SettingSpec, Settings};
+use stixmap_engine::profile::SettingType;
+use stixmap_engine::run::{Account, Input, Report, Run, Step};
+use stixmap_engine::stix::{Kind, Marking, Observable, Tlp};
+
+/// When every scene plays.
+pub(super) const NOW: &str = "2024-03-01T00:00:00Z";
+
+/// How long it may take; cases have the same.
+const DEADLINE: SignedDuration = SignedDuration::from_mins(10);
+
+/// More steps than this are no run that ends.
+const MOST_STEPS: usize = 200_000;
+
+/// A profile that scenes are played with.
+pub(super) struct Stage<'p> {
+    pub(super) plan: &'p Plan,
+    pub(super) pool: Pool,
+    pub(super) secrets: Vec<(String, String)>,
+    pub(super) now: Timestamp,
+}
+
+/// What is given and asked in a scene.
+pub(super) struct Setting {
+    pub(super) observable: Observable,
+    /// As a case names them.
+    pub(super) tlp: Vec<&'static str>,
+    pub(super) given: Vec<(String, String)>,
+}
+
+/// What came of a scene.
+pub(super) struct Played {
+    pub(super) setting: Setting,
+    pub(super) settings: Settings,
+    pub(super) report: Report,
+    pub(super) exchanges: Vec<Exchange>,
+    /// The requests, as they are shown.
+    pub(super) shown: String,
+    /// The bundle, as it is written.
+    pub(super) bundle: serde_json::Value,
+}
+
+/// A request as it is shown, and its answer.
+#[derive(Debug, PartialEq)]
+pub(super) struct Exchange {
+    pub(super) request: String,
+    pub(super) reply: Reply,
+}
+
+impl<'p> Stage<'p> {
+    pub(super) fn new(plan: &'p Plan) -> Stage<'p> {
+        let now = NOW.parse().expect("an instant written here");
+        let secrets: Vec<(String, String)> = plan
+            .settings
+            .iter()
+            .filter(|spec| spec.kind == SettingType::Secret)
+            .map(|spec| (spec.name.clone(), format!("s3cr3t+{}=Zq9", spec.name.replace('_', "~"))))
+            .collect();
+        let pool = Pool::new(plan, &secrets, now);
+        Stage { plan, pool, secrets, now }
+    }
+
+    /// Plays a scene; or tells how it panicked.
+    pub(super) fn play(&self, scene: &Scene) -> Result<Played, String> {
+        catch_unwind(AssertUnwindSafe(|| self.played(scene))).map_err(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned())).unwrap_or_default()
+        })
+    }
+
+    fn played(&self, scene: &Scene) -> Played {
+        let setting = self.setting(scene);
+        let given = |spec: &SettingSpec| {
+            setting.given.iter().find(|(name, _)| *name == spec.name).map(|(_, value)| value.clone())
+        };
+        let settings = Settings::read(&self.plan.settings, given).expect("settings are given by their types");
+        let input = Input {
+            observable: setting.observable.clone(),
+            markings: setting.tlp.iter().map(|text| Marking::tlp(text)).collect(),
+            settings: settings.clone(),
+            deadline: self.now + DEADLINE,
+            seed: 0,
+            trace: true,
+        };
+        let base = self.plan.base_url(&settings).as_str().trim_end_matches('/').to_owned();
+        let mut run = Run::new(self.plan, Arc::new(Account::default()), input, self.now);
+        let mut provider = StandIn::new(self.plan, &self.pool, scene, &settings, run.preview());
+        let (mut now, mut shown, mut exchanges) = (self.now, String::new(), vec![]);
+        for step in 0.. {
+            assert!(step < MOST_STEPS, "the run does not end");
+            match run.next(now) {
+                Step::Done => break,
+                Step::Wait(until) => now = until,
+                Step::Send(request) => {
+                    let reply = provider.answer(&request);
+                    shown.push_str(&format!("{} {} {request:?}\n", request.method, request.url));
+                    let asked = format!("{} {}", request.method, request.shown_target(&base));
+                    run.accept(reply.told(), now);
+                    exchanges.push(Exchange { request: asked, reply });
+                }
+            }
+        }
+        let report = run.finish();
+        let bundle = serde_json::to_value(&report.bundle).expect("a bundle is JSON");
+        Played { setting, settings, report, exchanges, shown, bundle }
+    }
+
+    fn setting(&self, scene: &Scene) -> Setting {
+        let asked: Vec<Observable> = self.plan.accepts().into_iter().flat_map(observables).collect();
+        let observable = asked[usize::from(scene.asked) % asked.len()].clone();
+        let tlp = match scene.marking {
+            0 => vec![],
+            level @ 1..=5 => vec![Tlp::ALL[usize::from(level) - 1].as_str()],
+            6 => vec!["TLP:PURPLE"],
+            _ => vec!["TLP:CLEAR", "TLP:GREEN"],
+        };
+        let mut levels = scene.levels.iter();
+        let given = self.plan.settings.iter().filter_map(|spec| {
+            let level = if spec.kind == SettingType::Tlp { levels.next().copied().unwrap_or(0) } else { 0 };
+            Some((spec.name.clone(), self.given(spec, level)?))
+        });
+        Setting { given: given.collect(), observable, tlp }
+    }
+
+    /// What an operator gives: what is required, secrets, and levels.
+    fn given(&self, spec: &SettingSpec, level: u8) -> Option<String> {
+        if let Some((_, secret)) = self.secrets.iter().find(|(name, _)| *name == spec.name) {
+            return Some(secret.clone());
+        }
+        if let Some(level) = usize::from(level).checked_sub(1).filter(|_| spec.choices.is_empty()) {
+            return Some(Tlp::ALL[level].as_str().to_owned());
+        }
+        if !spec.required || spec.default.is_some() {
+            return None;
+        }
+        let value = match spec.kind {
+            _ if !spec.choices.is_empty() => return spec.choices.first().cloned(),
+            SettingType::Tlp => "TLP:GREEN",
+            SettingType::Duration => "P30D",
+            SettingType::Integer => "7",
+            SettingType::Boolean => "true",
+            SettingType::Url => "https://given.example.net/api",
+            SettingType::String | SettingType::Secret => "given",
+        };
+        Some(value.to_owned())
+    }
+}
+
+/// Observables of a type.
+fn observables(kind: Kind) -> Vec<Observable> {
+    let values: &[&str] = match kind {
+        Kind::DomainName => &[NAMES[0], "bücher.example", "1.2.0.192.in-addr.arpa", "_dmarc.example.com"],
+        Kind::Ipv4Addr => &["192.0.2.1", "198.51.100.7"],
+        Kind::Ipv6Addr => &["2001:db8::1", "::ffff:192.0.2.1"],
+        Kind::EmailAddr => &["hostmaster@example.com"],
+        Kind::Hostname => &["www.example.com"],
+        Kind::Url => &["https://www.example.com/?a=b"],
+        Kind::Text => &["v=spf1 -all"],
+        Kind::MacAddr => &["00:00:5e:00:53:01"],
+        Kind::AutonomousSystem => &["64500"],
+    };
+    values.iter().filter_map(|value| Observable::parse(kind, value).ok()).collect()
+}

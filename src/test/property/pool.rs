@@ -1,0 +1,221 @@
+//! Values for the fields of a profile: well-formed ones by type and by their side of the record, odd ones, and those that
+//! are meant to do harm. Each is chosen by a number; 0 is the plainest.
+
+use super::scene::Cell;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use stixmap_engine::plan::{FieldPlan, Operand, Plan, TimeFormat};
+use stixmap_engine::profile::{FieldType, Scalar};
+
+/// The values of a profile's fields.
+#[derive(Debug)]
+pub(super) struct Pool {
+    rrtypes: Vec<String>,
+    /// Short texts in quotes in the profile: what its conditions compare with.
+    words: Vec<String>,
+    hostile: Vec<Value>,
+    sides: Vec<SideOf>,
+    now: Timestamp,
+}
+
+/// Which side of a record a field is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum SideOf {
+    Owner,
+    Data,
+    Neither,
+}
+
+pub(super) const NAMES: [&str; 11] = [
+    "example.com",
+    "www.example.com",
+    "mail.example.net.",
+    "EXAMPLE.com.",
+    "*.example.com",
+    "_dmarc.example.com",
+    "bücher.example",
+    "1.2.0.192.in-addr.arpa.",
+    "first\\.last.example.com",
+    ".",
+    "a..b",
+];
+const V4: [&str; 5] = ["192.0.2.1", "192.0.2.2", "198.51.100.7", "127.0.0.1", "10.0.0.1"];
+const V6: [&str; 4] = ["2001:db8::1", "2001:DB8:0:0::1", "::ffff:192.0.2.1", "2001:db8::2"];
+const MX: [&str; 3] = ["10 mail.example.com.", "mail.example.com", "0 ."];
+const SOA: [&str; 3] =
+    ["ns1.example.com. hostmaster.example.com. 1 7200 900 1209600 86400", "hostmaster@example.com", "ns1.example.com"];
+const TXT: [&str; 3] = ["\"v=spf1 -all\"", "\"a\" \"b\"", "plain"];
+const MAILBOXES: [&str; 3] = ["hostmaster@example.com", "hostmaster.example.com", "first\\.last.example.com."];
+const LEVELS: [&str; 7] = ["TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED", "white", "amber"];
+const COMMON: [&str; 12] = ["A", "AAAA", "MX", "NS", "SOA", "CNAME", "TXT", "PTR", "aaaa", "28", "TYPE65", "SRV"];
+
+impl Pool {
+    /// The values of a profile whose secrets are these.
+    pub(super) fn new(plan: &Plan, secrets: &[(String, String)], now: Timestamp) -> Pool {
+        let of_rules = plan.rules.rules.iter().flat_map(|rule| rule.rrtypes.iter().map(ToString::to_string));
+        let rrtypes = of_rules.chain(COMMON.map(str::to_owned)).collect();
+        let sides = (0..plan.record.fields.len()).map(|field| side(plan, field)).collect();
+        Pool { rrtypes, words: words(&plan.source.text), hostile: hostile(secrets), sides, now }
+    }
+
+    /// The value of a field; none if it is missing.
+    pub(super) fn value(&self, field: usize, plan: &FieldPlan, cell: &Cell, rrtype: u16) -> Option<Value> {
+        match cell {
+            Cell::Well(number) => Some(self.well(field, plan, *number, rrtype)),
+            Cell::Odd(number) => Some(self.odd(plan, *number)),
+            Cell::Broken(number) => Some(self.hostile(*number)),
+            Cell::Text(text) => Some(text.as_str().into()),
+            Cell::Missing => None,
+        }
+    }
+
+    /// A value that is meant to do harm.
+    pub(super) fn hostile(&self, number: u16) -> Value {
+        pick(&self.hostile, number).clone()
+    }
+
+    /// A text that is meant to do harm.
+    pub(super) fn hostile_text(&self, number: u16) -> String {
+        match self.hostile(number) {
+            Value::String(text) => text,
+            other => other.to_string(),
+        }
+    }
+
+    fn well(&self, field: usize, plan: &FieldPlan, number: u16, rrtype: u16) -> Value {
+        let rrtype = pick(&self.rrtypes, rrtype);
+        match plan.kind {
+            FieldType::Rrtype => rrtype.as_str().into(),
+            FieldType::Timestamp => self.time(plan, number),
+            FieldType::Integer => number.into(),
+            FieldType::DnsName => (*pick(&NAMES, number)).into(),
+            FieldType::Ip | FieldType::RrtypeOfAddress => match number % 2 {
+                0 => (*pick(&V4, number / 2)).into(),
+                _ => (*pick(&V6, number / 2)).into(),
+            },
+            FieldType::Mailbox => (*pick(&MAILBOXES, number)).into(),
+            FieldType::Boolean => (number % 2 == 1).into(),
+            FieldType::Tlp => (*pick(&LEVELS, number)).into(),
+            FieldType::Rdata if number % 7 == 6 => json!([data(rrtype, number), data(rrtype, number / 7), "."]),
+            FieldType::Rdata => data(rrtype, number).into(),
+            FieldType::String => self.text(self.sides[field], rrtype, number).into(),
+        }
+    }
+
+    fn text(&self, side: SideOf, rrtype: &str, number: u16) -> String {
+        match (side, number % 8) {
+            (SideOf::Owner, 0..=5) => (*pick(&NAMES, number / 8)).to_owned(),
+            (SideOf::Data, 0..=4) => data(rrtype, number / 8).to_owned(),
+            (SideOf::Data, 5) => (*pick(&NAMES, number / 8)).to_owned(),
+            (SideOf::Neither, 0) => number.to_string(),
+            (_, 7) => (*pick(&NAMES, number / 8)).to_owned(),
+            _ if self.words.is_empty() => String::new(),
+            _ => pick(&self.words, number / 8).clone(),
+        }
+    }
+
+    /// Up to five years back; some a little ahead.
+    fn time(&self, plan: &FieldPlan, number: u16) -> Value {
+        let back = SignedDuration::from_secs(i64::from(number % 4096) * 40_009 - 90_000);
+        let time = self.now.checked_sub(back).unwrap_or(self.now);
+        let format = &plan.formats[usize::from(number) % plan.formats.len()];
+        match format {
+            TimeFormat::EpochSeconds => time.as_second().into(),
+            TimeFormat::EpochMilliseconds => time.as_millisecond().into(),
+            _ => format.write(time).into(),
+        }
+    }
+
+    fn odd(&self, plan: &FieldPlan, number: u16) -> Value {
+        let mut odd: Vec<Value> = plan.none_when.iter().map(scalar).collect();
+        odd.extend(plan.aliases.keys().map(|alias| Value::from(alias.as_str())));
+        odd.extend([json!(""), json!(" example.com "), json!("7"), json!("-7"), json!(i64::MAX), json!(["192.0.2.1"])]);
+        odd.extend([
+            json!("192.0.2.0/24"),
+            json!("999.1.1.1"),
+            json!("true"),
+            json!("0"),
+            json!("1e400"),
+            json!("None"),
+        ]);
+        odd.extend(
+            ["MX", "2024-02-30", "9999-12-31T23:59:60Z", "example.com", "192.0.2.1", "TLP:PURPLE"].map(Value::from),
+        );
+        pick(&odd, number).clone()
+    }
+}
+
+fn pick<T>(from: &[T], number: u16) -> &T {
+    &from[usize::from(number) % from.len()]
+}
+
+fn data(rrtype: &str, number: u16) -> &'static str {
+    let data: &[&str] = match rrtype {
+        "A" => &V4,
+        "AAAA" | "aaaa" | "28" => &V6,
+        "MX" => &MX,
+        "SOA" => &SOA,
+        "TXT" | "SPF" => &TXT,
+        _ => &NAMES,
+    };
+    data[usize::from(number) % data.len()]
+}
+
+fn side(plan: &Plan, field: usize) -> SideOf {
+    let is = |operand: Operand| operand == Operand::Field(field);
+    if plan.record.orientation.iter().any(|row| is(row.rdata)) {
+        return SideOf::Data;
+    }
+    let is_owner = plan.record.orientation.iter().any(|row| is(row.rrname));
+    if is_owner { SideOf::Owner } else { SideOf::Neither }
+}
+
+/// A scalar of a profile, as it stands in JSON.
+pub(super) fn scalar(scalar: &Scalar) -> Value {
+    match scalar {
+        Scalar::Boolean(flag) => (*flag).into(),
+        Scalar::Integer(number) => (*number).into(),
+        Scalar::Text(text) => text.as_str().into(),
+    }
+}
+
+/// The short texts in quotes.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = vec![];
+    for line in text.lines() {
+        let inner = line.split(['"', '\'']).skip(1);
+        let short = inner.filter(|word| (1..=20).contains(&word.len()) && word.chars().all(char::is_alphanumeric));
+        words.extend(short.map(str::to_owned));
+    }
+    words.sort();
+    words.dedup();
+    words
+}
+
+/// Values of no type, and texts that are meant to do harm; with the names of secrets, and what they hold.
+fn hostile(secrets: &[(String, String)]) -> Vec<Value> {
+    let mut values = vec![json!(null), json!(true), json!(-1), json!(1.5), json!(u64::MAX), json!([]), json!({})];
+    values.extend([json!([null]), json!({ "a": [] }), json!([["192.0.2.1"]])]);
+    let texts = [
+        "\0",
+        "a\0b.example.com",
+        "../../etc/passwd",
+        "%2e%2e/",
+        "{{ rrtype }}",
+        "{% for a in b %}",
+        "{observable.value}",
+    ];
+    values.extend(texts.map(Value::from));
+    values.extend(
+        ["\r\nX-A: b", "';--\"`", "\u{202e}moc.elpmaxe", "\u{1b}[2J", "\u{feff}", "a,b|c\td", "https://other.example/"]
+            .map(Value::from),
+    );
+    values.extend(["x".repeat(64), format!("{}example.com", "a.".repeat(120)), "é".repeat(3000)].map(Value::from));
+    for (name, secret) in secrets {
+        values.extend(
+            [format!("{{{name}}}"), format!("{{settings.{name}}}"), secret.clone(), format!("{secret}.example.com")]
+                .map(Value::from),
+        );
+    }
+    values
+}

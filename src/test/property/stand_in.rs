@@ -1,0 +1,363 @@
+//! The provider's part in a generated run: what it answers to a request, by what the profile says of its pages, its jobs,
+//! its tokens and its errors.
+
+use super::body::{Writer, body, set};
+use super::pool::{Pool, scalar};
+use super::scene::{Flaw, Page, Scene};
+use serde_json::{Value, json};
+use stixmap_engine::plan::{
+    AnswerPlace, AnswerPlan, BodyTestPlan, JobPlan, Local, LookupPlan, PagingPlan, Part, Path, Plan, ProbeFigures,
+    Settings, Template, TokenPlace,
+};
+use stixmap_engine::run::{Fault, Preview, Request, Response};
+
+/// An answer as it is written in a case.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+    pub(super) fault: Option<&'static str>,
+}
+
+impl Reply {
+    fn of(body: Vec<u8>) -> Reply {
+        Reply { status: 200, headers: vec![], body, fault: None }
+    }
+
+    fn json(value: &Value) -> Reply {
+        Self::of(value.to_string().into_bytes())
+    }
+
+    /// What a run is told; as in a case, a fault with a body cuts it in half.
+    pub(super) fn told(&self) -> Result<Response, Fault> {
+        let fault = self.fault.map(|word| match word {
+            "connect" => Fault::Connect("connection refused".into()),
+            "timeout" => Fault::Timeout,
+            _ => Fault::Reset,
+        });
+        let mut response =
+            Response { status: self.status, headers: self.headers.clone(), body: self.body.clone(), cut: None };
+        match fault {
+            Some(fault) if response.body.is_empty() => return Err(fault),
+            Some(fault) => {
+                response.body.truncate(response.body.len() / 2);
+                response.cut = Some(fault);
+            }
+            None => {}
+        }
+        Ok(response)
+    }
+}
+
+/// The provider.
+pub(super) struct StandIn<'s> {
+    plan: &'s Plan,
+    pool: &'s Pool,
+    scene: &'s Scene,
+    base: String,
+    token: Option<String>,
+    preview: Preview,
+    /// Which of the run's first requests is under way.
+    ask: usize,
+    /// The pages of it that were given, and their rows.
+    given: (u64, u64),
+    pages: usize,
+    asides: usize,
+    polls: u32,
+}
+
+impl<'s> StandIn<'s> {
+    pub(super) fn new(plan: &'s Plan, pool: &'s Pool, scene: &'s Scene, settings: &Settings, preview: Preview) -> Self {
+        let base = plan.base_url(settings).as_str().trim_end_matches('/').to_owned();
+        let token = plan.token().map(|token| match &token.from {
+            TokenPlace::Url(_) => plan.token_url(settings).unwrap_or_default(),
+            TokenPlace::Path(path) => format!("{base}{}", written(path, settings)),
+        });
+        let (ask, given) = (0, (0, 0));
+        Self { plan, pool, scene, base, token, preview, ask, given, pages: 0, asides: 0, polls: 0 }
+    }
+
+    /// The answer to a request.
+    pub(super) fn answer(&mut self, request: &Request) -> Reply {
+        let url = request.url.to_string();
+        let target = request.shown_target(&self.base);
+        let path = target.split('?').next().unwrap_or_default();
+        if self.token.as_ref().is_some_and(|token| url == *token) {
+            let reply = Reply::json(&self.token_body());
+            return self.aside(reply);
+        }
+        if self.preview.probe.as_ref().is_some_and(|probe| probe.url.to_string() == url) {
+            let reply = Reply::json(&self.probe_body());
+            return self.aside(reply);
+        }
+        self.follow(request, &url, path);
+        let Some(lookup) = self.lookup() else { return Reply::json(&json!({})) };
+        match &lookup.job {
+            Some(job) if job.result.as_ref().is_some_and(|result| fits(result, path)) => self.page(lookup),
+            Some(job) if fits(&job.poll, path) => self.poll(lookup, job),
+            Some(job) => {
+                let mut order = json!({});
+                set(&mut order, &job.id, self.job_name().into());
+                self.aside(Reply::json(&order))
+            }
+            None => self.page(lookup),
+        }
+    }
+
+    /// Finds out which of the run's first requests this one belongs to.
+    fn follow(&mut self, request: &Request, url: &str, path: &str) {
+        let body = |request: &Request| request.body.as_ref().map(ToString::to_string);
+        let first = &self.preview.first_pages;
+        let is_same = |known: &Request| known.url.to_string() == url && body(known) == body(request);
+        let of_path = |known: &Request| known.shown_target(&self.base).split('?').next() == Some(path);
+        let exact = first.iter().position(|(_, known)| is_same(known));
+        let is_current = first.get(self.ask).is_some_and(|(_, known)| of_path(known));
+        let near = if is_current { None } else { first.iter().position(|(_, known)| of_path(known)) };
+        if let Some(ask) = exact.or(near)
+            && ask != self.ask
+        {
+            (self.ask, self.given, self.polls) = (ask, (0, 0), 0);
+        }
+    }
+
+    fn lookup(&self) -> Option<&'s LookupPlan> {
+        let (lookup, _) = self.preview.first_pages.get(self.ask)?;
+        Some(&self.plan.lookups[*lookup])
+    }
+
+    fn poll(&mut self, lookup: &'s LookupPlan, job: &JobPlan) -> Reply {
+        self.polls += 1;
+        let is_pending = self.scene.is_endless || self.polls <= u32::from(self.scene.asked % 3);
+        let state = |states: &[_]| states.first().map(scalar);
+        if is_pending && let Some(pending) = state(&job.pending) {
+            let mut body = json!({});
+            set(&mut body, &job.state, pending);
+            return self.aside(Reply::json(&body));
+        }
+        if job.result.is_none() {
+            return self.page(lookup);
+        }
+        let mut body = json!({});
+        let word = if self.scene.asked % 11 == 10 { state(&job.failed) } else { None };
+        set(&mut body, &job.state, word.unwrap_or_else(|| "done".into()));
+        self.aside(Reply::json(&body))
+    }
+
+    /// The next page of the scene; after them, empty ones.
+    fn page(&mut self, lookup: &LookupPlan) -> Reply {
+        let nothing = Page {
+            rows: vec![],
+            beside: vec![super::scene::Cell::Missing; self.plan.record.fields.len()],
+            flaw: Flaw::None,
+            has_next: self.scene.is_endless,
+            next: 0,
+            is_truncated: false,
+        };
+        let page = self.scene.pages.get(self.pages).unwrap_or(&nothing);
+        self.pages += 1;
+        let has_next = page.has_next || self.scene.is_endless;
+        let rows = page.rows.iter().map(|row| 1 + u64::from(row.is_twice)).sum::<u64>();
+        self.given = (self.given.0 + 1, self.given.1 + rows);
+        let writer = Writer { plan: self.plan, lookup, pool: self.pool };
+        let mut headers = writer.headers(page);
+        let next = self.next(lookup, page, has_next, &mut headers);
+        let ending = match page.next % 7 {
+            _ if page.is_truncated => "limited",
+            5 => "failed",
+            6 => "cut",
+            _ => "succeeded",
+        };
+        let beside = |root: &mut Value| next.into_iter().for_each(|(at, value)| set(root, at, value));
+        let body = body(&writer, page, beside, ending);
+        let flaw = page.flaw.clone();
+        self.flawed(&flaw, Reply { headers, ..Reply::of(body) })
+    }
+
+    /// What a page says of the pages after it: values in its body, or headers.
+    fn next<'l>(
+        &self,
+        lookup: &'l LookupPlan,
+        page: &Page,
+        has_next: bool,
+        headers: &mut Vec<(String, String)>,
+    ) -> Vec<(&'l Path, Value)> {
+        let (pages, rows) = self.given;
+        let ahead = u64::from(has_next);
+        let text = |plain: String| if page.next == 0 { plain } else { self.pool.hostile_text(page.next) };
+        let mut values = vec![];
+        match &lookup.paging {
+            PagingPlan::None { total } => values.extend(total.iter().map(|at| (at, Value::from(rows + ahead)))),
+            PagingPlan::Page { first, last, more, .. } => {
+                values.extend(last.iter().map(|at| (at, Value::from(first + pages - 1 + ahead))));
+                values.extend(more.iter().map(|at| (at, Value::from(has_next))));
+            }
+            PagingPlan::Offset { total, .. } => {
+                values.extend(total.iter().map(|at| (at, Value::from(rows + 3 * ahead))));
+            }
+            PagingPlan::NextUrl { at, .. } if has_next => {
+                let url = text(format!("{}/next/{pages}?of={}", self.base, self.pages));
+                match at {
+                    Some(at) => values.push((at, url.into())),
+                    None => headers.push(("link".to_owned(), format!("<{url}>; rel=\"next\""))),
+                }
+            }
+            PagingPlan::Cursor { from, .. } if has_next => {
+                let cursor = text(format!("cursor-{}", self.pages));
+                match from {
+                    AnswerPlace::Body(at) => values.push((at, cursor.into())),
+                    AnswerPlace::Header(name) => headers.push((name.to_lowercase(), cursor)),
+                }
+            }
+            PagingPlan::NextUrl { .. } | PagingPlan::Cursor { .. } => {}
+        }
+        if let Some(signal) = lookup.truncated_when.as_ref().filter(|_| page.is_truncated) {
+            let word = signal.is.first().map_or_else(|| true.into(), scalar);
+            match &signal.place {
+                AnswerPlace::Body(at) => values.push((at, word)),
+                AnswerPlace::Header(name) => headers.push((name.to_lowercase(), plain(&word))),
+            }
+        }
+        values
+    }
+
+    fn job_name(&self) -> String {
+        match self.scene.asked % 5 {
+            4 => self.pool.hostile_text(self.scene.asked),
+            _ => "job-1".to_owned(),
+        }
+    }
+
+    fn token_body(&self) -> Value {
+        let mut body = json!({});
+        if let Some(token) = self.plan.token() {
+            set(&mut body, &token.token, super::TOKEN.into());
+            token.expires.iter().for_each(|(at, _)| set(&mut body, at, 3600.into()));
+        }
+        body
+    }
+
+    fn probe_body(&self) -> Value {
+        let mut figures = json!({});
+        let Some(probe) = &self.plan.quota.probe else { return figures };
+        match &probe.figures {
+            ProbeFigures::UsedOfLimit(used, limit) => {
+                used.iter().for_each(|at| set(&mut figures, at, 1.into()));
+                limit.iter().for_each(|at| set(&mut figures, at, 1000.into()));
+            }
+            ProbeFigures::Remaining(left) => left.iter().for_each(|at| set(&mut figures, at, 1000.into())),
+        }
+        let Some(element) = &probe.element else { return figures };
+        set(&mut figures, &element.at, scalar(&element.is));
+        let mut body = Value::Null;
+        set(&mut body, &element.of, json!([figures]));
+        body
+    }
+
+    /// An answer besides the pages, with the next flaw of its kind.
+    fn aside(&mut self, reply: Reply) -> Reply {
+        let flaw = self.scene.asides.get(self.asides).cloned().unwrap_or(Flaw::None);
+        self.asides += 1;
+        self.flawed(&flaw, reply)
+    }
+
+    fn flawed(&self, flaw: &Flaw, mut reply: Reply) -> Reply {
+        match flaw {
+            Flaw::None => {}
+            Flaw::Status(number) => {
+                let named = self.plan.answers.iter().flat_map(|row| row.status.iter().copied());
+                let mut statuses = vec![429, 500, 404, 401, 200, 204, 301, 400, 403, 408, 418, 503];
+                statuses.extend(named);
+                reply.status = statuses[usize::from(*number) % statuses.len()];
+                let waits = ["3", "0", "-1", "99999999", "soon", "Fri, 01 Mar 2024 00:00:05 GMT"];
+                let wait = waits[usize::from(*number) / 16 % waits.len()];
+                reply.headers.push(("retry-after".to_owned(), wait.to_owned()));
+                if number % 2 == 1 {
+                    reply.body = json!({ "message": self.pool.hostile(*number) }).to_string().into_bytes();
+                }
+            }
+            Flaw::Answer(number) => {
+                if let Some(row) = self.plan.answers.get(usize::from(*number) % self.plan.answers.len().max(1)) {
+                    reply = self.meant(row, *number, reply);
+                }
+            }
+            Flaw::Elsewhere(number) => {
+                reply.status = 302;
+                let places = ["/elsewhere", "https://other.example/", "", "//other.example/a", "\\\\other.example"];
+                let place = places[usize::from(*number) % places.len()];
+                reply.headers.push(("location".to_owned(), place.to_owned()));
+            }
+            Flaw::Cut => reply.fault = Some("reset"),
+            Flaw::Fault(number) => {
+                reply.body.clear();
+                reply.fault = Some(["timeout", "connect", "reset"][usize::from(*number) % 3]);
+            }
+            Flaw::Body(number) => reply.body = self.pool.hostile(*number).to_string().into_bytes(),
+            Flaw::Text(text) => reply.body = text.clone().into_bytes(),
+        }
+        reply
+    }
+
+    /// An answer that a row of `answers` is about.
+    fn meant(&self, row: &AnswerPlan, number: u16, mut reply: Reply) -> Reply {
+        reply.status = row.status.first().copied().unwrap_or(reply.status);
+        let mut body: Value = json!({});
+        row.message.iter().for_each(|at| set(&mut body, at, self.pool.hostile_text(number).into()));
+        let wait = Value::from(number % 20);
+        match &row.retry_after {
+            Some((AnswerPlace::Body(at), _)) => set(&mut body, at, wait),
+            Some((AnswerPlace::Header(name), _)) => reply.headers.push((name.to_lowercase(), plain(&wait))),
+            None => {}
+        }
+        if let Some((name, text)) = &row.header {
+            reply.headers.push((name.to_lowercase(), text.clone().unwrap_or_else(|| "yes".to_owned())));
+        }
+        reply.body = match &row.body {
+            Some(BodyTestPlan::Value(at, words)) => {
+                set(&mut body, at, words.first().map_or_else(|| json!("x"), scalar));
+                body.to_string().into_bytes()
+            }
+            Some(BodyTestPlan::Contains(text)) if number % 2 == 0 => text.clone().into_bytes(),
+            Some(BodyTestPlan::Contains(text)) => {
+                body["besides"] = text.as_str().into();
+                body.to_string().into_bytes()
+            }
+            Some(BodyTestPlan::Empty(true)) => vec![],
+            Some(BodyTestPlan::Empty(false)) | None => body.to_string().into_bytes(),
+        };
+        reply
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn written(template: &Template, settings: &Settings) -> String {
+    let part = |part: &Part| match part {
+        Part::Literal(text) => text.clone(),
+        Part::Setting(name) => settings.value(name).map(|value| value.as_text()).unwrap_or_default(),
+        _ => String::new(),
+    };
+    template.parts().iter().map(part).collect()
+}
+
+/// Whether a path is one that a template writes; what is filled in holds no `/`.
+fn fits(template: &Template, path: &str) -> bool {
+    let mut rest = path;
+    let mut is_free = false;
+    for part in template.parts() {
+        match part {
+            Part::Literal(text) => {
+                let Some(at) = rest.find(text.as_str()) else { return false };
+                if (!is_free && at > 0) || rest[..at].contains('/') {
+                    return false;
+                }
+                (rest, is_free) = (&rest[at + text.len()..], false);
+            }
+            Part::Local(Local::Job) | Part::Setting(_) | Part::Each => is_free = true,
+            _ => is_free = true,
+        }
+    }
+    rest.is_empty() || (is_free && !rest.contains('/'))
+}

@@ -1,0 +1,57 @@
+//! What is told of properties: a line for each of a profile, or all of it for programs.
+
+use super::{Failure, Tried};
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// For people.
+pub(super) fn text(tried: &[Tried]) -> String {
+    let mut text = String::new();
+    for profile in tried {
+        for result in &profile.results {
+            let (id, name, cases) = (&profile.id, result.property.name, result.cases);
+            let _ = match &result.failure {
+                None => writeln!(text, "ok     {id} {name}, {cases} cases: {}", result.property.holds),
+                Some(failure) => write!(text, "FAILS  {id} {name}: {}\n{}", failure.reason, shown(failure)),
+            };
+        }
+    }
+    let failed = tried.iter().flat_map(|profile| &profile.results).filter(|result| result.failure.is_some()).count();
+    let held = tried.iter().map(|profile| profile.results.len()).sum::<usize>() - failed;
+    let seeds: Vec<String> = tried.iter().take(1).map(|profile| profile.seed.to_string()).collect();
+    let _ = writeln!(text, "{held} hold, {failed} fail (--seed {})", seeds.concat());
+    text
+}
+
+/// The smallest case, and where it was written.
+fn shown(failure: &Failure) -> String {
+    let lines = failure.case.lines().map(|line| format!("  {line}\n")).collect::<String>();
+    match &failure.file {
+        Some(file) => format!("{lines}  written to {}\n", file.display()),
+        None => lines,
+    }
+}
+
+/// For programs.
+pub(super) fn json(tried: &[Tried]) -> anyhow::Result<String> {
+    let profiles: Vec<Value> = tried.iter().map(profile).collect();
+    Ok(format!("{}\n", serde_json::to_string_pretty(&profiles)?))
+}
+
+fn profile(tried: &Tried) -> Value {
+    let results = tried.results.iter().map(|result| {
+        let mut told = json!({
+            "name": result.property.name,
+            "holds": result.property.holds,
+            "cases": result.cases,
+            "is_kept": result.failure.is_none(),
+        });
+        if let Some(failure) = &result.failure {
+            told["reason"] = failure.reason.as_str().into();
+            told["case"] = failure.case.as_str().into();
+            told["file"] = failure.file.as_ref().map(|file| file.display().to_string()).into();
+        }
+        told
+    });
+    json!({ "profile": tried.id, "seed": tried.seed, "properties": results.collect::<Vec<_>>() })
+}
