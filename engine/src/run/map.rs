@@ -3,6 +3,7 @@
 use super::gate::Levels;
 use super::record::{BadRow, Record, Typed, fields, records};
 use super::rows::{Reader, Row};
+use super::secret;
 use super::slots::Slot;
 use super::trace::{Fate, Ledger, Link, Traced};
 use crate::dns::{Rdata, scope};
@@ -27,6 +28,8 @@ const MAX_TEXTS: usize = 4096;
 pub(super) struct Context<'r> {
     pub(super) plan: &'r Plan,
     pub(super) reader: &'r Reader<'r>,
+    /// Secrets that the answer repeats.
+    pub(super) secrets: &'r [String],
     pub(super) asked: &'r Observable,
     /// How results are marked at least, and records that say nothing of themselves.
     pub(super) levels: Levels,
@@ -60,7 +63,7 @@ pub(super) fn row(
             && ledger.is_news(values.field)
         {
             told = Some(BadPlace {
-                shown: row.place.shown(),
+                shown: secret::place(context.secrets, row),
                 pointer: row.place.pointer(),
                 line: row.place.line,
                 bad: BadRow { reason: reason.clone(), field: values.field },
@@ -69,7 +72,7 @@ pub(super) fn row(
         ledger.note(fate, |fate| Traced {
             lookup: context.lookup.to_owned(),
             page: context.page,
-            place: row.place.shown(),
+            place: secret::place(context.secrets, row),
             values: values.shown,
             record,
             fate,
@@ -87,6 +90,9 @@ fn outcomes(context: &Context, row: &Row, texts: &mut Texts, graph: &mut Graph) 
     if !context.reader.is_record(slots) {
         let fate = Fate::Dropped("the lookup leaves rows like it out".into(), None);
         return vec![Outcome { fate, ..Outcome::default() }];
+    }
+    if secret::is_in_row(context.secrets, slots, &context.reader.fields) {
+        return vec![Outcome::bad(secret::REPEATED.to_owned().into())];
     }
     let (fields, records) = match read(context, slots) {
         Ok(read) => read,

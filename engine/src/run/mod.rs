@@ -13,6 +13,7 @@ mod preview;
 mod record;
 mod request;
 mod rows;
+mod secret;
 mod signature;
 mod slots;
 mod stored;
@@ -402,9 +403,11 @@ impl<'p> Run<'p> {
                 return self.fail(Failure::lookup(repeat.to_string()));
             }
         }
+        let secrets = secret::repeated(self.asker.credentials(), &response);
         let context = map::Context {
             plan: self.plan,
             reader: &reader,
+            secrets: &secrets,
             asked: &self.input.observable,
             levels: self.levels,
             lookup: &lookup.name,

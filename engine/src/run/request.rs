@@ -435,6 +435,14 @@ impl Asker {
         Ok(url)
     }
 
+    /// Everything that nobody else may learn: secrets, the token, and what they make.
+    pub(super) fn credentials(&self) -> impl Iterator<Item = String> {
+        let secrets = self.settings.secrets().map(|(_, secret)| secret.to_owned());
+        let token = self.token.iter().map(|token| token.to_string());
+        let basic = self.auth_headers.iter().filter_map(|(_, value)| value.expose().strip_prefix("Basic "));
+        secrets.chain(token).chain(basic.map(str::to_owned))
+    }
+
     /// Takes secrets out of a text that came from outside.
     pub(super) fn scrub(&self, text: &str) -> String {
         let mut scrubbed = text.to_owned();

@@ -2,7 +2,7 @@
 
 use super::rows::{Ending, Reader, Row};
 use super::trace::{Failure, Ledger, Report};
-use super::{Input, Response, evidence, gate, map};
+use super::{Input, Response, evidence, gate, map, secret};
 use crate::plan::{LookupPlan, Plan};
 use crate::stix::{Graph, Identity};
 use jiff::Timestamp;
@@ -23,9 +23,11 @@ pub fn map_stored(
         let response = Response { status: 200, headers: vec![], body, cut: None };
         let exhibit = || evidence::Exhibit::new(name.clone(), &String::from_utf8_lossy(&response.body));
         let reader = Reader::new(&plan.record, lookup, each, &input.observable, &response);
+        let secrets = secret::repeated(input.settings.secrets().map(|(_, secret)| secret.to_owned()), &response);
         let context = map::Context {
             plan,
             reader: &reader,
+            secrets: &secrets,
             asked: &input.observable,
             levels: gate::levels(plan, &input),
             lookup: &lookup.name,
