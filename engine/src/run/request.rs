@@ -220,7 +220,7 @@ impl Asker {
         let mut method = lookup.method.as_str();
         let mut body = lookup.body.as_ref().map(|body| Body::of(self, body, known));
         let url = match target {
-            Target::Url(url) => Shown::plain(url.as_str()),
+            Target::Url(url) => self.outside(url.as_str()),
             Target::Built => {
                 query =
                     lookup.query.iter().map(|(name, value)| (name.clone(), self.query_text(value, known))).collect();
@@ -233,14 +233,20 @@ impl Asker {
         };
         for (parameter, value) in page_parameters(lookup, target, pages) {
             match parameter {
-                Parameter::Query(name) => query.push((name, Shown::plain(&encoded(&value.as_text())))),
-                Parameter::Body(path) => body.iter_mut().for_each(|body| body.set(&path, &value)),
+                Parameter::Query(name) => query.push((name, self.outside(&encoded(&value.as_text())))),
+                Parameter::Body(path) => {
+                    let shown = match &value {
+                        PageValue::Cursor(cursor) => PageValue::Cursor(self.scrub(cursor)),
+                        PageValue::Number(number) => PageValue::Number(*number),
+                    };
+                    body.iter_mut().for_each(|body| body.set(&path, &value, &shown));
+                }
             }
         }
         if let PagingPlan::Cursor { to: CursorTarget::Header(name), .. } = &lookup.paging
             && let Some(cursor) = &pages.cursor
         {
-            headers.push((name.clone(), Shown::plain(cursor)));
+            headers.push((name.clone(), self.outside(cursor)));
         }
         let body = body.map(|body| body.text());
         if body.is_some() {
@@ -255,7 +261,7 @@ impl Asker {
             (Target::Result(_), Some(result)) => result,
             _ => &plan.poll,
         };
-        self.path(path, Known { each: None, locals: &[(Local::Job, Shown::plain(job))] })
+        self.path(path, Known { each: None, locals: &[(Local::Job, self.outside(job))] })
     }
 
     /// The request that tells what is left.
@@ -443,6 +449,11 @@ impl Asker {
         secrets.chain(token).chain(basic.map(str::to_owned))
     }
 
+    /// A text of the provider's that becomes part of a request. It may repeat a secret: a next URL repeats the parameters.
+    fn outside(&self, text: &str) -> Shown {
+        Shown { real: Zeroizing::new(text.to_owned()), shown: self.scrub(text) }
+    }
+
     /// Takes secrets out of a text that came from outside.
     pub(super) fn scrub(&self, text: &str) -> String {
         let mut scrubbed = text.to_owned();
@@ -497,8 +508,8 @@ impl Body {
     }
 
     /// Puts a value of paging into it; objects on the way that are not there are made.
-    fn set(&mut self, path: &Path, value: &PageValue) {
-        for whole in [&mut self.real, &mut self.shown] {
+    fn set(&mut self, path: &Path, value: &PageValue, shown: &PageValue) {
+        for (whole, value) in [(&mut self.real, value), (&mut self.shown, shown)] {
             let mut place = &mut *whole;
             for step in path.steps() {
                 let PathStep::Name(name) = step else { return };
