@@ -10,6 +10,7 @@ mod editor;
 mod explain;
 mod fault;
 mod profiles;
+mod properties;
 mod schemas;
 mod seeded;
 mod stix;

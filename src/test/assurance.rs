@@ -2,6 +2,7 @@
 
 use super::coverage::Coverage;
 use super::mutate::{Mutation, Score};
+use super::property;
 use super::recorded::Recorded;
 use super::tell;
 use std::fmt::Write;
@@ -18,7 +19,8 @@ How well the recorded cases of each profile prove it. `stixmap test --assurance`
   noticed where a case no longer comes out as expected, and otherwise alive (`stixmap test --mutate` names the case that is
   missing). Names, words for people, and what only a real connection shows (time limits, sizes) are not changed.
 - **score**: of the changes that are not refused, the share that cases notice.
-- **properties**: invariants that were tried on generated answers.
+- **properties**: invariants that were tried on 64 generated runs, and how many of them hold (`stixmap test --properties`
+  names them).
 
 | profile | rules | cases | coverage | refused | noticed | alive | score | properties |
 |---|---|---|---|---|---|---|---|---|
@@ -31,19 +33,20 @@ pub(super) fn run(profiles: &[Recorded]) -> anyhow::Result<f64> {
     for profile in profiles {
         let coverage = Coverage::of(profile).percent();
         let score = Mutation::of(profile).score();
-        row(&mut page, profile, coverage, score);
+        let (held, of) = property::held(&profile.plan)?;
+        row(&mut page, profile, coverage, score, &format!("{held} of {of}"));
         lowest = lowest.min(coverage).min(score.percent());
     }
     tell(&page)?;
     Ok(lowest)
 }
 
-fn row(page: &mut String, profile: &Recorded, coverage: f64, score: Score) {
+fn row(page: &mut String, profile: &Recorded, coverage: f64, score: Score, properties: &str) {
     let (id, rules, cases) = (&profile.plan.id, profile.plan.rules.rules.len(), profile.cases.len());
     let Score { refused, noticed, alive } = score;
     let percent = score.percent();
     let _ = writeln!(
         page,
-        "| {id} | {rules} | {cases} | {coverage} % | {refused} | {noticed} | {alive} | {percent} % | – |"
+        "| {id} | {rules} | {cases} | {coverage} % | {refused} | {noticed} | {alive} | {percent} % | {properties} |"
     );
 }

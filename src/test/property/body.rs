@@ -1,6 +1,6 @@
 //! Generated rows as the body of an answer, in the framing of a lookup and at the levels where it looks for rows.
 
-use super::pool::{Pool, scalar};
+use super::pool::{About, Pool, scalar};
 use super::scene::{Cell, Page, Row};
 use serde_json::{Map, Value, json};
 use stixmap_engine::plan::{FieldPlace, LevelPlan, LookupPlan, Path, PathStep, Plan};
@@ -11,6 +11,8 @@ pub(super) struct Writer<'w> {
     pub(super) plan: &'w Plan,
     pub(super) lookup: &'w LookupPlan,
     pub(super) pool: &'w Pool,
+    /// What was asked about.
+    pub(super) asked: &'w str,
 }
 
 /// A page, written; what stands beside its rows is put in by `beside`.
@@ -42,6 +44,10 @@ fn lines(lines: impl Iterator<Item = String>) -> Vec<u8> {
 }
 
 impl Writer<'_> {
+    fn about(&self, rrtype: u16) -> About<'_> {
+        About { rrtype, asked: self.asked }
+    }
+
     /// A row by itself, as a line holds it.
     fn line(&self, row: &Row) -> Value {
         let mut line = Value::Null;
@@ -77,7 +83,7 @@ impl Writer<'_> {
             let cell = &row.cells[number];
             let paths = field.source.paths();
             let at = paths.get(which(cell) % paths.len().max(1))?;
-            Some((&field.source, at, self.pool.value(number, field, cell, row.rrtype)?))
+            Some((&field.source, at, self.pool.value(number, field, cell, self.about(row.rrtype))?))
         })
     }
 
@@ -137,7 +143,7 @@ impl Writer<'_> {
     fn key(&self, level: &LevelPlan, row: &Row, up: usize) -> String {
         let fields = self.plan.record.fields.iter().enumerate();
         let of_field = fields.filter(|(_, field)| field.source == FieldPlace::Key(up)).find_map(|(number, field)| {
-            let value = self.pool.value(number, field, &row.cells[number], row.rrtype)?;
+            let value = self.pool.value(number, field, &row.cells[number], self.about(row.rrtype))?;
             Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         });
         let number = usize::from(row.rrtype);
@@ -163,7 +169,7 @@ impl Writer<'_> {
         let fields = self.plan.record.fields.iter().enumerate();
         let header = |(number, field): (usize, &stixmap_engine::plan::FieldPlan)| {
             let FieldPlace::Header(name) = &field.source else { return None };
-            let value = self.pool.value(number, field, &page.beside[number], 0)?;
+            let value = self.pool.value(number, field, &page.beside[number], self.about(0))?;
             Some((name.to_lowercase(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
         };
         fields.filter_map(header).collect()

@@ -21,9 +21,12 @@ use invariant::{PROPERTIES, Property, Take};
 use play::Stage;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestCaseResult, TestError, TestRunner};
 use scene::{Scene, scenes};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use stixmap_engine::plan::Plan;
 use stixmap_engine::profile::SettingType;
+use stixmap_engine::run::{Fate, Report};
 
 /// How many runs are generated where nobody says how many.
 pub(super) const USUAL_CASES: u32 = 64;
@@ -38,7 +41,36 @@ const TOKEN: &str = "t0k3n+of=this~run";
 struct Tried {
     id: String,
     seed: u64,
+    reached: Reached,
     results: Vec<Tally>,
+}
+
+/// How far the runs came: properties of runs that find nothing say little.
+#[derive(Default)]
+struct Reached {
+    /// The runs, by how they ended.
+    outcomes: BTreeMap<&'static str, u32>,
+    /// The records that were mapped, and all of them.
+    records: (u64, u64),
+    requests: u64,
+    /// The rules that some record was mapped or dropped by.
+    rules: BTreeSet<usize>,
+    /// How many rules there are.
+    of: usize,
+}
+
+impl Reached {
+    fn note(&mut self, report: &Report) {
+        *self.outcomes.entry(report.outcome.kind.as_str()).or_default() += 1;
+        self.records.0 += report.counts.mapped;
+        self.records.1 += report.counts.read;
+        self.requests += report.requests;
+        self.rules.extend(report.trace.iter().flat_map(|traced| &traced.links).map(|link| link.rule));
+        self.rules.extend(report.trace.iter().filter_map(|traced| match traced.fate {
+            Fate::Dropped(_, rule) => rule,
+            _ => None,
+        }));
+    }
 }
 
 /// How a property fared.
@@ -100,7 +132,8 @@ fn try_all(plan: &Plan, cases: u32, seed: u64) -> anyhow::Result<Tried> {
     let stage = Stage::new(plan);
     let mut open: Vec<&'static Property> = PROPERTIES.iter().collect();
     let mut failed: Vec<(&'static str, Failure)> = vec![];
-    while let Some((name, scene)) = first_failure(&stage, &open, cases, seed)? {
+    let reached = RefCell::new(Reached { of: plan.rules.rules.len(), ..Reached::default() });
+    while let Some((name, scene)) = first_failure(&stage, &open, (cases, seed), &reached)? {
         failed.push((name, failure(&stage, name, &scene)?));
         open.retain(|property| property.name != name);
     }
@@ -108,16 +141,18 @@ fn try_all(plan: &Plan, cases: u32, seed: u64) -> anyhow::Result<Tried> {
         let place = failed.iter().position(|(name, _)| *name == property.name);
         Tally { property, cases, failure: place.map(|place| failed.swap_remove(place).1) }
     };
-    Ok(Tried { id: plan.id.clone(), seed, results: PROPERTIES.iter().map(tally).collect() })
+    let results = PROPERTIES.iter().map(tally).collect();
+    Ok(Tried { id: plan.id.clone(), seed, reached: reached.into_inner(), results })
 }
 
 /// The first property that does not hold, and the smallest run that was found to show it.
 fn first_failure(
     stage: &Stage,
     open: &[&'static Property],
-    cases: u32,
-    seed: u64,
+    (cases, seed): (u32, u64),
+    reached: &RefCell<Reached>,
 ) -> anyhow::Result<Option<(&'static str, Scene)>> {
+    *reached.borrow_mut() = Reached { of: stage.plan.rules.rules.len(), ..Reached::default() };
     let config = Config {
         cases,
         failure_persistence: None,
@@ -127,10 +162,11 @@ fn first_failure(
     };
     let mut runner = TestRunner::new(config);
     let levels = stage.plan.settings.iter().filter(|spec| spec.kind == SettingType::Tlp).count();
-    let found = std::cell::Cell::new(None);
+    let found = Cell::new(None);
     let outcome = runner.run(&scenes(stage.plan.record.fields.len(), levels), |scene| -> TestCaseResult {
         let played = stage.play(&scene);
         let take = Take { stage, scene: &scene, played: &played };
+        played.iter().for_each(|played| reached.borrow_mut().note(&played.report));
         // While it is made smaller, it is the same property that must not hold.
         let wanted = |property: &&&Property| found.get().is_none_or(|name| name == property.name);
         for property in open.iter().filter(wanted) {

@@ -92,7 +92,7 @@ impl<'p> Stage<'p> {
         };
         let base = self.plan.base_url(&settings).as_str().trim_end_matches('/').to_owned();
         let mut run = Run::new(self.plan, Arc::new(Account::default()), input, self.now);
-        let mut provider = StandIn::new(self.plan, &self.pool, scene, &settings, run.preview());
+        let mut provider = StandIn::new(self, scene, setting.observable.value(), &settings, run.preview());
         let (mut now, mut shown, mut exchanges) = (self.now, String::new(), vec![]);
         for step in 0.. {
             assert!(step < MOST_STEPS, "the run does not end");

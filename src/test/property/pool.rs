@@ -10,12 +10,22 @@ use stixmap_engine::profile::{FieldType, Scalar};
 /// The values of a profile's fields.
 #[derive(Debug)]
 pub(super) struct Pool {
-    rrtypes: Vec<String>,
+    /// Those that rules name, and others.
+    rrtypes: (Vec<String>, Vec<String>),
     /// Short texts in quotes in the profile: what its conditions compare with.
     words: Vec<String>,
     hostile: Vec<Value>,
     sides: Vec<SideOf>,
     now: Timestamp,
+}
+
+/// What the values of a row are about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About<'a> {
+    /// Which record type.
+    pub(super) rrtype: u16,
+    /// What was asked about.
+    pub(super) asked: &'a str,
 }
 
 /// Which side of a record a field is.
@@ -53,15 +63,18 @@ impl Pool {
     /// The values of a profile whose secrets are these.
     pub(super) fn new(plan: &Plan, secrets: &[(String, String)], now: Timestamp) -> Pool {
         let of_rules = plan.rules.rules.iter().flat_map(|rule| rule.rrtypes.iter().map(ToString::to_string));
-        let rrtypes = of_rules.chain(COMMON.map(str::to_owned)).collect();
+        let mut rrtypes = (of_rules.collect::<Vec<String>>(), COMMON.map(str::to_owned).to_vec());
+        if rrtypes.0.is_empty() {
+            rrtypes.0.clone_from(&rrtypes.1);
+        }
         let sides = (0..plan.record.fields.len()).map(|field| side(plan, field)).collect();
         Pool { rrtypes, words: words(&plan.source.text), hostile: hostile(secrets), sides, now }
     }
 
     /// The value of a field; none if it is missing.
-    pub(super) fn value(&self, field: usize, plan: &FieldPlan, cell: &Cell, rrtype: u16) -> Option<Value> {
+    pub(super) fn value(&self, field: usize, plan: &FieldPlan, cell: &Cell, about: About) -> Option<Value> {
         match cell {
-            Cell::Well(number) => Some(self.well(field, plan, *number, rrtype)),
+            Cell::Well(number) => Some(self.well(field, plan, *number, about)),
             Cell::Odd(number) => Some(self.odd(plan, *number)),
             Cell::Broken(number) => Some(self.hostile(*number)),
             Cell::Text(text) => Some(text.as_str().into()),
@@ -82,8 +95,14 @@ impl Pool {
         }
     }
 
-    fn well(&self, field: usize, plan: &FieldPlan, number: u16, rrtype: u16) -> Value {
-        let rrtype = pick(&self.rrtypes, rrtype);
+    fn well(&self, field: usize, plan: &FieldPlan, number: u16, about: About) -> Value {
+        let rrtype = match about.rrtype % 4 {
+            3 => pick(&self.rrtypes.1, about.rrtype / 4),
+            _ => pick(&self.rrtypes.0, about.rrtype / 4),
+        };
+        if let Some(asked) = self.asked(field, plan, rrtype, about) {
+            return asked.into();
+        }
         match plan.kind {
             FieldType::Rrtype => rrtype.as_str().into(),
             FieldType::Timestamp => self.time(plan, number),
@@ -102,6 +121,19 @@ impl Pool {
         }
     }
 
+    /// What was asked about, on the side where it may stand: rows about other names are left out by most profiles.
+    fn asked<'a>(&self, field: usize, plan: &FieldPlan, rrtype: &str, about: About<'a>) -> Option<&'a str> {
+        let is_address = about.asked.parse::<std::net::IpAddr>().is_ok();
+        let is_text = matches!(plan.kind, FieldType::String | FieldType::DnsName | FieldType::Rdata | FieldType::Ip);
+        let fits = match self.sides[field] {
+            SideOf::Owner => !is_address || rrtype == "PTR",
+            SideOf::Data => is_address && matches!(rrtype, "A" | "AAAA") || !is_address && rrtype == "PTR",
+            SideOf::Neither => false,
+        };
+        let is_often = about.rrtype / 64 % 4 != 3;
+        (is_text && fits && is_often).then_some(about.asked)
+    }
+
     fn text(&self, side: SideOf, rrtype: &str, number: u16) -> String {
         match (side, number % 8) {
             (SideOf::Owner, 0..=5) => (*pick(&NAMES, number / 8)).to_owned(),
@@ -114,9 +146,13 @@ impl Pool {
         }
     }
 
-    /// Up to five years back; some a little ahead.
+    /// Mostly of the last month; others up to five years back, or a little ahead.
     fn time(&self, plan: &FieldPlan, number: u16) -> Value {
-        let back = SignedDuration::from_secs(i64::from(number % 4096) * 40_009 - 90_000);
+        let back = match number % 4 {
+            3 => i64::from(number / 4 % 4096) * 40_009 - 90_000,
+            _ => i64::from(number / 4 % 512) * 5_003,
+        };
+        let back = SignedDuration::from_secs(back);
         let time = self.now.checked_sub(back).unwrap_or(self.now);
         let format = &plan.formats[usize::from(number) % plan.formats.len()];
         match format {

@@ -89,7 +89,7 @@ pub(super) enum Flaw {
 /// Runs of a profile with so many fields and levels.
 pub(super) fn scenes(fields: usize, levels: usize) -> impl Strategy<Value = Scene> {
     let level = prop_oneof![3 => Just(0_u8), 2 => 1_u8..6];
-    let marking = prop_oneof![4 => Just(0_u8), 6 => 1_u8..8];
+    let marking = prop_oneof![6 => Just(0_u8), 3 => 1_u8..3, 2 => 1_u8..8];
     (any::<u16>(), marking, vec(level, levels), vec(flaw(), 0..4), vec(page(fields), 0..4), prop::bool::weighted(0.1))
         .prop_map(|(asked, marking, levels, asides, pages, is_endless)| Scene {
             asked,
@@ -127,7 +127,7 @@ fn cell() -> impl Strategy<Value = Cell> {
 
 fn flaw() -> impl Strategy<Value = Flaw> {
     prop_oneof![
-        20 => Just(Flaw::None),
+        60 => Just(Flaw::None),
         2 => any::<u16>().prop_map(Flaw::Status),
         2 => any::<u16>().prop_map(Flaw::Answer),
         1 => any::<u16>().prop_map(Flaw::Elsewhere),

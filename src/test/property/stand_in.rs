@@ -2,6 +2,7 @@
 //! its tokens and its errors.
 
 use super::body::{Writer, body, set};
+use super::play::Stage;
 use super::pool::{Pool, scalar};
 use super::scene::{Flaw, Page, Scene};
 use serde_json::{Value, json};
@@ -55,6 +56,7 @@ pub(super) struct StandIn<'s> {
     plan: &'s Plan,
     pool: &'s Pool,
     scene: &'s Scene,
+    asked: &'s str,
     base: String,
     token: Option<String>,
     preview: Preview,
@@ -68,14 +70,21 @@ pub(super) struct StandIn<'s> {
 }
 
 impl<'s> StandIn<'s> {
-    pub(super) fn new(plan: &'s Plan, pool: &'s Pool, scene: &'s Scene, settings: &Settings, preview: Preview) -> Self {
+    pub(super) fn new(
+        stage: &'s Stage,
+        scene: &'s Scene,
+        asked: &'s str,
+        settings: &Settings,
+        preview: Preview,
+    ) -> Self {
+        let (plan, pool) = (stage.plan, &stage.pool);
         let base = plan.base_url(settings).as_str().trim_end_matches('/').to_owned();
         let token = plan.token().map(|token| match &token.from {
             TokenPlace::Url(_) => plan.token_url(settings).unwrap_or_default(),
             TokenPlace::Path(path) => format!("{base}{}", written(path, settings)),
         });
         let (ask, given) = (0, (0, 0));
-        Self { plan, pool, scene, base, token, preview, ask, given, pages: 0, asides: 0, polls: 0 }
+        Self { plan, pool, scene, asked, base, token, preview, ask, given, pages: 0, asides: 0, polls: 0 }
     }
 
     /// The answer to a request.
@@ -159,7 +168,7 @@ impl<'s> StandIn<'s> {
         let has_next = page.has_next || self.scene.is_endless;
         let rows = page.rows.iter().map(|row| 1 + u64::from(row.is_twice)).sum::<u64>();
         self.given = (self.given.0 + 1, self.given.1 + rows);
-        let writer = Writer { plan: self.plan, lookup, pool: self.pool };
+        let writer = Writer { plan: self.plan, lookup, pool: self.pool, asked: self.asked };
         let mut headers = writer.headers(page);
         let next = self.next(lookup, page, has_next, &mut headers);
         let ending = match page.next % 7 {

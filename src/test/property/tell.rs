@@ -1,6 +1,6 @@
 //! What is told of properties: a line for each of a profile, or all of it for programs.
 
-use super::{Failure, Tried};
+use super::{Failure, Reached, Tried};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -8,6 +8,7 @@ use std::fmt::Write;
 pub(super) fn text(tried: &[Tried]) -> String {
     let mut text = String::new();
     for profile in tried {
+        text.push_str(&reached(profile));
         for result in &profile.results {
             let (id, name, cases) = (&profile.id, result.property.name, result.cases);
             let _ = match &result.failure {
@@ -21,6 +22,18 @@ pub(super) fn text(tried: &[Tried]) -> String {
     let seeds: Vec<String> = tried.iter().take(1).map(|profile| profile.seed.to_string()).collect();
     let _ = writeln!(text, "{held} hold, {failed} fail (--seed {})", seeds.concat());
     text
+}
+
+/// How far the runs of a profile came.
+fn reached(tried: &Tried) -> String {
+    let Reached { outcomes, records: (mapped, read), requests, rules, of } = &tried.reached;
+    let outcomes: Vec<String> = outcomes.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    format!(
+        "       {}: {}; {requests} requests; {mapped} of {read} records mapped; {} of {of} rules used\n",
+        tried.id,
+        outcomes.join(", "),
+        rules.len(),
+    )
 }
 
 /// The smallest case, and where it was written.
@@ -53,5 +66,14 @@ fn profile(tried: &Tried) -> Value {
         }
         told
     });
-    json!({ "profile": tried.id, "seed": tried.seed, "properties": results.collect::<Vec<_>>() })
+    let Reached { outcomes, records: (mapped, read), requests, rules, of } = &tried.reached;
+    json!({
+        "profile": tried.id,
+        "seed": tried.seed,
+        "runs": outcomes,
+        "requests": requests,
+        "records": { "read": read, "mapped": mapped },
+        "rules": { "used": rules.len(), "of": of },
+        "properties": results.collect::<Vec<_>>(),
+    })
 }
