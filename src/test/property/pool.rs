@@ -4,6 +4,7 @@
 use super::scene::Cell;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use stixmap_engine::plan::{FieldPlan, Operand, Plan, TimeFormat};
 use stixmap_engine::profile::{FieldType, Scalar};
 
@@ -16,6 +17,8 @@ pub(super) struct Pool {
     words: Vec<String>,
     hostile: Vec<Value>,
     sides: Vec<SideOf>,
+    /// The field that says when a record was first seen.
+    first: Option<usize>,
     now: Timestamp,
 }
 
@@ -33,6 +36,8 @@ pub(super) struct About<'a> {
 enum SideOf {
     Owner,
     Data,
+    /// The one or the other, as a condition says.
+    Both,
     Neither,
 }
 
@@ -68,7 +73,14 @@ impl Pool {
             rrtypes.0.clone_from(&rrtypes.1);
         }
         let sides = (0..plan.record.fields.len()).map(|field| side(plan, field)).collect();
-        Pool { rrtypes, words: words(&plan.source.text), hostile: hostile(secrets), sides, now }
+        Pool {
+            rrtypes,
+            words: words(&plan.source.text),
+            hostile: hostile(secrets),
+            sides,
+            first: plan.record.roles[0],
+            now,
+        }
     }
 
     /// The value of a field; none if it is missing.
@@ -96,16 +108,13 @@ impl Pool {
     }
 
     fn well(&self, field: usize, plan: &FieldPlan, number: u16, about: About) -> Value {
-        let rrtype = match about.rrtype % 4 {
-            3 => pick(&self.rrtypes.1, about.rrtype / 4),
-            _ => pick(&self.rrtypes.0, about.rrtype / 4),
-        };
+        let rrtype = self.rrtype(about);
         if let Some(asked) = self.asked(field, plan, rrtype, about) {
             return asked.into();
         }
         match plan.kind {
-            FieldType::Rrtype => rrtype.as_str().into(),
-            FieldType::Timestamp => self.time(plan, number),
+            FieldType::Rrtype => rrtype.into(),
+            FieldType::Timestamp => self.time(self.first == Some(field), plan, number),
             FieldType::Integer => number.into(),
             FieldType::DnsName => (*pick(&NAMES, number)).into(),
             FieldType::Ip | FieldType::RrtypeOfAddress => match number % 2 {
@@ -121,14 +130,25 @@ impl Pool {
         }
     }
 
+    /// Mostly one that rules name; for an address, mostly the one that has it as data.
+    fn rrtype(&self, about: About) -> &str {
+        match (about.rrtype % 4, about.asked.parse::<IpAddr>()) {
+            (0 | 1, Ok(IpAddr::V4(_))) => "A",
+            (0 | 1, Ok(IpAddr::V6(_))) => "AAAA",
+            (3, _) => pick(&self.rrtypes.1, about.rrtype / 4).as_str(),
+            _ => pick(&self.rrtypes.0, about.rrtype / 4).as_str(),
+        }
+    }
+
     /// What was asked about, on the side where it may stand: rows about other names are left out by most profiles.
     fn asked<'a>(&self, field: usize, plan: &FieldPlan, rrtype: &str, about: About<'a>) -> Option<&'a str> {
-        let is_address = about.asked.parse::<std::net::IpAddr>().is_ok();
+        let is_address = about.asked.parse::<IpAddr>().is_ok();
         let is_text = matches!(plan.kind, FieldType::String | FieldType::DnsName | FieldType::Rdata | FieldType::Ip);
         let fits = match self.sides[field] {
             SideOf::Owner => !is_address || rrtype == "PTR",
             SideOf::Data => is_address && matches!(rrtype, "A" | "AAAA") || !is_address && rrtype == "PTR",
-            SideOf::Neither => false,
+            SideOf::Both if is_address => return Some(NAMES[usize::from(about.rrtype / 64) % 3]),
+            SideOf::Both | SideOf::Neither => false,
         };
         let is_often = about.rrtype / 64 % 4 != 3;
         (is_text && fits && is_often).then_some(about.asked)
@@ -137,8 +157,8 @@ impl Pool {
     fn text(&self, side: SideOf, rrtype: &str, number: u16) -> String {
         match (side, number % 8) {
             (SideOf::Owner, 0..=5) => (*pick(&NAMES, number / 8)).to_owned(),
-            (SideOf::Data, 0..=4) => data(rrtype, number / 8).to_owned(),
-            (SideOf::Data, 5) => (*pick(&NAMES, number / 8)).to_owned(),
+            (SideOf::Data | SideOf::Both, 0..=4) => data(rrtype, number / 8).to_owned(),
+            (SideOf::Data | SideOf::Both, 5) => (*pick(&NAMES, number / 8)).to_owned(),
             (SideOf::Neither, 0) => number.to_string(),
             (_, 7) => (*pick(&NAMES, number / 8)).to_owned(),
             _ if self.words.is_empty() => String::new(),
@@ -146,11 +166,12 @@ impl Pool {
         }
     }
 
-    /// Mostly of the last month; others up to five years back, or a little ahead.
-    fn time(&self, plan: &FieldPlan, number: u16) -> Value {
-        let back = match number % 4 {
-            3 => i64::from(number / 4 % 4096) * 40_009 - 90_000,
-            _ => i64::from(number / 4 % 512) * 5_003,
+    /// Mostly of the last month, or where it is the first of two, before it; others up to five years back, or a little ahead.
+    fn time(&self, is_first: bool, plan: &FieldPlan, number: u16) -> Value {
+        let back = match number % 12 {
+            11 => i64::from(number / 12 % 4096) * 40_009 - 90_000,
+            _ if is_first => i64::from(number / 12 % 512) * 5_003 + 30 * 86_400,
+            _ => i64::from(number / 12 % 512) * 5_003,
         };
         let back = SignedDuration::from_secs(back);
         let time = self.now.checked_sub(back).unwrap_or(self.now);
@@ -199,11 +220,14 @@ fn data(rrtype: &str, number: u16) -> &'static str {
 
 fn side(plan: &Plan, field: usize) -> SideOf {
     let is = |operand: Operand| operand == Operand::Field(field);
-    if plan.record.orientation.iter().any(|row| is(row.rdata)) {
-        return SideOf::Data;
-    }
+    let is_data = plan.record.orientation.iter().any(|row| is(row.rdata));
     let is_owner = plan.record.orientation.iter().any(|row| is(row.rrname));
-    if is_owner { SideOf::Owner } else { SideOf::Neither }
+    match (is_owner, is_data) {
+        (true, true) => SideOf::Both,
+        (true, false) => SideOf::Owner,
+        (false, true) => SideOf::Data,
+        (false, false) => SideOf::Neither,
+    }
 }
 
 /// A scalar of a profile, as it stands in JSON.
