@@ -18,7 +18,7 @@ fn check(folder: &str, cases: &str) {
         assert!(properties.iter().all(|property| property["is_kept"] == true), "{profile}");
         // What is tried on runs that find nothing is tried on nothing.
         let mapped = profile["records"]["mapped"].as_u64().expect("a count");
-        assert!(mapped >= 32, "so few records were mapped that properties say little: {profile}");
+        assert!(mapped >= 8, "so few records were mapped that properties say little: {profile}");
         assert!(profile["runs"]["ok"].as_u64() >= Some(8) && profile["runs"]["refused"].is_u64(), "{profile}");
     }
 }

@@ -128,7 +128,7 @@ impl Writer<'_> {
             Value::Object(keys) => {
                 let key = self.key(level, row, up);
                 let known = keys.entry(key).or_insert(Value::Null);
-                if !inner.is_null() && (known.is_null() || inner.to_string() < known.to_string()) {
+                if !inner.is_null() && (known.is_null() || is_less(&inner, known)) {
                     *known = inner;
                 }
                 Some(known)
@@ -250,9 +250,15 @@ pub(super) fn set(root: &mut Value, at: &Path, value: Value) {
 /// The same where several rows say something of one place: the least of it stays, so that no order matters.
 fn set_least(root: &mut Value, at: &Path, value: Value) {
     let Some(found) = reach(root, at.steps()) else { return };
-    if found.is_null() || (!found.is_array() && !found.is_object() && value.to_string() < found.to_string()) {
+    if found.is_null() || (!found.is_array() && !found.is_object() && is_less(&value, found)) {
         *found = value;
     }
+}
+
+/// An order of values, by their texts: any would do.
+fn is_less(one: &Value, other: &Value) -> bool {
+    let (one, other) = (one.to_string(), other.to_string());
+    one < other
 }
 
 fn reach<'n>(node: &'n mut Value, steps: &[PathStep]) -> Option<&'n mut Value> {
@@ -269,7 +275,7 @@ fn reach<'n>(node: &'n mut Value, steps: &[PathStep]) -> Option<&'n mut Value> {
                 *node = json!([]);
             }
             let items = node.as_array_mut()?;
-            let wanted = usize::try_from(*index).map_or_else(|_| items.len().max(1) - 1, |index| index);
+            let wanted = usize::try_from(*index).unwrap_or_else(|_| items.len().max(1) - 1);
             if items.len() <= wanted {
                 items.resize(wanted + 1, Value::Null);
             }

@@ -59,7 +59,7 @@ fn played<'t>(take: &'t Take) -> Option<&'t Played> {
 
 fn deterministic(take: &Take) -> Result<(), String> {
     let (Some(one), Ok(other)) = (played(take), take.stage.play(take.scene)) else { return Ok(()) };
-    let same = one.bundle.to_string() == other.bundle.to_string()
+    let same = one.written == other.written
         && one.exchanges == other.exchanges
         && one.shown == other.shown
         && one.report.trace == other.report.trace
@@ -178,7 +178,7 @@ fn no_secret(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let report = &played.report;
     let places = [
-        ("the bundle", played.bundle.to_string()),
+        ("the bundle", played.written.clone()),
         ("the trace", format!("{:?}", report.trace)),
         ("the outcome", format!("{} {:?}", report.outcome, report.counts)),
         ("a diagnostic", format!("{:?}", report.diagnostics)),

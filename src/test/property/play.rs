@@ -45,6 +45,8 @@ pub(super) struct Played {
     /// The requests, as they are shown.
     pub(super) shown: String,
     /// The bundle, as it is written.
+    pub(super) written: String,
+    /// The same, as a reader sees it.
     pub(super) bundle: serde_json::Value,
 }
 
@@ -109,8 +111,9 @@ impl<'p> Stage<'p> {
             }
         }
         let report = run.finish();
-        let bundle = serde_json::to_value(&report.bundle).expect("a bundle is JSON");
-        Played { setting, settings, report, exchanges, shown, bundle }
+        let written = serde_json::to_string(&report.bundle).expect("a bundle is JSON");
+        let bundle = serde_json::from_str(&written).expect("it has just been written");
+        Played { setting, settings, report, exchanges, shown, written, bundle }
     }
 
     fn setting(&self, scene: &Scene) -> Setting {

@@ -132,11 +132,11 @@ impl Pool {
 
     /// Mostly one that rules name; for an address, mostly the one that has it as data.
     fn rrtype(&self, about: About) -> &str {
-        match (about.rrtype % 4, about.asked.parse::<IpAddr>()) {
-            (0 | 1, Ok(IpAddr::V4(_))) => "A",
-            (0 | 1, Ok(IpAddr::V6(_))) => "AAAA",
-            (3, _) => pick(&self.rrtypes.1, about.rrtype / 4).as_str(),
-            _ => pick(&self.rrtypes.0, about.rrtype / 4).as_str(),
+        match (about.rrtype % 8, about.asked.parse::<IpAddr>()) {
+            (0..=5, Ok(IpAddr::V4(_))) => "A",
+            (0..=5, Ok(IpAddr::V6(_))) => "AAAA",
+            (7, _) => pick(&self.rrtypes.1, about.rrtype / 8).as_str(),
+            _ => pick(&self.rrtypes.0, about.rrtype / 8).as_str(),
         }
     }
 
@@ -150,15 +150,15 @@ impl Pool {
             SideOf::Both if is_address => return Some(NAMES[usize::from(about.rrtype / 64) % 3]),
             SideOf::Both | SideOf::Neither => false,
         };
-        let is_often = about.rrtype / 64 % 4 != 3;
+        let is_often = about.rrtype / 64 % 8 != 7;
         (is_text && fits && is_often).then_some(about.asked)
     }
 
     fn text(&self, side: SideOf, rrtype: &str, number: u16) -> String {
         match (side, number % 8) {
             (SideOf::Owner, 0..=5) => (*pick(&NAMES, number / 8)).to_owned(),
-            (SideOf::Data | SideOf::Both, 0..=4) => data(rrtype, number / 8).to_owned(),
-            (SideOf::Data | SideOf::Both, 5) => (*pick(&NAMES, number / 8)).to_owned(),
+            (SideOf::Data | SideOf::Both, 0..=5) => data(rrtype, number / 8).to_owned(),
+            (SideOf::Data | SideOf::Both, 6) => (*pick(&NAMES, number / 8)).to_owned(),
             (SideOf::Neither, 0) => number.to_string(),
             (_, 7) => (*pick(&NAMES, number / 8)).to_owned(),
             _ if self.words.is_empty() => String::new(),
