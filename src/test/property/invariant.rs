@@ -1,11 +1,13 @@
 //! What holds for every run, whatever a provider answers: one row for each, with its name, what it says, and its check.
 
-use super::derive;
 use super::play::{Played, Stage};
 use super::scene::Scene;
+use super::{case_file, derive};
 use crate::explain::most_requests;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use stixmap_engine::case::{self, Case};
+use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{SettingValue, Settings, ValueOrSetting};
 use stixmap_engine::profile::Unmarked;
 use stixmap_engine::run::{Fate, OutcomeKind};
@@ -27,7 +29,7 @@ pub(super) struct Take<'t> {
 }
 
 /// All of them.
-pub(super) const PROPERTIES: [Property; 14] = [
+pub(super) const PROPERTIES: [Property; 15] = [
     Property { name: "no-panic", holds: "the program does not panic, and the run ends", check: no_panic },
     Property { name: "deterministic", holds: "the same answers give the same bytes", check: deterministic },
     Property { name: "order-free", holds: "rows of a page in another order give the same bundle", check: order_free },
@@ -46,6 +48,7 @@ pub(super) const PROPERTIES: [Property; 14] = [
         holds: "what is `ok` was read: a failure is never told as nothing found",
         check: believed,
     },
+    Property { name: "replayed", holds: "written as a case, a run comes out the same", check: replayed },
 ];
 
 fn no_panic(take: &Take) -> Result<(), String> {
@@ -234,6 +237,20 @@ fn believed(take: &Take) -> Result<(), String> {
     let relationships = report.bundle.relationships().count();
     let is_silent = matches!(kind, OutcomeKind::Empty | OutcomeKind::Refused);
     ensure(!is_silent || relationships == 0, || format!("it is {} with {relationships} relationships", kind.as_str()))
+}
+
+fn replayed(take: &Take) -> Result<(), String> {
+    let Some(one) = played(take) else { return Ok(()) };
+    let text = case_file::write("a run", one).map_err(|error| error.to_string())?;
+    let source = Source::new("case.yaml", text.as_str());
+    let case = Case::read(&source, |_| Err(String::new())).map_err(|mistakes| {
+        format!("it is no case: {}", mistakes.iter().map(ToString::to_string).collect::<String>())
+    })?;
+    let Ok(other) = case::play(take.stage.plan, &case) else { return Err("the case lacks settings".to_owned()) };
+    let is_same = serde_json::to_string(&other.report.bundle).is_ok_and(|bundle| bundle == one.written);
+    ensure(is_same && other.report.outcome == one.report.outcome, || {
+        format!("it is {}, and as a case {}", one.report.outcome, other.report.outcome)
+    })
 }
 
 fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
