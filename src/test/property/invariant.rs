@@ -241,6 +241,12 @@ fn believed(take: &Take) -> Result<(), String> {
 
 fn replayed(take: &Take) -> Result<(), String> {
     let Some(one) = played(take) else { return Ok(()) };
+    // A redirect may lead to the base URL itself, which no case can name.
+    let can_be_named = |target: &str| target.starts_with('/') || target.starts_with("https://");
+    let mut targets = one.exchanges.iter().filter_map(|exchange| exchange.request.split_once(' '));
+    if !targets.all(|(_, target)| can_be_named(target)) {
+        return Ok(());
+    }
     let text = case_file::write("a run", one).map_err(|error| error.to_string())?;
     let source = Source::new("case.yaml", text.as_str());
     let case = Case::read(&source, |_| Err(String::new())).map_err(|mistakes| {
