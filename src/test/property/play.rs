@@ -1,8 +1,9 @@
 //! Plays a scene as a case is played: with a clock that only waits move, and without a network.
 
 use super::pool::{NAMES, Pool};
+use super::reply::Reply;
 use super::scene::Scene;
-use super::stand_in::{Reply, StandIn};
+use super::stand_in::StandIn;
 use jiff::{SignedDuration, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -4,52 +4,14 @@
 use super::body::{Writer, body, set};
 use super::play::Stage;
 use super::pool::{Pool, scalar};
+use super::reply::Reply;
 use super::scene::{Flaw, Page, Scene};
 use serde_json::{Value, json};
 use stixmap_engine::plan::{
     AnswerPlace, AnswerPlan, BodyTestPlan, JobPlan, Local, LookupPlan, PagingPlan, Part, Path, Plan, ProbeFigures,
     Settings, Template, TokenPlace,
 };
-use stixmap_engine::run::{Fault, Preview, Request, Response};
-
-/// An answer as it is written in a case.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
-    pub(super) fault: Option<&'static str>,
-}
-
-impl Reply {
-    fn of(body: Vec<u8>) -> Reply {
-        Reply { status: 200, headers: vec![], body, fault: None }
-    }
-
-    fn json(value: &Value) -> Reply {
-        Self::of(value.to_string().into_bytes())
-    }
-
-    /// What a run is told; as in a case, a fault with a body cuts it in half.
-    pub(super) fn told(&self) -> Result<Response, Fault> {
-        let fault = self.fault.map(|word| match word {
-            "connect" => Fault::Connect("connection refused".into()),
-            "timeout" => Fault::Timeout,
-            _ => Fault::Reset,
-        });
-        let mut response =
-            Response { status: self.status, headers: self.headers.clone(), body: self.body.clone(), cut: None };
-        match fault {
-            Some(fault) if response.body.is_empty() => return Err(fault),
-            Some(fault) => {
-                response.body.truncate(response.body.len() / 2);
-                response.cut = Some(fault);
-            }
-            None => {}
-        }
-        Ok(response)
-    }
-}
+use stixmap_engine::run::{Preview, Request};
 
 /// The provider.
 pub(super) struct StandIn<'s> {
