@@ -1,11 +1,10 @@
 //! What holds for every run, whatever a provider answers: one row for each, with its name, what it says, and its check.
 
 use super::play::{Played, Stage};
+use super::reading::{by_id, difference, objects, references};
 use super::scene::Scene;
 use super::{case_file, derive};
 use crate::explain::most_requests;
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
 use stixmap_engine::case::{self, Case};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{SettingValue, Settings, ValueOrSetting};
@@ -261,30 +260,6 @@ fn replayed(take: &Take) -> Result<(), String> {
 
 fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(otherwise()) }
-}
-
-/// The first object that only one of two bundles has.
-fn difference(how: &str, one: &Value, other: &Value) -> String {
-    let set = |bundle| objects(bundle).map(Value::to_string).collect::<BTreeSet<String>>();
-    let (one, other) = (set(one), set(other));
-    let lost = one.difference(&other).next().map(|object| format!(" without {object}"));
-    let new = other.difference(&one).next().map(|object| format!(" with {object}"));
-    format!("rows {how} give another bundle:{}{}", lost.unwrap_or_default(), new.unwrap_or_default())
-}
-
-fn objects(bundle: &Value) -> impl Iterator<Item = &Value> {
-    bundle["objects"].as_array().into_iter().flatten()
-}
-
-fn by_id(bundle: &Value) -> BTreeMap<&str, &Value> {
-    objects(bundle).filter_map(|object| Some((object["id"].as_str()?, object))).collect()
-}
-
-fn references(object: &Value) -> BTreeSet<&str> {
-    let entries = object.as_object().into_iter().flatten();
-    let single = entries.clone().filter(|(key, _)| key.ends_with("_ref")).filter_map(|(_, value)| value.as_str());
-    let lists = entries.filter(|(key, _)| key.ends_with("_refs")).filter_map(|(_, value)| value.as_array());
-    single.chain(lists.flatten().filter_map(Value::as_str)).collect()
 }
 
 fn asked_level(played: &Played) -> Option<Tlp> {

@@ -7,6 +7,7 @@ mod derive;
 mod invariant;
 mod play;
 mod pool;
+mod reading;
 mod reply;
 mod scene;
 mod stand_in;
