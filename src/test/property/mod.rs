@@ -4,6 +4,7 @@
 mod body;
 mod case_file;
 mod derive;
+mod flaw;
 mod invariant;
 mod play;
 mod pool;
