@@ -72,7 +72,7 @@ impl Spoiler<'_> {
                 set(&mut body, at, words.first().map_or_else(|| json!("x"), scalar));
                 body.to_string().into_bytes()
             }
-            Some(BodyTestPlan::Contains(text)) if number % 2 == 0 => text.clone().into_bytes(),
+            Some(BodyTestPlan::Contains(text)) if number.is_multiple_of(2) => text.clone().into_bytes(),
             Some(BodyTestPlan::Contains(text)) => {
                 body["besides"] = text.as_str().into();
                 body.to_string().into_bytes()
