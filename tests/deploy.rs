@@ -59,7 +59,7 @@ fn names(value: &Value) -> BTreeSet<String> {
     value.as_object().expect("a mapping").keys().cloned().collect()
 }
 
-/// The samples say what holds as comments: `#KEY…`.
+/// The samples say what holds as comments: `#KEY…`; prose has a blank behind its sign.
 fn uncommented(text: &str) -> String {
     let line = |line: &str| match line.trim_start().strip_prefix('#') {
         Some(rest) if rest.starts_with(|sign: char| sign.is_ascii_alphabetic()) => line.replacen('#', "", 1),
@@ -99,7 +99,8 @@ fn every_file_has_the_variables_of_the_schema() {
         check("docker-compose.yml", in_compose(&document(&read(&folder, "docker-compose.yml"))));
         check("kubernetes.yaml", in_kubernetes(&documents(&uncommented(&read(&folder, "kubernetes.yaml")))));
         let env = uncommented(&read(&folder, ".env.sample"));
-        check(".env.sample", env.lines().filter_map(|line| Some(line.split_once('=')?.0.to_owned())).collect());
+        let variables = env.lines().filter(|line| !line.starts_with('#'));
+        check(".env.sample", variables.filter_map(|line| Some(line.split_once('=')?.0.to_owned())).collect());
         check("config.yml.sample", in_settings(&document(&uncommented(&read(&folder, "config.yml.sample")))));
     }
 }

@@ -410,12 +410,11 @@ fn metrics(values: &mut Values) -> Option<Metrics> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use stixmap_engine::diagnostic::Source;
 
     fn plan() -> Plan {
         let text = include_str!("../../profiles/riskiq/profile.yaml");
-        Plan::read(&Arc::new(Source::new("profile.yaml", text)).as_ref().clone().into()).expect("a profile")
+        Plan::read(&Source::new("profile.yaml", text)).expect("a profile")
     }
 
     fn read(variables: &[(&str, &str)], file: &str, prefix: Option<&str>) -> (Configuration, Vec<String>) {

@@ -112,14 +112,10 @@ impl Splitter<'_> {
         let (mut kept, mut count) = (vec![], 0);
         for reference in references {
             let Some(name) = reference.as_str() else { continue };
-            match self.follow(name, key, own, index, parents) {
-                Some(below) => {
-                    count += below;
-                    if !kept.contains(&reference) {
-                        kept.push(reference);
-                    }
-                }
-                None => {}
+            let Some(below) = self.follow(name, key, own, index, parents) else { continue };
+            count += below;
+            if !kept.contains(&reference) {
+                kept.push(reference);
             }
         }
         match kept.is_empty() {

@@ -1,9 +1,9 @@
 //! Conditions and prose of a profile: MiniJinja over declared names, in an environment that knows nothing else.
 //! Compiled once; bounded in time and memory by fuel; what a text reads is known, so only that is passed to it.
 
+use crate::dns::parse_address;
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior};
-use crate::dns::parse_address;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
