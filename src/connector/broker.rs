@@ -3,7 +3,9 @@
 
 use super::configuration::BrokerOverrides;
 use anyhow::{Context, bail};
-use lapin::options::{BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions};
+use lapin::options::{
+    BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, QueueDeclareOptions,
+};
 use lapin::tcp::OwnedTLSConfig;
 use lapin::types::{FieldTable, ShortString};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
@@ -30,6 +32,7 @@ pub(super) struct Address {
     uri: AMQPUri,
     authorities: Option<String>,
     pub(super) listen: String,
+    push: String,
     exchange: String,
     routing: String,
 }
@@ -64,6 +67,7 @@ impl Address {
             },
             authorities: overrides.authorities.clone(),
             listen: queue("listen")?,
+            push: queue("push")?,
             exchange: queue("push_exchange")?,
             routing: queue("push_routing")?,
         })
@@ -119,7 +123,8 @@ impl Outbox {
         Ok(channel)
     }
 
-    /// Sends all messages, and waits till the broker has them. Says how many it has for certain when it fails.
+    /// Sends all messages, and waits till the broker has them. Says how many it has
+    /// for certain when it fails.
     pub(super) async fn send(&self, address: &Address, messages: &[Vec<u8>]) -> Result<(), (usize, anyhow::Error)> {
         let channel = self.channel(address).await.map_err(|error| (0, error))?;
         let mut confirmed = 0;
@@ -138,8 +143,16 @@ impl Outbox {
                 }
             }
         }
-        Ok(())
+        still_there(&channel, address).await.map_err(|error| (0, error))
     }
+}
+
+/// A broker that is stopped in good order confirms messages that its queue had no time to take. Where the queue still
+/// answers afterwards, it was not that.
+async fn still_there(channel: &Channel, address: &Address) -> anyhow::Result<()> {
+    let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+    let asked = channel.queue_declare(address.push.as_str().into(), passive, FieldTable::default()).await;
+    asked.map(drop).context("the broker ended when it had confirmed")
 }
 
 /// Sends a message; what it gives says later whether the broker has it.

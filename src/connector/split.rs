@@ -92,7 +92,8 @@ impl Splitter<'_> {
         let mut object = self.objects[index].clone();
         let own = object["id"].as_str().unwrap_or_default().to_owned();
         let mut sequence = 1;
-        let keys: Vec<String> = object.as_object().map(|keys| keys.keys().cloned().collect()).unwrap_or_default();
+        let mut keys: Vec<String> = object.as_object().map(|keys| keys.keys().cloned().collect()).unwrap_or_default();
+        keys.sort_unstable();
         for key in keys {
             if key == SHARING {
                 continue;

@@ -149,7 +149,7 @@ fn lookup(plan: &Plan, number: usize, lookup: &LookupPlan, ahead: Option<&Ahead>
         times: lookup.query.iter().filter_map(|(name, value)| time(name, value)).collect(),
         rows: rows(lookup),
         job: lookup.job.as_ref().map(job),
-        paging: paging(&lookup.paging),
+        paging: paging(&lookup.paging, lookup.rows.framing),
         pages_at_most: lookup.paging.at_most(),
     }
 }
@@ -234,7 +234,7 @@ fn job(job: &JobPlan) -> String {
     )
 }
 
-fn paging(paging: &PagingPlan) -> String {
+fn paging(paging: &PagingPlan, framing: Framing) -> String {
     match paging {
         PagingPlan::None { total: None } => "the answer is one page".to_owned(),
         PagingPlan::None { total: Some(total) } => {
@@ -248,14 +248,16 @@ fn paging(paging: &PagingPlan) -> String {
             };
             format!("`{parameter}` counts pages from {first}, {end}")
         }
-        PagingPlan::Offset { parameter, limit, total, .. } => {
+        PagingPlan::Offset { parameter, not_first, limit, total, .. } => {
             let end = match (total, limit) {
+                _ if framing == Framing::Saf => "as long as a page says that it was `limited`".to_owned(),
                 (Some(total), _) => format!("until {total} records were read"),
                 (None, Some(_)) => "until a page is not full".to_owned(),
                 (None, None) => "until a page is empty".to_owned(),
             };
             let size = limit.as_ref().map(|(_, size)| format!(", {size} a page")).unwrap_or_default();
-            format!("`{parameter}` counts records{size}, {end}")
+            let from = if *not_first { ", from the second page on" } else { "" };
+            format!("`{parameter}` counts records{size}{from}, {end}")
         }
         PagingPlan::NextUrl { at, .. } => {
             let place = at.as_ref().map_or_else(|| "the header Link".to_owned(), ToString::to_string);
@@ -307,6 +309,7 @@ fn body(body: &BodyTestPlan) -> String {
         BodyTestPlan::Empty(true) => "there is no body".to_owned(),
         BodyTestPlan::Empty(false) => "there is a body".to_owned(),
         BodyTestPlan::Contains(text) => format!("the body contains `{text}`"),
+        BodyTestPlan::Is(text) => format!("the body is `{text}` and no more"),
         BodyTestPlan::Value(path, values) if values.is_empty() => format!("there is something at {path}"),
         BodyTestPlan::Value(path, values) => {
             format!("{path} is {}", values.iter().map(scalar).collect::<Vec<_>>().join(" or "))

@@ -79,9 +79,10 @@ pub(super) fn window_point(point: WindowPoint) -> &'static str {
 fn paging_parameters(paging: &PagingPlan) -> Vec<(String, String)> {
     match paging {
         PagingPlan::Page { parameter, first, .. } => vec![(parameter.to_string(), first.to_string())],
-        PagingPlan::Offset { parameter, limit, .. } => {
+        PagingPlan::Offset { parameter, not_first, limit, .. } => {
             let limit = limit.as_ref().map(|(parameter, size)| (parameter.to_string(), size.to_string()));
-            std::iter::once((parameter.to_string(), "0".to_owned())).chain(limit).collect()
+            let start = (!not_first).then(|| (parameter.to_string(), "0".to_owned()));
+            start.into_iter().chain(limit).collect()
         }
         PagingPlan::None { .. } | PagingPlan::NextUrl { .. } | PagingPlan::Cursor { .. } => vec![],
     }

@@ -57,6 +57,9 @@ fn play_suite(suite: &Suite, accepts: bool, verbosity: Verbosity, score: &mut Sc
                 println!("rewritten {shown}");
             }
             Verdict::Differs(difference) => println!("DIFFERS   {shown}\n{difference}"),
+            Verdict::AsksOtherwise(lines) => {
+                println!("DIFFERS   {shown}: its exchanges are not what is asked\n{lines}")
+            }
             Verdict::Unplayable => println!("MISTAKE   {shown}"),
         }
     }
@@ -70,6 +73,8 @@ enum Verdict {
     Same,
     Rewritten,
     Differs(String),
+    /// Requests that the case does not expect, or the other way round: not to be accepted.
+    AsksOtherwise(String),
     Unplayable,
 }
 
@@ -92,6 +97,10 @@ fn play_case(
     used.extend(&played.rules);
     let path = suite.folder.join("cases").join(name).with_extension("expected");
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    if !played.is_as_expected {
+        let odd = played.transcript.lines().filter(|line| line.contains("expected"));
+        return Ok(Verdict::AsksOtherwise(odd.map(|line| format!("  {line}\n")).collect()));
+    }
     if expected == played.transcript {
         return Ok(Verdict::Same);
     }

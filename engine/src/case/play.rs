@@ -64,6 +64,8 @@ fn split(target: &str) -> (String, Vec<(String, String)>) {
 pub struct Played {
     /// What a person reads, and what is compared.
     pub transcript: String,
+    /// Whether what was asked is what the case expects. A transcript in which it is not says nothing about the profile.
+    pub is_as_expected: bool,
     /// What the run left.
     pub report: Report,
     /// The rules that were used, by number.
@@ -88,7 +90,7 @@ pub fn input(plan: &Plan, case: &Case) -> Result<Input, Vec<SettingError>> {
 pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
     let input = input(plan, case)?;
     let base = plan.base_url(&input.settings);
-    let mut talk = Talk { base: base.as_str().trim_end_matches('/'), text: String::new() };
+    let mut talk = Talk { base: base.as_str().trim_end_matches('/'), text: String::new(), is_as_expected: true };
     let mut expected = case.exchanges.iter();
     let mut run = Run::new(plan, Arc::new(Account::default()), input, case.now);
     let mut now = case.now;
@@ -107,12 +109,12 @@ pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
                         exchange.answer()
                     }
                     Some(exchange) => {
-                        talk.asked(&request, "  — not expected");
+                        talk.not_expected(&request);
                         talk.not_asked(exchange);
                         Err(Fault::Connect("the case has no such exchange".into()))
                     }
                     None => {
-                        talk.asked(&request, "  — not expected");
+                        talk.not_expected(&request);
                         Err(Fault::Connect("the case has no more exchanges".into()))
                     }
                 };
@@ -123,7 +125,8 @@ pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
     expected.for_each(|exchange| talk.not_asked(exchange));
     let report = run.finish();
     let rules = rules(&report.trace);
-    Ok(Played { transcript: transcript(&talk.text, &report), report, rules })
+    let is_as_expected = talk.is_as_expected;
+    Ok(Played { transcript: transcript(&talk.text, &report), is_as_expected, report, rules })
 }
 
 fn rules(trace: &[Traced]) -> BTreeSet<usize> {
@@ -138,6 +141,7 @@ fn rules(trace: &[Traced]) -> BTreeSet<usize> {
 struct Talk<'c> {
     base: &'c str,
     text: String,
+    is_as_expected: bool,
 }
 
 impl Talk<'_> {
@@ -151,7 +155,13 @@ impl Talk<'_> {
         }
     }
 
+    fn not_expected(&mut self, request: &Request) {
+        self.is_as_expected = false;
+        self.asked(request, "  — not expected");
+    }
+
     fn not_asked(&mut self, exchange: &Exchange) {
+        self.is_as_expected = false;
         self.line(&format!("{}  — expected, not asked", exchange.describe()));
     }
 

@@ -29,6 +29,8 @@ pub enum BodyTestPlan {
     Value(Path, Vec<Scalar>),
     /// A text it contains, in lower case.
     Contains(String),
+    /// A text that is all of it, in lower case.
+    Is(String),
     /// Whether there is nothing in it.
     Empty(bool),
 }
@@ -61,7 +63,8 @@ fn answer(compiler: &mut Compiler, answer: &Answer, at: &str) -> Option<AnswerPl
             Some(BodyTestPlan::Value(path, values))
         }
         Some(BodyTest::Empty { empty }) => Some(BodyTestPlan::Empty(*empty)),
-        Some(BodyTest::Text { contains }) => Some(BodyTestPlan::Contains(contains.to_lowercase())),
+        Some(BodyTest::Part { contains }) => Some(BodyTestPlan::Contains(contains.to_lowercase())),
+        Some(BodyTest::Whole { text }) => Some(BodyTestPlan::Is(text.trim().to_lowercase())),
         None => None,
     };
     let header = match &answer.header {

@@ -136,6 +136,8 @@ pub enum PagingPlan {
     Offset {
         /// The parameter.
         parameter: Parameter,
+        /// Whether the first request goes without it.
+        not_first: bool,
         /// The size of a page, and its parameter.
         limit: Option<(Parameter, u64)>,
         /// Where the number of all records stands.
@@ -211,14 +213,17 @@ impl PagingPlan {
     }
 }
 
+/// All lookups, in the order of the file: it is the order in which they are asked.
 pub(super) fn lookups(compiler: &mut Compiler, profile: &Profile) -> Option<Vec<LookupPlan>> {
     if profile.lookups.is_empty() {
         compiler.error(Code::NothingToAsk, "/lookups", "a profile has at least one lookup", "none here");
         return None;
     }
     let has_window = profile.window.is_some();
+    let mut in_order: Vec<_> = profile.lookups.iter().collect();
+    in_order.sort_by_key(|(name, _)| compiler.span(&format!("/lookups/{name}")).start);
     let compiled: Vec<_> =
-        profile.lookups.iter().map(|(name, lookup)| self::lookup(compiler, name, lookup, has_window)).collect();
+        in_order.into_iter().map(|(name, lookup)| self::lookup(compiler, name, lookup, has_window)).collect();
     compiled.into_iter().collect()
 }
 
@@ -370,8 +375,9 @@ fn paging(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<PagingPl
             let (last, more) = (path(last, "last"), path(more, "more"));
             PagingPlan::Page { parameter: sent?, first: *first, last: last?, more: more?, at_most: *at_most }
         }
-        Paging::Offset { total, at_most, .. } => {
-            PagingPlan::Offset { parameter: sent?, limit: size, total: path(total, "total")?, at_most: *at_most }
+        Paging::Offset { not_first, total, at_most, .. } => {
+            let (total, (not_first, at_most)) = (path(total, "total")?, (*not_first, *at_most));
+            PagingPlan::Offset { parameter: sent?, not_first, limit: size, total, at_most }
         }
         Paging::NextUrl { at: place, at_most } => PagingPlan::NextUrl { at: path(place, "at")?, at_most: *at_most },
         Paging::Cursor { at: place, header, request_header, at_most, .. } => {

@@ -44,10 +44,16 @@ pub enum BodyTest {
         #[serde(default)]
         is: Option<OneOrMany<Scalar>>,
     },
-    /// A text that the body contains, whatever its format.
-    Text {
+    /// A text that the body contains, whatever its format. Data that others write can contain it too: where the body is the
+    /// text and no more, say `text`.
+    Part {
         /// The text, in any case.
         contains: String,
+    },
+    /// A text that is the whole body, but for blanks around it.
+    Whole {
+        /// The text, in any case.
+        text: String,
     },
     /// Whether there is a body at all.
     Empty {

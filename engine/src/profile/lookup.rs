@@ -61,7 +61,8 @@ pub struct Lookup {
     /// How one page follows another.
     #[serde(default)]
     pub paging: Paging,
-    /// Where the answer says that it is not all there is: the outcome is then `partial`.
+    /// Where the answer says that it is not all there is: the outcome is then `partial`. Pages that it names are read all the
+    /// same.
     #[serde(default)]
     pub truncated_when: Option<Signal>,
     /// For providers that take an order and have it ready later.
@@ -294,6 +295,9 @@ pub enum Paging {
     Offset {
         /// The parameter that carries the number; with `POST`, a path such as `$.offset` puts it into the body.
         parameter: String,
+        /// The first request goes without the parameter, for providers that refuse it there.
+        #[serde(default)]
+        not_first: bool,
         /// The parameter that carries the size of a page.
         #[serde(default)]
         limit: Option<OffsetLimit>,

@@ -146,6 +146,7 @@ fn body_says(row: &AnswerPlan, response: &Response) -> bool {
     match &row.body {
         None => true,
         Some(BodyTestPlan::Contains(text)) => contains(&response.body, text),
+        Some(BodyTestPlan::Is(text)) => is(&response.body, text),
         Some(BodyTestPlan::Empty(wanted)) => response.body.trim_ascii().is_empty() == *wanted,
         Some(BodyTestPlan::Value(path, values)) => find(&response.body, path).is_some_and(|found| says(values, &found)),
     }
@@ -154,6 +155,12 @@ fn body_says(row: &AnswerPlan, response: &Response) -> bool {
 /// Whether a body contains a text, in any case. Of a long body only the start is looked at: it is an answer, not an error.
 fn contains(body: &[u8], text: &str) -> bool {
     String::from_utf8_lossy(&body[..body.len().min(MAX_SEARCHED)]).to_lowercase().contains(text)
+}
+
+/// Whether a body is a text and no more, in any case.
+fn is(body: &[u8], text: &str) -> bool {
+    let body = body.trim_ascii();
+    body.len() <= MAX_SEARCHED && String::from_utf8_lossy(body).to_lowercase() == text
 }
 
 /// The first of these places that holds a text; or a body that is text itself, and short.

@@ -71,8 +71,7 @@ pub struct Run<'p> {
     has_new_token: bool,
     attempts: u32,
     not_before: Timestamp,
-    /// As it is shown.
-    last_request: String,
+    last_request: LastRequest,
     ledger: Ledger,
     graph: Graph,
     texts: map::Texts,
@@ -95,6 +94,13 @@ struct Asking {
     polls: u32,
     read_before: u64,
     bad_before: u64,
+}
+
+/// The page that was asked for last.
+#[derive(Debug, Default)]
+struct LastRequest {
+    method: &'static str,
+    url: Shown,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -144,7 +150,7 @@ impl<'p> Run<'p> {
             has_new_token: false,
             attempts: 0,
             not_before: now,
-            last_request: String::new(),
+            last_request: LastRequest::default(),
             ledger,
             graph,
             texts: map::Texts::default(),
@@ -210,7 +216,7 @@ impl<'p> Run<'p> {
         let each = asking.ask.each.as_deref();
         let built = self.asker.lookup(self.plan, lookup, each, &asking.target, &asking.pages, now);
         self.awaiting = Awaiting::Page;
-        self.last_request = format!("{} {}", built.method, built.url);
+        self.last_request = LastRequest { method: built.method, url: built.url.clone() };
         Step::Send(built.within(self.input.deadline, now))
     }
 
@@ -375,7 +381,7 @@ impl<'p> Run<'p> {
         if asking.redirects > MAX_REDIRECTS {
             return self.fail(Failure::lookup(format!("the provider redirects more than {MAX_REDIRECTS} times")));
         }
-        match self.asker.own_url(location) {
+        match self.asker.own_url(location, &self.last_request.url) {
             Ok(url) => {
                 asking.target = Target::Url(url);
                 self.attempts = 0;
@@ -435,10 +441,11 @@ impl<'p> Run<'p> {
             return self.fail(Failure::lookup(Why::of_fault(fault).text()));
         }
         let asking = self.current.as_mut().expect("a page was asked for");
-        match asking.pages.turn(lookup, &beside, &response, &self.asker) {
+        match asking.pages.turn(lookup, &beside, &response, &self.asker, &self.last_request.url) {
             page::Turn::Last => self.end_lookup(),
             page::Turn::Truncated(reason) => {
-                self.ledger.truncated.push(reason);
+                let asking = self.current.as_ref().expect("a page was asked for");
+                self.ledger.truncated.push(self.named(&asking.ask, reason));
                 self.end_lookup();
             }
             page::Turn::Next(target) => {
@@ -493,7 +500,8 @@ impl<'p> Run<'p> {
     /// An answer as evidence: named by its request, without secrets.
     fn exhibit(&self, page: u32, response: &Response) -> evidence::Exhibit {
         let text = self.asker.scrub(&String::from_utf8_lossy(&response.body));
-        evidence::Exhibit::new(format!("{} (page {page})", self.last_request), &text)
+        let LastRequest { method, url } = &self.last_request;
+        evidence::Exhibit::new(format!("{method} {url} (page {page})"), &text)
     }
 
     fn begin(&mut self, ask: Ask) -> Asking {

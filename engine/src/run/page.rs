@@ -2,7 +2,7 @@
 //! go on for ever.
 
 use super::Response;
-use super::request::{Asker, Target};
+use super::request::{Asker, Shown, Target};
 use super::rows::{Beside, Ending, Row, kind_of};
 use crate::plan::{AnswerPlace, LookupPlan, PagingPlan, Path, SignalPlan, integer};
 use crate::profile::Scalar;
@@ -20,6 +20,8 @@ pub(super) struct Pages {
     pub(super) rows: u64,
     /// The cursor of the next page.
     pub(super) cursor: Option<String>,
+    /// Whether one of them said that it was not all there is.
+    is_cut: bool,
     seen_rows: HashSet<[u8; 20]>,
     seen_targets: HashSet<String>,
 }
@@ -88,7 +90,14 @@ impl Pages {
     }
 
     /// Where the next page is, if there is one.
-    pub(super) fn turn(&mut self, lookup: &LookupPlan, beside: &Beside, response: &Response, asker: &Asker) -> Turn {
+    pub(super) fn turn(
+        &mut self,
+        lookup: &LookupPlan,
+        beside: &Beside,
+        response: &Response,
+        asker: &Asker,
+        asked: &Shown,
+    ) -> Turn {
         self.rows += beside.rows;
         match &beside.ending {
             Ending::Cut => return Turn::Broken("the answer has no last line: it was cut".to_owned()),
@@ -99,16 +108,14 @@ impl Pages {
             }
             Ending::Limited | Ending::Silent => {}
         }
-        if lookup.truncated_when.as_ref().is_some_and(|signal| is_given(signal, beside, response)) {
-            return Turn::Truncated("the provider holds more records than it gives".to_owned());
-        }
+        self.is_cut |= lookup.truncated_when.as_ref().is_some_and(|signal| is_given(signal, beside, response));
         let turn = match &lookup.paging {
-            PagingPlan::None { total } => return self.only_page(total.as_ref(), beside),
+            PagingPlan::None { total } => self.only_page(total.as_ref(), beside),
             PagingPlan::Page { first, last, more, .. } => self.numbered(*first, last.as_ref(), more.as_ref(), beside),
             PagingPlan::Offset { limit, total, .. } => {
                 self.by_offset(limit.as_ref().map(|(_, size)| *size), total.as_ref(), beside)
             }
-            PagingPlan::NextUrl { at, .. } => self.by_url(at.as_ref(), beside, response, asker),
+            PagingPlan::NextUrl { at, .. } => self.by_url(at.as_ref(), beside, response, asker, asked),
             PagingPlan::Cursor { from, .. } => self.by_cursor(from, beside, response),
         };
         let at_most = lookup.paging.at_most();
@@ -116,6 +123,7 @@ impl Pages {
             Turn::Next(_) if self.count >= at_most => {
                 Turn::Truncated(format!("more than {at_most} pages; the rest was not asked for"))
             }
+            Turn::Last if self.is_cut => Turn::Truncated("the provider holds more records than it gives".to_owned()),
             turn => turn,
         }
     }
@@ -154,7 +162,14 @@ impl Pages {
         if is_last { Turn::Last } else { Turn::Next(Target::Built) }
     }
 
-    fn by_url(&mut self, at: Option<&Path>, beside: &Beside, response: &Response, asker: &Asker) -> Turn {
+    fn by_url(
+        &mut self,
+        at: Option<&Path>,
+        beside: &Beside,
+        response: &Response,
+        asker: &Asker,
+        asked: &Shown,
+    ) -> Turn {
         let next = match at {
             Some(path) => match path.find(&beside.envelope) {
                 None | Some(Value::Null) => None,
@@ -165,7 +180,7 @@ impl Pages {
             None => response.header("link").and_then(next_link),
         };
         let Some(next) = next else { return Turn::Last };
-        match asker.own_url(&next) {
+        match asker.own_url(&next, asked) {
             Err(reason) => Turn::Broken(format!("page {}: {reason}", self.count)),
             Ok(url) if !self.seen_targets.insert(url.to_string()) => {
                 Turn::Broken(Repeat::Cursor(self.count).to_string())

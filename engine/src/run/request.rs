@@ -299,7 +299,7 @@ impl Asker {
             form.push(if form.real.is_empty() { "" } else { "&" });
             form.push(name);
             form.push("=");
-            form.push_both(&self.text(value, Known::default(), encoded));
+            form.push_both(&self.text(value, Known::default(), as_is).encoded(encoded));
         }
         form
     }
@@ -432,9 +432,10 @@ impl Asker {
         }
     }
 
-    /// A URL the provider gave, if it is one of its own origin: credentials go nowhere else.
-    pub(super) fn own_url(&self, text: &str) -> Result<Url, String> {
-        let url = self.base.join(text).map_err(|_| "its next URL is none".to_owned())?;
+    /// A URL the provider gave in its answer to a request, if it is one of its own origin: credentials go nowhere else.
+    pub(super) fn own_url(&self, text: &str, asked: &Shown) -> Result<Url, String> {
+        let url = Url::parse(asked.expose()).and_then(|asked| asked.join(text));
+        let url = url.map_err(|_| "its next URL is none".to_owned())?;
         if url.origin() != self.base.origin() {
             return Err(format!("its next URL is at another origin, {}", url.origin().ascii_serialization()));
         }
@@ -554,9 +555,11 @@ fn page_parameters(lookup: &LookupPlan, target: &Target, pages: &Pages) -> Vec<(
         PagingPlan::Page { parameter, first, .. } => {
             vec![(parameter.clone(), PageValue::Number(first + u64::from(pages.count)))]
         }
-        PagingPlan::Offset { parameter, limit, .. } => {
+        PagingPlan::Offset { parameter, not_first, limit, .. } => {
+            let start = (parameter.clone(), PageValue::Number(pages.rows));
             let size = limit.as_ref().map(|(parameter, size)| (parameter.clone(), PageValue::Number(*size)));
-            [(parameter.clone(), PageValue::Number(pages.rows))].into_iter().chain(size).collect()
+            let is_named = !not_first || pages.count > 0;
+            is_named.then_some(start).into_iter().chain(size).collect()
         }
         PagingPlan::Cursor { to: CursorTarget::Parameter(parameter), .. } => {
             let cursor = pages.cursor.as_ref().map(|cursor| (parameter.clone(), PageValue::Cursor(cursor.clone())));

@@ -316,6 +316,10 @@ impl<'p> Reader<'p> {
                 sink(Row { slots: Err(NO_JSON.to_owned()), place });
                 continue;
             };
+            if frame.obj.is_none() && frame.cond.is_none() {
+                rows += 1;
+                sink(Row { slots: Err(NO_FRAME.to_owned()), place });
+            }
             if let Some(object) = frame.obj {
                 rows += 1;
                 self.line(number, object.get().as_bytes(), sink);
@@ -361,6 +365,7 @@ impl<'p> Reader<'p> {
 }
 
 const NO_JSON: &str = "the line is no JSON";
+const NO_FRAME: &str = "the line has neither `cond` nor `obj`";
 
 fn own(value: &Value) -> Slot<'static> {
     match value {

@@ -324,7 +324,7 @@ mod tests {
     fn what_is_found_without_a_tree_is_what_a_tree_holds() {
         let document = json!({ "a": { "b": [1, "x"], "c": null, "d\n": "e\"" }, "n": -5, "big": u64::MAX, "f": 1.5 });
         let text = document.to_string();
-        for at in ["$.a", "$.a.b", "$.a.c", "$['a']['d\n']", "$.n", "$.big", "$.f", "$.a.b[1]", "$.z", "$.n.z", "$"] {
+        for at in ["$.a", "$.a.b", "$.a.c", "$['a']['d\\n']", "$.n", "$.big", "$.f", "$.a.b[1]", "$.z", "$.n.z", "$"] {
             let at = path(at);
             assert_eq!(find(text.as_bytes(), &at).as_ref(), at.find(&document), "{at}");
         }

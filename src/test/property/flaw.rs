@@ -77,6 +77,7 @@ impl Spoiler<'_> {
                 body["besides"] = text.as_str().into();
                 body.to_string().into_bytes()
             }
+            Some(BodyTestPlan::Is(text)) => text.clone().into_bytes(),
             Some(BodyTestPlan::Empty(true)) => vec![],
             Some(BodyTestPlan::Empty(false)) | None => body.to_string().into_bytes(),
         };
