@@ -413,7 +413,7 @@ mod tests {
     use stixmap_engine::diagnostic::Source;
 
     fn plan() -> Plan {
-        let text = include_str!("../../profiles/riskiq/profile.yaml");
+        let text = include_str!("../../tests/providers/lines/profile.yaml");
         Plan::read(&Source::new("profile.yaml", text)).expect("a profile")
     }
 
@@ -433,7 +433,7 @@ mod tests {
         let (configuration, mistakes) = read(&ENOUGH, "{}", None);
         assert!(mistakes.is_empty(), "{mistakes:?}");
         assert_eq!(configuration.url.as_str(), "http://platform:8080/graphql");
-        assert_eq!(configuration.scope, ["Domain-Name", "IPv4-Addr", "IPv6-Addr"]);
+        assert_eq!(configuration.scope, ["Domain-Name", "IPv4-Addr"]);
         assert_eq!((configuration.concurrency, configuration.level), (4, Level::Error));
         assert_eq!(configuration.tls, Tls::Unchecked);
     }
@@ -474,7 +474,7 @@ mod tests {
         let file = "opencti: { url: 'https://a', token: b, ssl_verify: true }\nconnector: { id: c, auto: true, name: From File, log_level: info }\nmq:\n";
         let (configuration, mistakes) = read(&[("CONNECTOR_NAME", ""), ("CONNECTOR_LOG_LEVEL", "debug")], file, None);
         assert!(mistakes.is_empty(), "{mistakes:?}");
-        assert_eq!(configuration.name, "RiskIQ PassiveTotal");
+        assert_eq!(configuration.name, "Line Provider");
         assert_eq!((configuration.is_auto, configuration.level), (true, Level::Debug));
         assert_eq!(configuration.tls, Tls::Checked(None));
     }
@@ -500,8 +500,8 @@ mod tests {
     #[test]
     fn a_shelf_of_connectors_has_values_of_each_profile() {
         let variables: Vec<_> =
-            ENOUGH.into_iter().chain([("RISKIQ_CONNECTOR_ID", "own"), ("RISKIQ_CONNECTOR_NAME", "Own")]).collect();
-        let (configuration, _) = read(&variables, "{}", Some("riskiq"));
+            ENOUGH.into_iter().chain([("LINES_CONNECTOR_ID", "own"), ("LINES_CONNECTOR_NAME", "Own")]).collect();
+        let (configuration, _) = read(&variables, "{}", Some("lines"));
         assert_eq!((configuration.id.as_str(), configuration.name.as_str()), ("own", "Own"));
     }
 }

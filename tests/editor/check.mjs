@@ -52,7 +52,7 @@ const ofShape = mistakes.filter(({ code }) => SHAPE.includes(code));
 const badCases = [
   ['a case without a time', (text) => text.replace(/^now:.*\n/m, '')],
   ['a case with a key that is misspelt', (text) => text.replace('observable:', 'observables:')],
-  ['a case that asks about no type we make', (text) => text.replace('domain-name', 'hostname')],
+  ['a case that asks about no type we make', (text) => text.replace('domain-name', 'host-name')],
   ['a case with an exchange that is no block', (text) => text.replace(/exchanges:[^]*/, 'exchanges: [GET /]\n')],
   ['a case with a setting that is a number', (text) => text.replace('api_key: k-3f9a71', 'api_key: 3')],
 ];

@@ -185,9 +185,9 @@ impl std::error::Error for RdataError {}
 
 /// The type with `a` or `an`, as its first letter is spelt out.
 fn article(rrtype: RrType) -> String {
-    let mnemonic = rrtype.to_string();
-    match mnemonic.starts_with(['A', 'E', 'F', 'H', 'I', 'L', 'M', 'N', 'O', 'R', 'S', 'X']) {
-        true => format!("an {mnemonic}"),
-        false => format!("a {mnemonic}"),
+    let name = rrtype.to_string();
+    match name.starts_with(['A', 'E', 'F', 'H', 'I', 'L', 'M', 'N', 'O', 'R', 'S', 'X']) {
+        true => format!("an {name}"),
+        false => format!("a {name}"),
     }
 }

@@ -9,9 +9,9 @@ use std::fmt;
 pub struct RrType(u16);
 
 impl RrType {
-    /// Reads a mnemonic in any case, a number (`28`), or the form of RFC 3597 §5 (`TYPE65400`).
+    /// Reads a name in any case, a number (`28`), or the form of RFC 3597 §5 (`TYPE65400`).
     pub fn parse(text: &str) -> Result<RrType, RrTypeError> {
-        if let Some(row) = TABLE.iter().find(|row| row.mnemonic.eq_ignore_ascii_case(text)) {
+        if let Some(row) = TABLE.iter().find(|row| row.name.eq_ignore_ascii_case(text)) {
             return Ok(RrType(row.number));
         }
         if let Some((_, rrtype)) = ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(text)) {
@@ -56,7 +56,7 @@ impl RrType {
 impl fmt::Display for RrType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.row() {
-            Some(row) => f.write_str(row.mnemonic),
+            Some(row) => f.write_str(row.name),
             None => write!(f, "TYPE{}", self.0),
         }
     }
@@ -155,7 +155,7 @@ fn digits(text: &str) -> Option<&str> {
 
 struct Row {
     number: u16,
-    mnemonic: &'static str,
+    name: &'static str,
     form: Form,
     meaning: &'static str,
 }
@@ -174,7 +174,7 @@ macro_rules! rrtypes {
 
         /// By number, so that a row is found by halving.
         const TABLE: &[Row] =
-            &[$(Row { number: $number, mnemonic: stringify!($name), form: Form::$form, meaning: $meaning },)+];
+            &[$(Row { number: $number, name: stringify!($name), form: Form::$form, meaning: $meaning },)+];
     };
 }
 
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn words_and_numbers_are_types() {
-        for (text, mnemonic) in [
+        for (text, name) in [
             ("A", "A"),
             ("aaaa", "AAAA"),
             ("28", "AAAA"),
@@ -306,7 +306,7 @@ mod tests {
             ("99", "SPF"),
             ("TYPE0028", "AAAA"),
         ] {
-            check(text, Ok(mnemonic));
+            check(text, Ok(name));
         }
     }
 

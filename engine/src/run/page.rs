@@ -68,9 +68,9 @@ impl fmt::Display for Repeat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Page(page) => {
-                write!(f, "page {page} holds the rows of an earlier page: paging goes round in circles")
+                write!(f, "page {page} holds the rows of an earlier page: paging goes round and round")
             }
-            Self::Cursor(page) => write!(f, "page {page} points to a page that was read: paging goes round in circles"),
+            Self::Cursor(page) => write!(f, "page {page} points to a page that was read: paging goes round and round"),
         }
     }
 }

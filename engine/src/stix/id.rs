@@ -119,7 +119,7 @@ mod tests {
     use serde_json::{Value, json};
 
     /// Ids that python-stix2 and pycti derived, with what went in: `kind | input | id`, one a line.
-    const VECTORS: &str = include_str!("id_vectors.jsonl");
+    const VECTORS: &str = include_str!("../../tests/id_vectors.jsonl");
 
     fn id_of(vector: &Value) -> Id {
         let input = |key: &str| vector["input"][key].as_str();

@@ -4,7 +4,7 @@
 use super::id::Id;
 use std::fmt;
 
-/// A level of the Traffic Light Protocol, from the widest circle to the narrowest.
+/// A level of the Traffic Light Protocol, from the widest audience to the narrowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Tlp {
     /// The world. Read as `WHITE` too, never written so.

@@ -27,7 +27,7 @@ fn is_exercised(recorded: &Recorded, item: &Item, case: &RecordedCase, other: Op
         Sort::Rule => case.played.rules.iter().any(|&rule| recorded.plan.rules.rules[rule].line == item.line),
         Sort::Diagnostic(code) => tells(recorded, item, case, code),
         Sort::PageEnd(End::Last) => is_at_its_end(case, lookup_of(&item.pointer)),
-        Sort::PageEnd(End::Repeated) => goes_in_circles(recorded, case, lookup_of(&item.pointer)),
+        Sort::PageEnd(End::Repeated) => goes_round(recorded, case, lookup_of(&item.pointer)),
         Sort::Besides | Sort::Orientation | Sort::Answer | Sort::Lookup | Sort::PageEnd(End::Cap | End::Truncated) => {
             other.is_some_and(|other| case.notices(other))
         }
@@ -91,10 +91,10 @@ fn is_at_its_end(case: &RecordedCase, lookup: &str) -> bool {
 }
 
 /// The words in which a run tells that a page or cursor comes again.
-const CIRCLES: &str = "goes round in circles";
+const ROUND: &str = "goes round and round";
 
 /// Where there are several lookups, a reason starts with the name of its own.
-fn goes_in_circles(recorded: &Recorded, case: &RecordedCase, lookup: &str) -> bool {
+fn goes_round(recorded: &Recorded, case: &RecordedCase, lookup: &str) -> bool {
     let is_its = |reason: &str| recorded.plan.lookups.len() == 1 || reason.starts_with(lookup);
-    case.played.report.outcome.reasons.iter().any(|reason| reason.contains(CIRCLES) && is_its(reason))
+    case.played.report.outcome.reasons.iter().any(|reason| reason.contains(ROUND) && is_its(reason))
 }
