@@ -1,7 +1,8 @@
 //! HTTPS with a certificate authority of one's own, as companies have: trusted when it is named, refused when it is not.
 
+use crate::connector::authority::Authority;
 use crate::support::{Ended, ended, stixmap};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
@@ -11,13 +12,12 @@ use std::thread;
 
 /// A provider with a certificate of our own authority; its URL, and the authority's certificate.
 fn provider() -> (String, String) {
-    let mut params = CertificateParams::new(vec![]).expect("no names");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
-    let key = KeyPair::generate().expect("a key");
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
-    let certificate = params.signed_by(&key, &authority).expect("a certificate");
-    let config = config(certificate.der().clone(), PrivateKeyDer::try_from(key.serialize_der()).expect("a key"));
+    let authority = Authority::new();
+    let (certificate, key) = authority.issue();
+    let config = config(
+        CertificateDer::from_pem_slice(certificate.as_bytes()).expect("a certificate"),
+        PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key"),
+    );
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("https://localhost:{}", listener.local_addr().expect("an address").port());
     thread::spawn(move || {

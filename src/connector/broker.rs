@@ -6,11 +6,14 @@ use anyhow::{Context, bail};
 use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, QueueDeclareOptions,
 };
-use lapin::tcp::OwnedTLSConfig;
+use lapin::tcp::{AsyncTcpStream, RustlsConnector};
 use lapin::types::{FieldTable, ShortString};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
+use rustls::ClientConfig;
 use serde_json::Value;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -30,7 +33,7 @@ const PIPELINE: usize = 256;
 #[derive(Debug, Clone)]
 pub(super) struct Address {
     uri: AMQPUri,
-    authorities: Option<String>,
+    tls: Option<Arc<ClientConfig>>,
     pub(super) listen: String,
     push: String,
     exchange: String,
@@ -65,7 +68,7 @@ impl Address {
                     ..Default::default()
                 },
             },
-            authorities: overrides.authorities.clone(),
+            tls: overrides.tls.clone().filter(|_| is_tls),
             listen: queue("listen")?,
             push: queue("push")?,
             exchange: queue("push_exchange")?,
@@ -74,10 +77,22 @@ impl Address {
     }
 
     async fn connect(&self) -> lapin::Result<Connection> {
-        let tls = OwnedTLSConfig { identity: None, cert_chain: self.authorities.clone() };
         let runtime = lapin::runtime::default_runtime()?;
         let properties = ConnectionProperties::default().with_connection_name("stixmap".into());
-        let connecting = Connection::connect_uri_with_config(self.uri.clone(), properties, tls, runtime);
+        let place = (self.uri.authority.host.as_str(), self.uri.authority.port);
+        let addresses: Vec<SocketAddr> = tokio::net::lookup_host(place).await?.collect();
+        let tls = self.tls.clone();
+        let dial = async move |uri: AMQPUri, runtime| {
+            let stream = AsyncTcpStream::connect(&runtime, addresses.clone()).await?;
+            match &tls {
+                None => Ok(stream),
+                Some(tls) => {
+                    let connector = RustlsConnector::from(Arc::clone(tls));
+                    Ok(stream.into_rustls(&connector, &uri.authority.host).await?)
+                }
+            }
+        };
+        let connecting = Connection::connector(self.uri.clone(), runtime, dial, properties);
         tokio::time::timeout(BRING_UP, connecting).await.unwrap_or_else(|_| {
             Err(lapin::ErrorKind::IOError(std::sync::Arc::new(std::io::ErrorKind::TimedOut.into())).into())
         })

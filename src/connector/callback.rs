@@ -11,35 +11,68 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{HttpService, service_fn};
 use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
 /// The largest message that is taken.
 const LARGEST: usize = 64 * 1024 * 1024;
+
+/// How long a handshake may take, and the head of a request.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// How long to wait where no connection can be taken.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until the process ends.
 pub(super) async fn serve(connector: Arc<Connector>, callback: Callback) -> anyhow::Result<()> {
     let listener = TcpListener::bind(("0.0.0.0", callback.port)).await?;
     let path: Arc<str> = callback.path.into();
     let places = Arc::new(Semaphore::new(usize::from(connector.configuration.concurrency)));
-    while let Ok((stream, _)) = listener.accept().await {
+    let tls = callback.tls.map(TlsAcceptor::from);
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // There are no more descriptors: some are given back.
+            sleep(PAUSE).await;
+            continue;
+        };
         let (connector, path, places) = (Arc::clone(&connector), Arc::clone(&path), Arc::clone(&places));
+        let tls = tls.clone();
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 answer(Arc::clone(&connector), Arc::clone(&path), Arc::clone(&places), request)
             });
-            // The worker is gone; it brings the message again.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            match tls {
+                None => requests(stream, service).await,
+                Some(tls) => {
+                    // Who cannot shake hands is no concern of anybody here.
+                    if let Ok(Ok(stream)) = timeout(HEAD, tls.accept(stream)).await {
+                        requests(stream, service).await;
+                    }
+                }
+            }
         });
     }
-    Ok(())
+}
+
+async fn requests<S>(stream: impl AsyncRead + AsyncWrite + Unpin, service: S)
+where
+    S: HttpService<Incoming, ResBody = Full<Bytes>, Error = Infallible>,
+{
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    // The worker is gone; it brings the message again.
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn answer(

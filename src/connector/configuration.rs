@@ -1,11 +1,14 @@
 //! What a connector is told by variables or by `config.yml`: every mistake at once, by name, and never a secret's value. The
 //! order is pycti's: a variable that is set, then the file, then the default.
 
+use super::certificate;
 use super::log::Level;
 use crate::setting::variable;
+use rustls::{ClientConfig, ServerConfig};
 use serde_yaml::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use stixmap_engine::plan::Plan;
 use stixmap_engine::stix::Kind;
@@ -37,6 +40,7 @@ pub(super) struct Configuration {
     pub(super) validates: bool,
     pub(super) sends_to_queue: bool,
     pub(super) directory: Option<Directory>,
+    pub(super) store: Option<StoreSettings>,
     pub(super) broker: BrokerOverrides,
     pub(super) concurrency: u16,
     /// How long one delivery may take.
@@ -68,12 +72,30 @@ pub(super) struct Callback {
     pub(super) path: String,
     /// As the platform knows it.
     pub(super) uri: String,
+    /// Its certificate, where it speaks TLS.
+    pub(super) tls: Option<Arc<ServerConfig>>,
 }
 
 /// Where bundles are written besides.
 #[derive(Debug, Clone)]
 pub(super) struct Directory {
     pub(super) path: PathBuf,
+    /// In days.
+    pub(super) retention: u64,
+}
+
+/// A bucket that bundles are written to besides: what stands above what the platform says of its own.
+#[derive(Debug, Clone)]
+pub(super) struct StoreSettings {
+    pub(super) endpoint: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) use_ssl: Option<bool>,
+    pub(super) region: Option<String>,
+    pub(super) bucket: Option<String>,
+    pub(super) access_key: Option<Zeroizing<String>>,
+    pub(super) secret_key: Option<Zeroizing<String>>,
+    /// What the names of objects begin with; ends with `/`, or is empty.
+    pub(super) folder: String,
     /// In days.
     pub(super) retention: u64,
 }
@@ -87,8 +109,8 @@ pub(super) struct BrokerOverrides {
     pub(super) use_ssl: Option<bool>,
     pub(super) user: Option<String>,
     pub(super) password: Option<Zeroizing<String>>,
-    /// Authorities of the broker's certificate, in PEM.
-    pub(super) authorities: Option<String>,
+    /// For a broker that speaks TLS.
+    pub(super) tls: Option<Arc<ClientConfig>>,
 }
 
 /// Where metrics are served, and how they are called.
@@ -138,7 +160,7 @@ impl Values {
     }
 
     /// A secret may stand in a file that a variable names.
-    fn secret(&mut self, section: &str, key: &str) -> Option<Zeroizing<String>> {
+    pub(super) fn secret(&mut self, section: &str, key: &str) -> Option<Zeroizing<String>> {
         if let Some(text) = self.text(section, key) {
             return Some(Zeroizing::new(text));
         }
@@ -184,10 +206,15 @@ impl Values {
         }
     }
 
+    /// A variable that belongs to no section.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).filter(|value| !value.trim().is_empty()).cloned()
+    }
+
     /// PEM, or the path of it.
-    fn pem(&mut self, name: &str, value: Option<String>) -> Option<String> {
+    pub(super) fn pem(&mut self, name: &str, value: Option<String>) -> Option<String> {
         let value = value?;
-        if value.starts_with("-----BEGIN") {
+        if value.trim_start().starts_with("-----BEGIN") {
             return Some(value);
         }
         let read = std::fs::read_to_string(&value).map_err(|error| format!("{name} names {value}: {error}"));
@@ -207,6 +234,11 @@ impl Configuration {
             values.mistakes.push("CONNECTOR_NAME is shorter than two letters".to_owned());
         }
         kind(values);
+        if values.flag("connector", "auto_create_service_account", false) {
+            let text =
+                "CONNECTOR_AUTO_CREATE_SERVICE_ACCOUNT is not offered: give the token of the connector's own user";
+            values.mistakes.push(text.to_owned());
+        }
         Configuration {
             url,
             token,
@@ -225,7 +257,8 @@ impl Configuration {
             validates: values.flag("connector", "validate_before_import", false),
             sends_to_queue: values.flag("connector", "send_to_queue", true),
             directory: directory(values),
-            broker: broker(values),
+            store: store(values),
+            broker: broker(values, &mut warnings),
             concurrency: u16::try_from(values.number("connector", "concurrency", 4, 1, 256)).unwrap_or(4),
             patience: Duration::from_secs(values.number("connector", "delivery_timeout", 600, 10, 1700)),
             grace: Duration::from_secs(values.number("connector", "grace_period", 8, 0, 600)),
@@ -341,15 +374,14 @@ fn callback(values: &mut Values) -> Option<Callback> {
             return None;
         }
     }
-    if values.flag("connector", "listen_protocol_api_ssl", false) {
-        let text = "CONNECTOR_LISTEN_PROTOCOL_API_SSL is not offered: let a proxy end TLS before the connector";
-        values.mistakes.push(text.to_owned());
-    }
+    let speaks_tls = values.flag("connector", "listen_protocol_api_ssl", false);
+    let tls = if speaks_tls { certificate::of_callback(values) } else { None };
     let port = values.number("connector", "listen_protocol_api_port", 7070, 1, 65_535);
     let path = values.text("connector", "listen_protocol_api_path").unwrap_or_else(|| "/api/callback".into());
     let base = values.text("connector", "listen_protocol_api_uri");
-    let base = base.unwrap_or_else(|| format!("http://127.0.0.1:{port}"));
-    Some(Callback { port: u16::try_from(port).unwrap_or(7070), uri: format!("{base}{path}"), path })
+    let scheme = if speaks_tls { "https" } else { "http" };
+    let base = base.unwrap_or_else(|| format!("{scheme}://127.0.0.1:{port}"));
+    Some(Callback { port: u16::try_from(port).unwrap_or(7070), uri: format!("{base}{path}"), path, tls })
 }
 
 fn pushes_by_api(values: &mut Values) -> bool {
@@ -376,10 +408,35 @@ fn directory(values: &mut Values) -> Option<Directory> {
     Some(Directory { path: PathBuf::from(path), retention })
 }
 
-fn broker(values: &mut Values) -> BrokerOverrides {
+fn store(values: &mut Values) -> Option<StoreSettings> {
+    let retention = values.number("connector", "send_to_s3_retention", 7, 0, 36_500);
+    let port = values.number("s3", "port", 0, 0, 65_535);
+    if !values.flag("connector", "send_to_s3", false) {
+        return None;
+    }
+    let folder = values.text("connector", "send_to_s3_folder").unwrap_or_else(|| "connectors".into());
+    let folder = folder.trim_matches('/');
+    Some(StoreSettings {
+        endpoint: values.text("s3", "endpoint"),
+        port: u16::try_from(port).ok().filter(|port| *port > 0),
+        use_ssl: values.text("s3", "use_ssl").is_some().then(|| values.flag("s3", "use_ssl", false)),
+        region: values.text("s3", "bucket_region"),
+        bucket: values.text("connector", "send_to_s3_bucket"),
+        access_key: values.secret("s3", "access_key"),
+        secret_key: values.secret("s3", "secret_key"),
+        folder: if matches!(folder, "" | ".") { String::new() } else { format!("{folder}/") },
+        retention,
+    })
+}
+
+fn broker(values: &mut Values, warnings: &mut Vec<String>) -> BrokerOverrides {
     let port = values.number("mq", "port", 0, 0, 65_535);
     let use_ssl = values.text("mq", "use_ssl").is_some().then(|| values.flag("mq", "use_ssl", false));
-    let authorities = values.text("mq", "use_ssl_ca");
+    let is_checked = values.flag("mq", "use_ssl_reject_unauthorized", false);
+    if use_ssl == Some(true) && !is_checked {
+        let text = "MQ_USE_SSL_REJECT_UNAUTHORIZED is off: the broker's certificate is not checked";
+        warnings.push(text.to_owned());
+    }
     BrokerOverrides {
         host: values.text("mq", "host"),
         port: u16::try_from(port).ok().filter(|port| *port > 0),
@@ -387,7 +444,7 @@ fn broker(values: &mut Values) -> BrokerOverrides {
         use_ssl,
         user: values.text("mq", "user"),
         password: values.secret("mq", "pass"),
-        authorities: values.pem("MQ_USE_SSL_CA", authorities),
+        tls: certificate::of_broker(values, is_checked),
     }
 }
 

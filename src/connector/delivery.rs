@@ -1,5 +1,6 @@
 //! A message of the platform as a value: everything one enrichment needs to know is in it, and nothing of it outlives it.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 /// What the platform asks for.
@@ -45,6 +46,12 @@ pub(super) struct Malformed {
 }
 
 impl Delivery {
+    /// How many seconds ago the work was made: the platform writes the time at the end of its id.
+    pub(super) fn waited(&self, now: Timestamp) -> Option<f64> {
+        let made: Timestamp = self.work.as_ref()?.rsplit('_').next()?.parse().ok()?;
+        Some(now.duration_since(made).as_secs_f64().max(0.0))
+    }
+
     /// Reads a message, of any platform since 6.0.
     pub(super) fn parse(body: &[u8]) -> Result<Delivery, Malformed> {
         let malformed = |reason: &str, work: Option<String>| Malformed { reason: reason.to_owned(), work };

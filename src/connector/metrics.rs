@@ -6,6 +6,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -15,9 +16,14 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use stixmap_engine::run::Counts;
 use tokio::net::TcpListener;
+
+/// A figure that is not there as long as it is not known: 0 would be a lie.
+type Known<N, A = AtomicI64> = Family<[(&'static str, &'static str); 0], Gauge<N, A>>;
+
+const ALONE: [(&str, &str); 0] = [];
 
 /// A label's name and value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -40,7 +46,9 @@ pub(super) struct Metrics {
     records: Family<By, Counter>,
     requests: Family<By, Counter>,
     pub(super) under_way: Gauge,
-    pub(super) quota_until: Gauge,
+    quota_until: Known<i64>,
+    quota_left: Known<i64>,
+    queue_lag: Known<f64, AtomicU64>,
     pub(super) seconds: Histogram,
     pub(super) ready: Arc<AtomicBool>,
 }
@@ -61,7 +69,9 @@ impl Default for Metrics {
             records: Family::default(),
             requests: Family::default(),
             under_way: Gauge::default(),
-            quota_until: Gauge::default(),
+            quota_until: Known::default(),
+            quota_left: Known::default(),
+            queue_lag: Known::default(),
             seconds: Histogram::new(seconds),
             ready: Arc::default(),
         }
@@ -93,6 +103,12 @@ impl Metrics {
             "When the provider may be asked again, in seconds since 1970",
             self.quota_until.clone(),
         );
+        registry.register("quota_left", "Requests that the provider said are left", self.quota_left.clone());
+        registry.register(
+            "queue_lag_seconds",
+            "How long the last message had waited when it was begun with",
+            self.queue_lag.clone(),
+        );
         registry.register("delivery_seconds", "How long a delivery took", self.seconds.clone());
     }
 
@@ -110,6 +126,15 @@ impl Metrics {
         ] {
             self.records.get_or_create(&by(fate)).inc_by(number);
         }
+    }
+
+    pub(super) fn quota(&self, left: Option<i64>, until: Option<Timestamp>) {
+        left.map(|left| self.quota_left.get_or_create(&ALONE).set(left));
+        until.map(|until| self.quota_until.get_or_create(&ALONE).set(until.as_second()));
+    }
+
+    pub(super) fn waited(&self, seconds: f64) {
+        self.queue_lag.get_or_create(&ALONE).set(seconds);
     }
 
     pub(super) fn asked(&self, status: &str) {

@@ -4,7 +4,9 @@
 mod apart;
 mod broker;
 mod callback;
+mod certificate;
 mod configuration;
+mod copies;
 mod delivery;
 mod entity;
 mod journal;
@@ -22,6 +24,7 @@ use crate::{Exit, http, shelf};
 use anyhow::Context;
 use broker::{Address, Outbox};
 use configuration::{Configuration, Values};
+use copies::Store;
 use futures_util::StreamExt;
 use journal::Journal;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicNackOptions, BasicRejectOptions};
@@ -75,6 +78,7 @@ struct Registered {
     address: Address,
     user: Option<String>,
     keys: Option<String>,
+    store: Option<Arc<Store>>,
 }
 
 impl Connector {
@@ -275,6 +279,7 @@ fn keep(connector: &Connector, told: &Value) -> anyhow::Result<()> {
         address: Address::read(told, &connector.configuration.broker)?,
         user: text("connector_user_id"),
         keys: text("jwks"),
+        store: Store::read(&told["config"]["s3"], connector.configuration.store.as_ref())?.map(Arc::new),
     };
     *connector.registered.lock().unwrap_or_else(PoisonError::into_inner) = Some(registered);
     connector.log.info("Connector registered with ID", json!({ "id": connector.configuration.id }));

@@ -1,20 +1,17 @@
 //! What is found, on its way to the platform: to the workers' queue in messages of one object, to the platform whole, to a
 //! folder, or to a person who looks at it first. What is announced is what is sent.
 
-use super::Connector;
 use super::broker::LARGEST;
 use super::delivery::Delivery;
 use super::journal::{Entry, Progress};
 use super::log::because;
 use super::platform::{Errand, Refused};
 use super::split::{Part, Split, split};
-use anyhow::Context;
+use super::{Connector, copies};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use std::fs;
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// The longest wait before the broker is tried again.
@@ -56,13 +53,7 @@ pub(super) async fn send(
         Review::InWorkbench => return Ok(Sent::ForReview),
         Review::Failed(reason) => return Ok(Sent::Not(reason)),
     };
-    if let Some(directory) = &connector.configuration.directory {
-        for part in &parts {
-            if let Err(error) = to_directory(connector, delivery, &directory.path, directory.retention, bundle, part) {
-                connector.log.error("A bundle cannot be written", because(format!("{error:#}")));
-            }
-        }
-    }
+    copies::keep(connector, delivery, bundle, &parts).await;
     if !connector.configuration.sends_to_queue {
         return Ok(Sent::All);
     }
@@ -233,50 +224,4 @@ fn message(
         message["work_id"] = Value::from(work.as_str());
     }
     message.to_string().into_bytes()
-}
-
-fn to_directory(
-    connector: &Connector,
-    delivery: &Delivery,
-    folder: &Path,
-    retention: u64,
-    bundle: &str,
-    part: &Part,
-) -> anyhow::Result<()> {
-    let own = &connector.configuration;
-    clear(folder, retention)?;
-    let now = jiff::Zoned::now();
-    let name = own.name.to_lowercase().replace(' ', "_");
-    let stamp = now.strftime("%Y%m%d-%H%M%S-").to_string();
-    let unique = now.timestamp().as_nanosecond();
-    let file = folder.join(format!("{name}-{stamp}{unique}.json"));
-    let content = json!({
-        "bundle_type": "DIRECTORY_BUNDLE",
-        "applicant_id": delivery.applicant.clone().or_else(|| connector.user()),
-        "connector": {
-            "id": own.id, "name": own.name, "type": "INTERNAL_ENRICHMENT", "scope": own.scope, "auto": own.is_auto,
-            "validate_before_import": own.validates,
-        },
-        "entities_types": [],
-        "bundle": { "type": "bundle", "id": bundle, "spec_version": "2.1", "x_opencti_seq": part.sequence, "objects": [part.object] },
-        "update": false,
-    });
-    let half = file.with_extension("json.tmp");
-    fs::write(&half, content.to_string()).with_context(|| half.display().to_string())?;
-    fs::rename(&half, &file).with_context(|| file.display().to_string())
-}
-
-/// Bundles older than so many days are deleted; 0 keeps them all.
-fn clear(folder: &Path, days: u64) -> anyhow::Result<()> {
-    if days == 0 {
-        return Ok(());
-    }
-    let oldest = SystemTime::now() - Duration::from_secs(days * 86_400);
-    for file in fs::read_dir(folder)?.flatten() {
-        let is_bundle = file.path().extension().is_some_and(|extension| extension == "json");
-        if is_bundle && file.metadata()?.modified()? < oldest {
-            fs::remove_file(file.path())?;
-        }
-    }
-    Ok(())
 }

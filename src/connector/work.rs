@@ -71,6 +71,7 @@ pub(super) async fn deal(connector: Arc<Connector>, body: &[u8]) -> Verdict {
         Ok(delivery) => delivery,
         Err(malformed) => return no_message(&connector, malformed).await,
     };
+    delivery.waited(Timestamp::now()).into_iter().for_each(|seconds| connector.metrics.waited(seconds));
     let started = Instant::now();
     let until = started + connector.configuration.patience;
     let concluded = match timeout_at(until, enrich(&connector, &delivery, &entry, until)).await {
@@ -250,9 +251,7 @@ async fn ask(
         }
     };
     connector.metrics.ended(report.outcome.kind.as_str(), &report.counts);
-    if let Some(until) = report.outcome.until {
-        connector.metrics.quota_until.set(until.as_second());
-    }
+    connector.metrics.quota(connector.account.remaining(), report.outcome.until);
     for diagnostic in &report.diagnostics {
         connector.log.warning("The provider's answer and the profile disagree", because(diagnostic));
     }

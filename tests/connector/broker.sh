@@ -1,9 +1,9 @@
 #!/bin/sh
 # Keeps a RabbitMQ node of its own in the folder $1, for as long as something holds this script's standard input open: when
 # the tests end, in whatever way, it closes, and the node and its folder go. "stop", "kill" and "start" on standard input do so.
-# Usage: broker.sh FOLDER AMQP-PORT MANAGEMENT-PORT DISTRIBUTION-PORT EPMD-PORT
+# Usage: broker.sh FOLDER AMQP-PORT TLS-PORT MANAGEMENT-PORT DISTRIBUTION-PORT EPMD-PORT
 set -u
-home=$1 amqp=$2 management=$3 distribution=$4 epmd=$5
+home=$1 amqp=$2 tls=$3 management=$4 distribution=$5 epmd=$6
 
 export HOME="$home" ERL_EPMD_PORT="$epmd" ERL_EPMD_ADDRESS=127.0.0.1
 export RABBITMQ_NODENAME="node$amqp@localhost" RABBITMQ_DIST_PORT="$distribution"
@@ -16,6 +16,12 @@ export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+S 2:2 +sbwt none -noinput" RABBITMQ
 
 cat >"$home/rabbitmq.conf" <<END
 listeners.tcp.1 = 127.0.0.1:$amqp
+listeners.ssl.1 = 127.0.0.1:$tls
+ssl_options.cacertfile = $home/ca.pem
+ssl_options.certfile = $home/broker.pem
+ssl_options.keyfile = $home/broker.key
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
 management.tcp.ip = 127.0.0.1
 management.tcp.port = $management
 loopback_users = none

@@ -1,5 +1,6 @@
 //! The stand-ins without the tests: what `benches/connector.rs` measures against.
 
+mod authority;
 pub(crate) mod entity;
 mod graphql;
 pub(crate) mod platform;

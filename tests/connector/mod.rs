@@ -1,10 +1,12 @@
 //! The connector against a stand-in for OpenCTI, a real RabbitMQ and a stand-in for the provider.
 
+pub(crate) mod authority;
 mod crash;
 mod defects;
 mod entity;
 mod graphql;
 mod load;
+mod operation;
 mod outage;
 mod peer;
 mod platform;
@@ -15,7 +17,8 @@ mod provider;
 mod queues;
 mod rabbit;
 mod site;
+mod store;
 mod versions;
 mod wait;
 
-use wait::{runtime, soon};
+use wait::{free_port, runtime, soon};

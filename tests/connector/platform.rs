@@ -734,7 +734,9 @@ impl Inner {
     /// A worker sends the connector a message over HTTP. Whether it was taken.
     async fn call(&self, uri: &str, message: Delivery) -> bool {
         let credential = if self.is_at_least("7.260224.0") { self.jwt() } else { TOKEN.to_string() };
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(300)).build().expect("a client");
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(300));
+        // Workers do not check whom they bring a message to, unless an authority is named.
+        let client = client.danger_accept_invalid_certs(true).build().expect("a client");
         let mut request = client.post(uri).bearer_auth(credential).body(message.data);
         if self.is_at_least("7.0.0") {
             request = request.header("content-type", "application/json");

@@ -5,9 +5,8 @@ use super::entity::Entity;
 use super::platform::{Event, NEWEST, Platform, Status, TOKEN, VERSIONS};
 use super::provider::{Answer, Provider};
 use super::site::{ID, Site};
-use super::{runtime, soon};
+use super::{free_port, runtime, soon};
 use serde_json::json;
-use std::net::TcpListener;
 use std::time::Duration;
 
 #[test]
@@ -54,7 +53,7 @@ fn what_is_found_in_a_draft_stays_in_it() {
 }
 
 fn listens_over_http(version: &str) {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let port = free_port();
     let site = Site::on(Platform::new(version), Provider::with(3))
         .with("CONNECTOR_LISTEN_PROTOCOL", "API")
         .with("CONNECTOR_LISTEN_PROTOCOL_API_PORT", &port.to_string())

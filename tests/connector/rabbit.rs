@@ -1,6 +1,7 @@
 //! A real RabbitMQ node of the tests' own, and the network before it. One node serves all tests of a run, each in a virtual
 //! host of its own; a test that stops its node starts another. `broker.sh` sees to it that none outlives the tests.
 
+use super::authority::Authority;
 use super::{runtime, soon};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -18,6 +19,9 @@ pub(crate) const PASSWORD: &str = "secret";
 /// A node. It ends when nothing holds it any more, or with the process.
 pub(crate) struct Broker {
     pub(crate) amqp: u16,
+    /// The port of those who show a certificate of the authority.
+    pub(crate) tls: u16,
+    pub(crate) authority: Authority,
     management: u16,
     control: Mutex<Control>,
     hosts: AtomicUsize,
@@ -40,11 +44,13 @@ impl Broker {
     /// A node for one test, which may stop it.
     pub(crate) fn own() -> Arc<Broker> {
         let folder = tempfile::tempdir().expect("a folder").keep();
-        let [amqp, management, distribution, names] = free_ports();
+        let authority = Authority::new();
+        authority.put(&folder, "broker");
+        let [amqp, tls, management, distribution, names] = free_ports();
         let mut script = Command::new("sh")
             .arg(crate::support::root().join("tests/connector/broker.sh"))
             .arg(&folder)
-            .args([amqp, management, distribution, names].map(|port| port.to_string()))
+            .args([amqp, tls, management, distribution, names].map(|port| port.to_string()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -54,7 +60,8 @@ impl Broker {
             done: BufReader::new(script.stdout.take().expect("it is piped")),
             script,
         };
-        let broker = Broker { amqp, management, control: Mutex::new(control), hosts: AtomicUsize::new(0) };
+        let broker =
+            Broker { amqp, tls, authority, management, control: Mutex::new(control), hosts: AtomicUsize::new(0) };
         broker.await_start();
         Arc::new(broker)
     }

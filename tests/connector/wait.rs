@@ -1,5 +1,6 @@
 //! What the stand-ins run on, and how tests wait for them: never for a time, always for something.
 
+use std::net::TcpListener;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -10,6 +11,11 @@ pub(super) fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
     })
+}
+
+/// A port that nothing uses now.
+pub(super) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
 }
 
 /// Waits till something holds, and fails with its name if it does not in time.

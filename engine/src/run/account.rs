@@ -37,6 +37,7 @@ struct State {
     probe: Probe,
     token: Token,
     exhausted: Option<(Timestamp, String)>,
+    remaining: Option<i64>,
 }
 
 #[derive(Debug, Default)]
@@ -97,6 +98,11 @@ impl Account {
     /// Whether nothing may be sent, until when, and why.
     pub(super) fn exhausted(&self, now: Timestamp) -> Option<(Timestamp, String)> {
         self.state().exhausted.clone().filter(|(until, _)| now < *until)
+    }
+
+    /// How many requests the provider said were left, when it said so last.
+    pub fn remaining(&self) -> Option<i64> {
+        self.state().remaining
     }
 
     pub(super) fn set_exhausted(&self, until: Timestamp, reason: String) {
@@ -194,14 +200,15 @@ impl Account {
             Some(element) => body.as_ref().and_then(|body| chosen(element, body)),
             None => body.as_ref(),
         };
-        let exhausted = match left(&probe.figures, figures) {
-            Ok(Left::Some) => None,
-            Ok(Left::Nothing(reason)) => Some((until, reason)),
+        let (exhausted, remaining) = match left(&probe.figures, figures) {
+            Ok(Left::Some(remaining)) => (None, remaining),
+            Ok(Left::Nothing(reason)) => (Some((until, reason)), Some(0)),
             // Fails closed, but asks again soon.
-            Err(missing) => Some((now + probe.every, format!("the quota cannot be told: {missing}"))),
+            Err(missing) => (Some((now + probe.every, format!("the quota cannot be told: {missing}"))), None),
         };
         let mut state = self.state();
         state.probe = Probe::KnownAt(now);
+        state.remaining = remaining;
         state.exhausted.clone_from(&exhausted);
         exhausted
     }
@@ -210,6 +217,9 @@ impl Account {
     pub(super) fn note_headers(&self, plan: &Plan, response: &Response, now: Timestamp) {
         let Some(headers) = &plan.quota.headers else { return };
         let remaining = response.header(&headers.remaining).and_then(|text| text.trim().parse::<i64>().ok());
+        if remaining.is_some() {
+            self.state().remaining = remaining;
+        }
         if remaining.is_none_or(|remaining| remaining > 0) {
             return;
         }
@@ -223,7 +233,8 @@ impl Account {
 }
 
 enum Left {
-    Some,
+    /// How many, unless there is no limit.
+    Some(Option<i64>),
     Nothing(String),
 }
 
@@ -243,11 +254,12 @@ fn left(figures: &ProbeFigures, body: Option<&Value>) -> Result<Left, String> {
             (Some(used), Some(limit)) if used >= limit => {
                 Left::Nothing(format!("the quota is used up: {used} of {limit}"))
             }
-            _ => Left::Some,
+            (Some(used), Some(limit)) => Left::Some(Some(limit.saturating_sub(used))),
+            _ => Left::Some(None),
         },
         ProbeFigures::Remaining(remaining) => match figure(remaining)? {
             Some(remaining) if remaining <= 0 => Left::Nothing("the quota is used up".into()),
-            _ => Left::Some,
+            remaining => Left::Some(remaining),
         },
     })
 }

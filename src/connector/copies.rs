@@ -1,0 +1,189 @@
+//! Copies of what is sent, each object in a file of its own: in a folder, and in a bucket of an object store. What is older
+//! than is wanted goes. A copy that fails is told, and costs the enrichment nothing.
+
+use super::configuration::{Directory, StoreSettings};
+use super::delivery::Delivery;
+use super::log::because;
+use super::split::Part;
+use super::{Connector, configuration};
+use anyhow::{Context, ensure};
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{Client, RequestBuilder};
+use rusty_s3::actions::{ListObjectsV2, S3Action};
+use rusty_s3::{Bucket, Credentials, UrlStyle};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+use url::Url;
+
+/// So many objects are written to a store at once.
+const AT_ONCE: usize = 8;
+
+/// How long one request to a store may take; its signature is valid as long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Keeps copies of the objects of one delivery, where the operator wants them.
+pub(super) async fn keep(connector: &Connector, delivery: &Delivery, bundle: &str, parts: &[Part]) {
+    if let Some(directory) = &connector.configuration.directory {
+        tell(connector, in_directory(connector, delivery, directory, bundle, parts));
+    }
+    if let Some(store) = connector.registered().and_then(|registered| registered.store) {
+        tell(connector, store.clear(&connector.client).await);
+        for some in parts.chunks(AT_ONCE) {
+            let mut puts = vec![];
+            for part in some {
+                let content = content(connector, delivery, "S3_BUNDLE", bundle, part);
+                puts.push(store.put(&connector.client, file_name(&connector.configuration), content));
+            }
+            for put in join_all(puts).await {
+                tell(connector, put);
+            }
+        }
+    }
+}
+
+fn tell(connector: &Connector, kept: anyhow::Result<()>) {
+    if let Err(error) = kept {
+        connector.log.error("A bundle cannot be written", because(format!("{error:#}")));
+    }
+}
+
+/// The name of a file: whose it is, and when it was made, to the nanosecond.
+fn file_name(own: &configuration::Configuration) -> String {
+    let now = jiff::Zoned::now();
+    let name = own.name.to_lowercase().replace(' ', "_");
+    format!("{name}-{}{}.json", now.strftime("%Y%m%d-%H%M%S-"), now.timestamp().as_nanosecond())
+}
+
+fn content(connector: &Connector, delivery: &Delivery, kind: &str, bundle: &str, part: &Part) -> String {
+    let own = &connector.configuration;
+    let whole = json!({
+        "bundle_type": kind,
+        "applicant_id": delivery.applicant.clone().or_else(|| connector.user()),
+        "connector": {
+            "id": own.id, "name": own.name, "type": "INTERNAL_ENRICHMENT", "scope": own.scope, "auto": own.is_auto,
+            "validate_before_import": own.validates,
+        },
+        "entities_types": [],
+        "bundle": { "type": "bundle", "id": bundle, "spec_version": "2.1", "x_opencti_seq": part.sequence, "objects": [part.object] },
+        "update": false,
+    });
+    whole.to_string()
+}
+
+fn in_directory(
+    connector: &Connector,
+    delivery: &Delivery,
+    directory: &Directory,
+    bundle: &str,
+    parts: &[Part],
+) -> anyhow::Result<()> {
+    clear(&directory.path, directory.retention)?;
+    for part in parts {
+        let file = directory.path.join(file_name(&connector.configuration));
+        let half = file.with_extension("json.tmp");
+        let content = content(connector, delivery, "DIRECTORY_BUNDLE", bundle, part);
+        fs::write(&half, content).with_context(|| half.display().to_string())?;
+        fs::rename(&half, &file).with_context(|| file.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// Bundles older than so many days are deleted; 0 keeps them all.
+fn clear(folder: &Path, days: u64) -> anyhow::Result<()> {
+    if days == 0 {
+        return Ok(());
+    }
+    let oldest = SystemTime::now() - Duration::from_secs(days * 86_400);
+    for file in fs::read_dir(folder)?.flatten() {
+        let is_bundle = file.path().extension().is_some_and(|extension| extension == "json");
+        if is_bundle && file.metadata()?.modified()? < oldest {
+            fs::remove_file(file.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// A bucket of an object store that speaks S3.
+#[derive(Debug)]
+pub(super) struct Store {
+    bucket: Bucket,
+    credentials: Credentials,
+    folder: String,
+    retention: u64,
+}
+
+impl Store {
+    /// What the platform says of its own store, under what the operator says; none if no copies are wanted there.
+    pub(super) fn read(told: &Value, settings: Option<&StoreSettings>) -> anyhow::Result<Option<Store>> {
+        let Some(own) = settings else { return Ok(None) };
+        let text = |key: &str| told[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let missing = |name: &str| format!("CONNECTOR_SEND_TO_S3 is on, and neither {name} nor the platform says it");
+        let host = own.endpoint.clone().or_else(|| text("endpoint")).with_context(|| missing("S3_ENDPOINT"))?;
+        let is_tls = own.use_ssl.unwrap_or_else(|| told["use_ssl"].as_bool().unwrap_or(false));
+        let port = own.port.or_else(|| u16::try_from(told["port"].as_u64()?).ok());
+        let scheme = if is_tls { "https" } else { "http" };
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let endpoint =
+            Url::parse(&format!("{scheme}://{host}{port}")).context("S3_ENDPOINT is not the name of a host")?;
+        let name = own.bucket.clone().or_else(|| text("bucket_name"));
+        let name = name.with_context(|| missing("CONNECTOR_SEND_TO_S3_BUCKET"))?;
+        let region = own.region.clone().or_else(|| text("bucket_region")).unwrap_or_else(|| "us-east-1".into());
+        let bucket = Bucket::new(endpoint, UrlStyle::Path, name, region).context("CONNECTOR_SEND_TO_S3_BUCKET")?;
+        let access = own.access_key.as_ref().map(|key| key.to_string()).or_else(|| text("access_key"));
+        let secret = own.secret_key.as_ref().map(|key| key.to_string()).or_else(|| text("secret_key"));
+        let credentials = Credentials::new(
+            access.with_context(|| missing("S3_ACCESS_KEY"))?,
+            secret.with_context(|| missing("S3_SECRET_KEY"))?,
+        );
+        Ok(Some(Store { bucket, credentials, folder: own.folder.clone(), retention: own.retention }))
+    }
+
+    async fn put(&self, client: &Client, name: String, content: String) -> anyhow::Result<()> {
+        let key = format!("{}{name}", self.folder);
+        let url = self.bucket.put_object(Some(&self.credentials), &key).sign(PATIENCE);
+        answered(client.put(url).header("content-type", "application/json").body(content)).await.map(drop)
+    }
+
+    /// Bundles older than so many days are deleted; 0 keeps them all.
+    async fn clear(&self, client: &Client) -> anyhow::Result<()> {
+        if self.retention == 0 {
+            return Ok(());
+        }
+        let days = i64::try_from(self.retention).context("a number of days")?;
+        let oldest = Timestamp::now().checked_sub(SignedDuration::from_hours(days * 24))?;
+        let mut next = None;
+        loop {
+            let mut list = self.bucket.list_objects_v2(Some(&self.credentials));
+            list.with_prefix(self.folder.as_str());
+            if let Some(token) = next.take() {
+                list.with_continuation_token(token);
+            }
+            let text = answered(client.get(list.sign(PATIENCE))).await?;
+            let listed = ListObjectsV2::parse_response(&text).context("the store's list cannot be read")?;
+            for object in listed.contents {
+                let modified = object.last_modified.and_then(|text| text.parse::<Timestamp>().ok());
+                let is_old = modified.is_some_and(|modified| modified < oldest);
+                if is_old && object.key.ends_with(".json") {
+                    let url = self.bucket.delete_object(Some(&self.credentials), &object.key).sign(PATIENCE);
+                    answered(client.delete(url)).await?;
+                }
+            }
+            next = listed.next_continuation_token;
+            if next.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What a store answers, if it does what it was asked to. Its URL is not told: the signature stands in it.
+async fn answered(request: RequestBuilder) -> anyhow::Result<String> {
+    let answer = request.timeout(PATIENCE).send().await.map_err(reqwest::Error::without_url)?;
+    let status = answer.status();
+    let text = answer.text().await.map_err(reqwest::Error::without_url)?;
+    ensure!(status.is_success(), "the store answered with status {status}");
+    Ok(text)
+}

@@ -1,0 +1,205 @@
+//! What an operator sees and sets: figures, health, a shelf of connectors in one process, TLS in both directions, copies in a
+//! folder and in an object store.
+
+use super::authority::Authority;
+use super::entity::Entity;
+use super::platform::{NEWEST, Platform, Status};
+use super::provider::{Answer, Provider};
+use super::rabbit::Broker;
+use super::site::{ID, Site};
+use super::store::Store;
+use super::{free_port, runtime, soon};
+use serde_json::Value;
+use std::path::Path;
+use std::time::Duration;
+
+const OTHER: &str = "6f1a1c6e-2f7b-4b50-9d3e-000000000009";
+
+fn read(port: u16, path: &str) -> Option<(u16, String)> {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    runtime().block_on(async {
+        let answer = client.get(format!("http://127.0.0.1:{port}{path}")).send().await.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
+    })
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("a path that is text")
+}
+
+#[test]
+fn figures_and_health_are_served() {
+    let port = free_port();
+    let answers = |about: &str, _| match about {
+        "fails.example" => Answer::Text(401, "{}".into()),
+        super::provider::QUOTA => Answer::Text(200, super::provider::quota("40", "100")),
+        _ => Answer::Records(7),
+    };
+    let site = Site::new(answers)
+        .with("CONNECTOR_EXPOSE_METRICS", "true")
+        .with("CONNECTOR_METRICS_PORT", &port.to_string())
+        .with("CONNECTOR_METRICS_NAMESPACE", "opencti");
+    site.platform.stop();
+    let connector = site.launch();
+    soon(Duration::from_secs(10), "it serves", || read(port, "/health").is_some_and(|(status, _)| status == 200));
+    assert_eq!(read(port, "/ready").expect("an answer").0, 503, "it cannot be sent anything yet");
+    let (_, text) = read(port, "/metrics").expect("an answer");
+    assert!(!text.contains("quota_left{"), "what is not known is not told: {text}");
+    site.platform.start();
+    soon(Duration::from_secs(20), "it is ready", || read(port, "/ready").is_some_and(|(status, _)| status == 200));
+    site.complete(Entity::domain("example.com"));
+    site.enrich(Entity::domain("fails.example"));
+    let figure = |line: &str| {
+        let (_, text) = read(port, "/metrics").expect("an answer");
+        let found = text.lines().find_map(|told| told.strip_prefix(line)?.trim().parse::<f64>().ok());
+        found.unwrap_or_else(|| panic!("no {line} in {text}"))
+    };
+    let named = |name: &str| figure(&format!("opencti_{name}{{connector=\"RiskIQ\"}}"));
+    let of = |name: &str, kind: &str| figure(&format!("opencti_{name}{{connector=\"RiskIQ\",kind=\"{kind}\"}}"));
+    soon(Duration::from_secs(10), "both are done", || of("deliveries_total", "done") == 2.0);
+    assert_eq!((named("runs_total"), named("bundles_sent_total")), (2.0, 17.0));
+    assert_eq!((named("client_errors_total"), named("errors_total")), (1.0, 1.0));
+    assert_eq!((of("outcomes_total", "ok"), of("outcomes_total", "failed")), (1.0, 1.0));
+    assert_eq!(of("provider_records_total", "mapped"), 7.0);
+    // The quota is asked for once, and believed for a while.
+    assert_eq!((of("provider_requests_total", "200"), of("provider_requests_total", "401")), (2.0, 1.0));
+    assert_eq!(named("quota_left"), 60.0);
+    assert!(named("queue_lag_seconds") >= 0.0 && named("ping_api_total") >= 1.0);
+    assert_eq!(named("delivery_seconds_count"), 2.0);
+    for line in connector.said().lines() {
+        let entry: Value = serde_json::from_str(line).expect("every line of the log is JSON");
+        assert!(entry["level"].is_string() && entry["message"].is_string() && !line.contains('\u{1b}'), "{line}");
+    }
+}
+
+#[test]
+fn one_process_is_a_shelf_of_connectors() {
+    let platform = Platform::new(NEWEST);
+    let site = Site::on(platform, Provider::with(3))
+        .with("STIXMAP_PROFILE", "riskiq,tests/providers/lines")
+        .without("CONNECTOR_ID")
+        .without("CONNECTOR_NAME")
+        .without("CONNECTOR_SCOPE")
+        .with("RISKIQ_CONNECTOR_ID", ID)
+        .with("LINES_CONNECTOR_ID", OTHER)
+        .with("LINES_CONNECTOR_SCOPE", "IPv4-Addr")
+        .with("LINES_KEY", "k");
+    let _connector = site.start();
+    site.platform.await_consumer(OTHER);
+    let told = |id: &str| site.platform.connector(id).expect("it is registered").input;
+    assert_eq!((&told(ID)["name"], &told(OTHER)["name"]), (&"RiskIQ PassiveTotal".into(), &"Line Provider".into()));
+    assert_eq!(told(OTHER)["scope"], serde_json::json!(["IPv4-Addr"]));
+    // Each has its own queue: what one is asked, the other does not see.
+    site.complete(Entity::domain("example.com"));
+    let entity = site.platform.add(Entity::domain("out-of-scope.example"));
+    let work = site.platform.await_report(&site.platform.enrich(OTHER, &entity));
+    assert!(work.reports[0].0.contains("scope"), "{work:?}");
+    assert_eq!(site.provider.asked("out-of-scope.example"), 0);
+}
+
+#[test]
+fn two_connectors_with_one_id_do_not_start() {
+    let site = Site::new(|_, _| Answer::Records(1))
+        .with("STIXMAP_PROFILE", "riskiq,tests/providers/lines")
+        .with("LINES_KEY", "k");
+    let mut connector = site.launch();
+    assert_eq!(connector.ended(), Some(2));
+    assert!(connector.said().contains("LINES_CONNECTOR_ID"), "{}", connector.said());
+}
+
+#[test]
+fn the_callback_speaks_tls() {
+    let (folder, authority, port) = (tempfile::tempdir().expect("a folder"), Authority::new(), free_port());
+    let [_, certificate, key] = authority.put(folder.path(), "callback");
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3))
+        .with("CONNECTOR_LISTEN_PROTOCOL", "API")
+        .with("CONNECTOR_LISTEN_PROTOCOL_API_PORT", &port.to_string())
+        .with("CONNECTOR_LISTEN_PROTOCOL_API_URI", &format!("https://127.0.0.1:{port}"))
+        .with("CONNECTOR_LISTEN_PROTOCOL_API_SSL", "true")
+        .with("LISTEN_PROTOCOL_API_SSL_CERT", path(&certificate))
+        .with("LISTEN_PROTOCOL_API_SSL_KEY", path(&key));
+    let _connector = site.start();
+    assert_eq!(site.complete(Entity::domain("example.com")).status, Status::Complete);
+    let without = site.without("LISTEN_PROTOCOL_API_SSL_KEY");
+    let mut connector = without.launch();
+    assert_eq!(connector.ended(), Some(2));
+    assert!(connector.said().contains("LISTEN_PROTOCOL_API_SSL_CERT is given without"), "{}", connector.said());
+}
+
+#[test]
+fn the_broker_is_spoken_to_over_tls() {
+    let broker = Broker::own();
+    let folder = tempfile::tempdir().expect("a folder");
+    let [authority, certificate, key] = broker.authority.put(folder.path(), "connector");
+    let secured = |authority: &Path| {
+        Site::on(Platform::on(NEWEST, broker.clone(), None), Provider::with(3))
+            .with("MQ_USE_SSL", "true")
+            .with("MQ_PORT", &broker.tls.to_string())
+            .with("MQ_USE_SSL_REJECT_UNAUTHORIZED", "true")
+            .with("MQ_USE_SSL_CA", path(authority))
+            .with("MQ_USE_SSL_CERT", path(&certificate))
+            .with("MQ_USE_SSL_KEY", path(&key))
+    };
+    let site = secured(&authority);
+    let _connector = site.start();
+    assert_eq!(site.complete(Entity::domain("example.com")).status, Status::Complete);
+
+    let others = tempfile::tempdir().expect("a folder");
+    let [stranger, ..] = Authority::new().put(others.path(), "nobody");
+    let refused = secured(&stranger).launch();
+    soon(Duration::from_secs(10), "it is told", || refused.said().contains("The broker cannot be listened to"));
+    let unchecked = secured(&stranger).without("MQ_USE_SSL_REJECT_UNAUTHORIZED").without("MQ_USE_SSL_CA");
+    let _connector = unchecked.start();
+    assert_eq!(unchecked.complete(Entity::domain("example.org")).status, Status::Complete);
+}
+
+#[test]
+fn copies_are_kept_in_a_store_and_in_a_folder() {
+    let (store, folder) = (Store::new(), tempfile::tempdir().expect("a folder"));
+    store.put("connectors/riskiq-old.json", "2020-01-01T00:00:00.000Z");
+    store.put("connectors/riskiq-new.json", "2126-01-01T00:00:00.000Z");
+    store.put("others/riskiq-old.json", "2020-01-01T00:00:00.000Z");
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3))
+        .with("CONNECTOR_SEND_TO_DIRECTORY", "true")
+        .with("CONNECTOR_SEND_TO_DIRECTORY_PATH", path(folder.path()))
+        .with("CONNECTOR_SEND_TO_S3", "true")
+        .with("S3_ENDPOINT", "127.0.0.1")
+        .with("S3_PORT", &store.port.to_string());
+    let connector = site.start();
+    let work = site.complete(Entity::domain("example.com"));
+    let names = store.names();
+    assert!(
+        !names.contains(&"connectors/riskiq-old.json".to_owned())
+            && names.contains(&"others/riskiq-old.json".to_owned())
+    );
+    let written: Vec<String> = names.into_iter().filter(|name| name.starts_with("connectors/riskiq-20")).collect();
+    assert_eq!(written.len(), work.objects.len(), "{}", connector.said());
+    let files = std::fs::read_dir(folder.path()).expect("the folder").flatten();
+    let texts = files.map(|file| std::fs::read_to_string(file.path()).expect("a file"));
+    let read = |text: String| serde_json::from_str::<Value>(&text).expect("JSON");
+    let ids = |bundles: Vec<Value>, kind: &str| {
+        assert!(bundles.iter().all(|bundle| bundle["bundle_type"] == kind), "{bundles:?}");
+        let mut ids: Vec<String> =
+            bundles.iter().map(|bundle| bundle["bundle"]["objects"][0]["id"].to_string()).collect();
+        ids.sort();
+        ids
+    };
+    let in_folder = ids(texts.map(read).collect(), "DIRECTORY_BUNDLE");
+    let in_store = ids(written.iter().map(|name| read(store.text(name))).collect(), "S3_BUNDLE");
+    let mut sent: Vec<String> = work.objects.iter().map(|object| object["id"].to_string()).collect();
+    sent.sort();
+    assert_eq!((&in_folder, &in_store), (&sent, &sent));
+    assert!(!connector.said().contains("cannot be written"), "{}", connector.said());
+}
+
+#[test]
+fn a_store_that_is_away_costs_no_enrichment() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3))
+        .with("CONNECTOR_SEND_TO_S3", "true")
+        .with("S3_ENDPOINT", "127.0.0.1")
+        .with("S3_PORT", &free_port().to_string());
+    let connector = site.start();
+    site.complete(Entity::domain("example.com"));
+    assert!(connector.said().contains("A bundle cannot be written"), "{}", connector.said());
+    assert!(!connector.said().contains("X-Amz-Signature"), "{}", connector.said());
+}
