@@ -1,6 +1,6 @@
 //! A certificate authority of a test's own, in a folder: what operators name by path.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::path::{Path, PathBuf};
 
 /// The authority. Its certificates are for this machine.
@@ -9,6 +9,7 @@ pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 impl Authority {
     pub(crate) fn new() -> Authority {
         let mut params = CertificateParams::new(vec![]).expect("no names");
+        params.distinguished_name.push(DnType::CommonName, "An authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate"))
     }
@@ -21,7 +22,10 @@ impl Authority {
     pub(crate) fn issue(&self) -> (String, String) {
         let key = KeyPair::generate().expect("a key");
         let names = ["localhost", "127.0.0.1"].map(str::to_owned).to_vec();
-        let certificate = CertificateParams::new(names).expect("names").signed_by(&key, &self.0);
+        let mut params = CertificateParams::new(names).expect("names");
+        // A name like the authority's would make it look as if it had signed itself.
+        params.distinguished_name.push(DnType::CommonName, "localhost");
+        let certificate = params.signed_by(&key, &self.0);
         (certificate.expect("a certificate").pem(), key.serialize_pem())
     }
 

@@ -146,7 +146,8 @@ fn the_broker_is_spoken_to_over_tls() {
 
     let others = tempfile::tempdir().expect("a folder");
     let [stranger, ..] = Authority::new().put(others.path(), "nobody");
-    let refused = secured(&stranger).launch();
+    let site = secured(&stranger);
+    let refused = site.launch();
     soon(Duration::from_secs(10), "it is told", || refused.said().contains("The broker cannot be listened to"));
     let unchecked = secured(&stranger).without("MQ_USE_SSL_REJECT_UNAUTHORIZED").without("MQ_USE_SSL_CA");
     let _connector = unchecked.start();
