@@ -1,6 +1,6 @@
 //! What must be known after the process died: how far a message's objects were sent, and what was dangerous. While a
 //! delivery's answer is read and mapped, a file says so. A message that is found so is suspected of having ended the process;
-//! or somebody ended it from outside at that moment, so it is first tried apart.
+//! or somebody ended it from outside at that moment, so it is first tried apart. Twice is no chance any more.
 
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
@@ -18,7 +18,7 @@ pub(super) struct Journal {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     path: Option<PathBuf>,
-    is_suspect: bool,
+    deaths: u8,
 }
 
 /// What of a message's objects was announced, and sent for certain, before the process died.
@@ -44,22 +44,29 @@ impl Journal {
     pub(super) fn entry(&self, body: &[u8]) -> Entry {
         let name: String = Sha1::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
         let path = self.folder.as_ref().map(|folder| folder.join(name));
-        let is_suspect = path.as_ref().is_some_and(|path| path.exists());
-        Entry { path, is_suspect }
+        // The file is as long as the process died often.
+        let marked = path.as_ref().and_then(|path| fs::metadata(path).ok());
+        let deaths = marked.map_or(0, |mark| u8::try_from(mark.len()).unwrap_or(u8::MAX));
+        Entry { path, deaths }
     }
 }
 
 impl Entry {
-    /// Whether the process died while it dealt with the message.
+    /// Whether the process died while it read the message's answer.
     pub(super) fn is_suspect(&self) -> bool {
-        self.is_suspect
+        self.deaths > 0
+    }
+
+    /// Whether it died of it more than once.
+    pub(super) fn is_deadly(&self) -> bool {
+        self.deaths > 1
     }
 
     /// Does something dangerous. If the process dies of it, that is known afterwards.
     pub(super) fn dangerously<T>(&self, work: impl FnOnce() -> T) -> T {
         if let Some(path) = &self.path {
             // Without the mark a deadly message is tried once more.
-            let _ = fs::write(path, b"");
+            let _ = fs::write(path, vec![b'x'; usize::from(self.deaths) + 1]);
         }
         let done = work();
         if let Some(path) = &self.path {
@@ -110,7 +117,10 @@ mod tests {
         assert!(!journal.entry(b"message").is_suspect(), "it came back from it");
         let died = std::panic::catch_unwind(|| entry.dangerously(|| panic!("as if the process died")));
         assert!(died.is_err() && journal.entry(b"message").is_suspect());
-        assert!(!journal.entry(b"another").is_suspect());
+        assert!(!journal.entry(b"message").is_deadly() && !journal.entry(b"another").is_suspect());
+        let again = journal.entry(b"message");
+        let died = std::panic::catch_unwind(|| again.dangerously(|| panic!("as if the process died")));
+        assert!(died.is_err() && journal.entry(b"message").is_deadly());
         journal.entry(b"message").close();
         assert!(!journal.entry(b"message").is_suspect());
     }

@@ -39,7 +39,7 @@ pub(super) async fn send(
     objects: Vec<Value>,
     errand: Errand<'_>,
 ) -> Result<Sent, Refused> {
-    let Split { parts, left_out, dropped } = split(objects, true);
+    let Split { parts, left_out, dropped } = entry.dangerously(|| split(objects, true));
     for (object, key, reference) in &dropped {
         let attributes = json!({ "object": object, "key": key, "reference": reference });
         connector.log.warning("A reference leads to nothing and is not sent", attributes);
@@ -106,6 +106,22 @@ async fn review(
     Ok(Review::InDraft(draft))
 }
 
+/// The messages of all objects that the broker takes.
+fn sendable(connector: &Connector, parts: &[Part], message: impl Fn(u64, &Part) -> Vec<u8>) -> Vec<Vec<u8>> {
+    let mut messages = vec![];
+    for (number, part) in (1..).zip(parts) {
+        let message = message(number, part);
+        match message.len() > LARGEST {
+            true => connector.log.error(
+                "An object is larger than the broker takes and is not sent",
+                json!({ "object": part.object["id"] }),
+            ),
+            false => messages.push(message),
+        }
+    }
+    messages
+}
+
 async fn to_queue(
     connector: &Connector,
     delivery: &Delivery,
@@ -116,17 +132,8 @@ async fn to_queue(
     errand: Errand<'_>,
 ) -> Result<Sent, Refused> {
     let applicant = delivery.applicant.clone().or_else(|| connector.user());
-    let mut messages = vec![];
-    for (number, part) in (1..).zip(parts) {
-        let message = message(delivery, applicant.as_deref(), draft, bundle, number, part);
-        match message.len() > LARGEST {
-            true => connector.log.error(
-                "An object is larger than the broker takes and is not sent",
-                json!({ "object": part.object["id"] }),
-            ),
-            false => messages.push(message),
-        }
-    }
+    let message = |number: u64, part: &Part| message(delivery, applicant.as_deref(), draft, bundle, number, part);
+    let messages = entry.dangerously(|| sendable(connector, parts, message));
     let mut sent = announce(connector, delivery, entry, bundle, messages.len(), errand).await?;
     let mut wait = Duration::from_millis(100);
     while sent < messages.len() {

@@ -172,6 +172,9 @@ async fn enrich(
         connector.log.info("Reporting work update_received", json!({ "work_id": work }));
         connector.platform.to_received(work, "Connector ready to process the operation", errand).await?;
     }
+    if entry.is_deadly() {
+        return Ok(Conclusion::error("the provider's answer ended the connector twice, and is not read again"));
+    }
     let (name, kind) = (&connector.plan.name, delivery.kind());
     let is_in_scope =
         connector.configuration.kinds.iter().any(|known| {
@@ -203,19 +206,11 @@ async fn enrich(
     if report.bundle.relationships().next().is_none() {
         return Ok(Conclusion { text, in_error, objects: None });
     }
-    let found = serde_json::to_value(&report.bundle).expect("a bundle is JSON");
-    drop(report);
-    let mut found = found;
-    let bundle = found["id"].take();
-    let found = match found["objects"].take() {
-        Value::Array(objects) => objects,
-        _ => vec![],
-    };
-    let objects = enriched(&entity, found);
+    let (bundle, objects) = entry.dangerously(|| objects(&entity, report));
     if delivery.playbook.is_some() {
         return Ok(Conclusion { text, in_error, objects: Some(objects) });
     }
-    Ok(match send(connector, delivery, entry, bundle.as_str().unwrap_or_default(), objects, errand).await? {
+    Ok(match send(connector, delivery, entry, &bundle, objects, errand).await? {
         Sent::All => Conclusion { text, in_error, objects: None },
         Sent::ForReview => Conclusion { text: format!("{text}; it waits for review"), in_error, objects: None },
         Sent::Not(reason) => Conclusion::error(format!("{text}; but it was not sent: {reason}")),
@@ -223,6 +218,18 @@ async fn enrich(
 }
 
 /// Asks the provider, and says now and then that the work goes on. Gives nothing if the answer is deadly.
+/// What is sent: what came with the entity, and what was found; and the bundle's id.
+fn objects(entity: &Entity, report: Report) -> (String, Vec<Value>) {
+    let mut found = serde_json::to_value(&report.bundle).expect("a bundle is JSON");
+    drop(report);
+    let bundle = found["id"].as_str().unwrap_or_default().to_owned();
+    let found = match found["objects"].take() {
+        Value::Array(objects) => objects,
+        _ => vec![],
+    };
+    (bundle, enriched(entity, found))
+}
+
 async fn ask(
     connector: &Connector,
     delivery: &Delivery,
@@ -270,7 +277,7 @@ async fn progress(connector: &Connector, delivery: &Delivery, until: Instant) {
 async fn drive(connector: &Connector, observable: &Observable, mut run: Run<'_>, entry: &Entry) -> Option<Report> {
     loop {
         match run.next(Timestamp::now()) {
-            Step::Done => return Some(run.finish()),
+            Step::Done => return Some(entry.dangerously(|| run.finish())),
             Step::Wait(until) => {
                 let wait = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
                 sleep(wait).await;

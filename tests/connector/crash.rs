@@ -92,3 +92,26 @@ fn fifty_times_at_random() {
         assert!(told, "{id}: {:?} {:?}", work.reports, work.errors);
     }
 }
+
+#[test]
+fn a_message_that_ends_the_process_is_told_and_not_tried_for_ever() {
+    let answers = |about: &str, _| Answer::Records(if about == "deadly.example" { 60_000 } else { 3 });
+    let site = Site::new(answers).within(220_000);
+    let mut connector = site.start();
+    let deadly = site.platform.add(Entity::domain("deadly.example"));
+    let work = site.platform.enrich(ID, &deadly);
+    soon(Duration::from_secs(60), "it dies", || !connector.is_running());
+    assert!(connector.said().contains("memory allocation"), "{}", connector.said());
+    // Whoever runs it starts it again, and once more if it dies again.
+    let mut connector = site.launch();
+    soon(Duration::from_secs(60), "it is told", || {
+        if !connector.is_running() {
+            connector = site.launch();
+        }
+        !site.platform.work(&work).reports.is_empty()
+    });
+    let work = site.platform.await_report(&work);
+    assert!(matches!(&work.reports[..], [(_, true)]), "{work:?}");
+    site.complete(Entity::domain("example.com"));
+    assert!(connector.is_running());
+}

@@ -16,6 +16,8 @@ pub(crate) struct Site {
     settings: Vec<(String, String)>,
     /// What the connector must know after it was killed.
     journal: tempfile::TempDir,
+    /// The most memory it may have, in KiB.
+    memory: Option<u32>,
 }
 
 impl Site {
@@ -38,7 +40,7 @@ impl Site {
             ("RISKIQ_API_BASE_URL", &provider.url),
         ];
         let settings = pairs.map(|(name, value)| (name.to_string(), value.to_string())).to_vec();
-        Site { platform, provider, settings, journal: tempfile::tempdir().expect("a folder") }
+        Site { platform, provider, settings, journal: tempfile::tempdir().expect("a folder"), memory: None }
     }
 
     /// With a variable set otherwise.
@@ -54,8 +56,20 @@ impl Site {
         self
     }
 
+    /// With so much memory and no more, in KiB.
+    pub(crate) fn within(mut self, memory: u32) -> Site {
+        self.memory = Some(memory);
+        self
+    }
+
     fn command(&self) -> Command {
         let mut command = stixmap(&["connector"]);
+        if let Some(memory) = self.memory {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &format!("ulimit -v {memory}; exec \"$0\" connector")]).arg(command.get_program());
+            shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            command = shell;
+        }
         command.env("CONNECTOR_JOURNAL_PATH", self.journal.path()).envs(self.settings.iter().cloned());
         command
     }
