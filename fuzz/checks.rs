@@ -10,6 +10,7 @@ use std::sync::{Arc, LazyLock};
 use stixmap_engine::diagnostic::{Diagnostic, Severity, Source, Span};
 use stixmap_engine::dns::{Mailbox, Name, Rdata, RrType, expanded, parse_address};
 use stixmap_engine::plan::{LookupPlan, Plan, Settings};
+use stixmap_engine::profile::SettingType;
 use stixmap_engine::run::{Input, Report, map_stored};
 use stixmap_engine::stix::{Kind, Observable};
 
@@ -152,12 +153,28 @@ pub fn answer(bytes: &[u8]) {
 
 static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
     let shipped = [
+        include_str!("../profiles/circl/profile.yaml"),
+        include_str!("../profiles/cof/profile.yaml"),
+        include_str!("../profiles/dnsdb/profile.yaml"),
+        include_str!("../profiles/domaintools/profile.yaml"),
+        include_str!("../profiles/microsoft-defender-ti/profile.yaml"),
+        include_str!("../profiles/mnemonic/profile.yaml"),
+        include_str!("../profiles/onyphe/profile.yaml"),
+        include_str!("../profiles/otx/profile.yaml"),
         include_str!("../profiles/riskiq/profile.yaml"),
+        include_str!("../profiles/robtex/profile.yaml"),
+        include_str!("../profiles/securitytrails/profile.yaml"),
+        include_str!("../profiles/shodan/profile.yaml"),
+        include_str!("../profiles/virustotal/profile.yaml"),
         include_str!("../tests/providers/by-cursor/profile.yaml"),
         include_str!("../tests/providers/by-offset/profile.yaml"),
         include_str!("../tests/providers/by-page/profile.yaml"),
         include_str!("../tests/providers/by-url/profile.yaml"),
+        include_str!("../tests/providers/columns/profile.yaml"),
         include_str!("../tests/providers/lines/profile.yaml"),
+        include_str!("../tests/providers/orders/profile.yaml"),
+        include_str!("../tests/providers/posted/profile.yaml"),
+        include_str!("../tests/providers/signed/profile.yaml"),
     ];
     shipped.iter().map(|text| compiled(text).expect("a shipped profile compiles")).collect()
 });
@@ -188,7 +205,7 @@ fn mapped(plan: &Plan, lookup: &LookupPlan, kind: Kind, body: &[u8]) -> Report {
     let input = Input {
         observable: Observable::parse(kind, value).expect("an observable"),
         markings: vec![],
-        settings: Settings::read(&plan.settings, |spec| spec.required.then(|| "given".into())).expect("settings"),
+        settings: Settings::read(&plan.settings, |spec| spec.required.then(|| given(spec.kind))).expect("settings"),
         deadline: now + SignedDuration::from_hours(1),
         seed: 7,
         trace: true,
@@ -201,6 +218,19 @@ fn mapped(plan: &Plan, lookup: &LookupPlan, kind: Kind, body: &[u8]) -> Report {
         vec![("answer".into(), body.to_vec())],
         now,
     )
+}
+
+/// Something that a setting can be.
+fn given(kind: SettingType) -> String {
+    let text = match kind {
+        SettingType::String | SettingType::Secret => "given",
+        SettingType::Tlp => "TLP:GREEN",
+        SettingType::Duration => "P30D",
+        SettingType::Integer => "3",
+        SettingType::Boolean => "true",
+        SettingType::Url => "https://api.example.net/v1",
+    };
+    text.to_owned()
 }
 
 fn accounted(report: &Report) {

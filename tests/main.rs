@@ -3,6 +3,7 @@
 mod assurance;
 mod cli;
 mod connector;
+mod corpus;
 mod deploy;
 mod diagnostics;
 mod diff;

@@ -1,6 +1,8 @@
 //! `stixmap connector`: profiles as OpenCTI connectors. Each registers, tells that it lives, takes messages and deals with
 //! them; everything that is about one message is passed down with it, and nothing of it stays here.
 
+#[doc(hidden)]
+pub mod any;
 mod apart;
 mod broker;
 mod callback;

@@ -17,6 +17,8 @@ pub(super) struct Pool {
     words: Vec<String>,
     hostile: Vec<Value>,
     sides: Vec<SideOf>,
+    /// Whether more than one field can be either side.
+    has_two_sides: bool,
     /// The field that says when a record was first seen.
     first: Option<usize>,
     now: Timestamp,
@@ -72,11 +74,12 @@ impl Pool {
         if rrtypes.0.is_empty() {
             rrtypes.0.clone_from(&rrtypes.1);
         }
-        let sides = (0..plan.record.fields.len()).map(|field| side(plan, field)).collect();
+        let sides: Vec<SideOf> = (0..plan.record.fields.len()).map(|field| side(plan, field)).collect();
         Pool {
             rrtypes,
             words: words(&plan.source.text),
             hostile: hostile(secrets),
+            has_two_sides: sides.iter().filter(|side| **side == SideOf::Both).count() > 1,
             sides,
             first: plan.record.roles[0],
             now,
@@ -143,12 +146,16 @@ impl Pool {
     /// What was asked about, on the side where it may stand: rows about other names are left out by most profiles.
     fn asked<'a>(&self, field: usize, plan: &FieldPlan, rrtype: &str, about: About<'a>) -> Option<&'a str> {
         let is_address = about.asked.parse::<IpAddr>().is_ok();
+        // Of two that can be either side, mostly one is what was asked about; one alone stands against it.
+        let rank = self.sides[..field].iter().filter(|side| **side == SideOf::Both).count();
+        let is_turn = self.has_two_sides && (usize::from(about.rrtype / 64) + rank).is_multiple_of(2);
         let is_text = matches!(plan.kind, FieldType::String | FieldType::DnsName | FieldType::Rdata | FieldType::Ip);
         let fits = match self.sides[field] {
             SideOf::Owner => !is_address || rrtype == "PTR",
             SideOf::Data => is_address && matches!(rrtype, "A" | "AAAA") || !is_address && rrtype == "PTR",
-            SideOf::Both if is_address => return Some(NAMES[usize::from(about.rrtype / 64) % 3]),
-            SideOf::Both | SideOf::Neither => false,
+            SideOf::Both if is_address && !is_turn => return Some(NAMES[usize::from(about.rrtype / 64) % 3]),
+            SideOf::Both => is_turn,
+            SideOf::Neither => false,
         };
         let is_often = about.rrtype / 64 % 8 != 7;
         (is_text && fits && is_often).then_some(about.asked)

@@ -1,0 +1,5 @@
+//! Any bytes as a message of the platform.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| stixmap::connector::any::delivery(bytes));

@@ -1,0 +1,78 @@
+//! `stixmap`: passive-DNS providers to STIX 2.1, by profile. The table of contents: one command, one file.
+
+mod check;
+mod cli;
+mod clock;
+mod completions;
+#[doc(hidden)]
+pub mod connector;
+mod deploy;
+mod diff;
+mod drive;
+mod enrich;
+mod explain;
+mod format;
+mod http;
+mod list;
+mod map;
+mod output;
+mod paint;
+mod progress;
+mod replay;
+mod schema;
+mod setting;
+mod shelf;
+mod test;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+/// How a command ended, for scripts: the exit code.
+/// The order is that of weight: of several lookups the heaviest ending counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Exit {
+    /// Everything was done.
+    Fine,
+    /// Something is missing: a lookup was cut short or put off.
+    Partial,
+    /// A diagnostic was told, a case differs, or a lookup was refused or failed.
+    Told,
+    /// Nothing could be started.
+    NotStarted,
+}
+
+impl Exit {
+    fn code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Told => 1,
+            Self::NotStarted => 2,
+            Self::Partial => 3,
+        }
+    }
+}
+
+/// Does what the arguments of the process say.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let verbosity = cli.verbosity();
+    let result = match cli.command {
+        Command::Enrich(args) => enrich::run(&args, verbosity),
+        Command::Map(args) => map::run(&args, verbosity),
+        Command::Check(args) => check::run(&args),
+        Command::Test(args) => test::run(&args, verbosity),
+        Command::Diff(args) => diff::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::List(args) => list::run(&args),
+        Command::Connector(args) => connector::run(&args),
+        Command::Deploy(args) => deploy::run(&args, verbosity),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    };
+    let exit = result.unwrap_or_else(|error| {
+        paint::error(&error);
+        Exit::NotStarted
+    });
+    ExitCode::from(exit.code())
+}
