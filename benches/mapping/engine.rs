@@ -1,0 +1,62 @@
+//! The engine as the program uses it: a profile and the bytes of an answer in, the bytes of a bundle out.
+
+use super::answers::Shape;
+use jiff::Timestamp;
+use stixmap_engine::diagnostic::Source;
+use stixmap_engine::plan::{Plan, Settings};
+use stixmap_engine::run::{Counts, Input, map_stored};
+use stixmap_engine::stix::Observable;
+
+/// A profile, compiled, and the settings it wants.
+pub(crate) struct Engine {
+    shape: Shape,
+    plan: Plan,
+    settings: Settings,
+}
+
+impl Engine {
+    /// As it is shipped.
+    pub(crate) fn shipped(shape: Shape) -> Engine {
+        Self::new(shape, profile(shape).to_owned())
+    }
+
+    /// The same, with a text that is another for each record.
+    pub(crate) fn saying_data(shape: Shape) -> Engine {
+        let says_type = r#"description: "{{ rrtype }} record""#;
+        assert!(profile(shape).contains(says_type), "the profile's text is known");
+        Self::new(shape, profile(shape).replace(says_type, r#"description: "{{ rrtype }} record: {{ resolve }}""#))
+    }
+
+    fn new(shape: Shape, profile: String) -> Engine {
+        let plan = Plan::read(&Source::new(format!("{}.yaml", shape.profile()), &profile)).expect("a shipped profile");
+        let given = |name: &str| match name {
+            "base_url" => Some("https://pdns.example.org".to_owned()),
+            "min_tlp" if shape == Shape::Cof => Some("TLP:GREEN".to_owned()),
+            "username" | "api_key" => Some("none".to_owned()),
+            _ => None,
+        };
+        let settings = Settings::read(&plan.settings, |spec| given(&spec.name)).expect("all that is required is given");
+        Engine { shape, plan, settings }
+    }
+
+    /// Maps an answer.
+    pub(crate) fn map(&self, answer: Vec<u8>) -> (Counts, Vec<u8>) {
+        let observable = Observable::detect(self.shape.asked()).expect("a name or an address");
+        let lookup = self.plan.lookups.iter().find(|lookup| lookup.accepts.contains(&observable.kind()));
+        let now: Timestamp = "2024-03-01T00:00:00Z".parse().expect("a time");
+        let (settings, markings) = (self.settings.clone(), vec![]);
+        let input = Input { observable, markings, settings, deadline: now, seed: 0, trace: false };
+        let answers = vec![("an answer".to_owned(), answer)];
+        let report = map_stored(&self.plan, lookup.expect("it is asked about"), None, input, answers, now);
+        let bundle = serde_json::to_vec(&report.bundle).expect("a bundle is JSON");
+        (report.counts, bundle)
+    }
+}
+
+fn profile(shape: Shape) -> &'static str {
+    match shape {
+        Shape::PassiveTotal => include_str!("../../profiles/riskiq/profile.yaml"),
+        Shape::Saf => include_str!("../../profiles/dnsdb/profile.yaml"),
+        Shape::Cof => include_str!("../../profiles/cof/profile.yaml"),
+    }
+}
