@@ -54,7 +54,7 @@ fn cells(bundle: &Bundle, relationship: &Relationship) -> [String; 9] {
     };
     let ((source_type, source), (target_type, target)) = (end(relationship.source), end(relationship.target));
     let time = |time: Option<_>| time.map(stix_time).unwrap_or_default();
-    let author = bundle.objects().iter().find_map(|object| match object {
+    let author = bundle.objects().find_map(|object| match object {
         Object::Identity(identity) if identity.id() == relationship.created_by => Some(identity.name().to_owned()),
         _ => None,
     });
@@ -73,7 +73,7 @@ fn cells(bundle: &Bundle, relationship: &Relationship) -> [String; 9] {
 }
 
 fn rows(bundle: &Bundle) -> Vec<[String; 9]> {
-    let mut rows: Vec<_> = bundle.relationships().map(|relationship| cells(bundle, relationship)).collect();
+    let mut rows: Vec<_> = bundle.relationships().map(|relationship| cells(bundle, &relationship)).collect();
     rows.sort();
     rows
 }
@@ -149,10 +149,10 @@ fn link_line(link: &Link) -> String {
 pub(crate) fn why(reports: &[&Report], id: &str) -> Option<String> {
     let mut text = String::new();
     for report in reports {
-        let Some(object) = report.bundle.objects().iter().find(|object| object.id().to_string() == id) else {
+        let Some(object) = report.bundle.objects().find(|object| object.id().to_string() == id) else {
             continue;
         };
-        let made = |link: &&Link| match object {
+        let made = |link: &&Link| match &object {
             Object::Relationship(relationship) => {
                 (link.relationship, link.source.id(), link.target.id())
                     == (relationship.relationship_type, relationship.source, relationship.target)

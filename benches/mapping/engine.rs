@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, Settings};
 use stixmap_engine::run::{Counts, Input, map_stored};
-use stixmap_engine::stix::Observable;
+use stixmap_engine::stix::{Layout, Observable};
 
 /// A profile, compiled, and the settings it wants.
 pub(crate) struct Engine {
@@ -32,7 +32,8 @@ impl Engine {
         let given = |name: &str| match name {
             "base_url" => Some("https://pdns.example.org".to_owned()),
             "min_tlp" if shape == Shape::Cof => Some("TLP:GREEN".to_owned()),
-            "username" | "api_key" => Some("none".to_owned()),
+            "username" => Some("analyst".to_owned()),
+            "api_key" => Some("0123456789abcdef0123456789abcdef".to_owned()),
             _ => None,
         };
         let settings = Settings::read(&plan.settings, |spec| given(&spec.name)).expect("all that is required is given");
@@ -48,7 +49,11 @@ impl Engine {
         let input = Input { observable, markings, settings, deadline: now, seed: 0, trace: false };
         let answers = vec![("an answer".to_owned(), answer)];
         let report = map_stored(&self.plan, lookup.expect("it is asked about"), None, input, answers, now);
-        let bundle = serde_json::to_vec(&report.bundle).expect("a bundle is JSON");
+        let mut bundle = vec![];
+        let Ok(()) = report.bundle.write(Layout::Compact, |piece| {
+            bundle.extend_from_slice(piece);
+            Ok::<(), std::convert::Infallible>(())
+        });
         (report.counts, bundle)
     }
 }

@@ -1,7 +1,7 @@
 //! How long an answer takes, bytes in and bundle bytes out: the engine by its profile, beside a mapper written by hand for
 //! that answer, and beside reading the answer alone. All in turns in one process, the best of several; ratios are for quoting.
 //!
-//! `mapping` measures; `mapping once SHAPE RECORDS engine|engine-saying-data|yardstick|parse` does one thing, for callgrind
+//! `mapping` measures, `mapping quick` one size only; `mapping once SHAPE RECORDS engine|engine-saying-data|yardstick|parse` does one thing, for callgrind
 //! and for memory; `mapping write SHAPE RECORDS` prints an answer.
 
 mod answers;
@@ -23,6 +23,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => measure_all(),
+        ["quick"] => measure_each(&[(100_000, 5)]),
         ["write", shape, records] => {
             let answer = self::shape(shape).answer(records.parse().expect("a number"));
             std::io::stdout().write_all(&answer).expect("somebody reads it");
@@ -51,9 +52,13 @@ fn once(shape: Shape, records: u64, what: &str) {
 
 /// One line a measurement, as JSON, for the report.
 fn measure_all() {
+    measure_each(&SIZES);
+}
+
+fn measure_each(sizes: &[(u64, usize)]) {
     for shape in Shape::ALL {
         let engine = Engine::shipped(shape);
-        SIZES.iter().for_each(|size| measure(shape.profile(), shape, &engine, false, *size));
+        sizes.iter().for_each(|size| measure(shape.profile(), shape, &engine, false, *size));
     }
     let engine = Engine::saying_data(Shape::PassiveTotal);
     measure("riskiq, a text for each record", Shape::PassiveTotal, &engine, true, (100_000, 7));

@@ -75,7 +75,7 @@ fn sets(old: &BTreeSet<String>, new: &BTreeSet<String>) -> Sets {
 }
 
 fn observables(bundle: &Bundle) -> BTreeSet<String> {
-    let told = bundle.objects().iter().filter_map(|object| match object {
+    let told = bundle.objects().filter_map(|object| match object {
         Object::Observable { observable, tlp, .. } => {
             Some(format!("{observable} {}", tlp.map_or("unmarked", |tlp| tlp.as_str())))
         }
@@ -103,10 +103,10 @@ fn relationships(old: &Bundle, new: &Bundle) -> (Sets, Vec<Changed>) {
 fn by_meaning(bundle: &Bundle) -> BTreeMap<String, Vec<Facts>> {
     let mut all: BTreeMap<String, Vec<Facts>> = BTreeMap::new();
     for relationship in bundle.relationships() {
-        let end = |id| bundle.observable(id).map_or_else(|| format!("{id}"), ToString::to_string);
-        let Relationship { source, target, relationship_type, .. } = relationship;
+        let end = |id| bundle.observable(id).map_or_else(|| format!("{id}"), |observable| observable.to_string());
+        let Relationship { source, target, relationship_type, .. } = &relationship;
         let meaning = format!("{}  {relationship_type}  {}", end(*source), end(*target));
-        all.entry(meaning).or_default().push(facts(relationship));
+        all.entry(meaning).or_default().push(facts(&relationship));
     }
     all.values_mut().for_each(|facts| facts.sort());
     all

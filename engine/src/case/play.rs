@@ -198,12 +198,12 @@ fn transcript(talk: &str, report: &Report) -> String {
 
 /// The markings of what was found, lowest first.
 fn levels(bundle: &Bundle) -> Vec<Tlp> {
-    let of = |object: &Object| match object {
+    let of = |object: Object| match object {
         Object::Relationship(relationship) => Some(relationship.tlp),
-        Object::Observable { tlp, created_by: Some(_), .. } => *tlp,
+        Object::Observable { tlp, created_by: Some(_), .. } => tlp,
         _ => None,
     };
-    let levels: BTreeSet<Tlp> = bundle.objects().iter().filter_map(of).collect();
+    let levels: BTreeSet<Tlp> = bundle.objects().filter_map(of).collect();
     levels.into_iter().collect()
 }
 
@@ -238,14 +238,14 @@ fn record_line(traced: &Traced) -> String {
 fn relationship_lines(bundle: &Bundle) -> Vec<String> {
     let is_mixed = levels(bundle).len() > 1;
     let mark = |relationship: &Relationship| if is_mixed { format!("  {}", relationship.tlp) } else { String::new() };
-    let line = |relationship| format!("{}{}", relationship_line(bundle, relationship), mark(relationship));
+    let line = |one: Relationship| format!("{}{}", relationship_line(bundle, &one), mark(&one));
     let mut lines: Vec<String> = bundle.relationships().map(line).collect();
     lines.sort();
     lines
 }
 
 fn relationship_line(bundle: &Bundle, relationship: &Relationship) -> String {
-    let end = |id| bundle.observable(id).map_or_else(|| format!("{id}"), ToString::to_string);
+    let end = |id| bundle.observable(id).map_or_else(|| format!("{id}"), |observable| observable.to_string());
     let time = |time: Option<Timestamp>| time.map_or_else(|| "?".to_owned(), stix_time);
     let descriptions: Vec<&str> = relationship.descriptions.iter().map(AsRef::as_ref).collect();
     format!(
@@ -260,7 +260,7 @@ fn relationship_line(bundle: &Bundle, relationship: &Relationship) -> String {
 }
 
 fn author(bundle: &Bundle) -> String {
-    let author = bundle.objects().iter().find_map(|object| match object {
+    let author = bundle.objects().find_map(|object| match object {
         Object::Identity(identity) => Some(identity.name().to_owned()),
         _ => None,
     });

@@ -1,154 +1,181 @@
-//! STIX objects in their final form, and the bundle that holds them: sorted, each once, the same bytes for the same content.
+//! The bundle that holds STIX objects: sorted, each once, the same bytes for the same content. Its objects are columns until
+//! somebody looks at one, and JSON as soon as they are written.
 
-use super::id::Id;
-use super::kind::RelationshipType;
-use super::observable::Observable;
-use super::time::{object_time, stix_time};
+use super::columns::{Columns, Link, Moment, NodeNumber};
+use super::id::{Id, Uuid};
+use super::json::{Layout, Text};
+use super::kind::{Kind, RelationshipType};
+use super::object::{self, Identity, Object, Relationship};
+use super::observable::{Observable, derived_id};
+use super::time::{id_text, object_time};
 use super::tlp::Tlp;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Who says so: the provider, as a STIX identity.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    id: Id,
-    name: String,
-    class: String,
-    created: Timestamp,
-}
-
-impl Identity {
-    /// An identity of this name and STIX `identity_class`.
-    pub fn new(name: &str, class: &str, created: Timestamp) -> Self {
-        Self { id: Id::of_identity(name, class), name: name.to_owned(), class: class.to_owned(), created }
-    }
-
-    /// Its STIX id.
-    pub fn id(&self) -> Id {
-        self.id
-    }
-
-    /// The provider's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-/// A relationship between two observables, over the time it was seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Relationship {
-    /// Derived from type, ends and, where the profile says so, the start time.
-    pub id: Id,
-    /// What it says.
-    pub relationship_type: RelationshipType,
-    /// From.
-    pub source: Id,
-    /// To.
-    pub target: Id,
-    /// First seen.
-    pub start_time: Option<Timestamp>,
-    /// Last seen; always later than `start_time`.
-    pub stop_time: Option<Timestamp>,
-    /// What was seen, each saying once.
-    pub descriptions: BTreeSet<Arc<str>>,
-    /// Its marking.
-    pub tlp: Tlp,
-    /// Who reported it.
-    pub created_by: Id,
-    /// When this object was made.
-    pub created: Timestamp,
-}
-
-/// Any object that a bundle can hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Object {
-    /// A marking definition of the Traffic Light Protocol.
-    Marking(Tlp),
-    /// A provider.
-    Identity(Identity),
-    /// An observable. The one that was asked about carries no author, and only the marking it came with.
-    Observable {
-        /// What it is.
-        observable: Observable,
-        /// Its marking.
-        tlp: Option<Tlp>,
-        /// Who reported it.
-        created_by: Option<Id>,
-    },
-    /// A relationship.
-    Relationship(Relationship),
-}
-
-impl Object {
-    /// Its STIX id.
-    pub fn id(&self) -> Id {
-        match self {
-            Self::Marking(tlp) => tlp.marking_id(),
-            Self::Identity(identity) => identity.id,
-            Self::Observable { observable, .. } => observable.id(),
-            Self::Relationship(relationship) => relationship.id,
-        }
-    }
-
-    /// What an object may refer to stands before it.
-    fn place(&self) -> (u8, &str, Id) {
-        match self {
-            Self::Marking(tlp) => (0, tlp.as_str(), self.id()),
-            Self::Identity(identity) => (1, &identity.name, identity.id),
-            Self::Observable { observable, .. } => (2 + observable.kind() as u8, observable.value(), observable.id()),
-            Self::Relationship(relationship) => (u8::MAX, relationship.relationship_type.as_str(), relationship.id),
-        }
-    }
-
-    /// Two reports of one object: the higher marking, the wider time, all that was said.
-    fn absorb(&mut self, other: Object) {
-        match (self, other) {
-            (
-                Self::Observable { tlp, created_by, .. },
-                Self::Observable { tlp: also, created_by: other_author, .. },
-            ) => {
-                *tlp = (*tlp).max(also);
-                *created_by = created_by.and(other_author).and(*created_by);
-            }
-            (Self::Relationship(one), Self::Relationship(other)) => {
-                one.start_time = earliest(one.start_time, other.start_time);
-                one.stop_time = one.stop_time.max(other.stop_time);
-                one.descriptions.extend(other.descriptions);
-                one.tlp = one.tlp.max(other.tlp);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// The earlier of two times, where there are two.
-pub(super) fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
-}
+/// So many octets are handed on at once when a bundle is written.
+const PIECE: usize = 64 * 1024;
 
 /// A STIX bundle. Its id follows from its objects.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone)]
 pub struct Bundle {
-    objects: Vec<Object>,
+    markings: Vec<Tlp>,
+    identities: Vec<Identity>,
+    /// Who reported observables.
+    providers: Vec<Id>,
+    /// Who made relationships, and when.
+    authors: Vec<(Id, Timestamp)>,
+    /// Which of them made a relationship, by its place; where nothing stands, the first.
+    made_by: Vec<u32>,
+    found: Columns,
+    /// The id of each observable, by its number.
+    ids: Vec<Uuid>,
+    observables: Vec<NodeNumber>,
+    relationships: Vec<Placed>,
 }
 
+/// A relationship by what it is sorted by: its type's place among the words, and its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Placed {
+    rank: u8,
+    uuid: (u64, u64),
+    place: u32,
+}
+
+/// The numbers of those who made relationships.
+type Authors = HashMap<(Id, Timestamp), u32>;
+
+impl Default for Bundle {
+    fn default() -> Self {
+        Self::of(vec![])
+    }
+}
+
+impl PartialEq for Bundle {
+    fn eq(&self, other: &Self) -> bool {
+        self.objects().eq(other.objects())
+    }
+}
+
+impl Eq for Bundle {}
+
 impl Bundle {
-    /// Sorts the objects; of one id there may be only one.
-    pub(super) fn new(mut objects: Vec<Object>) -> Self {
-        objects.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
-        Self { objects }
+    /// What one author found. The first observable is the one asked about.
+    pub(super) fn found(
+        mut found: Columns,
+        asked: &Observable,
+        author: &Identity,
+        created: Timestamp,
+        start_in_id: bool,
+    ) -> Bundle {
+        let levels: BTreeSet<Tlp> =
+            found.nodes.iter().filter_map(|node| node.tlp).chain(found.links.iter().map(|link| link.tlp)).collect();
+        let id = |node| derived_id(found_kind(&found, node), found.value(found.node(node))).uuid();
+        let ids: Vec<Uuid> = std::iter::once(asked.id().uuid()).chain(found.numbers().skip(1).map(id)).collect();
+        for link in &mut found.links {
+            link.last = Moment::new(later_than(link.first.time(), link.last.time()));
+        }
+        let identities = if found.links.is_empty() { vec![] } else { vec![author.clone()] };
+        let (providers, authors) = (vec![author.id()], vec![(author.id(), created)]);
+        let id = |link: &Link| {
+            let start = link.first.time().filter(|_| start_in_id).map(id_text);
+            let [source, target] = [link.source, link.target].map(|end| node_id(&found, &ids, end));
+            Id::of_relationship(link.relationship, source, target, start.as_ref().map(|start| start.as_str()))
+        };
+        let relationships =
+            (0..).zip(&found.links).map(|(place, link)| Placed::new(link.relationship, id(link), place));
+        let relationships = relationships.collect();
+        let markings = levels.into_iter().collect();
+        let (made_by, observables) = (vec![], vec![]);
+        Bundle { markings, identities, providers, authors, made_by, found, ids, observables, relationships }.sorted()
+    }
+
+    /// Of objects with ids of their own, of which each refers to none but these.
+    fn of(objects: Vec<Object>) -> Bundle {
+        let mut bundle = Bundle {
+            markings: vec![],
+            identities: vec![],
+            providers: vec![],
+            authors: vec![],
+            made_by: vec![],
+            found: Columns::new(),
+            ids: vec![],
+            observables: vec![],
+            relationships: vec![],
+        };
+        let (relationships, others): (Vec<Object>, Vec<Object>) =
+            objects.into_iter().partition(|object| matches!(object, Object::Relationship(_)));
+        let (mut numbers, mut authors) = (HashMap::new(), Authors::new());
+        for object in others {
+            match object {
+                Object::Marking(tlp) => bundle.markings.push(tlp),
+                Object::Identity(identity) => bundle.identities.push(identity),
+                Object::Observable { observable, tlp, created_by } => {
+                    let author = created_by.map(|author| number_of(&mut bundle.providers, author));
+                    numbers.insert(observable.id(), bundle.found.push(&observable, tlp, author));
+                    bundle.ids.push(observable.id().uuid());
+                }
+                Object::Relationship(_) => unreachable!("they were set aside"),
+            }
+        }
+        for object in relationships {
+            let Object::Relationship(relationship) = object else { continue };
+            bundle.push(relationship, &numbers, &mut authors);
+        }
+        bundle.markings.sort_unstable();
+        bundle.identities.sort_unstable_by(|a, b| (a.name(), a.id()).cmp(&(b.name(), b.id())));
+        bundle.sorted()
+    }
+
+    fn push(&mut self, relationship: Relationship, numbers: &HashMap<Id, NodeNumber>, authors: &mut Authors) {
+        let place = u32::try_from(self.found.links.len()).expect("as many as fit into memory");
+        let author = (relationship.created_by, relationship.created);
+        let number = *authors.entry(author).or_insert_with(|| {
+            self.authors.push(author);
+            u32::try_from(self.authors.len() - 1).expect("as many as fit into memory")
+        });
+        self.made_by.push(number);
+        self.relationships.push(Placed::new(relationship.relationship_type, relationship.id, place));
+        let end = |id: Id| numbers[&id];
+        self.found.links.push(Link {
+            first: Moment::new(relationship.start_time),
+            last: Moment::new(relationship.stop_time),
+            source: end(relationship.source),
+            target: end(relationship.target),
+            said: self.found.words.number(relationship.descriptions),
+            relationship: relationship.relationship_type,
+            tlp: relationship.tlp,
+        });
+    }
+
+    /// In the order of the objects: observables by kind and value, relationships by type and id.
+    fn sorted(mut self) -> Bundle {
+        let found = &self.found;
+        let mut observables: Vec<(u8, u64, NodeNumber)> = found
+            .numbers()
+            .map(|number| {
+                let node = found.node(number);
+                (node.kind as u8, start_of(found.value(node)), number)
+            })
+            .collect();
+        observables.sort_unstable_by(|a, b| {
+            let rest = |number: NodeNumber| (found.value(found.node(number)), Columns::of(&self.ids, number));
+            (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| rest(a.2).cmp(&rest(b.2)))
+        });
+        self.observables = observables.into_iter().map(|(_, _, number)| number).collect();
+        self.relationships.sort_unstable();
+        self
     }
 
     /// One bundle of several: objects are shared, relationships widened, markings never lowered.
     pub fn merged(bundles: impl IntoIterator<Item = Bundle>) -> Bundle {
+        let mut bundles: Vec<Bundle> = bundles.into_iter().collect();
+        if bundles.len() == 1 {
+            return bundles.remove(0);
+        }
         let mut by_id: BTreeMap<Id, Object> = BTreeMap::new();
-        for object in bundles.into_iter().flat_map(|bundle| bundle.objects) {
+        for object in bundles.iter().flat_map(Bundle::objects) {
             match by_id.entry(object.id()) {
                 std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().absorb(object),
                 std::collections::btree_map::Entry::Vacant(free) => {
@@ -156,34 +183,109 @@ impl Bundle {
                 }
             }
         }
-        Self::new(by_id.into_values().collect())
+        Self::of(by_id.into_values().collect())
     }
 
     /// The objects: markings, identities, observables, relationships, each sorted.
-    pub fn objects(&self) -> &[Object] {
-        &self.objects
+    pub fn objects(&self) -> impl Iterator<Item = Object> {
+        let markings = self.markings.iter().copied().map(Object::Marking);
+        let identities = self.identities.iter().cloned().map(Object::Identity);
+        let observables = self.observables.iter().map(|number| {
+            let node = self.found.node(*number);
+            let created_by = node.author.map(|author| self.providers[usize::from(author)]);
+            Object::Observable { observable: self.observable_at(*number), tlp: node.tlp, created_by }
+        });
+        markings.chain(identities).chain(observables).chain(self.relationships().map(Object::Relationship))
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.markings.is_empty() && self.identities.is_empty() && self.observables.is_empty()
     }
 
     /// Only the relationships.
-    pub fn relationships(&self) -> impl Iterator<Item = &Relationship> {
-        self.objects.iter().filter_map(|object| match object {
-            Object::Relationship(relationship) => Some(relationship),
-            _ => None,
-        })
+    pub fn relationships(&self) -> impl Iterator<Item = Relationship> {
+        self.relationships.iter().map(|placed| self.relationship(placed))
+    }
+
+    fn relationship(&self, placed: &Placed) -> Relationship {
+        let link = &self.found.links[placed.place as usize];
+        let (created_by, created) = self.authors[self.made_by(placed)];
+        Relationship {
+            id: placed.id(),
+            relationship_type: link.relationship,
+            source: node_id(&self.found, &self.ids, link.source),
+            target: node_id(&self.found, &self.ids, link.target),
+            start_time: link.first.time(),
+            stop_time: link.last.time(),
+            descriptions: self.found.words.of(link.said).clone(),
+            tlp: link.tlp,
+            created_by,
+            created,
+        }
+    }
+
+    fn made_by(&self, placed: &Placed) -> usize {
+        self.made_by.get(placed.place as usize).map_or(0, |author| *author as usize)
     }
 
     /// The observable of this id.
-    pub fn observable(&self, id: Id) -> Option<&Observable> {
-        self.objects.iter().find_map(|object| match object {
-            Object::Observable { observable, .. } if observable.id() == id => Some(observable),
-            _ => None,
-        })
+    pub fn observable(&self, id: Id) -> Option<Observable> {
+        let numbers = self.found.numbers().zip(&self.ids).filter(|(_, uuid)| **uuid == id.uuid());
+        numbers.map(|(number, _)| self.observable_at(number)).find(|observable| observable.id() == id)
+    }
+
+    fn observable_at(&self, number: NodeNumber) -> Observable {
+        let node = self.found.node(number);
+        let observable = Observable::new(node.kind, self.found.value(node));
+        observable.with_id(node_id(&self.found, &self.ids, number))
     }
 
     /// Its id: another one as soon as any object has another id.
     pub fn id(&self) -> Id {
-        let ids: Vec<String> = self.objects.iter().map(|object| object.id().to_string()).collect();
-        Id::of_bundle(&ids.join(","))
+        let first = self.markings.iter().map(|tlp| tlp.marking_id()).chain(self.identities.iter().map(Identity::id));
+        let observables = self.observables.iter().map(|number| node_id(&self.found, &self.ids, *number));
+        Id::of_bundle(first.chain(observables).chain(self.relationships.iter().map(Placed::id)))
+    }
+
+    /// Writes it as JSON, piece by piece: the whole text of a large bundle is held by nobody.
+    pub fn write<E>(&self, layout: Layout, mut sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut text = Text::new(layout);
+        text.open(b'{');
+        text.property("type", "bundle");
+        text.property("id", self.id().text().as_str());
+        // STIX 2.1 §8: a bundle without objects has no such property.
+        if !self.is_empty() {
+            text.name("objects");
+            text.open(b'[');
+            self.write_objects(&mut text, &mut sink)?;
+            text.close(b']');
+        }
+        text.close(b'}');
+        sink(&text.bytes)
+    }
+
+    fn write_objects<E>(&self, text: &mut Text, sink: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        for tlp in &self.markings {
+            text.object(|text| object::marking(text, *tlp));
+        }
+        for identity in &self.identities {
+            text.object(|text| identity.tell(text));
+        }
+        for number in &self.observables {
+            let node = self.found.node(*number);
+            let author = node.author.map(|author| self.providers[usize::from(author)]);
+            let (value, id) = (self.found.value(node), node_id(&self.found, &self.ids, *number));
+            text.object(|text| object::observable(text, node.kind, value, id, node.tlp, author));
+            text.hand_on(PIECE, sink)?;
+        }
+        let created: Vec<String> = self.authors.iter().map(|(_, created)| object_time(*created)).collect();
+        for placed in &self.relationships {
+            let relationship = self.relationship(placed);
+            text.object(|text| relationship.tell(text, &created[self.made_by(placed)]));
+            text.hand_on(PIECE, sink)?;
+        }
+        Ok(())
     }
 }
 
@@ -193,97 +295,56 @@ impl Serialize for Bundle {
         map.serialize_entry("type", "bundle")?;
         map.serialize_entry("id", &self.id())?;
         // STIX 2.1 §8: a bundle without objects has no such property.
-        if !self.objects.is_empty() {
-            map.serialize_entry("objects", &self.objects)?;
+        if !self.is_empty() {
+            map.serialize_entry("objects", &self.objects().collect::<Vec<_>>())?;
         }
         map.end()
     }
 }
 
-impl Serialize for Object {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        match self {
-            Self::Marking(tlp) => marking(&mut map, *tlp)?,
-            Self::Identity(identity) => identity_entries(&mut map, identity)?,
-            Self::Observable { observable, tlp, created_by } => {
-                map.serialize_entry("type", observable.kind().stix_type())?;
-                map.serialize_entry("spec_version", "2.1")?;
-                map.serialize_entry("id", &observable.id())?;
-                match observable.number() {
-                    Some(number) => {
-                        map.serialize_entry("number", &number)?;
-                        map.serialize_entry("name", &format!("AS{number}"))?;
-                    }
-                    None => map.serialize_entry("value", observable.value())?,
-                }
-                if let Some(tlp) = tlp {
-                    map.serialize_entry("object_marking_refs", &[tlp.marking_id()])?;
-                }
-                if let Some(author) = created_by {
-                    map.serialize_entry("x_opencti_created_by_ref", author)?;
-                }
-            }
-            Self::Relationship(relationship) => relationship_entries(&mut map, relationship)?,
-        }
-        map.end()
+impl Placed {
+    fn new(relationship: RelationshipType, id: Id, place: u32) -> Placed {
+        let uuid = u128::from_be_bytes(id.uuid());
+        let rank = RelationshipType::all().filter(|other| other.as_str() < relationship.as_str()).count();
+        let rank = u8::try_from(rank).expect("there are few words");
+        Placed { rank, uuid: ((uuid >> 64) as u64, uuid as u64), place }
+    }
+
+    fn id(&self) -> Id {
+        let uuid = u128::from(self.uuid.0) << 64 | u128::from(self.uuid.1);
+        Id::new("relationship", uuid.to_be_bytes())
     }
 }
 
-/// TLP 1 levels are STIX's own objects; those of TLP 2 have no such object, OpenCTI carries them as statements.
-fn marking<M: SerializeMap>(map: &mut M, tlp: Tlp) -> Result<(), M::Error> {
-    map.serialize_entry("type", "marking-definition")?;
-    map.serialize_entry("spec_version", "2.1")?;
-    map.serialize_entry("id", &tlp.marking_id())?;
-    map.serialize_entry("created", "2017-01-20T00:00:00.000Z")?;
-    let of_tlp_1 = match tlp {
-        Tlp::Green => Some("green"),
-        Tlp::Amber => Some("amber"),
-        Tlp::Red => Some("red"),
-        Tlp::Clear | Tlp::AmberStrict => None,
-    };
-    if let Some(level) = of_tlp_1 {
-        map.serialize_entry("definition_type", "tlp")?;
-        map.serialize_entry("name", tlp.as_str())?;
-        map.serialize_entry("definition", &BTreeMap::from([("tlp", level)]))
-    } else {
-        map.serialize_entry("definition_type", "statement")?;
-        map.serialize_entry("name", tlp.as_str())?;
-        map.serialize_entry("definition", &BTreeMap::from([("statement", "custom")]))?;
-        map.serialize_entry("x_opencti_definition_type", "TLP")?;
-        map.serialize_entry("x_opencti_definition", tlp.as_str())
-    }
+/// The number of a provider that is known, or is from now on.
+fn number_of(providers: &mut Vec<Id>, wanted: Id) -> u8 {
+    let place = providers.iter().position(|known| *known == wanted).unwrap_or_else(|| {
+        providers.push(wanted);
+        providers.len() - 1
+    });
+    u8::try_from(place).expect("nobody asks so many providers")
 }
 
-fn identity_entries<M: SerializeMap>(map: &mut M, identity: &Identity) -> Result<(), M::Error> {
-    map.serialize_entry("type", "identity")?;
-    map.serialize_entry("spec_version", "2.1")?;
-    map.serialize_entry("id", &identity.id)?;
-    map.serialize_entry("created", &object_time(identity.created))?;
-    map.serialize_entry("modified", &object_time(identity.created))?;
-    map.serialize_entry("name", &identity.name)?;
-    map.serialize_entry("identity_class", &identity.class)
+fn node_id(found: &Columns, ids: &[Uuid], number: NodeNumber) -> Id {
+    Id::new(found_kind(found, number).stix_type(), *Columns::of(ids, number))
 }
 
-fn relationship_entries<M: SerializeMap>(map: &mut M, relationship: &Relationship) -> Result<(), M::Error> {
-    map.serialize_entry("type", "relationship")?;
-    map.serialize_entry("spec_version", "2.1")?;
-    map.serialize_entry("id", &relationship.id)?;
-    map.serialize_entry("created", &object_time(relationship.created))?;
-    map.serialize_entry("modified", &object_time(relationship.created))?;
-    map.serialize_entry("created_by_ref", &relationship.created_by)?;
-    map.serialize_entry("relationship_type", relationship.relationship_type.as_str())?;
-    let description = relationship.descriptions.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
-    if !description.is_empty() {
-        map.serialize_entry("description", &description)?;
+fn found_kind(found: &Columns, number: NodeNumber) -> Kind {
+    found.node(number).kind
+}
+
+/// The first eight octets of a text as a number: texts sort as these do, unless they are equal.
+fn start_of(text: &str) -> u64 {
+    let mut start = [0; 8];
+    let length = text.len().min(8);
+    start[..length].copy_from_slice(&text.as_bytes()[..length]);
+    u64::from_be_bytes(start)
+}
+
+/// STIX 2.1 §5.1 wants a stop after the start: something seen once was seen for a second.
+fn later_than(start: Option<Timestamp>, stop: Option<Timestamp>) -> Option<Timestamp> {
+    match (start, stop) {
+        (Some(start), Some(stop)) if stop <= start => start.checked_add(SignedDuration::from_secs(1)).ok(),
+        _ => stop,
     }
-    map.serialize_entry("source_ref", &relationship.source)?;
-    map.serialize_entry("target_ref", &relationship.target)?;
-    if let Some(start) = relationship.start_time {
-        map.serialize_entry("start_time", &stix_time(start))?;
-    }
-    if let Some(stop) = relationship.stop_time {
-        map.serialize_entry("stop_time", &stix_time(stop))?;
-    }
-    map.serialize_entry("object_marking_refs", &[relationship.tlp.marking_id()])
 }

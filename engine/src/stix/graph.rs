@@ -1,15 +1,16 @@
 //! What was found, as it grows: observables once, relationships between them widened, whatever order records come in.
 //! Becomes a bundle when the run is over.
 
-use super::bundle::{Bundle, Identity, Object, Relationship, earliest};
-use super::id::Id;
-use super::kind::RelationshipType;
+use super::bundle::Bundle;
+use super::columns::{Columns, Link, Moment, NodeNumber};
+use super::kind::{Kind, RelationshipType};
+use super::object::Identity;
 use super::observable::Observable;
-use super::time::id_time;
 use super::tlp::Tlp;
-use hashbrown::HashMap;
-use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
+use super::words::Words;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use jiff::Timestamp;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// When something was seen; either end may be unknown.
@@ -44,25 +45,14 @@ pub struct Policy {
 #[derive(Debug)]
 pub struct Graph {
     asked: Observable,
+    asked_number: NodeNumber,
     policy: Policy,
-    observables: HashMap<Id, (Observable, Tlp)>,
-    links: HashMap<Key, Link>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    source: Id,
-    target: Id,
-    relationship: RelationshipType,
-    /// Only where repeats stay separate.
-    start: Option<Timestamp>,
-}
-
-#[derive(Debug, Default)]
-struct Link {
-    seen: Seen,
-    tlp: Option<Tlp>,
-    descriptions: BTreeSet<Arc<str>>,
+    found: Columns,
+    /// The numbers of observables, by kind and value: no id is derived before all are known.
+    known: HashTable<NodeNumber>,
+    /// The places of relationships, by what tells them apart.
+    linked: HashTable<u32>,
+    hasher: DefaultHashBuilder,
 }
 
 /// What one record says of a relationship.
@@ -76,10 +66,19 @@ pub struct Report<'r> {
     pub description: &'r Arc<str>,
 }
 
+/// Everything in a graph is of one provider.
+const AUTHOR: u8 = 0;
+
+/// What tells relationships apart.
+type Key = (NodeNumber, NodeNumber, RelationshipType, Moment);
+
 impl Graph {
     /// A graph that holds nothing but the observable asked about.
     pub fn new(asked: Observable, policy: Policy) -> Self {
-        Self { asked, policy, observables: HashMap::new(), links: HashMap::new() }
+        let (mut found, mut known, hasher) = (Columns::new(), HashTable::new(), DefaultHashBuilder::default());
+        let asked_number = found.push(&asked, None, None);
+        known.insert_unique(hash(&hasher, asked.kind(), asked.value()), asked_number, |_| 0);
+        Self { asked, asked_number, policy, found, known, linked: HashTable::new(), hasher }
     }
 
     /// Adds a relationship, or widens the one that stands. Says whether there is one: nothing relates to itself.
@@ -95,77 +94,86 @@ impl Graph {
         }
         let Report { seen, tlp, description } = report;
         let (source, target) = (self.place(source, tlp), self.place(target, tlp));
-        let start = seen.first.filter(|_| self.policy.repeats == Repeats::Separate);
-        let link = self.links.entry(Key { source, target, relationship, start }).or_default();
-        link.seen.first = earliest(link.seen.first, seen.first);
-        link.seen.last = link.seen.last.max(seen.last);
-        link.tlp = link.tlp.max(Some(tlp));
-        if !description.is_empty() && !link.descriptions.contains(description) {
-            link.descriptions.insert(Arc::clone(description));
-        }
+        let (first, last) = (Moment::new(seen.first), Moment::new(seen.last));
+        let said = Words::NOTHING;
+        let place = self.link(Link { first, last, source, target, said, relationship, tlp });
+        let Columns { links, words, .. } = &mut self.found;
+        let link = &mut links[place as usize];
+        link.first = link.first.earlier(first);
+        link.last = link.last.later(last);
+        link.tlp = link.tlp.max(tlp);
+        link.said = words.add(link.said, description);
         true
     }
 
-    /// Keeps the observable and says by which id it goes: the asked one keeps its own.
-    fn place(&mut self, observable: &Observable, tlp: Tlp) -> Id {
-        if observable.is_same(&self.asked) {
-            return self.asked.id();
+    /// The place of a relationship like this one; of this one, if it is the first.
+    fn link(&mut self, link: Link) -> u32 {
+        let Self { found: Columns { links, .. }, linked, hasher, policy, .. } = self;
+        let key = |link: &Link| key(*policy, link);
+        let wanted = key(&link);
+        let is_it = |place: &u32| key(&links[*place as usize]) == wanted;
+        let hash = |link: &Link| hasher.hash_one(key(link));
+        if let Some(place) = linked.find(hash(&link), is_it) {
+            return *place;
         }
-        let (known, level) = self.observables.entry(observable.id()).or_insert_with(|| (observable.clone(), tlp));
-        *level = tlp.max(*level);
-        known.id()
+        let place = u32::try_from(links.len()).expect("as many as fit into memory");
+        linked.insert_unique(hash(&link), place, |place| hash(&links[*place as usize]));
+        links.push(link);
+        place
+    }
+
+    /// Keeps the observable and says by which number it goes. That of the asked one is not marked higher.
+    fn place(&mut self, observable: &Observable, tlp: Tlp) -> NodeNumber {
+        let Self { found, known, hasher, .. } = self;
+        let (kind, value) = (observable.kind(), observable.value());
+        let is_it = |number: &NodeNumber| {
+            let node = found.node(*number);
+            node.kind == kind && found.value(node) == value
+        };
+        let hash = |kind: Kind, value: &str| hash(hasher, kind, value);
+        if let Some(number) = known.find(hash(kind, value), is_it) {
+            let number = *number;
+            if number != self.asked_number {
+                let node = found.node_mut(number);
+                node.tlp = node.tlp.max(Some(tlp));
+            }
+            return number;
+        }
+        let number = found.push(observable, Some(tlp), Some(AUTHOR));
+        known.insert_unique(hash(kind, value), number, |number| {
+            let node = found.node(*number);
+            hash(node.kind, found.value(node))
+        });
+        number
     }
 
     /// How many relationships there are.
     pub fn len(&self) -> usize {
-        self.links.len()
+        self.found.links.len()
     }
 
     /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
-        self.links.is_empty()
+        self.found.links.is_empty()
     }
 
     /// The bundle: the asked observable as it was known, and everything found, marked and signed. Where nothing was found,
     /// the observable alone.
     pub fn into_bundle(self, author: &Identity, asked_tlp: Option<Tlp>, created: Timestamp) -> Bundle {
-        let of_observables = self.observables.values().map(|(_, tlp)| *tlp);
-        let of_links = self.links.values().filter_map(|link| link.tlp);
-        let levels: BTreeSet<Tlp> = asked_tlp.into_iter().chain(of_observables).chain(of_links).collect();
-        let mut objects: Vec<Object> = levels.into_iter().map(Object::Marking).collect();
-        if !self.is_empty() {
-            objects.push(Object::Identity(author.clone()));
-        }
-        objects.push(Object::Observable { observable: self.asked, tlp: asked_tlp, created_by: None });
-        objects.extend(self.observables.into_values().map(|(observable, tlp)| Object::Observable {
-            observable,
-            tlp: Some(tlp),
-            created_by: Some(author.id()),
-        }));
-        let start_in_id = self.policy.start_in_id;
-        objects.extend(self.links.into_iter().map(|(key, link)| {
-            let start_text = link.seen.first.filter(|_| start_in_id).map(id_time);
-            Object::Relationship(Relationship {
-                id: Id::of_relationship(key.relationship, key.source, key.target, start_text.as_deref()),
-                relationship_type: key.relationship,
-                source: key.source,
-                target: key.target,
-                start_time: link.seen.first,
-                stop_time: later_than(link.seen.first, link.seen.last),
-                descriptions: link.descriptions,
-                tlp: link.tlp.expect("a relationship was reported by a record"),
-                created_by: author.id(),
-                created,
-            })
-        }));
-        Bundle::new(objects)
+        let Self { asked, asked_number, policy, mut found, known, linked, .. } = self;
+        drop((known, linked));
+        found.node_mut(asked_number).tlp = asked_tlp;
+        Bundle::found(found, &asked, author, created, policy.start_in_id)
     }
 }
 
-/// STIX 2.1 §5.1 wants a stop after the start: something seen once was seen for a second.
-fn later_than(start: Option<Timestamp>, stop: Option<Timestamp>) -> Option<Timestamp> {
-    match (start, stop) {
-        (Some(start), Some(stop)) if stop <= start => start.checked_add(SignedDuration::from_secs(1)).ok(),
-        _ => stop,
-    }
+/// The hash of an observable.
+fn hash(hasher: &DefaultHashBuilder, kind: Kind, value: &str) -> u64 {
+    hasher.hash_one((kind, value))
+}
+
+/// The start takes part only where repeats stay separate.
+fn key(policy: Policy, link: &Link) -> Key {
+    let start = if policy.repeats == Repeats::Separate { link.first } else { Moment::new(None) };
+    (link.source, link.target, link.relationship, start)
 }

@@ -2,52 +2,68 @@
 //! (STIX 2.1 §2.9), equal to those that python-stix2 and OpenCTI derive.
 
 use super::kind::{Kind, RelationshipType};
+use super::short::Short;
 use serde::{Serialize, Serializer};
 use sha1::{Digest, Sha1};
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// The namespace STIX 2.1 §2.9 gives for observables; OpenCTI uses it for everything.
-const NAMESPACE: [u8; 16] =
+const NAMESPACE: Uuid =
     [0x00, 0xab, 0xed, 0xb4, 0xaa, 0x42, 0x46, 0x6c, 0x9c, 0x01, 0xfe, 0xd2, 0x33, 0x15, 0xa9, 0xb7];
+
+/// What every digest begins with.
+static BEGUN: LazyLock<Sha1> = LazyLock::new(|| Sha1::new().chain_update(NAMESPACE));
+
+pub(super) type Uuid = [u8; 16];
 
 /// `type--uuid`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id {
     kind: &'static str,
-    uuid: [u8; 16],
+    uuid: Uuid,
 }
 
 impl Id {
     /// Of an observable whose id comes from its `value` alone.
     pub fn of_value(kind: Kind, value: &str) -> Id {
-        Self::derived(kind.stix_type(), &format!(r#"{{"value":{}}}"#, json_string(value)))
+        Self::derived(kind.stix_type(), &[r#"{"value":""#, &escaped(value), r#""}"#])
     }
 
     /// Of an observable whose id comes from its `number` alone, given in digits.
     pub fn of_number(kind: Kind, digits: &str) -> Id {
-        Self::derived(kind.stix_type(), &format!(r#"{{"number":{digits}}}"#))
+        Self::derived(kind.stix_type(), &[r#"{"number":"#, digits, "}"])
     }
 
     /// Of a relationship. The start time, if it takes part, in the text that is hashed.
     pub fn of_relationship(relationship: RelationshipType, source: Id, target: Id, start_time: Option<&str>) -> Id {
-        let start = start_time.map(|time| format!(r#""start_time":{},"#, json_string(time))).unwrap_or_default();
-        let canonical = format!(
-            r#"{{"relationship_type":"{relationship}","source_ref":"{source}",{start}"target_ref":"{target}"}}"#
-        );
-        Self::derived("relationship", &canonical)
+        let (source, target, start) = (source.text(), target.text(), start_time.map(escaped));
+        let (before_start, start, after_start) = match &start {
+            Some(start) => (r#"","start_time":""#, &**start, r#"","target_ref":""#),
+            None => ("", "", r#"","target_ref":""#),
+        };
+        let ends = [source.as_str(), before_start, start, after_start, target.as_str(), "\"}"];
+        let word = relationship.as_str();
+        let [a, b, c, d, e, f] = ends;
+        Self::derived("relationship", &[r#"{"relationship_type":""#, word, r#"","source_ref":""#, a, b, c, d, e, f])
     }
 
     /// Of an identity, as OpenCTI derives it: name and class, in lower case and trimmed.
     pub fn of_identity(name: &str, class: &str) -> Id {
         let (name, class) = (name.to_lowercase(), class.to_lowercase());
-        let canonical =
-            format!(r#"{{"identity_class":{},"name":{}}}"#, json_string(&class), json_string(python_strip(&name)));
-        Self::derived("identity", &canonical)
+        let (name, class) = (escaped(python_strip(&name)), escaped(&class));
+        Self::derived("identity", &[r#"{"identity_class":""#, &class, r#"","name":""#, &name, r#""}"#])
     }
 
-    /// Of a bundle: by what is in it.
-    pub(super) fn of_bundle(content: &str) -> Id {
-        Self::derived("bundle", content)
+    /// Of a bundle: by the ids of what is in it.
+    pub(super) fn of_bundle(content: impl Iterator<Item = Id>) -> Id {
+        let mut digest = BEGUN.clone();
+        for (number, id) in content.enumerate() {
+            digest.update(if number == 0 { "" } else { "," });
+            digest.update(id.text().as_bytes());
+        }
+        Self::of_digest("bundle", digest)
     }
 
     /// Reads an id that something else made; `None` if it is not of this kind of observable or holds no UUID.
@@ -56,23 +72,50 @@ impl Id {
         Some(Id { kind: kind.stix_type(), uuid: parse_uuid(uuid)? })
     }
 
-    /// An id given by a standard.
-    pub(super) fn fixed(kind: &'static str, uuid: &str) -> Id {
-        Id { kind, uuid: parse_uuid(uuid).expect("a UUID written in this crate") }
+    /// Of this type and UUID.
+    pub(super) const fn new(kind: &'static str, uuid: Uuid) -> Id {
+        Id { kind, uuid }
     }
 
-    fn derived(kind: &'static str, canonical: &str) -> Id {
-        let digest = Sha1::new().chain_update(NAMESPACE).chain_update(canonical).finalize();
-        let mut uuid: [u8; 16] = digest[..16].try_into().expect("SHA-1 has 20 bytes");
+    pub(super) fn uuid(self) -> Uuid {
+        self.uuid
+    }
+
+    fn derived(kind: &'static str, canonical: &[&str]) -> Id {
+        let mut digest = BEGUN.clone();
+        canonical.iter().for_each(|part| digest.update(part));
+        Self::of_digest(kind, digest)
+    }
+
+    fn of_digest(kind: &'static str, digest: Sha1) -> Id {
+        let mut uuid: Uuid = digest.finalize()[..16].try_into().expect("SHA-1 has 20 bytes");
         uuid[6] = uuid[6] & 0x0f | 0x50;
         uuid[8] = uuid[8] & 0x3f | 0x80;
         Id { kind, uuid }
     }
+
+    pub(super) fn text(self) -> Short {
+        let mut text = Short::new();
+        text.push(self.kind.as_bytes());
+        text.push(b"--");
+        for (i, byte) in self.uuid.iter().enumerate() {
+            if matches!(i, 4 | 6 | 8 | 10) {
+                text.push(b"-");
+            }
+            text.push(&[byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
+        }
+        text
+    }
 }
 
-/// serde_json writes strings as RFC 8785 asks.
-fn json_string(text: &str) -> String {
-    serde_json::to_string(text).expect("text is JSON")
+/// A text as it stands between quotes: serde_json writes strings as RFC 8785 asks.
+pub(super) fn escaped(text: &str) -> Cow<'_, str> {
+    let is_plain = text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
+    if is_plain {
+        return text.into();
+    }
+    let quoted = serde_json::to_string(text).expect("text is JSON");
+    quoted[1..quoted.len() - 1].to_owned().into()
 }
 
 /// What Python's `str.strip()` removes: Unicode white space, and four separators that Rust keeps.
@@ -80,7 +123,7 @@ fn python_strip(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c))
 }
 
-fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+fn parse_uuid(text: &str) -> Option<Uuid> {
     let bytes = text.as_bytes();
     let dashes_stand_right = bytes.len() == 36 && [8, 13, 18, 23].iter().all(|&i| bytes[i] == b'-');
     let digits: Vec<u8> =
@@ -95,20 +138,13 @@ fn parse_uuid(text: &str) -> Option<[u8; 16]> {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}--", self.kind)?;
-        for (i, byte) in self.uuid.iter().enumerate() {
-            if matches!(i, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
-            }
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
+        f.write_str(self.text().as_str())
     }
 }
 
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text().as_str())
     }
 }
 
@@ -152,7 +188,7 @@ mod tests {
         #[test]
         fn values_are_hashed_as_canonical_json(value in ".*") {
             let canonical = serde_json_canonicalizer::to_string(&json!({ "value": value })).expect("JSON");
-            prop_assert_eq!(Id::of_value(Kind::DomainName, &value), Id::derived("domain-name", &canonical));
+            prop_assert_eq!(Id::of_value(Kind::DomainName, &value), Id::derived("domain-name", &[&canonical]));
         }
 
         #[test]

@@ -2,17 +2,24 @@
 //! Knows nothing of providers, records or rules, and nothing of OpenCTI's protocol.
 
 mod bundle;
+mod columns;
 mod graph;
 mod id;
+mod json;
 mod kind;
+mod object;
 mod observable;
+mod short;
 mod time;
 mod tlp;
+mod words;
 
-pub use bundle::{Bundle, Identity, Object, Relationship};
+pub use bundle::Bundle;
 pub use graph::{Graph, Policy, Repeats, Report, Seen};
 pub use id::Id;
+pub use json::Layout;
 pub use kind::{Kind, Permission, RelationshipType, is_permitted, permission, permitted_between};
+pub use object::{Identity, Object, Relationship};
 pub use observable::{Observable, ObservableError};
 pub use time::{id_time, object_time, stix_time};
 pub use tlp::{Marking, Tlp};

@@ -6,6 +6,7 @@ use super::kind::Kind;
 use crate::dns::{AddressError, Mailbox, Name, NameError, parse_address};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use url::Url;
 
 /// The longest text that is made an observable: as long as a TXT record can be.
@@ -15,8 +16,9 @@ const MAX_TEXT: usize = 65_535;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Observable {
     kind: Kind,
-    value: String,
-    id: Id,
+    value: Arc<str>,
+    /// Where something else gave it one.
+    given: Option<Id>,
 }
 
 impl Observable {
@@ -71,7 +73,7 @@ impl Observable {
     /// A domain name as the hostname of the same spelling; anything else as it is.
     pub fn as_hostname(&self) -> Observable {
         match self.kind {
-            Kind::DomainName => Self::new(Kind::Hostname, self.value.clone()),
+            Kind::DomainName => Self::new(Kind::Hostname, Arc::clone(&self.value)),
             _ => self.clone(),
         }
     }
@@ -92,7 +94,7 @@ impl Observable {
     pub fn of_name(name: &Name) -> Option<Observable> {
         let is_plain = name.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
         let is_one_domain = is_plain && !name.is_root() && !name.is_wildcard();
-        is_one_domain.then(|| Self::new(Kind::DomainName, name.as_str().to_owned()))
+        is_one_domain.then(|| Self::new(Kind::DomainName, name.as_str()))
     }
 
     /// The observable of an address.
@@ -108,17 +110,13 @@ impl Observable {
         Self::new(Kind::EmailAddr, mailbox.to_string())
     }
 
-    fn new(kind: Kind, value: String) -> Observable {
-        let id = match kind {
-            Kind::AutonomousSystem => Id::of_number(kind, &value),
-            _ => Id::of_value(kind, &value),
-        };
-        Observable { kind, value, id }
+    pub(super) fn new(kind: Kind, value: impl Into<Arc<str>>) -> Observable {
+        Observable { kind, value: value.into(), given: None }
     }
 
     /// The same, known by the id that something else gave it.
     pub fn with_id(self, id: Id) -> Observable {
-        Observable { id, ..self }
+        Observable { given: Some(id).filter(|given| *given != self.id()), ..self }
     }
 
     /// Its kind.
@@ -138,12 +136,20 @@ impl Observable {
 
     /// Its STIX id.
     pub fn id(&self) -> Id {
-        self.id
+        self.given.unwrap_or_else(|| derived_id(self.kind, &self.value))
     }
 
     /// Whether both are the same thing, whatever ids they go by.
     pub fn is_same(&self, other: &Observable) -> bool {
         self.kind == other.kind && self.value == other.value
+    }
+}
+
+/// The id that follows from a kind and a value of it.
+pub(super) fn derived_id(kind: Kind, value: &str) -> Id {
+    match kind {
+        Kind::AutonomousSystem => Id::of_number(kind, value),
+        _ => Id::of_value(kind, value),
     }
 }
 

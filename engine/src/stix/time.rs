@@ -1,22 +1,34 @@
 //! How STIX writes an instant: in its properties, in the head of an object, and in the text that makes an id.
 
+use super::short::Short;
 use jiff::Timestamp;
+use jiff::fmt::StdFmtWrite;
 use jiff::fmt::temporal::DateTimePrinter;
 
 /// A property of time: whole seconds without a fraction, otherwise milliseconds or microseconds.
 pub fn stix_time(time: Timestamp) -> String {
-    printed(time, fraction_digits(time), "Z")
+    stix_text(time).as_str().to_owned()
+}
+
+pub(super) fn stix_text(time: Timestamp) -> Short {
+    printed(time, fraction_digits(time))
 }
 
 /// `created` and `modified`, which STIX 2.1 §3.2 wants to the millisecond.
 pub fn object_time(time: Timestamp) -> String {
-    printed(time, 3, "Z")
+    printed(time, 3).as_str().to_owned()
 }
 
 /// As Python's `isoformat()` writes a time without a zone: what connectors built on pycti hash into ids.
 pub fn id_time(time: Timestamp) -> String {
+    id_text(time).as_str().to_owned()
+}
+
+pub(super) fn id_text(time: Timestamp) -> Short {
     let has_fraction = time.subsec_nanosecond() >= 1_000;
-    printed(time, if has_fraction { 6 } else { 0 }, "")
+    let mut text = printed(time, if has_fraction { 6 } else { 0 });
+    text.pop();
+    text
 }
 
 fn fraction_digits(time: Timestamp) -> u8 {
@@ -30,10 +42,11 @@ fn fraction_digits(time: Timestamp) -> u8 {
     }
 }
 
-fn printed(time: Timestamp, digits: u8, zone: &str) -> String {
-    let mut text = DateTimePrinter::new().precision(Some(digits)).timestamp_to_string(&time);
-    text.pop();
-    text.push_str(zone);
+/// In UTC, with a `Z`.
+fn printed(time: Timestamp, digits: u8) -> Short {
+    let mut text = Short::new();
+    let printer = DateTimePrinter::new().precision(Some(digits));
+    printer.print_timestamp(&time, StdFmtWrite(&mut text)).expect("a time is short");
     text
 }
 

@@ -50,14 +50,14 @@ impl Tlp {
 
     /// The id of its marking definition in OpenCTI: STIX's own for TLP 1, and OpenCTI's for AMBER+STRICT.
     pub fn marking_id(self) -> Id {
-        let uuid = match self {
-            Tlp::Clear => "613f2e26-407d-48c7-9eca-b8e91df99dc9",
-            Tlp::Green => "34098fce-860f-48ae-8e50-ebd3cc5e41da",
-            Tlp::Amber => "f88d31f6-486f-44da-b317-01333bde0b82",
-            Tlp::AmberStrict => "826578e1-40ad-459f-bc73-ede076f81f37",
-            Tlp::Red => "5e57c739-391a-4eb3-b6be-7d15ca92d5ed",
+        let uuid: u128 = match self {
+            Tlp::Clear => 0x613f2e26_407d_48c7_9eca_b8e91df99dc9,
+            Tlp::Green => 0x34098fce_860f_48ae_8e50_ebd3cc5e41da,
+            Tlp::Amber => 0xf88d31f6_486f_44da_b317_01333bde0b82,
+            Tlp::AmberStrict => 0x826578e1_40ad_459f_bc73_ede076f81f37,
+            Tlp::Red => 0x5e57c739_391a_4eb3_b6be_7d15ca92d5ed,
         };
-        Id::fixed("marking-definition", uuid)
+        Id::new("marking-definition", uuid.to_be_bytes())
     }
 }
 

@@ -148,16 +148,17 @@ fn marked(take: &Take) -> Result<(), String> {
     let asked = asked_level(played);
     let least = asked.unwrap_or(Tlp::Clear).max(level(&take.stage.plan.tlp.at_least, &played.settings));
     for object in played.report.bundle.objects() {
+        let id = object.id();
         let tlp = match object {
             Object::Relationship(relationship) => Some(relationship.tlp),
-            Object::Observable { tlp, created_by: Some(_), .. } => *tlp,
+            Object::Observable { tlp, created_by: Some(_), .. } => tlp,
             Object::Observable { tlp, .. } => {
-                ensure(*tlp == asked, || format!("what was asked about is marked otherwise: {tlp:?}"))?;
+                ensure(tlp == asked, || format!("what was asked about is marked otherwise: {tlp:?}"))?;
                 continue;
             }
             Object::Marking(_) | Object::Identity(_) => continue,
         };
-        ensure(tlp.is_some_and(|tlp| tlp >= least), || format!("{} is {tlp:?}, below {least}", object.id()))?;
+        ensure(tlp.is_some_and(|tlp| tlp >= least), || format!("{id} is {tlp:?}, below {least}"))?;
     }
     Ok(())
 }

@@ -1,0 +1,113 @@
+//! Observables and relationships as numbers into columns: a million of them take some sixty bytes each. Whoever looks at
+//! one gets it whole; nothing here knows which of them are the same, or in which order they stand.
+
+use super::kind::{Kind, RelationshipType};
+use super::observable::Observable;
+use super::tlp::Tlp;
+use super::words::{Said, Words};
+use jiff::Timestamp;
+
+/// An observable's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct NodeNumber(u32);
+
+/// An observable: its kind, where its value stands, and how it is marked.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    start: usize,
+    length: u32,
+    pub(super) kind: Kind,
+    pub(super) tlp: Option<Tlp>,
+    /// Who reported it, by number.
+    pub(super) author: Option<u8>,
+}
+
+/// A relationship.
+#[derive(Debug, Clone)]
+pub(super) struct Link {
+    pub(super) first: Moment,
+    pub(super) last: Moment,
+    pub(super) source: NodeNumber,
+    pub(super) target: NodeNumber,
+    pub(super) said: Said,
+    pub(super) relationship: RelationshipType,
+    pub(super) tlp: Tlp,
+}
+
+/// An instant that may be unknown, to the microsecond: nothing is written finer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Moment(i64);
+
+impl Moment {
+    const UNKNOWN: Moment = Moment(i64::MIN);
+
+    pub(super) fn new(time: Option<Timestamp>) -> Moment {
+        time.map_or(Self::UNKNOWN, |time| Moment(time.as_microsecond()))
+    }
+
+    pub(super) fn time(self) -> Option<Timestamp> {
+        let is_known = self != Self::UNKNOWN;
+        is_known.then(|| Timestamp::from_microsecond(self.0).expect("it was made of a time"))
+    }
+
+    /// The earlier of two, where there are two.
+    pub(super) fn earlier(self, other: Moment) -> Moment {
+        match (self, other) {
+            (Self::UNKNOWN, known) | (known, Self::UNKNOWN) => known,
+            (one, other) => Moment(one.0.min(other.0)),
+        }
+    }
+
+    /// The later of two, where there are two.
+    pub(super) fn later(self, other: Moment) -> Moment {
+        Moment(self.0.max(other.0))
+    }
+}
+
+/// All of them.
+#[derive(Debug, Clone)]
+pub(super) struct Columns {
+    values: String,
+    pub(super) nodes: Vec<Node>,
+    pub(super) links: Vec<Link>,
+    pub(super) words: Words,
+}
+
+impl Columns {
+    pub(super) fn new() -> Columns {
+        Columns { values: String::new(), nodes: vec![], links: vec![], words: Words::new() }
+    }
+
+    /// Adds an observable.
+    pub(super) fn push(&mut self, observable: &Observable, tlp: Option<Tlp>, author: Option<u8>) -> NodeNumber {
+        let number = NodeNumber(u32::try_from(self.nodes.len()).expect("as many as fit into memory"));
+        let (start, value) = (self.values.len(), observable.value());
+        let length = u32::try_from(value.len()).expect("a value is far shorter");
+        self.values.push_str(value);
+        self.nodes.push(Node { start, length, kind: observable.kind(), tlp, author });
+        number
+    }
+
+    pub(super) fn node(&self, number: NodeNumber) -> &Node {
+        &self.nodes[number.0 as usize]
+    }
+
+    pub(super) fn node_mut(&mut self, number: NodeNumber) -> &mut Node {
+        &mut self.nodes[number.0 as usize]
+    }
+
+    /// The number of each observable.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = NodeNumber> + use<> {
+        (0..).map(NodeNumber).take(self.nodes.len())
+    }
+
+    /// The value of an observable.
+    pub(super) fn value(&self, node: &Node) -> &str {
+        &self.values[node.start..node.start + node.length as usize]
+    }
+
+    /// Something for each observable, by number.
+    pub(super) fn of<T>(each: &[T], number: NodeNumber) -> &T {
+        &each[number.0 as usize]
+    }
+}

@@ -1,0 +1,187 @@
+//! Properties on their way to JSON, as compact text or as people read it, or to whatever serde knows. Text is written at
+//! once into its final bytes: of a bundle's time, most went into escaping texts that hold nothing to escape.
+
+use super::id::{Id, escaped};
+use serde::ser::SerializeMap;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+/// Who is told an object's properties.
+pub(super) trait Properties {
+    /// Why one cannot be taken.
+    type Error;
+
+    /// A text of our own, which needs no escape.
+    fn plain(&mut self, name: &'static str, text: &str) -> Result<(), Self::Error>;
+
+    /// Any text.
+    fn text(&mut self, name: &'static str, text: &str) -> Result<(), Self::Error>;
+
+    /// A number.
+    fn number(&mut self, name: &'static str, number: u32) -> Result<(), Self::Error>;
+
+    /// An id.
+    fn id(&mut self, name: &'static str, id: Id) -> Result<(), Self::Error> {
+        self.plain(name, id.text().as_str())
+    }
+
+    /// A list of one id.
+    fn only_id(&mut self, name: &'static str, id: Id) -> Result<(), Self::Error>;
+
+    /// An object of one property.
+    fn only_property(&mut self, name: &'static str, inner: &'static str, text: &str) -> Result<(), Self::Error>;
+}
+
+/// The entries of a map that serde serialises.
+pub(super) struct InMap<'m, M>(pub(super) &'m mut M);
+
+impl<M: SerializeMap> Properties for InMap<'_, M> {
+    type Error = M::Error;
+
+    fn plain(&mut self, name: &'static str, text: &str) -> Result<(), M::Error> {
+        self.0.serialize_entry(name, text)
+    }
+
+    fn text(&mut self, name: &'static str, text: &str) -> Result<(), M::Error> {
+        self.0.serialize_entry(name, text)
+    }
+
+    fn number(&mut self, name: &'static str, number: u32) -> Result<(), M::Error> {
+        self.0.serialize_entry(name, &number)
+    }
+
+    fn only_id(&mut self, name: &'static str, id: Id) -> Result<(), M::Error> {
+        self.0.serialize_entry(name, &[id])
+    }
+
+    fn only_property(&mut self, name: &'static str, inner: &'static str, text: &str) -> Result<(), M::Error> {
+        self.0.serialize_entry(name, &BTreeMap::from([(inner, text)]))
+    }
+}
+
+/// How JSON is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// No blanks.
+    Compact,
+    /// A property a line, two blanks a level, as serde_json writes it for people.
+    Pretty,
+}
+
+/// JSON text as it grows, at some depth.
+pub(super) struct Text {
+    layout: Layout,
+    depth: usize,
+    /// Nothing stands yet after the last bracket.
+    is_first: bool,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Text {
+    pub(super) fn new(layout: Layout) -> Text {
+        Text { layout, depth: 0, is_first: true, bytes: vec![] }
+    }
+
+    pub(super) fn open(&mut self, bracket: u8) {
+        self.bytes.push(bracket);
+        self.depth += 1;
+        self.is_first = true;
+    }
+
+    pub(super) fn close(&mut self, bracket: u8) {
+        self.depth -= 1;
+        if !self.is_first {
+            self.new_line();
+        }
+        self.bytes.push(bracket);
+        self.is_first = false;
+    }
+
+    /// Before an item of a list, or a property.
+    pub(super) fn item(&mut self) {
+        if !self.is_first {
+            self.bytes.push(b',');
+        }
+        self.is_first = false;
+        self.new_line();
+    }
+
+    pub(super) fn name(&mut self, name: &'static str) {
+        self.item();
+        self.quoted(name);
+        self.bytes.extend_from_slice(if self.layout == Layout::Pretty { b": " } else { b":" });
+    }
+
+    /// A property that needs no escape.
+    pub(super) fn property(&mut self, name: &'static str, text: &str) {
+        self.name(name);
+        self.quoted(text);
+    }
+
+    /// An item of a list that is an object.
+    pub(super) fn object(&mut self, tell: impl FnOnce(&mut Self) -> Result<(), Infallible>) {
+        self.item();
+        self.open(b'{');
+        let Ok(()) = tell(self);
+        self.close(b'}');
+    }
+
+    /// Hands on what there is, if it is so much.
+    pub(super) fn hand_on<E>(&mut self, least: usize, sink: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        if self.bytes.len() < least {
+            return Ok(());
+        }
+        sink(&self.bytes)?;
+        self.bytes.clear();
+        Ok(())
+    }
+
+    fn quoted(&mut self, text: &str) {
+        self.bytes.push(b'"');
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.push(b'"');
+    }
+
+    fn new_line(&mut self) {
+        if self.layout == Layout::Pretty {
+            self.bytes.push(b'\n');
+            self.bytes.resize(self.bytes.len() + 2 * self.depth, b' ');
+        }
+    }
+}
+
+impl Properties for Text {
+    type Error = Infallible;
+
+    fn plain(&mut self, name: &'static str, text: &str) -> Result<(), Infallible> {
+        self.property(name, text);
+        Ok(())
+    }
+
+    fn text(&mut self, name: &'static str, text: &str) -> Result<(), Infallible> {
+        self.plain(name, &escaped(text))
+    }
+
+    fn number(&mut self, name: &'static str, number: u32) -> Result<(), Infallible> {
+        self.name(name);
+        self.bytes.extend_from_slice(number.to_string().as_bytes());
+        Ok(())
+    }
+
+    fn only_id(&mut self, name: &'static str, id: Id) -> Result<(), Infallible> {
+        self.name(name);
+        self.open(b'[');
+        self.item();
+        self.quoted(id.text().as_str());
+        self.close(b']');
+        Ok(())
+    }
+
+    fn only_property(&mut self, name: &'static str, inner: &'static str, text: &str) -> Result<(), Infallible> {
+        self.name(name);
+        self.open(b'{');
+        self.plain(inner, text)?;
+        self.close(b'}');
+        Ok(())
+    }
+}

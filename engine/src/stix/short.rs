@@ -1,0 +1,44 @@
+//! A short text that is kept where it is used: ids and times are written a million times, and never longer than this.
+
+use std::fmt;
+
+/// The longest text: an id of the longest type has 56 octets, a time 27.
+const LONGEST: usize = 64;
+
+/// A text in ASCII.
+#[derive(Clone, Copy)]
+pub(super) struct Short {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+impl Short {
+    pub(super) fn new() -> Short {
+        Short { bytes: [0; LONGEST], length: 0 }
+    }
+
+    pub(super) fn push(&mut self, text: &[u8]) {
+        self.bytes[self.length..self.length + text.len()].copy_from_slice(text);
+        self.length += text.len();
+    }
+
+    /// Without its last sign.
+    pub(super) fn pop(&mut self) {
+        self.length -= 1;
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).expect("ids and times are ASCII")
+    }
+}
+
+impl fmt::Write for Short {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push(text.as_bytes());
+        Ok(())
+    }
+}
