@@ -11,6 +11,7 @@ use idna::uts46::{DnsLength, Hyphens, Uts46};
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 /// The octets of a label, at most (RFC 1035 §2.3.4).
 const LABEL: usize = 63;
@@ -24,7 +25,7 @@ const DENIED: AsciiDenyList = AsciiDenyList::new(true, "\\\"();@");
 /// A domain name in canonical form: lower case, A-labels (RFC 5890), no trailing dot, each octet in its one spelling
 /// (`\.`, `\032`). The root is `.`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Name(Box<str>);
+pub struct Name(Arc<str>);
 
 impl Name {
     /// Reads the presentation format (RFC 1035 §5.1) in any case, with or without the trailing dot.
@@ -44,6 +45,11 @@ impl Name {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same text, shared.
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
     }
 
     /// The labels, first to last; none for the root. An escaped dot separates nothing.

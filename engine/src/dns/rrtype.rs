@@ -48,6 +48,11 @@ impl RrType {
         self.row().map(|row| row.meaning)
     }
 
+    /// Its word; none for a type that is not in the table.
+    pub fn mnemonic(self) -> Option<&'static str> {
+        self.row().map(|row| row.mnemonic)
+    }
+
     fn row(self) -> Option<&'static Row> {
         TABLE.binary_search_by_key(&self.0, |row| row.number).ok().map(|index| &TABLE[index])
     }

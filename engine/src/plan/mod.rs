@@ -11,6 +11,7 @@ mod expression;
 mod http;
 mod kinds;
 mod lookups;
+mod lowered;
 mod pack;
 mod path;
 mod quota;

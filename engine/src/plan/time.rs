@@ -99,7 +99,7 @@ impl TimeFormat {
             Self::Rfc3339 => datum.as_str()?.parse().ok()?,
             Self::Zoned(pattern) => BrokenDownTime::parse(pattern, datum.as_str()?).ok()?.to_timestamp().ok()?,
             Self::Civil(pattern, zone) => {
-                zone.to_ambiguous_zoned(civil(pattern, datum.as_str()?)?).compatible().ok()?.timestamp()
+                zone.to_ambiguous_timestamp(civil(pattern, datum.as_str()?)?).compatible().ok()?
             }
         };
         (time >= Timestamp::UNIX_EPOCH).then_some(time)

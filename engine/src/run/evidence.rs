@@ -18,8 +18,10 @@ pub(super) struct Exhibit {
 }
 
 impl Exhibit {
-    pub(super) fn new(name: String, text: &str) -> Exhibit {
-        let source = Source::new(name, if text.len() <= MAX_SHOWN { text } else { "" });
+    /// `text` is the body without what nobody may see.
+    pub(super) fn new(name: String, body: &[u8], text: impl FnOnce(&str) -> String) -> Exhibit {
+        let shown = if body.len() <= MAX_SHOWN { text(&String::from_utf8_lossy(body)) } else { String::new() };
+        let source = Source::new(name, &shown);
         // JSON is YAML: the reader of profiles knows the places in it.
         let tree = Tree::parse(&source).ok();
         Exhibit { source, tree }

@@ -1,7 +1,7 @@
 //! A record becomes relationships, by the rules; and each row is accounted for.
 
 use super::gate::Levels;
-use super::record::{BadRow, Record, Typed, fields, records};
+use super::record::{BadRow, Record, Typed, fields, records, rrtype_text};
 use super::rows::{Reader, Row};
 use super::secret;
 use super::slots::Slot;
@@ -10,15 +10,18 @@ use crate::dns::{Rdata, scope};
 use crate::plan::{Plan, Prose, RuleThen, possible_targets, sources, targets};
 use crate::profile::{OtherNames, Side, TimeField};
 use crate::stix::{Graph, Kind, Observable, Report, Seen};
+use hashbrown::HashMap;
 use jiff::Timestamp;
 use minijinja::value::Value as Text;
-use std::collections::HashMap;
+use std::fmt::Write;
 use std::sync::Arc;
 
 /// Texts that were rendered are kept by what went into them: most profiles say a few things a million times.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    rendered: HashMap<(usize, Vec<String>), Arc<str>>,
+    rendered: HashMap<Box<str>, Arc<str>>,
+    /// What goes into the text at hand: its number, and what it reads.
+    key: String,
 }
 
 /// How many texts are kept at most.
@@ -57,7 +60,7 @@ pub(super) fn row(
     ledger: &mut Ledger,
 ) -> Option<BadPlace> {
     let mut told = None;
-    for outcome in outcomes(context, row, texts, graph) {
+    outcomes(context, row, texts, graph, &mut |outcome| {
         let Outcome { record, values, fate, links } = outcome;
         if let Fate::Bad(reason) = &fate
             && ledger.is_news(values.field)
@@ -78,41 +81,37 @@ pub(super) fn row(
             fate,
             links,
         });
-    }
+    });
     told
 }
 
-fn outcomes(context: &Context, row: &Row, texts: &mut Texts, graph: &mut Graph) -> Vec<Outcome> {
+/// Hands on what became of each record of a row.
+fn outcomes(context: &Context, row: &Row, texts: &mut Texts, graph: &mut Graph, sink: &mut dyn FnMut(Outcome)) {
     let slots = match &row.slots {
         Ok(slots) => *slots,
-        Err(reason) => return vec![Outcome::bad(reason.clone().into())],
+        Err(reason) => return sink(Outcome::bad(reason.clone().into())),
     };
     if !context.reader.is_record(slots) {
-        let fate = Fate::Dropped("the lookup leaves rows like it out".into(), None);
-        return vec![Outcome { fate, ..Outcome::default() }];
+        return sink(Outcome::dropped("the lookup leaves rows like it out"));
     }
     if secret::is_in_row(context.secrets, slots, &context.reader.fields) {
-        return vec![Outcome::bad(secret::REPEATED.to_owned().into())];
+        return sink(Outcome::bad(secret::REPEATED.to_owned().into()));
     }
     let (fields, records) = match read(context, slots) {
         Ok(read) => read,
-        Err(reason) => return vec![Outcome::bad(reason)],
+        Err(reason) => return sink(Outcome::bad(reason)),
     };
-    let shown = || if context.keeps_values { shown(context.plan, &fields) } else { vec![] };
-    let mut outcomes: Vec<Outcome> = records
-        .into_iter()
-        .map(|record| match record {
-            Ok(record) => Outcome {
-                values: Values { shown: shown(), field: None },
-                ..map(context, record, &fields, texts, graph)
-            },
-            Err(reason) => Outcome { values: Values { shown: shown(), field: None }, ..Outcome::bad(reason.into()) },
-        })
-        .collect();
-    if outcomes.is_empty() {
-        outcomes.push(Outcome { fate: Fate::Dropped("the row holds no data".into(), None), ..Outcome::default() });
+    if records.is_empty() {
+        return sink(Outcome::dropped("the row holds no data"));
     }
-    outcomes
+    for record in records {
+        let outcome = match record {
+            Ok(record) => map(context, record, &fields, texts, graph),
+            Err(reason) => Outcome::bad(reason.into()),
+        };
+        let shown = if context.keeps_values { shown(context.plan, &fields) } else { vec![] };
+        sink(Outcome { values: Values { shown, ..outcome.values }, ..outcome });
+    }
 }
 
 /// The fields as they were read, for people.
@@ -121,9 +120,9 @@ fn shown(plan: &Plan, fields: &[Typed]) -> Vec<(String, String)> {
     named.map(|(field, value)| (field.name.clone(), value.as_text().to_string())).collect()
 }
 
-type Read = (Vec<Typed>, Vec<Result<Record, String>>);
+type Read<'r> = (Vec<Typed<'r>>, Vec<Result<Record, String>>);
 
-fn read(context: &Context, slots: &[Slot]) -> Result<Read, BadRow> {
+fn read<'r>(context: &Context<'r>, slots: &'r [Slot]) -> Result<Read<'r>, BadRow> {
     let fields = fields(&context.plan.record, &context.reader.fields, slots, context.asked)?;
     let records = records(&context.plan.record, &fields, context.asked)?;
     Ok((fields, records))
@@ -151,6 +150,10 @@ impl Default for Outcome {
 }
 
 impl Outcome {
+    fn dropped(reason: &str) -> Self {
+        Self { fate: Fate::Dropped(reason.into(), None), ..Self::default() }
+    }
+
     fn bad(bad: BadRow) -> Self {
         Self { values: Values { shown: vec![], field: bad.field }, fate: Fate::Bad(bad.reason), ..Self::default() }
     }
@@ -190,31 +193,33 @@ fn fate(
     if targets.is_empty() && !possible_targets(record.rrtype.form()).is_empty() {
         return Fate::Dropped("its data stands for no observable".into(), None);
     }
-    let mut drop = None;
+    let (mut drop, mut is_linked) = (None, false);
     // Data without an observable still has a rule that says why it is dropped.
-    let candidates: Vec<Option<&Observable>> =
-        if targets.is_empty() { vec![None] } else { targets.iter().map(Some).collect() };
-    for target in candidates {
+    let nothing = targets.is_empty().then_some(None);
+    for target in targets.iter().map(Some).chain(nothing) {
         match apply(context, record, fields, &sources, target, texts, graph) {
-            Ok(Applied::Linked(link)) => links.push(link),
+            Ok(Applied::Linked(link)) => {
+                is_linked = true;
+                links.extend(link);
+            }
             Ok(Applied::Dropped(reason, rule)) => drop = drop.or(Some(Fate::Dropped(reason, rule))),
             Err(reason) => return Fate::Bad(reason),
         }
     }
-    match links.is_empty() {
-        false => {
+    match is_linked {
+        true => {
             besides(context, record, fields, (&sources, &targets), texts, graph);
             Fate::Mapped
         }
-        true => drop.expect("each candidate is linked or dropped"),
+        false => drop.expect("each candidate is linked or dropped"),
     }
 }
 
 /// Who asks about a hostname has the name taken for it first, and for a domain name after.
 fn with_hostname(context: &Context, mut side: Vec<Observable>) -> Vec<Observable> {
-    let asked = side.iter().find(|found| found.as_hostname().is_same(context.asked)).map(|_| context.asked.clone());
-    if context.asked.kind() == Kind::Hostname {
-        asked.into_iter().for_each(|hostname| side.insert(0, hostname));
+    let is_asked = |found: &Observable| found.as_hostname().is_same(context.asked);
+    if context.asked.kind() == Kind::Hostname && side.iter().any(is_asked) {
+        side.insert(0, context.asked.clone());
     }
     side
 }
@@ -254,7 +259,8 @@ fn is_outside(context: &Context, record: &Record) -> bool {
 }
 
 enum Applied {
-    Linked(Link),
+    /// And how, where a trace wants to know.
+    Linked(Option<Link>),
     Dropped(String, Option<usize>),
 }
 
@@ -290,7 +296,7 @@ fn apply(
                 let which = description.as_ref().map_or(usize::MAX, |_| index);
                 let text = texts.render(which, prose, value_of)?;
                 let seen = seen(plan, record);
-                let link = Link {
+                let link = || Link {
                     source: source.clone(),
                     relationship: *relationship,
                     target: target.clone(),
@@ -300,7 +306,7 @@ fn apply(
                 };
                 let report = Report { seen, tlp: context.levels.of(record.tlp), description: &text };
                 match graph.relate(source, *relationship, target, report) {
-                    true => Ok(Applied::Linked(link)),
+                    true => Ok(Applied::Linked(context.keeps_values.then(link))),
                     false => Ok(Applied::Dropped("it points to itself".into(), Some(index))),
                 }
             }
@@ -327,7 +333,7 @@ fn value_of(context: &Context, record: &Record, fields: &[Typed], name: &str) ->
         "observable" => Text::from(context.asked.value()),
         "rrname" => Text::from(record.rrname.as_str()),
         "rdata" => Text::from(record.rdata.to_string()),
-        "rrtype" => Text::from(record.rrtype.to_string()),
+        "rrtype" => rrtype_text(record.rrtype),
         _ => match plan.record.fields.iter().position(|field| field.name == name) {
             Some(index) => fields[index].as_text(),
             None => Text::from(()),
@@ -342,16 +348,19 @@ impl Texts {
         prose: Option<&Prose>,
         value_of: impl Fn(&str) -> Text,
     ) -> Result<Arc<str>, String> {
-        let Some(prose) = prose else { return Ok(Arc::from("")) };
-        let inputs = prose.reads().iter().map(|name| value_of(name).to_string()).collect();
-        let key = (which, inputs);
-        if let Some(text) = self.rendered.get(&key) {
+        let Some(prose) = prose else { return Ok(Arc::default()) };
+        self.key.clear();
+        let _ = write!(self.key, "{which}");
+        for name in prose.reads() {
+            let _ = write!(self.key, "\0{}", value_of(name));
+        }
+        if let Some(text) = self.rendered.get(self.key.as_str()) {
             return Ok(Arc::clone(text));
         }
         let text: Arc<str> =
             prose.render(value_of).map_err(|reason| format!("the description cannot be written: {reason}"))?.into();
         if self.rendered.len() < MAX_TEXTS {
-            self.rendered.insert(key, Arc::clone(&text));
+            self.rendered.insert(self.key.as_str().into(), Arc::clone(&text));
         }
         Ok(text)
     }

@@ -499,9 +499,9 @@ impl<'p> Run<'p> {
 
     /// An answer as evidence: named by its request, without secrets.
     fn exhibit(&self, page: u32, response: &Response) -> evidence::Exhibit {
-        let text = self.asker.scrub(&String::from_utf8_lossy(&response.body));
         let LastRequest { method, url } = &self.last_request;
-        evidence::Exhibit::new(format!("{method} {url} (page {page})"), &text)
+        let name = format!("{method} {url} (page {page})");
+        evidence::Exhibit::new(name, &response.body, |text| self.asker.scrub(text))
     }
 
     fn begin(&mut self, ask: Ask) -> Asking {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use minijinja::value::Value as Text;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// A passive-DNS record in the terms of the Common Output Format.
@@ -57,28 +58,28 @@ impl Serialize for Record {
 
 /// A value of a row, of its declared type.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Typed {
+pub(super) enum Typed<'r> {
     None,
-    Text(String),
+    Text(Cow<'r, str>),
     Integer(i64),
     Time(Timestamp),
     Rrtype(RrType),
     Name(Name),
     Address(IpAddr),
-    Rdata(Vec<String>),
+    Rdata(Vec<Cow<'r, str>>),
     Boolean(bool),
     Tlp(Tlp),
 }
 
-impl Typed {
+impl Typed<'_> {
     /// As conditions and texts see it.
     pub(super) fn as_text(&self) -> Text {
         match self {
             Self::None => Text::from(()),
-            Self::Text(text) => Text::from(text.as_str()),
+            Self::Text(text) => Text::from(text.as_ref()),
             Self::Integer(number) => Text::from(*number),
             Self::Time(time) => Text::from(stix_time(*time)),
-            Self::Rrtype(rrtype) => Text::from(rrtype.to_string()),
+            Self::Rrtype(rrtype) => rrtype_text(*rrtype),
             Self::Name(name) => Text::from(name.as_str()),
             Self::Address(address) => Text::from(address.to_string()),
             Self::Rdata(data) => Text::from(data.join(" ")),
@@ -88,20 +89,26 @@ impl Typed {
     }
 
     /// What it says, for each value it holds.
-    fn sides(&self) -> Vec<String> {
-        match self {
-            Self::None => vec![],
-            Self::Text(text) => vec![text.clone()],
-            Self::Integer(number) => vec![number.to_string()],
-            Self::Time(time) => vec![stix_time(*time)],
-            Self::Rrtype(rrtype) => vec![rrtype.to_string()],
-            Self::Name(name) => vec![name.to_string()],
-            Self::Address(address) => vec![address.to_string()],
-            Self::Rdata(data) => data.clone(),
-            Self::Boolean(flag) => vec![flag.to_string()],
-            Self::Tlp(tlp) => vec![tlp.to_string()],
-        }
+    fn sides(&self) -> Cow<'_, [Cow<'_, str>]> {
+        let one = match self {
+            Self::None => return Cow::Borrowed(&[]),
+            Self::Rdata(data) => return Cow::Borrowed(data),
+            Self::Text(text) => Cow::Borrowed(text.as_ref()),
+            Self::Name(name) => Cow::Borrowed(name.as_str()),
+            Self::Tlp(tlp) => Cow::Borrowed(tlp.as_str()),
+            Self::Integer(number) => Cow::Owned(number.to_string()),
+            Self::Time(time) => Cow::Owned(stix_time(*time)),
+            Self::Rrtype(rrtype) => Cow::Owned(rrtype.to_string()),
+            Self::Address(address) => Cow::Owned(address.to_string()),
+            Self::Boolean(flag) => Cow::Owned(flag.to_string()),
+        };
+        Cow::Owned(vec![one])
     }
+}
+
+/// A record type as conditions and texts see it.
+pub(super) fn rrtype_text(rrtype: RrType) -> Text {
+    rrtype.mnemonic().map_or_else(|| Text::from(rrtype.to_string()), Text::from)
 }
 
 /// Why a row, or a record of it, cannot be read; and by which field, if one is to blame.
@@ -118,15 +125,15 @@ impl From<String> for BadRow {
 }
 
 /// The values of a row, in the order of the plan's fields.
-pub(super) fn fields(
-    plan: &RecordPlan,
-    picks: &[Vec<Pick>],
-    slots: &[Slot],
+pub(super) fn fields<'r>(
+    plan: &'r RecordPlan,
+    picks: &'r [Vec<Pick>],
+    slots: &'r [Slot],
     asked: &Observable,
-) -> Result<Vec<Typed>, BadRow> {
+) -> Result<Vec<Typed<'r>>, BadRow> {
     let blamed = |index: usize| move |reason: String| BadRow { reason, field: Some(index) };
-    let read = |(index, field): (usize, &FieldPlan)| read(field, &picks[index], slots).map_err(blamed(index));
-    let mut fields: Vec<Typed> = plan.fields.iter().enumerate().map(read).collect::<Result<_, BadRow>>()?;
+    let read = |(index, field): (usize, &'r FieldPlan)| read(field, &picks[index], slots).map_err(blamed(index));
+    let mut fields: Vec<Typed<'r>> = plan.fields.iter().enumerate().map(read).collect::<Result<_, BadRow>>()?;
     for (index, field) in plan.fields.iter().enumerate() {
         if let Some(end) = field.relative_to {
             fields[index] = joined(&fields[index], end, &fields, asked).map_err(blamed(index))?;
@@ -135,7 +142,7 @@ pub(super) fn fields(
     Ok(fields)
 }
 
-fn read(field: &FieldPlan, picks: &[Pick], slots: &[Slot]) -> Result<Typed, String> {
+fn read<'r>(field: &'r FieldPlan, picks: &'r [Pick], slots: &'r [Slot]) -> Result<Typed<'r>, String> {
     let mut is_there = false;
     for pick in picks {
         let slot = match pick {
@@ -175,7 +182,7 @@ fn not_of_type(field: &FieldPlan, slot: &Slot) -> String {
     format!("`{}` is not {}: {shown}", field.name, field.kind.wanted())
 }
 
-fn typed(field: &FieldPlan, slot: &Slot) -> Option<Typed> {
+fn typed<'r>(field: &'r FieldPlan, slot: &'r Slot) -> Option<Typed<'r>> {
     let alias = slot.as_str().filter(|_| !field.aliases.is_empty()).and_then(|text| field.aliases.get(text));
     let text = alias.map(String::as_str).or_else(|| slot.as_str());
     Some(match field.kind {
@@ -183,13 +190,13 @@ fn typed(field: &FieldPlan, slot: &Slot) -> Option<Typed> {
         FieldType::Integer => Typed::Integer(integer(slot.datum())?),
         FieldType::Rrtype => Typed::Rrtype(rrtype(text, slot)?),
         FieldType::RrtypeOfAddress => Typed::Rrtype(rrtype_of(parse_address(text?).ok()?)),
-        FieldType::String => Typed::Text(text?.to_owned()),
-        FieldType::DnsName if field.relative_to.is_some() => Typed::Text(text?.to_owned()),
+        FieldType::String => Typed::Text(text?.into()),
+        FieldType::DnsName if field.relative_to.is_some() => Typed::Text(text?.into()),
         FieldType::DnsName => Typed::Name(Name::parse(text?).ok()?),
         FieldType::Mailbox => {
             let text = text?;
             let mailbox = if text.contains('@') { Mailbox::parse(text) } else { Mailbox::from_rname(text) };
-            Typed::Text(mailbox.ok()?.to_string())
+            Typed::Text(mailbox.ok()?.to_string().into())
         }
         FieldType::Ip => Typed::Address(parse_address(text?).ok()?),
         FieldType::Rdata => Typed::Rdata(list(slot)?),
@@ -219,22 +226,22 @@ fn boolean(slot: &Slot) -> Option<bool> {
     }
 }
 
-fn list(slot: &Slot) -> Option<Vec<String>> {
+fn list<'r>(slot: &'r Slot) -> Option<Vec<Cow<'r, str>>> {
     match slot {
-        Slot::Text(text) => Some(vec![text.to_string()]),
-        Slot::Node(node) => node.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+        Slot::Text(text) => Some(vec![text.as_ref().into()]),
+        Slot::Node(node) => node.as_array()?.iter().map(|item| item.as_str().map(Cow::from)).collect(),
         _ => None,
     }
 }
 
 /// A name with its end; nothing, and `@`, are that end itself.
-fn joined(name: &Typed, end: Operand, fields: &[Typed], asked: &Observable) -> Result<Typed, String> {
+fn joined<'r>(name: &Typed<'r>, end: Operand, fields: &[Typed], asked: &Observable) -> Result<Typed<'r>, String> {
     let Typed::Text(text) = name else { return Ok(name.clone()) };
     let end = match end {
-        Operand::Observable => asked.value().to_owned(),
-        Operand::Field(index) => fields[index].sides().into_iter().next().ok_or("the name's end has no value")?,
+        Operand::Observable => Name::parse(asked.value()),
+        Operand::Field(index) => Name::parse(fields[index].sides().first().ok_or("the name's end has no value")?),
     };
-    let end = Name::parse(&end).map_err(|error| format!("the name's end is no domain name: {error}"))?;
+    let end = end.map_err(|error| format!("the name's end is no domain name: {error}"))?;
     let joined = if text.is_empty() { Ok(end) } else { end.join(text) };
     joined.map(Typed::Name).map_err(|error| format!("`{text}` is no domain name: {error}"))
 }
@@ -248,7 +255,7 @@ pub(super) fn records(
     let row = orientation(plan, fields, asked)?;
     let Typed::Rrtype(rrtype) = fields[plan.rrtype] else { return Err("`rrtype` has no value".into()) };
     let side = |operand: Operand| match operand {
-        Operand::Observable => vec![asked.value().to_owned()],
+        Operand::Observable => Cow::Owned(vec![asked.value().into()]),
         Operand::Field(index) => fields[index].sides(),
     };
     let seen = seen(plan, fields)?;
@@ -260,7 +267,7 @@ pub(super) fn records(
         _ => None,
     };
     let bailiwick = match role(3) {
-        Some(Typed::Text(zone)) => Some(zone.clone()),
+        Some(Typed::Text(zone)) => Some(zone.as_ref().into()),
         _ => None,
     };
     let tlp = match role(4) {
@@ -270,11 +277,11 @@ pub(super) fn records(
     let owners = side(row.rrname);
     let owner = owners.first().ok_or("the record has no owner's name")?;
     let rrname = owner_name(owner, rrtype)?;
-    let record = |data: String| {
-        let rdata = Rdata::parse(rrtype, &data).map_err(|error| error.to_string())?;
+    let record = |data: &Cow<str>| {
+        let rdata = Rdata::parse(rrtype, data).map_err(|error| error.to_string())?;
         Ok(Record { rrname: rrname.clone(), rrtype, rdata, seen, count, bailiwick: bailiwick.clone(), tlp })
     };
-    Ok(side(row.rdata).into_iter().map(record).collect())
+    Ok(side(row.rdata).iter().map(record).collect())
 }
 
 fn orientation<'p>(plan: &'p RecordPlan, fields: &[Typed], asked: &Observable) -> Result<&'p OrientationPlan, String> {
@@ -296,7 +303,7 @@ fn orientation<'p>(plan: &'p RecordPlan, fields: &[Typed], asked: &Observable) -
 
 /// An address owns the records of its reverse name, and no others.
 fn owner_name(text: &str, rrtype: RrType) -> Result<Name, String> {
-    match parse_address(text) {
+    match text.parse::<IpAddr>().map(|address| address.to_canonical()) {
         Ok(address) if rrtype == RrType::PTR => Ok(reverse_name(address)),
         Ok(address) => Err(format!("the address {address} cannot own {rrtype} records")),
         Err(_) => Name::parse(text).map_err(|error| format!("the owner is no domain name: {error}")),

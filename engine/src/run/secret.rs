@@ -4,6 +4,7 @@
 use super::Response;
 use super::rows::{Pick, Row};
 use super::slots::Slot;
+use std::borrow::Cow;
 
 /// A shorter secret may stand in a name by accident: it keeps nothing from being read.
 const SHORTEST: usize = 8;
@@ -17,7 +18,11 @@ pub(super) fn repeated(secrets: impl IntoIterator<Item = String>, response: &Res
     if secrets.is_empty() {
         return secrets;
     }
-    let body = String::from_utf8_lossy(&response.body);
+    // The fast check first: a body that is no UTF-8 is rare.
+    let body = match std::str::from_utf8(&response.body) {
+        Ok(body) => Cow::Borrowed(body),
+        Err(_) => String::from_utf8_lossy(&response.body),
+    };
     secrets.retain(|secret| {
         let quoted = serde_json::Value::from(secret.as_str()).to_string();
         let escaped = &quoted[1..quoted.len() - 1];

@@ -21,7 +21,7 @@ pub fn map_stored(
     let mut texts = map::Texts::default();
     for (number, (name, body)) in (1..).zip(answers) {
         let response = Response { status: 200, headers: vec![], body, cut: None };
-        let exhibit = || evidence::Exhibit::new(name.clone(), &String::from_utf8_lossy(&response.body));
+        let exhibit = || evidence::Exhibit::new(name.clone(), &response.body, str::to_owned);
         let reader = Reader::new(&plan.record, lookup, each, &input.observable, &response);
         let secrets = secret::repeated(input.settings.secrets().map(|(_, secret)| secret.to_owned()), &response);
         let context = map::Context {

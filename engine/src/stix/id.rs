@@ -95,18 +95,22 @@ impl Id {
     }
 
     pub(super) fn text(self) -> Short {
+        // Where each octet's two digits stand.
+        const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+        let mut digits = [b'-'; 36];
+        for (place, byte) in PLACES.into_iter().zip(self.uuid) {
+            digits[place] = HEXADECIMAL[usize::from(byte >> 4)];
+            digits[place + 1] = HEXADECIMAL[usize::from(byte & 15)];
+        }
         let mut text = Short::new();
         text.push(self.kind.as_bytes());
         text.push(b"--");
-        for (i, byte) in self.uuid.iter().enumerate() {
-            if matches!(i, 4 | 6 | 8 | 10) {
-                text.push(b"-");
-            }
-            text.push(&[byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
-        }
+        text.push(&digits);
         text
     }
 }
+
+const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
 
 /// A text as it stands between quotes: serde_json writes strings as RFC 8785 asks.
 pub(super) fn escaped(text: &str) -> Cow<'_, str> {

@@ -3,8 +3,9 @@
 
 use super::id::Id;
 use super::kind::Kind;
+use super::short::Short;
 use crate::dns::{AddressError, Mailbox, Name, NameError, parse_address};
-use std::fmt;
+use std::fmt::{self, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 use url::Url;
@@ -94,15 +95,15 @@ impl Observable {
     pub fn of_name(name: &Name) -> Option<Observable> {
         let is_plain = name.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
         let is_one_domain = is_plain && !name.is_root() && !name.is_wildcard();
-        is_one_domain.then(|| Self::new(Kind::DomainName, name.as_str()))
+        is_one_domain.then(|| Self::new(Kind::DomainName, name.shared()))
     }
 
     /// The observable of an address.
     pub fn of_address(address: IpAddr) -> Observable {
-        match address {
-            IpAddr::V4(address) => Self::new(Kind::Ipv4Addr, address.to_string()),
-            IpAddr::V6(address) => Self::new(Kind::Ipv6Addr, address.to_string()),
-        }
+        let kind = if address.is_ipv4() { Kind::Ipv4Addr } else { Kind::Ipv6Addr };
+        let mut text = Short::new();
+        write!(text, "{address}").expect("an address is short");
+        Self::new(kind, text.as_str())
     }
 
     /// The observable of an e-mail address.
