@@ -9,7 +9,7 @@ use crate::setting::Given;
 use crate::{format, http, output, paint, progress, shelf};
 use anyhow::{Context, bail};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::Arc;
 use stixmap_engine::plan::{Plan, Settings};
 use stixmap_engine::run::{Account, Input, OutcomeKind, Report};
@@ -41,8 +41,9 @@ pub(crate) fn run(args: &EnrichArgs, verbosity: Verbosity) -> anyhow::Result<Exi
         let answers = ask_all(args, verbosity, providers, observables, &markings, deadline).await?;
         tell(&answers, &args.output, verbosity);
         let exit = answers.iter().map(|answer| exit(answer.report.outcome.kind)).max().unwrap_or(Exit::Fine);
-        let reports = answers.into_iter().map(|answer| answer.report).collect();
-        output::write(args.output.output.as_deref(), &format::write(args.output.format, reports)?)?;
+        let mut reports = answers.into_iter().map(|answer| answer.report).collect();
+        let fill = &mut |out: &mut dyn Write| format::write(args.output.format, &mut reports, out);
+        output::write(args.output.output.as_deref(), fill)?;
         Ok(exit)
     })
 }

@@ -2,37 +2,37 @@
 
 use crate::cli::Format;
 use std::fmt::Write;
+use std::io;
 use stixmap_engine::run::{Fate, Link, Record, Report, Traced};
-use stixmap_engine::stix::{Bundle, Object, Relationship, stix_time};
+use stixmap_engine::stix::{Bundle, Layout, Object, Relationship, stix_time};
 
 /// Writes reports as one answer.
-pub(crate) fn write(format: Format, reports: Vec<Report>) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn write(format: Format, reports: &mut Vec<Report>, out: &mut dyn io::Write) -> io::Result<()> {
     match format {
-        Format::Cof => cof(&reports),
-        Format::Stix => stix(&merged(reports)),
-        Format::Table => Ok(table(&merged(reports)).into_bytes()),
-        Format::Csv => csv(&merged(reports)),
+        Format::Cof => cof(reports, out),
+        Format::Stix => stix(&merged(reports), out),
+        Format::Table => out.write_all(table(&merged(reports)).as_bytes()),
+        Format::Csv => csv(&merged(reports), out),
     }
 }
 
-fn merged(reports: Vec<Report>) -> Bundle {
-    Bundle::merged(reports.into_iter().map(|report| report.bundle))
+fn merged(reports: &mut Vec<Report>) -> Bundle {
+    Bundle::merged(reports.drain(..).map(|report| report.bundle))
 }
 
-fn stix(bundle: &Bundle) -> anyhow::Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(bundle)?;
-    text.push(b'\n');
-    Ok(text)
+fn stix(bundle: &Bundle, out: &mut dyn io::Write) -> io::Result<()> {
+    bundle.write(Layout::Pretty, |piece| out.write_all(piece))?;
+    out.write_all(b"\n")
 }
 
 /// Every record that could be read, mapped or not.
-fn cof(reports: &[Report]) -> anyhow::Result<Vec<u8>> {
-    let mut text = vec![];
+fn cof(reports: &[Report], out: &mut dyn io::Write) -> io::Result<()> {
     for record in reports.iter().flat_map(|report| &report.trace).filter_map(|traced| traced.record.as_ref()) {
-        serde_json::to_writer(&mut text, record)?;
-        text.push(b'\n');
+        let mut line = serde_json::to_vec(record)?;
+        line.push(b'\n');
+        out.write_all(&line)?;
     }
-    Ok(text)
+    Ok(())
 }
 
 const COLUMNS: [&str; 9] = [
@@ -78,8 +78,8 @@ fn rows(bundle: &Bundle) -> Vec<[String; 9]> {
     rows
 }
 
-fn csv(bundle: &Bundle) -> anyhow::Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(vec![]);
+fn csv(bundle: &Bundle, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
     writer.write_record(COLUMNS)?;
     for row in rows(bundle) {
         // Spreadsheets take a text that starts like this for a formula, and names come from outside.
@@ -87,7 +87,7 @@ fn csv(bundle: &Bundle) -> anyhow::Result<Vec<u8>> {
             row.map(|cell| if cell.starts_with(['=', '+', '-', '@']) { format!("'{cell}") } else { cell }),
         )?;
     }
-    Ok(writer.into_inner()?)
+    writer.flush()
 }
 
 fn table(bundle: &Bundle) -> String {

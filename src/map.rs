@@ -6,7 +6,7 @@ use crate::enrich::{Answer, exit, kind, markings, observable, tell};
 use crate::setting::Given;
 use crate::{format, output, shelf};
 use anyhow::{Context, bail};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use stixmap_engine::plan::{LookupPlan, Plan};
 use stixmap_engine::run::{Input, map_stored};
@@ -32,7 +32,9 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
     let answer = Answer { observable, report };
     tell(std::slice::from_ref(&answer), &args.output, verbosity);
     let exit = exit(answer.report.outcome.kind);
-    output::write(args.output.output.as_deref(), &format::write(args.output.format, vec![answer.report])?)?;
+    let mut reports = vec![answer.report];
+    let fill = &mut |out: &mut dyn Write| format::write(args.output.format, &mut reports, out);
+    output::write(args.output.output.as_deref(), fill)?;
     Ok(exit)
 }
 

@@ -6,18 +6,26 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+/// Whatever writes data to its place, piece by piece.
+type Fill<'f> = &'f mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>;
+
 /// Writes data to its place.
-pub(crate) fn write(path: Option<&Path>, data: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn write(path: Option<&Path>, fill: Fill<'_>) -> anyhow::Result<()> {
     match path {
-        None => to_stdout(data),
-        Some(path) => to_file(path, data).with_context(|| format!("{} cannot be written", path.display())),
+        None => fill_stdout(fill),
+        Some(path) => to_file(path, fill).with_context(|| format!("{} cannot be written", path.display())),
     }
 }
 
-/// Writes to standard output. A reader that has had enough, as `head` has, is no error.
+/// Writes to standard output.
 pub(crate) fn to_stdout(data: &[u8]) -> anyhow::Result<()> {
+    fill_stdout(&mut |out| out.write_all(data))
+}
+
+/// A reader that has had enough, as `head` has, is no error.
+fn fill_stdout(fill: Fill<'_>) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(data).and_then(|()| stdout.flush()) {
+    match fill(&mut stdout).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => Ok(result?),
     }
@@ -25,16 +33,16 @@ pub(crate) fn to_stdout(data: &[u8]) -> anyhow::Result<()> {
 
 /// A regular file, or one that is not there yet, is replaced as a whole. Anything else (`/dev/null`, a pipe) is written to:
 /// to put a file in its place would take it away from everybody.
-fn to_file(path: &Path, data: &[u8]) -> anyhow::Result<()> {
+fn to_file(path: &Path, fill: Fill<'_>) -> anyhow::Result<()> {
     let is_special = std::fs::metadata(path).is_ok_and(|known| !known.is_file());
     if is_special {
-        return Ok(OpenOptions::new().write(true).open(path)?.write_all(data)?);
+        return Ok(fill(&mut OpenOptions::new().write(true).open(path)?)?);
     }
     // The umask takes away what nobody else may do, as with any new file. A link stays a link: what it leads to is replaced.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut part = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
-    part.write_all(data)?;
+    fill(&mut part)?;
     part.persist(&path)?;
     Ok(())
 }

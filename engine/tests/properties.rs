@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, Settings};
 use stixmap_engine::run::{Account, Input, Report, Response, Run, Step, map_stored};
-use stixmap_engine::stix::{Object, Observable};
+use stixmap_engine::stix::{Layout, Object, Observable};
 
 static PLAN: LazyLock<Plan> = LazyLock::new(|| {
     let text = include_str!("../../profiles/riskiq/profile.yaml");
@@ -136,6 +136,21 @@ proptest! {
                 prop_assert!(stop > start);
             }
         }
+    }
+
+    #[test]
+    fn a_bundle_is_written_as_serde_writes_it(value in asked(), rows in prop::collection::vec(row(), 0..20)) {
+        let bundle = mapped(value, &rows).bundle;
+        let written = |layout: Layout| {
+            let mut text = vec![];
+            let _ = bundle.write(layout, |piece| {
+                text.extend_from_slice(piece);
+                Ok::<(), ()>(())
+            });
+            String::from_utf8(text).expect("JSON is text")
+        };
+        prop_assert_eq!(written(Layout::Compact), serde_json::to_string(&bundle).expect("JSON"));
+        prop_assert_eq!(written(Layout::Pretty), serde_json::to_string_pretty(&bundle).expect("JSON"));
     }
 
     #[test]

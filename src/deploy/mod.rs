@@ -145,7 +145,7 @@ fn put(files: &[File], out: &Path, force: bool) -> anyhow::Result<Exit> {
         let path = out.join(&file.name);
         let folder = path.parent().expect("a file stands in a folder");
         std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        write(Some(&path), file.text.as_bytes())?;
+        write(Some(&path), &mut |out| out.write_all(file.text.as_bytes()))?;
         to_stdout(format!("{}\n", path.display()).as_bytes())?;
     }
     Ok(Exit::Fine)

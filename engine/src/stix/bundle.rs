@@ -123,8 +123,6 @@ impl Bundle {
             let Object::Relationship(relationship) = object else { continue };
             bundle.push(relationship, &numbers, &mut authors);
         }
-        bundle.markings.sort_unstable();
-        bundle.identities.sort_unstable_by(|a, b| (a.name(), a.id()).cmp(&(b.name(), b.id())));
         bundle.sorted()
     }
 
@@ -149,8 +147,11 @@ impl Bundle {
         });
     }
 
-    /// In the order of the objects: observables by kind and value, relationships by type and id.
+    /// In the order of the objects: markings and identities by name, observables by kind and value, relationships by type
+    /// and id.
     fn sorted(mut self) -> Bundle {
+        self.markings.sort_unstable_by_key(|tlp| tlp.as_str());
+        self.identities.sort_unstable_by(|a, b| (a.name(), a.id()).cmp(&(b.name(), b.id())));
         let found = &self.found;
         let mut observables: Vec<(u8, u64, NodeNumber)> = found
             .numbers()
