@@ -215,7 +215,7 @@ fn mapped(plan: &Plan, lookup: &LookupPlan, kind: Kind, body: &[u8]) -> Report {
         lookup,
         lookup.for_each.first().map(String::as_str),
         input,
-        vec![("answer".into(), body.to_vec())],
+        [("answer".into(), [body.to_vec()])],
         now,
     )
 }

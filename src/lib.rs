@@ -17,6 +17,7 @@ mod list;
 mod map;
 mod output;
 mod paint;
+mod pieces;
 mod progress;
 mod replay;
 mod schema;

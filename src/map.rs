@@ -3,11 +3,13 @@
 use crate::Exit;
 use crate::cli::{MapArgs, Verbosity};
 use crate::enrich::{Answer, exit, kind, markings, observable, tell};
+use crate::pieces::{Failed, Pieces};
 use crate::setting::Given;
 use crate::{format, output, shelf};
 use anyhow::{Context, bail};
-use std::io::{Read, Write};
-use std::path::Path;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use stixmap_engine::plan::{LookupPlan, Plan};
 use stixmap_engine::run::{Input, map_stored};
 use stixmap_engine::stix::Observable;
@@ -27,8 +29,13 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
         seed: 0,
         trace: args.output.needs_trace(),
     };
-    let bodies = args.answers.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
-    let report = map_stored(&plan, lookup, each(lookup, args.each.as_deref())?, input, bodies, now);
+    let failed = Failed::default();
+    let open = |path: &PathBuf| open(path, lookup.reads_pieces(), &failed);
+    let answers = args.answers.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
+    let report = map_stored(&plan, lookup, each(lookup, args.each.as_deref())?, input, answers, now);
+    if let Some(error) = failed.take() {
+        bail!("an answer cannot be read to its end: {error}");
+    }
     let answer = Answer { observable, report };
     tell(std::slice::from_ref(&answer), &args.output, verbosity);
     let exit = exit(answer.report.outcome.kind);
@@ -68,13 +75,12 @@ fn each<'a>(lookup: &'a LookupPlan, given: Option<&'a str>) -> anyhow::Result<Op
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<(String, Vec<u8>)> {
-    let shown = path.display().to_string();
+/// An answer, and what people call it.
+fn open(path: &Path, by_lines: bool, failed: &Failed) -> anyhow::Result<(String, Pieces)> {
     if path.as_os_str() == "-" {
-        let mut bytes = vec![];
-        std::io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;
-        return Ok(("standard input".into(), bytes));
+        return Ok(("standard input".into(), Pieces::new(Box::new(std::io::stdin()), by_lines, failed)));
     }
-    let bytes = std::fs::read(path).with_context(|| format!("{shown} cannot be read"))?;
-    Ok((shown, bytes))
+    let shown = path.display().to_string();
+    let file = File::open(path).with_context(|| format!("{shown} cannot be read"))?;
+    Ok((shown, Pieces::new(Box::new(file), by_lines, failed)))
 }

@@ -4,8 +4,8 @@ use super::answers::Shape;
 use jiff::Timestamp;
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::{Counts, Input, map_stored};
-use stixmap_engine::stix::{Layout, Observable};
+use stixmap_engine::run::{Input, Report, map_stored};
+use stixmap_engine::stix::{Bundle, Layout, Observable};
 
 /// A profile, compiled, and the settings it wants.
 pub(crate) struct Engine {
@@ -41,20 +41,24 @@ impl Engine {
     }
 
     /// Maps an answer.
-    pub(crate) fn map(&self, answer: Vec<u8>) -> (Counts, Vec<u8>) {
+    pub(crate) fn report(&self, answer: Vec<u8>) -> Report {
         let observable = Observable::detect(self.shape.asked()).expect("a name or an address");
         let lookup = self.plan.lookups.iter().find(|lookup| lookup.accepts.contains(&observable.kind()));
         let now: Timestamp = "2024-03-01T00:00:00Z".parse().expect("a time");
         let (settings, markings) = (self.settings.clone(), vec![]);
         let input = Input { observable, markings, settings, deadline: now, seed: 0, trace: false };
-        let answers = vec![("an answer".to_owned(), answer)];
-        let report = map_stored(&self.plan, lookup.expect("it is asked about"), None, input, answers, now);
-        let mut bundle = vec![];
-        let Ok(()) = report.bundle.write(Layout::Compact, |piece| {
-            bundle.extend_from_slice(piece);
+        let answers = [("an answer".to_owned(), [answer])];
+        map_stored(&self.plan, lookup.expect("it is asked about"), None, input, answers, now)
+    }
+
+    /// The bundle as bytes.
+    pub(crate) fn write(bundle: &Bundle) -> Vec<u8> {
+        let mut text = vec![];
+        let Ok(()) = bundle.write(Layout::Compact, |piece| {
+            text.extend_from_slice(piece);
             Ok::<(), std::convert::Infallible>(())
         });
-        (report.counts, bundle)
+        text
     }
 }
 

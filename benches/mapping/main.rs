@@ -2,7 +2,7 @@
 //! that answer, and beside reading the answer alone. All in turns in one process, the best of several; ratios are for quoting.
 //!
 //! `mapping` measures, `mapping quick` one size only; `mapping once SHAPE RECORDS engine|engine-saying-data|yardstick|parse` does one thing, for callgrind
-//! and for memory; `mapping write SHAPE RECORDS` prints an answer.
+//! and for memory; `mapping write SHAPE RECORDS` prints an answer, `mapping bundle SHAPE RECORDS` what it becomes.
 
 mod answers;
 mod engine;
@@ -28,6 +28,11 @@ fn main() {
             let answer = self::shape(shape).answer(records.parse().expect("a number"));
             std::io::stdout().write_all(&answer).expect("somebody reads it");
         }
+        ["bundle", shape, records] => {
+            let shape = self::shape(shape);
+            let bundle = mapped(&Engine::shipped(shape), shape.answer(records.parse().expect("a number"))).1;
+            std::io::stdout().write_all(&bundle).expect("somebody reads it");
+        }
         ["once", shape, records, what] => once(self::shape(shape), records.parse().expect("a number"), what),
         _ => panic!("what `{}` means stands at the top of this file", arguments.join(" ")),
     }
@@ -41,13 +46,19 @@ fn once(shape: Shape, records: u64, what: &str) {
     let answer = shape.answer(records);
     let bytes = answer.len();
     let out = match what {
-        "engine" => Engine::shipped(shape).map(answer).1.len(),
-        "engine-saying-data" => Engine::saying_data(shape).map(answer).1.len(),
+        "engine" => mapped(&Engine::shipped(shape), answer).1.len(),
+        "engine-saying-data" => mapped(&Engine::saying_data(shape), answer).1.len(),
         "yardstick" => yardstick::map(shape, &answer, false).bundle.len(),
         "parse" => usize::try_from(yardstick::parse_only(shape, &answer)).expect("it is small"),
         _ => 0,
     };
     println!("{bytes} {out}");
+}
+
+/// Bytes in, how many records and bytes out.
+fn mapped(engine: &Engine, answer: Vec<u8>) -> (u64, Vec<u8>) {
+    let report = engine.report(answer);
+    (report.counts.read, Engine::write(&report.bundle))
 }
 
 /// One line a measurement, as JSON, for the report.
@@ -69,12 +80,12 @@ fn measure(name: &str, shape: Shape, engine: &Engine, says_data: bool, (records,
     let mut best = [Duration::MAX; 3];
     for turn in 0..turns {
         let copy = answer.clone();
-        let (by_engine, (counts, bundle)) = timed(|| engine.map(copy));
-        let (by_hand, mapped) = timed(|| yardstick::map(shape, &answer, says_data));
+        let (by_engine, (read, bundle)) = timed(|| mapped(engine, copy));
+        let (by_hand, other) = timed(|| yardstick::map(shape, &answer, says_data));
         let (parse, rows) = timed(|| yardstick::parse_only(shape, &answer));
         if turn == 0 {
-            assert!(bundle == mapped.bundle, "{}", difference(&bundle, &mapped.bundle));
-            assert_eq!((counts.read, rows), (mapped.rows, mapped.rows));
+            assert!(bundle == other.bundle, "{}", difference(&bundle, &other.bundle));
+            assert_eq!((read, rows), (other.rows, other.rows));
         }
         best = [by_engine.min(best[0]), by_hand.min(best[1]), parse.min(best[2])];
     }

@@ -34,7 +34,7 @@ fn now() -> Timestamp {
 
 fn mapped(value: &str, rows: &[Value]) -> Report {
     let answer = json!({ "totalRecords": rows.len(), "results": rows }).to_string().into_bytes();
-    map_stored(&PLAN, &PLAN.lookups[0], None, input(value), vec![("answer".into(), answer)], now())
+    map_stored(&PLAN, &PLAN.lookups[0], None, input(value), [("answer".into(), [answer])], now())
 }
 
 fn json_of(report: &Report) -> String {
@@ -191,5 +191,27 @@ proptest! {
         }
         let report = run.finish();
         prop_assert!(report.counts.add_up());
+    }
+}
+
+#[test]
+fn lines_mean_the_same_wherever_an_answer_is_cut_apart() {
+    let plan = Plan::read(&Source::new("profile.yaml", include_str!("../../profiles/dnsdb/profile.yaml")));
+    let plan = plan.expect("a shipped profile");
+    let settings = Settings::read(&plan.settings, |spec| spec.required.then(|| "given".to_owned())).expect("settings");
+    let row = |data: &str| json!({ "obj": { "rrname": "example.com.", "rrtype": "A", "rdata": [data] } }).to_string();
+    let begin = json!({ "cond": "begin" }).to_string();
+    let last = json!({ "cond": "succeeded" }).to_string();
+    let lines = [begin, row("8.8.8.8"), row("NXDOMAIN"), "no JSON".to_owned(), row("8.8.4.4"), last, String::new()];
+    let lines = lines.map(|line| line + "\n");
+    let told = |pieces: Vec<Vec<u8>>| {
+        let input = Input { settings: settings.clone(), ..input("example.com") };
+        let report = map_stored(&plan, &plan.lookups[0], None, input, [("answer".to_owned(), pieces)], now());
+        (json_of(&report), report.outcome, report.counts, report.trace)
+    };
+    let whole = told(vec![lines.concat().into_bytes()]);
+    for cut in 0..=lines.len() {
+        let (one, other) = lines.split_at(cut);
+        assert_eq!(told(vec![one.concat().into_bytes(), other.concat().into_bytes()]), whole, "cut behind line {cut}");
     }
 }

@@ -49,8 +49,8 @@ impl RrType {
     }
 
     /// Its word; none for a type that is not in the table.
-    pub fn mnemonic(self) -> Option<&'static str> {
-        self.row().map(|row| row.mnemonic)
+    pub fn name(self) -> Option<&'static str> {
+        self.row().map(|row| row.name)
     }
 
     fn row(self) -> Option<&'static Row> {

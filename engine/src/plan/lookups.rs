@@ -9,7 +9,9 @@ use super::rows::{RowsPlan, SignalPlan, rows, signal};
 use super::template::Template;
 use super::time::TimeFormat;
 use crate::diagnostic::{Code, Span};
-use crate::profile::{Job, Lookup, Method, Paging, PathText, Profile, QueryValue, Scalar, TemplateText, WindowPoint};
+use crate::profile::{
+    Framing, Job, Lookup, Method, Paging, PathText, Profile, QueryValue, Scalar, TemplateText, WindowPoint,
+};
 use crate::stix::Kind;
 use jiff::SignedDuration;
 use std::fmt;
@@ -45,6 +47,13 @@ pub struct LookupPlan {
     pub truncated_when: Option<SignalPlan>,
     /// An order that is ready later.
     pub job: Option<JobPlan>,
+}
+
+impl LookupPlan {
+    /// Whether an answer can be read piece by piece: its lines mean the same wherever they are cut apart.
+    pub fn reads_pieces(&self) -> bool {
+        matches!(self.rows.framing, Framing::Ndjson | Framing::Saf)
+    }
 }
 
 /// An order that is ready later.

@@ -93,7 +93,7 @@ impl Typed<'_> {
         let one = match self {
             Self::None => return Cow::Borrowed(&[]),
             Self::Rdata(data) => return Cow::Borrowed(data),
-            Self::Text(text) => Cow::Borrowed(text.as_ref()),
+            Self::Text(text) => return Cow::Borrowed(std::slice::from_ref(text)),
             Self::Name(name) => Cow::Borrowed(name.as_str()),
             Self::Tlp(tlp) => Cow::Borrowed(tlp.as_str()),
             Self::Integer(number) => Cow::Owned(number.to_string()),
@@ -108,7 +108,7 @@ impl Typed<'_> {
 
 /// A record type as conditions and texts see it.
 pub(super) fn rrtype_text(rrtype: RrType) -> Text {
-    rrtype.mnemonic().map_or_else(|| Text::from(rrtype.to_string()), Text::from)
+    rrtype.name().map_or_else(|| Text::from(rrtype.to_string()), Text::from)
 }
 
 /// Why a row, or a record of it, cannot be read; and by which field, if one is to blame.
@@ -254,8 +254,9 @@ pub(super) fn records(
 ) -> Result<Vec<Result<Record, String>>, String> {
     let row = orientation(plan, fields, asked)?;
     let Typed::Rrtype(rrtype) = fields[plan.rrtype] else { return Err("`rrtype` has no value".into()) };
+    let asked_side = [Cow::Borrowed(asked.value())];
     let side = |operand: Operand| match operand {
-        Operand::Observable => Cow::Owned(vec![asked.value().into()]),
+        Operand::Observable => Cow::Borrowed(&asked_side[..]),
         Operand::Field(index) => fields[index].sides(),
     };
     let seen = seen(plan, fields)?;

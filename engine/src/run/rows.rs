@@ -35,6 +35,8 @@ pub(super) struct Reader<'p> {
     pub(super) fields: Vec<Vec<Pick>>,
     only: Vec<(usize, &'p RowTestPlan)>,
     except: Vec<(usize, &'p RowTestPlan)>,
+    /// How many lines of the answer were read before.
+    lines_before: usize,
 }
 
 /// What a slot is filled from.
@@ -170,7 +172,8 @@ impl<'p> Reader<'p> {
         asked: &Observable,
         response: &Response,
     ) -> Self {
-        let mut reader = Self { lookup, origins: vec![], trie: None, fields: vec![], only: vec![], except: vec![] };
+        let (origins, fields, only, except) = (vec![], vec![], vec![], vec![]);
+        let mut reader = Self { lookup, origins, trie: None, fields, only, except, lines_before: 0 };
         for field in &plan.fields {
             let text = |text: Option<&str>| {
                 let slot = text.map_or(Slot::Absent, |text| Slot::Text(Cow::Owned(text.to_owned())));
@@ -198,6 +201,11 @@ impl<'p> Reader<'p> {
         }
         reader.trie = reader.plain_trie();
         reader
+    }
+
+    /// The same for a piece of an answer that stands behind so many lines of it.
+    pub(super) fn behind(self, lines: usize) -> Self {
+        Self { lines_before: lines, ..self }
     }
 
     fn slots(&mut self, paths: &'p [Path], origin: impl Fn(&'p Path) -> Origin<'p>) -> Vec<Pick> {
@@ -237,12 +245,13 @@ impl<'p> Reader<'p> {
 
     /// Reads an answer. What was handed on before it broke is good.
     pub(super) fn read(&self, response: &Response, sink: Sink<'_>) -> Result<Beside, Broken> {
-        let body = without_bom(&response.body);
+        let body = if self.lines_before == 0 { without_bom(&response.body) } else { &response.body };
+        let lines = || whole_lines(body, response).map(|(number, line)| (self.lines_before + number, line));
         match self.lookup.rows.framing {
             Framing::Json => self.document(body, sink),
-            Framing::Ndjson => Ok(self.lines(whole_lines(body, response), sink)),
-            Framing::Saf => Ok(self.framed_lines(whole_lines(body, response), sink)),
-            Framing::Delimited => self.columns(whole_lines(body, response), sink),
+            Framing::Ndjson => Ok(self.lines(lines(), sink)),
+            Framing::Saf => Ok(self.framed_lines(lines(), sink)),
+            Framing::Delimited => self.columns(lines(), sink),
         }
     }
 

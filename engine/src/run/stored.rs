@@ -1,6 +1,6 @@
 //! Maps answers that were stored earlier: the same rows, records and rules as in a run, without requests.
 
-use super::rows::{Ending, Reader, Row};
+use super::rows::{Broken, Ending, Reader, Row};
 use super::trace::{Failure, Ledger, Report};
 use super::{Input, Response, evidence, gate, map, secret};
 use crate::plan::{LookupPlan, Plan};
@@ -8,42 +8,36 @@ use crate::stix::{Graph, Identity};
 use jiff::Timestamp;
 
 /// Maps stored answers of one lookup, each with the name a person knows it by. One that cannot be read costs itself.
-pub fn map_stored(
+///
+/// An answer comes in pieces, and no more than one of them is held. Lines may be cut apart behind any line's end, if
+/// [`LookupPlan::reads_pieces`] says so; any other answer is one piece.
+pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
     plan: &Plan,
     lookup: &LookupPlan,
     each: Option<&str>,
     input: Input,
-    answers: Vec<(String, Vec<u8>)>,
+    answers: impl IntoIterator<Item = (String, A)>,
     now: Timestamp,
 ) -> Report {
     let mut ledger = Ledger::new(input.trace);
     let mut graph = Graph::new(input.observable.clone(), plan.relationship.policy);
     let mut texts = map::Texts::default();
-    for (number, (name, body)) in (1..).zip(answers) {
-        let response = Response { status: 200, headers: vec![], body, cut: None };
-        let exhibit = || evidence::Exhibit::new(name.clone(), &response.body, str::to_owned);
-        let reader = Reader::new(&plan.record, lookup, each, &input.observable, &response);
-        let secrets = secret::repeated(input.settings.secrets().map(|(_, secret)| secret.to_owned()), &response);
-        let context = map::Context {
-            plan,
-            reader: &reader,
-            secrets: &secrets,
-            asked: &input.observable,
-            levels: gate::levels(plan, &input),
-            lookup: &lookup.name,
-            page: number,
-            // What was stored is wanted: no window filters it.
-            filter_start: None,
-            keeps_values: input.trace,
-        };
-        let mut bad = vec![];
-        let sink = &mut |row: Row| bad.extend(map::row(&context, &row, &mut texts, &mut graph, &mut ledger));
-        let read = reader.read(&response, sink);
-        let told: Vec<_> = bad.iter().map(|place| evidence::bad_record(plan, lookup, place, &exhibit())).collect();
-        ledger.diagnostics.extend(told);
-        match read.map(|beside| beside.ending) {
+    for (number, (name, pieces)) in (1..).zip(answers) {
+        let mut page = Page { plan, lookup, each, input: &input, number, name: &name, lines: 0 };
+        let mut read = Ok(Ending::Cut);
+        for piece in pieces {
+            let ending = page.piece(piece, &mut texts, &mut graph, &mut ledger);
+            // A piece in which no line tells how the stream ended leaves it as it was.
+            read = match (read, ending) {
+                (Ok(before), Ok(Ending::Cut)) => Ok(before),
+                (_, ending) => ending,
+            };
+            if read.is_err() {
+                break;
+            }
+        }
+        match read {
             Err(broken) => {
-                ledger.diagnostics.push(evidence::broken(plan, lookup, &broken, &exhibit()));
                 ledger.failures.push(Failure::lookup(format!("{name}: {broken}")));
             }
             Ok(Ending::Cut) => ledger.truncated.push(format!("{name}: it has no last line: it was cut")),
@@ -65,4 +59,56 @@ pub fn map_stored(
     let tlp = gate::result_tlp(plan, &input);
     let bundle = graph.into_bundle(&author, gate::asked_tlp(&input.markings), now);
     ledger.report(bundle, tlp, &plan.name, false)
+}
+
+/// A stored answer, as it is read.
+struct Page<'p> {
+    plan: &'p Plan,
+    lookup: &'p LookupPlan,
+    each: Option<&'p str>,
+    input: &'p Input,
+    number: u32,
+    name: &'p str,
+    /// How many lines the pieces before had.
+    lines: usize,
+}
+
+impl Page<'_> {
+    fn piece(
+        &mut self,
+        body: Vec<u8>,
+        texts: &mut map::Texts,
+        graph: &mut Graph,
+        ledger: &mut Ledger,
+    ) -> Result<Ending, Broken> {
+        let Self { plan, lookup, each, input, number, name, lines } = *self;
+        let response = Response { status: 200, headers: vec![], body, cut: None };
+        let reader = Reader::new(&plan.record, lookup, each, &input.observable, &response).behind(lines);
+        let secrets = secret::repeated(input.settings.secrets().map(|(_, secret)| secret.to_owned()), &response);
+        let context = map::Context {
+            plan,
+            reader: &reader,
+            secrets: &secrets,
+            asked: &input.observable,
+            levels: gate::levels(plan, input),
+            lookup: &lookup.name,
+            page: number,
+            // What was stored is wanted: no window filters it.
+            filter_start: None,
+            keeps_values: input.trace,
+        };
+        let mut bad = vec![];
+        let read = reader.read(&response, &mut |row: Row| bad.extend(map::row(&context, &row, texts, graph, ledger)));
+        // Of an answer in pieces, nothing can be shown: it is too long.
+        let shown = if lines == 0 { &response.body[..] } else { &[] };
+        let exhibit = || evidence::Exhibit::new(name.to_owned(), shown, str::to_owned);
+        ledger.diagnostics.extend(bad.iter().map(|place| evidence::bad_record(plan, lookup, place, &exhibit())));
+        if let Err(broken) = &read {
+            ledger.diagnostics.push(evidence::broken(plan, lookup, broken, &exhibit()));
+        }
+        if lookup.reads_pieces() {
+            self.lines += response.body.iter().filter(|&&byte| byte == b'\n').count();
+        }
+        read.map(|beside| beside.ending)
+    }
 }

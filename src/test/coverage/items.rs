@@ -189,7 +189,7 @@ fn told_of_spoiled(recorded: &Recorded, lookup: &LookupPlan) -> Vec<Code> {
     let Some((case, Ok(_))) = asks.map(|case| (case, input(&recorded.plan, &case.case))) else { return vec![] };
     let each = lookup.for_each.first().map(String::as_str);
     let told = SPOILED.iter().filter_map(|body| {
-        let answers = vec![("answer".to_owned(), body.as_bytes().to_vec())];
+        let answers = [("answer".to_owned(), [body.as_bytes().to_vec()])];
         let input = input(&recorded.plan, &case.case).ok()?;
         Some(map_stored(&recorded.plan, lookup, each, input, answers, case.case.now).diagnostics)
     });

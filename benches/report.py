@@ -1,0 +1,153 @@
+"""Writes the report of what was measured: ratios first, then the targets, the figures, and where the rest goes."""
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+OUT = Path(sys.argv[1])
+PROFILES = ("riskiq", "dnsdb", "cof")
+
+
+def lines(name):
+    return [json.loads(line) for line in (OUT / name).read_text().splitlines()]
+
+
+def command(*words):
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def table(head, rows):
+    told = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(told + ["| " + " | ".join(map(str, row)) + " |" for row in rows]) + "\n"
+
+
+def instructions(profile, what):
+    """How many a run took, from callgrind; none where it was not there."""
+    file = OUT / f"callgrind.{profile}.{what}"
+    found = re.search(r"^(?:summary|totals): (\d+)", file.read_text(), re.M) if file.exists() else None
+    return int(found[1]) if found else None
+
+
+MAPPING = {(line["name"], line["records"]): line for line in lines("mapping.jsonl")}
+PYTHON = {line["records"]: line["python"] for line in lines("python.jsonl")}
+PROCESS = lines("process.jsonl")
+
+
+def process(name, **wanted):
+    return next(
+        line for line in PROCESS
+        if line["name"].startswith(name) and all(line.get(key) == value for key, value in wanted.items())
+    )
+
+
+def connector():
+    """Of stixmap: start, idle, 10 records, 5000 records, after, in milliseconds and MiB."""
+    row = next((line for line in (OUT / "connector.txt").read_text().splitlines() if line.startswith("stixmap")), None)
+    if row is None:
+        return None
+    units = {"s": 1e3, "ms": 1, "µs": 1e-3, "MiB": 1}
+    return [float(number) * units[unit] for number, unit in re.findall(r"([\d.]+) ?(MiB|ms|µs|s)", row)]
+
+
+def targets():
+    for name in PROFILES:
+        ratio = MAPPING[name, 100_000]["ratio"]
+        yield f"engine ≤ 1.25 × the yardstick, 100,000 records, {name}", f"{ratio:.2f} ×", ratio <= 1.25
+    ratio = MAPPING["riskiq, a text for each record", 100_000]["ratio"]
+    yield "≤ 1.5 × with a template and a condition for each record", f"{ratio:.2f} ×", ratio <= 1.5
+    for name in PROFILES:
+        besides = process(f"map {name}", records=1_000_000)["besides"]
+        yield f"memory ≤ input + 100 MB at 1,000,000 records, {name}", f"input + {besides:.0f} MB", besides <= 100
+    for name in PROFILES:
+        times = [MAPPING[name, records]["engine"] for records in (10_000, 100_000, 1_000_000)]
+        spread = max(times) / min(times) - 1
+        yield f"time of a record within 15 % from 10,000 to 1,000,000, {name}", f"{spread:.0%}", spread <= 0.15
+    ratio = PYTHON[10_000] / MAPPING["riskiq", 10_000]["engine"]
+    yield "≥ 300 × Python with stix2 and pycti's ids", f"{ratio:.0f} ×", ratio >= 300
+    first = process("start to first byte, map")["milliseconds"]
+    yield "start to first byte < 15 ms", f"{first:.1f} ms", first < 15
+    check = process("check of all", )
+    check = next(line for line in PROCESS if re.fullmatch(r"check of all \d+ profiles", line["name"]))["milliseconds"]
+    yield "check of all shipped profiles < 50 ms", f"{check:.1f} ms", check < 50
+    if measured := connector():
+        start, idle, few, many, after, *_ = measured
+        yield "connector: start to consuming < 50 ms", f"{start:.1f} ms", start < 50
+        yield "connector: idle < 20 MB", f"{idle:.0f} MiB", idle < 20
+        yield "connector: 10 records < 10 ms", f"{few:.1f} ms", few < 10
+        yield "connector: 5,000 records < 1 s", f"{many:.0f} ms", many < 1_000
+        yield "connector: after 5,000 records < 60 MB", f"{after:.0f} MiB", after < 60
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "unknown")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return (
+        f"{os.cpu_count()} × {model}, {memory:.0f} GB, {platform.system()} {platform.release()}; {command('rustc', '--version')}; "
+        f"Python {platform.python_version()}; commit {command('git', 'rev-parse', '--short', 'HEAD')}"
+    )
+
+
+def mapping_rows():
+    for (name, records), line in MAPPING.items():
+        engine, yardstick, parse = line["engine"], line["yardstick"], line["parse"]
+        yield name, f"{records:,}", f"**{line['ratio']:.2f}**", f"{engine:,.0f}", f"{yardstick:,.0f}", f"{parse:,.0f}"
+
+
+def counted_rows():
+    for profile in PROFILES:
+        counts = {what: instructions(profile, what) for what in ("engine", "yardstick", "parse", "nothing")}
+        if None in counts.values():
+            continue
+        engine, yardstick, parse = ((counts[what] - counts["nothing"]) / 10_000 for what in ("engine", "yardstick", "parse"))
+        yield profile, f"{engine / yardstick:.2f}", f"{engine:,.0f}", f"{yardstick:,.0f}", f"{parse:,.0f}"
+
+
+def functions(profile):
+    file = OUT / f"callgrind.{profile}.txt"
+    if not file.exists():
+        return
+    for count, share, name in re.findall(r"^ *([\d,]+) \(([ \d.]+%)\) +\S*?:(.+?) \[", file.read_text(), re.M)[:12]:
+        yield share.strip(), f"`{re.sub(r'<|>', '', name)[:90]}`"
+
+
+def process_rows():
+    for line in PROCESS:
+        records = f", {line['records']:,} records" if "records" in line else ""
+        besides = f" (input + {line['besides']:.0f})" if "besides" in line else ""
+        yield line["name"] + records, f"{line['milliseconds']:,.1f}", f"{line['megabytes']:.0f}{besides}"
+
+
+def main():
+    print("# How fast, how small\n")
+    print("Written by `benches/run`. Times are the best of several turns of one run, everything in turns beside everything else: the")
+    print("ratios are for quoting, the times are this machine's.\n")
+    print(machine() + ".\n")
+    print("## Targets\n")
+    print(table(("target", "measured", ""), [(name, told, "met" if met else "**missed**") for name, told, met in targets()]))
+    print("## The engine beside the yardstick\n")
+    print("Bytes of an answer in, bytes of a bundle out, by the shipped profile, single-threaded; the yardstick is a mapper written by")
+    print("hand for that answer (`mapping/yardstick.rs`), whose bytes are asserted to be the same. Nanoseconds a record.\n")
+    print(table(("answer", "records", "ratio", "engine", "yardstick", "reading alone"), mapping_rows()))
+    print("Python with `stix2` and pycti's ids, the same answer to the same ids (`mapper.py`):\n")
+    rows = [(f"{records:,}", f"**{took / MAPPING['riskiq', records]['engine']:.0f}**", f"{took:,.0f}") for records, took in PYTHON.items()]
+    print(table(("records", "times the engine", "ns a record"), rows))
+    print("## Instructions a record\n")
+    print("Counted by callgrind at 10,000 records, without making the answer; of the engine, compiling the profile included. Valgrind has")
+    print("no SHA instructions, so that SHA-1 weighs more here than on the machine.\n")
+    print(table(("answer", "ratio", "engine", "yardstick", "reading alone"), counted_rows()))
+    for profile in PROFILES:
+        print(f"Where they go, {profile}:\n")
+        print(table(("share", "in"), functions(profile)))
+    print("## The program as a process\n")
+    print(table(("what", "ms", "peak MB"), process_rows()))
+    print("## The connector\n")
+    print("With a broker and a stand-in for the platform; beside one on pycti that does the same work.\n")
+    print("```\n" + (OUT / "connector.txt").read_text().rstrip() + "\n```")
+
+
+main()
