@@ -276,13 +276,18 @@ pub(super) fn records(
         _ => None,
     };
     let owners = side(row.rrname);
-    let owner = owners.first().ok_or("the record has no owner's name")?;
-    let rrname = owner_name(owner, rrtype)?;
-    let record = |data: &Cow<str>| {
-        let rdata = Rdata::parse(rrtype, data).map_err(|error| error.to_string())?;
-        Ok(Record { rrname: rrname.clone(), rrtype, rdata, seen, count, bailiwick: bailiwick.clone(), tlp })
-    };
-    Ok(side(row.rdata).iter().map(record).collect())
+    if owners.is_empty() {
+        return Err("the record has no owner's name".to_owned());
+    }
+    let mut records = vec![];
+    for owner in owners.iter() {
+        let rrname = owner_name(owner, rrtype)?;
+        records.extend(side(row.rdata).iter().map(|data| {
+            let rdata = Rdata::parse(rrtype, data).map_err(|error| error.to_string())?;
+            Ok(Record { rrname: rrname.clone(), rrtype, rdata, seen, count, bailiwick: bailiwick.clone(), tlp })
+        }));
+    }
+    Ok(records)
 }
 
 fn orientation<'p>(plan: &'p RecordPlan, fields: &[Typed], asked: &Observable) -> Result<&'p OrientationPlan, String> {
