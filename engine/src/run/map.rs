@@ -6,7 +6,7 @@ use super::rows::{Reader, Row};
 use super::secret;
 use super::slots::Slot;
 use super::trace::{Fate, Ledger, Link, Traced};
-use crate::dns::{Rdata, scope};
+use crate::dns::{Name, Rdata, scope};
 use crate::plan::{Plan, Prose, RuleThen, possible_targets, sources, targets};
 use crate::profile::{OtherNames, Side, TimeField};
 use crate::stix::{Graph, Kind, Observable, Report, Seen};
@@ -19,12 +19,13 @@ use std::sync::Arc;
 /// Texts that were rendered are kept by what went into them: most profiles say a few things a million times.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    rendered: HashMap<Box<str>, Arc<str>>,
-    /// What goes into the text at hand: its number, and what it reads.
+    /// By the number of the text.
+    rendered: HashMap<usize, HashMap<Box<str>, Arc<str>>>,
+    /// What goes into the text at hand.
     key: String,
 }
 
-/// How many texts are kept at most.
+/// How many texts are kept at most, of each that a profile has.
 const MAX_TEXTS: usize = 4096;
 
 /// What a row's records are read and mapped with.
@@ -34,6 +35,8 @@ pub(super) struct Context<'r> {
     /// Secrets that the answer repeats.
     pub(super) secrets: &'r [String],
     pub(super) asked: &'r Observable,
+    /// The same as an owner, if it is a name: most records are its own.
+    pub(super) asked_name: Option<&'r Name>,
     /// How results are marked at least, and records that say nothing of themselves.
     pub(super) levels: Levels,
     pub(super) lookup: &'r str,
@@ -77,7 +80,7 @@ pub(super) fn row(
             page: context.page,
             place: secret::place(context.secrets, row),
             values: values.shown,
-            record,
+            record: record.map(|record| *record),
             fate,
             links,
         });
@@ -124,13 +127,14 @@ type Read<'r> = (Vec<Typed<'r>>, Vec<Result<Record, String>>);
 
 fn read<'r>(context: &Context<'r>, slots: &'r [Slot]) -> Result<Read<'r>, BadRow> {
     let fields = fields(&context.plan.record, &context.reader.fields, slots, context.asked)?;
-    let records = records(&context.plan.record, &fields, context.asked)?;
+    let records = records(&context.plan.record, &fields, context.asked, context.asked_name)?;
     Ok((fields, records))
 }
 
 /// What became of a record, and what it was made of.
 struct Outcome {
-    record: Option<Record>,
+    /// Where a trace wants it.
+    record: Option<Box<Record>>,
     values: Values,
     fate: Fate,
     links: Vec<Link>,
@@ -162,7 +166,8 @@ impl Outcome {
 fn map(context: &Context, record: Record, fields: &[Typed], texts: &mut Texts, graph: &mut Graph) -> Outcome {
     let mut links = vec![];
     let fate = fate(context, &record, fields, texts, graph, &mut links);
-    Outcome { record: Some(record), values: Values::default(), fate, links }
+    let record = context.keeps_values.then(|| Box::new(record));
+    Outcome { record, values: Values::default(), fate, links }
 }
 
 fn fate(
@@ -350,17 +355,22 @@ impl Texts {
     ) -> Result<Arc<str>, String> {
         let Some(prose) = prose else { return Ok(Arc::default()) };
         self.key.clear();
-        let _ = write!(self.key, "{which}");
         for name in prose.reads() {
-            let _ = write!(self.key, "\0{}", value_of(name));
+            self.key.push('\0');
+            let value = value_of(name);
+            match value.as_str() {
+                Some(text) => self.key.push_str(text),
+                None => write!(self.key, "{value}").expect("text takes everything"),
+            }
         }
-        if let Some(text) = self.rendered.get(self.key.as_str()) {
+        let rendered = self.rendered.entry(which).or_default();
+        if let Some(text) = rendered.get(self.key.as_str()) {
             return Ok(Arc::clone(text));
         }
         let text: Arc<str> =
             prose.render(value_of).map_err(|reason| format!("the description cannot be written: {reason}"))?.into();
-        if self.rendered.len() < MAX_TEXTS {
-            self.rendered.insert(self.key.as_str().into(), Arc::clone(&text));
+        if rendered.len() < MAX_TEXTS {
+            rendered.insert(self.key.as_str().into(), Arc::clone(&text));
         }
         Ok(text)
     }

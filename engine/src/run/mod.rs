@@ -410,11 +410,13 @@ impl<'p> Run<'p> {
             }
         }
         let secrets = secret::repeated(self.asker.credentials(), &response);
+        let asked_name = record::asked_name(&self.input.observable);
         let context = map::Context {
             plan: self.plan,
             reader: &reader,
             secrets: &secrets,
             asked: &self.input.observable,
+            asked_name: asked_name.as_ref(),
             levels: self.levels,
             lookup: &lookup.name,
             page,

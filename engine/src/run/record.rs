@@ -6,7 +6,7 @@ use super::slots::Slot;
 use crate::dns::{Mailbox, Name, Rdata, RrType, parse_address, reverse_name};
 use crate::plan::{FieldPlan, Operand, OrientationPlan, RecordPlan, integer};
 use crate::profile::{FieldType, Scalar};
-use crate::stix::{Observable, Seen, Tlp, stix_time};
+use crate::stix::{Kind, Observable, Seen, Tlp, stix_time};
 use jiff::Timestamp;
 use minijinja::value::Value as Text;
 use serde::Serialize;
@@ -251,6 +251,7 @@ pub(super) fn records(
     plan: &RecordPlan,
     fields: &[Typed],
     asked: &Observable,
+    asked_name: Option<&Name>,
 ) -> Result<Vec<Result<Record, String>>, String> {
     let row = orientation(plan, fields, asked)?;
     let Typed::Rrtype(rrtype) = fields[plan.rrtype] else { return Err("`rrtype` has no value".into()) };
@@ -275,19 +276,19 @@ pub(super) fn records(
         Some(Typed::Tlp(tlp)) => Some(*tlp),
         _ => None,
     };
-    let owners = side(row.rrname);
+    let owners = match (row.rrname, asked_name) {
+        (Operand::Observable, Some(name)) => vec![name.clone()],
+        (operand, _) => side(operand).iter().map(|owner| owner_name(owner, rrtype)).collect::<Result<_, _>>()?,
+    };
     if owners.is_empty() {
         return Err("the record has no owner's name".to_owned());
     }
-    let mut records = vec![];
-    for owner in owners.iter() {
-        let rrname = owner_name(owner, rrtype)?;
-        records.extend(side(row.rdata).iter().map(|data| {
-            let rdata = Rdata::parse(rrtype, data).map_err(|error| error.to_string())?;
-            Ok(Record { rrname: rrname.clone(), rrtype, rdata, seen, count, bailiwick: bailiwick.clone(), tlp })
-        }));
-    }
-    Ok(records)
+    let record = |rrname: &Name, data: &Cow<str>| {
+        let rdata = Rdata::parse(rrtype, data).map_err(|error| error.to_string())?;
+        Ok(Record { rrname: rrname.clone(), rrtype, rdata, seen, count, bailiwick: bailiwick.clone(), tlp })
+    };
+    let data = side(row.rdata);
+    Ok(owners.iter().flat_map(|rrname| data.iter().map(|data| record(rrname, data))).collect())
 }
 
 fn orientation<'p>(plan: &'p RecordPlan, fields: &[Typed], asked: &Observable) -> Result<&'p OrientationPlan, String> {
@@ -305,6 +306,11 @@ fn orientation<'p>(plan: &'p RecordPlan, fields: &[Typed], asked: &Observable) -
         }
     }
     unreachable!("the last orientation has no condition")
+}
+
+/// The observable asked about, if it is a name.
+pub(super) fn asked_name(asked: &Observable) -> Option<Name> {
+    matches!(asked.kind(), Kind::DomainName | Kind::Hostname).then(|| Name::parse(asked.value()).ok()).flatten()
 }
 
 /// An address owns the records of its reverse name, and no others.

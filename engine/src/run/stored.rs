@@ -2,7 +2,7 @@
 
 use super::rows::{Broken, Ending, Reader, Row};
 use super::trace::{Failure, Ledger, Report};
-use super::{Input, Response, evidence, gate, map, secret};
+use super::{Input, Response, evidence, gate, map, record, secret};
 use crate::plan::{LookupPlan, Plan};
 use crate::stix::{Graph, Identity};
 use jiff::Timestamp;
@@ -85,11 +85,13 @@ impl Page<'_> {
         let response = Response { status: 200, headers: vec![], body, cut: None };
         let reader = Reader::new(&plan.record, lookup, each, &input.observable, &response).behind(lines);
         let secrets = secret::repeated(input.settings.secrets().map(|(_, secret)| secret.to_owned()), &response);
+        let asked_name = record::asked_name(&input.observable);
         let context = map::Context {
             plan,
             reader: &reader,
             secrets: &secrets,
             asked: &input.observable,
+            asked_name: asked_name.as_ref(),
             levels: gate::levels(plan, input),
             lookup: &lookup.name,
             page: number,

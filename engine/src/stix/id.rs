@@ -16,6 +16,12 @@ const NAMESPACE: Uuid =
 /// What every digest begins with.
 static BEGUN: LazyLock<Sha1> = LazyLock::new(|| Sha1::new().chain_update(NAMESPACE));
 
+/// What the digest of each type of relationship begins with, which fills a block: it is compressed once.
+static RELATIONSHIPS: LazyLock<Vec<Sha1>> = LazyLock::new(|| {
+    let begun = |word| format!(r#"{{"relationship_type":"{word}","source_ref":""#);
+    RelationshipType::all().map(|word| BEGUN.clone().chain_update(begun(word))).collect()
+});
+
 pub(super) type Uuid = [u8; 16];
 
 /// `type--uuid`.
@@ -43,10 +49,12 @@ impl Id {
             Some(start) => (r#"","start_time":""#, &**start, r#"","target_ref":""#),
             None => ("", "", r#"","target_ref":""#),
         };
-        let ends = [source.as_str(), before_start, start, after_start, target.as_str(), "\"}"];
-        let word = relationship.as_str();
-        let [a, b, c, d, e, f] = ends;
-        Self::derived("relationship", &[r#"{"relationship_type":""#, word, r#"","source_ref":""#, a, b, c, d, e, f])
+        let mut digest = RELATIONSHIPS[relationship as usize].clone();
+        digest.update(source.as_bytes());
+        [before_start, start, after_start].iter().for_each(|part| digest.update(part));
+        digest.update(target.as_bytes());
+        digest.update("\"}");
+        Self::of_digest("relationship", digest)
     }
 
     /// Of an identity, as OpenCTI derives it: name and class, in lower case and trimmed.
@@ -99,8 +107,7 @@ impl Id {
         const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
         let mut digits = [b'-'; 36];
         for (place, byte) in PLACES.into_iter().zip(self.uuid) {
-            digits[place] = HEXADECIMAL[usize::from(byte >> 4)];
-            digits[place + 1] = HEXADECIMAL[usize::from(byte & 15)];
+            digits[place..place + 2].copy_from_slice(&DIGITS[usize::from(byte)]);
         }
         let mut text = Short::new();
         text.push(self.kind.as_bytes());
@@ -110,7 +117,15 @@ impl Id {
     }
 }
 
-const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
+/// The two digits of each octet.
+const DIGITS: [[u8; 2]; 256] = {
+    let (digits, mut all, mut byte) = (b"0123456789abcdef", [[0; 2]; 256], 0);
+    while byte < all.len() {
+        all[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    all
+};
 
 /// A text as it stands between quotes: serde_json writes strings as RFC 8785 asks.
 pub(super) fn escaped(text: &str) -> Cow<'_, str> {

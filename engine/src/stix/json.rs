@@ -2,6 +2,7 @@
 //! once into its final bytes: of a bundle's time, most went into escaping texts that hold nothing to escape.
 
 use super::id::{Id, escaped};
+use super::short::Short;
 use serde::ser::SerializeMap;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -20,9 +21,14 @@ pub(super) trait Properties {
     /// A number.
     fn number(&mut self, name: &'static str, number: u32) -> Result<(), Self::Error>;
 
+    /// An id or a time.
+    fn short(&mut self, name: &'static str, text: Short) -> Result<(), Self::Error> {
+        self.plain(name, text.as_str())
+    }
+
     /// An id.
     fn id(&mut self, name: &'static str, id: Id) -> Result<(), Self::Error> {
-        self.plain(name, id.text().as_str())
+        self.short(name, id.text())
     }
 
     /// A list of one id.
@@ -108,14 +114,17 @@ impl Text {
 
     pub(super) fn name(&mut self, name: &'static str) {
         self.item();
-        self.quoted(name);
-        self.bytes.extend_from_slice(if self.layout == Layout::Pretty { b": " } else { b":" });
+        self.quoted(name.as_bytes());
+        self.bytes.push(b':');
+        if self.layout == Layout::Pretty {
+            self.bytes.push(b' ');
+        }
     }
 
     /// A property that needs no escape.
     pub(super) fn property(&mut self, name: &'static str, text: &str) {
         self.name(name);
-        self.quoted(text);
+        self.quoted(text.as_bytes());
     }
 
     /// An item of a list that is an object.
@@ -136,9 +145,10 @@ impl Text {
         Ok(())
     }
 
-    fn quoted(&mut self, text: &str) {
+    fn quoted(&mut self, text: &[u8]) {
+        self.bytes.reserve(text.len() + 2);
         self.bytes.push(b'"');
-        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.extend_from_slice(text);
         self.bytes.push(b'"');
     }
 
@@ -162,6 +172,12 @@ impl Properties for Text {
         self.plain(name, &escaped(text))
     }
 
+    fn short(&mut self, name: &'static str, text: Short) -> Result<(), Infallible> {
+        self.name(name);
+        self.quoted(text.as_bytes());
+        Ok(())
+    }
+
     fn number(&mut self, name: &'static str, number: u32) -> Result<(), Infallible> {
         self.name(name);
         self.bytes.extend_from_slice(number.to_string().as_bytes());
@@ -172,7 +188,7 @@ impl Properties for Text {
         self.name(name);
         self.open(b'[');
         self.item();
-        self.quoted(id.text().as_str());
+        self.quoted(id.text().as_bytes());
         self.close(b']');
         Ok(())
     }

@@ -90,10 +90,10 @@ impl Relationship {
         to.id("source_ref", self.source)?;
         to.id("target_ref", self.target)?;
         if let Some(start) = self.start_time {
-            to.plain("start_time", stix_text(start).as_str())?;
+            to.short("start_time", stix_text(start))?;
         }
         if let Some(stop) = self.stop_time {
-            to.plain("stop_time", stix_text(stop).as_str())?;
+            to.short("stop_time", stix_text(stop))?;
         }
         to.only_id("object_marking_refs", self.tlp.marking_id())
     }
