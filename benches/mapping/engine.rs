@@ -51,14 +51,12 @@ impl Engine {
         map_stored(&self.plan, lookup.expect("it is asked about"), None, input, answers, now)
     }
 
-    /// The bundle as bytes.
-    pub(crate) fn write(bundle: &Bundle) -> Vec<u8> {
-        let mut text = vec![];
+    /// Writes a bundle to memory.
+    pub(crate) fn write(bundle: &Bundle, out: &mut Vec<u8>) {
         let Ok(()) = bundle.write(Layout::Compact, |piece| {
-            text.extend_from_slice(piece);
+            out.extend_from_slice(piece);
             Ok::<(), std::convert::Infallible>(())
         });
-        text
     }
 }
 

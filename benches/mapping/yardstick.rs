@@ -14,12 +14,6 @@ use sha1::{Digest, Sha1};
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-/// How many rows there were, and the bundle.
-pub(crate) struct Mapped {
-    pub(crate) rows: u64,
-    pub(crate) bundle: Vec<u8>,
-}
-
 /// Reads rows and makes nothing of them: what JSON costs whoever reads it.
 pub(crate) fn parse_only(shape: Shape, answer: &[u8]) -> u64 {
     let mut rows = 0;
@@ -27,8 +21,8 @@ pub(crate) fn parse_only(shape: Shape, answer: &[u8]) -> u64 {
     rows
 }
 
-/// Maps an answer. With `says_data`, relationships say their data too.
-pub(crate) fn map(shape: Shape, answer: &[u8], says_data: bool) -> Mapped {
+/// Writes the bundle of an answer, and tells how many rows there were. With `says_data`, relationships say their data too.
+pub(crate) fn map(shape: Shape, answer: &[u8], says_data: bool, out: &mut Vec<u8>) -> u64 {
     let mut found = Found { shape, says_data, nodes: HashMap::default(), links: HashMap::default() };
     let mut rows = 0;
     each_row(shape, answer, &mut |row| {
@@ -36,7 +30,8 @@ pub(crate) fn map(shape: Shape, answer: &[u8], says_data: bool) -> Mapped {
         // A row that is bad is left out.
         let _ = found.note(&row);
     });
-    Mapped { rows, bundle: found.into_bundle() }
+    found.into_bundle(out);
+    rows
 }
 
 /// A row, with its times as seconds.
@@ -419,7 +414,7 @@ fn head(shape: Shape) -> Head {
 }
 
 impl Found<'_> {
-    fn into_bundle(self) -> Vec<u8> {
+    fn into_bundle(self, out: &mut Vec<u8>) {
         let head = head(self.shape);
         let (name, class) = (head.provider.to_lowercase(), head.class);
         let mut author = vec![];
@@ -447,9 +442,8 @@ impl Found<'_> {
         let id = uuid(std::str::from_utf8(&ids).expect("ids are text"));
         drop(ids);
 
-        let mut out = Vec::with_capacity(nodes.len() * 280 + links.len() * 560 + 1_000);
         out.extend_from_slice(br#"{"type":"bundle","id":""#);
-        push_id(&mut out, "bundle", &id);
+        push_id(out, "bundle", &id);
         let Head { provider, marking, marking_id, .. } = head;
         let first = format!(
             r#"","objects":[{{"type":"marking-definition","spec_version":"2.1","id":"{marking_id}","created":"2017-01-20T00:00:00.000Z",{marking}}},{{"type":"identity","spec_version":"2.1","id":"{author}","created":"{CREATED}","modified":"{CREATED}","name":"{provider}","identity_class":"{class}"}}"#
@@ -458,7 +452,7 @@ impl Found<'_> {
         let asked = self.shape.asked();
         let tail = format!(r#","object_marking_refs":["{marking_id}"],"x_opencti_created_by_ref":"{author}"}}"#);
         for (node, id) in &nodes {
-            push_node(&mut out, node, id);
+            push_node(out, node, id);
             out.extend_from_slice(if node.value == asked { b"}" } else { tail.as_bytes() });
         }
         let tail = format!(r#","object_marking_refs":["{marking_id}"]}}"#);
@@ -466,11 +460,10 @@ impl Found<'_> {
             r#"","created":"{CREATED}","modified":"{CREATED}","created_by_ref":"{author}","relationship_type":""#
         );
         for (_, id, ends, link) in links {
-            push_link(&mut out, &id, &ends, link, &times);
+            push_link(out, &id, &ends, link, &times);
             out.extend_from_slice(tail.as_bytes());
         }
         out.extend_from_slice(b"]}");
-        out
     }
 }
 
