@@ -42,11 +42,11 @@ impl Shape {
     /// An answer of so many records.
     pub(crate) fn answer(self, records: u64) -> Vec<u8> {
         let mut text = String::with_capacity(usize::try_from(records).expect("it fits memory") * 300 + 300);
-        let rows = (0..records).map(row);
+        let mut rows = (0..records).map(row);
         let written = match self {
             Self::PassiveTotal => passive_total(&mut text, rows, records),
             Self::Saf => saf(&mut text, rows),
-            Self::Cof => rows.map(|row| cof(&mut text, &row)).collect(),
+            Self::Cof => rows.try_for_each(|row| cof(&mut text, &row)),
         };
         written.expect("text takes everything");
         text.into_bytes()
@@ -68,7 +68,7 @@ const TYPES: [(&str, u64); 7] = [("A", 62), ("AAAA", 9), ("NS", 8), ("MX", 7), (
 
 /// Of a hundred rows one repeats what another says, at another time.
 fn row(number: u64) -> Row {
-    let which = if mixed(number, 0) % 100 == 0 { number / 2 } else { number };
+    let which = if mixed(number, 0).is_multiple_of(100) { number / 2 } else { number };
     let mut share = mixed(which, 1) % 100;
     let of_share = |(_, of_hundred): &&(&str, u64)| match share.checked_sub(*of_hundred) {
         Some(rest) => {
@@ -79,7 +79,7 @@ fn row(number: u64) -> Row {
     };
     let (rrtype, _) = TYPES.iter().find(of_share).expect("the shares make a hundred");
     let first = 1_300_000_000 + i64::try_from(mixed(number, 2) % 300_000_000).expect("it is small");
-    let seen_for = if mixed(number, 3) % 10 == 0 { 0 } else { mixed(number, 4) % 90_000_000 };
+    let seen_for = if mixed(number, 3).is_multiple_of(10) { 0 } else { mixed(number, 4) % 90_000_000 };
     let last = first + i64::try_from(seen_for).expect("it is small");
     Row { rrtype, which, first, last, count: 1 + mixed(number, 5) % 5_000 }
 }
@@ -110,7 +110,7 @@ impl Row {
 
     /// A row in a thousand holds what its type cannot.
     fn is_bad(&self) -> bool {
-        mixed(self.which, 7) % 1_000 == 0 && matches!(self.rrtype, "A" | "AAAA")
+        mixed(self.which, 7).is_multiple_of(1_000) && matches!(self.rrtype, "A" | "AAAA")
     }
 }
 
