@@ -217,7 +217,9 @@ impl Values {
         if value.trim_start().starts_with("-----BEGIN") {
             return Some(value);
         }
-        let read = std::fs::read_to_string(&value).map_err(|error| format!("{name} names {value}: {error}"));
+        // The value is not repeated: it may be a key whose first line is gone.
+        let read = std::fs::read_to_string(&value);
+        let read = read.map_err(|error| format!("{name} is neither PEM nor a file that can be read: {error}"));
         read.map_err(|mistake| self.mistakes.push(mistake)).ok()
     }
 }
