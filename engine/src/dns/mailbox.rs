@@ -57,11 +57,15 @@ impl Mailbox {
     }
 
     fn of_parts(local: &str, domain: &str) -> Result<Mailbox, MailboxError> {
-        if domain.is_empty() || domain == "." {
+        if domain.is_empty() {
             return Err(MailboxError::NoDomain);
         }
         let local = self::local(local)?;
         let domain = Name::parse(domain).map_err(MailboxError::Domain)?;
+        // The root in other signs: `。` is a dot to IDNA.
+        if domain.is_root() {
+            return Err(MailboxError::NoDomain);
+        }
         Ok(Mailbox { local: local.into(), domain })
     }
 }
@@ -172,6 +176,7 @@ mod tests {
             ("@example.com", NoLocal),
             ("hostmaster@", NoDomain),
             ("hostmaster@.", NoDomain),
+            ("hostmaster@。", NoDomain),
             ("a b@example.com", Local),
             ("\"a\"@example.com", Local),
             (r"a\@b@example.com", Local),
