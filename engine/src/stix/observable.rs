@@ -91,10 +91,12 @@ impl Observable {
     }
 
     /// The observable a name stands for. None for the root, for a wildcard, which names no single domain, and for names
-    /// that DNS permits and OpenCTI refuses: escaped signs, and the slash of classless reverse zones (RFC 2317).
+    /// that DNS permits and OpenCTI refuses: escaped signs, the slash of classless reverse zones (RFC 2317), and labels that
+    /// begin or end with a hyphen, which STIX refuses too (RFC 5890 §2.3.1).
     pub fn of_name(name: &Name) -> Option<Observable> {
         let is_plain = name.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
-        let is_one_domain = is_plain && !name.is_root() && !name.is_wildcard();
+        let has_hyphens_inside = name.labels().all(|label| !label.starts_with('-') && !label.ends_with('-'));
+        let is_one_domain = is_plain && has_hyphens_inside && !name.is_root() && !name.is_wildcard();
         is_one_domain.then(|| Self::new(Kind::DomainName, name.shared()))
     }
 
@@ -215,3 +217,17 @@ impl fmt::Display for ObservableError {
 }
 
 impl std::error::Error for ObservableError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_domain_where_stix_and_opencti_take_it_for_one() {
+        let is_one = |text: &str| Observable::of_name(&Name::parse(text).expect("a name")).is_some();
+        let domains = ["example.com", "_dmarc.example.com", "a-b.example.com", "xn--bcher-kva.example", "com"];
+        assert_eq!(domains.map(is_one), [true; 5]);
+        let others = [".", "*.example.com", "-a.example.com", "a-.example.com", "example.-7", "a/b.example.com"];
+        assert_eq!(others.map(is_one), [false; 6]);
+    }
+}
