@@ -5,49 +5,66 @@ use super::configuration::{Configuration, Values};
 use super::delivery::Delivery;
 use super::entity::{Entity, enriched};
 use super::split::split;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::Plan;
+use stixmap_engine::stix::Observable;
 
-/// Any bytes as a message: it is one, or why it is none is told. What it brings is sent in an order that can be imported.
+/// Any bytes as a message: it is one, or why it is none is told. What the platform is asked for after it, and what is found
+/// then, may stand in it too, as `told` and `found`.
 pub fn delivery(bytes: &[u8]) {
+    let message: Value = serde_json::from_slice(bytes).unwrap_or_default();
     match Delivery::parse(bytes) {
         Err(malformed) => assert!(!malformed.reason.is_empty()),
         Ok(delivery) => {
-            assert!(!delivery.entity.is_empty() && delivery.work.is_none_or(|work| !work.is_empty()));
-            delivery.playbook.iter().for_each(|playbook| told(&playbook.bundle, Some(&playbook.bundle)));
+            assert!(!delivery.entity.is_empty() && delivery.work.as_ref().is_none_or(|work| !work.is_empty()));
+            assert!(
+                delivery.waited(Timestamp::UNIX_EPOCH).is_none_or(|waited| waited >= 0.0),
+                "none waits in the future"
+            );
+            let bundle = delivery.playbook.as_ref().map(|playbook| &playbook.bundle);
+            told(bundle.unwrap_or(&Value::Null), bundle, &message);
+            told(&message["told"], bundle, &message);
         }
     }
-    if let Ok(value) = serde_json::from_slice::<Value>(bytes) {
-        told(&value, None);
-        sent(&value);
-    }
+    told(&message, None, &message);
+    sent(message["objects"].as_array().or(message.as_array()).map_or(&[], |objects| objects));
 }
 
-/// Any value as what the platform tells of an observable.
-fn told(value: &Value, bundle: Option<&Value>) {
+/// Any value as what the platform tells of an observable: it is read, and what is found is sent with it.
+fn told(value: &Value, bundle: Option<&Value>, message: &Value) {
     match Entity::read(value, bundle) {
-        Ok(entity) => drop(enriched(&entity, entity.objects.clone())),
         Err(reason) => assert!(!reason.is_empty()),
+        Ok(entity) => {
+            let observable = &entity.observable;
+            let again = Observable::parse(observable.kind(), observable.value());
+            assert!(again.is_ok_and(|again| again.is_same(observable)), "{observable} is what it says");
+            let objects = enriched(&entity, message["found"].as_array().cloned().unwrap_or_default());
+            assert!(objects.len() >= entity.objects.len(), "nothing that came is lost");
+            sent(&objects);
+        }
     }
 }
 
-/// Any list as the objects of a bundle: each is sent once, after all it refers to.
-fn sent(value: &Value) {
-    let objects = value["objects"].as_array().or(value.as_array()).cloned().unwrap_or_default();
-    let parts = split(objects.clone(), true).parts;
-    assert!(parts.len() <= objects.len());
-    let mut before = HashSet::new();
-    for part in &parts {
-        let id = part.object["id"].as_str().unwrap_or_default();
-        for (key, value) in part.object.as_object().into_iter().flatten() {
-            if key.ends_with("_ref") && value.as_str().is_some_and(|reference| reference == id) {
-                panic!("an object refers to itself: {}", part.object);
-            }
+/// Any list as the objects of a bundle: each that is sent is of the bundle, once, and after those that it waits for.
+fn sent(objects: &[Value]) {
+    let ids: HashSet<&str> = objects.iter().filter_map(|object| object["id"].as_str()).collect();
+    for cleans in [false, true] {
+        let parts = split(objects.to_vec(), cleans).parts;
+        let mut before = HashSet::new();
+        let mut waited = 1;
+        for part in &parts {
+            let id = part.object["id"].as_str().expect("what is sent has an id");
+            assert!(ids.contains(id) && before.insert(id), "{id} is of the bundle, and sent once");
+            assert!(part.sequence >= waited, "{id} comes after what takes longer");
+            waited = part.sequence;
+            let own = part.object.as_object().into_iter().flatten();
+            let own = own.filter(|(key, value)| key.ends_with("_ref") && value.as_str() == Some(id));
+            assert_eq!(own.count(), 0, "an object refers to itself: {}", part.object);
         }
-        assert!(before.insert(id), "{id} is sent twice");
     }
 }
 
