@@ -26,7 +26,7 @@ fn stix(bundle: &Bundle, out: &mut dyn io::Write) -> io::Result<()> {
 }
 
 /// Every record that could be read, mapped or not.
-fn cof(reports: &[Report], out: &mut dyn io::Write) -> io::Result<()> {
+pub(crate) fn cof(reports: &[Report], out: &mut dyn io::Write) -> io::Result<()> {
     for record in reports.iter().flat_map(|report| &report.trace).filter_map(|traced| traced.record.as_ref()) {
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');

@@ -3,7 +3,7 @@
 use super::play::{Played, Stage};
 use super::reading::{by_id, difference, objects, references};
 use super::scene::Scene;
-use super::{case_file, derive};
+use super::{case_file, derive, written};
 use crate::explain::most_requests;
 use stixmap_engine::case::{self, Case};
 use stixmap_engine::diagnostic::Source;
@@ -28,7 +28,7 @@ pub(super) struct Take<'t> {
 }
 
 /// All of them.
-pub(super) const PROPERTIES: [Property; 15] = [
+pub(super) const PROPERTIES: [Property; 16] = [
     Property { name: "no-panic", holds: "the program does not panic, and the run ends", check: no_panic },
     Property { name: "deterministic", holds: "the same answers give the same bytes", check: deterministic },
     Property { name: "order-free", holds: "rows of a page in another order give the same bundle", check: order_free },
@@ -46,6 +46,11 @@ pub(super) const PROPERTIES: [Property; 15] = [
         name: "believed",
         holds: "what is `ok` was read: a failure is never told as nothing found",
         check: believed,
+    },
+    Property {
+        name: "read-back",
+        holds: "written in the Common Output Format and mapped again, records become the same",
+        check: written::read_back,
     },
     Property { name: "replayed", holds: "written as a case, a run comes out the same", check: replayed },
 ];
@@ -259,7 +264,7 @@ fn replayed(take: &Take) -> Result<(), String> {
     })
 }
 
-fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
+pub(super) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(otherwise()) }
 }
 

@@ -13,6 +13,7 @@ mod reply;
 mod scene;
 mod stand_in;
 mod tell;
+mod written;
 
 use super::parallel;
 use super::suite::Suite;
@@ -156,17 +157,9 @@ fn first_failure(
     reached: &RefCell<Reached>,
 ) -> anyhow::Result<Option<(&'static str, Scene)>> {
     *reached.borrow_mut() = Reached { of: stage.plan.rules.rules.len(), ..Reached::default() };
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        max_shrink_iters: MOST_SHRINKS,
-        rng_seed: RngSeed::Fixed(seed),
-        ..Config::default()
-    };
-    let mut runner = TestRunner::new(config);
-    let levels = stage.plan.settings.iter().filter(|spec| spec.kind == SettingType::Tlp).count();
     let found = Cell::new(None);
-    let outcome = runner.run(&scenes(stage.plan.record.fields.len(), levels), |scene| -> TestCaseResult {
+    let scenes = scenes(stage.plan.record.fields.len(), levels(stage.plan));
+    let outcome = runner(cases, seed).run(&scenes, |scene| -> TestCaseResult {
         let played = stage.play(&scene);
         let take = Take { stage, scene: &scene, played: &played };
         played.iter().for_each(|played| reached.borrow_mut().note(&played.report));
@@ -185,6 +178,21 @@ fn first_failure(
         Err(TestError::Fail(_, scene)) => Ok(found.get().map(|name| (name, scene))),
         Err(TestError::Abort(reason)) => anyhow::bail!("no runs could be generated: {reason}"),
     }
+}
+
+fn runner(cases: u32, seed: u64) -> TestRunner {
+    TestRunner::new(Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: MOST_SHRINKS,
+        rng_seed: RngSeed::Fixed(seed),
+        ..Config::default()
+    })
+}
+
+/// How many settings are levels of their own in a run.
+fn levels(plan: &Plan) -> usize {
+    plan.settings.iter().filter(|spec| spec.kind == SettingType::Tlp).count()
 }
 
 fn failure(stage: &Stage, name: &str, scene: &Scene) -> anyhow::Result<Failure> {
