@@ -248,6 +248,10 @@ pub(crate) struct TestArgs {
     /// Which runs are generated: the same number, the same runs.
     #[arg(long, value_name = "S", requires = "properties", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Write the runs to this folder, for other programs to judge, instead of trying anything on them: a file for each
+    /// profile, on each line what was asked and answered, and the bundle that came of it.
+    #[arg(long, value_name = "DIR", requires = "properties", conflicts_with_all = ["accept", "json"])]
+    pub(crate) runs: Option<PathBuf>,
     /// Print the scores of both for each profile, as the page `docs/assurance.md`.
     #[arg(long, group = "mode", group = "measure")]
     pub(crate) assurance: bool,

@@ -5,8 +5,9 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// A case, as its file says it.
 #[derive(Serialize)]
-struct CaseText<'c> {
+pub(super) struct CaseText<'c> {
     about: String,
     now: &'static str,
     observable: ObservableText<'c>,
@@ -46,8 +47,13 @@ struct ReplyText<'c> {
 
 /// The text of a case.
 pub(super) fn write(about: &str, played: &Played) -> anyhow::Result<String> {
+    Ok(serde_yaml::to_string(&case(about, played))?)
+}
+
+/// What was asked and answered.
+pub(super) fn case<'c>(about: &str, played: &'c Played) -> CaseText<'c> {
     let observable = &played.setting.observable;
-    let case = CaseText {
+    CaseText {
         about: about.to_owned(),
         now: NOW,
         observable: ObservableText {
@@ -57,8 +63,7 @@ pub(super) fn write(about: &str, played: &Played) -> anyhow::Result<String> {
         },
         settings: played.setting.given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         exchanges: played.exchanges.iter().map(exchange).collect(),
-    };
-    Ok(serde_yaml::to_string(&case)?)
+    }
 }
 
 fn exchange(exchange: &Exchange) -> ExchangeText<'_> {

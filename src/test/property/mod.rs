@@ -10,6 +10,7 @@ mod play;
 mod pool;
 mod reading;
 mod reply;
+mod runs;
 mod scene;
 mod stand_in;
 mod tell;
@@ -98,6 +99,11 @@ pub(super) fn run(suites: &[Suite], args: &TestArgs) -> anyhow::Result<Exit> {
         plans.push((suite, plan));
     }
     let cases = args.cases.unwrap_or_else(|| of_environment().max(USUAL_CASES));
+    if let Some(folder) = &args.runs {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        let written = quietly(|| parallel::map(&plans, |(_, plan)| runs::write(folder, plan, cases, args.seed)));
+        return written.into_iter().collect::<anyhow::Result<()>>().map(|()| Exit::Fine);
+    }
     let mut tried: Vec<Tried> = quietly(|| parallel::map(&plans, |(_, plan)| try_all(plan, cases, args.seed)))
         .into_iter()
         .collect::<anyhow::Result<_>>()?;

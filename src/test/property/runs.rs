@@ -1,0 +1,41 @@
+//! Generated runs, written for other programs to judge: a file for each profile, on each line what was asked and answered, as
+//! a case has it, and what came of it. They are made as those are that properties are tried on.
+
+use super::case_file::{CaseText, case};
+use super::play::Stage;
+use super::scene::scenes;
+use super::{levels, runner};
+use anyhow::Context;
+use proptest::strategy::{Strategy, ValueTree};
+use serde::Serialize;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use stixmap_engine::plan::Plan;
+
+#[derive(Serialize)]
+struct Run<'r> {
+    case: CaseText<'r>,
+    outcome: &'static str,
+    bundle: &'r serde_json::Value,
+}
+
+/// Writes the runs of a profile. One that panics has no line; a property tells of it.
+pub(super) fn write(folder: &Path, plan: &Plan, cases: u32, seed: u64) -> anyhow::Result<()> {
+    let path = folder.join(&plan.id).with_extension("ndjson");
+    let mut file = BufWriter::new(File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?);
+    let stage = Stage::new(plan);
+    let mut runner = runner(cases, seed);
+    let scenes = scenes(plan.record.fields.len(), levels(plan));
+    for _ in 0..cases {
+        let scene = scenes.new_tree(&mut runner).map_err(|reason| anyhow::anyhow!("no run: {reason}"))?.current();
+        let Ok(played) = stage.play(&scene) else { continue };
+        let outcome = played.report.outcome.kind.as_str();
+        serde_json::to_writer(
+            &mut file,
+            &Run { case: case("a generated run", &played), outcome, bundle: &played.bundle },
+        )?;
+        file.write_all(b"\n")?;
+    }
+    file.flush().with_context(|| format!("{} cannot be written", path.display()))
+}

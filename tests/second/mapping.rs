@@ -1,0 +1,320 @@
+//! A second implementation of what records become: as obvious and as slow as it can be, it reads the profile as plain YAML and
+//! answers as plain trees. It shares with the engine only what reads DNS data and observables. What no shipped profile says
+//! it does not know, and says so by ending.
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, civil};
+use minijinja::Environment;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use stixmap_engine::dns::{Mailbox, Name, Rdata, RrType, parse_address, reverse_name, scope};
+use stixmap_engine::stix::{Kind, Observable, Tlp};
+
+/// Source, relationship and target, each with type and value; first and last seen.
+pub(super) type Found = BTreeMap<[String; 3], (Option<Timestamp>, Option<Timestamp>)>;
+
+/// A profile and what is asked.
+pub(super) struct Second<'s> {
+    pub(super) profile: &'s Value,
+    pub(super) rules: &'s [Value],
+    pub(super) lookup: &'s Value,
+    pub(super) each: Option<&'s str>,
+    pub(super) asked: &'s Observable,
+}
+
+/// What a row says, by field: nothing, or one or more texts.
+type Fields = BTreeMap<String, Option<Vec<String>>>;
+
+impl Second<'_> {
+    /// What an answer becomes; none if it is not what the framing says.
+    pub(super) fn map(&self, body: &str) -> Option<Found> {
+        let mut found = Found::new();
+        for way in self.rows(body)? {
+            if self.is_record(&way[way.len() - 1])
+                && let Some(fields) = self.fields(&way)
+            {
+                self.row(&fields, &mut found);
+            }
+        }
+        // STIX wants an end after the start.
+        for (first, last) in found.values_mut() {
+            if let (Some(first), Some(end)) = (*first, *last)
+                && end <= first
+            {
+                *last = Some(first + SignedDuration::from_secs(1));
+            }
+        }
+        Some(found)
+    }
+
+    /// Every row, with all that stands around it: the answer first.
+    fn rows(&self, body: &str) -> Option<Vec<Vec<Value>>> {
+        let lines = || body.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let answers: Vec<Value> = match self.lookup["framing"].as_str().unwrap_or("json") {
+            "json" => vec![serde_json::from_str(body).ok()?],
+            "ndjson" => lines().collect(),
+            "saf" => lines().filter_map(|line| Some(line.as_object()?.get("obj")?.clone())).collect(),
+            other => panic!("no shipped profile has framing {other}"),
+        };
+        let mut ways: Vec<Vec<Value>> = answers.into_iter().map(|answer| vec![answer]).collect();
+        for level in list(&self.lookup["records"]) {
+            let (at, is) = match &level {
+                Value::String(at) => (at.as_str(), "list"),
+                level => (level["at"].as_str()?, level["is"].as_str().unwrap_or("list")),
+            };
+            let below = |way: Vec<Value>| {
+                let inner = match (find(&way[way.len() - 1], at), is) {
+                    (Some(Value::Array(items)), _) => items,
+                    (Some(item), "one-or-many") if !item.is_null() => vec![item],
+                    (_, "list" | "one-or-many") => vec![],
+                    (_, other) => panic!("no shipped profile has levels of {other}"),
+                };
+                inner.into_iter().map(move |item| [&way[..], &[item]].concat()).collect::<Vec<_>>()
+            };
+            ways = ways.into_iter().flat_map(below).collect();
+        }
+        Some(ways)
+    }
+
+    fn is_record(&self, row: &Value) -> bool {
+        let holds = |test: &Value| {
+            let found = find(row, test["at"].as_str().expect("a path"));
+            found.is_some_and(|found| list(&test["is"]).contains(&found))
+        };
+        list(&self.lookup["only"]).iter().all(holds) && !list(&self.lookup["except"]).iter().any(holds)
+    }
+
+    /// The fields of a row; none if one of them is not what it must be.
+    fn fields(&self, way: &[Value]) -> Option<Fields> {
+        let specs = self.profile["record"]["fields"].as_object().expect("fields");
+        let mut fields = Fields::new();
+        for (name, spec) in specs {
+            fields.insert(name.clone(), self.field(spec, way)?);
+        }
+        for (name, spec) in specs {
+            let (Some(end), Some(Some(text))) = (spec["relative_to"].as_str(), fields.get(name).cloned()) else {
+                continue;
+            };
+            let end = Name::parse(&fields[end].as_ref()?[0]).ok()?;
+            let joined = if text[0].is_empty() { end } else { end.join(&text[0]).ok()? };
+            fields.insert(name.clone(), Some(vec![joined.to_string()]));
+        }
+        Some(fields)
+    }
+
+    fn field(&self, spec: &Value, way: &[Value]) -> Option<Option<Vec<String>>> {
+        let around = |up: usize| way.len().checked_sub(1 + up).map(|at| &way[at]);
+        let from = |node: Option<&Value>| -> Vec<Value> {
+            list(&spec["at"]).iter().filter_map(|at| find(node?, at.as_str()?)).collect()
+        };
+        let values = match spec["from"].as_str().unwrap_or("row") {
+            "row" => from(around(0)),
+            "parent" => from(around(1)),
+            "answer" => from(way.first()),
+            "each" => self.each.map(Value::from).into_iter().collect(),
+            "constant" => vec![spec["value"].clone()],
+            other => panic!("no shipped profile has fields from {other}"),
+        };
+        let nothing = list(&spec["none_when"]);
+        match values.iter().find(|value| !value.is_null() && !nothing.contains(value)) {
+            Some(value) => typed(spec, value).map(Some),
+            None => (spec["optional"] == true).then_some(None),
+        }
+    }
+
+    /// What a row with these fields becomes, if anything.
+    fn row(&self, fields: &Fields, found: &mut Found) -> Option<()> {
+        let one = |name: &str| fields.get(name)?.as_ref()?.first().cloned();
+        let side = |name: &str| match name {
+            "observable" => Some(vec![self.asked.value().to_owned()]),
+            field => fields[field].clone(),
+        };
+        let usual = [serde_json::json!({ "rrname": "rrname", "rdata": "rdata" })];
+        let rows = self.profile["record"]["orientation"].as_array().map_or(&usual[..], |rows| &rows[..]);
+        let row = rows.iter().find(|row| self.holds(&row["when"], fields, &[]))?;
+        let rrtype = RrType::parse(&one("rrtype")?).ok()?;
+        let owner = side(row["rrname"].as_str()?)?.first()?.clone();
+        let rrname = match parse_address(&owner) {
+            Ok(address) if rrtype == RrType::PTR => reverse_name(address),
+            Ok(_) => return None,
+            Err(_) => Name::parse(&owner).ok()?,
+        };
+        let time = |name: &str| one(name).map(|text| text.parse::<Timestamp>().expect("it was written as one"));
+        let is_backwards = time("time_first").zip(time("time_last")).is_some_and(|(first, last)| first > last);
+        let is_negative = one("count").is_some_and(|count| count.starts_with('-'));
+        if is_backwards || is_negative {
+            return None;
+        }
+        for data in side(row["rdata"].as_str()?)? {
+            if let Ok(rdata) = Rdata::parse(rrtype, &data) {
+                self.record(&rrname, rrtype, &rdata, fields, found);
+            }
+        }
+        Some(())
+    }
+
+    fn record(&self, rrname: &Name, rrtype: RrType, rdata: &Rdata, fields: &Fields, found: &mut Found) {
+        let dropped = list(&self.profile["record"]["drop_addresses"]);
+        if let Rdata::Address(address) = rdata
+            && dropped.contains(&scope(*address).to_string().into())
+        {
+            return;
+        }
+        let reversed = rrname.reverse_address().filter(|_| rrtype == RrType::PTR).map(Observable::of_address);
+        let sources: Vec<Observable> = reversed.into_iter().chain(Observable::of_name(rrname)).collect();
+        let targets = targets(rdata);
+        let is_about = sources.iter().chain(&targets).any(|side| side.is_same(self.asked));
+        if self.profile["record"]["other_names"] != "keep" && !is_about {
+            return;
+        }
+        let record = [("rrname", rrname.to_string()), ("rrtype", rrtype.to_string()), ("rdata", rdata.to_string())];
+        let mut is_mapped = false;
+        for target in &targets {
+            let fits =
+                |rule: &&Value| self.fits(rule, rrtype, &sources, target) && self.holds(&rule["when"], fields, &record);
+            let rule = self.rules.iter().find(fits).expect("the last rule takes everything");
+            let source = sources.iter().find(|source| rule["source"] == source.kind().stix_type());
+            if let Some(source) = source.filter(|source| !source.is_same(target)) {
+                let time = |key: &str| {
+                    let text = fields.get(self.profile["relationship"][key].as_str()?)?.as_ref()?;
+                    text[0].parse::<Timestamp>().ok()
+                };
+                relate(found, source, rule, target, (time("start_time"), time("stop_time")));
+                is_mapped = true;
+            }
+        }
+        for row in list(&self.profile["besides"]).iter().filter(|_| is_mapped) {
+            let side = if row["of"] == "rrname" { &sources } else { &targets };
+            let kind = Kind::parse(row["target"].as_str().expect("a type")).expect("a type");
+            let text = fields[row["field"].as_str().expect("a field")].as_ref();
+            let other = text.and_then(|text| Observable::parse(kind, &text[0]).ok());
+            let source = side.iter().find(|side| row["source"] == side.kind().stix_type());
+            if let (Some(source), Some(other)) = (source, other) {
+                relate(found, source, row, &other, (None, None));
+            }
+        }
+    }
+
+    fn fits(&self, rule: &Value, rrtype: RrType, sources: &[Observable], target: &Observable) -> bool {
+        let of_type = list(&rule["rrtype"]).iter().any(|word| {
+            let word = word.as_str().expect("a record type");
+            word == "*" || RrType::parse(word).is_ok_and(|named| named == rrtype)
+        });
+        let has = |key: &str, side: &[Observable]| side.iter().any(|found| rule[key] == found.kind().stix_type());
+        of_type && (rule.get("drop").is_some() || has("source", sources) && has("target", std::slice::from_ref(target)))
+    }
+
+    fn holds(&self, condition: &Value, fields: &Fields, record: &[(&str, String)]) -> bool {
+        let Some(condition) = condition.as_str() else { return true };
+        let text =
+            |value: &Option<Vec<String>>| value.as_ref().map_or_else(|| ().into(), |texts| texts.join(" ").into());
+        let mut context: BTreeMap<&str, minijinja::Value> =
+            fields.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
+        context.insert("observable", self.asked.value().into());
+        context.extend(record.iter().map(|(name, value)| (*name, value.as_str().into())));
+        let mut environment = Environment::new();
+        environment.add_test("address", |text: Option<String>| text.is_some_and(|text| parse_address(&text).is_ok()));
+        let holds = environment.compile_expression(condition).expect("a condition").eval(context);
+        holds.expect("it can be told").is_true()
+    }
+}
+
+/// A value of its type, as text; none if it is not of it.
+fn typed(spec: &Value, value: &Value) -> Option<Vec<String>> {
+    let given = value.as_str();
+    let text = given.and_then(|text| spec["aliases"].get(text)).and_then(Value::as_str).or(given);
+    let integer = || value.as_i64().or_else(|| given?.parse().ok());
+    Some(match spec["as"].as_str().expect("a type") {
+        "string" => vec![text?.to_owned()],
+        "rdata" if value.is_array() => {
+            list(value).iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<_>>()?
+        }
+        "rdata" => vec![given?.to_owned()],
+        "rrtype" => {
+            vec![RrType::parse(&text.map(str::to_owned).or(value.as_i64().map(|it| it.to_string()))?).ok()?.to_string()]
+        }
+        "rrtype-of-address" => vec![if parse_address(text?).ok()?.is_ipv4() { "A" } else { "AAAA" }.to_owned()],
+        "dns-name" if spec.get("relative_to").is_some() => vec![text?.to_owned()],
+        "dns-name" => vec![Name::parse(text?).ok()?.to_string()],
+        "mailbox" if text?.contains('@') => vec![Mailbox::parse(text?).ok()?.to_string()],
+        "mailbox" => vec![Mailbox::from_rname(text?).ok()?.to_string()],
+        "integer" => vec![integer()?.to_string()],
+        "tlp" => vec![Tlp::parse(text?)?.to_string()],
+        "timestamp" => {
+            let read = |format: &Value| time(format.as_str().expect("a format"), value, integer());
+            vec![list(&spec["format"]).iter().find_map(read)?.to_string()]
+        }
+        other => panic!("no shipped profile has fields of type {other}"),
+    })
+}
+
+fn time(format: &str, value: &Value, integer: Option<i64>) -> Option<Timestamp> {
+    let time = match (format, integer) {
+        ("epoch-seconds", Some(seconds)) => Timestamp::from_second(seconds).ok(),
+        ("epoch-seconds", None) => Timestamp::from_millisecond((value.as_f64()? * 1000.0).round() as i64).ok(),
+        ("epoch-milliseconds", number) => Timestamp::from_millisecond(number?).ok(),
+        ("rfc3339", _) => value.as_str()?.parse().ok(),
+        (pattern, _) => {
+            let text = value.as_str()?;
+            let read = civil::DateTime::strptime(pattern, text).ok();
+            let read = read.or_else(|| Date::strptime(pattern, text).ok().map(|date| date.at(0, 0, 0, 0)))?;
+            // Patterns also take fewer digits than a provider writes.
+            (read.strftime(pattern).to_string() == text).then(|| read.in_tz("UTC").expect("a zone").timestamp())
+        }
+    };
+    time.filter(|time| *time >= Timestamp::UNIX_EPOCH)
+}
+
+fn targets(rdata: &Rdata) -> Vec<Observable> {
+    let parsed = |kind: Kind, text: &str| Observable::parse(kind, text).into_iter().collect();
+    match rdata {
+        Rdata::Address(address) => vec![Observable::of_address(*address)],
+        Rdata::Name(name)
+        | Rdata::Mx { exchange: name, .. }
+        | Rdata::Srv { target: name, .. }
+        | Rdata::Svcb { target: name, .. }
+        | Rdata::Naptr { replacement: name, .. } => Observable::of_name(name).into_iter().collect(),
+        Rdata::Soa(soa) => {
+            let primary = soa.mname.as_ref().and_then(Observable::of_name);
+            primary.into_iter().chain(soa.rname.as_ref().map(Observable::of_mailbox)).collect()
+        }
+        Rdata::Rp { mailbox, .. } => vec![Observable::of_mailbox(mailbox)],
+        Rdata::Text(text) => parsed(Kind::Text, text),
+        Rdata::Uri { target, .. } => parsed(Kind::Url, target),
+        Rdata::Mac(_) => parsed(Kind::MacAddr, &rdata.to_string()),
+        Rdata::Caa { tag, value, .. } if tag.starts_with("issue") && tag != "issuemail" => {
+            parsed(Kind::DomainName, value.split(';').next().unwrap_or_default())
+        }
+        Rdata::Caa { .. } | Rdata::Opaque(_) => vec![],
+    }
+}
+
+fn relate(
+    found: &mut Found,
+    source: &Observable,
+    rule: &Value,
+    target: &Observable,
+    seen: (Option<Timestamp>, Option<Timestamp>),
+) {
+    let word = rule["relationship"].as_str().expect("a relationship").to_owned();
+    let (first, last) = found.entry([source.to_string(), word, target.to_string()]).or_default();
+    *first = [*first, seen.0].into_iter().flatten().min();
+    *last = [*last, seen.1].into_iter().flatten().max();
+}
+
+/// A list of what may stand alone; nothing is none.
+fn list(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Null => vec![],
+        Value::Array(items) => items.clone(),
+        one => vec![one.clone()],
+    }
+}
+
+/// What stands at a path, which is written as a pointer first.
+fn find(value: &Value, path: &str) -> Option<Value> {
+    let pointer = path.trim_start_matches('$').replace("['", "/").replace("']", "").replace('[', "/").replace(']', "");
+    let is_quoted = path.contains("['");
+    let pointer = if is_quoted { pointer } else { pointer.replace('.', "/") };
+    value.pointer(&pointer).cloned()
+}
