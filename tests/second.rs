@@ -40,7 +40,7 @@ fn found(plan: &Plan, lookup: &LookupPlan, each: Option<&str>, asked: &Observabl
         seed: 0,
         trace: false,
     };
-    let bundle = map_stored(plan, lookup, each, input, vec![("answer".into(), body.into())], now).bundle;
+    let bundle = map_stored(plan, lookup, each, input, vec![("answer".into(), [body.into()])], now).bundle;
     let end = |id| bundle.observable(id).expect("both ends are there").to_string();
     let told = bundle
         .relationships()

@@ -34,7 +34,7 @@ fn mapped(take: &Take, observable: Observable, text: Vec<u8>) -> Report {
     let now = take.stage.now;
     let settings = Settings::read(&READER.settings, given).expect("settings are given by their types");
     let input = Input { observable, markings: vec![], settings, deadline: now, seed: 0, trace: true };
-    map_stored(&READER, &READER.lookups[0], None, input, vec![("what was found".into(), text)], now)
+    map_stored(&READER, &READER.lookups[0], None, input, vec![("what was found".into(), [text])], now)
 }
 
 fn given(spec: &SettingSpec) -> Option<String> {
