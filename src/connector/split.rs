@@ -99,9 +99,9 @@ impl Splitter<'_> {
                 continue;
             }
             if key.ends_with("_refs") {
-                sequence += self.several(&mut object, &key, &own, index, parents);
+                sequence = self.several(&mut object, &key, &own, index, parents).saturating_add(sequence);
             } else if key.ends_with("_ref") {
-                sequence += self.one(&mut object, &key, &own, index, parents);
+                sequence = self.one(&mut object, &key, &own, index, parents).saturating_add(sequence);
             }
         }
         self.keep(index, object, sequence);
@@ -114,7 +114,8 @@ impl Splitter<'_> {
         for reference in references {
             let Some(name) = reference.as_str() else { continue };
             let Some(below) = self.follow(name, key, own, index, parents) else { continue };
-            count += below;
+            // What is referred to many times over counts as often: some dozens of objects are enough for any number.
+            count = below.saturating_add(count);
             if !kept.contains(&reference) {
                 kept.push(reference);
             }
