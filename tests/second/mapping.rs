@@ -133,12 +133,12 @@ impl Second<'_> {
         let rows = self.profile["record"]["orientation"].as_array().map_or(&usual[..], |rows| &rows[..]);
         let row = rows.iter().find(|row| self.holds(&row["when"], fields, &[]))?;
         let rrtype = RrType::parse(&one("rrtype")?).ok()?;
-        let owner = side(row["rrname"].as_str()?)?.first()?.clone();
-        let rrname = match parse_address(&owner) {
-            Ok(address) if rrtype == RrType::PTR => reverse_name(address),
-            Ok(_) => return None,
-            Err(_) => Name::parse(&owner).ok()?,
+        let named = |owner: &String| match parse_address(owner) {
+            Ok(address) if rrtype == RrType::PTR => Some(reverse_name(address)),
+            Ok(_) => None,
+            Err(_) => Name::parse(owner).ok(),
         };
+        let owners: Vec<Name> = side(row["rrname"].as_str()?)?.iter().map(named).collect::<Option<_>>()?;
         let time = |name: &str| one(name).map(|text| text.parse::<Timestamp>().expect("it was written as one"));
         let is_backwards = time("time_first").zip(time("time_last")).is_some_and(|(first, last)| first > last);
         let is_negative = one("count").is_some_and(|count| count.starts_with('-'));
@@ -147,7 +147,7 @@ impl Second<'_> {
         }
         for data in side(row["rdata"].as_str()?)? {
             if let Ok(rdata) = Rdata::parse(rrtype, &data) {
-                self.record(&rrname, rrtype, &rdata, fields, found);
+                owners.iter().for_each(|rrname| self.record(rrname, rrtype, &rdata, fields, found));
             }
         }
         Some(())
