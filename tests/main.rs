@@ -12,6 +12,7 @@ mod explain;
 mod fault;
 mod profiles;
 mod properties;
+mod reports;
 mod runs;
 mod schemas;
 mod second;
