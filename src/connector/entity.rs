@@ -161,9 +161,13 @@ pub(super) fn enriched(entity: &Entity, found: Vec<Value>) -> Vec<Value> {
     objects
 }
 
+/// A bundle may hold what is no object: that is shared with nobody, and never sent.
 fn share(object: &mut Value, organisations: &[String]) {
-    let has_extension = object.get("extensions").is_some_and(|extensions| extensions.get(EXTENSION).is_some());
-    let place = match has_extension {
+    if !object.is_object() {
+        return;
+    }
+    let extension = object.get("extensions").and_then(|extensions| extensions.get(EXTENSION));
+    let place = match extension.is_some_and(Value::is_object) {
         true => &mut object["extensions"][EXTENSION]["granted_refs"],
         false => &mut object["x_opencti_granted_refs"],
     };

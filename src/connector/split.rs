@@ -20,6 +20,10 @@ const TYPES: &str = "kill-chain-phase attack-pattern campaign case-incident x-op
 /// References that name what need not be in the bundle: who may see an object.
 const SHARING: &str = "x_opencti_granted_refs";
 
+/// The longest chain of references that is followed: an object that stands on more than so many others, one on the other, is
+/// nobody's knowledge, and following it would end the process.
+const DEEPEST: usize = 200;
+
 /// One object, and how much must be there before it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Part {
@@ -144,7 +148,8 @@ impl Splitter<'_> {
             || self.raw.get(name).is_some_and(|other| {
                 *other == index || self.references.get(other).is_some_and(|theirs| theirs.contains(own))
             });
-        if !self.is_supported(name) || is_missing || is_circular || name == own {
+        let is_too_deep = parents.len() >= DEEPEST;
+        if !self.is_supported(name) || is_missing || is_circular || is_too_deep || name == own {
             self.split.dropped.push((own.to_owned(), key.to_owned(), name.to_owned()));
             return None;
         }
@@ -207,5 +212,13 @@ mod tests {
         let sent = json!({ "type": "domain-name", "id": "domain-name--1", "x_opencti_granted_refs": ["identity--1"] });
         assert_eq!(split.parts[0].object, sent);
         assert_eq!(split.dropped.len(), 2);
+    }
+
+    #[test]
+    fn a_chain_that_is_too_long_is_cut_and_told() {
+        let note = |number: usize| json!({ "type": "note", "id": format!("note--{number}"), "object_refs": [format!("note--{}", number + 1)] });
+        let split = split((0..20_000).map(note).collect(), true);
+        assert_eq!(split.parts.len(), 20_000);
+        assert_eq!(split.dropped.len(), 20_000_usize.div_ceil(DEEPEST + 1));
     }
 }
