@@ -78,9 +78,10 @@ fn each<'a>(lookup: &'a LookupPlan, given: Option<&'a str>) -> anyhow::Result<Op
 /// An answer, and what people call it.
 fn open(path: &Path, by_lines: bool, failed: &Failed) -> anyhow::Result<(String, Pieces)> {
     if path.as_os_str() == "-" {
-        return Ok(("standard input".into(), Pieces::new(Box::new(std::io::stdin()), by_lines, failed)));
+        return Ok(("standard input".into(), Pieces::new(Box::new(std::io::stdin()), by_lines, 0, failed)));
     }
     let shown = path.display().to_string();
     let file = File::open(path).with_context(|| format!("{shown} cannot be read"))?;
-    Ok((shown, Pieces::new(Box::new(file), by_lines, failed)))
+    let length = file.metadata().ok().and_then(|known| usize::try_from(known.len()).ok()).unwrap_or(0);
+    Ok((shown, Pieces::new(Box::new(file), by_lines, length, failed)))
 }

@@ -21,8 +21,10 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    pub(crate) fn new(from: Box<dyn Read>, by_lines: bool, failed: &Failed) -> Pieces {
-        Pieces { from, by_lines, rest: vec![], is_first: true, failed: Rc::clone(failed) }
+    /// `length` is how long it is, as far as that is known: where it is one piece, that much memory is taken and no more.
+    pub(crate) fn new(from: Box<dyn Read>, by_lines: bool, length: usize, failed: &Failed) -> Pieces {
+        let rest = Vec::with_capacity(if by_lines { 0 } else { length + 1 });
+        Pieces { from, by_lines, rest, is_first: true, failed: Rc::clone(failed) }
     }
 
     fn read(&mut self) -> io::Result<Vec<u8>> {
@@ -69,7 +71,7 @@ mod tests {
         for text in [String::new(), "a".into(), "a\n".into(), "line\n".repeat(LEAST), "x".repeat(3 * LEAST) + "\nb"] {
             let read = |by_lines: bool| {
                 let from = Box::new(io::Cursor::new(text.clone().into_bytes()));
-                Pieces::new(from, by_lines, &Failed::default()).collect::<Vec<_>>()
+                Pieces::new(from, by_lines, text.len(), &Failed::default()).collect::<Vec<_>>()
             };
             assert_eq!(read(false), [text.as_bytes()]);
             let pieces = read(true);
