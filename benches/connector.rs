@@ -49,6 +49,7 @@ fn measure(name: &str, command: fn() -> Command) {
             .env("OPENCTI_TOKEN", TOKEN)
             .env("CONNECTOR_ID", ID)
             .env("CONNECTOR_NAME", "Measured")
+            .env("CONNECTOR_LOG_LEVEL", "error")
             .env("CONNECTOR_TYPE", "INTERNAL_ENRICHMENT")
             .env("CONNECTOR_SCOPE", "Domain-Name")
             .env("RISKIQ_USERNAME", "user")

@@ -12,6 +12,7 @@ use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserIn
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
 use rustls::ClientConfig;
 use serde_json::Value;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,9 @@ pub(super) const LARGEST: usize = 15 * 1024 * 1024;
 
 /// How many messages may be under way to the broker at once.
 const PIPELINE: usize = 256;
+
+/// After so many confirmed messages it is made sure that the broker has them.
+const CHECKED: usize = 256;
 
 /// Where the broker is, and which queues are the connector's.
 #[derive(Debug, Clone)]
@@ -138,27 +142,44 @@ impl Outbox {
         Ok(channel)
     }
 
-    /// Sends all messages, and waits till the broker has them. Says how many it has
-    /// for certain when it fails.
-    pub(super) async fn send(&self, address: &Address, messages: &[Vec<u8>]) -> Result<(), (usize, anyhow::Error)> {
-        let channel = self.channel(address).await.map_err(|error| (0, error))?;
-        let mut confirmed = 0;
-        for batch in messages.chunks(PIPELINE) {
-            let mut waiting = Vec::with_capacity(batch.len());
-            for message in batch {
-                match publish(&channel, address, message).await {
-                    Ok(confirm) => waiting.push(confirm),
-                    Err(error) => return Err((confirmed, error)),
+    /// Sends all messages, and waits till the broker has them. `certain` hears how many it has for certain, whenever that is
+    /// known anew; after a failure, what was certain last still is.
+    pub(super) async fn send(
+        &self,
+        address: &Address,
+        messages: impl Iterator<Item = Vec<u8>>,
+        mut certain: impl FnMut(usize),
+    ) -> anyhow::Result<()> {
+        let channel = self.channel(address).await?;
+        let (mut confirmed, mut waiting) = (0, VecDeque::with_capacity(PIPELINE));
+        for message in messages {
+            if waiting.len() == PIPELINE {
+                confirm(&mut waiting).await?;
+                confirmed += 1;
+                if confirmed % CHECKED == 0 {
+                    still_there(&channel, address).await?;
+                    certain(confirmed);
                 }
             }
-            for confirm in waiting {
-                match confirm.await.context("the broker broke off").and_then(accepted) {
-                    Ok(()) => confirmed += 1,
-                    Err(error) => return Err((confirmed, error)),
-                }
-            }
+            waiting.push_back(publish(&channel, address, &message).await?);
         }
-        still_there(&channel, address).await.map_err(|error| (0, error))
+        while !waiting.is_empty() {
+            confirm(&mut waiting).await?;
+            confirmed += 1;
+        }
+        still_there(&channel, address).await?;
+        certain(confirmed);
+        Ok(())
+    }
+}
+
+/// Waits till the broker has the message that was sent first.
+async fn confirm(
+    waiting: &mut VecDeque<impl Future<Output = lapin::Result<Confirmation>> + Unpin>,
+) -> anyhow::Result<()> {
+    match waiting.pop_front() {
+        Some(first) => first.await.context("the broker broke off").and_then(accepted),
+        None => Ok(()),
     }
 }
 
@@ -175,7 +196,7 @@ async fn publish(
     channel: &Channel,
     address: &Address,
     message: &[u8],
-) -> anyhow::Result<impl Future<Output = lapin::Result<Confirmation>> + use<>> {
+) -> anyhow::Result<impl Future<Output = lapin::Result<Confirmation>> + Unpin + use<>> {
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
     let properties = BasicProperties::default().with_delivery_mode(2).with_content_encoding("utf-8".into());
     let (exchange, routing) = (address.exchange.clone().into(), address.routing.clone().into());

@@ -1,12 +1,19 @@
 //! What must be known after the process died: how far a message's objects were sent, and what was dangerous. While a
 //! delivery's answer is read and mapped, a file says so. A message that is found so is suspected of having ended the process;
-//! or somebody ended it from outside at that moment, so it is first tried apart. Twice is no chance any more.
+//! or somebody ended it from outside at that moment. So its answer is tried apart from then on, which decides; only where
+//! the process ends again and again all the same is the message held to be deadly without that.
 
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The process may die so often of an answer that was survived apart: once may be chance, and this often is none.
+const CHANCES: usize = 4;
+
+/// It may die so often while the answer is tried apart. That takes longer, so that more chances fall into it.
+const TRIALS: usize = 16;
 
 /// The marks of one connector. Without a folder that can be written there are none, and no message is suspected.
 #[derive(Debug, Clone)]
@@ -18,7 +25,27 @@ pub(super) struct Journal {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     path: Option<PathBuf>,
-    deaths: u8,
+    deaths: Deaths,
+}
+
+/// What was under way each time the process died: a mark each.
+#[derive(Debug, Clone, Default)]
+struct Deaths(Vec<u8>);
+
+impl Deaths {
+    fn of(&self, danger: Danger) -> usize {
+        self.0.iter().filter(|mark| **mark == danger as u8).count()
+    }
+}
+
+/// What is dangerous.
+#[derive(Debug, Clone, Copy)]
+#[repr(u8)]
+enum Danger {
+    /// The answer is read and mapped in this process.
+    Here = b'h',
+    /// It is tried in another, which may take this one with it.
+    Apart = b'a',
 }
 
 /// What of a message's objects was announced, and sent for certain, before the process died.
@@ -44,36 +71,54 @@ impl Journal {
     pub(super) fn entry(&self, body: &[u8]) -> Entry {
         let name: String = Sha1::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
         let path = self.folder.as_ref().map(|folder| folder.join(name));
-        // The file is as long as the process died often.
-        let marked = path.as_ref().and_then(|path| fs::metadata(path).ok());
-        let deaths = marked.map_or(0, |mark| u8::try_from(mark.len()).unwrap_or(u8::MAX));
-        Entry { path, deaths }
+        let marks = path.as_ref().and_then(|path| fs::read(path).ok());
+        Entry { path, deaths: Deaths(marks.unwrap_or_default()) }
     }
 }
 
 impl Entry {
     /// Whether the process died while it read the message's answer.
     pub(super) fn is_suspect(&self) -> bool {
-        self.deaths > 0
+        !self.deaths.0.is_empty()
     }
 
-    /// Whether it died of it more than once.
+    /// Whether it died of it so often that it is no chance.
     pub(super) fn is_deadly(&self) -> bool {
-        self.deaths > 1
+        self.deaths.of(Danger::Here) >= CHANCES || self.deaths.of(Danger::Apart) >= TRIALS
     }
 
-    /// Does something dangerous. If the process dies of it, that is known afterwards.
+    /// Does something dangerous here. If the process dies of it, that is known afterwards.
     pub(super) fn dangerously<T>(&self, work: impl FnOnce() -> T) -> T {
-        if let Some(path) = &self.path {
-            // Without the mark a deadly message is tried once more.
-            let _ = fs::write(path, vec![b'x'; usize::from(self.deaths) + 1]);
-        }
+        self.mark(Danger::Here);
         let done = work();
-        if let Some(path) = &self.path {
-            // It may never have been written.
-            let _ = fs::remove_file(path);
-        }
+        self.survived();
         done
+    }
+
+    /// Does something dangerous apart.
+    pub(super) async fn apart<T>(&self, work: impl Future<Output = T>) -> T {
+        self.mark(Danger::Apart);
+        let done = work.await;
+        self.survived();
+        done
+    }
+
+    fn mark(&self, danger: Danger) {
+        let marks = self.deaths.0.iter().copied().chain([danger as u8]).collect();
+        self.write(&Deaths(marks));
+    }
+
+    fn survived(&self) {
+        self.write(&self.deaths);
+    }
+
+    fn write(&self, deaths: &Deaths) {
+        let Some(path) = &self.path else { return };
+        // Without the marks a deadly message is tried once more, and there may be none to remove.
+        let _ = match deaths.0.is_empty() {
+            true => fs::remove_file(path),
+            false => fs::write(path, &deaths.0),
+        };
     }
 
     /// How far the sending had come.
@@ -115,14 +160,29 @@ mod tests {
         let entry = journal.entry(b"message");
         assert_eq!(entry.dangerously(|| 7), 7);
         assert!(!journal.entry(b"message").is_suspect(), "it came back from it");
-        let died = std::panic::catch_unwind(|| entry.dangerously(|| panic!("as if the process died")));
-        assert!(died.is_err() && journal.entry(b"message").is_suspect());
-        assert!(!journal.entry(b"message").is_deadly() && !journal.entry(b"another").is_suspect());
-        let again = journal.entry(b"message");
-        let died = std::panic::catch_unwind(|| again.dangerously(|| panic!("as if the process died")));
-        assert!(died.is_err() && journal.entry(b"message").is_deadly());
+        for deaths in 1..=CHANCES {
+            let entry = journal.entry(b"message");
+            let died = std::panic::catch_unwind(|| entry.dangerously(|| panic!("as if the process died")));
+            assert!(died.is_err() && journal.entry(b"message").is_suspect());
+            assert_eq!(journal.entry(b"message").is_deadly(), deaths == CHANCES);
+            journal.entry(b"message").dangerously(|| ());
+            assert!(journal.entry(b"message").is_suspect(), "once it came back from it, but not always");
+        }
+        assert!(!journal.entry(b"another").is_suspect());
         journal.entry(b"message").close();
         assert!(!journal.entry(b"message").is_suspect());
+    }
+
+    #[tokio::test]
+    async fn what_ends_the_process_from_apart_is_deadly_in_the_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (journal, _) = Journal::open(folder.path(), "id");
+        for deaths in 1..=TRIALS {
+            let entry = journal.entry(b"message");
+            let never = tokio::time::timeout(std::time::Duration::ZERO, entry.apart(std::future::pending::<()>()));
+            assert!(never.await.is_err());
+            assert_eq!(journal.entry(b"message").is_deadly(), deaths == TRIALS);
+        }
     }
 
     #[test]

@@ -10,15 +10,17 @@ use super::split::{Part, Split, split};
 use super::{Connector, copies};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
 use serde_json::{Value, json};
+use std::io::{self, Write};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// The longest wait before the broker is tried again.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// So many messages are sent before it is noted how far it has come.
-const BATCH: usize = 64;
+/// What a message holds besides its object, and more.
+const AROUND: usize = 16 * 1024;
 
 /// What became of a bundle.
 pub(super) enum Sent {
@@ -106,20 +108,36 @@ async fn review(
     Ok(Review::InDraft(draft))
 }
 
-/// The messages of all objects that the broker takes.
-fn sendable(connector: &Connector, parts: &[Part], message: impl Fn(u64, &Part) -> Vec<u8>) -> Vec<Vec<u8>> {
-    let mut messages = vec![];
+/// The objects that the broker takes, with their numbers.
+fn sendable<'p>(connector: &Connector, parts: &'p [Part]) -> Vec<(u64, &'p Part)> {
+    let mut sendable = vec![];
     for (number, part) in (1..).zip(parts) {
-        let message = message(number, part);
-        match message.len() > LARGEST {
+        match is_too_large(&part.object) {
             true => connector.log.error(
                 "An object is larger than the broker takes and is not sent",
                 json!({ "object": part.object["id"] }),
             ),
-            false => messages.push(message),
+            false => sendable.push((number, part)),
         }
     }
-    messages
+    sendable
+}
+
+/// Whether a message of it is longer than the broker takes: Base64 makes four octets of three.
+fn is_too_large(object: &Value) -> bool {
+    struct Length(usize);
+    impl Write for Length {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, object).expect("a value is JSON");
+    length.0 / 3 * 4 + AROUND > LARGEST
 }
 
 async fn to_queue(
@@ -132,20 +150,23 @@ async fn to_queue(
     errand: Errand<'_>,
 ) -> Result<Sent, Refused> {
     let applicant = delivery.applicant.clone().or_else(|| connector.user());
-    let message = |number: u64, part: &Part| message(delivery, applicant.as_deref(), draft, bundle, number, part);
-    let messages = entry.dangerously(|| sendable(connector, parts, message));
+    let messages = entry.dangerously(|| sendable(connector, parts));
     let mut sent = announce(connector, delivery, entry, bundle, messages.len(), errand).await?;
     let mut wait = Duration::from_millis(100);
     while sent < messages.len() {
-        let address = connector.address();
-        let batch = &messages[sent..messages.len().min(sent + BATCH)];
-        let sending = match &address {
-            Some(address) => connector.outbox.send(address, batch).await,
-            None => Err((0, anyhow::anyhow!("the connector is not registered"))),
+        let before = sent;
+        let rest = messages[before..]
+            .iter()
+            .map(|(number, part)| message(delivery, applicant.as_deref(), draft, bundle, *number, part));
+        let certain = |more: usize| {
+            sent = before + more;
+            entry.note(&Progress { bundle: bundle.to_owned(), announced: messages.len(), confirmed: sent });
         };
-        sent += sending.as_ref().map_or_else(|(confirmed, _)| *confirmed, |()| batch.len());
-        entry.note(&Progress { bundle: bundle.to_owned(), announced: messages.len(), confirmed: sent });
-        let Err((_, error)) = sending else { continue };
+        let sending = match connector.address() {
+            Some(address) => connector.outbox.send(&address, rest, certain).await,
+            None => Err(anyhow::anyhow!("the connector is not registered")),
+        };
+        let Err(error) = sending else { continue };
         connector.metrics.errors.inc();
         connector.log.warning("Unable to send bundle, retrying...", because(format!("{error:#}")));
         // The platform declares its queues when it is registered with.
@@ -206,6 +227,31 @@ async fn missing(connector: &Connector, delivery: &Delivery, number: usize, reas
 }
 
 /// A message for the workers, as pycti writes it.
+#[derive(Serialize)]
+struct Message<'m> {
+    bundle_type: &'static str,
+    applicant_id: Option<&'m str>,
+    action_sequence: u64,
+    entities_types: [&'static str; 0],
+    content: String,
+    update: bool,
+    draft_id: Option<&'m str>,
+    no_split: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    work_id: Option<&'m str>,
+}
+
+/// The bundle of one object in it.
+#[derive(Serialize)]
+struct Content<'m> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: &'m str,
+    spec_version: &'static str,
+    x_opencti_seq: u64,
+    objects: [&'m Value; 1],
+}
+
 fn message(
     delivery: &Delivery,
     applicant: Option<&str>,
@@ -214,21 +260,24 @@ fn message(
     number: u64,
     part: &Part,
 ) -> Vec<u8> {
-    let content = json!({
-        "type": "bundle", "id": bundle, "spec_version": "2.1", "x_opencti_seq": part.sequence, "objects": [part.object],
-    });
-    let mut message = json!({
-        "bundle_type": "QUEUE_BUNDLE",
-        "applicant_id": applicant,
-        "action_sequence": number,
-        "entities_types": [],
-        "content": STANDARD.encode(content.to_string()),
-        "update": false,
-        "draft_id": draft,
-        "no_split": false,
-    });
-    if let Some(work) = &delivery.work {
-        message["work_id"] = Value::from(work.as_str());
-    }
-    message.to_string().into_bytes()
+    let content = Content {
+        kind: "bundle",
+        id: bundle,
+        spec_version: "2.1",
+        x_opencti_seq: part.sequence,
+        objects: [&part.object],
+    };
+    let content = serde_json::to_vec(&content).expect("a value is JSON");
+    let message = Message {
+        bundle_type: "QUEUE_BUNDLE",
+        applicant_id: applicant,
+        action_sequence: number,
+        entities_types: [],
+        content: STANDARD.encode(content),
+        update: false,
+        draft_id: draft,
+        no_split: false,
+        work_id: delivery.work.as_deref(),
+    };
+    serde_json::to_vec(&message).expect("a message is JSON")
 }

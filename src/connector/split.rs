@@ -85,6 +85,31 @@ fn ids(object: &Value) -> impl Iterator<Item = &str> {
     own.chain(of_extensions)
 }
 
+/// What an object refers to, by key, in the order of keys.
+fn references(object: &Value) -> Vec<(String, Vec<String>)> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let named = |(key, value): (&String, &Value)| {
+        let names = match value {
+            Value::Array(items) if key.ends_with("_refs") && key != SHARING => items.iter().filter_map(text).collect(),
+            Value::String(name) if key.ends_with("_ref") => vec![name.clone()],
+            _ => return None,
+        };
+        Some((key.clone(), names))
+    };
+    let mut references: Vec<_> = object.as_object().into_iter().flatten().filter_map(named).collect();
+    references.sort_unstable();
+    references
+}
+
+/// Leaves an object these references; a key without any goes.
+fn refer(object: &mut Value, key: &str, names: Vec<String>) {
+    match (names.is_empty(), key.ends_with("_refs")) {
+        (true, _) => drop(object.as_object_mut().and_then(|keys| keys.remove(key))),
+        (false, true) => object[key] = Value::from(names),
+        (false, false) => {}
+    }
+}
+
 impl Splitter<'_> {
     /// Puts an object after all it refers to. Gives how many objects that makes.
     fn enlist(&mut self, id: &str, parents: &mut Vec<String>) -> u64 {
@@ -93,51 +118,23 @@ impl Splitter<'_> {
             return *known;
         }
         self.references.entry(index).or_default();
-        let mut object = self.objects[index].clone();
-        let own = object["id"].as_str().unwrap_or_default().to_owned();
-        let mut sequence = 1;
-        let mut keys: Vec<String> = object.as_object().map(|keys| keys.keys().cloned().collect()).unwrap_or_default();
-        keys.sort_unstable();
-        for key in keys {
-            if key == SHARING {
-                continue;
+        let own = self.objects[index]["id"].as_str().unwrap_or_default().to_owned();
+        let mut sequence = 1_u64;
+        let mut kept = vec![];
+        for (key, named) in references(&self.objects[index]) {
+            let mut stays = vec![];
+            for name in named {
+                let Some(below) = self.follow(&name, &key, &own, index, parents) else { continue };
+                // What is referred to many times over counts as often: some dozens of objects are enough for any number.
+                sequence = sequence.saturating_add(below);
+                if !stays.contains(&name) {
+                    stays.push(name);
+                }
             }
-            if key.ends_with("_refs") {
-                sequence = self.several(&mut object, &key, &own, index, parents).saturating_add(sequence);
-            } else if key.ends_with("_ref") {
-                sequence = self.one(&mut object, &key, &own, index, parents).saturating_add(sequence);
-            }
+            kept.push((key, stays));
         }
-        self.keep(index, object, sequence);
+        self.keep(index, kept, sequence);
         sequence
-    }
-
-    fn several(&mut self, object: &mut Value, key: &str, own: &str, index: usize, parents: &mut Vec<String>) -> u64 {
-        let Some(references) = object[key].as_array().cloned() else { return 0 };
-        let (mut kept, mut count) = (vec![], 0);
-        for reference in references {
-            let Some(name) = reference.as_str() else { continue };
-            let Some(below) = self.follow(name, key, own, index, parents) else { continue };
-            // What is referred to many times over counts as often: some dozens of objects are enough for any number.
-            count = below.saturating_add(count);
-            if !kept.contains(&reference) {
-                kept.push(reference);
-            }
-        }
-        match kept.is_empty() {
-            true => drop(object.as_object_mut().and_then(|keys| keys.remove(key))),
-            false => object[key] = Value::from(kept),
-        }
-        count
-    }
-
-    fn one(&mut self, object: &mut Value, key: &str, own: &str, index: usize, parents: &mut Vec<String>) -> u64 {
-        let Some(name) = object[key].as_str().map(str::to_owned) else { return 0 };
-        let below = self.follow(&name, key, own, index, parents);
-        if below.is_none() {
-            object.as_object_mut().and_then(|keys| keys.remove(key));
-        }
-        below.unwrap_or(0)
     }
 
     /// Enlists what a reference names; none if the reference cannot stay.
@@ -164,9 +161,14 @@ impl Splitter<'_> {
         id.split_once("--").is_none_or(|(kind, _)| self.types.contains(kind))
     }
 
-    fn keep(&mut self, index: usize, object: Value, sequence: u64) {
+    /// An object is done with, and refers to no more than these. In a circle of references it may have been before.
+    fn keep(&mut self, index: usize, references: Vec<(String, Vec<String>)>, sequence: u64) {
         if self.done.insert(index, sequence).is_some() {
             return;
+        }
+        let mut object = self.objects[index].take();
+        for (key, names) in references {
+            refer(&mut object, &key, names);
         }
         let id = object["id"].as_str().unwrap_or_default();
         let has = |key: &str| object.get(key).is_some_and(|value| !value.is_null());

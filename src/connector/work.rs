@@ -173,7 +173,9 @@ async fn enrich(
         connector.platform.to_received(work, "Connector ready to process the operation", errand).await?;
     }
     if entry.is_deadly() {
-        return Ok(Conclusion::error("the provider's answer ended the connector twice, and is not read again"));
+        return Ok(Conclusion::error(
+            "the provider's answer ended the connector again and again, and is not read any more",
+        ));
     }
     let (name, kind) = (&connector.plan.name, delivery.kind());
     let is_in_scope =
@@ -290,7 +292,7 @@ async fn drive(connector: &Connector, observable: &Observable, mut run: Run<'_>,
                 connector.log.debug("Asked the provider", asked);
                 if entry.is_suspect()
                     && let (Ok(answer), Some((lookup, each))) = (&answer, run.asking())
-                    && apart::kills(connector, observable, lookup, each, &answer.body).await
+                    && entry.apart(apart::kills(connector, observable, lookup, each, &answer.body)).await
                 {
                     return None;
                 }

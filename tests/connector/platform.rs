@@ -764,10 +764,9 @@ impl Inner {
         let bundle: Value = serde_json::from_slice(&content).expect("content is JSON");
         let objects = bundle["objects"].as_array().expect("a bundle has objects").clone();
         let id = message["work_id"].as_str().unwrap_or_default().to_string();
-        let push = Push { message: message.clone(), bundle, is_persistent, encoding };
-        state.events.push(Event::Pushed(push));
         // Several objects are split by the worker, which then announces them itself.
         let is_split_here = objects.len() > 1 && message["no_split"] != true;
+        state.events.push(Event::Pushed(Push { message, bundle, is_persistent, encoding }));
         let mut errors = vec![];
         for object in &objects {
             let missing: Vec<&str> = references(object).filter(|id| !state.known.contains(*id)).collect();

@@ -2,10 +2,11 @@
 //! worker takes from it. Each operation finds its way again after the broker was away.
 
 use super::rabbit::{Broker, PASSWORD, USER};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
+use lapin::Acker;
 use lapin::message::Delivery;
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
     ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -117,15 +118,33 @@ impl Queues {
         channel.basic_qos(200, BasicQosOptions::default()).await?;
         let options = BasicConsumeOptions::default();
         let mut messages = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?;
-        while let Some(message) = messages.next().await {
-            let message = message?;
+        // What was taken is acknowledged together while more is there: the broker has its time for the connector.
+        let mut taken: Option<Acker> = None;
+        loop {
+            let next = match messages.next().now_or_never() {
+                Some(next) => next,
+                None => {
+                    acknowledge(taken.take()).await?;
+                    messages.next().await
+                }
+            };
+            let Some(message) = next.transpose()? else { return acknowledge(taken).await };
             let acker = message.acker.clone();
-            if take(message).await {
-                acker.ack(BasicAckOptions::default()).await?;
-            } else {
-                acker.nack(lapin::options::BasicNackOptions { requeue: true, ..Default::default() }).await?;
+            match take(message).await {
+                true => taken = Some(acker),
+                false => {
+                    acknowledge(taken.take()).await?;
+                    acker.nack(BasicNackOptions { requeue: true, ..Default::default() }).await?;
+                }
             }
         }
-        Ok(())
+    }
+}
+
+/// A message is done with, and all before it.
+async fn acknowledge(last: Option<Acker>) -> lapin::Result<()> {
+    match last {
+        Some(last) => last.ack(BasicAckOptions { multiple: true }).await.map(drop),
+        None => Ok(()),
     }
 }
