@@ -18,8 +18,13 @@ const PROBE_LOST: SignedDuration = SignedDuration::from_secs(60);
 /// How long to wait for a request of another run to end.
 const BUSY: SignedDuration = SignedDuration::from_millis(20);
 
-/// A token is not used for so long before it expires: clocks differ, and requests take time.
+/// A token is not used for so long before it expires, or for the last half of a short life: clocks differ, and requests take
+/// time.
 const TOKEN_SKEW: SignedDuration = SignedDuration::from_secs(30);
+
+/// A new token is taken to live so long, whatever its answer says: one that seems to have expired already is tried before
+/// another is asked for, since the clock may be ours that is wrong.
+const SHORTEST_LIFE: SignedDuration = SignedDuration::from_secs(10);
 
 /// How long a quota is taken to be exhausted when nobody says until when.
 const UNKNOWN_RESET: SignedDuration = SignedDuration::from_mins(15);
@@ -53,6 +58,7 @@ enum Token {
     #[default]
     None,
     SentAt(Timestamp),
+    /// And until when it is used.
     Known(Zeroizing<String>, Option<Timestamp>),
 }
 
@@ -143,9 +149,7 @@ impl Account {
     pub(super) fn token(&self, now: Timestamp) -> Tokening {
         let mut state = self.state();
         match &state.token {
-            Token::Known(token, until) if until.is_none_or(|until| now + TOKEN_SKEW < until) => {
-                Tokening::Known(token.clone())
-            }
+            Token::Known(token, until) if until.is_none_or(|until| now < until) => Tokening::Known(token.clone()),
             Token::SentAt(at) if now < *at + PROBE_LOST => Tokening::ByAnother,
             _ => {
                 state.token = Token::SentAt(now);
@@ -162,7 +166,8 @@ impl Account {
             return false;
         };
         let expires = plan.expires.as_ref().and_then(|(path, unit)| wait(&find(body, path)?, *unit, now));
-        let until = expires.and_then(|expires| now.checked_add(expires).ok());
+        let life = expires.map(|expires| expires.max(SHORTEST_LIFE));
+        let until = life.and_then(|life| now.checked_add(life - TOKEN_SKEW.min(life / 2)).ok());
         self.state().token = Token::Known(Zeroizing::new(token), until);
         true
     }
