@@ -3,7 +3,9 @@
 use crate::deploy::Image;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use stixmap_engine::stix::Kind;
 
 /// Passive-DNS providers to STIX 2.1, by profile.
 ///
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     Explain(ExplainArgs),
     List(ListArgs),
+    New(NewArgs),
+    Serve(ServeArgs),
     Connector(ConnectorArgs),
     Deploy(DeployArgs),
     Schema(SchemaArgs),
@@ -380,6 +384,152 @@ pub(crate) struct ListArgs {
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) shelf: ShelfArgs,
+}
+
+/// Begin a profile: write `DIR/NAME/profile.yaml` with a first case, which pass `check` and `test`.
+///
+/// What no flag says is asked for on a terminal; elsewhere it is what most providers have. Nothing is written over.
+/// With an answer of the provider at hand, `stixmap draft` begins with more.
+///
+/// Examples:
+///   stixmap new acme
+///   stixmap new acme --base-url https://api.acme.example --auth bearer --paging cursor --accepts domain-name,ipv4-addr
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct NewArgs {
+    /// What the profile is called: lower-case words joined by `-`.
+    pub(crate) name: String,
+    /// Scheme, host and the path that all requests share.
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// How we say who we are.
+    #[arg(long, value_enum)]
+    pub(crate) auth: Option<AuthKind>,
+    /// How an answer is cut into rows.
+    #[arg(long, value_enum)]
+    pub(crate) framing: Option<Framing>,
+    /// How one page follows another.
+    #[arg(long, value_enum)]
+    pub(crate) paging: Option<PagingKind>,
+    /// What can be asked about.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "TYPE,…")]
+    pub(crate) accepts: Vec<Accepted>,
+    /// The folder of profiles; the profile's own is made in it.
+    #[arg(short, long, value_name = "DIR", default_value = "profiles")]
+    pub(crate) out: PathBuf,
+}
+
+/// The words of `http.auth`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum AuthKind {
+    /// Anyone may ask.
+    None,
+    /// A user and a password.
+    Basic,
+    /// A key in a header of the provider's own.
+    #[default]
+    Header,
+    /// `Authorization: Bearer …`.
+    Bearer,
+    /// A key in the query.
+    Query,
+    /// OAuth 2.0 client credentials.
+    Oauth2,
+    /// A token for a user and a password.
+    Login,
+    /// A digest over each request.
+    Signature,
+}
+
+/// The words of `framing`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Framing {
+    /// One JSON document.
+    #[default]
+    Json,
+    /// One JSON object a line.
+    Ndjson,
+    /// JSON lines with `cond` and `obj`.
+    Saf,
+    /// Lines of text in columns.
+    Delimited,
+}
+
+impl Framing {
+    /// As a profile has it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Saf => "saf",
+            Self::Delimited => "delimited",
+        }
+    }
+}
+
+/// The words of `paging`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum PagingKind {
+    /// One page is all.
+    #[default]
+    None,
+    /// Pages have numbers.
+    Page,
+    /// Pages start at a record's number.
+    Offset,
+    /// Each page gives the URL of the next.
+    NextUrl,
+    /// Each page gives a cursor for the next.
+    Cursor,
+}
+
+/// What passive DNS can be asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Accepted {
+    DomainName,
+    #[value(name = "ipv4-addr")]
+    Ipv4Addr,
+    #[value(name = "ipv6-addr")]
+    Ipv6Addr,
+}
+
+impl Accepted {
+    /// What most providers can be asked about.
+    pub(crate) const DEFAULT: [Accepted; 3] = [Self::DomainName, Self::Ipv4Addr, Self::Ipv6Addr];
+
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Self::DomainName => Kind::DomainName,
+            Self::Ipv4Addr => Kind::Ipv4Addr,
+            Self::Ipv6Addr => Kind::Ipv6Addr,
+        }
+    }
+}
+
+/// Stand in for a provider: answer over HTTP what the profile's cases have recorded.
+///
+/// The base URL is the one line of standard output; each request is a line on standard error. A request is one of a case's
+/// by method, path, and the parameters that the case names; ends of the window and secrets may differ, since they move on.
+/// What was asked before says which of several cases is meant. What no case has is answered with 404 and the nearest
+/// exchanges. Credentials are not looked at. It ends with 0 when it is told to stop.
+///
+/// Examples:
+///   stixmap serve profiles/acme --listen 127.0.0.1:8080
+///   stixmap enrich example.com --profile profiles/acme --set api_base_url=http://127.0.0.1:8080 --set api_key=any
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct ServeArgs {
+    /// The profile, by name or path.
+    #[arg(value_name = "NAME|PATH")]
+    pub(crate) profile: String,
+    /// Where to listen: an address of this machine and a port; with port 0 one that is free.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// Only this case, by its file's name without `.yaml`; may be given several times. Without it, all.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) case: Vec<String>,
     #[command(flatten)]
     pub(crate) shelf: ShelfArgs,
 }

@@ -14,15 +14,19 @@ mod explain;
 mod format;
 mod http;
 mod list;
+mod loopback;
 mod map;
+mod new;
 mod output;
 mod paint;
 mod pieces;
 mod progress;
 mod replay;
 mod schema;
+mod serve;
 mod setting;
 mod shelf;
+mod skeleton;
 mod test;
 
 use clap::Parser;
@@ -66,6 +70,8 @@ pub fn run() -> ExitCode {
         Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::List(args) => list::run(&args),
+        Command::New(args) => new::run(&args, verbosity),
+        Command::Serve(args) => serve::run(&args, verbosity),
         Command::Connector(args) => connector::run(&args),
         Command::Deploy(args) => deploy::run(&args, verbosity),
         Command::Schema(args) => schema::run(&args),

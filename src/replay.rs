@@ -2,14 +2,9 @@
 //! its own, so that several can be asked at once.
 
 use crate::clock::Clock;
+use crate::loopback::{self, Answer};
 use crate::shelf::Folder;
 use anyhow::{Context, bail};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use stixmap_engine::case::{Case, Exchange, input};
@@ -47,7 +42,8 @@ impl Replay {
             cases.iter().map(|(name, case)| (name.clone(), case.exchanges.iter().rev().cloned().collect())).collect();
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no port on loopback is free")?;
         let origin = format!("http://{}", listener.local_addr()?);
-        tokio::spawn(serve(listener, Arc::new(Mutex::new(exchanges))));
+        let progress: Progress = Arc::new(Mutex::new(exchanges));
+        tokio::spawn(loopback::serve(listener, move |method, target| answer(method, target, &progress)));
         Ok(Replay { origin, cases })
     }
 
@@ -82,36 +78,14 @@ fn values(recorded: &[(String, Case)]) -> String {
     values.join(", ")
 }
 
-async fn serve(listener: TcpListener, progress: Progress) {
-    // The listener fails only when the process runs out of sockets: then the client is told by its own.
-    while let Ok((stream, _)) = listener.accept().await {
-        let progress = Arc::clone(&progress);
-        tokio::spawn(async move {
-            let service = service_fn(move |request| answer(request, Arc::clone(&progress)));
-            // A broken connection is what a recorded fault asks for, and the client tells it.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
-    }
-}
-
-/// The next recorded answer, if the request is the recorded one. A recorded fault breaks the connection.
-async fn answer(request: Request<Incoming>, progress: Progress) -> anyhow::Result<Response<Full<Bytes>>> {
-    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+/// The next recorded answer, if the request is the recorded one.
+fn answer(method: &str, target: &str, progress: &Progress) -> anyhow::Result<Answer> {
     let (case, target) = target.trim_start_matches('/').split_once('/').context("a case's base URL")?;
     let target = if target.starts_with("https://") { target.to_owned() } else { format!("/{target}") };
-    let exchange = {
-        let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let exchanges = progress.get_mut(case).context("a case that is replayed")?;
-        exchanges.pop_if(|exchange| exchange.matches(request.method().as_str(), &target))
-    };
-    let Some(exchange) = exchange else {
-        let text = format!("not recorded: {} {target}\n", request.method());
-        return Ok(Response::builder().status(StatusCode::NOT_IMPLEMENTED).body(Full::from(text))?);
-    };
-    let recorded = exchange.answer().map_err(|fault| anyhow::anyhow!("{fault:?}"))?;
-    let mut response = Response::builder().status(recorded.status);
-    for (name, value) in &recorded.headers {
-        response = response.header(name, value);
+    let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+    let exchanges = progress.get_mut(case).context("a case that is replayed")?;
+    match exchanges.pop_if(|exchange| exchange.matches(method, &target)) {
+        Some(exchange) => Ok(exchange.answer()),
+        None => Ok(loopback::text(501, &format!("not recorded: {method} {target}\n"))),
     }
-    Ok(response.body(Full::from(recorded.body))?)
 }

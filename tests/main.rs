@@ -10,6 +10,7 @@ mod diff;
 mod editor;
 mod explain;
 mod fault;
+mod kit;
 mod profiles;
 mod properties;
 mod reports;

@@ -6,7 +6,7 @@ use crate::run::{Account, Fate, Fault, Input, Report, Request, Response, Run, St
 use crate::stix::{Bundle, Object, Relationship, Tlp, stix_time};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 use url::form_urlencoded;
 
@@ -35,6 +35,21 @@ impl Exchange {
         self.method == method && self.path == path && self.query.iter().all(|pair| query.contains(pair))
     }
 
+    /// The method.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The path after the base URL.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The query parameters that matter.
+    pub fn query(&self) -> &[(String, String)] {
+        &self.query
+    }
+
     /// The answer; a fault with a body cuts it in half.
     pub fn answer(&self) -> Result<Response, Fault> {
         let Some(fault) = &self.fault else { return Ok(self.response.clone()) };
@@ -46,11 +61,13 @@ impl Exchange {
         response.cut = Some(fault.clone());
         Ok(response)
     }
+}
 
-    fn describe(&self) -> String {
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let query: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
         let mark = if query.is_empty() { "" } else { "?" };
-        format!("{} {}{mark}{query}", self.method, self.path)
+        write!(f, "{} {}{mark}{query}", self.method, self.path)
     }
 }
 
@@ -162,7 +179,7 @@ impl Talk<'_> {
 
     fn not_asked(&mut self, exchange: &Exchange) {
         self.is_as_expected = false;
-        self.line(&format!("{}  — expected, not asked", exchange.describe()));
+        self.line(&format!("{}  — expected, not asked", exchange));
     }
 
     fn wait(&mut self, until: Timestamp) {

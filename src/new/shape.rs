@@ -1,0 +1,200 @@
+//! What a profile and its first case look like, for each choice of framing and paging: rows in the terms of the Common
+//! Output Format, on two pages where there are pages.
+
+use super::Choices;
+use crate::cli::{Framing, PagingKind};
+use crate::skeleton::{FirstCase, Line, Skeleton};
+use std::fmt::Write;
+use stixmap_engine::stix::Kind;
+
+/// The names of a row's values, in the order of columns.
+const FIELDS: [&str; 6] = ["rrname", "rrtype", "rdata", "time_first", "time_last", "count"];
+
+type Row = [&'static str; 6];
+
+pub(super) fn skeleton(name: &str, choices: Choices) -> Skeleton {
+    let Choices { base_url, auth, framing, paging, accepts } = choices;
+    let case = first_case(framing, paging, accepts[0]);
+    Skeleton {
+        id: name.to_owned(),
+        base_url,
+        auth,
+        accepts,
+        framing,
+        columns: (framing == Framing::Delimited).then(|| r#"{ separator: ",", header: true }"#.to_owned()),
+        records: (framing == Framing::Json).then(|| Line::new("$.records", "where the list of rows stands")),
+        paging: paging_line(framing, paging),
+        fields: fields(),
+        orientation: vec![],
+        rules: vec![Line::new("use: dns/standard@1", "what DNS records mean, as OpenCTI can say it")],
+        remarks: vec!["Replace what is made up: the paths below, and the case by one that the provider answered.".to_owned()],
+        case,
+    }
+}
+
+fn fields() -> Vec<(String, Line)> {
+    let time = "as: timestamp, format: rfc3339, optional: true";
+    let field = |name: &str, rest: &str, why: &str| (name.to_owned(), Line::new(format!("{{ at: $.{name}, {rest} }}"), why));
+    vec![
+        field("rrname", "as: dns-name", "the owner"),
+        field("rrtype", "as: rrtype", ""),
+        field("rdata", "as: rdata", "the data, as the record type has it"),
+        field("time_first", time, "or `epoch-seconds`, or a pattern as in strftime"),
+        field("time_last", time, ""),
+        field("count", "as: integer, optional: true", ""),
+    ]
+}
+
+fn paging_line(framing: Framing, paging: PagingKind) -> Line {
+    let is_json = framing == Framing::Json;
+    match paging {
+        PagingKind::None => Line::new("{ kind: none }", "one page is all there is"),
+        PagingKind::Page if is_json => Line::new("{ kind: page, parameter: page, more: $.more, at_most: 10 }", ""),
+        PagingKind::Page => Line::new("{ kind: page, parameter: page, at_most: 10 }", "until a page is empty"),
+        PagingKind::Offset => {
+            let total = if is_json { ", total: $.total" } else { "" };
+            let limit = "limit: { parameter: limit, value: 100 }";
+            Line::new(format!("{{ kind: offset, parameter: offset, {limit}{total}, at_most: 10 }}"), "")
+        }
+        PagingKind::NextUrl if is_json => Line::new("{ kind: next-url, at: $.next, at_most: 10 }", ""),
+        PagingKind::NextUrl => Line::new("{ kind: next-url, at_most: 10 }", "in the header `Link`"),
+        PagingKind::Cursor if is_json => Line::new("{ kind: cursor, at: $.cursor, parameter: cursor, at_most: 10 }", ""),
+        PagingKind::Cursor => Line::new("{ kind: cursor, header: X-Next-Cursor, parameter: cursor, at_most: 10 }", ""),
+    }
+}
+
+fn first_case(framing: Framing, paging: PagingKind, kind: Kind) -> FirstCase {
+    let (value, asked, rows) = rows(kind);
+    let path = format!("GET /passive-dns/{asked}");
+    let pages = pages(framing, paging, &rows);
+    let exchanges = pages.into_iter().enumerate().map(|(number, page)| {
+        let query = if number == 0 { paging.first_query() } else { paging.next_query() };
+        (format!("{path}{query}"), page)
+    });
+    let exchanges = exchanges.collect();
+    FirstCase { about: "Two records".to_owned(), kind, value: value.to_owned(), exchanges, files: vec![] }
+}
+
+/// A value, the value in a path, and two rows about it.
+fn rows(kind: Kind) -> (&'static str, &'static str, [Row; 2]) {
+    let row = |name, rrtype, data, count| [name, rrtype, data, "2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z", count];
+    match kind {
+        Kind::Ipv4Addr => (
+            "192.0.2.34",
+            "192.0.2.34",
+            [row("example.com", "A", "192.0.2.34", "5"), row("www.example.com", "A", "192.0.2.34", "2")],
+        ),
+        Kind::Ipv6Addr => (
+            "2001:db8::34",
+            "2001%3Adb8%3A%3A34",
+            [row("example.com", "AAAA", "2001:db8::34", "5"), row("www.example.com", "AAAA", "2001:db8::34", "2")],
+        ),
+        _ => (
+            "example.com",
+            "example.com",
+            [row("example.com", "A", "192.0.2.34", "5"), row("example.com", "MX", "10 mail.example.net", "2")],
+        ),
+    }
+}
+
+/// The replies: one, or two where the answer says that there is more.
+fn pages(framing: Framing, paging: PagingKind, rows: &[Row; 2]) -> Vec<String> {
+    let is_told = framing == Framing::Json || !matches!(paging, PagingKind::Page | PagingKind::Offset);
+    match paging {
+        PagingKind::None => vec![reply(framing, paging, rows, None)],
+        _ if is_told || framing == Framing::Saf => {
+            vec![reply(framing, paging, &rows[..1], Some(true)), reply(framing, paging, &rows[1..], Some(false))]
+        }
+        // Nothing says that a page is the last but that the next is empty.
+        PagingKind::Page => vec![reply(framing, paging, rows, None), reply(framing, paging, &[], None)],
+        _ => vec![reply(framing, paging, rows, None)],
+    }
+}
+
+fn reply(framing: Framing, paging: PagingKind, rows: &[Row], has_more: Option<bool>) -> String {
+    if framing == Framing::Json {
+        let objects: Vec<String> = rows.iter().map(object).collect();
+        let beside = has_more.map(|has_more| paging.beside(has_more)).unwrap_or_default();
+        return format!("{{ json: {{ {beside}records: [{}] }} }}", objects.join(", "));
+    }
+    let mut text = String::new();
+    if let (Some(true), Some((name, value))) = (has_more, paging.header()) {
+        let _ = write!(text, "\n      headers: {{ {name}: '{value}' }}");
+    }
+    text += "\n      text: |";
+    for line in lines(framing, rows, has_more) {
+        let _ = write!(text, "\n        {line}");
+    }
+    if rows.is_empty() && framing == Framing::Ndjson {
+        return "{ text: \"\" }".to_owned();
+    }
+    text
+}
+
+fn lines(framing: Framing, rows: &[Row], has_more: Option<bool>) -> Vec<String> {
+    match framing {
+        Framing::Json => vec![],
+        Framing::Ndjson => rows.iter().map(object).collect(),
+        Framing::Saf => {
+            let last = if has_more == Some(true) { "limited" } else { "succeeded" };
+            let rows = rows.iter().map(|row| format!("{{\"obj\": {}}}", object(row)));
+            let first = std::iter::once(r#"{"cond": "begin"}"#.to_owned());
+            first.chain(rows).chain([format!("{{\"cond\": \"{last}\"}}")]).collect()
+        }
+        Framing::Delimited => {
+            std::iter::once(FIELDS.join(",")).chain(rows.iter().map(|row| row.join(","))).collect()
+        }
+    }
+}
+
+/// A row as JSON, which is YAML too.
+fn object(row: &Row) -> String {
+    let value = |(name, text): (&&str, &&str)| match *name {
+        "count" => format!("\"{name}\": {text}"),
+        _ => format!("\"{name}\": \"{text}\""),
+    };
+    format!("{{{}}}", FIELDS.iter().zip(row).map(value).collect::<Vec<_>>().join(", "))
+}
+
+impl PagingKind {
+    /// The parameters of the first request.
+    fn first_query(self) -> &'static str {
+        match self {
+            Self::Page => "?page=1",
+            Self::Offset => "?offset=0&limit=100",
+            Self::None | Self::NextUrl | Self::Cursor => "",
+        }
+    }
+
+    /// Those of the second.
+    fn next_query(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Page => "?page=2",
+            Self::Offset => "?offset=1&limit=100",
+            Self::NextUrl => "?after=1",
+            Self::Cursor => "?cursor=c1",
+        }
+    }
+
+    /// What a JSON answer says of other pages, before its rows.
+    fn beside(self, has_more: bool) -> String {
+        match (self, has_more) {
+            (Self::None, _) => String::new(),
+            (Self::Page, has_more) => format!("more: {has_more}, "),
+            (Self::Offset, _) => "total: 2, ".to_owned(),
+            (Self::NextUrl, true) => r#"next: "?after=1", "#.to_owned(),
+            (Self::Cursor, true) => "cursor: c1, ".to_owned(),
+            (Self::NextUrl | Self::Cursor, false) => String::new(),
+        }
+    }
+
+    /// The header that says so where there is no JSON around the rows.
+    fn header(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::NextUrl => Some(("Link", r#"<?after=1>; rel="next""#)),
+            Self::Cursor => Some(("X-Next-Cursor", "c1")),
+            Self::None | Self::Page | Self::Offset => None,
+        }
+    }
+}

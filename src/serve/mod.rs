@@ -1,0 +1,128 @@
+//! `stixmap serve`: a stand-in of a provider, made from its profile's recorded cases. It looks at no credentials, and does
+//! nothing that a case has not recorded.
+
+mod script;
+
+use crate::cli::{ServeArgs, Verbosity};
+use crate::loopback::{self, Answer};
+use crate::{Exit, output, paint, shelf};
+use anyhow::{Context, bail};
+use script::Script;
+use std::sync::{Arc, Mutex, PoisonError};
+use stixmap_engine::case::{Case, input};
+use stixmap_engine::plan::{BASE_URL, BaseUrl, Plan, TOKEN_URL};
+use stixmap_engine::profile::SettingType;
+use stixmap_engine::run::Response;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+pub(crate) fn run(args: &ServeArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
+    let folder = shelf::find(&args.profile, args.shelf.profiles.as_deref())?;
+    let Some(plan) = folder.plan()? else { return Ok(Exit::Told) };
+    let mut cases = vec![];
+    for file in folder.cases() {
+        let Some(case) = folder.case(&file)? else { return Ok(Exit::Told) };
+        cases.push((file.trim_end_matches(".yaml").to_owned(), case));
+    }
+    let cases = chosen(cases, &args.case, &plan)?;
+    let runtime = tokio::runtime::Runtime::new().context("the runtime cannot be started")?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(args.listen).await.with_context(|| format!("{} cannot be used", args.listen))?;
+        let origin = format!("http://{}", listener.local_addr()?);
+        let script = Script::new(&plan, cases);
+        output::to_stdout(format!("{origin}\n").as_bytes())?;
+        if verbosity > Verbosity::Quiet {
+            paint::remark(&usage(&args.profile, &plan, script.best(), &origin));
+        }
+        until_stopped(listener, stand_in(&plan, script, origin, verbosity)).await
+    })
+}
+
+/// The cases that were asked for by name; all, if none was.
+fn chosen(cases: Vec<(String, Case)>, names: &[String], plan: &Plan) -> anyhow::Result<Vec<Case>> {
+    let known: Vec<&str> = cases.iter().map(|(name, _)| name.as_str()).collect();
+    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        bail!("{} has no case `{unknown}`; it has {}", plan.id, known.join(", "));
+    }
+    if cases.is_empty() {
+        bail!("{} has no recorded case: there is nothing to answer with", plan.id);
+    }
+    let is_wanted = |name: &String| names.is_empty() || names.contains(name);
+    Ok(cases.into_iter().filter(|(name, _)| is_wanted(name)).map(|(_, case)| case).collect())
+}
+
+/// Serves until the process is told to stop.
+async fn until_stopped(
+    listener: TcpListener,
+    answer: impl Fn(&str, &str) -> anyhow::Result<Answer> + Send + Sync + 'static,
+) -> anyhow::Result<Exit> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(Exit::Fine),
+        _ = interrupt.recv() => Ok(Exit::Fine),
+        () = loopback::serve(listener, answer) => bail!("no connection can be taken any more"),
+    }
+}
+
+/// Answers as recorded; URLs of the provider in answers become our own, or nobody could follow them here.
+fn stand_in(
+    plan: &Plan,
+    script: Script,
+    origin: String,
+    verbosity: Verbosity,
+) -> impl Fn(&str, &str) -> anyhow::Result<Answer> + use<> {
+    let script = Arc::new(Mutex::new(script));
+    let provider = match &plan.http.base_url {
+        BaseUrl::Literal(url) => Some(url.as_str().trim_end_matches('/').to_owned()),
+        BaseUrl::Setting(_) => None,
+    };
+    move |method, target| {
+        // The whole URL of a token's place follows our own.
+        let target = target.strip_prefix('/').filter(|rest| rest.starts_with("https://")).unwrap_or(target);
+        let mut script = script.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = match script.next(method, target) {
+            Some(exchange) => exchange.answer(),
+            None => loopback::text(404, &script.not_recorded(method, target)),
+        };
+        if verbosity > Verbosity::Quiet {
+            paint::remark(&format!("{method} {target} → {}", shown(&answer)));
+        }
+        Ok(match &provider {
+            Some(provider) => answer.map(|response| moved(response, provider, &origin)),
+            None => answer,
+        })
+    }
+}
+
+fn shown(answer: &Answer) -> String {
+    match answer {
+        Ok(response) => format!("{}, {} bytes", response.status, response.body.len()),
+        Err(fault) => format!("{fault:?}"),
+    }
+}
+
+fn moved(mut response: Response, from: &str, to: &str) -> Response {
+    let escaped = |text: &str| text.replace('/', "\\/");
+    if let Ok(body) = std::str::from_utf8(&response.body) {
+        response.body = body.replace(from, to).replace(&escaped(from), &escaped(to)).into_bytes();
+    }
+    for (_, value) in &mut response.headers {
+        *value = value.replace(from, to);
+    }
+    response
+}
+
+/// How the stand-in is asked: the command, with the settings that it takes.
+fn usage(profile: &str, plan: &Plan, case: &Case, origin: &str) -> String {
+    let mut text = format!("stixmap enrich {} --profile {profile} --set {BASE_URL}={origin}", case.observable.value());
+    if let Some(url) = input(plan, case).ok().and_then(|input| plan.token_url(&input.settings)) {
+        text.push_str(&format!(" --set {TOKEN_URL}={origin}/{url}"));
+    }
+    for spec in plan.settings.iter().filter(|spec| spec.required && spec.default.is_none()) {
+        let recorded = spec.names().find_map(|name| case.settings.get(name)).map_or("any", String::as_str);
+        let value = if spec.kind == SettingType::Secret { "any" } else { recorded };
+        text.push_str(&format!(" --set {}={value}", spec.name));
+    }
+    text
+}

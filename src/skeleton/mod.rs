@@ -1,0 +1,129 @@
+//! A profile that has just begun: what its author chose or a sample showed, written as a profile with its first case. What
+//! is written passes `check` and `test`; making it right is the author's work, and the comments say how.
+
+pub(crate) mod auth;
+mod text;
+
+use crate::cli::{AuthKind, Framing};
+use anyhow::{Context, bail};
+use std::path::{Path, PathBuf};
+use stixmap_engine::case::{Case, play};
+use stixmap_engine::diagnostic::{Diagnostic, Source};
+use stixmap_engine::plan::Plan;
+use stixmap_engine::stix::Kind;
+
+/// What is known of a provider so far.
+pub(crate) struct Skeleton {
+    /// The profile's id, and its folder's name.
+    pub(crate) id: String,
+    pub(crate) base_url: String,
+    pub(crate) auth: AuthKind,
+    pub(crate) accepts: Vec<Kind>,
+    pub(crate) framing: Framing,
+    /// How lines are cut into columns, where they are.
+    pub(crate) columns: Option<String>,
+    /// Where rows stand, where an answer is JSON: a path, or lines of levels.
+    pub(crate) records: Option<Line>,
+    pub(crate) paging: Line,
+    pub(crate) fields: Vec<(String, Line)>,
+    pub(crate) orientation: Vec<Line>,
+    pub(crate) rules: Vec<Line>,
+    /// What is said above the first line, besides what to do next.
+    pub(crate) remarks: Vec<String>,
+    pub(crate) case: FirstCase,
+}
+
+/// A piece of YAML, and why it says so.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Line {
+    pub(crate) yaml: String,
+    pub(crate) why: String,
+}
+
+impl Line {
+    pub(crate) fn new(yaml: impl Into<String>, why: impl Into<String>) -> Line {
+        Line { yaml: yaml.into(), why: why.into() }
+    }
+}
+
+/// The first case of a profile.
+pub(crate) struct FirstCase {
+    pub(crate) about: String,
+    pub(crate) kind: Kind,
+    pub(crate) value: String,
+    /// Requests of the lookup, and the YAML of their replies.
+    pub(crate) exchanges: Vec<(String, String)>,
+    /// Files beside the case that replies name.
+    pub(crate) files: Vec<(String, Vec<u8>)>,
+}
+
+/// Where the skeleton's one lookup asks.
+pub(crate) const PATH: &str = "/passive-dns/{observable.value}";
+
+impl Skeleton {
+    /// Writes the profile's folder; nothing is written over, and nothing is left where the profile cannot be written whole.
+    pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+        let target = folder.join(&self.id);
+        if target.exists() {
+            bail!("{} is there already, and nothing is written over: choose another name", target.display());
+        }
+        let (profile, case) = (text::profile(self), text::case(self));
+        let expected = self.expected(&profile, &case)?;
+        let mut files = vec![
+            (target.join("profile.yaml"), profile.into_bytes()),
+            (target.join("cases/first.yaml"), case.into_bytes()),
+            (target.join("cases/first.expected"), expected.into_bytes()),
+        ];
+        let beside = self.case.files.iter().map(|(name, bytes)| (target.join("cases").join(name), bytes.clone()));
+        files.extend(beside);
+        let cases = target.join("cases");
+        std::fs::create_dir_all(&cases).with_context(|| format!("{} cannot be made", cases.display()))?;
+        for (path, bytes) in &files {
+            std::fs::write(path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+        Ok(files.into_iter().map(|(path, _)| path).collect())
+    }
+
+    /// What comes of the first case.
+    fn expected(&self, profile: &str, case: &str) -> anyhow::Result<String> {
+        let plan = Plan::read(&Source::new("profile.yaml", profile)).map_err(|mistakes| told(&mistakes))?;
+        let load = |name: &str| {
+            let file = self.case.files.iter().find(|(known, _)| known == name);
+            file.map(|(_, bytes)| bytes.clone()).ok_or_else(|| "no such file".to_owned())
+        };
+        let case = Case::read(&Source::new("first.yaml", case), load).map_err(|mistakes| told(&mistakes))?;
+        let played = play(&plan, &case).map_err(|_| anyhow::anyhow!("the first case lacks a setting"))?;
+        if !played.is_as_expected {
+            bail!("the first case is not what the profile asks:\n{}", played.transcript);
+        }
+        Ok(played.transcript)
+    }
+}
+
+fn told(mistakes: &[Diagnostic]) -> anyhow::Error {
+    let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("nothing is written, since it would have a mistake:\n{}", mistakes.join("\n"))
+}
+
+/// Whether a profile may be called so: lower-case words joined by `-`.
+pub(crate) fn check_name(name: &str) -> anyhow::Result<()> {
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if !name.split('-').all(is_word) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        bail!("a profile cannot be called `{name}`: it takes lower-case words joined by `-`, such as `acme-dns`");
+    }
+    Ok(())
+}
+
+/// Whether requests can begin so.
+pub(crate) fn check_base_url(url: &str) -> anyhow::Result<()> {
+    let is_server = url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if !is_server {
+        bail!("a base URL is like `https://api.example.net/v1`, not like `{url}`");
+    }
+    Ok(())
+}
+
+/// A text as YAML, so that it stays a text.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

@@ -1,0 +1,111 @@
+//! `stixmap serve`: what cases have recorded is answered over real HTTP, and the provider's clients see no difference.
+
+use crate::support::{Ended, ended, stixmap};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+/// A stand-in that runs till the test is done with it.
+pub(super) struct StandIn {
+    child: Child,
+    pub(super) url: String,
+}
+
+impl StandIn {
+    pub(super) fn start(arguments: &[&str]) -> StandIn {
+        let mut command = stixmap(&[&["serve"], arguments].concat());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut url = String::new();
+        let out = child.stdout.take().expect("a pipe");
+        BufReader::new(out).read_line(&mut url).expect("it tells its URL");
+        assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+        StandIn { child, url: url.trim_end().to_owned() }
+    }
+
+    /// Ends it as `kill` and Ctrl-C do; its exit code and what it said.
+    pub(super) fn stop(mut self, signal: &str) -> (Option<i32>, String) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill is there");
+        assert!(sent.success());
+        let mut said = String::new();
+        self.child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
+        (self.child.wait().expect("it ends").code(), said)
+    }
+
+    fn enrich(&self, value: &str, profile: &str, more: &[&str]) -> Ended {
+        let base = format!("api_base_url={}", self.url);
+        let arguments = ["enrich", value, "--profile", profile, "--format", "table", "--set", &base];
+        ended(stixmap(&[&arguments[..], more].concat()))
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_recorded_value_is_enriched_again_and_again() {
+    let provider = StandIn::start(&["tests/providers/by-cursor"]);
+    for _ in 0..2 {
+        let enriched = provider.enrich("cursor.example.com", "tests/providers/by-cursor", &["--set", "key=any"]);
+        assert_eq!((enriched.code, enriched.out.lines().count()), (0, 2), "{}{}", enriched.out, enriched.err);
+    }
+    let (code, said) = provider.stop("-TERM");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("stixmap enrich cursor.example.com") && said.contains("--set key=any"), "{said}");
+    assert!(said.contains("GET /names/cursor.example.com?cursor=a%2Bb%2Fc%3D%3D → 200"), "{said}");
+}
+
+#[test]
+fn a_window_that_has_moved_on_is_no_other_request() {
+    let provider = StandIn::start(&["riskiq", "--quiet"]);
+    let enriched = provider.enrich("example.com", "riskiq", &["--set", "username=u", "--set", "api_key=k"]);
+    assert_eq!((enriched.code, enriched.out.lines().count()), (0, 8), "{}{}", enriched.out, enriched.err);
+    assert_eq!(provider.stop("-INT"), (Some(0), String::new()));
+}
+
+#[test]
+fn a_login_and_a_job_follow_the_case_that_finds_most() {
+    let provider = StandIn::start(&["tests/providers/orders"]);
+    let more = ["--set", "user=u", "--set", "password=p"];
+    let enriched = provider.enrich("example.com", "tests/providers/orders", &more);
+    assert_eq!(enriched.code, 0, "{}", enriched.err);
+    assert!(enriched.out.contains("192.0.2.1"), "{}", enriched.out);
+}
+
+#[test]
+fn one_case_can_be_asked_for() {
+    let provider = StandIn::start(&["tests/providers/orders", "--case", "broken"]);
+    let more = ["--set", "user=u", "--set", "password=p"];
+    assert_eq!(provider.enrich("example.com", "tests/providers/orders", &more).code, 1);
+    let unknown = ended(stixmap(&["serve", "tests/providers/orders", "--case", "brokn"]));
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.err.contains("has no case `brokn`; it has broken, found"), "{}", unknown.err);
+}
+
+#[test]
+fn the_provider_s_own_urls_become_the_stand_in_s() {
+    let provider = StandIn::start(&["tests/providers/by-url", "--case", "two-pages"]);
+    let case = std::fs::read_to_string("tests/providers/by-url/cases/two-pages.yaml").expect("a case");
+    let value = case.lines().find_map(|line| line.split("value: ").nth(1)).expect("an observable");
+    let value = value.trim_end_matches(" }").trim_matches('"');
+    let enriched = provider.enrich(value, "tests/providers/by-url", &["--set", "key=any", "--set", "user=any"]);
+    assert_eq!(enriched.code, 0, "{}", enriched.err);
+    assert!(enriched.out.lines().count() > 1, "{}", enriched.out);
+}
+
+#[test]
+fn what_is_not_recorded_is_told_with_what_is_nearest() {
+    let provider = StandIn::start(&["tests/providers/by-cursor"]);
+    let address = provider.url.strip_prefix("http://").expect("a URL");
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    write!(stream, "GET /names/other.example.com HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    assert!(answer.contains("no case has recorded GET /names/other.example.com"), "{answer}");
+    assert!(answer.contains("  GET /names/cursor.example.com"), "{answer}");
+}
