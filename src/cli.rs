@@ -55,6 +55,7 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     List(ListArgs),
     New(NewArgs),
+    Record(RecordArgs),
     Serve(ServeArgs),
     Connector(ConnectorArgs),
     Deploy(DeployArgs),
@@ -506,6 +507,50 @@ impl Accepted {
             Self::Ipv6Addr => Kind::Ipv6Addr,
         }
     }
+}
+
+/// Ask a provider once, and write what it answered as a case of its profile: `cases/NAME.yaml` and `NAME.expected`.
+///
+/// Written is what the profile reads. Secrets and the settings that say who asks become made-up ones; of the answers, texts
+/// and numbers whose change changes nothing of what comes out become `made-up` and 0, and headers that nothing reads are
+/// left out. What the provider found is kept, since that is what the case proves: its terms say whether it may be published.
+///
+/// Examples:
+///   stixmap record example.com --profile profiles/acme
+///   stixmap record 192.0.2.34 --profile riskiq --out cases --case an-address --about "An address with two names"
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct RecordArgs {
+    /// A domain name or an address.
+    pub(crate) value: String,
+    /// The profile, by name or path.
+    #[arg(short, long, value_name = "NAME|PATH")]
+    pub(crate) profile: String,
+    /// Its STIX type, instead of finding it.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Option<String>,
+    /// How it is marked.
+    #[arg(long, value_name = "TLP")]
+    pub(crate) tlp: Vec<String>,
+    /// What the case is called; without it, as the value is.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) case: Option<String>,
+    /// What the case shows, in a sentence.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) about: Option<String>,
+    /// Where the case goes, instead of the `cases` of the profile's folder.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Keep the answers as they came, but for secrets and the settings that say who asks.
+    #[arg(long)]
+    pub(crate) whole: bool,
+    /// How long it may take in all: `90s`, `5m`, `PT5M`.
+    #[arg(long, default_value = "5m", value_name = "DURATION")]
+    pub(crate) deadline: String,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    #[command(flatten)]
+    pub(crate) shelf: ShelfArgs,
 }
 
 /// Stand in for a provider: answer over HTTP what the profile's cases have recorded.

@@ -4,17 +4,21 @@ use crate::clock::Clock;
 use crate::http;
 use crate::paint;
 use reqwest::Client;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use stixmap_engine::plan::Plan;
 use stixmap_engine::run::{Account, Fault, Input, Report, Request, Response, Run, Step};
 use tokio::sync::watch;
+
+/// What a provider answered, in order.
+pub(crate) type Tape = Arc<Mutex<Vec<Result<Response, Fault>>>>;
 
 /// What all runs of a command share.
 #[derive(Clone)]
 pub(crate) struct Driver {
     client: Client,
     tells_requests: bool,
+    tape: Option<Tape>,
     stop: watch::Receiver<bool>,
 }
 
@@ -29,7 +33,12 @@ impl Driver {
             }
             std::future::pending::<()>().await;
         });
-        Self { client, tells_requests, stop }
+        Self { client, tells_requests, tape: None, stop }
+    }
+
+    /// The same, and every answer is kept.
+    pub(crate) fn on(self, tape: Tape) -> Self {
+        Self { tape: Some(tape), ..self }
     }
 
     /// Drives one run to its end, or to an interrupt; either way it reports what it has.
@@ -47,6 +56,9 @@ impl Driver {
                     let answer = tokio::select! { answer = http::send(&self.client, &request) => answer, _ = self.stop.changed() => break };
                     if self.tells_requests {
                         paint::remark(&exchange(&observable, &request, &answer));
+                    }
+                    if let Some(tape) = &self.tape {
+                        tape.lock().unwrap_or_else(PoisonError::into_inner).push(answer.clone());
                     }
                     // Mapping a large answer takes a while: other runs' sockets are served by the other threads meanwhile.
                     tokio::task::block_in_place(|| run.accept(answer, clock.now()));

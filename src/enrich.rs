@@ -96,7 +96,7 @@ pub(crate) fn markings(tlps: &[String]) -> anyhow::Result<Vec<Marking>> {
 }
 
 /// `90s`, `5m` or ISO 8601.
-fn duration(text: &str) -> anyhow::Result<SignedDuration> {
+pub(crate) fn duration(text: &str) -> anyhow::Result<SignedDuration> {
     let span: Span =
         text.parse().ok().with_context(|| format!("--deadline takes a duration like 90s or 5m, not `{text}`"))?;
     let duration = span.to_duration(SpanRelativeTo::days_are_24_hours())?;
@@ -200,7 +200,7 @@ pub(crate) fn tell(answers: &[Answer], args: &OutputArgs, verbosity: Verbosity) 
     }
 }
 
-fn summary(answer: &Answer) -> String {
+pub(crate) fn summary(answer: &Answer) -> String {
     let Answer { observable, report } = answer;
     let relationships = report.bundle.relationships().count();
     let plural = if relationships == 1 { "" } else { "s" };

@@ -1,5 +1,6 @@
 //! `stixmap`: passive-DNS providers to STIX 2.1, by profile. The table of contents: one command, one file.
 
+mod case_file;
 mod check;
 mod cli;
 mod clock;
@@ -21,6 +22,7 @@ mod output;
 mod paint;
 mod pieces;
 mod progress;
+mod record;
 mod replay;
 mod schema;
 mod serve;
@@ -71,6 +73,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::List(args) => list::run(&args),
         Command::New(args) => new::run(&args, verbosity),
+        Command::Record(args) => record::run(&args, verbosity),
         Command::Serve(args) => serve::run(&args, verbosity),
         Command::Connector(args) => connector::run(&args),
         Command::Deploy(args) => deploy::run(&args, verbosity),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const SECRET: &str = "s3cr3t-key-0f-the-user";
 
 /// A server that gives each request to `respond`, and remembers the requests.
-fn server(respond: impl Fn(&str, TcpStream) + Send + Sync + 'static) -> (String, Arc<Mutex<Vec<String>>>) {
+pub(crate) fn server(respond: impl Fn(&str, TcpStream) + Send + Sync + 'static) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let requests = Arc::new(Mutex::new(vec![]));
@@ -37,7 +37,7 @@ fn head(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-fn reply(mut stream: TcpStream, status: &str, headers: &str, body: &str) {
+pub(crate) fn reply(mut stream: TcpStream, status: &str, headers: &str, body: &str) {
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n", body.len());
     // The client may have had enough and gone.
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));

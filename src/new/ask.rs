@@ -34,7 +34,11 @@ impl<R: BufRead> Questions<R> {
             false => args.accepts.clone(),
         };
         let mut accepts = vec![];
-        accepted.iter().for_each(|kind| if !accepts.contains(&kind.kind()) { accepts.push(kind.kind()) });
+        accepted.iter().for_each(|kind| {
+            if !accepts.contains(&kind.kind()) {
+                accepts.push(kind.kind())
+            }
+        });
         Ok(Choices {
             base_url,
             auth: self.one("how do you say who you are?", args.auth)?,
@@ -107,7 +111,10 @@ mod tests {
         let chosen = choices(Some("https://dns.example.net\nipv4-addr, domain-name\n\nsaf\n")).expect("choices");
         assert_eq!(chosen.base_url, "https://dns.example.net");
         assert_eq!(chosen.accepts.len(), 2);
-        assert_eq!((chosen.auth, chosen.framing, chosen.paging), (AuthKind::default(), Framing::Saf, PagingKind::Cursor));
+        assert_eq!(
+            (chosen.auth, chosen.framing, chosen.paging),
+            (AuthKind::default(), Framing::Saf, PagingKind::Cursor)
+        );
     }
 
     #[test]

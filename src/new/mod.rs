@@ -36,7 +36,9 @@ pub(crate) fn written(skeleton: &Skeleton, folder: &Path, verbosity: Verbosity) 
     if verbosity > Verbosity::Quiet {
         let profile = folder.join(&skeleton.id);
         let profile = profile.display();
-        paint::remark(&format!("next: make it the provider's own, then `stixmap check {profile}` and `stixmap test {profile}`"));
+        paint::remark(&format!(
+            "next: make it the provider's own, then `stixmap check {profile}` and `stixmap test {profile}`"
+        ));
     }
     Ok(Exit::Fine)
 }

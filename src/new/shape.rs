@@ -27,14 +27,17 @@ pub(super) fn skeleton(name: &str, choices: Choices) -> Skeleton {
         fields: fields(),
         orientation: vec![],
         rules: vec![Line::new("use: dns/standard@1", "what DNS records mean, as OpenCTI can say it")],
-        remarks: vec!["Replace what is made up: the paths below, and the case by one that the provider answered.".to_owned()],
+        remarks: vec![
+            "Replace what is made up: the paths below, and the case by one that the provider answered.".to_owned(),
+        ],
         case,
     }
 }
 
 fn fields() -> Vec<(String, Line)> {
     let time = "as: timestamp, format: rfc3339, optional: true";
-    let field = |name: &str, rest: &str, why: &str| (name.to_owned(), Line::new(format!("{{ at: $.{name}, {rest} }}"), why));
+    let field =
+        |name: &str, rest: &str, why: &str| (name.to_owned(), Line::new(format!("{{ at: $.{name}, {rest} }}"), why));
     vec![
         field("rrname", "as: dns-name", "the owner"),
         field("rrtype", "as: rrtype", ""),
@@ -58,7 +61,9 @@ fn paging_line(framing: Framing, paging: PagingKind) -> Line {
         }
         PagingKind::NextUrl if is_json => Line::new("{ kind: next-url, at: $.next, at_most: 10 }", ""),
         PagingKind::NextUrl => Line::new("{ kind: next-url, at_most: 10 }", "in the header `Link`"),
-        PagingKind::Cursor if is_json => Line::new("{ kind: cursor, at: $.cursor, parameter: cursor, at_most: 10 }", ""),
+        PagingKind::Cursor if is_json => {
+            Line::new("{ kind: cursor, at: $.cursor, parameter: cursor, at_most: 10 }", "")
+        }
         PagingKind::Cursor => Line::new("{ kind: cursor, header: X-Next-Cursor, parameter: cursor, at_most: 10 }", ""),
     }
 }
@@ -141,9 +146,7 @@ fn lines(framing: Framing, rows: &[Row], has_more: Option<bool>) -> Vec<String> 
             let first = std::iter::once(r#"{"cond": "begin"}"#.to_owned());
             first.chain(rows).chain([format!("{{\"cond\": \"{last}\"}}")]).collect()
         }
-        Framing::Delimited => {
-            std::iter::once(FIELDS.join(",")).chain(rows.iter().map(|row| row.join(","))).collect()
-        }
+        Framing::Delimited => std::iter::once(FIELDS.join(",")).chain(rows.iter().map(|row| row.join(","))).collect(),
     }
 }
 

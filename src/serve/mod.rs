@@ -27,7 +27,8 @@ pub(crate) fn run(args: &ServeArgs, verbosity: Verbosity) -> anyhow::Result<Exit
     let cases = chosen(cases, &args.case, &plan)?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime cannot be started")?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(args.listen).await.with_context(|| format!("{} cannot be used", args.listen))?;
+        let listener =
+            TcpListener::bind(args.listen).await.with_context(|| format!("{} cannot be used", args.listen))?;
         let origin = format!("http://{}", listener.local_addr()?);
         let script = Script::new(&plan, cases);
         output::to_stdout(format!("{origin}\n").as_bytes())?;

@@ -51,7 +51,8 @@ impl Script {
     }
 
     fn continued(&self, method: &str, target: &str) -> Option<(usize, usize)> {
-        let is_next = |(case, place): &&(usize, usize)| self.is_asked(&self.cases[*case].exchanges[*place], method, target);
+        let is_next =
+            |(case, place): &&(usize, usize)| self.is_asked(&self.cases[*case].exchanges[*place], method, target);
         self.under_way.iter().find(is_next).copied()
     }
 
@@ -73,9 +74,8 @@ impl Script {
     fn is_asked(&self, exchange: &Exchange, method: &str, target: &str) -> bool {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let query: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let is_given = |pair: &(String, String)| {
-            self.moving.contains(&pair.0) || is_secret(&pair.1) || query.contains(pair)
-        };
+        let is_given =
+            |pair: &(String, String)| self.moving.contains(&pair.0) || is_secret(&pair.1) || query.contains(pair);
         exchange.method() == method && is_same_path(exchange.path(), path) && exchange.query().iter().all(is_given)
     }
 

@@ -33,12 +33,8 @@ const HEADER: AuthText = AuthText {
     why: "the header's name is the provider's",
     first: None,
 };
-const BEARER: AuthText = AuthText {
-    settings: &[KEY],
-    yaml: r#"{ kind: bearer, token: "{settings.api_key}" }"#,
-    why: "",
-    first: None,
-};
+const BEARER: AuthText =
+    AuthText { settings: &[KEY], yaml: r#"{ kind: bearer, token: "{settings.api_key}" }"#, why: "", first: None };
 const QUERY: AuthText = AuthText {
     settings: &[KEY],
     yaml: r#"{ kind: query, parameter: key, value: "{settings.api_key}" }"#,

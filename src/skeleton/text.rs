@@ -98,7 +98,14 @@ fn policy(text: &mut String, skeleton: &Skeleton) {
     says.extend(has("time_first").then_some("start_time: time_first"));
     says.extend(has("time_last").then_some("stop_time: time_last"));
     let _ = writeln!(text, "\nrelationship: {{ {} }}\n", says.join(", "));
-    line(text, 0, &Line::new(r#"tlp: { max: "TLP:AMBER", unmarked: allow, results: { at_least: "TLP:GREEN" } }"#, "what may be sent, and how answers are marked"));
+    line(
+        text,
+        0,
+        &Line::new(
+            r#"tlp: { max: "TLP:AMBER", unmarked: allow, results: { at_least: "TLP:GREEN" } }"#,
+            "what may be sent, and how answers are marked",
+        ),
+    );
     let _ = writeln!(text, "\nidentity: {{ name: {} }}", title(&skeleton.id));
 }
 
@@ -122,7 +129,8 @@ pub(super) fn case(skeleton: &Skeleton) -> String {
 /// A line, or lines of which the first has a remark.
 fn line(text: &mut String, depth: usize, line: &Line) {
     let indent = "  ".repeat(depth);
-    let (first, rest) = line.yaml.split_once('\n').map_or((line.yaml.as_str(), None), |(first, rest)| (first, Some(rest)));
+    let (first, rest) =
+        line.yaml.split_once('\n').map_or((line.yaml.as_str(), None), |(first, rest)| (first, Some(rest)));
     let first = format!("{indent}{first}");
     if line.why.is_empty() {
         let _ = writeln!(text, "{first}");

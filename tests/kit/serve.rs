@@ -70,7 +70,7 @@ fn a_window_that_has_moved_on_is_no_other_request() {
 #[test]
 fn a_login_and_a_job_follow_the_case_that_finds_most() {
     let provider = StandIn::start(&["tests/providers/orders"]);
-    let more = ["--set", "user=u", "--set", "password=p"];
+    let more = ["--set", "user=somebody", "--set", "password=pa55w0rd"];
     let enriched = provider.enrich("example.com", "tests/providers/orders", &more);
     assert_eq!(enriched.code, 0, "{}", enriched.err);
     assert!(enriched.out.contains("192.0.2.1"), "{}", enriched.out);
@@ -79,7 +79,7 @@ fn a_login_and_a_job_follow_the_case_that_finds_most() {
 #[test]
 fn one_case_can_be_asked_for() {
     let provider = StandIn::start(&["tests/providers/orders", "--case", "broken"]);
-    let more = ["--set", "user=u", "--set", "password=p"];
+    let more = ["--set", "user=somebody", "--set", "password=pa55w0rd"];
     assert_eq!(provider.enrich("example.com", "tests/providers/orders", &more).code, 1);
     let unknown = ended(stixmap(&["serve", "tests/providers/orders", "--case", "brokn"]));
     assert_eq!(unknown.code, 2);

@@ -24,7 +24,8 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(method: &str, target: &str, response: Response, fault: Option<Fault>) -> Self {
+    /// A request, as it is shown, and its answer.
+    pub fn new(method: &str, target: &str, response: Response, fault: Option<Fault>) -> Self {
         let (path, query) = split(target);
         Self { method: method.to_owned(), path, query, response, fault }
     }

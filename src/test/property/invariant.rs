@@ -3,7 +3,7 @@
 use super::play::{Played, Stage};
 use super::reading::{by_id, difference, objects, references};
 use super::scene::Scene;
-use super::{case_file, derive, written};
+use super::{derive, written};
 use crate::explain::most_requests;
 use stixmap_engine::case::{self, Case};
 use stixmap_engine::diagnostic::Source;
@@ -258,7 +258,7 @@ fn replayed(take: &Take) -> Result<(), String> {
     if !targets.all(|(_, target)| can_be_named(target)) {
         return Ok(());
     }
-    let text = case_file::write("a run", one).map_err(|error| error.to_string())?;
+    let text = one.case("a run").text().map_err(|error| error.to_string())?;
     let source = Source::new("case.yaml", text.as_str());
     let case = Case::read(&source, |_| Err(String::new())).map_err(|mistakes| {
         format!("it is no case: {}", mistakes.iter().map(ToString::to_string).collect::<String>())

@@ -2,7 +2,6 @@
 //! Nothing is sent: a run is played as a case is, with a generator in the provider's place.
 
 mod body;
-mod case_file;
 mod derive;
 mod flaw;
 mod invariant;
@@ -207,7 +206,7 @@ fn failure(stage: &Stage, name: &str, scene: &Scene) -> anyhow::Result<Failure> 
     let property = PROPERTIES.iter().find(|property| property.name == name).context("it is one of the table")?;
     let reason = (property.check)(&take).err().unwrap_or_default();
     let case = match &played {
-        Ok(played) => case_file::write(&format!("{}: {reason}", property.holds), played)?,
+        Ok(played) => played.case(&format!("{}: {reason}", property.holds)).text()?,
         Err(_) => format!("{scene:#?}\n"),
     };
     Ok(Failure { reason, case, file: None })

@@ -4,6 +4,7 @@ use super::pool::{NAMES, Pool};
 use super::reply::Reply;
 use super::scene::Scene;
 use super::stand_in::StandIn;
+use crate::case_file::{CaseText, ExchangeText, ObservableText, ReplyText};
 use jiff::{SignedDuration, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -56,6 +57,30 @@ pub(super) struct Played {
 pub(super) struct Exchange {
     pub(super) request: String,
     pub(super) reply: Reply,
+}
+
+impl Played {
+    /// What was asked and answered: the case that shows it again, by `stixmap test`, without a generator.
+    pub(super) fn case(&self, about: &str) -> CaseText<'_> {
+        let Setting { observable, tlp, given } = &self.setting;
+        let observable =
+            ObservableText { kind: observable.kind().stix_type(), value: observable.value(), tlp: tlp.clone() };
+        CaseText {
+            about: about.to_owned(),
+            now: NOW.to_owned(),
+            observable,
+            settings: given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            exchanges: self.exchanges.iter().map(Exchange::text).collect(),
+        }
+    }
+}
+
+impl Exchange {
+    fn text(&self) -> ExchangeText<'_> {
+        let Reply { status, headers, body, fault } = &self.reply;
+        let reply = ReplyText::whole(*status, headers, body).broken(*fault);
+        ExchangeText { request: &self.request, reply }
+    }
 }
 
 impl<'p> Stage<'p> {

@@ -1,10 +1,10 @@
 //! Generated runs, written for other programs to judge: a file for each profile, on each line what was asked and answered, as
 //! a case has it, and what came of it. They are made as those are that properties are tried on.
 
-use super::case_file::{CaseText, case};
 use super::play::Stage;
 use super::scene::scenes;
 use super::{levels, runner};
+use crate::case_file::CaseText;
 use anyhow::Context;
 use proptest::strategy::{Strategy, ValueTree};
 use serde::Serialize;
@@ -31,10 +31,8 @@ pub(super) fn write(folder: &Path, plan: &Plan, cases: u32, seed: u64) -> anyhow
         let scene = scenes.new_tree(&mut runner).map_err(|reason| anyhow::anyhow!("no run: {reason}"))?.current();
         let Ok(played) = stage.play(&scene) else { continue };
         let outcome = played.report.outcome.kind.as_str();
-        serde_json::to_writer(
-            &mut file,
-            &Run { case: case("a generated run", &played), outcome, bundle: &played.bundle },
-        )?;
+        let case = played.case("a generated run");
+        serde_json::to_writer(&mut file, &Run { case, outcome, bundle: &played.bundle })?;
         file.write_all(b"\n")?;
     }
     file.flush().with_context(|| format!("{} cannot be written", path.display()))

@@ -1,0 +1,117 @@
+//! `stixmap record`: what a provider answered becomes a case that shows the same and tells nothing of who asked.
+
+use super::passes;
+use super::serve::StandIn;
+use crate::fault::{reply, server};
+use crate::support::{Ended, ended, root, stixmap};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const KEY: &str = "k3y+of/somebody==";
+
+/// A profile's folder, without its cases.
+fn bare(profile: &str, folder: &Path) -> PathBuf {
+    let bare = folder.join(Path::new(profile).file_name().expect("a name"));
+    fs::create_dir(&bare).expect("a folder");
+    fs::copy(root().join(profile).join("profile.yaml"), bare.join("profile.yaml")).expect("a profile");
+    bare
+}
+
+fn record(profile: &Path, value: &str, url: &str, more: &[&str]) -> Ended {
+    let (path, base) = (profile.to_str().expect("text"), format!("api_base_url={url}"));
+    ended(stixmap(&[&["record", value, "--profile", path, "--set", &base], more].concat()))
+}
+
+/// All files of a folder, as one text.
+fn texts(folder: &Path) -> String {
+    let files = fs::read_dir(folder).expect("a folder").flatten();
+    files.map(|file| fs::read_to_string(file.path()).expect("text")).collect()
+}
+
+#[test]
+fn pages_are_recorded_as_they_were_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let profile = bare("tests/providers/by-cursor", folder.path());
+    let provider = StandIn::start(&["tests/providers/by-cursor"]);
+    let key = format!("key={KEY}");
+    let recorded = record(&profile, "cursor.example.com", &provider.url, &["--set", &key]);
+    assert_eq!(recorded.code, 0, "{}", recorded.err);
+    let written: Vec<&str> = recorded.out.lines().collect();
+    assert!(written[0].ends_with("cases/cursor-example-com.yaml"), "{}", recorded.out);
+    passes(&profile);
+    let case = texts(&profile.join("cases"));
+    assert!(case.contains("GET /names/cursor.example.com?cursor=a%2Bb%2Fc%3D%3D"), "{case}");
+    assert!(!case.contains(KEY) && !case.contains(&provider.url), "{case}");
+    let again = record(&profile, "cursor.example.com", &provider.url, &["--set", &key]);
+    assert!(again.code == 2 && again.err.contains("nothing is written over"), "{}", again.err);
+}
+
+#[test]
+fn a_token_and_a_job_are_recorded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let profile = bare("tests/providers/orders", folder.path());
+    let provider = StandIn::start(&["tests/providers/orders", "--case", "found"]);
+    let recorded =
+        record(&profile, "example.com", &provider.url, &["--set", "user=somebody", "--set", "password=pa55w0rd"]);
+    assert_eq!(recorded.code, 0, "{}", recorded.err);
+    passes(&profile);
+    let case = texts(&profile.join("cases"));
+    assert!(case.contains("POST /login") && case.contains("GET /orders/17/result"), "{case}");
+    assert!(!case.contains("somebody") && !case.contains("pa55w0rd"), "{case}");
+}
+
+#[test]
+fn what_an_answer_tells_of_who_asked_is_made_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let profile = bare("tests/providers/by-cursor", folder.path());
+    let body = format!(
+        r#"{{"account":{{"mail":"jane@customer.example","key":"{KEY}"}},"meta":{{}},
+            "rows":[{{"name":"example.com","type":"A","data":"192.0.2.7","first":1700000000,"tag":"case 4711"}},
+                    {{"name":"example.com","type":"TXT","data":"a secret of ours"}}]}}"#
+    );
+    let (url, _) =
+        server(move |_, stream| reply(stream, "200 OK", "X-Customer: jane\r\nX-Request-Id: 9876\r\n", &body));
+    let key = format!("key={KEY}");
+    let recorded = record(&profile, "example.com", &url, &["--set", &key, "--case", "found"]);
+    assert_eq!(recorded.code, 0, "{}", recorded.err);
+    passes(&profile);
+    let case = texts(&profile.join("cases"));
+    assert!(case.contains("192.0.2.7") && case.contains("1700000000"), "{case}");
+    for private in [KEY, "jane", "4711", "9876"] {
+        assert!(!case.contains(private), "{private}: {case}");
+    }
+    let whole = record(&profile, "example.com", &url, &["--set", &key, "--case", "whole", "--whole"]);
+    assert_eq!(whole.code, 0, "{}", whole.err);
+    let case = fs::read_to_string(profile.join("cases/whole.yaml")).expect("a case");
+    assert!(case.contains("jane@customer.example") && !case.contains(KEY), "{case}");
+}
+
+#[test]
+fn a_failure_is_recorded_as_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let profile = bare("tests/providers/by-cursor", folder.path());
+    let (url, _) = server(|_, stream| reply(stream, "403 Forbidden", "", r#"{"error":{"message":"not for you"}}"#));
+    let recorded = record(&profile, "example.com", &url, &["--set", "key=long-enough", "--case", "forbidden"]);
+    assert_eq!(recorded.code, 1, "{}", recorded.err);
+    passes(&profile);
+    assert!(texts(&profile.join("cases")).contains("403"));
+}
+
+#[test]
+fn what_cannot_be_kept_is_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let profile = bare("tests/providers/by-cursor", folder.path());
+    let (url, _) = server(|_, stream| reply(stream, "200 OK", "", r#"{"rows":[]}"#));
+    for (more, told) in [
+        (&["--set", "key=abc"][..], "a secret of fewer than 4 signs cannot be told from other text"),
+        (&["--set", "key=long-enough", "--tlp", "TLP:RED"], "nothing is written: nothing was asked"),
+        (&["--set", "key=long-enough", "--case", "../up"], "a case cannot be called `../up`"),
+    ] {
+        let refused = record(&profile, "example.com", &url, more);
+        assert!(refused.code != 0 && refused.err.contains(told), "{}", refused.err);
+    }
+    assert!(!profile.join("cases").exists());
+    let built_in =
+        record(Path::new("riskiq"), "example.com", &url, &["--set", "username=u", "--set", "api_key=kkkkkkkk"]);
+    assert!(built_in.code == 2 && built_in.err.contains("riskiq is built in: say with --out"), "{}", built_in.err);
+}
