@@ -83,7 +83,9 @@ pub fn configuration(bytes: &[u8]) {
         .filter(|(_, value)| !value.starts_with(['/', '.', '~']))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let secret = variables.get("OPENCTI_TOKEN").filter(|token| token.len() > 8).cloned();
+    // A secret that is given for another variable too is no secret.
+    let holds = |token: &String| variables.values().filter(|value| value.contains(token.as_str())).count();
+    let secret = variables.get("OPENCTI_TOKEN").filter(|token| token.len() > 8 && holds(token) == 1).cloned();
     let file = serde_yaml::from_str(file).unwrap_or_default();
     let mut values = Values::new(variables, file, None);
     let read = Configuration::read(&mut values, &PLAN);

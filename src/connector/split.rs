@@ -36,7 +36,7 @@ pub(super) struct Part {
 pub(super) struct Split {
     /// In the order of sending.
     pub(super) parts: Vec<Part>,
-    /// What the platform could not import: the ids.
+    /// What the platform could not import: the ids, or what stands in for one.
     pub(super) left_out: Vec<String>,
     /// References that led to nothing: the object, the key, and what it named.
     pub(super) dropped: Vec<(String, String, String)>,
@@ -55,13 +55,18 @@ struct Splitter<'s> {
 
 /// Splits objects. With `cleans`, references to what is not among them are dropped, and told.
 pub(super) fn split(objects: Vec<Value>, cleans: bool) -> Split {
-    let mut raw = HashMap::new();
+    let (mut raw, mut order, mut left_out) = (HashMap::new(), vec![], vec![]);
     for (index, object) in objects.iter().enumerate() {
+        // What has no id of its own cannot be imported, by whatever else it goes.
+        let Some(own) = object["id"].as_str() else {
+            left_out.push(format!("{} without an id", object["type"].as_str().unwrap_or("an object")));
+            continue;
+        };
+        order.push(own.to_owned());
         for id in ids(object) {
             raw.insert(id.to_owned(), index);
         }
     }
-    let order: Vec<String> = objects.iter().filter_map(|object| object["id"].as_str().map(str::to_owned)).collect();
     let mut splitter = Splitter {
         types: TYPES.split_ascii_whitespace().collect(),
         raw,
@@ -69,7 +74,7 @@ pub(super) fn split(objects: Vec<Value>, cleans: bool) -> Split {
         references: HashMap::new(),
         done: HashMap::new(),
         cleans,
-        split: Split::default(),
+        split: Split { left_out, ..Split::default() },
     };
     for id in &order {
         splitter.enlist(id, &mut vec![]);
