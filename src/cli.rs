@@ -55,6 +55,7 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     List(ListArgs),
     New(NewArgs),
+    Draft(DraftArgs),
     Record(RecordArgs),
     Serve(ServeArgs),
     Connector(ConnectorArgs),
@@ -417,6 +418,40 @@ pub(crate) struct NewArgs {
     /// What can be asked about.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "TYPE,…")]
     pub(crate) accepts: Vec<Accepted>,
+    /// The folder of profiles; the profile's own is made in it.
+    #[arg(short, long, value_name = "DIR", default_value = "profiles")]
+    pub(crate) out: PathBuf,
+}
+
+/// Begin a profile from an answer: find the records in a sample, and write `DIR/NAME/profile.yaml`, with the sample as first case.
+///
+/// Every place where rows may stand is tried, and the draft that maps most of the sample is kept. Comments say what spoke for
+/// each line: how many rows have a value, and what it is like. The sample can be JSON, JSON lines, SAF, or lines in columns.
+/// Nothing is asked of the network, and nothing is written over.
+///
+/// Examples:
+///   stixmap draft acme --sample answer.json --observable example.com
+///   curl "$URL" | stixmap draft acme --sample - --observable 192.0.2.7 --url "$URL"
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct DraftArgs {
+    /// What the profile is called: lower-case words joined by `-`.
+    pub(crate) name: String,
+    /// An answer of the provider in which something was found; `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sample: PathBuf,
+    /// What was asked about: a domain name or an address.
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) observable: String,
+    /// Its STIX type, instead of finding it.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Option<String>,
+    /// The URL that was asked: it tells base URL, path and parameters. A key in it is not kept.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// How we say who we are.
+    #[arg(long, value_enum)]
+    pub(crate) auth: Option<AuthKind>,
     /// The folder of profiles; the profile's own is made in it.
     #[arg(short, long, value_name = "DIR", default_value = "profiles")]
     pub(crate) out: PathBuf,

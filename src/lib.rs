@@ -9,6 +9,7 @@ mod completions;
 pub mod connector;
 mod deploy;
 mod diff;
+mod draft;
 mod drive;
 mod enrich;
 mod explain;
@@ -73,6 +74,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::List(args) => list::run(&args),
         Command::New(args) => new::run(&args, verbosity),
+        Command::Draft(args) => draft::run(&args, verbosity),
         Command::Record(args) => record::run(&args, verbosity),
         Command::Serve(args) => serve::run(&args, verbosity),
         Command::Connector(args) => connector::run(&args),

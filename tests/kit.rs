@@ -1,5 +1,6 @@
 //! What an author of a profile works with: a stand-in of the provider, a beginning, a draft from a sample, a recording.
 
+mod draft;
 mod new;
 mod record;
 mod serve;

@@ -1,15 +1,12 @@
 //! Asks for what no flag says, one question a line; an empty answer takes the default. Where nobody can answer, it is the
 //! default at once.
 
-use super::Choices;
+use super::{BASE_URL, Choices};
 use crate::cli::{Accepted, NewArgs};
 use crate::paint;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use std::io::{BufRead, IsTerminal, stdin};
-
-/// What is taken where neither a flag nor a person says otherwise.
-const BASE_URL: &str = "https://api.example.net";
 
 /// Where answers come from.
 pub(super) struct Questions<R> {

@@ -11,6 +11,9 @@ use ask::Questions;
 use std::path::Path;
 use stixmap_engine::stix::Kind;
 
+/// What requests begin with where nobody says otherwise.
+pub(crate) const BASE_URL: &str = "https://api.example.net";
+
 /// What the author chose.
 pub(crate) struct Choices {
     pub(crate) base_url: String,

@@ -3,7 +3,7 @@
 
 use super::Choices;
 use crate::cli::{Framing, PagingKind};
-use crate::skeleton::{FirstCase, Line, Skeleton};
+use crate::skeleton::{FirstCase, Line, Lookup, Skeleton};
 use std::fmt::Write;
 use stixmap_engine::stix::Kind;
 
@@ -19,13 +19,17 @@ pub(super) fn skeleton(name: &str, choices: Choices) -> Skeleton {
         id: name.to_owned(),
         base_url,
         auth,
+        key_parameter: None,
         accepts,
+        lookup: Lookup::default(),
         framing,
         columns: (framing == Framing::Delimited).then(|| r#"{ separator: ",", header: true }"#.to_owned()),
         records: (framing == Framing::Json).then(|| Line::new("$.records", "where the list of rows stands")),
         paging: paging_line(framing, paging),
         fields: fields(),
+        unread: vec![],
         orientation: vec![],
+        other_names: None,
         rules: vec![Line::new("use: dns/standard@1", "what DNS records mean, as OpenCTI can say it")],
         remarks: vec![
             "Replace what is made up: the paths below, and the case by one that the provider answered.".to_owned(),

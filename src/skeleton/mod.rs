@@ -7,7 +7,7 @@ mod text;
 use crate::cli::{AuthKind, Framing};
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
-use stixmap_engine::case::{Case, play};
+use stixmap_engine::case::{Case, Played, play};
 use stixmap_engine::diagnostic::{Diagnostic, Source};
 use stixmap_engine::plan::Plan;
 use stixmap_engine::stix::Kind;
@@ -18,7 +18,10 @@ pub(crate) struct Skeleton {
     pub(crate) id: String,
     pub(crate) base_url: String,
     pub(crate) auth: AuthKind,
+    /// The parameter that carries the key, where one does and it is known.
+    pub(crate) key_parameter: Option<String>,
     pub(crate) accepts: Vec<Kind>,
+    pub(crate) lookup: Lookup,
     pub(crate) framing: Framing,
     /// How lines are cut into columns, where they are.
     pub(crate) columns: Option<String>,
@@ -26,7 +29,11 @@ pub(crate) struct Skeleton {
     pub(crate) records: Option<Line>,
     pub(crate) paging: Line,
     pub(crate) fields: Vec<(String, Line)>,
+    /// What else rows hold, told below the fields.
+    pub(crate) unread: Vec<String>,
     pub(crate) orientation: Vec<Line>,
+    /// What becomes of rows about other names, where the usual does not fit.
+    pub(crate) other_names: Option<Line>,
     pub(crate) rules: Vec<Line>,
     /// What is said above the first line, besides what to do next.
     pub(crate) remarks: Vec<String>,
@@ -58,7 +65,16 @@ pub(crate) struct FirstCase {
 }
 
 /// Where the skeleton's one lookup asks.
-pub(crate) const PATH: &str = "/passive-dns/{observable.value}";
+pub(crate) struct Lookup {
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+}
+
+impl Default for Lookup {
+    fn default() -> Self {
+        Lookup { path: "/passive-dns/{observable.value}".to_owned(), query: vec![] }
+    }
+}
 
 impl Skeleton {
     /// Writes the profile's folder; nothing is written over, and nothing is left where the profile cannot be written whole.
@@ -68,7 +84,7 @@ impl Skeleton {
             bail!("{} is there already, and nothing is written over: choose another name", target.display());
         }
         let (profile, case) = (text::profile(self), text::case(self));
-        let expected = self.expected(&profile, &case)?;
+        let expected = self.playing(&profile, &case)?.transcript;
         let mut files = vec![
             (target.join("profile.yaml"), profile.into_bytes()),
             (target.join("cases/first.yaml"), case.into_bytes()),
@@ -85,7 +101,11 @@ impl Skeleton {
     }
 
     /// What comes of the first case.
-    fn expected(&self, profile: &str, case: &str) -> anyhow::Result<String> {
+    pub(crate) fn played(&self) -> anyhow::Result<Played> {
+        self.playing(&text::profile(self), &text::case(self))
+    }
+
+    fn playing(&self, profile: &str, case: &str) -> anyhow::Result<Played> {
         let plan = Plan::read(&Source::new("profile.yaml", profile)).map_err(|mistakes| told(&mistakes))?;
         let load = |name: &str| {
             let file = self.case.files.iter().find(|(known, _)| known == name);
@@ -96,7 +116,7 @@ impl Skeleton {
         if !played.is_as_expected {
             bail!("the first case is not what the profile asks:\n{}", played.transcript);
         }
-        Ok(played.transcript)
+        Ok(played)
     }
 }
 
@@ -126,4 +146,10 @@ pub(crate) fn check_base_url(url: &str) -> anyhow::Result<()> {
 /// A text as YAML, so that it stays a text.
 pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+/// A path as YAML: quoted only where it has to be.
+pub(crate) fn plain(path: &str) -> String {
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"$._".contains(&byte));
+    if is_plain { path.to_owned() } else { quoted(path) }
 }

@@ -1,6 +1,7 @@
 //! The words of a new profile and of its first case. Comments say what a line is for, or what spoke for it.
 
-use super::{Line, PATH, Skeleton, auth, quoted};
+use super::{Line, Skeleton, auth, quoted};
+use crate::cli::AuthKind;
 use std::fmt::Write;
 use stixmap_engine::stix::Kind;
 
@@ -49,20 +50,36 @@ fn settings(text: &mut String, skeleton: &Skeleton) {
 }
 
 fn http(text: &mut String, skeleton: &Skeleton) {
-    let auth = auth::text(skeleton.auth);
     *text += "\nhttp:\n";
     line(text, 1, &Line::new(format!("base_url: {}", quoted(&skeleton.base_url)), "what all requests begin with"));
-    line(text, 1, &Line::new(format!("auth: {}", auth.yaml), auth.why));
+    line(text, 1, &auth_line(skeleton));
     *text += "\n# What a status or a body means, where it is not what HTTP says: a 404 that only says “nothing known”, for instance.\n";
     *text += "answers:\n";
     line(text, 1, &Line::new("- { status: [404], means: empty }", ""));
+}
+
+fn auth_line(skeleton: &Skeleton) -> Line {
+    let auth = auth::text(skeleton.auth);
+    match &skeleton.key_parameter {
+        Some(parameter) if skeleton.auth == AuthKind::Query => {
+            let yaml =
+                format!("auth: {}", auth.yaml).replace("parameter: key", &format!("parameter: {}", quoted(parameter)));
+            Line::new(yaml, "as the URL had it")
+        }
+        _ => Line::new(format!("auth: {}", auth.yaml), auth.why),
+    }
 }
 
 fn lookup(text: &mut String, skeleton: &Skeleton) {
     let accepts: Vec<&str> = skeleton.accepts.iter().map(|kind| kind.stix_type()).collect();
     *text += "\nlookups:\n  passive-dns:\n";
     line(text, 2, &Line::new(format!("accepts: [{}]", accepts.join(", ")), "what can be asked about"));
-    line(text, 2, &Line::new(format!("path: {}", quoted(PATH)), "after `base_url`"));
+    line(text, 2, &Line::new(format!("path: {}", quoted(&skeleton.lookup.path)), "after `base_url`"));
+    let query: Vec<String> =
+        skeleton.lookup.query.iter().map(|(name, value)| format!("{}: {}", quoted(name), quoted(value))).collect();
+    if !query.is_empty() {
+        line(text, 2, &Line::new(format!("query: {{ {} }}", query.join(", ")), ""));
+    }
     line(text, 2, &Line::new(format!("framing: {}", skeleton.framing.word()), ""));
     if let Some(columns) = &skeleton.columns {
         line(text, 2, &Line::new(format!("columns: {columns}"), ""));
@@ -79,9 +96,16 @@ fn record(text: &mut String, skeleton: &Skeleton) {
     for (name, field) in &skeleton.fields {
         line(text, 2, &Line::new(format!("{name}: {}", field.yaml), &field.why));
     }
+    if !skeleton.unread.is_empty() {
+        *text += "    # Also in the rows, and not read:\n";
+        skeleton.unread.iter().for_each(|column| line(text, 2, &Line::new(format!("#   {column}"), "")));
+    }
     if !skeleton.orientation.is_empty() {
         *text += "  orientation:\n";
         skeleton.orientation.iter().for_each(|row| line(text, 2, &Line::new(format!("- {}", row.yaml), &row.why)));
+    }
+    if let Some(other) = &skeleton.other_names {
+        line(text, 1, &Line::new(format!("other_names: {}", other.yaml), &other.why));
     }
 }
 

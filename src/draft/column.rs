@@ -1,0 +1,330 @@
+//! What the rows of a table hold: each place that has a value in most rows, and what its values look like.
+
+use super::table::{Step, Table, is_mnemonic, member};
+use crate::skeleton;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use stixmap_engine::dns::{Name, RrType, parse_address};
+use stixmap_engine::plan::{TimeFormat, integer};
+
+/// Words that providers write where there is no value.
+const NONE: [&str; 10] = ["", "-", "none", "null", "n/a", "na", "unknown", "nil", "0000-00-00", "0000-00-00 00:00:00"];
+
+/// Ways to write a time, and whether they lack a zone.
+const TIMES: [(&str, bool); 9] = [
+    ("rfc3339", false),
+    ("%Y-%m-%d %H:%M:%S %z", false),
+    ("%Y-%m-%dT%H:%M:%S", true),
+    ("%Y-%m-%d %H:%M:%S", true),
+    ("%Y-%m-%d %H:%M", true),
+    ("%Y-%m-%d", true),
+    ("%Y/%m/%d", true),
+    ("%d.%m.%Y", true),
+    ("%Y%m%d", true),
+];
+
+/// The seconds between which a number is taken for a time: the years 1990 to 2100.
+const SECONDS: std::ops::Range<i64> = 631_152_000..4_102_444_800;
+
+/// Of so many values in a hundred a record type must be one that is known, where the column is called so.
+const MNEMONICS: usize = 80;
+
+/// How many values are shown as evidence, and how much of each.
+const SHOWN: usize = 3;
+const LONGEST: usize = 32;
+
+/// A value that rows have.
+pub(super) struct Column {
+    /// The word of `from`, where it does not stand in the row.
+    pub(super) from: Option<&'static str>,
+    pub(super) at: Option<String>,
+    /// What it is called, in lower case.
+    pub(super) name: String,
+    /// The value of each row, where it has one. Lists of texts are there as texts.
+    pub(super) values: Vec<Vec<Value>>,
+    pub(super) look: Look,
+    none_when: Vec<Value>,
+}
+
+/// What all values of a column look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    RrType,
+    Time(&'static str, bool),
+    Address,
+    Name,
+    Integer,
+    Text,
+}
+
+/// The columns of a table.
+pub(super) fn columns(table: &Table<'_>) -> Vec<Column> {
+    let mut columns = vec![];
+    let names = ["row", "parent", "grandparent"];
+    let is_whole = table.levels.is_empty();
+    for (above, name) in names.iter().enumerate() {
+        // Below the answer itself stand as many things as there are levels.
+        if above > table.levels.len() {
+            break;
+        }
+        let is_answer = above == table.levels.len() && !is_whole;
+        let from = match above {
+            0 => None,
+            _ if is_answer => Some("answer"),
+            _ => Some(*name),
+        };
+        let here = |row: &Vec<Step<'_>>| row[row.len() - 1 - above].value.clone();
+        let below = table.levels.len().checked_sub(above).and_then(|level| table.levels.get(level));
+        let is_beside = |at: &String| below.is_none_or(|level| !is_within(at, &level.at));
+        let leaves = |row| leaves(&here(row), is_whole);
+        let places: BTreeSet<String> = table.rows.iter().flat_map(leaves).filter(is_beside).collect();
+        columns.extend(places.into_iter().filter_map(|at| {
+            let values = table.rows.iter().map(|row| held(&here(row), &at)).collect();
+            Column::new(from, Some(at), values)
+        }));
+        if !is_answer {
+            let keys =
+                table.rows.iter().map(|row| row[row.len() - 1 - above].key.map(Value::from).into_iter().collect());
+            let from = ["key", "parent-key", "grandparent-key"][above];
+            columns.extend(Column::new(Some(from), None, keys.collect()));
+        }
+    }
+    columns
+}
+
+/// Whether a path leads into what stands at another.
+fn is_within(at: &str, place: &str) -> bool {
+    at.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// The paths of single values in a value, and of lists of texts; the cells of a line are single values.
+fn leaves(value: &Value, is_line: bool) -> Vec<String> {
+    fn collect(value: &Value, at: &str, is_line: bool, leaves: &mut Vec<String>) {
+        match value {
+            Value::Object(entries) => {
+                entries.iter().for_each(|(key, value)| collect(value, &member(at, key), false, leaves));
+            }
+            Value::Array(cells) if is_line => {
+                cells
+                    .iter()
+                    .enumerate()
+                    .for_each(|(number, cell)| collect(cell, &format!("$[{number}]"), false, leaves));
+            }
+            Value::Array(items) if !items.iter().all(Value::is_string) => {}
+            _ => leaves.push(at.to_owned()),
+        }
+    }
+    let mut found = vec![];
+    collect(value, "$", is_line, &mut found);
+    found
+}
+
+/// What stands at a path that `leaves` gave.
+fn held(value: &Value, at: &str) -> Vec<Value> {
+    let found = stixmap_engine::plan::Path::parse(at).ok().and_then(|path| path.find(value).cloned());
+    match found {
+        Some(Value::Array(items)) => items,
+        Some(Value::Null) | None => vec![],
+        Some(Value::Object(_)) => vec![],
+        Some(value) => vec![value],
+    }
+}
+
+impl Column {
+    /// None where no row has a value.
+    fn new(from: Option<&'static str>, at: Option<String>, mut values: Vec<Vec<Value>>) -> Option<Column> {
+        let is_time = |value: &Value| time(std::slice::from_ref(&value)).is_some();
+        let has_times = values.iter().flatten().any(is_time);
+        let is_none = |value: &Value| match value {
+            Value::String(text) => NONE.contains(&text.trim().to_lowercase().as_str()),
+            // Where other rows have a time, nought is none.
+            Value::Number(number) => has_times && number.as_i64() == Some(0),
+            _ => false,
+        };
+        let mut none_when = vec![];
+        for held in &mut values {
+            held.retain(|value| {
+                let is_none = is_none(value);
+                if is_none && !none_when.contains(value) {
+                    none_when.push(value.clone());
+                }
+                !is_none
+            });
+        }
+        let known: Vec<&Value> = values.iter().flatten().collect();
+        let name = at.as_deref().map(last_word).unwrap_or_default();
+        let look = (!known.is_empty()).then(|| look(&known, &name))?;
+        Some(Column { from, at, name, values, look, none_when })
+    }
+
+    /// Whether a row has several values.
+    pub(super) fn is_list(&self) -> bool {
+        self.values.iter().any(|values| values.len() > 1)
+    }
+
+    /// The value of a row as text; of several, the first.
+    pub(super) fn text(&self, row: usize) -> Option<String> {
+        self.values[row].first().map(text)
+    }
+
+    /// Whether its name holds one of these words, and which: the first is worth most.
+    pub(super) fn hint(&self, words: &[&str]) -> usize {
+        words.iter().position(|word| self.name.contains(word)).map_or(0, |place| words.len() - place)
+    }
+
+    /// Whether it says something of the answer, and not of a row.
+    pub(super) fn is_of_answer(&self) -> bool {
+        self.from == Some("answer")
+    }
+
+    /// Whether it stands in the row, or is its key.
+    pub(super) fn is_of_row(&self) -> bool {
+        matches!(self.from, None | Some("key"))
+    }
+
+    /// How near to the row it stands.
+    pub(super) fn nearness(&self) -> usize {
+        match self.from {
+            None => 4,
+            Some("key") => 3,
+            Some("parent" | "parent-key") => 2,
+            Some("answer") => 0,
+            Some(_) => 1,
+        }
+    }
+
+    /// How many rows have it.
+    pub(super) fn filled(&self) -> usize {
+        self.values.iter().filter(|values| !values.is_empty()).count()
+    }
+
+    /// Whether another has a value of the same look in rows that lack one here.
+    pub(super) fn is_completed_by(&self, other: &Column) -> bool {
+        let is_alike = self.look == other.look && self.from == other.from && self.at != other.at;
+        is_alike && self.values.iter().zip(&other.values).any(|(own, others)| own.is_empty() && !others.is_empty())
+    }
+
+    /// A field that reads it.
+    pub(super) fn field(&self, kind: &str) -> String {
+        self.field_or(kind, None)
+    }
+
+    /// A field that reads it, or where it is absent, another.
+    pub(super) fn field_or(&self, kind: &str, other: Option<&Column>) -> String {
+        let mut yaml = "{ ".to_owned();
+        if let Some(from) = self.from {
+            let _ = write!(yaml, "from: {from}, ");
+        }
+        let own = self.at.as_deref().map(skeleton::plain);
+        let others = other.and_then(|other| other.at.as_deref()).map(skeleton::plain);
+        match (own, others) {
+            (Some(own), Some(other)) => drop(write!(yaml, "at: [{own}, {other}], ")),
+            (Some(own), None) => drop(write!(yaml, "at: {own}, ")),
+            (None, _) => {}
+        }
+        let _ = write!(yaml, "as: {kind}");
+        if let (Look::Time(format, is_civil), "timestamp") = (self.look, kind) {
+            let format = if format.contains('%') { format!("\"{format}\"") } else { format.to_owned() };
+            let _ = write!(yaml, ", format: {format}{}", if is_civil { ", zone: UTC" } else { "" });
+        }
+        if !self.none_when.is_empty() {
+            let _ = write!(yaml, ", none_when: {}", Value::from(self.none_when.clone()));
+        }
+        let is_optional = |row: usize| other.is_none_or(|other| other.values[row].is_empty());
+        if (0..self.values.len()).any(|row| self.values[row].is_empty() && is_optional(row)) {
+            yaml += ", optional: true";
+        }
+        yaml + " }"
+    }
+
+    /// What spoke for it: how many rows have it, and some of its values.
+    pub(super) fn evidence(&self) -> String {
+        let all = self.values.len();
+        let with = self.filled();
+        let mut shown: Vec<String> = vec![];
+        for value in self.values.iter().flatten() {
+            let text = excerpt(&text(value));
+            if shown.len() < SHOWN && !shown.contains(&text) {
+                shown.push(text);
+            }
+        }
+        let is_other = |value: &Value| self.look == Look::RrType && RrType::parse(&text(value)).is_err();
+        if let Some(other) = self.values.iter().flatten().find(|value| is_other(value)) {
+            shown.push(format!("and {}, for which `aliases` can say the type", excerpt(&text(other))));
+        }
+        let zone = if matches!(self.look, Look::Time(_, true)) { "; the zone is a guess" } else { "" };
+        format!("{with} of {all}, as in {}{zone}", shown.join(", "))
+    }
+
+    /// As a remark names it.
+    pub(super) fn place(&self) -> String {
+        [self.from, self.at.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn last_word(at: &str) -> String {
+    let mut words = at.split(['.', '[', ']', '\'', '$', '"']).filter(|word| !word.is_empty());
+    words.next_back().unwrap_or_default().to_lowercase()
+}
+
+/// Text for a comment: one line, and not long.
+fn excerpt(text: &str) -> String {
+    let line: String = text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).collect();
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn look(values: &[&Value], name: &str) -> Look {
+    let all = |test: &dyn Fn(&str) -> bool| values.iter().all(|value| value.as_str().is_some_and(test));
+    let is_number = |value: &&Value| integer(*value).is_some();
+    if all(&|text| is_mnemonic(text)) {
+        return Look::RrType;
+    }
+    // A provider may have a few words of its own.
+    let mnemonics = values.iter().filter(|value| value.as_str().is_some_and(is_mnemonic)).count();
+    if name.contains("type") && mnemonics * 100 >= values.len() * MNEMONICS {
+        return Look::RrType;
+    }
+    let is_type = |value: &&Value| integer(*value).is_some_and(|number| RrType::parse(&number.to_string()).is_ok());
+    if name.contains("type") && values.iter().all(is_type) {
+        return Look::RrType;
+    }
+    if let Some((format, is_civil)) = time(values) {
+        return Look::Time(format, is_civil);
+    }
+    if all(&|text| parse_address(text).is_ok()) {
+        return Look::Address;
+    }
+    if values.iter().all(is_number) {
+        return Look::Integer;
+    }
+    if all(&is_name) {
+        return Look::Name;
+    }
+    Look::Text
+}
+
+fn is_name(text: &str) -> bool {
+    text.contains('.') && Name::parse(text).is_ok()
+}
+
+fn time(values: &[&Value]) -> Option<(&'static str, bool)> {
+    let whole = |value: &Value| integer(value).or_else(|| value.as_f64().map(|number| number as i64));
+    if values.iter().all(|value| whole(value).is_some_and(|number| SECONDS.contains(&number))) {
+        return Some(("epoch-seconds", false));
+    }
+    if values.iter().all(|value| integer(*value).is_some_and(|number| SECONDS.contains(&(number / 1000)))) {
+        return Some(("epoch-milliseconds", false));
+    }
+    TIMES.into_iter().find(|(format, is_civil)| {
+        let format = TimeFormat::parse(format, is_civil.then_some("UTC"));
+        format.is_ok_and(|format| values.iter().all(|value| format.read(*value).is_some()))
+    })
+}

@@ -1,0 +1,264 @@
+//! Which column is what of a passive-DNS record: owner, type, data, times, count. Words that providers use decide where
+//! the values leave a choice.
+
+use super::column::{Column, Look};
+use super::table::{Table, is_mnemonic};
+use crate::skeleton::Line;
+use std::cmp::Reverse;
+use stixmap_engine::dns::{Name, Rdata, RrType, parse_address};
+use stixmap_engine::stix::{Kind, Observable};
+
+/// What providers call an owner, and data, the clearest first.
+const OWNER: [&str; 9] = ["rrname", "owner", "query", "qname", "hostname", "host", "domain", "name", "subject"];
+const DATA: [&str; 11] =
+    ["rdata", "rrdata", "answer", "resolve", "content", "value", "data", "address", "target", "ip", "result"];
+
+/// What the first and the last time are called, and how often.
+const FIRST: [&str; 7] = ["first", "start", "begin", "since", "from", "oldest", "created"];
+const LAST: [&str; 8] = ["last", "latest", "stop", "end", "until", "newest", "recent", "updated"];
+const COUNT: [&str; 6] = ["count", "times", "hits", "number", "seen", "num"];
+
+/// Of so many rows in a hundred the data must be what the type says.
+const FITTING: usize = 50;
+
+/// What is read from a row, and how.
+pub(super) struct Roles {
+    pub(super) fields: Vec<(String, Line)>,
+    pub(super) orientation: Vec<Line>,
+    /// What is there besides.
+    pub(super) unread: Vec<String>,
+    /// How likely it is to be right, among those that map as many rows.
+    pub(super) likeness: usize,
+}
+
+/// One side of a record: a column, or what was asked about.
+#[derive(Clone, Copy)]
+enum Side<'c> {
+    Column(&'c Column),
+    Observable,
+}
+
+/// What tells the type of records.
+#[derive(Clone, Copy)]
+enum TypeOf<'c> {
+    Column(&'c Column),
+    /// The place of the rows is called so.
+    Place(RrType),
+    /// The data is an address.
+    Data,
+}
+
+/// Finds the roles, or says why the rows are no records.
+pub(super) fn roles(table: &Table<'_>, columns: &[Column], observable: &Observable) -> Result<Roles, String> {
+    let rrtype = rrtype(table, columns);
+    let sides: Vec<Side<'_>> = columns
+        .iter()
+        .filter(|column| matches!(column.look, Look::Address | Look::Name | Look::Text))
+        .map(Side::Column)
+        .chain([Side::Observable])
+        .collect();
+    let pairs = sides.iter().flat_map(|owner| sides.iter().map(move |data| (*owner, *data)));
+    let scored = pairs.filter_map(|(owner, data)| {
+        let score = score(table.rows.len(), rrtype, owner, data, observable)?;
+        Some((score, owner, data))
+    });
+    let Some((score, owner, data)) = scored.max_by_key(|(score, ..)| *score) else {
+        return Err(match rrtype {
+            TypeOf::Data => "nothing in its rows is a record type, or an address with a name".to_owned(),
+            TypeOf::Column(column) => format!("nothing in its rows is data of the types at `{}`", column.place()),
+            TypeOf::Place(rrtype) => format!("nothing in its rows is data of {rrtype}"),
+        });
+    };
+    let mut chosen = Chosen { fields: vec![], used: vec![] };
+    chosen.sides(rrtype, owner, data);
+    chosen.times(columns);
+    chosen.count(columns);
+    let orientation = orientation(owner, data);
+    let is_unread =
+        |column: &&Column| !column.is_of_answer() && !chosen.used.iter().any(|used| std::ptr::eq(*used, *column));
+    let unread: Vec<&Column> = columns.iter().filter(is_unread).collect();
+    let likeness = score.1 + chosen.fields.len();
+    let unread = unread.iter().map(|column| format!("{}: {}", column.place(), column.evidence())).collect();
+    Ok(Roles { fields: chosen.fields, orientation, unread, likeness })
+}
+
+fn is_of_row(side: Side<'_>) -> bool {
+    matches!(side, Side::Column(column) if column.is_of_row())
+}
+
+/// What tells the type: a column of types that is called so, or any; else the place of the rows; else the data.
+fn rrtype<'c>(table: &Table<'_>, columns: &'c [Column]) -> TypeOf<'c> {
+    let types = columns.iter().filter(|column| column.look == Look::RrType);
+    if let Some(column) = types.max_by_key(|column| column.hint(&["rrtype", "type", "rr"])) {
+        return TypeOf::Column(column);
+    }
+    let place = table.levels.iter().rev().find_map(|level| {
+        let word = level.at.rsplit(['.', '\'']).find(|word| !word.is_empty())?;
+        is_mnemonic(word).then(|| RrType::parse(word).ok())?
+    });
+    place.map_or(TypeOf::Data, TypeOf::Place)
+}
+
+/// How well two sides fit: rows about the observable, then words. None where they do not.
+fn score(
+    rows: usize,
+    rrtype: TypeOf<'_>,
+    owner: Side<'_>,
+    data: Side<'_>,
+    observable: &Observable,
+) -> Option<(usize, usize)> {
+    let is_address = matches!(observable.kind(), Kind::Ipv4Addr | Kind::Ipv6Addr);
+    match (owner, data) {
+        (Side::Observable, Side::Observable) => return None,
+        (Side::Observable, _) if is_address => return None,
+        (_, Side::Observable) if !is_address && matches!(rrtype, TypeOf::Data) => return None,
+        (Side::Column(owner), Side::Column(data)) if std::ptr::eq(owner, data) => return None,
+        (Side::Column(owner), _) if owner.is_list() => return None,
+        // What says nothing itself is no row.
+        _ if ![owner, data].into_iter().any(is_of_row) => return None,
+        _ => {}
+    }
+    let text = |side: Side<'_>, row: usize| match side {
+        Side::Column(column) => column.text(row),
+        Side::Observable => Some(observable.value().to_owned()),
+    };
+    let (mut fitting, mut about) = (0, 0);
+    for row in 0..rows {
+        let (Some(owner), Some(data)) = (text(owner, row), text(data, row)) else { continue };
+        let is_data = match rrtype {
+            TypeOf::Column(column) => column
+                .text(row)
+                .and_then(|text| RrType::parse(&text).ok())
+                .is_some_and(|rrtype| is_rdata(rrtype, &data)),
+            TypeOf::Place(rrtype) => is_rdata(rrtype, &data),
+            TypeOf::Data => parse_address(&data).is_ok(),
+        };
+        // A single label may be any word.
+        let is_owner = owner.contains('.') && parse_address(&owner).is_err() && Name::parse(&owner).is_ok();
+        fitting += usize::from(is_data && is_owner);
+        about += usize::from(is_within(&owner, observable) || is_same(&data, observable));
+    }
+    if fitting * 100 < rows * FITTING || fitting == 0 {
+        return None;
+    }
+    let words = |side: Side<'_>, words: &[&str]| match side {
+        Side::Column(column) => column.hint(words) + column.nearness(),
+        Side::Observable => 0,
+    };
+    Some((fitting + about, words(owner, &OWNER) + words(data, &DATA)))
+}
+
+fn is_count(column: &Column) -> bool {
+    column.look == Look::Integer && !column.is_of_answer() && column.hint(&COUNT) > 0
+}
+
+/// Whether a text is data of a type.
+fn is_rdata(rrtype: RrType, text: &str) -> bool {
+    Rdata::parse(rrtype, text).is_ok()
+}
+
+fn is_same(text: &str, observable: &Observable) -> bool {
+    Observable::detect(text).is_ok_and(|value| value.is_same(observable))
+}
+
+/// Whether a name is the observable, or below it.
+fn is_within(text: &str, observable: &Observable) -> bool {
+    let name = text.trim_end_matches('.').to_lowercase();
+    is_same(text, observable) || name.strip_suffix(observable.value()).is_some_and(|rest| rest.ends_with('.'))
+}
+
+fn orientation(owner: Side<'_>, data: Side<'_>) -> Vec<Line> {
+    let word = |side: Side<'_>, name: &'static str| match side {
+        Side::Column(_) => name,
+        Side::Observable => "observable",
+    };
+    match (owner, data) {
+        (Side::Column(_), Side::Column(_)) => vec![],
+        _ => {
+            let yaml = format!("{{ rrname: {}, rdata: {} }}", word(owner, "rrname"), word(data, "rdata"));
+            vec![Line::new(yaml, "what was asked about does not stand in the rows")]
+        }
+    }
+}
+
+/// Fields as they are found.
+struct Chosen<'c> {
+    fields: Vec<(String, Line)>,
+    used: Vec<&'c Column>,
+}
+
+impl<'c> Chosen<'c> {
+    fn column(&mut self, name: &str, kind: &str, column: &'c Column) {
+        self.fields.push((name.to_owned(), Line::new(column.field(kind), column.evidence())));
+        self.used.push(column);
+    }
+
+    fn sides(&mut self, rrtype: TypeOf<'c>, owner: Side<'c>, data: Side<'c>) {
+        if let Side::Column(column) = owner {
+            self.column("rrname", "dns-name", column);
+        }
+        match (rrtype, data) {
+            (TypeOf::Column(column), _) => self.column("rrtype", "rrtype", column),
+            (TypeOf::Place(rrtype), _) => {
+                let line =
+                    Line::new(format!("{{ from: constant, value: {rrtype}, as: rrtype }}"), "as the place is called");
+                self.fields.push(("rrtype".to_owned(), line));
+            }
+            (TypeOf::Data, Side::Column(column)) => {
+                let line = Line::new(column.field("rrtype-of-address"), "all data is addresses");
+                self.fields.push(("rrtype".to_owned(), line));
+            }
+            (TypeOf::Data, Side::Observable) => {
+                let line = Line::new("{ from: observable, as: rrtype-of-address }", "names of an address");
+                self.fields.push(("rrtype".to_owned(), line));
+            }
+        }
+        if let Side::Column(column) = data {
+            self.column("rdata", "rdata", column);
+        }
+    }
+
+    /// The first and the last time; of times that no word tells apart, the earlier and the later.
+    fn times(&mut self, columns: &'c [Column]) {
+        let is_time = |column: &&Column| matches!(column.look, Look::Time(..)) && !column.is_of_answer();
+        let times: Vec<&Column> = columns.iter().filter(is_time).collect();
+        let called = |words: &[&str]| {
+            let times = times.iter().copied().filter(|column| column.hint(words) > 0);
+            times.max_by_key(|column| {
+                (column.hint(words), column.filled(), column.nearness(), Reverse(column.name.len()))
+            })
+        };
+        let first = called(&FIRST);
+        let last = called(&LAST).filter(|last| first.is_none_or(|first| !std::ptr::eq(first, *last)));
+        let others: Vec<&Column> = times
+            .iter()
+            .copied()
+            .filter(|column| [first, last].into_iter().flatten().all(|known| !std::ptr::eq(known, *column)))
+            .collect();
+        let (first, last) = match (first, last, &others[..]) {
+            (None, None, [one, other, ..]) if one.text(0) > other.text(0) => (Some(*other), Some(*one)),
+            (None, None, [one, other, ..]) => (Some(*one), Some(*other)),
+            (None, None, [only]) => (None, Some(*only)),
+            (first, last, _) => (first, last),
+        };
+        first.into_iter().for_each(|column| self.time("time_first", column, &times, &FIRST));
+        last.into_iter().for_each(|column| self.time("time_last", column, &times, &LAST));
+    }
+
+    /// A time; of rows that lack it, another that is called alike may tell it.
+    fn time(&mut self, name: &str, column: &'c Column, times: &[&'c Column], words: &[&str]) {
+        let hint = column.hint(words);
+        let other = times.iter().find(|other| hint > 0 && other.hint(words) == hint && column.is_completed_by(other));
+        let Some(other) = other else { return self.column(name, "timestamp", column) };
+        let evidence = format!("{}; or {}", column.evidence(), other.evidence());
+        self.fields.push((name.to_owned(), Line::new(column.field_or("timestamp", Some(other)), evidence)));
+        self.used.extend([column, other]);
+    }
+
+    fn count(&mut self, columns: &'c [Column]) {
+        let numbers = columns.iter().filter(|column| is_count(column));
+        if let Some(column) = numbers.max_by_key(|column| column.hint(&COUNT)) {
+            self.column("count", "integer", column);
+        }
+    }
+}

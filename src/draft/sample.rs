@@ -1,0 +1,92 @@
+//! A sample answer as values, in each way in which its bytes can be read.
+
+use crate::cli::Framing;
+use anyhow::bail;
+use serde_json::{Map, Value};
+
+/// The signs that stand between columns, the likeliest first.
+const SEPARATORS: [&str; 4] = ["\t", "|", ";", ","];
+
+/// The sign that begins a line of remarks.
+const COMMENT: char = '#';
+
+/// One way to read a sample.
+pub(super) struct Sample {
+    pub(super) framing: Framing,
+    /// How lines are cut into columns, where they are: YAML.
+    pub(super) columns: Option<String>,
+    /// One document; or rows, where each line is one.
+    pub(super) values: Vec<Value>,
+}
+
+/// Every way in which it can be read; never none.
+pub(super) fn readings(bytes: &[u8]) -> anyhow::Result<Vec<Sample>> {
+    let Ok(text) = std::str::from_utf8(bytes) else { bail!("the sample is not text in UTF-8") };
+    let text = text.trim_start_matches('\u{feff}');
+    let mut readings = vec![];
+    if let Ok(value @ (Value::Array(_) | Value::Object(_))) = serde_json::from_str::<Value>(text) {
+        readings.push(Sample { framing: Framing::Json, columns: None, values: vec![value] });
+    }
+    readings.extend(lines_of_json(text));
+    if readings.is_empty() {
+        readings.extend(columns(text));
+    }
+    if readings.is_empty() {
+        bail!("the sample is neither JSON, nor JSON lines, nor lines cut into columns by a tab, `|`, `;` or `,`");
+    }
+    Ok(readings)
+}
+
+fn lines_of_json(text: &str) -> Option<Sample> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let values: Vec<Value> = lines.map(serde_json::from_str).collect::<Result<_, _>>().ok()?;
+    if values.is_empty() || !values.iter().all(Value::is_object) {
+        return None;
+    }
+    let is_saf = values.iter().all(|value| value.get("cond").is_some() || value.get("obj").is_some());
+    if !is_saf {
+        return Some(Sample { framing: Framing::Ndjson, columns: None, values });
+    }
+    let rows = values.iter().filter_map(|value| value.get("obj").cloned()).collect();
+    Some(Sample { framing: Framing::Saf, columns: None, values: rows })
+}
+
+fn columns(text: &str) -> Option<Sample> {
+    let is_remark = |line: &&str| line.starts_with(COMMENT);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let rows: Vec<&str> = lines.iter().copied().filter(|line| !is_remark(line)).collect();
+    let first = rows.first()?;
+    let separator = SEPARATORS.into_iter().find(|separator| {
+        let width = first.matches(separator).count();
+        width > 0 && rows.iter().all(|line| line.matches(separator).count() == width)
+    })?;
+    let cut = |line: &&str| line.split(separator).map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let mut rows: Vec<Vec<String>> = rows.iter().map(cut).collect();
+    let names = has_names(&rows).then(|| rows.remove(0));
+    let comment = lines.iter().any(is_remark).then(|| format!(", comment: \"{COMMENT}\""));
+    let quoted = serde_json::Value::from(separator);
+    let header = if names.is_some() { ", header: true" } else { "" };
+    let columns = format!("{{ separator: {quoted}{header}{} }}", comment.unwrap_or_default());
+    let values = rows.into_iter().map(|cells| row(names.as_deref(), cells)).collect();
+    Some(Sample { framing: Framing::Delimited, columns: Some(columns), values })
+}
+
+/// Whether the first line names the columns: its cells are different words, and no other line begins as it does.
+fn has_names(rows: &[Vec<String>]) -> bool {
+    let (Some(first), true) = (rows.first(), rows.len() > 1) else { return false };
+    let is_word = |cell: &String| {
+        let mut signs = cell.chars();
+        signs.next().is_some_and(|sign| sign.is_ascii_alphabetic())
+            && signs.all(|sign| sign.is_ascii_alphanumeric() || "_- ".contains(sign))
+    };
+    let is_different = first.iter().enumerate().all(|(at, cell)| !first[..at].contains(cell));
+    is_different && first.iter().all(is_word)
+}
+
+fn row(names: Option<&[String]>, cells: Vec<String>) -> Value {
+    let cells = cells.into_iter().map(Value::from);
+    match names {
+        Some(names) => names.iter().cloned().zip(cells).collect::<Map<_, _>>().into(),
+        None => cells.collect::<Vec<_>>().into(),
+    }
+}

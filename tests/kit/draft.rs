@@ -1,0 +1,58 @@
+//! `stixmap draft`: each sample beside the profile that is drafted from it. `UPDATE=1` writes the profiles anew.
+
+use super::passes;
+use crate::support::{Ended, ended, root, stixmap};
+use std::fs;
+use std::path::Path;
+
+fn draft(sample: &Path, name: &str, out: &Path, more: &[&str]) -> Ended {
+    let (sample, out) = (sample.to_str().expect("text"), out.to_str().expect("text"));
+    ended(stixmap(&[&["draft", name, "--sample", sample, "--out", out, "--observable"], more].concat()))
+}
+
+#[test]
+fn samples_become_profiles_that_pass() {
+    let out = tempfile::tempdir().expect("a folder");
+    let mut wrong = vec![];
+    let samples = root().join("tests/kit/samples");
+    for folder in fs::read_dir(samples).expect("samples").flatten().map(|entry| entry.path()) {
+        let name = folder.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let arguments = fs::read_to_string(folder.join("arguments")).expect("arguments");
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let drafted = draft(&folder.join("sample"), &name, out.path(), &arguments);
+        assert_eq!(drafted.code, 0, "{name}: {}", drafted.err);
+        let made = out.path().join(&name);
+        passes(&made);
+        let profile = fs::read_to_string(made.join("profile.yaml")).expect("a profile");
+        let case = fs::read_dir(made.join("cases")).expect("cases").flatten();
+        for file in case {
+            assert!(!fs::read_to_string(file.path()).expect("text").contains("s3cr3t"), "{:?}", file.path());
+        }
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(folder.join("profile.yaml"), &profile).expect("it is written");
+        }
+        if fs::read_to_string(folder.join("profile.yaml")).ok().as_ref() != Some(&profile) {
+            wrong.push(format!("{name}:\n{profile}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_holds_no_records_is_told_place_by_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let told = |text: &str, more: &[&str]| {
+        let sample = folder.path().join("sample");
+        fs::write(&sample, text).expect("it is written");
+        let refused = draft(&sample, "acme", folder.path(), more);
+        assert_eq!(refused.code, 2, "{}", refused.err);
+        assert!(!folder.path().join("acme").exists());
+        refused.err
+    };
+    let said = told(r#"{"users": [{"name": "jane"}, {"name": "joe"}]}"#, &["example.com"]);
+    assert!(said.contains("2 rows at `$.users`: nothing in its rows is a record type"), "{said}");
+    let said = told("no such name", &["example.com"]);
+    assert!(said.contains("neither JSON, nor JSON lines, nor lines cut into columns"), "{said}");
+    let said = told("{}", &["example.com", "--url", "https://example.net/?q=other"]);
+    assert!(said.contains("`example.com` does not stand in the URL"), "{said}");
+}
