@@ -109,3 +109,27 @@ fn what_is_not_recorded_is_told_with_what_is_nearest() {
     assert!(answer.contains("no case has recorded GET /names/other.example.com"), "{answer}");
     assert!(answer.contains("  GET /names/cursor.example.com"), "{answer}");
 }
+
+#[test]
+fn what_two_providers_report_is_one_relationship_that_names_both() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let profile = std::fs::read_to_string("tests/providers/by-cursor/profile.yaml").expect("a profile");
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).expect("a folder");
+    let renamed = profile.replace("id: by-cursor", "id: other").replace("Cursor Provider", "Another Provider");
+    std::fs::write(other.join("profile.yaml"), renamed).expect("it is written");
+    let provider = StandIn::start(&["tests/providers/by-cursor", "--quiet"]);
+    let base = format!("api_base_url={}", provider.url);
+    let value = "cursor.example.com";
+    let profiles = ["--profile", "tests/providers/by-cursor", "--profile", other.to_str().expect("text")];
+    let enriched = ended(stixmap(&[&["enrich", value, "--set", &base, "--set", "key=any"], &profiles[..]].concat()));
+    assert_eq!(enriched.code, 0, "{}", enriched.err);
+    let bundle: serde_json::Value = serde_json::from_str(&enriched.out).expect("a bundle");
+    let objects = bundle["objects"].as_array().expect("objects");
+    let of = |kind: &str| objects.iter().filter(|object| object["type"] == kind).collect::<Vec<_>>();
+    assert_eq!((of("identity").len(), of("relationship").len()), (2, 2), "{}", enriched.out);
+    for relationship in of("relationship") {
+        let description = relationship["description"].as_str().expect("text");
+        assert_eq!(description, "A, reported by Another Provider and Cursor Provider");
+    }
+}

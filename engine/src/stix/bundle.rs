@@ -169,19 +169,36 @@ impl Bundle {
         self
     }
 
-    /// One bundle of several: objects are shared, relationships widened, markings never lowered.
+    /// One bundle of several: objects are shared, relationships widened, markings never lowered. STIX has one author of a
+    /// relationship; where several reported it, its description names them.
     pub fn merged(bundles: impl IntoIterator<Item = Bundle>) -> Bundle {
         let mut bundles: Vec<Bundle> = bundles.into_iter().collect();
         if bundles.len() == 1 {
             return bundles.remove(0);
         }
         let mut by_id: BTreeMap<Id, Object> = BTreeMap::new();
+        let mut reporters: BTreeMap<Id, BTreeSet<Id>> = BTreeMap::new();
         for object in bundles.iter().flat_map(Bundle::objects) {
+            if let Object::Relationship(relationship) = &object {
+                reporters.entry(relationship.id).or_default().insert(relationship.created_by);
+            }
             match by_id.entry(object.id()) {
                 std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().absorb(object),
                 std::collections::btree_map::Entry::Vacant(free) => {
                     free.insert(object);
                 }
+            }
+        }
+        let names: BTreeMap<Id, String> = by_id
+            .values()
+            .filter_map(|object| match object {
+                Object::Identity(identity) => Some((identity.id(), identity.name().to_owned())),
+                _ => None,
+            })
+            .collect();
+        for (id, reporters) in reporters.iter().filter(|(_, reporters)| reporters.len() > 1) {
+            if let Some(Object::Relationship(relationship)) = by_id.get_mut(id) {
+                relationship.reported_by(reporters.iter().filter_map(|author| names.get(author)));
             }
         }
         Self::of(by_id.into_values().collect())

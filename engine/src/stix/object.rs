@@ -74,6 +74,14 @@ pub struct Relationship {
 }
 
 impl Relationship {
+    /// Says by name who reported it.
+    pub(super) fn reported_by<'n>(&mut self, names: impl Iterator<Item = &'n String>) {
+        let mut names: Vec<&str> = names.map(String::as_str).collect();
+        names.sort_unstable();
+        let said: Arc<str> = format!("reported by {}", names.join(" and ")).into();
+        self.descriptions = self.descriptions.iter().cloned().chain([said]).collect();
+    }
+
     pub(super) fn tell<P: Properties>(&self, to: &mut P, created: &str) -> Result<(), P::Error> {
         to.plain("type", "relationship")?;
         to.plain("spec_version", "2.1")?;
