@@ -53,7 +53,7 @@ use work::{Verdict, deal};
 const PING: Duration = Duration::from_secs(40);
 
 /// The first wait for a platform or a broker that is away, and the longest.
-const WAITS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+const WAITS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 
 /// One profile as a connector.
 struct Connector {

@@ -431,7 +431,7 @@ impl Platform {
         let start = Instant::now();
         // It is looked at where it is: a copy of thousands of objects each time would slow what is waited for.
         while !self.state().works.get(id).is_some_and(&holds) {
-            let late = start.elapsed() > Duration::from_secs(60);
+            let late = start.elapsed() > Duration::from_secs(180);
             assert!(
                 !late,
                 "{id} is not {what}: {:#?}",
