@@ -58,7 +58,8 @@ pub struct Besides {
     pub relationship: RelationshipType,
     /// The type of the other end.
     pub target: Kind,
-    /// The field that holds the value of the other end. A record without it says nothing besides.
+    /// The field that holds the value of the other end. A record without it, or with one that is no such value, says nothing
+    /// besides.
     pub field: String,
     /// What the relationship says.
     #[serde(default)]
