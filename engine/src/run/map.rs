@@ -1,10 +1,9 @@
 //! A record becomes relationships, by the rules; and each row is accounted for.
 
 use super::gate::Levels;
-use super::record::{BadRow, Record, Typed, fields, records, rrtype_text};
+use super::record::{BadRow, Record, Records, Typed, fields, rrtype_text};
 use super::rows::{Reader, Row};
 use super::secret;
-use super::slots::Slot;
 use super::trace::{Fate, Ledger, Link, Traced};
 use crate::dns::{Name, Rdata, scope};
 use crate::plan::{Plan, Prose, RuleThen, possible_targets, sources, targets};
@@ -100,11 +99,16 @@ fn outcomes(context: &Context, row: &Row, texts: &mut Texts, graph: &mut Graph, 
     if secret::is_in_row(context.secrets, slots, &context.reader.fields) {
         return sink(Outcome::bad(secret::REPEATED.to_owned().into()));
     }
-    let (fields, records) = match read(context, slots) {
-        Ok(read) => read,
-        Err(reason) => return sink(Outcome::bad(reason)),
+    let fields = match fields(&context.plan.record, &context.reader.fields, slots, context.asked) {
+        Ok(fields) => fields,
+        Err(bad) => return sink(Outcome::bad(bad)),
     };
-    if records.is_empty() {
+    let records = match Records::of(&context.plan.record, &fields, context.asked, context.asked_name) {
+        Ok(records) => records,
+        Err(reason) => return sink(Outcome::bad(reason.into())),
+    };
+    let mut records = records.each().peekable();
+    if records.peek().is_none() {
         return sink(Outcome::dropped("the row holds no data"));
     }
     for record in records {
@@ -121,14 +125,6 @@ fn outcomes(context: &Context, row: &Row, texts: &mut Texts, graph: &mut Graph, 
 fn shown(plan: &Plan, fields: &[Typed]) -> Vec<(String, String)> {
     let named = plan.record.fields.iter().zip(fields);
     named.map(|(field, value)| (field.name.clone(), value.as_text().to_string())).collect()
-}
-
-type Read<'r> = (Vec<Typed<'r>>, Vec<Result<Record, String>>);
-
-fn read<'r>(context: &Context<'r>, slots: &'r [Slot]) -> Result<Read<'r>, BadRow> {
-    let fields = fields(&context.plan.record, &context.reader.fields, slots, context.asked)?;
-    let records = records(&context.plan.record, &fields, context.asked, context.asked_name)?;
-    Ok((fields, records))
 }
 
 /// What became of a record, and what it was made of.

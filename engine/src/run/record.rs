@@ -89,11 +89,11 @@ impl Typed<'_> {
     }
 
     /// What it says, for each value it holds.
-    fn sides(&self) -> Cow<'_, [Cow<'_, str>]> {
-        let one = match self {
-            Self::None => return Cow::Borrowed(&[]),
-            Self::Rdata(data) => return Cow::Borrowed(data),
-            Self::Text(text) => return Cow::Borrowed(std::slice::from_ref(text)),
+    fn said(&self) -> Said<'_> {
+        Said::One(match self {
+            Self::None => return Said::Each(&[]),
+            Self::Rdata(data) => return Said::Each(data),
+            Self::Text(text) => Cow::Borrowed(text),
             Self::Name(name) => Cow::Borrowed(name.as_str()),
             Self::Tlp(tlp) => Cow::Borrowed(tlp.as_str()),
             Self::Integer(number) => Cow::Owned(number.to_string()),
@@ -101,8 +101,22 @@ impl Typed<'_> {
             Self::Rrtype(rrtype) => Cow::Owned(rrtype.to_string()),
             Self::Address(address) => Cow::Owned(address.to_string()),
             Self::Boolean(flag) => Cow::Owned(flag.to_string()),
-        };
-        Cow::Owned(vec![one])
+        })
+    }
+}
+
+/// What a value says: mostly one text, that of a list several.
+enum Said<'v> {
+    One(Cow<'v, str>),
+    Each(&'v [Cow<'v, str>]),
+}
+
+impl<'v> Said<'v> {
+    fn texts(&self) -> &[Cow<'v, str>] {
+        match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Each(texts) => texts,
+        }
     }
 }
 
@@ -239,56 +253,89 @@ fn joined<'r>(name: &Typed<'r>, end: Operand, fields: &[Typed], asked: &Observab
     let Typed::Text(text) = name else { return Ok(name.clone()) };
     let end = match end {
         Operand::Observable => Name::parse(asked.value()),
-        Operand::Field(index) => Name::parse(fields[index].sides().first().ok_or("the name's end has no value")?),
+        Operand::Field(index) => {
+            Name::parse(fields[index].said().texts().first().ok_or("the name's end has no value")?)
+        }
     };
     let end = end.map_err(|error| format!("the name's end is no domain name: {error}"))?;
     let joined = if text.is_empty() { Ok(end) } else { end.join(text) };
     joined.map(Typed::Name).map_err(|error| format!("`{text}` is no domain name: {error}"))
 }
 
-/// The records of a row: one for each piece of data it holds, or why there is none.
-pub(super) fn records(
-    plan: &RecordPlan,
-    fields: &[Typed],
-    asked: &Observable,
-    asked_name: Option<&Name>,
-) -> Result<Vec<Result<Record, String>>, String> {
-    let row = orientation(plan, fields, asked)?;
-    let Typed::Rrtype(rrtype) = fields[plan.rrtype] else { return Err("`rrtype` has no value".into()) };
-    let asked_side = [Cow::Borrowed(asked.value())];
-    let side = |operand: Operand| match operand {
-        Operand::Observable => Cow::Borrowed(&asked_side[..]),
-        Operand::Field(index) => fields[index].sides(),
-    };
-    let seen = seen(plan, fields)?;
-    let role = |index: usize| plan.roles[index].map(|field| &fields[field]);
-    let count = match role(2) {
-        Some(Typed::Integer(count)) => {
-            Some(u64::try_from(*count).map_err(|_| format!("`count` is negative: {count}"))?)
+/// The records of a row: one for each owner and each piece of data it holds.
+pub(super) struct Records<'r> {
+    owners: Cow<'r, [Name]>,
+    rrtype: RrType,
+    data: Said<'r>,
+    seen: Seen,
+    count: Option<u64>,
+    bailiwick: Option<&'r str>,
+    tlp: Option<Tlp>,
+}
+
+impl<'r> Records<'r> {
+    /// What the fields say of all of them; or why there are none.
+    pub(super) fn of(
+        plan: &RecordPlan,
+        fields: &'r [Typed],
+        asked: &'r Observable,
+        asked_name: Option<&'r Name>,
+    ) -> Result<Records<'r>, String> {
+        let row = orientation(plan, fields, asked)?;
+        let Typed::Rrtype(rrtype) = fields[plan.rrtype] else { return Err("`rrtype` has no value".into()) };
+        let seen = seen(plan, fields)?;
+        let role = |index: usize| plan.roles[index].map(|field| &fields[field]);
+        let count = match role(2) {
+            Some(Typed::Integer(count)) => {
+                Some(u64::try_from(*count).map_err(|_| format!("`count` is negative: {count}"))?)
+            }
+            _ => None,
+        };
+        let bailiwick = match role(3) {
+            Some(Typed::Text(zone)) => Some(zone.as_ref()),
+            _ => None,
+        };
+        let tlp = match role(4) {
+            Some(Typed::Tlp(tlp)) => Some(*tlp),
+            _ => None,
+        };
+        let said = |operand: Operand| match operand {
+            Operand::Observable => Said::One(asked.value().into()),
+            Operand::Field(index) => fields[index].said(),
+        };
+        let owners = match known_owner(row.rrname, fields, asked_name) {
+            Some(name) => Cow::Borrowed(std::slice::from_ref(name)),
+            None => said(row.rrname).texts().iter().map(|text| owner_name(text, rrtype)).collect::<Result<_, _>>()?,
+        };
+        if owners.is_empty() {
+            return Err("the record has no owner's name".to_owned());
         }
-        _ => None,
-    };
-    let bailiwick = match role(3) {
-        Some(Typed::Text(zone)) => Some(zone.as_ref().into()),
-        _ => None,
-    };
-    let tlp = match role(4) {
-        Some(Typed::Tlp(tlp)) => Some(*tlp),
-        _ => None,
-    };
-    let owners = match (row.rrname, asked_name) {
-        (Operand::Observable, Some(name)) => vec![name.clone()],
-        (operand, _) => side(operand).iter().map(|owner| owner_name(owner, rrtype)).collect::<Result<_, _>>()?,
-    };
-    if owners.is_empty() {
-        return Err("the record has no owner's name".to_owned());
+        Ok(Records { owners, rrtype, data: said(row.rdata), seen, count, bailiwick, tlp })
     }
-    let record = |rrname: &Name, data: &Cow<str>| {
+
+    /// Each of them, or why it is none.
+    pub(super) fn each(&self) -> impl Iterator<Item = Result<Record, String>> {
+        let data = self.data.texts();
+        self.owners.iter().flat_map(move |owner| data.iter().map(move |data| self.record(owner, data)))
+    }
+
+    fn record(&self, owner: &Name, data: &str) -> Result<Record, String> {
+        let Self { rrtype, seen, count, tlp, .. } = *self;
         let rdata = Rdata::parse(rrtype, data).map_err(|error| error.to_string())?;
-        Ok(Record { rrname: rrname.clone(), rrtype, rdata, seen, count, bailiwick: bailiwick.clone(), tlp })
-    };
-    let data = side(row.rdata);
-    Ok(owners.iter().flat_map(|rrname| data.iter().map(|data| record(rrname, data))).collect())
+        let bailiwick = self.bailiwick.map(str::to_owned);
+        Ok(Record { rrname: owner.clone(), rrtype, rdata, seen, count, bailiwick, tlp })
+    }
+}
+
+/// The owner, where it was read as a name before.
+fn known_owner<'r>(rrname: Operand, fields: &'r [Typed], asked_name: Option<&'r Name>) -> Option<&'r Name> {
+    match rrname {
+        Operand::Observable => asked_name,
+        Operand::Field(index) => match &fields[index] {
+            Typed::Name(name) => Some(name),
+            _ => None,
+        },
+    }
 }
 
 fn orientation<'p>(plan: &'p RecordPlan, fields: &[Typed], asked: &Observable) -> Result<&'p OrientationPlan, String> {
