@@ -3,15 +3,16 @@
 use crate::support::{ended, root, stixmap};
 use std::collections::BTreeMap;
 
+/// Of small profiles of many shapes: how a report is written does not depend on which profiles it is about.
 fn report(format: &str) -> String {
-    ended(stixmap(&["test", "profiles", "--coverage", "--format", format])).out
+    ended(stixmap(&["test", "tests/providers", "--coverage", "--format", format])).out
 }
 
 #[test]
 fn lcov_counts_what_it_lists_on_lines_that_are_there() {
     let text = report("lcov");
     let records: Vec<&str> = text.split_terminator("end_of_record\n").collect();
-    assert!(records.len() > 10, "a record for each profile: {}", records.len());
+    assert!(records.len() > 8, "a record for each profile: {}", records.len());
     for record in records {
         let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (key, value) in record.lines().map(|line| line.split_once(':').expect("a key and a value")) {
