@@ -447,7 +447,12 @@ impl Asker {
         let secrets = self.settings.secrets().map(|(_, secret)| secret.to_owned());
         let token = self.token.iter().map(|token| token.to_string());
         let basic = self.auth_headers.iter().filter_map(|(_, value)| value.expose().strip_prefix("Basic "));
-        secrets.chain(token).chain(basic.map(str::to_owned))
+        // An answer that repeats the URL has them as they stand there.
+        let in_url = |secret: String| {
+            let encoded = Some(encoded(&secret)).filter(|encoded| *encoded != secret);
+            std::iter::once(secret).chain(encoded)
+        };
+        secrets.chain(token).flat_map(in_url).chain(basic.map(str::to_owned))
     }
 
     /// A text of the provider's that becomes part of a request. It may repeat a secret: a next URL repeats the parameters.
