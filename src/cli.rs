@@ -244,8 +244,8 @@ pub(crate) struct TestArgs {
     #[arg(long, group = "mode", group = "measure")]
     pub(crate) mutate: bool,
     /// Generate answers from each profile (well-formed, odd, broken and hostile ones, pages, errors, tokens), and try what
-    /// must hold for every run: no panic, no secret, nothing sent above the gate, no order that matters … A run for which
-    /// it does not hold is made small, and printed as a case.
+    /// must hold for every run: no panic, no secret, nothing sent above the gate, no order that matters … (`stixmap explain
+    /// properties`). A run for which it does not hold is made small, and printed as a case.
     #[arg(long, group = "measure", conflicts_with = "at_least")]
     pub(crate) properties: bool,
     /// How many runs are generated; without it 64, or as many as `PROPTEST_CASES` says if they are more.
@@ -326,11 +326,12 @@ pub(crate) struct DiffArgs {
 ///   stixmap explain acme example.com --tlp TLP:GREEN   the requests for this one, and whether they may be sent
 ///   stixmap explain profile                  the manual of the profile language
 ///   stixmap explain unknown-key              what a diagnostic is about; `codes` lists them all
+///   stixmap explain properties               what `stixmap test --properties` tries
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ExplainArgs {
     /// A profile, by name or path; `profile` or `case` for the manual of what may stand in one; a code that `check` tells,
-    /// or `codes` for all of them.
+    /// or `codes` for all of them; `properties` for what `stixmap test --properties` tries.
     #[arg(value_name = "PROFILE|CODE")]
     pub(crate) word: String,
     /// A domain name or address: the requests for it are told.

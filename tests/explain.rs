@@ -20,6 +20,7 @@ fn is_kept(path: &str, arguments: &[&str]) {
 fn the_manuals_are_those_of_the_declarations() {
     is_kept("docs/profile.md", &["explain", "profile"]);
     is_kept("docs/case.md", &["explain", "case"]);
+    is_kept("docs/properties.md", &["explain", "properties"]);
 }
 
 #[test]

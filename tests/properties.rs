@@ -16,7 +16,7 @@ fn check(folder: &str, least: u32) {
     let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     for profile in tried(&[folder, "--cases", &least.max(wanted).to_string()]) {
         let properties = profile["properties"].as_array().expect("a list");
-        assert!(properties.len() == 16, "{profile}");
+        assert!(properties.len() == 18, "{profile}");
         assert!(properties.iter().all(|property| property["is_kept"] == true), "{profile}");
         // What is tried on runs that find nothing is tried on nothing.
         let mapped = profile["records"]["mapped"].as_u64().expect("a count");

@@ -45,13 +45,15 @@ fn page(args: &ExplainArgs) -> anyhow::Result<Option<String>> {
         "profile" => Some(manual::profile()),
         "case" => Some(manual::case()),
         "codes" => Some(lesson::catalogue()),
+        "properties" => Some(crate::test::properties()),
         word => lesson::page(word),
     })
 }
 
 fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let folder = shelf::find(&args.word, args.shelf.profiles.as_deref());
-    let folder = folder.context("a word to explain is a profile, `profile`, `case`, `codes`, or one of the codes");
+    let folder =
+        folder.context("a word to explain is a profile, `profile`, `case`, `properties`, `codes`, or one of the codes");
     let Some(plan) = folder?.plan()? else { return Ok(Exit::Told) };
     let ahead = match &args.value {
         Some(value) => Some(Ahead::look(args, &plan, observable(value, kind(args.kind.as_deref())?)?)?),

@@ -19,8 +19,8 @@ How well the recorded cases of each profile prove it. `stixmap test --assurance`
   noticed where a case no longer comes out as expected, and otherwise alive (`stixmap test --mutate` names the case that is
   missing). Names, words for people, and what only a real connection shows (time limits, sizes) are not changed.
 - **score**: of the changes that are not refused, the share that cases notice.
-- **properties**: invariants that were tried on 64 generated runs, and how many of them hold (`stixmap test --properties`
-  names them).
+- **properties**: invariants that were tried on 64 generated runs, and how many of them hold (`stixmap explain properties`
+  tells what each is, [properties.md](properties.md) has the same).
 
 | profile | rules | cases | coverage | refused | noticed | alive | score | properties |
 |---|---|---|---|---|---|---|---|---|

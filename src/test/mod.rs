@@ -36,6 +36,11 @@ pub(crate) fn run(args: &TestArgs, verbosity: Verbosity) -> anyhow::Result<Exit>
     Ok(if args.at_least.is_some_and(|least| lowest < f64::from(least)) { Exit::Told } else { Exit::Fine })
 }
 
+/// `stixmap explain properties`: what is tried on generated runs.
+pub(crate) fn properties() -> String {
+    property::page()
+}
+
 /// The profiles with their cases as they are expected; `None` after it was told that they are not.
 fn recorded(suites: &[Suite]) -> anyhow::Result<Option<Vec<Recorded>>> {
     suites.iter().map(Recorded::read).collect()

@@ -1,62 +1,22 @@
-//! What holds for every run, whatever a provider answers: one row for each, with its name, what it says, and its check.
+//! How what holds for every run is tried on one: a function for each property of the table.
 
-use super::play::{Played, Stage};
-use super::reading::{by_id, difference, objects, references};
-use super::scene::Scene;
-use super::{derive, written};
+use super::play::Played;
+use super::pool::encoded;
+use super::reading::{by_id, objects, references};
+use super::table::Take;
+use super::{derive, valid};
 use crate::explain::most_requests;
+use serde_json::Value;
+use std::collections::BTreeSet;
 use stixmap_engine::case::{self, Case};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{SettingValue, Settings, ValueOrSetting};
-use stixmap_engine::profile::Unmarked;
-use stixmap_engine::run::{Fate, OutcomeKind, Report};
-use stixmap_engine::stix::{Kind, Marking, Object, Repeats, Tlp, is_permitted};
+use stixmap_engine::profile::{OtherNames, Unmarked};
+use stixmap_engine::run::{Fate, OutcomeKind, Report, Traced};
+use stixmap_engine::stix::{Kind, Marking, Tlp, is_permitted};
 
-/// An invariant.
-pub(super) struct Property {
-    pub(super) name: &'static str,
-    /// What holds, in a sentence.
-    pub(super) holds: &'static str,
-    pub(super) check: fn(&Take) -> Result<(), String>,
-}
-
-/// A scene and what came of it.
-pub(super) struct Take<'t> {
-    pub(super) stage: &'t Stage<'t>,
-    pub(super) scene: &'t Scene,
-    pub(super) played: &'t Result<Played, String>,
-}
-
-/// All of them.
-pub(super) const PROPERTIES: [Property; 16] = [
-    Property { name: "no-panic", holds: "the program does not panic, and the run ends", check: no_panic },
-    Property { name: "deterministic", holds: "the same answers give the same bytes", check: deterministic },
-    Property { name: "order-free", holds: "rows of a page in another order give the same bundle", check: order_free },
-    Property { name: "idempotent", holds: "rows that stand there twice say what they say once", check: idempotent },
-    Property { name: "closed", holds: "every reference is in the bundle, and what was asked about", check: closed },
-    Property { name: "permitted", holds: "OpenCTI permits every relationship", check: permitted },
-    Property { name: "accounted", holds: "every record is counted once, as what it became", check: accounted },
-    Property { name: "tlp-never-lowered", holds: "no result is marked below what was asked about", check: marked },
-    Property { name: "gate", holds: "above the highest level that may be sent nothing is", check: gate },
-    Property { name: "no-secret", holds: "no secret is shown, though answers repeat it", check: no_secret },
-    Property { name: "bounded", holds: "there are no more requests than `explain` says", check: bounded },
-    Property { name: "ids", holds: "ids are those of a second derivation", check: ids },
-    Property { name: "times", holds: "a relationship ends after it starts", check: times },
-    Property {
-        name: "believed",
-        holds: "what is `ok` was read: a failure is never told as nothing found",
-        check: believed,
-    },
-    Property {
-        name: "read-back",
-        holds: "written in the Common Output Format and mapped again, records become the same",
-        check: written::read_back,
-    },
-    Property { name: "replayed", holds: "written as a case, a run comes out the same", check: replayed },
-];
-
-fn no_panic(take: &Take) -> Result<(), String> {
-    take.played.as_ref().map(|_| ()).map_err(|panic| format!("it panics: {panic}"))
+pub(super) fn no_panic(take: &Take) -> Result<(), String> {
+    take.played.as_ref().map(|_| ()).map_err(|panicked| format!("it panics: {}", panicked.reason))
 }
 
 /// What came of it, unless it panicked, which is told by itself.
@@ -70,7 +30,7 @@ fn rest(report: &Report) -> String {
     format!("{outcome:?} {counts:?} {requests} {diagnostics:?}")
 }
 
-fn deterministic(take: &Take) -> Result<(), String> {
+pub(super) fn deterministic(take: &Take) -> Result<(), String> {
     let (Some(one), Ok(other)) = (played(take), take.stage.play(take.scene)) else { return Ok(()) };
     let same = one.written == other.written
         && one.exchanges == other.exchanges
@@ -80,35 +40,7 @@ fn deterministic(take: &Take) -> Result<(), String> {
     ensure(same, || "played twice, it came out otherwise".to_owned())
 }
 
-fn order_free(take: &Take) -> Result<(), String> {
-    let Ok(one) = take.stage.play(&take.scene.whole()) else { return Ok(()) };
-    let turned = [
-        take.scene.with_rows(|rows| rows.reverse()),
-        take.scene.with_rows(|rows| {
-            let by = rows.len() / 2;
-            rows.rotate_left(by);
-        }),
-    ];
-    for scene in turned {
-        let Ok(other) = take.stage.play(&scene) else { continue };
-        ensure(one.bundle == other.bundle, || difference("in another order", &one.bundle, &other.bundle))?;
-    }
-    Ok(())
-}
-
-fn idempotent(take: &Take) -> Result<(), String> {
-    if take.stage.plan.relationship.policy.repeats != Repeats::Widen {
-        return Ok(());
-    }
-    let Ok(one) = take.stage.play(&take.scene.whole()) else { return Ok(()) };
-    let doubled = take.scene.with_rows(|rows| *rows = rows.iter().chain(rows.iter()).cloned().collect());
-    let Ok(other) = take.stage.play(&doubled) else { return Ok(()) };
-    // More rows may make a provider that is asked by offset give other pages: that is another answer.
-    let is_comparable = one.exchanges.iter().map(|e| &e.request).eq(other.exchanges.iter().map(|e| &e.request));
-    ensure(!is_comparable || one.bundle == other.bundle, || difference("twice", &one.bundle, &other.bundle))
-}
-
-fn closed(take: &Take) -> Result<(), String> {
+pub(super) fn closed(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let by_id = by_id(&played.bundle);
     ensure(by_id.len() == objects(&played.bundle).count(), || "an object stands there twice".to_owned())?;
@@ -122,7 +54,31 @@ fn closed(take: &Take) -> Result<(), String> {
     Ok(())
 }
 
-fn permitted(take: &Take) -> Result<(), String> {
+/// Where a profile keeps records about other names, what they say stands by itself.
+pub(super) fn connected(take: &Take) -> Result<(), String> {
+    let Some(played) = played(take) else { return Ok(()) };
+    if take.stage.plan.record.other_names == OtherNames::Keep {
+        return Ok(());
+    }
+    let mut reached = BTreeSet::from([played.setting.observable.id().to_string()]);
+    let ends =
+        |object: &Value| Some([object["source_ref"].as_str()?.to_owned(), object["target_ref"].as_str()?.to_owned()]);
+    let mut open: Vec<[String; 2]> = objects(&played.bundle).filter_map(ends).collect();
+    while let Some(place) = open.iter().position(|ends| ends.iter().any(|end| reached.contains(end))) {
+        reached.extend(open.swap_remove(place));
+    }
+    let apart = objects(&played.bundle).find(|object| {
+        let is_observable = object["type"].as_str().is_some_and(|kind| Kind::parse(kind).is_some());
+        is_observable && !object["id"].as_str().is_some_and(|id| reached.contains(id))
+    });
+    ensure(apart.is_none(), || format!("nothing leads from what was asked about to {apart:?}"))
+}
+
+pub(super) fn valid_stix(take: &Take) -> Result<(), String> {
+    played(take).map_or(Ok(()), |played| valid::bundle(&played.bundle))
+}
+
+pub(super) fn permitted(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let by_id = by_id(&played.bundle);
     for object in objects(&played.bundle).filter(|object| object["type"] == "relationship") {
@@ -136,7 +92,7 @@ fn permitted(take: &Take) -> Result<(), String> {
     Ok(())
 }
 
-fn accounted(take: &Take) -> Result<(), String> {
+pub(super) fn accounted(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let (counts, trace) = (&played.report.counts, &played.report.trace);
     ensure(counts.add_up(), || format!("they do not add up: {counts}"))?;
@@ -154,27 +110,45 @@ fn accounted(take: &Take) -> Result<(), String> {
     ensure(is_linked, || "a record is mapped and became nothing, or the reverse".to_owned())
 }
 
-fn marked(take: &Take) -> Result<(), String> {
+pub(super) fn marked(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let asked = asked_level(played);
     let least = asked.unwrap_or(Tlp::Clear).max(level(&take.stage.plan.tlp.at_least, &played.settings));
-    for object in played.report.bundle.objects() {
-        let id = object.id();
-        let tlp = match object {
-            Object::Relationship(relationship) => Some(relationship.tlp),
-            Object::Observable { tlp, created_by: Some(_), .. } => tlp,
-            Object::Observable { tlp, .. } => {
-                ensure(tlp == asked, || format!("what was asked about is marked otherwise: {tlp:?}"))?;
-                continue;
-            }
-            Object::Marking(_) | Object::Identity(_) => continue,
+    for object in objects(&played.bundle) {
+        let tlp = object["object_marking_refs"][0].as_str().and_then(level_of);
+        let has_author = object.get("created_by_ref").or(object.get("x_opencti_created_by_ref")).is_some();
+        match object["type"].as_str() {
+            Some("identity" | "marking-definition") => {}
+            _ if has_author => ensure(tlp >= Some(least), || format!("it is {tlp:?}, below {least}: {object}"))?,
+            _ => ensure(tlp == asked, || format!("what was asked about is marked otherwise: {tlp:?}"))?,
+        }
+    }
+    played.report.trace.iter().try_for_each(|traced| own_level(played, traced))
+}
+
+/// What a provider says of a record is never less for the relationships it became.
+fn own_level(played: &Played, traced: &Traced) -> Result<(), String> {
+    let Some(own) = traced.record.as_ref().and_then(|record| record.tlp) else { return Ok(()) };
+    for link in &traced.links {
+        let ends = [link.source.id().to_string(), link.target.id().to_string()];
+        let is_it = |object: &&Value| {
+            object["source_ref"] == ends[0]
+                && object["target_ref"] == ends[1]
+                && object["relationship_type"] == link.relationship.as_str()
         };
-        ensure(tlp.is_some_and(|tlp| tlp >= least), || format!("{id} is {tlp:?}, below {least}"))?;
+        let tlp = |object: &Value| object["object_marking_refs"][0].as_str().and_then(level_of);
+        let highest = objects(&played.bundle).filter(is_it).map(tlp).max().flatten();
+        ensure(highest >= Some(own), || format!("a record of {own} became a relationship of {highest:?}: {link:?}"))?;
     }
     Ok(())
 }
 
-fn gate(take: &Take) -> Result<(), String> {
+/// The level whose marking has this id.
+fn level_of(id: &str) -> Option<Tlp> {
+    Tlp::ALL.into_iter().find(|tlp| tlp.marking_id().to_string() == id)
+}
+
+pub(super) fn gate(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let (plan, sent) = (take.stage.plan, played.exchanges.len());
     let is_unknown = played.setting.tlp.iter().any(|text| matches!(Marking::tlp(text), Marking::UnknownTlp(_)));
@@ -188,7 +162,7 @@ fn gate(take: &Take) -> Result<(), String> {
     ensure(may == (sent > 0), || format!("it may be sent: {may}, and there were {sent} requests"))
 }
 
-fn no_secret(take: &Take) -> Result<(), String> {
+pub(super) fn no_secret(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let report = &played.report;
     let places = [
@@ -198,16 +172,16 @@ fn no_secret(take: &Take) -> Result<(), String> {
         ("a diagnostic", format!("{:?}", report.diagnostics)),
         ("a request that is shown", played.shown.clone()),
     ];
-    let token = ("token".to_owned(), super::TOKEN.to_owned());
-    for (name, secret) in take.stage.secrets.iter().chain(take.stage.plan.token().is_some().then_some(&token)) {
+    for (name, secret) in &take.stage.secrets {
         for (place, text) in &places {
-            ensure(!text.contains(secret.as_str()), || format!("{place} holds the value of `{name}`"))?;
+            let is_in = text.contains(secret.as_str()) || text.contains(&encoded(secret));
+            ensure(!is_in, || format!("{place} holds the value of `{name}`"))?;
         }
     }
     Ok(())
 }
 
-fn bounded(take: &Take) -> Result<(), String> {
+pub(super) fn bounded(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let (sent, most) =
         (played.exchanges.len() as u64, most_requests(take.stage.plan, played.setting.observable.kind()));
@@ -215,7 +189,7 @@ fn bounded(take: &Take) -> Result<(), String> {
     ensure(sent == played.report.requests, || format!("{sent} requests, {} counted", played.report.requests))
 }
 
-fn ids(take: &Take) -> Result<(), String> {
+pub(super) fn ids(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let has_start = take.stage.plan.relationship.policy.start_in_id;
     for object in objects(&played.bundle) {
@@ -225,7 +199,7 @@ fn ids(take: &Take) -> Result<(), String> {
     Ok(())
 }
 
-fn times(take: &Take) -> Result<(), String> {
+pub(super) fn times(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     for object in objects(&played.bundle) {
         let time = |key: &str| object[key].as_str().map(str::parse::<jiff::Timestamp>);
@@ -238,7 +212,7 @@ fn times(take: &Take) -> Result<(), String> {
     Ok(())
 }
 
-fn believed(take: &Take) -> Result<(), String> {
+pub(super) fn believed(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let report = &played.report;
     let kind = report.outcome.kind;
@@ -250,7 +224,7 @@ fn believed(take: &Take) -> Result<(), String> {
     ensure(!is_silent || relationships == 0, || format!("it is {} with {relationships} relationships", kind.as_str()))
 }
 
-fn replayed(take: &Take) -> Result<(), String> {
+pub(super) fn replayed(take: &Take) -> Result<(), String> {
     let Some(one) = played(take) else { return Ok(()) };
     // A redirect may lead to the base URL itself, which no case can name.
     let can_be_named = |target: &str| target.starts_with('/') || target.starts_with("https://");

@@ -8,11 +8,16 @@ mod invariant;
 mod play;
 mod pool;
 mod reading;
+mod reordered;
 mod reply;
 mod runs;
 mod scene;
 mod stand_in;
+mod table;
 mod tell;
+#[cfg(test)]
+mod tests;
+mod valid;
 mod written;
 
 use super::parallel;
@@ -21,7 +26,6 @@ use crate::Exit;
 use crate::cli::TestArgs;
 use crate::shelf::Folder;
 use anyhow::Context;
-use invariant::{PROPERTIES, Property, Take};
 use play::Stage;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestCaseResult, TestError, TestRunner};
 use scene::{Scene, scenes};
@@ -31,6 +35,7 @@ use std::path::{Path, PathBuf};
 use stixmap_engine::plan::Plan;
 use stixmap_engine::profile::SettingType;
 use stixmap_engine::run::{Fate, Report};
+use table::{PROPERTIES, Property, Take};
 
 /// How many runs are generated where nobody says how many.
 pub(super) const USUAL_CASES: u32 = 64;
@@ -103,9 +108,10 @@ pub(super) fn run(suites: &[Suite], args: &TestArgs) -> anyhow::Result<Exit> {
         let written = quietly(|| parallel::map(&plans, |(_, plan)| runs::write(folder, plan, cases, args.seed)));
         return written.into_iter().collect::<anyhow::Result<()>>().map(|()| Exit::Fine);
     }
-    let mut tried: Vec<Tried> = quietly(|| parallel::map(&plans, |(_, plan)| try_all(plan, cases, args.seed)))
-        .into_iter()
-        .collect::<anyhow::Result<_>>()?;
+    let mut tried: Vec<Tried> =
+        quietly(|| parallel::map(&plans, |(_, plan)| try_all(&Stage::new(plan), cases, args.seed)))
+            .into_iter()
+            .collect::<anyhow::Result<_>>()?;
     if args.accept {
         for (tried, (suite, _)) in tried.iter_mut().zip(&plans) {
             tried.results.iter_mut().try_for_each(|tally| keep(tally, &suite.folder))?;
@@ -116,9 +122,14 @@ pub(super) fn run(suites: &[Suite], args: &TestArgs) -> anyhow::Result<Exit> {
     Ok(if is_kept { Exit::Fine } else { Exit::Told })
 }
 
+/// How properties are tried, and which there are.
+pub(super) fn page() -> String {
+    table::page()
+}
+
 /// How many properties hold for a profile, and how many there are.
 pub(super) fn held(plan: &Plan) -> anyhow::Result<(usize, usize)> {
-    let tried = quietly(|| try_all(plan, USUAL_CASES, 0))?;
+    let tried = quietly(|| try_all(&Stage::new(plan), USUAL_CASES, 0))?;
     Ok((tried.results.iter().filter(|tally| tally.failure.is_none()).count(), tried.results.len()))
 }
 
@@ -137,13 +148,13 @@ fn quietly<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Tries all properties on the same runs. One that fails is made small by itself, and the others are tried on.
-fn try_all(plan: &Plan, cases: u32, seed: u64) -> anyhow::Result<Tried> {
-    let stage = Stage::new(plan);
+fn try_all(stage: &Stage, cases: u32, seed: u64) -> anyhow::Result<Tried> {
+    let plan = stage.plan;
     let mut open: Vec<&'static Property> = PROPERTIES.iter().collect();
     let mut failed: Vec<(&'static str, Failure)> = vec![];
     let reached = RefCell::new(Reached { of: plan.rules.rules.len(), ..Reached::default() });
-    while let Some((name, scene)) = first_failure(&stage, &open, (cases, seed), &reached)? {
-        failed.push((name, failure(&stage, name, &scene)?));
+    while let Some((name, scene)) = first_failure(stage, &open, (cases, seed), &reached)? {
+        failed.push((name, failure(stage, name, &scene)?));
         open.retain(|property| property.name != name);
     }
     let tally = |property: &'static Property| {
@@ -205,19 +216,21 @@ fn failure(stage: &Stage, name: &str, scene: &Scene) -> anyhow::Result<Failure> 
     let take = Take { stage, scene, played: &played };
     let property = PROPERTIES.iter().find(|property| property.name == name).context("it is one of the table")?;
     let reason = (property.check)(&take).err().unwrap_or_default();
-    let case = match &played {
-        Ok(played) => played.case(&format!("{}: {reason}", property.holds)).text()?,
-        Err(_) => format!("{scene:#?}\n"),
-    };
+    let about = format!("{}: {reason}", property.holds);
+    let case = played.as_ref().map_or_else(|panicked| panicked.case(&about), |played| played.case(&about));
+    let case = case.text()?;
     Ok(Failure { reason, case, file: None })
 }
 
-/// Writes the run beside the cases of its profile.
+/// Writes the run beside the cases of its profile, and over no other one.
 fn keep(tally: &mut Tally, folder: &Path) -> anyhow::Result<()> {
     let Some(failure) = &mut tally.failure else { return Ok(()) };
     let cases = folder.join("cases");
     std::fs::create_dir_all(&cases).with_context(|| format!("{} cannot be made", cases.display()))?;
-    let file = cases.join(format!("property-{}.yaml", tally.property.name));
+    let name = format!("property-{}", tally.property.name);
+    let names = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
+    let may_be = |file: &PathBuf| std::fs::read_to_string(file).map_or(!file.exists(), |kept| kept == failure.case);
+    let file = names.map(|name| cases.join(name).with_extension("yaml")).find(may_be).context("names do not end")?;
     std::fs::write(&file, &failure.case).with_context(|| format!("{} cannot be written", file.display()))?;
     failure.file = Some(file);
     Ok(())

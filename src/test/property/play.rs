@@ -26,11 +26,16 @@ const MOST_STEPS: usize = 200_000;
 pub(super) struct Stage<'p> {
     pub(super) plan: &'p Plan,
     pub(super) pool: Pool,
+    /// Those of the settings, and the token that is given.
     pub(super) secrets: Vec<(String, String)>,
     pub(super) now: Timestamp,
+    /// What a test does to what came of a scene, as a mistake of the engine would.
+    #[cfg(test)]
+    pub(super) fault: Option<fn(Played) -> Played>,
 }
 
 /// What is given and asked in a scene.
+#[derive(Clone)]
 pub(super) struct Setting {
     pub(super) observable: Observable,
     /// As a case names them.
@@ -44,6 +49,8 @@ pub(super) struct Played {
     pub(super) settings: Settings,
     pub(super) report: Report,
     pub(super) exchanges: Vec<Exchange>,
+    /// How many pages were given.
+    pub(super) pages: usize,
     /// The requests, as they are shown.
     pub(super) shown: String,
     /// The bundle, as it is written.
@@ -53,25 +60,42 @@ pub(super) struct Played {
 }
 
 /// A request as it is shown, and its answer.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Exchange {
     pub(super) request: String,
     pub(super) reply: Reply,
 }
 
+/// A scene in which the program panicked: as far as it came.
+pub(super) struct Panicked {
+    pub(super) reason: String,
+    setting: Setting,
+    /// The answer to the last one may be what it panicked at.
+    exchanges: Vec<Exchange>,
+}
+
 impl Played {
     /// What was asked and answered: the case that shows it again, by `stixmap test`, without a generator.
     pub(super) fn case(&self, about: &str) -> CaseText<'_> {
-        let Setting { observable, tlp, given } = &self.setting;
-        let observable =
-            ObservableText { kind: observable.kind().stix_type(), value: observable.value(), tlp: tlp.clone() };
-        CaseText {
-            about: about.to_owned(),
-            now: NOW.to_owned(),
-            observable,
-            settings: given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-            exchanges: self.exchanges.iter().map(Exchange::text).collect(),
-        }
+        case(&self.setting, &self.exchanges, about)
+    }
+}
+
+impl Panicked {
+    /// What was asked and answered until then.
+    pub(super) fn case(&self, about: &str) -> CaseText<'_> {
+        case(&self.setting, &self.exchanges, about)
+    }
+}
+
+fn case<'c>(setting: &'c Setting, exchanges: &'c [Exchange], about: &str) -> CaseText<'c> {
+    let Setting { observable, tlp, given } = setting;
+    CaseText {
+        about: about.to_owned(),
+        now: NOW.to_owned(),
+        observable: ObservableText { kind: observable.kind().stix_type(), value: observable.value(), tlp: tlp.clone() },
+        settings: given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        exchanges: exchanges.iter().map(Exchange::text).collect(),
     }
 }
 
@@ -86,26 +110,37 @@ impl Exchange {
 impl<'p> Stage<'p> {
     pub(super) fn new(plan: &'p Plan) -> Stage<'p> {
         let now = NOW.parse().expect("an instant written here");
-        let secrets: Vec<(String, String)> = plan
+        let of_settings = plan
             .settings
             .iter()
             .filter(|spec| spec.kind == SettingType::Secret)
-            .map(|spec| (spec.name.clone(), format!("s3cr3t+{}=Zq9", spec.name.replace('_', "~"))))
-            .collect();
+            .map(|spec| (spec.name.clone(), format!("s3cr3t+{}=Zq9", spec.name.replace('_', "~"))));
+        let token = plan.token().map(|_| ("token".to_owned(), super::TOKEN.to_owned()));
+        let secrets: Vec<(String, String)> = of_settings.chain(token).collect();
         let pool = Pool::new(plan, &secrets, now);
-        Stage { plan, pool, secrets, now }
+        Stage {
+            plan,
+            pool,
+            secrets,
+            now,
+            #[cfg(test)]
+            fault: None,
+        }
     }
 
     /// Plays a scene; or tells how it panicked.
-    pub(super) fn play(&self, scene: &Scene) -> Result<Played, String> {
-        catch_unwind(AssertUnwindSafe(|| self.played(scene))).map_err(|panic| {
+    pub(super) fn play(&self, scene: &Scene) -> Result<Played, Panicked> {
+        let setting = self.setting(scene);
+        // Outside of what may panic, so that it is known how far it came.
+        let mut exchanges = vec![];
+        catch_unwind(AssertUnwindSafe(|| self.played(scene, &setting, &mut exchanges))).map_err(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
-            text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned())).unwrap_or_default()
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
+            Panicked { reason: text.unwrap_or_default(), setting, exchanges }
         })
     }
 
-    fn played(&self, scene: &Scene) -> Played {
-        let setting = self.setting(scene);
+    fn played(&self, scene: &Scene, setting: &Setting, exchanges: &mut Vec<Exchange>) -> Played {
         let given = |spec: &SettingSpec| {
             setting.given.iter().find(|(name, _)| *name == spec.name).map(|(_, value)| value.clone())
         };
@@ -121,7 +156,7 @@ impl<'p> Stage<'p> {
         let base = self.plan.base_url(&settings).as_str().trim_end_matches('/').to_owned();
         let mut run = Run::new(self.plan, Arc::new(Account::default()), input, self.now);
         let mut provider = StandIn::new(self, scene, setting.observable.value(), &settings, run.preview());
-        let (mut now, mut shown, mut exchanges) = (self.now, String::new(), vec![]);
+        let (mut now, mut shown) = (self.now, String::new());
         for step in 0.. {
             assert!(step < MOST_STEPS, "the run does not end");
             match run.next(now) {
@@ -131,15 +166,22 @@ impl<'p> Stage<'p> {
                     let reply = provider.answer(&request);
                     shown.push_str(&format!("{} {} {request:?}\n", request.method, request.url));
                     let asked = format!("{} {}", request.method, request.shown_target(&base));
-                    run.accept(reply.told(), now);
+                    let told = reply.told();
                     exchanges.push(Exchange { request: asked, reply });
+                    run.accept(told, now);
                 }
             }
         }
-        let report = run.finish();
+        let (report, pages) = (run.finish(), provider.pages());
         let written = serde_json::to_string(&report.bundle).expect("a bundle is JSON");
         let bundle = serde_json::from_str(&written).expect("it has just been written");
-        Played { setting, settings, report, exchanges, shown, written, bundle }
+        let (setting, exchanges) = (setting.clone(), exchanges.clone());
+        let played = Played { setting, settings, report, exchanges, pages, shown, written, bundle };
+        #[cfg(test)]
+        if let Some(fault) = self.fault {
+            return fault(played);
+        }
+        played
     }
 
     fn setting(&self, scene: &Scene) -> Setting {

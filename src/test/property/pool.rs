@@ -279,10 +279,19 @@ fn hostile(secrets: &[(String, String)]) -> Vec<Value> {
     );
     values.extend(["x".repeat(64), format!("{}example.com", "a.".repeat(120)), "é".repeat(3000)].map(Value::from));
     for (name, secret) in secrets {
-        values.extend(
-            [format!("{{{name}}}"), format!("{{settings.{name}}}"), secret.clone(), format!("{secret}.example.com")]
-                .map(Value::from),
-        );
+        let texts = [
+            format!("{{{name}}}"),
+            format!("{{settings.{name}}}"),
+            secret.clone(),
+            format!("{secret}.example.com"),
+            format!("https://other.example/?key={}", encoded(secret)),
+        ];
+        values.extend(texts.map(Value::from));
     }
     values
+}
+
+/// A secret as it stands in a URL; it has no other signs that are encoded there.
+pub(super) fn encoded(secret: &str) -> String {
+    secret.replace('+', "%2B").replace('=', "%3D")
 }

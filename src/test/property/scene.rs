@@ -148,6 +148,16 @@ impl Scene {
         scene
     }
 
+    /// The same with what stands on its pages in the reverse order; where they lead to stays.
+    pub(super) fn with_pages_turned(&self) -> Scene {
+        let mut scene = self.whole();
+        let held: Vec<_> = self.pages.iter().map(|page| (page.rows.clone(), page.beside.clone())).collect();
+        for (page, held) in scene.pages.iter_mut().rev().zip(held) {
+            (page.rows, page.beside) = held;
+        }
+        scene
+    }
+
     /// The same, with answers that arrive whole.
     pub(super) fn whole(&self) -> Scene {
         let mut scene = self.clone();

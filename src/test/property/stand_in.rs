@@ -49,6 +49,11 @@ impl<'s> StandIn<'s> {
         Self { plan, pool, scene, asked, base, token, preview, ask, given, pages: 0, asides: 0, polls: 0 }
     }
 
+    /// How many pages were given.
+    pub(super) fn pages(&self) -> usize {
+        self.pages
+    }
+
     /// The answer to a request.
     pub(super) fn answer(&mut self, request: &Request) -> Reply {
         let url = request.url.to_string();

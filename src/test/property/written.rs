@@ -4,7 +4,8 @@
 //! differ from the pack's (only the ends are compared), what a row says `besides`, how a provider marks it, which names and
 //! addresses a profile keeps that the other one drops, parts of a second, and the first second of 1970, which stands for none.
 
-use super::invariant::{Take, ensure};
+use super::invariant::ensure;
+use super::table::Take;
 use crate::{format, shelf};
 use jiff::Timestamp;
 use std::sync::LazyLock;
