@@ -33,7 +33,7 @@ fn properties_hold_for_shipped_profiles() {
 
 #[test]
 fn properties_hold_for_profiles_of_other_shapes() {
-    check("tests/providers", 64);
+    check("tests/providers", 96);
 }
 
 #[test]

@@ -319,16 +319,24 @@ codes! {
     ColumnsMissing = "columns-missing",
     /// Columns of answers that are no lines of text.
     ColumnsNotUsed = "columns-not-used",
-    /// Columns that are parted by more than one sign.
+    /// Columns that are parted by a quote or by an end of line.
     ColumnSeparator = "column-separator",
     /// A sign of a cut answer that stands nowhere, or in two places.
     SignalPlace = "signal-place",
+    /// A body that is JSON and a form at once.
+    BodyTwice = "body-twice",
     /// A body for a request that has none.
     BodyOfGet = "body-of-get",
-    /// A value of paging that is put into a body that is not there.
+    /// A value of paging or of credentials that is put into a body that is not there.
     BodyParameter = "body-parameter",
     /// A rule pack that is not known.
     UnknownPack = "unknown-pack",
+    /// A token that a login's answer has nowhere or in two places, or that is sent in two.
+    TokenPlace = "token-place",
+    /// A figure of paging that the answer has in two places.
+    FigureTwice = "figure-twice",
+    /// A job that the answer names nowhere or in two places, or that nothing tells the end of.
+    JobPlace = "job-place",
     /// A job whose name no later request holds.
     JobNotAsked = "job-not-asked",
     /// A profile in a version of the language that this program does not know.

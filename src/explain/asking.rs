@@ -85,7 +85,9 @@ fn in_form(unit: WaitUnit) -> &'static str {
     match unit {
         WaitUnit::Seconds => "in seconds from now",
         WaitUnit::Milliseconds => "in milliseconds from now",
+        WaitUnit::Minutes => "in minutes from now",
         WaitUnit::EpochSeconds => "in seconds since 1970",
+        WaitUnit::EpochMilliseconds => "in milliseconds since 1970",
         WaitUnit::Date => "as a date",
     }
 }
@@ -165,6 +167,7 @@ pub(super) fn pattern(format: &TimeFormat) -> &str {
     match format {
         TimeFormat::EpochSeconds => "epoch-seconds",
         TimeFormat::EpochMilliseconds => "epoch-milliseconds",
+        TimeFormat::EpochMicroseconds => "epoch-microseconds",
         TimeFormat::Rfc3339 => "rfc3339",
         TimeFormat::Zoned(pattern) | TimeFormat::Civil(pattern, _) => pattern,
     }
@@ -225,33 +228,39 @@ fn one_of(values: &[Scalar]) -> String {
 
 fn job(job: &JobPlan) -> String {
     let result = if job.result.is_some() { "; its result is asked for then" } else { "" };
-    let (every, state) = (short(job.every), &job.state);
-    format!(
-        "{} names it; every {every}, {} times at most, while {state} is {}{result}",
-        job.id,
-        job.at_most,
-        one_of(&job.pending)
-    )
+    let every = short(job.every);
+    let by_state = job.state.as_ref().filter(|_| !job.pending.is_empty());
+    let by_state = by_state.map(|state| format!("{state} is {}", one_of(&job.pending)));
+    let codes = job.pending_status.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ");
+    let by_status = (!codes.is_empty()).then(|| format!("the status is {codes}"));
+    let pending: Vec<String> = by_state.into_iter().chain(by_status).collect();
+    let place = if job.poll.is_some() { "names it" } else { "gives its URL" };
+    let (id, pending) = (self::place(&job.id), pending.join(" or "));
+    format!("{id} {place}; every {every}, {} times at most, while {pending}{result}", job.at_most)
 }
 
 fn paging(paging: &PagingPlan, framing: Framing) -> String {
     match paging {
-        PagingPlan::None { total: None } => "the answer is one page".to_owned(),
-        PagingPlan::None { total: Some(total) } => {
-            format!("the answer is one page; when {total} tells of more records, the outcome is `partial`")
+        PagingPlan::None { total: None, cap: None } => "the answer is one page".to_owned(),
+        PagingPlan::None { total: None, cap: Some(cap) } => {
+            format!("the answer is one page; with {cap} rows, the most there are, the outcome is `partial`")
         }
-        PagingPlan::Page { parameter, first, last, more, .. } => {
-            let end = match (last, more) {
-                (Some(last), _) => format!("until the page whose number {last} gives"),
-                (None, Some(more)) => format!("while {more} is true"),
-                (None, None) => "until a page is empty".to_owned(),
+        PagingPlan::None { total: Some(total), .. } => {
+            format!("the answer is one page; when {} tells of more records, the outcome is `partial`", place(total))
+        }
+        PagingPlan::Page { parameter, first, last, more, total, .. } => {
+            let end = match (last, more, total) {
+                (Some(last), ..) => format!("until the page whose number {} gives", place(last)),
+                (None, Some(more), _) => format!("while {more} is true"),
+                (None, None, Some(total)) => format!("until as many records were read as {} says", place(total)),
+                (None, None, None) => "until a page is empty".to_owned(),
             };
             format!("`{parameter}` counts pages from {first}, {end}")
         }
         PagingPlan::Offset { parameter, not_first, limit, total, .. } => {
             let end = match (total, limit) {
                 _ if framing == Framing::Saf => "as long as a page says that it was `limited`".to_owned(),
-                (Some(total), _) => format!("until {total} records were read"),
+                (Some(total), _) => format!("until {} records were read", place(total)),
                 (None, Some(_)) => "until a page is not full".to_owned(),
                 (None, None) => "until a page is empty".to_owned(),
             };

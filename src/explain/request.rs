@@ -1,7 +1,9 @@
 //! Requests as they are told: of a plan, with placeholders; of a run, as they would be sent, with the names of secrets.
 
 use super::facts::{HeaderFact, RequestFact};
-use stixmap_engine::plan::{AuthPlan, BaseUrl, LookupPlan, PagingPlan, Plan, ProbePlan, QueryPlan, Template};
+use stixmap_engine::plan::{
+    AuthPlan, BaseUrl, BasicPlan, LookupPlan, PagingPlan, Plan, ProbePlan, QueryPlan, Template, TokenCarrier,
+};
 use stixmap_engine::profile::WindowPoint;
 use stixmap_engine::run::Request;
 
@@ -33,15 +35,22 @@ fn request(
 ) -> RequestFact {
     let mut headers: Vec<HeaderFact> =
         plan.http.headers.iter().chain(of_lookup).map(|(name, value)| header(name, value.to_string())).collect();
+    let mut prefix = String::new();
     for auth in &plan.http.auth {
         match auth {
-            AuthPlan::Basic { username, password } => {
+            AuthPlan::Basic(BasicPlan { username, password }) => {
                 let value = format!("Basic {username}:{password}");
                 headers.push(header("Authorization", value));
             }
             AuthPlan::Header { name, value } => headers.push(header(name, value.to_string())),
             AuthPlan::Query { parameter, value } => query.push((parameter.clone(), value.to_string())),
-            AuthPlan::Token(token) => headers.push(header(&token.header, token.value.to_string())),
+            AuthPlan::Path { prefix: part } => prefix.push_str(&part.to_string()),
+            // Bodies are not told.
+            AuthPlan::Body { .. } => {}
+            AuthPlan::Token(token) => match &token.carrier {
+                TokenCarrier::Header(name) => headers.push(header(name, token.value.to_string())),
+                TokenCarrier::Query(name) => query.push((name.clone(), token.value.to_string())),
+            },
             AuthPlan::Signature(signed) => {
                 query.extend(signed.query.iter().map(|(name, value)| (name.clone(), value.to_string())));
                 headers.extend(signed.headers.iter().map(|(name, value)| header(name, value.to_string())));
@@ -54,7 +63,7 @@ fn request(
         BaseUrl::Literal(url) => url.as_str().trim_end_matches('/').to_owned(),
         BaseUrl::Setting(name) => format!("{{settings.{name}}}"),
     };
-    RequestFact { method, url: format!("{base}{path}{separator}{}", query.join("&")), headers }
+    RequestFact { method, url: format!("{base}{prefix}{path}{separator}{}", query.join("&")), headers }
 }
 
 fn header(name: &str, value: String) -> HeaderFact {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use stixmap_engine::case::{Case, Exchange, play};
-use stixmap_engine::plan::{AuthPlan, Plan, QueryPlan};
+use stixmap_engine::plan::{AuthPlan, Part, Plan, QueryPlan, Template, TokenCarrier};
 use stixmap_engine::run::OutcomeKind;
 use url::form_urlencoded;
 
@@ -98,14 +98,22 @@ impl Script {
 fn moving(plan: &Plan) -> BTreeSet<String> {
     let of_lookups = plan.lookups.iter().flat_map(|lookup| &lookup.query).filter_map(|(name, value)| match value {
         QueryPlan::Time(..) | QueryPlan::Distance(..) => Some(name.clone()),
-        QueryPlan::Text(_) => None,
+        QueryPlan::Text(text) => names_window(text).then(|| name.clone()),
     });
     let of_auth = plan.http.auth.iter().flat_map(|auth| match auth {
         AuthPlan::Query { parameter, .. } => vec![parameter.clone()],
         AuthPlan::Signature(signed) => signed.query.iter().map(|(name, _)| name.clone()).collect(),
-        AuthPlan::Basic { .. } | AuthPlan::Header { .. } | AuthPlan::Token(_) => vec![],
+        AuthPlan::Token(token) => match &token.carrier {
+            TokenCarrier::Query(parameter) => vec![parameter.clone()],
+            TokenCarrier::Header(_) => vec![],
+        },
+        AuthPlan::Basic(_) | AuthPlan::Path { .. } | AuthPlan::Header { .. } | AuthPlan::Body { .. } => vec![],
     });
     of_lookups.chain(of_auth).collect()
+}
+
+fn names_window(text: &Template) -> bool {
+    text.parts().iter().any(|part| matches!(part, Part::Window(_)))
 }
 
 /// Cases hold the names of secrets, in braces, where requests hold the secrets.

@@ -4,6 +4,7 @@ use super::compiler::Compiler;
 use super::path::Path;
 use crate::diagnostic::Code;
 use crate::profile::{Answer, BodyTest, Meaning, OneOrMany, RetryAfter, Scalar, WaitUnit};
+use std::fmt;
 
 /// When an answer matches, this is its meaning.
 #[derive(Debug)]
@@ -42,6 +43,15 @@ pub enum AnswerPlace {
     Body(Path),
     /// In a header.
     Header(String),
+}
+
+impl fmt::Display for AnswerPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Body(path) => path.fmt(f),
+            Self::Header(name) => f.write_str(name),
+        }
+    }
 }
 
 pub(super) fn answers(compiler: &mut Compiler, answers: &[Answer]) -> Option<Vec<AnswerPlan>> {

@@ -2,7 +2,8 @@
 
 use super::compiler::{Compiler, Place};
 use super::template::Template;
-use crate::profile::BodyValue;
+use crate::diagnostic::Code;
+use crate::profile::{BodyValue, Method};
 
 /// A JSON value with templates for texts.
 #[derive(Debug)]
@@ -29,6 +30,20 @@ impl BodyPlan {
             Self::Object(keys) => keys.iter().flat_map(|(_, value)| value.texts()).collect(),
         }
     }
+}
+
+/// Says what is wrong with a body that a request cannot have. `None` if something is.
+pub(super) fn one_body(compiler: &mut Compiler, method: Method, json: bool, form: bool, at: &str) -> Option<()> {
+    if json && form {
+        compiler.error(Code::BodyTwice, &format!("{at}/form"), "a request has one body", "and there is a `body`");
+        return None;
+    }
+    if (json || form) && method == Method::Get {
+        let key = if json { "body" } else { "form" };
+        compiler.error(Code::BodyOfGet, &format!("{at}/{key}"), "a GET has no body", "it needs `method: POST`");
+        return None;
+    }
+    Some(())
 }
 
 pub(super) fn body(compiler: &mut Compiler, value: &BodyValue, at: &str, place: Place) -> Option<BodyPlan> {

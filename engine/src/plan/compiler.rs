@@ -19,6 +19,7 @@ pub(super) struct Compiler<'t> {
     tree: &'t Tree,
     settings: Vec<SettingSpec>,
     used_settings: BTreeSet<String>,
+    has_window: bool,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
@@ -47,18 +48,21 @@ impl Place {
     /// Where a token is used.
     pub(super) const TOKEN: Place = Place { locals: &[Local::Token], ..Self::LOGIN };
     /// In a text that is signed.
-    pub(super) const SIGNED: Place = Place { locals: &[Local::Timestamp, Local::Path], ..Self::LOGIN };
+    pub(super) const SIGNED: Place =
+        Place { locals: &[Local::Timestamp, Local::Path, Local::Method, Local::Query, Local::Body], ..Self::LOGIN };
     /// Where a signature is used.
     pub(super) const SIGNATURE: Place = Place { locals: &[Local::Timestamp, Local::Signature], ..Self::LOGIN };
 }
 
 impl<'t> Compiler<'t> {
     pub(super) fn new(tree: &'t Tree) -> Self {
-        Self { tree, settings: vec![], used_settings: BTreeSet::new(), diagnostics: vec![] }
+        Self { tree, settings: vec![], used_settings: BTreeSet::new(), has_window: false, diagnostics: vec![] }
     }
 
-    pub(super) fn declare(&mut self, settings: &[SettingSpec]) {
+    /// What texts may name.
+    pub(super) fn declare(&mut self, settings: &[SettingSpec], has_window: bool) {
         self.settings = settings.to_vec();
+        self.has_window = has_window;
     }
 
     /// Tells a mistake about the value at a pointer.
@@ -229,6 +233,14 @@ impl<'t> Compiler<'t> {
                 found.notes.push("a brace that is meant as text is written twice".into());
                 return None;
             }
+            Err(TemplateError::Time(inside)) => {
+                let message = "an end of the window does not say how it is written";
+                let found = self.error_within(Code::TimeFormat, pointer, inside, message, "no format after a `:`");
+                found.notes.push(
+                    "such as `{window.start:%Y-%m-%d}` or `{window.start:epoch-seconds}`; a `query` also takes `{ from: window.start, format: …, zone: … }`".into(),
+                );
+                return None;
+            }
             Err(TemplateError::Placeholder(name, inside)) => {
                 let message = format!("there is no placeholder `{{{name}}}`");
                 let found = self.error_within(Code::UnknownPlaceholder, pointer, inside, message, "not known");
@@ -250,6 +262,17 @@ impl<'t> Compiler<'t> {
             Part::Each => {
                 let label = "nothing to take it from";
                 self.error(Code::PlaceholderOutOfPlace, pointer, "`{each}` needs a `for_each` in its lookup", label);
+                false
+            }
+            Part::Window(_) if place.observable && self.has_window => true,
+            Part::Window(_) => {
+                let (code, message, label) = match self.has_window {
+                    true => {
+                        (Code::PlaceholderOutOfPlace, "the window has no place here", "only settings may stand here")
+                    }
+                    false => (Code::WindowMissing, "the profile has no `window`", "an end of it is asked for here"),
+                };
+                self.error(code, pointer, message, label);
                 false
             }
             Part::ObservableValue | Part::ObservableType | Part::ObservableExpanded | Part::ObservableReverse => {

@@ -9,6 +9,7 @@ use super::{AnswerPlan, CursorTarget, LookupPlan, PagingPlan, Parameter, QueryPl
 use super::{BASE_URL, Plan, RuleThen, exact};
 use crate::diagnostic::Code;
 use crate::profile::{FieldType, Profile, SettingType, TimeField};
+use crate::stix::Tlp;
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,7 @@ pub(super) fn check(compiler: &mut Compiler, profile: &Profile, plan: &Plan) {
     window(compiler, plan);
     for lookup in &plan.lookups {
         self::lookup(compiler, lookup);
+        credentials(compiler, plan, lookup);
     }
     fields(compiler, plan);
     rules(compiler, plan);
@@ -95,9 +97,15 @@ fn http(compiler: &mut Compiler, plan: &Plan) {
     }
     let auth = plan.http.auth.iter().filter_map(|auth| match auth {
         super::AuthPlan::Header { name, .. } => Some(name.as_str()),
-        super::AuthPlan::Basic { .. } => Some("Authorization"),
-        super::AuthPlan::Token(token) => Some(token.header.as_str()),
-        super::AuthPlan::Query { .. } | super::AuthPlan::Signature(_) => None,
+        super::AuthPlan::Basic(_) => Some("Authorization"),
+        super::AuthPlan::Token(token) => match &token.carrier {
+            super::TokenCarrier::Header(name) => Some(name.as_str()),
+            super::TokenCarrier::Query(_) => None,
+        },
+        super::AuthPlan::Path { .. }
+        | super::AuthPlan::Query { .. }
+        | super::AuthPlan::Body { .. }
+        | super::AuthPlan::Signature(_) => None,
     });
     let auth: Vec<&str> = auth.collect();
     for (name, _) in &plan.http.headers {
@@ -127,11 +135,15 @@ fn answers(compiler: &mut Compiler, plan: &Plan) {
 
 fn window(compiler: &mut Compiler, plan: &Plan) {
     let Some(window) = &plan.window else { return };
-    let is_asked = |lookup: &LookupPlan| lookup.query.iter().any(|(_, value)| !matches!(value, QueryPlan::Text(_)));
+    let names_it = |text: &&Template| text.parts().iter().any(|part| matches!(part, Part::Window(_)));
+    let is_asked = |lookup: &LookupPlan| {
+        lookup.query.iter().chain(&lookup.form).any(|(_, value)| !matches!(value, QueryPlan::Text(_)))
+            || texts(lookup).any(|text| names_it(&text))
+    };
     if window.filter.is_none() && !plan.lookups.iter().any(is_asked) {
         let label = "no request names it, and it has no `filter`";
         compiler.error(Code::WindowUnused, "/window", "the window has no effect", label).notes.push(
-            "ask for it with `{ from: window.start, format: … }` in a `query`, or add `filter: time_last`".into(),
+            "ask for it with `{ from: window.start, format: … }` in a `query`, with `{window.start:…}` elsewhere, or add `filter: time_last`".into(),
         );
     }
     if let super::ValueOrSetting::Value(span) = &window.last
@@ -153,15 +165,7 @@ fn time_field(compiler: &mut Compiler, plan: &Plan, field: TimeField, pointer: &
 
 fn lookup(compiler: &mut Compiler, lookup: &LookupPlan) {
     let at = format!("/lookups/{}", lookup.name);
-    let texts = || {
-        let query = lookup.query.iter().filter_map(|(_, value)| match value {
-            QueryPlan::Text(text) => Some(text),
-            QueryPlan::Time(..) | QueryPlan::Distance(..) => None,
-        });
-        let body = lookup.body.iter().flat_map(super::BodyPlan::texts);
-        [&lookup.path].into_iter().chain(query).chain(lookup.headers.iter().map(|(_, text)| text)).chain(body)
-    };
-    let names = |wanted: &Part| texts().any(|text: &Template| text.parts().contains(wanted));
+    let names = |wanted: &Part| texts(lookup).any(|text| text.parts().contains(wanted));
     if ![Part::ObservableValue, Part::ObservableExpanded, Part::ObservableReverse].iter().any(names) {
         let label = "neither path, query, headers nor body hold `{observable.value}`";
         compiler.error(Code::ObservableUnused, &at, "this request asks about nothing", label);
@@ -171,8 +175,8 @@ fn lookup(compiler: &mut Compiler, lookup: &LookupPlan) {
         let label = "nothing holds `{each}`";
         compiler.error(Code::EachUnused, &format!("{at}/for_each"), "every one of these requests is the same", label);
     }
-    if let Some(job) = &lookup.job
-        && !job.poll.parts().contains(&Part::Local(Local::Job))
+    if let Some(poll) = lookup.job.as_ref().and_then(|job| job.poll.as_ref())
+        && !poll.parts().contains(&Part::Local(Local::Job))
     {
         let label = "it does not hold `{job}`";
         compiler.error(Code::JobNotAsked, &format!("{at}/job/poll"), "this asks about no job", label);
@@ -187,6 +191,26 @@ fn lookup(compiler: &mut Compiler, lookup: &LookupPlan) {
             *found = found.clone().also(place, "and so does the query");
         }
     }
+}
+
+/// Credentials that stand in a body need one.
+fn credentials(compiler: &mut Compiler, plan: &Plan, lookup: &LookupPlan) {
+    let in_body = plan.http.auth.iter().any(|auth| matches!(auth, super::AuthPlan::Body { .. }));
+    if in_body && lookup.body.is_none() && lookup.form.is_empty() {
+        let at = format!("/lookups/{}", lookup.name);
+        let label = "it has neither `body` nor `form`";
+        compiler.error(Code::BodyParameter, &at, "the credentials stand in a body", label);
+    }
+}
+
+/// Every text of a lookup's first request.
+fn texts(lookup: &LookupPlan) -> impl Iterator<Item = &Template> {
+    let query = lookup.query.iter().chain(&lookup.form).filter_map(|(_, value)| match value {
+        QueryPlan::Text(text) => Some(text),
+        QueryPlan::Time(..) | QueryPlan::Distance(..) => None,
+    });
+    let body = lookup.body.iter().flat_map(super::BodyPlan::texts);
+    [&lookup.path].into_iter().chain(query).chain(lookup.headers.iter().map(|(_, text)| text)).chain(body)
 }
 
 /// The parameters of the query that paging sends.
@@ -256,9 +280,12 @@ fn read_names(plan: &Plan) -> BTreeSet<&str> {
 fn aliases(compiler: &mut Compiler, field: &FieldPlan, at: &str) {
     for (word, meaning) in &field.aliases {
         let pointer = format!("{at}/aliases/{}", word.replace('~', "~0").replace('/', "~1"));
-        if !matches!(field.kind, FieldType::Rrtype | FieldType::String) {
+        if !matches!(field.kind, FieldType::Rrtype | FieldType::String | FieldType::Tlp) {
             let label = format!("this is {}", field.kind.wanted());
-            compiler.error(Code::FieldType, &pointer, "aliases are for record types and text", label);
+            compiler.error(Code::FieldType, &pointer, "aliases are for record types, TLP levels and text", label);
+        } else if field.kind == FieldType::Tlp && Tlp::parse(meaning).is_none() {
+            let message = format!("`{meaning}` is no TLP level");
+            compiler.error(Code::WrongForm, &pointer, message, "not read as one");
         } else if field.kind == FieldType::Rrtype && crate::dns::RrType::parse(meaning).is_err() {
             let message = format!("`{meaning}` is no DNS record type");
             compiler.error(Code::UnknownRrtype, &pointer, message, "not in the registry");

@@ -1,6 +1,7 @@
 //! The ways to ask, compiled: requests, framing, and how pages follow one another.
 
 use super::answers::AnswerPlace;
+use super::auth::answer_place;
 use super::body::BodyPlan;
 use super::compiler::{Compiler, Place};
 use super::http::headers;
@@ -14,6 +15,7 @@ use crate::profile::{
 };
 use crate::stix::Kind;
 use jiff::SignedDuration;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// One way to ask.
@@ -35,8 +37,10 @@ pub struct LookupPlan {
     pub query: Vec<(String, QueryPlan)>,
     /// Headers of this lookup alone.
     pub headers: Vec<(String, Template)>,
-    /// The body of a `POST`.
+    /// The body of a `POST`, if it is JSON.
     pub body: Option<BodyPlan>,
+    /// The fields of a `POST`'s form; none if it has no form.
+    pub form: Vec<(String, QueryPlan)>,
     /// How an answer is cut into rows.
     pub rows: RowsPlan,
     /// Where the profile says so.
@@ -60,13 +64,15 @@ impl LookupPlan {
 #[derive(Debug)]
 pub struct JobPlan {
     /// Where the answer names the job.
-    pub id: Path,
-    /// The path that tells how far it is.
-    pub poll: Template,
+    pub id: AnswerPlace,
+    /// The path that tells how far it is; none if the job is named by that URL.
+    pub poll: Option<Template>,
     /// Where that answer has the state.
-    pub state: Path,
+    pub state: Option<Path>,
     /// The states of a job that is not done.
     pub pending: Vec<Scalar>,
+    /// Status codes that say so too.
+    pub pending_status: Vec<u16>,
     /// The states of a job that will never be done.
     pub failed: Vec<Scalar>,
     /// The path of the result.
@@ -100,7 +106,7 @@ pub enum Distance {
 }
 
 impl Distance {
-    fn parse(word: &str) -> Option<Distance> {
+    pub(super) fn parse(word: &str) -> Option<Distance> {
         match word {
             "days-back" => Some(Self::Days),
             "seconds-back" => Some(Self::Seconds),
@@ -126,7 +132,9 @@ pub enum PagingPlan {
     /// The answer is one page, and may say how many records there would be.
     None {
         /// Where.
-        total: Option<Path>,
+        total: Option<AnswerPlace>,
+        /// The most rows the provider gives.
+        cap: Option<u64>,
     },
     /// By number.
     Page {
@@ -135,9 +143,11 @@ pub enum PagingPlan {
         /// The first number.
         first: u64,
         /// Where the last number stands.
-        last: Option<Path>,
+        last: Option<AnswerPlace>,
         /// Where it says whether there is more.
         more: Option<Path>,
+        /// Where the number of all records stands.
+        total: Option<AnswerPlace>,
         /// The most pages.
         at_most: u32,
     },
@@ -150,7 +160,7 @@ pub enum PagingPlan {
         /// The size of a page, and its parameter.
         limit: Option<(Parameter, u64)>,
         /// Where the number of all records stands.
-        total: Option<Path>,
+        total: Option<AnswerPlace>,
         /// The most pages.
         at_most: u32,
     },
@@ -241,14 +251,14 @@ fn lookup(compiler: &mut Compiler, name: &str, lookup: &Lookup, has_window: bool
     let place = if lookup.for_each.is_empty() { Place::REQUEST } else { Place::REQUEST_FOR_EACH };
     let path = compiler.template(&lookup.path, &format!("{at}/path"), place);
     path.iter().for_each(|path| compiler.request_path(path, &format!("{at}/path")));
-    let query: Vec<_> = lookup
-        .query
-        .iter()
-        .map(|(key, value)| {
-            let value = query_value(compiler, value, &format!("{at}/query/{key}"), place, has_window)?;
-            Some((key.clone(), value))
-        })
-        .collect();
+    let mut values = |values: &BTreeMap<String, QueryValue>, key: &str| {
+        let value = |(name, value): (&String, &QueryValue)| {
+            Some((name.clone(), query_value(compiler, value, &format!("{at}/{key}/{name}"), place, has_window)?))
+        };
+        let values: Vec<_> = values.iter().map(value).collect();
+        values.into_iter().collect::<Option<Vec<_>>>()
+    };
+    let (query, form) = (values(&lookup.query, "query"), values(&lookup.form, "form"));
     let headers = headers(compiler, &lookup.headers, &format!("{at}/headers"), place);
     let body = body(compiler, lookup, &at, place);
     let rows = rows(compiler, lookup, &at);
@@ -265,9 +275,10 @@ fn lookup(compiler: &mut Compiler, name: &str, lookup: &Lookup, has_window: bool
         for_each: lookup.for_each.clone(),
         method: lookup.method,
         path: path?,
-        query: query.into_iter().collect::<Option<_>>()?,
+        query: query?,
         headers: headers?,
         body: body?,
+        form: form?,
         rows: rows?,
         records_span: compiler.span(&format!("{at}/records")),
         paging: paging?,
@@ -277,36 +288,44 @@ fn lookup(compiler: &mut Compiler, name: &str, lookup: &Lookup, has_window: bool
 }
 
 fn body(compiler: &mut Compiler, lookup: &Lookup, at: &str, place: Place) -> Option<Option<BodyPlan>> {
-    match (&lookup.body, lookup.method) {
-        (Some(body), Method::Post) => super::body::body(compiler, body, &format!("{at}/body"), place).map(Some),
-        (Some(_), Method::Get) => {
-            let label = "it needs `method: POST`";
-            compiler.error(Code::BodyOfGet, &format!("{at}/body"), "a GET has no body", label);
-            None
-        }
-        (None, _) => Some(None),
+    super::body::one_body(compiler, lookup.method, lookup.body.is_some(), !lookup.form.is_empty(), at)?;
+    match &lookup.body {
+        Some(body) => super::body::body(compiler, body, &format!("{at}/body"), place).map(Some),
+        None => Some(None),
     }
 }
 
 fn job(compiler: &mut Compiler, job: &Job, at: &str) -> Option<JobPlan> {
-    let id = compiler.path(&job.id, &format!("{at}/id"));
-    let state = compiler.path(&job.state, &format!("{at}/state"));
-    let mut place = |text: &TemplateText, key: &str| {
+    let id = answer_place(compiler, job.id.as_ref(), job.header.as_deref(), (at, "id", "header"), Code::JobPlace);
+    let state = compiler.optional_path(job.state.as_ref(), &format!("{at}/state"));
+    let mut place = |text: &Option<TemplateText>, key: &str| {
+        let Some(text) = text else { return Some(None) };
         let path = compiler.template(text, &format!("{at}/{key}"), Place::JOB);
         path.iter().for_each(|path| compiler.request_path(path, &format!("{at}/{key}")));
-        path
+        path.map(Some)
     };
     let poll = place(&job.poll, "poll");
-    let result = match &job.result {
-        Some(result) => place(result, "result").map(Some),
-        None => Some(None),
-    };
+    let result = place(&job.result, "result");
     let every = compiler.duration(&job.every, &format!("{at}/every"));
+    let has_word = job.state.is_some() && !job.pending.is_empty();
+    let needs_state = !(job.pending.is_empty() && job.failed.is_empty());
+    if !(has_word || job.pending_status.is_some()) || needs_state && job.state.is_none() {
+        let label = "it needs `state` and `pending`, or `pending_status`";
+        compiler.error(Code::JobPlace, at, "nothing says when the job is done", label);
+        return None;
+    }
+    if job.result.is_some() && job.poll.is_none() {
+        let label = "without `poll` the job's name is a URL, and its last answer holds the rows";
+        compiler.error(Code::JobPlace, &format!("{at}/result"), "a `result` needs a `poll`", label);
+        return None;
+    }
+    let pending_status = job.pending_status.iter().flat_map(|codes| codes.iter().map(|(_, code)| code.0)).collect();
     Some(JobPlan {
         id: id?,
         poll: poll?,
         state: state?,
         pending: job.pending.clone(),
+        pending_status,
         failed: job.failed.clone(),
         result: result?,
         every: every?,
@@ -352,8 +371,9 @@ fn parameter(compiler: &mut Compiler, lookup: &Lookup, text: &str, pointer: &str
     }
     let path = compiler.path(&PathText(text.to_owned()), pointer)?;
     let is_plain = path.steps().iter().all(|step| matches!(step, PathStep::Name(_))) && !path.steps().is_empty();
-    if lookup.method != Method::Post || !is_plain {
-        let label = "it needs `method: POST`, and names only";
+    let is_deep = !lookup.form.is_empty() && path.steps().len() > 1;
+    if lookup.method != Method::Post || !is_plain || is_deep {
+        let label = "it needs `method: POST`, and names only; of a form one name";
         compiler.error(Code::BodyParameter, pointer, "this does not lead into a body", label);
         return None;
     }
@@ -377,20 +397,33 @@ fn paging(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<PagingPl
         }
         _ => None,
     };
-    let mut path = |text: &Option<PathText>, key: &str| compiler.optional_path(text.as_ref(), &format!("{at}/{key}"));
-    Some(match paging {
-        Paging::None { total } => PagingPlan::None { total: path(total, "total")? },
-        Paging::Page { first, last, more, at_most, .. } => {
-            let (last, more) = (path(last, "last"), path(more, "more"));
-            PagingPlan::Page { parameter: sent?, first: *first, last: last?, more: more?, at_most: *at_most }
+    let mut figure = |path: &Option<PathText>, header: &Option<String>, key: &str| {
+        if path.is_none() && header.is_none() {
+            return Some(None);
         }
-        Paging::Offset { not_first, total, at_most, .. } => {
-            let (total, (not_first, at_most)) = (path(total, "total")?, (*not_first, *at_most));
+        let keys = (at, key, &*format!("{key}_header"));
+        answer_place(compiler, path.as_ref(), header.as_deref(), keys, Code::FigureTwice).map(Some)
+    };
+    Some(match paging {
+        Paging::None { total, total_header, cap } => {
+            PagingPlan::None { total: figure(total, total_header, "total")?, cap: *cap }
+        }
+        Paging::Page { first, last, last_header, more, total, total_header, at_most, .. } => {
+            let (last, total) = (figure(last, last_header, "last"), figure(total, total_header, "total"));
+            let more = compiler.optional_path(more.as_ref(), &format!("{at}/more"));
+            let (first, at_most) = (*first, *at_most);
+            PagingPlan::Page { parameter: sent?, first, last: last?, more: more?, total: total?, at_most }
+        }
+        Paging::Offset { not_first, total, total_header, at_most, .. } => {
+            let (total, (not_first, at_most)) = (figure(total, total_header, "total")?, (*not_first, *at_most));
             PagingPlan::Offset { parameter: sent?, not_first, limit: size, total, at_most }
         }
-        Paging::NextUrl { at: place, at_most } => PagingPlan::NextUrl { at: path(place, "at")?, at_most: *at_most },
+        Paging::NextUrl { at: place, at_most } => {
+            let place = compiler.optional_path(place.as_ref(), &format!("{at}/at"))?;
+            PagingPlan::NextUrl { at: place, at_most: *at_most }
+        }
         Paging::Cursor { at: place, header, request_header, at_most, .. } => {
-            let body = path(place, "at")?;
+            let body = compiler.optional_path(place.as_ref(), &format!("{at}/at"))?;
             let mut name = |header: &Option<String>, key: &str| match header {
                 Some(name) => compiler.header_name(name, compiler.span(&format!("{at}/{key}"))).map(Some),
                 None => Some(None),

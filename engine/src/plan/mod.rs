@@ -21,9 +21,10 @@ mod rules;
 mod setting;
 mod template;
 mod time;
+mod window;
 
 pub use answers::{AnswerPlace, AnswerPlan, BodyTestPlan};
-pub use auth::{AuthPlan, SignaturePlan, TokenBody, TokenPlace, TokenPlan};
+pub use auth::{AuthPlan, BasicPlan, SignaturePlan, TokenBody, TokenCarrier, TokenPlace, TokenPlan};
 pub use body::BodyPlan;
 pub use compiler::ValueOrSetting;
 pub use expression::{Condition, FILTERS, Filter, Prose, tests};
@@ -39,6 +40,7 @@ pub use rules::{BesidesPlan, RulePlan, RuleThen, RulesPlan};
 pub use setting::{BASE_URL, Secret, SettingError, SettingSpec, SettingValue, Settings, TOKEN_URL};
 pub use template::{Local, Part, Template};
 pub use time::{Datum, TimeFormat, before, exact, integer, time_text};
+pub use window::WindowText;
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
 use crate::profile::{Auth, Licence, Profile, RepeatsWord, Setting, SettingType, Status, TimeField, Unmarked};
@@ -216,7 +218,7 @@ fn language(source: &Arc<Source>, diagnostics: Vec<Diagnostic>) -> Vec<Diagnosti
 
 fn compile(compiler: &mut Compiler, profile: &Profile, source: &Arc<Source>) -> Option<Plan> {
     let settings = settings(compiler, profile);
-    compiler.declare(&settings);
+    compiler.declare(&settings, profile.window.is_some());
     // Every part is compiled before any is missed: all mistakes are told at once.
     let http = http::http(compiler, &profile.http);
     let quota = quota::quota(compiler, profile.quota.as_ref());

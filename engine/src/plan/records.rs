@@ -58,6 +58,8 @@ pub struct FieldPlan {
     pub none_when: Vec<Scalar>,
     /// Words of the provider's own.
     pub aliases: BTreeMap<String, String>,
+    /// What stands between several pieces of data in one text.
+    pub split: Option<String>,
     /// The end of a name that is written without it.
     pub relative_to: Option<Operand>,
 }
@@ -173,6 +175,10 @@ fn field(compiler: &mut Compiler, block: &RecordBlock, name: &str, field: &Field
             );
         }
     }
+    if field.split.is_some() && field.kind != FieldType::Rdata {
+        let label = format!("this is {}", field.kind.wanted());
+        compiler.error(Code::FieldType, &format!("{at}/split"), "`split` is for record data", label);
+    }
     let formats = match is_time {
         true => formats(compiler, field, &at),
         false => Some(vec![]),
@@ -187,6 +193,7 @@ fn field(compiler: &mut Compiler, block: &RecordBlock, name: &str, field: &Field
         optional: field.optional,
         none_when: field.none_when.clone(),
         aliases: field.aliases.clone(),
+        split: field.split.clone(),
         relative_to: relative_to?,
     })
 }

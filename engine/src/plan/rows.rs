@@ -36,8 +36,10 @@ pub struct LevelPlan {
 /// How lines are cut into columns.
 #[derive(Debug)]
 pub struct ColumnsPlan {
-    /// The sign between columns.
-    pub separator: u8,
+    /// The sign between columns; blanks alone are any number of them.
+    pub separator: String,
+    /// How many columns there are at most.
+    pub at_most: Option<usize>,
     /// Whether the first line holds names.
     pub header: bool,
     /// The sign that starts a remark.
@@ -120,17 +122,16 @@ fn framing_word(framing: Framing) -> &'static str {
 fn columns(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<Option<ColumnsPlan>> {
     match (&lookup.columns, lookup.framing) {
         (Some(columns), Framing::Delimited) => {
-            let separator = match columns.separator.as_bytes() {
-                b"\\t" => Some(b'\t'),
-                [byte] if byte.is_ascii() => Some(*byte),
-                _ => None,
-            };
-            if separator.is_none() {
+            let separator = columns.separator.replace("\\t", "\t");
+            if separator.contains(['"', '\n', '\r']) {
                 let pointer = format!("{at}/columns/separator");
-                compiler.error(Code::ColumnSeparator, &pointer, "columns are parted by one sign", "not one ASCII sign");
+                let label = "quotes hold what is in a column together";
+                compiler.error(Code::ColumnSeparator, &pointer, "columns are not parted by quotes or lines", label);
+                return None;
             }
             let comment = columns.comment.as_deref().and_then(|text| text.bytes().next());
-            Some(Some(ColumnsPlan { separator: separator?, header: columns.header, comment }))
+            let at_most = columns.at_most.map(|most| most as usize);
+            Some(Some(ColumnsPlan { separator, at_most, header: columns.header, comment }))
         }
         (None, Framing::Delimited) => {
             let label = "it needs `columns`";

@@ -1,6 +1,7 @@
 //! Literal text with `{placeholders}`, read once: what URLs, headers and credentials are written in.
 //! Not a template language: a placeholder stands for one declared value, and whoever fills it in decides how it is encoded.
 
+use super::window::WindowText;
 use std::fmt;
 use std::ops::Range;
 
@@ -25,6 +26,8 @@ pub enum Part {
     ObservableExpanded,
     /// An address as the name of its PTR record; any other value as it is.
     ObservableReverse,
+    /// An end of the window.
+    Window(WindowText),
     /// The current value of `for_each`.
     Each,
     /// What the request at hand knows besides.
@@ -42,12 +45,19 @@ pub enum Local {
     Timestamp,
     /// The path of the request.
     Path,
+    /// Its method.
+    Method,
+    /// Its query.
+    Query,
+    /// Its body.
+    Body,
     /// The digest over the request.
     Signature,
 }
 
 impl Local {
-    const ALL: [Local; 5] = [Self::Job, Self::Token, Self::Timestamp, Self::Path, Self::Signature];
+    const ALL: [Local; 8] =
+        [Self::Job, Self::Token, Self::Timestamp, Self::Path, Self::Method, Self::Query, Self::Body, Self::Signature];
 
     /// The word in braces.
     pub fn as_str(self) -> &'static str {
@@ -56,6 +66,9 @@ impl Local {
             Self::Token => "token",
             Self::Timestamp => "timestamp",
             Self::Path => "path",
+            Self::Method => "method",
+            Self::Query => "query",
+            Self::Body => "body",
             Self::Signature => "signature",
         }
     }
@@ -68,6 +81,8 @@ pub enum TemplateError {
     Brace(Range<usize>),
     /// A placeholder that nothing is known for.
     Placeholder(String, Range<usize>),
+    /// An end of the window in a form that times do not have.
+    Time(Range<usize>),
 }
 
 impl Template {
@@ -91,8 +106,7 @@ impl Template {
                 parts.push(Part::Literal(std::mem::take(&mut literal)));
             }
             let inside = start + 1..start + 1 + end;
-            parts
-                .push(placeholder(&rest[..end]).ok_or_else(|| TemplateError::Placeholder(rest[..end].into(), inside))?);
+            parts.push(placeholder(&rest[..end], inside)?);
             rest = &rest[end + 1..];
         }
         literal.push_str(rest);
@@ -154,24 +168,28 @@ impl fmt::Display for Template {
             Part::ObservableType => f.write_str("{observable.type}"),
             Part::ObservableExpanded => f.write_str("{observable.expanded}"),
             Part::ObservableReverse => f.write_str("{observable.reverse}"),
+            Part::Window(end) => write!(f, "{{{end}}}"),
             Part::Each => f.write_str("{each}"),
             Part::Local(local) => write!(f, "{{{}}}", local.as_str()),
         })
     }
 }
 
-fn placeholder(name: &str) -> Option<Part> {
-    match name {
+fn placeholder(name: &str, place: Range<usize>) -> Result<Part, TemplateError> {
+    if let Some(end) = WindowText::parse(name) {
+        return end.map(Part::Window).map_err(|()| TemplateError::Time(place));
+    }
+    let local = || Local::ALL.iter().find(|local| local.as_str() == name).map(|local| Part::Local(*local));
+    let setting = || name.strip_prefix("settings.").map(|setting| Part::Setting(setting.to_owned()));
+    let part = match name {
         "observable.value" => Some(Part::ObservableValue),
         "observable.type" => Some(Part::ObservableType),
         "observable.expanded" => Some(Part::ObservableExpanded),
         "observable.reverse" => Some(Part::ObservableReverse),
         "each" => Some(Part::Each),
-        _ => match Local::ALL.iter().find(|local| local.as_str() == name) {
-            Some(local) => Some(Part::Local(*local)),
-            None => name.strip_prefix("settings.").map(|setting| Part::Setting(setting.to_owned())),
-        },
-    }
+        _ => local().or_else(setting),
+    };
+    part.ok_or_else(|| TemplateError::Placeholder(name.to_owned(), place))
 }
 
 #[cfg(test)]
@@ -190,6 +208,23 @@ mod tests {
         check("a{{b}}c", &[literal("a{b}c")]);
         check("/x/{observable.value}/{each}", &[literal("/x/"), Part::ObservableValue, literal("/"), Part::Each]);
         check("{settings.key}", &[Part::Setting("key".into())]);
+    }
+
+    #[test]
+    fn ends_of_the_window_say_how_they_are_written() {
+        let text = "/since/{window.start:%Y-%m-%d}/{window.end:epoch-seconds}/{window.start:days-back}";
+        let template = Template::parse(text).expect("a template");
+        assert_eq!(template.to_string(), text);
+        let (start, now) = ("2024-01-31T00:00:00Z", "2024-03-01T00:00:00Z");
+        let time = |text: &str| text.parse().expect("a time");
+        let written = template.parts().iter().filter_map(|part| match part {
+            Part::Window(end) => Some((end.write(time(start), time(now)), end.is_number())),
+            _ => None,
+        });
+        let expected = [("2024-01-31", false), ("1709251200", true), ("30", true)];
+        assert_eq!(written.collect::<Vec<_>>(), expected.map(|(text, number)| (text.to_owned(), number)));
+        assert_eq!(Template::parse("{window.start}"), Err(TemplateError::Time(1..13)));
+        assert_eq!(Template::parse("{window.end:iso}"), Err(TemplateError::Time(1..15)));
     }
 
     #[test]

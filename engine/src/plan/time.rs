@@ -13,6 +13,8 @@ pub enum TimeFormat {
     EpochSeconds,
     /// Milliseconds since 1970.
     EpochMilliseconds,
+    /// Microseconds since 1970.
+    EpochMicroseconds,
     /// A date and time with a zone, as in RFC 3339.
     Rfc3339,
     /// A pattern as in `strftime` that names a zone (`%z`, `%Z`, `%s` …).
@@ -72,6 +74,7 @@ impl TimeFormat {
         match format {
             "epoch-seconds" => return Ok(Self::EpochSeconds),
             "epoch-milliseconds" => return Ok(Self::EpochMilliseconds),
+            "epoch-microseconds" => return Ok(Self::EpochMicroseconds),
             "rfc3339" => return Ok(Self::Rfc3339),
             _ if !format.contains('%') => return Err(TimeFormatError::Unknown),
             _ => {}
@@ -96,6 +99,7 @@ impl TimeFormat {
         let time = match self {
             Self::EpochSeconds => seconds(datum)?,
             Self::EpochMilliseconds => Timestamp::from_millisecond(integer(datum)?).ok()?,
+            Self::EpochMicroseconds => Timestamp::from_microsecond(integer(datum)?).ok()?,
             Self::Rfc3339 => datum.as_str()?.parse().ok()?,
             Self::Zoned(pattern) => BrokenDownTime::parse(pattern, datum.as_str()?).ok()?.to_timestamp().ok()?,
             Self::Civil(pattern, zone) => {
@@ -114,6 +118,7 @@ impl TimeFormat {
         match self {
             Self::EpochSeconds => time.as_second().to_string(),
             Self::EpochMilliseconds => time.as_millisecond().to_string(),
+            Self::EpochMicroseconds => time.as_microsecond().to_string(),
             Self::Rfc3339 => crate::stix::stix_time(time),
             Self::Zoned(text) => pattern(text, TimeZone::UTC),
             Self::Civil(text, zone) => pattern(text, zone.clone()),
@@ -135,6 +140,7 @@ fn seconds(datum: Datum) -> Option<Timestamp> {
         Datum::Float(seconds) if seconds.is_finite() => {
             Timestamp::from_millisecond((seconds * 1000.0).round() as i64).ok()
         }
+        Datum::Text(text) if text.contains('.') => seconds(Datum::Float(text.parse().ok()?)),
         datum => Timestamp::from_second(integer(datum)?).ok(),
     }
 }
@@ -202,6 +208,9 @@ mod tests {
         check("%d/%m/%Y %H:%M %z", None, json!("20/10/2019 01:00 +0100"), Some("2019-10-20T00:00:00Z"));
         check("epoch-seconds", None, json!(1380123456), Some("2013-09-25T15:37:36Z"));
         check("epoch-seconds", None, json!("1380123456"), Some("2013-09-25T15:37:36Z"));
+        check("epoch-seconds", None, json!("1380123456.25"), Some("2013-09-25T15:37:36.25Z"));
+        check("epoch-seconds", None, json!("1e9.5"), None);
+        check("epoch-microseconds", None, json!(1340308340123456_i64), Some("2012-06-21T19:52:20.123456Z"));
         check("epoch-seconds", None, json!(-5), None);
         check("epoch-seconds", None, json!(1e300), None);
         check("epoch-milliseconds", None, json!(1340308340123_i64), Some("2012-06-21T19:52:20.123Z"));

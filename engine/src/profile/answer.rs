@@ -141,8 +141,12 @@ pub enum WaitUnit {
     Seconds,
     /// Milliseconds from now.
     Milliseconds,
+    /// Minutes from now.
+    Minutes,
     /// Seconds since 1970.
     EpochSeconds,
-    /// A date, as in RFC 9110 or RFC 3339.
+    /// Milliseconds since 1970.
+    EpochMilliseconds,
+    /// A date, as in RFC 9110 or RFC 3339; one without a zone (`2024-03-01 00:00:00`) is in UTC.
     Date,
 }

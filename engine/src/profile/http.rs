@@ -1,7 +1,7 @@
 //! Where requests go and with what: origin, credentials, headers, time limits, retries.
 
 use super::answer::WaitUnit;
-use super::lookup::BodyValue;
+use super::lookup::{BodyValue, Method};
 use super::text::{DurationText, OneOrMany, PathText, TemplateText};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,18 @@ pub enum Auth {
         /// Its value.
         value: TemplateText,
     },
+    /// A part of every request's path, between the base URL and the request's own.
+    Path {
+        /// The part, such as `/{settings.api_key}` or `/users/{settings.user}/keys/{settings.api_key}`.
+        prefix: TemplateText,
+    },
+    /// A value in the body of each request of a lookup, beside what is asked.
+    Body {
+        /// Where: a path such as `$.apiKey`, or the name of a form's field.
+        parameter: String,
+        /// Its value.
+        value: TemplateText,
+    },
     /// OAuth 2.0 client credentials (RFC 6749 §4.4): a token is fetched, used until it expires, and fetched once more when it is
     /// not accepted.
     Oauth2 {
@@ -88,35 +100,63 @@ pub enum Auth {
         /// What the token is for.
         #[serde(default)]
         scope: Option<String>,
+        /// How the client says who it is.
+        #[serde(default)]
+        client: ClientWord,
     },
-    /// A token that a request of the provider's own gives. Never fetched for each request: it is used until it expires.
+    /// A token that a request of the provider's own gives. Never fetched for each request: it is used until it expires. The
+    /// request says who we are in its `body`, its `form`, its `headers` or by `basic`; it carries no other credentials.
     Login {
         /// The path of the request, after the base URL.
         path: TemplateText,
+        /// Its method.
+        #[serde(default = "Auth::default_method")]
+        method: Method,
         /// Its body, as JSON.
-        body: BodyValue,
-        /// Where its answer has the token.
-        token: PathText,
+        #[serde(default)]
+        body: Option<BodyValue>,
+        /// Its body, as the fields of a form.
+        #[serde(default)]
+        form: BTreeMap<String, TemplateText>,
+        /// Headers of this request alone.
+        #[serde(default)]
+        headers: BTreeMap<String, TemplateText>,
+        /// A name and a password for this request alone, as HTTP Basic has them (RFC 7617).
+        #[serde(default)]
+        basic: Option<Basic>,
+        /// Where its answer has the token: in the body …
+        #[serde(default)]
+        token: Option<PathText>,
+        /// … or in this header of it; of `Set-Cookie` the name and the value, as `Cookie` sends them back.
+        #[serde(default)]
+        token_header: Option<String>,
         /// When it expires; without it, when it is not accepted any more.
         #[serde(default)]
         expires: Option<Expiry>,
-        /// The header that carries the token from then on.
-        #[serde(default = "Auth::default_header")]
+        /// The header that carries the token from then on: `Authorization`, unless a `parameter` does.
+        #[serde(default)]
         #[schemars(regex(pattern = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), extend("x-form" = "a header's name"))]
-        header: String,
-        /// Its value; the token is `{token}`.
-        #[serde(default = "Auth::default_value")]
-        value: TemplateText,
+        header: Option<String>,
+        /// The parameter of the query that carries it, instead.
+        #[serde(default)]
+        parameter: Option<String>,
+        /// How it is written there: `Bearer {token}` in `Authorization`, `{token}` elsewhere, if nothing is said.
+        #[serde(default)]
+        value: Option<TemplateText>,
     },
     /// A digest over a text of the request, such as its path and the time. Parameters and headers may hold `{signature}` and
     /// `{timestamp}`.
     Signature {
         /// How the digest is made.
         algorithm: Algorithm,
+        /// How it is written.
+        #[serde(default)]
+        encoding: Encoding,
         /// The key; for a plain digest there is none, and `text` holds the secret.
         #[serde(default)]
         key: Option<TemplateText>,
-        /// What is signed: text with placeholders, among them `{timestamp}` and the request's `{path}`.
+        /// What is signed: text with placeholders, among them `{timestamp}` and, of the request, `{method}`, `{path}`, `{query}`
+        /// (as it is sent, without what the signature adds) and `{body}`.
         text: TemplateText,
         /// How `{timestamp}` is written, in UTC: `epoch-seconds`, `rfc3339`, or a pattern as in `strftime`.
         #[serde(default)]
@@ -131,13 +171,30 @@ pub enum Auth {
 }
 
 impl Auth {
-    fn default_header() -> String {
-        "Authorization".into()
+    fn default_method() -> Method {
+        Method::Post
     }
+}
 
-    fn default_value() -> TemplateText {
-        TemplateText("Bearer {token}".into())
-    }
+/// A name and a password.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Basic {
+    /// The user's name.
+    pub username: TemplateText,
+    /// The password.
+    pub password: TemplateText,
+}
+
+/// How a client of OAuth 2.0 says who it is (RFC 6749 §2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientWord {
+    /// In the form, with all else.
+    #[default]
+    Form,
+    /// By HTTP Basic.
+    Basic,
 }
 
 /// When a token expires.
@@ -151,22 +208,37 @@ pub struct Expiry {
     pub unit: WaitUnit,
 }
 
-/// How a digest is made; it is written in hexadecimal.
+/// How a digest is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
-    /// HMAC (RFC 2104) with SHA-256.
+    /// HMAC (RFC 2104) with SHA-512.
+    HmacSha512,
+    /// HMAC with SHA-256.
     HmacSha256,
     /// HMAC with SHA-1.
     HmacSha1,
     /// HMAC with MD5.
     HmacMd5,
+    /// SHA-512 of the text alone.
+    Sha512,
     /// SHA-256 of the text alone.
     Sha256,
     /// SHA-1 of the text alone.
     Sha1,
     /// MD5 of the text alone.
     Md5,
+}
+
+/// How a digest is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoding {
+    /// In hexadecimal, with small letters.
+    #[default]
+    Hex,
+    /// In Base64 (RFC 4648 §4).
+    Base64,
 }
 
 /// What is tried again (429, 408, 5xx, lost connections), and for how long.

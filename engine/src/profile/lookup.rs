@@ -1,5 +1,6 @@
 //! The ways to ask: which observables, which request, how the answer is framed, how pages follow one another.
 
+use super::answer::StatusCode;
 use super::record::{Scalar, TimeField};
 use super::text::{DurationText, OneOrMany, PathText, TemplateText};
 use crate::stix::Kind;
@@ -42,6 +43,9 @@ pub struct Lookup {
     /// The body of a `POST`, as JSON.
     #[serde(default)]
     pub body: Option<BodyValue>,
+    /// The body of a `POST`, as the fields of a form, instead.
+    #[serde(default)]
+    pub form: BTreeMap<String, QueryValue>,
     /// How an answer is cut into rows. Never told by its `Content-Type`.
     #[serde(default)]
     pub framing: Framing,
@@ -77,7 +81,7 @@ pub enum Method {
     #[default]
     #[serde(rename = "GET")]
     Get,
-    /// `POST`, with a `body`.
+    /// `POST`, with a `body` or a `form`.
     #[serde(rename = "POST")]
     Post,
 }
@@ -104,7 +108,7 @@ pub enum QueryValue {
     Time {
         /// Which end.
         from: WindowPoint,
-        /// How it is written: `epoch-seconds`, `epoch-milliseconds`, `rfc3339`, a pattern as in `strftime`; or as a distance
+        /// How it is written: `epoch-seconds`, `epoch-milliseconds`, `epoch-microseconds`, `rfc3339`, a pattern as in `strftime`; or as a distance
         /// from now: `days-back`, `seconds-back`, `negative-seconds`.
         format: String,
         /// The time zone of a pattern that names none: `UTC`, or a name of the IANA database.
@@ -113,7 +117,8 @@ pub enum QueryValue {
     },
 }
 
-/// A JSON value whose texts may hold placeholders.
+/// A JSON value whose texts may hold placeholders. A text that is nothing but a placeholder keeps its type: a number for a
+/// setting of type `integer` and for `{window.start:epoch-seconds}`, `true` or `false` for one of type `boolean`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum BodyValue {
@@ -159,9 +164,13 @@ pub enum Framing {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Columns {
-    /// The sign between columns, such as `","` or `"|"`; `"\\t"` is a tab.
-    #[schemars(length(min = 1, max = 2))]
+    /// The sign between columns, such as `","`, `"|"` or `" :: "`; `"\\t"` is a tab, and `" "` any number of blanks and tabs.
+    #[schemars(length(min = 1, max = 8))]
     pub separator: String,
+    /// How many columns there are at most: the last holds all that is left of a line, separators too.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1000))]
+    pub at_most: Option<u32>,
     /// Whether the first line holds the names of columns.
     #[serde(default)]
     pub header: bool,
@@ -242,14 +251,23 @@ pub struct Signal {
 #[serde(deny_unknown_fields)]
 pub struct Job {
     /// Where the answer names the job; the name is `{job}`.
-    pub id: PathText,
-    /// The path that tells how far it is, such as `/jobs/{job}`.
-    pub poll: TemplateText,
+    #[serde(default)]
+    pub id: Option<PathText>,
+    /// The header of that answer that names it, such as `Location`, instead.
+    #[serde(default)]
+    pub header: Option<String>,
+    /// The path that tells how far it is, such as `/jobs/{job}`; without it, the job's name is the URL that does.
+    #[serde(default)]
+    pub poll: Option<TemplateText>,
     /// Where that answer has the state.
-    pub state: PathText,
+    #[serde(default)]
+    pub state: Option<PathText>,
     /// The states of a job that is not done.
-    #[schemars(length(min = 1))]
+    #[serde(default)]
     pub pending: Vec<Scalar>,
+    /// Status codes that say the same, such as 202, for providers that have no word for it.
+    #[serde(default)]
+    pub pending_status: Option<OneOrMany<StatusCode>>,
     /// The states of a job that will never be done.
     #[serde(default)]
     pub failed: Vec<Scalar>,
@@ -273,6 +291,13 @@ pub enum Paging {
         /// Where the answer says how many records there are: more than came is a `partial` outcome.
         #[serde(default)]
         total: Option<PathText>,
+        /// The response header that says so, instead.
+        #[serde(default)]
+        total_header: Option<String>,
+        /// How many rows the provider gives at most: an answer with so many is taken to be cut, and the outcome is `partial`.
+        #[serde(default)]
+        #[schemars(range(min = 1))]
+        cap: Option<u64>,
     },
     /// Pages have numbers.
     Page {
@@ -284,9 +309,18 @@ pub enum Paging {
         /// Where the answer gives the number of the last page.
         #[serde(default)]
         last: Option<PathText>,
+        /// The response header that gives it, instead.
+        #[serde(default)]
+        last_header: Option<String>,
         /// Where the answer says whether there is more.
         #[serde(default)]
         more: Option<PathText>,
+        /// Where the answer gives the number of all records.
+        #[serde(default)]
+        total: Option<PathText>,
+        /// The response header that gives it, instead. Where nothing is said, pages end with an empty one.
+        #[serde(default)]
+        total_header: Option<String>,
         /// The most pages that are asked for.
         #[schemars(range(min = 1, max = 10000))]
         at_most: u32,
@@ -304,6 +338,9 @@ pub enum Paging {
         /// Where the answer gives the number of all records.
         #[serde(default)]
         total: Option<PathText>,
+        /// The response header that gives it, instead.
+        #[serde(default)]
+        total_header: Option<String>,
         /// The most pages that are asked for.
         #[schemars(range(min = 1, max = 10000))]
         at_most: u32,
@@ -345,7 +382,7 @@ impl Paging {
 
 impl Default for Paging {
     fn default() -> Self {
-        Self::None { total: None }
+        Self::None { total: None, total_header: None, cap: None }
     }
 }
 

@@ -12,7 +12,7 @@ mod setting;
 mod text;
 
 pub use answer::{Answer, BodyTest, HeaderTest, Meaning, RetryAfter, StatusCode, WaitUnit};
-pub use http::{Algorithm, Auth, Expiry, Http, Retry};
+pub use http::{Algorithm, Auth, Basic, ClientWord, Encoding, Expiry, Http, Retry};
 pub use lookup::{
     BodyValue, Columns, Framing, Job, Level, LevelKind, Lookup, Method, OffsetLimit, Paging, QueryValue, Records,
     RowTest, Signal, Window, WindowPoint,

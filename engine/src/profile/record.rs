@@ -47,7 +47,7 @@ pub struct Field {
     /// Of what type it is. A value that is not of its type makes the record a bad one.
     #[serde(rename = "as")]
     pub kind: FieldType,
-    /// How a time is written: `rfc3339`, `epoch-seconds`, `epoch-milliseconds`, or a pattern as in `strftime`; of several ways
+    /// How a time is written: `rfc3339`, `epoch-seconds`, `epoch-milliseconds`, `epoch-microseconds`, or a pattern as in `strftime`; of several ways
     /// the first that fits.
     #[serde(default)]
     pub format: Option<OneOrMany<String>>,
@@ -63,6 +63,10 @@ pub struct Field {
     /// Words of the provider's own, and what they are read as.
     #[serde(default)]
     pub aliases: BTreeMap<String, String>,
+    /// The sign between several pieces of record data that stand in one text, such as `";"`.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub split: Option<String>,
     /// For names that are written without their end: the field that holds it, or `observable`. An empty name, or `@`, is
     /// that end itself.
     #[serde(default)]

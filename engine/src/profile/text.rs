@@ -11,8 +11,9 @@ pub struct PathText(pub String);
 
 /// Literal text with `{placeholders}`: `{settings.NAME}`, `{observable.value}`, `{observable.type}` (the STIX type),
 /// `{observable.expanded}` (an IPv6 address with all its zeros), `{observable.reverse}` (an address as the name of its PTR
-/// record), `{each}`; and where they are known `{job}`, `{token}`, `{timestamp}`, `{path}`, `{signature}`. `{{` and `}}` are
-/// braces.
+/// record), `{each}`; an end of the window with how it is written, such as `{window.start:%Y-%m-%d}`,
+/// `{window.end:epoch-seconds}` or `{window.start:days-back}` (in UTC); and where they are known `{job}`, `{token}`,
+/// `{timestamp}`, `{path}`, `{method}`, `{query}`, `{body}`, `{signature}`. `{{` and `}}` are braces.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct TemplateText(pub String);
 

@@ -4,7 +4,7 @@
 use super::Response;
 use super::answer::wait;
 use super::slots::find;
-use crate::plan::{ElementPlan, Path, Plan, ProbeFigures, ProbePlan, TokenPlan, integer};
+use crate::plan::{AnswerPlace, ElementPlan, Path, Plan, ProbeFigures, ProbePlan, TokenPlan, integer};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -159,8 +159,16 @@ impl Account {
     }
 
     /// Reads the answer to a request for a token; `false` if it holds none.
-    pub(super) fn learn_token(&self, plan: &TokenPlan, body: &[u8], now: Timestamp) -> bool {
-        let token = find(body, &plan.token).and_then(|value| value.as_str().map(str::to_owned));
+    pub(super) fn learn_token(&self, plan: &TokenPlan, response: &Response, now: Timestamp) -> bool {
+        let body = response.body.as_slice();
+        let token = match &plan.token {
+            AnswerPlace::Body(path) => find(body, path).and_then(|value| value.as_str().map(str::to_owned)),
+            // Behind the first `;` a cookie has what is for browsers.
+            AnswerPlace::Header(name) if name.eq_ignore_ascii_case("set-cookie") => {
+                response.header(name).map(|value| value.split(';').next().unwrap_or_default().trim().to_owned())
+            }
+            AnswerPlace::Header(name) => response.header(name).map(|value| value.trim().to_owned()),
+        };
         let Some(token) = token.filter(|token| !token.is_empty()) else {
             self.forget_token();
             return false;

@@ -6,7 +6,9 @@ use super::slots::find;
 use super::{Fault, Response};
 use crate::plan::{AnswerPlace, AnswerPlan, BodyTestPlan, Path, Plan, integer};
 use crate::profile::{Framing, Meaning, WaitUnit};
+use jiff::civil::DateTime;
 use jiff::fmt::rfc2822;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -201,6 +203,8 @@ pub(super) fn wait(value: &Value, unit: WaitUnit, now: Timestamp) -> Option<Sign
     let wait = match unit {
         WaitUnit::Seconds => SignedDuration::from_secs(integer(value)?),
         WaitUnit::Milliseconds => SignedDuration::from_millis(integer(value)?),
+        WaitUnit::Minutes => SignedDuration::from_secs(integer(value)?.checked_mul(60)?),
+        WaitUnit::EpochMilliseconds => until(Timestamp::from_millisecond(integer(value)?).ok()?, now)?,
         WaitUnit::EpochSeconds => until(Timestamp::from_second(integer(value)?).ok()?, now)?,
         WaitUnit::Date => until(date(value.as_str()?)?, now)?,
     };
@@ -213,5 +217,6 @@ fn until(time: Timestamp, now: Timestamp) -> Option<SignedDuration> {
 }
 
 fn date(text: &str) -> Option<Timestamp> {
-    text.parse().ok().or_else(|| rfc2822::parse(text).ok().map(|zoned| zoned.timestamp()))
+    let without_zone = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    text.parse().ok().or_else(|| rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())).or_else(without_zone)
 }

@@ -3,6 +3,7 @@
 
 mod account;
 mod answer;
+mod body;
 mod descent;
 mod evidence;
 mod exchange;
@@ -29,7 +30,7 @@ pub use request::{Request, Shown};
 pub use stored::map_stored;
 pub use trace::{Counts, Fate, Link, Outcome, OutcomeKind, Report, Traced};
 
-use crate::plan::{Plan, SettingValue, ValueOrSetting, before};
+use crate::plan::{AnswerPlace, JobPlan, Plan, SettingValue, ValueOrSetting, before};
 use crate::profile::{Framing, Scalar};
 use crate::stix::{Graph, Identity, Observable, Tlp};
 use account::{Probing, Tokening, UnderWay};
@@ -253,6 +254,9 @@ impl<'p> Run<'p> {
             self.account.note_headers(self.plan, response, now);
         }
         let awaiting = std::mem::replace(&mut self.awaiting, Awaiting::Nothing);
+        if result.as_ref().is_ok_and(|response| self.says_pending(&awaiting, response)) {
+            return self.poll_again(now);
+        }
         let verdict = match &result {
             Ok(response) => answer::judge(self.plan, self.framing(&awaiting), response, now, &self.asker),
             Err(fault) => Verdict::TryAgain(Why::of_fault(fault), None),
@@ -283,7 +287,7 @@ impl<'p> Run<'p> {
     /// How the answer that is awaited is framed.
     fn framing(&self, awaiting: &Awaiting) -> Framing {
         match (awaiting, &self.current) {
-            (Awaiting::Page, Some(asking)) if !matches!(asking.target, Target::Poll(_)) => {
+            (Awaiting::Page, Some(asking)) if !matches!(asking.target, Target::Poll(_) | Target::PollUrl(_)) => {
                 self.plan.lookups[asking.ask.lookup].rows.framing
             }
             _ => Framing::Json,
@@ -312,8 +316,8 @@ impl<'p> Run<'p> {
     fn accept_token(&mut self, verdict: &Verdict, response: Option<&Response>, now: Timestamp) {
         self.attempts = 0;
         let plan = self.plan.token().expect("a token was asked for");
-        let body = response.filter(|_| matches!(verdict, Verdict::Read)).map(|response| response.body.as_slice());
-        if body.is_some_and(|body| self.account.learn_token(plan, body, now)) {
+        let read = response.filter(|_| matches!(verdict, Verdict::Read));
+        if read.is_some_and(|response| self.account.learn_token(plan, response, now)) {
             return;
         }
         self.account.forget_token();
@@ -466,37 +470,61 @@ impl<'p> Run<'p> {
         let asking = self.current.as_mut().expect("a page was asked for");
         let job = self.plan.lookups[asking.ask.lookup].job.as_ref()?;
         match &asking.target {
-            Target::Built => match find(&response.body, &job.id).as_ref().and_then(name_of) {
-                Some(name) => asking.target = Target::Poll(name),
-                None => {
-                    self.fail(Failure::lookup(format!("the answer names no job at `{}`", job.id)));
-                    return Some(());
-                }
+            Target::Built => match named_job(job, response) {
+                Some(name) => self.order_taken(job, name, now),
+                None => self.fail(Failure::lookup(format!("the answer names no job at `{}`", job.id))),
             },
-            Target::Poll(name) => {
-                let state = find(&response.body, &job.state);
+            Target::Poll(_) | Target::PollUrl(_) => {
+                let state = job.state.as_ref().and_then(|path| find(&response.body, path));
                 let is_one_of =
                     |states: &[Scalar]| state.as_ref().is_some_and(|s| states.iter().any(|known| known.is(s)));
                 if is_one_of(&job.failed) {
                     self.fail(Failure::lookup("the provider could not do the job".to_owned()));
-                    return Some(());
-                }
-                if !is_one_of(&job.pending) {
-                    job.result.as_ref()?;
+                } else if is_one_of(&job.pending) {
+                    self.poll_again(now);
+                } else {
+                    let (Target::Poll(name), true) = (&asking.target, job.result.is_some()) else { return None };
                     asking.target = Target::Result(name.clone());
-                    return Some(());
-                }
-                asking.polls += 1;
-                if asking.polls >= job.at_most {
-                    let text = format!("the job was not done when it was asked for {} times", job.at_most);
-                    self.fail(Failure::lookup(text));
-                    return Some(());
                 }
             }
             Target::Result(_) | Target::Url(_) => return None,
         }
-        self.not_before = now + job.every;
         Some(())
+    }
+
+    /// The provider has taken an order: from now on it is asked how far it is.
+    fn order_taken(&mut self, job: &JobPlan, name: String, now: Timestamp) {
+        let target = match job.poll {
+            Some(_) => Ok(Target::Poll(name)),
+            None => self.asker.own_url(&name, &self.last_request.url).map(Target::PollUrl),
+        };
+        match target {
+            Ok(target) => {
+                self.current.as_mut().expect("a page was asked for").target = target;
+                self.not_before = now + job.every;
+            }
+            Err(reason) => self.fail(Failure::lookup(format!("the job: {}", self.asker.scrub(&reason)))),
+        }
+    }
+
+    /// Whether a job is not done, by the status of an answer.
+    fn says_pending(&self, awaiting: &Awaiting, response: &Response) -> bool {
+        let Some(asking) = self.current.as_ref().filter(|_| *awaiting == Awaiting::Page) else { return false };
+        let job = self.plan.lookups[asking.ask.lookup].job.as_ref();
+        !matches!(asking.target, Target::Built) && job.is_some_and(|job| job.pending_status.contains(&response.status))
+    }
+
+    /// The job is not done: the same is asked again later, if it was not asked too often.
+    fn poll_again(&mut self, now: Timestamp) {
+        self.attempts = 0;
+        let asking = self.current.as_mut().expect("a job was asked for");
+        let job = self.plan.lookups[asking.ask.lookup].job.as_ref().expect("only a lookup with a job polls");
+        asking.polls += 1;
+        if asking.polls >= job.at_most {
+            let text = format!("the job was not done when it was asked for {} times", job.at_most);
+            return self.fail(Failure::lookup(text));
+        }
+        self.not_before = now + job.every;
     }
 
     /// An answer as evidence: named by its request, without secrets.
@@ -579,6 +607,14 @@ impl<'p> Run<'p> {
         let unfinished = self.current.is_some() || !self.queue.is_empty();
         let bundle = self.graph.into_bundle(&author, asked_tlp, created);
         self.ledger.report(bundle, self.tlp, &self.plan.name, unfinished)
+    }
+}
+
+/// What an answer to an order calls the job.
+fn named_job(job: &JobPlan, response: &Response) -> Option<String> {
+    match &job.id {
+        AnswerPlace::Body(path) => find(&response.body, path).as_ref().and_then(name_of),
+        AnswerPlace::Header(name) => response.header(name).map(str::to_owned).filter(|name| !name.is_empty()),
     }
 }
 

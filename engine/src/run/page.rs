@@ -110,10 +110,13 @@ impl Pages {
         }
         self.is_cut |= lookup.truncated_when.as_ref().is_some_and(|signal| is_given(signal, beside, response));
         let turn = match &lookup.paging {
-            PagingPlan::None { total } => self.only_page(total.as_ref(), beside),
-            PagingPlan::Page { first, last, more, .. } => self.numbered(*first, last.as_ref(), more.as_ref(), beside),
+            PagingPlan::None { total, cap } => self.only_page(figure(total.as_ref(), beside, response), *cap),
+            PagingPlan::Page { first, last, more, total, .. } => {
+                let [last, total] = [last, total].map(|place| figure(place.as_ref(), beside, response));
+                self.numbered(*first, last, more.as_ref(), total, beside)
+            }
             PagingPlan::Offset { limit, total, .. } => {
-                self.by_offset(limit.as_ref().map(|(_, size)| *size), total.as_ref(), beside)
+                self.by_offset(limit.as_ref().map(|(_, size)| *size), figure(total.as_ref(), beside, response), beside)
             }
             PagingPlan::NextUrl { at, .. } => self.by_url(at.as_ref(), beside, response, asker, asked),
             PagingPlan::Cursor { from, .. } => self.by_cursor(from, beside, response),
@@ -128,31 +131,39 @@ impl Pages {
         }
     }
 
-    fn only_page(&self, total: Option<&Path>, beside: &Beside) -> Turn {
-        let total = total.and_then(|path| path.find(&beside.envelope)).and_then(integer);
+    fn only_page(&self, total: Option<i64>, cap: Option<u64>) -> Turn {
         match total.and_then(|total| u64::try_from(total).ok()) {
             // Where nothing came, the total tells of another query's records: that is an empty answer, not a cut one.
             Some(total) if total > self.rows && self.rows > 0 => {
                 Turn::Truncated(format!("the provider holds {total} records and gave {}", self.rows))
             }
+            _ if cap.is_some_and(|cap| self.rows >= cap) => {
+                Turn::Truncated(format!("the provider gave {} records, as many as it ever gives", self.rows))
+            }
             _ => Turn::Last,
         }
     }
 
-    fn numbered(&self, first: u64, last: Option<&Path>, more: Option<&Path>, beside: &Beside) -> Turn {
+    fn numbered(
+        &self,
+        first: u64,
+        last: Option<i64>,
+        more: Option<&Path>,
+        total: Option<i64>,
+        beside: &Beside,
+    ) -> Turn {
         let read = first + u64::from(self.count) - 1;
-        let last = last.and_then(|path| path.find(&beside.envelope)).and_then(integer);
-        let more = more.map(|path| path.find(&beside.envelope).and_then(Value::as_bool).unwrap_or(false));
-        let is_last = match (last, more) {
-            (Some(last), _) => i128::from(read) >= i128::from(last),
-            (None, Some(more)) => !more,
-            (None, None) => beside.rows == 0,
+        let more = more.map(|path| path.find(&beside.envelope).is_some_and(is_yes));
+        let is_last = match (last, more, total) {
+            (Some(last), ..) => i128::from(read) >= i128::from(last),
+            (None, Some(more), _) => !more,
+            (None, None, Some(total)) => i128::from(self.rows) >= i128::from(total) || beside.rows == 0,
+            (None, None, None) => beside.rows == 0,
         };
         if is_last { Turn::Last } else { Turn::Next(Target::Built) }
     }
 
-    fn by_offset(&self, size: Option<u64>, total: Option<&Path>, beside: &Beside) -> Turn {
-        let total = total.and_then(|path| path.find(&beside.envelope)).and_then(integer);
+    fn by_offset(&self, size: Option<u64>, total: Option<i64>, beside: &Beside) -> Turn {
         let came = beside.rows;
         let is_last = match total {
             _ if beside.ending == Ending::Limited => came == 0,
@@ -205,6 +216,22 @@ impl Pages {
         }
         self.cursor = Some(cursor);
         Turn::Next(Target::Built)
+    }
+}
+
+/// A whole number that an answer gives, if it does.
+fn figure(place: Option<&AnswerPlace>, beside: &Beside, response: &Response) -> Option<i64> {
+    match place? {
+        AnswerPlace::Body(path) => integer(path.find(&beside.envelope)?),
+        AnswerPlace::Header(name) => response.header(name)?.trim().parse().ok(),
+    }
+}
+
+/// Whether a flag is set, also one written as a number or as text.
+fn is_yes(value: &Value) -> bool {
+    match value {
+        Value::String(text) => ["true", "yes", "1"].iter().any(|yes| text.eq_ignore_ascii_case(yes)),
+        value => is_something(value),
     }
 }
 

@@ -213,7 +213,7 @@ fn typed<'r>(field: &'r FieldPlan, slot: &'r Slot) -> Option<Typed<'r>> {
             Typed::Text(mailbox.ok()?.to_string().into())
         }
         FieldType::Ip => Typed::Address(parse_address(text?).ok()?),
-        FieldType::Rdata => Typed::Rdata(list(slot)?),
+        FieldType::Rdata => Typed::Rdata(list(slot, field.split.as_deref())?),
         FieldType::Boolean => Typed::Boolean(boolean(slot)?),
         FieldType::Tlp => Typed::Tlp(Tlp::parse(text?)?),
     })
@@ -240,10 +240,13 @@ fn boolean(slot: &Slot) -> Option<bool> {
     }
 }
 
-fn list<'r>(slot: &'r Slot) -> Option<Vec<Cow<'r, str>>> {
-    match slot {
-        Slot::Text(text) => Some(vec![text.as_ref().into()]),
-        Slot::Node(node) => node.as_array()?.iter().map(|item| item.as_str().map(Cow::from)).collect(),
+fn list<'r>(slot: &'r Slot, split: Option<&str>) -> Option<Vec<Cow<'r, str>>> {
+    match (slot, split) {
+        (Slot::Text(text), Some(sign)) => {
+            Some(text.split(sign).map(str::trim).filter(|piece| !piece.is_empty()).map(Cow::from).collect())
+        }
+        (Slot::Text(text), None) => Some(vec![text.as_ref().into()]),
+        (Slot::Node(node), _) => node.as_array()?.iter().map(|item| item.as_str().map(Cow::from)).collect(),
         _ => None,
     }
 }

@@ -1,13 +1,15 @@
 //! Requests, with every value encoded for the place it stands in, and with two faces: the one that is sent, and the one
 //! that is shown, which holds the names of secrets instead of the secrets.
 
+use super::body::Body;
 use super::page::Pages;
 use super::signature::digest;
 use super::{Input, Observable};
 use crate::dns::{expanded, parse_address, reverse_name};
 use crate::plan::{
-    AuthPlan, BodyPlan, CursorTarget, Local, LookupPlan, PagingPlan, Parameter, Part, Path, PathStep, Plan, ProbePlan,
-    QueryPlan, SettingValue, Settings, SignaturePlan, TOKEN_URL, Template, TokenBody, TokenPlace, TokenPlan,
+    AuthPlan, BasicPlan, CursorTarget, Local, LookupPlan, PagingPlan, Parameter, Part, Plan, ProbePlan, QueryPlan,
+    SettingValue, Settings, SignaturePlan, TOKEN_URL, Template, TokenBody, TokenCarrier, TokenPlace, TokenPlan,
+    WindowText,
 };
 use crate::profile::WindowPoint;
 use base64::Engine;
@@ -31,11 +33,16 @@ pub struct Shown {
 }
 
 impl Shown {
+    /// What is sent, and what is shown for it.
+    pub(super) fn both(real: &str, shown: &str) -> Self {
+        Self { real: Zeroizing::new(real.to_owned()), shown: shown.to_owned() }
+    }
+
     fn plain(text: &str) -> Self {
         Self { real: Zeroizing::new(text.to_owned()), shown: text.to_owned() }
     }
 
-    fn push(&mut self, text: &str) {
+    pub(super) fn push(&mut self, text: &str) {
         self.real.push_str(text);
         self.shown.push_str(text);
     }
@@ -46,7 +53,7 @@ impl Shown {
     }
 
     /// Both faces, encoded.
-    fn encoded(&self, encode: fn(&str) -> String) -> Self {
+    pub(super) fn encoded(&self, encode: fn(&str) -> String) -> Self {
         Self { real: Zeroizing::new(encode(&self.real)), shown: self.shown_encoded(encode) }
     }
 
@@ -55,7 +62,7 @@ impl Shown {
         if *self.real == self.shown { encode(&self.shown) } else { self.shown.clone() }
     }
 
-    fn push_both(&mut self, other: &Shown) {
+    pub(super) fn push_both(&mut self, other: &Shown) {
         self.real.push_str(&other.real);
         self.shown.push_str(&other.shown);
     }
@@ -117,13 +124,15 @@ pub(super) enum Target {
     Url(Url),
     /// How far a job is, by its name.
     Poll(String),
+    /// How far a job is, at the URL that it is named by.
+    PollUrl(Url),
     /// The result of a job, by its name.
     Result(String),
 }
 
 /// What a text may name besides settings and the observable.
 #[derive(Default, Clone, Copy)]
-struct Known<'k> {
+pub(super) struct Known<'k> {
     each: Option<&'k str>,
     locals: &'k [(Local, Shown)],
 }
@@ -133,6 +142,8 @@ struct Known<'k> {
 pub(super) struct Asker {
     base: Url,
     base_text: String,
+    /// What stands before the path of every request.
+    prefix: Shown,
     observable: Observable,
     settings: Settings,
     window: Option<(Timestamp, Timestamp)>,
@@ -140,6 +151,8 @@ pub(super) struct Asker {
     auth_headers: Vec<(String, Shown)>,
     auth_query: Vec<(String, Shown)>,
     token: Option<Zeroizing<String>>,
+    /// What the request for a token says of who asks, where it says so.
+    token_basic: Option<Shown>,
     timeout: SignedDuration,
     max_body: u64,
 }
@@ -149,6 +162,7 @@ impl Asker {
         let base = plan.base_url(&input.settings);
         let mut asker = Self {
             base_text: base.as_str().trim_end_matches('/').to_owned(),
+            prefix: Shown::default(),
             base,
             observable: input.observable.clone(),
             settings: input.settings.clone(),
@@ -157,6 +171,7 @@ impl Asker {
             auth_headers: vec![],
             auth_query: vec![],
             token: None,
+            token_basic: None,
             timeout: plan.http.timeout,
             max_body: plan.http.max_body,
         };
@@ -164,6 +179,8 @@ impl Asker {
         for auth in &plan.http.auth {
             asker.authenticate(auth);
         }
+        let basic = plan.token().and_then(|token| token.basic.as_ref());
+        asker.token_basic = basic.map(|basic| asker.basic(basic));
         asker
     }
 
@@ -175,16 +192,7 @@ impl Asker {
             return;
         }
         match auth {
-            AuthPlan::Basic { username, password } => {
-                let text = |template| self.text(template, Known::default(), as_is);
-                let (username, password) = (text(username), text(password));
-                let pair = Zeroizing::new(format!("{}:{}", username.expose(), password.expose()));
-                let value = Shown {
-                    real: Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))),
-                    shown: format!("Basic {username}:{password}"),
-                };
-                self.auth_headers.push(("Authorization".into(), value));
-            }
+            AuthPlan::Basic(pair) => self.auth_headers.push(("Authorization".into(), self.basic(pair))),
             AuthPlan::Header { name, value } => {
                 let value = self.text(value, Known::default(), as_is);
                 self.auth_headers.push((name.clone(), value));
@@ -194,7 +202,11 @@ impl Asker {
                 self.auth_query.push((parameter.clone(), value));
             }
             // Made for each request.
-            AuthPlan::Token(_) | AuthPlan::Signature(_) => {}
+            AuthPlan::Path { prefix } => {
+                let prefix = self.text(prefix, Known::default(), encoded);
+                self.prefix.push_both(&prefix);
+            }
+            AuthPlan::Body { .. } | AuthPlan::Token(_) | AuthPlan::Signature(_) => {}
         }
     }
 
@@ -218,7 +230,7 @@ impl Asker {
         headers.extend(self.header_texts(&lookup.headers, known));
         let mut query = vec![];
         let mut method = lookup.method.as_str();
-        let mut body = lookup.body.as_ref().map(|body| Body::of(self, body, known));
+        let mut body = Body::of_lookup(self, lookup, known);
         let url = match target {
             Target::Url(url) => self.outside(url.as_str()),
             Target::Built => {
@@ -226,9 +238,9 @@ impl Asker {
                     lookup.query.iter().map(|(name, value)| (name.clone(), self.query_text(value, known))).collect();
                 self.path(&lookup.path, known)
             }
-            Target::Poll(job) | Target::Result(job) => {
+            Target::Poll(_) | Target::PollUrl(_) | Target::Result(_) => {
                 (method, body) = ("GET", None);
-                self.job_path(lookup, target, job)
+                self.job_url(lookup, target)
             }
         };
         for (parameter, value) in page_parameters(lookup, target, pages) {
@@ -243,24 +255,29 @@ impl Asker {
                 }
             }
         }
+        for auth in &plan.http.auth {
+            if let (AuthPlan::Body { path, value }, Some(body)) = (auth, &mut body) {
+                body.set_text(path, &self.text(value, known, as_is));
+            }
+        }
         if let PagingPlan::Cursor { to: CursorTarget::Header(name), .. } = &lookup.paging
             && let Some(cursor) = &pages.cursor
         {
             headers.push((name.clone(), self.outside(cursor)));
         }
-        let body = body.map(|body| body.text());
-        if body.is_some() {
-            headers.push(("Content-Type".into(), Shown::plain("application/json")));
-        }
-        self.request(plan, method, url, query, headers, body, now)
+        headers.extend(body.as_ref().map(|body| ("Content-Type".to_owned(), Shown::plain(body.kind()))));
+        self.request(plan, method, url, query, headers, body.map(Body::text), now)
     }
 
-    fn job_path(&self, lookup: &LookupPlan, target: &Target, job: &str) -> Shown {
+    fn job_url(&self, lookup: &LookupPlan, target: &Target) -> Shown {
         let plan = lookup.job.as_ref().expect("only lookups with a job ask about one");
-        let path = match (target, &plan.result) {
-            (Target::Result(_), Some(result)) => result,
-            _ => &plan.poll,
+        let (path, job) = match target {
+            Target::Result(job) => (plan.result.as_ref(), job),
+            Target::Poll(job) => (plan.poll.as_ref(), job),
+            Target::PollUrl(url) | Target::Url(url) => return self.outside(url.as_str()),
+            Target::Built => unreachable!("an order has the lookup's own path"),
         };
+        let path = path.expect("a target that is made has its path");
         self.path(path, Known { each: None, locals: &[(Local::Job, self.outside(job))] })
     }
 
@@ -280,28 +297,31 @@ impl Asker {
                 None => self.text(url, known, encoded),
             },
         };
-        let (kind, body) = match &token.body {
-            TokenBody::Json(body) => ("application/json", Body::of(self, body, known).text()),
-            TokenBody::Form(fields) => ("application/x-www-form-urlencoded", self.form(fields)),
-        };
         let mut headers = match &token.from {
             TokenPlace::Path(_) => self.headers.clone(),
             TokenPlace::Url(_) => vec![("Accept".to_owned(), Shown::plain("application/json"))],
         };
-        headers.push(("Content-Type".into(), Shown::plain(kind)));
+        headers.extend(self.header_texts(&token.headers, known));
+        headers.extend(token.basic.as_ref().map(|basic| ("Authorization".to_owned(), self.basic(basic))));
+        let body = match &token.body {
+            TokenBody::None => None,
+            TokenBody::Json(body) => Some(Body::json(self, body, known)),
+            TokenBody::Form(fields) => Some(Body::form(self, fields, known)),
+        };
+        headers.extend(body.as_ref().map(|body| ("Content-Type".to_owned(), Shown::plain(body.kind()))));
         let (timeout, max_body) = (self.timeout, self.max_body);
-        Request { method: "POST", url, headers, body: Some(body), timeout, max_body }
+        Request { method: token.method.as_str(), url, headers, body: body.map(Body::text), timeout, max_body }
     }
 
-    fn form(&self, fields: &[(&'static str, Template)]) -> Shown {
-        let mut form = Shown::default();
-        for (name, value) in fields {
-            form.push(if form.real.is_empty() { "" } else { "&" });
-            form.push(name);
-            form.push("=");
-            form.push_both(&self.text(value, Known::default(), as_is).encoded(encoded));
+    /// The value of `Authorization` for a name and a password (RFC 7617).
+    fn basic(&self, pair: &BasicPlan) -> Shown {
+        let text = |template| self.text(template, Known::default(), as_is);
+        let (username, password) = (text(&pair.username), text(&pair.password));
+        let pair = Zeroizing::new(format!("{}:{}", username.expose(), password.expose()));
+        Shown {
+            real: Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))),
+            shown: format!("Basic {username}:{password}"),
         }
-        form
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of a request, each of its own type")]
@@ -319,40 +339,56 @@ impl Asker {
         query.extend(self.auth_query.iter().cloned());
         for auth in &plan.http.auth {
             match auth {
-                AuthPlan::Token(token) => headers.extend(self.token_header(token)),
-                AuthPlan::Signature(signature) => self.sign(signature, &url, &mut query, &mut headers, now),
-                AuthPlan::Basic { .. } | AuthPlan::Header { .. } | AuthPlan::Query { .. } => {}
+                AuthPlan::Token(token) => self.show_token(token, &mut query, &mut headers),
+                AuthPlan::Signature(signature) => {
+                    let signed = Signed { method, url: &url, body: body.as_ref(), now };
+                    self.sign(signature, signed, &mut query, &mut headers);
+                }
+                AuthPlan::Basic(_)
+                | AuthPlan::Path { .. }
+                | AuthPlan::Header { .. }
+                | AuthPlan::Query { .. }
+                | AuthPlan::Body { .. } => {}
             }
         }
-        for (name, value) in &query {
+        if !query.is_empty() {
             url.push(if url.expose().contains('?') { "&" } else { "?" });
-            url.push(&encoded(name));
-            url.push("=");
-            url.push_both(value);
         }
+        let url = with_query(url, &query);
         Request { method, url, headers, body, timeout: self.timeout, max_body: self.max_body }
     }
 
-    fn token_header(&self, plan: &TokenPlan) -> Option<(String, Shown)> {
-        let locals = [(Local::Token, Shown::hidden(self.token.as_ref()?, "token"))];
-        Some((plan.header.clone(), self.text(&plan.value, Known { each: None, locals: &locals }, as_is)))
+    fn show_token(&self, plan: &TokenPlan, query: &mut Vec<(String, Shown)>, headers: &mut Vec<(String, Shown)>) {
+        let Some(token) = &self.token else { return };
+        let locals = [(Local::Token, Shown::hidden(token, "token"))];
+        let known = Known { each: None, locals: &locals };
+        match &plan.carrier {
+            TokenCarrier::Header(name) => headers.push((name.clone(), self.text(&plan.value, known, as_is))),
+            TokenCarrier::Query(name) => query.push((name.clone(), self.text(&plan.value, known, encoded))),
+        }
     }
 
     fn sign(
         &self,
         plan: &SignaturePlan,
-        url: &Shown,
+        signed: Signed,
         query: &mut Vec<(String, Shown)>,
         headers: &mut Vec<(String, Shown)>,
-        now: Timestamp,
     ) {
-        let path = Url::parse(url.expose()).map(|url| url.path().to_owned()).unwrap_or_default();
-        let written = plan.timestamp.as_ref().map(|format| format.write(now)).unwrap_or_default();
+        let path = Url::parse(signed.url.expose()).map(|url| url.path().to_owned()).unwrap_or_default();
+        let written = plan.timestamp.as_ref().map(|format| format.write(signed.now)).unwrap_or_default();
         let timestamp = (Local::Timestamp, Shown::plain(&written));
-        let signed = [timestamp.clone(), (Local::Path, Shown::plain(&path))];
-        let text = self.text(&plan.text, Known { each: None, locals: &signed }, as_is);
+        let asked = with_query(Shown::default(), query);
+        let locals = [
+            timestamp.clone(),
+            (Local::Path, Shown::plain(&path)),
+            (Local::Method, Shown::plain(signed.method)),
+            (Local::Query, asked),
+            (Local::Body, signed.body.cloned().unwrap_or_default()),
+        ];
+        let text = self.text(&plan.text, Known { each: None, locals: &locals }, as_is);
         let key = plan.key.as_ref().map(|key| self.text(key, Known::default(), as_is)).unwrap_or_default();
-        let signature = digest(plan.algorithm, key.expose(), text.expose());
+        let signature = digest(plan.algorithm, plan.encoding, key.expose(), text.expose());
         let locals = [timestamp, (Local::Signature, Shown::hidden(&signature, "signature"))];
         let known = Known { each: None, locals: &locals };
         query.extend(plan.query.iter().map(|(name, value)| (name.clone(), self.text(value, known, encoded))));
@@ -361,11 +397,12 @@ impl Asker {
 
     fn path(&self, path: &Template, known: Known) -> Shown {
         let mut url = Shown::plain(&self.base_text);
+        url.push_both(&self.prefix);
         url.push_both(&self.text(path, known, encoded));
         url
     }
 
-    fn query_text(&self, value: &QueryPlan, known: Known) -> Shown {
+    pub(super) fn query_text(&self, value: &QueryPlan, known: Known) -> Shown {
         let text = match value {
             QueryPlan::Text(template) => return self.text(template, known, as_is).encoded(encoded),
             QueryPlan::Time(point, format) => format.write(self.end_of_window(*point)),
@@ -385,11 +422,16 @@ impl Asker {
         }
     }
 
+    fn window_text(&self, end: &WindowText) -> String {
+        let (start, now) = self.window.expect("a text that names the window has one");
+        end.write(start, now)
+    }
+
     fn header_texts(&self, headers: &[(String, Template)], known: Known) -> Vec<(String, Shown)> {
         headers.iter().map(|(name, value)| (name.clone(), self.text(value, known, as_is))).collect()
     }
 
-    fn text(&self, template: &Template, known: Known, encode: fn(&str) -> String) -> Shown {
+    pub(super) fn text(&self, template: &Template, known: Known, encode: fn(&str) -> String) -> Shown {
         let mut text = Shown::default();
         for part in template.parts() {
             match part {
@@ -398,6 +440,7 @@ impl Asker {
                 Part::ObservableType => text.push(&encode(self.observable.kind().stix_type())),
                 Part::ObservableExpanded => text.push(&encode(&self.in_full())),
                 Part::ObservableReverse => text.push(&encode(&self.as_reverse_name())),
+                Part::Window(end) => text.push(&encode(&self.window_text(end))),
                 Part::Each => text.push(&encode(known.each.unwrap_or_default())),
                 Part::Setting(name) => self.push_setting(&mut text, name, encode),
                 Part::Local(local) => {
@@ -407,6 +450,19 @@ impl Asker {
             }
         }
         text
+    }
+
+    /// The number or flag of a template that is nothing else.
+    pub(super) fn alone(&self, template: &Template) -> Option<Value> {
+        match template.parts() {
+            [Part::Setting(name)] => match self.settings.value(name)? {
+                SettingValue::Integer(number) => Some(Value::from(*number)),
+                SettingValue::Boolean(flag) => Some(Value::from(*flag)),
+                _ => None,
+            },
+            [Part::Window(end)] if end.is_number() => self.window_text(end).parse::<i64>().ok().map(Value::from),
+            _ => None,
+        }
     }
 
     fn in_full(&self) -> String {
@@ -446,13 +502,18 @@ impl Asker {
     pub(super) fn credentials(&self) -> impl Iterator<Item = String> {
         let secrets = self.settings.secrets().map(|(_, secret)| secret.to_owned());
         let token = self.token.iter().map(|token| token.to_string());
-        let basic = self.auth_headers.iter().filter_map(|(_, value)| value.expose().strip_prefix("Basic "));
         // An answer that repeats the URL has them as they stand there.
         let in_url = |secret: String| {
             let encoded = Some(encoded(&secret)).filter(|encoded| *encoded != secret);
             std::iter::once(secret).chain(encoded)
         };
-        secrets.chain(token).flat_map(in_url).chain(basic.map(str::to_owned))
+        secrets.chain(token).flat_map(in_url).chain(self.basics().map(str::to_owned))
+    }
+
+    /// Names with their passwords, as they are sent: in every request, or to get a token.
+    fn basics(&self) -> impl Iterator<Item = &str> {
+        let headers = self.auth_headers.iter().map(|(_, value)| value).chain(&self.token_basic);
+        headers.filter_map(|value| value.expose().strip_prefix("Basic "))
     }
 
     /// A text of the provider's that becomes part of a request. It may repeat a secret: a next URL repeats the parameters.
@@ -462,88 +523,57 @@ impl Asker {
 
     /// Takes secrets out of a text that came from outside.
     pub(super) fn scrub(&self, text: &str) -> String {
-        let mut scrubbed = text.to_owned();
+        let mut known: Vec<(String, String)> = vec![];
         for (name, secret) in self.settings.secrets() {
-            for spelling in [secret.to_owned(), encoded(secret)] {
-                scrubbed = scrubbed.replace(&spelling, &format!("{{{name}}}"));
-            }
+            known.extend([secret.to_owned(), encoded(secret)].map(|spelling| (spelling, format!("{{{name}}}"))));
         }
-        if let Some(token) = &self.token {
-            scrubbed = scrubbed.replace(token.as_str(), "{token}");
+        known.extend(self.token.iter().map(|token| (token.to_string(), "{token}".to_owned())));
+        known.extend(self.basics().map(|basic| (basic.to_owned(), "{credentials}".to_owned())));
+        known.retain(|(secret, _)| !secret.is_empty() && text.contains(secret.as_str()));
+        // Of two that begin alike the longer is meant. What was put in is not looked at again.
+        known.sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
+        let (mut scrubbed, mut rest) = (String::with_capacity(text.len()), text);
+        while let Some((at, (secret, name))) = first_of(&known, rest) {
+            scrubbed.push_str(&rest[..at]);
+            scrubbed.push_str(name);
+            rest = &rest[at + secret.len()..];
         }
-        for (_, value) in &self.auth_headers {
-            if let Some(credentials) = value.expose().strip_prefix("Basic ") {
-                scrubbed = scrubbed.replace(credentials, "{credentials}");
-            }
-        }
-        scrubbed
+        scrubbed + rest
     }
 }
 
-/// The body of a request while it is made: what is sent, and what is shown.
-struct Body {
-    real: Value,
-    shown: Value,
+/// The first place where one of these stands; of several at one place the first of the list.
+fn first_of<'k>(known: &'k [(String, String)], text: &str) -> Option<(usize, &'k (String, String))> {
+    known.iter().filter_map(|pair| Some((text.find(&pair.0)?, pair))).min_by_key(|(at, _)| *at)
 }
 
-impl Body {
-    fn of(asker: &Asker, plan: &BodyPlan, known: Known) -> Body {
-        match plan {
-            BodyPlan::Boolean(flag) => Self { real: Value::from(*flag), shown: Value::from(*flag) },
-            BodyPlan::Integer(number) => Self { real: Value::from(*number), shown: Value::from(*number) },
-            BodyPlan::Text(template) => {
-                let text = asker.text(template, known, as_is);
-                Self { real: Value::from(text.expose()), shown: Value::from(text.to_string()) }
-            }
-            BodyPlan::List(items) => {
-                let items = items.iter().map(|item| Self::of(asker, item, known));
-                let (real, shown): (Vec<Value>, Vec<Value>) = items.map(|body| (body.real, body.shown)).unzip();
-                Self { real: Value::from(real), shown: Value::from(shown) }
-            }
-            BodyPlan::Object(keys) => {
-                let mut body =
-                    Self { real: Value::Object(Default::default()), shown: Value::Object(Default::default()) };
-                for (key, value) in keys {
-                    let value = Self::of(asker, value, known);
-                    body.real[key.as_str()] = value.real;
-                    body.shown[key.as_str()] = value.shown;
-                }
-                body
-            }
-        }
-    }
+/// What of a request can be signed.
+struct Signed<'r> {
+    method: &'static str,
+    url: &'r Shown,
+    body: Option<&'r Shown>,
+    now: Timestamp,
+}
 
-    /// Puts a value of paging into it; objects on the way that are not there are made.
-    fn set(&mut self, path: &Path, value: &PageValue, shown: &PageValue) {
-        for (whole, value) in [(&mut self.real, value), (&mut self.shown, shown)] {
-            let mut place = &mut *whole;
-            for step in path.steps() {
-                let PathStep::Name(name) = step else { return };
-                if !place.is_object() {
-                    *place = Value::Object(Default::default());
-                }
-                place = &mut place[name.as_str()];
-            }
-            *place = match value {
-                PageValue::Number(number) => Value::from(*number),
-                PageValue::Cursor(cursor) => Value::from(cursor.as_str()),
-            };
-        }
+/// A text with the parameters of a query behind it.
+fn with_query(mut text: Shown, query: &[(String, Shown)]) -> Shown {
+    for (number, (name, value)) in query.iter().enumerate() {
+        text.push(if number > 0 { "&" } else { "" });
+        text.push(&encoded(name));
+        text.push("=");
+        text.push_both(value);
     }
-
-    fn text(self) -> Shown {
-        Shown { real: Zeroizing::new(self.real.to_string()), shown: self.shown.to_string() }
-    }
+    text
 }
 
 /// A value of paging.
-enum PageValue {
+pub(super) enum PageValue {
     Number(u64),
     Cursor(String),
 }
 
 impl PageValue {
-    fn as_text(&self) -> String {
+    pub(super) fn as_text(&self) -> String {
         match self {
             Self::Number(number) => number.to_string(),
             Self::Cursor(cursor) => cursor.clone(),
@@ -574,10 +604,10 @@ fn page_parameters(lookup: &LookupPlan, target: &Target, pages: &Pages) -> Vec<(
     }
 }
 
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-fn as_is(text: &str) -> String {
+pub(super) fn as_is(text: &str) -> String {
     text.to_owned()
 }

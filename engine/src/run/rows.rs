@@ -4,7 +4,7 @@
 use super::Response;
 use super::descent::Descent;
 use super::slots::{Fill, KeySeed, Slot, Trie};
-use crate::plan::{FieldPlace, LevelPlan, LookupPlan, Path, PathStep, RecordPlan, RowTestPlan};
+use crate::plan::{ColumnsPlan, FieldPlace, LevelPlan, LookupPlan, Path, PathStep, RecordPlan, RowTestPlan};
 use crate::profile::{Framing, LevelKind};
 use crate::stix::Observable;
 use serde::Deserialize;
@@ -352,7 +352,7 @@ impl<'p> Reader<'p> {
             if columns.comment.is_some_and(|sign| line.trim_ascii_start().first() == Some(&sign)) {
                 continue;
             }
-            let cells = cells(line, columns.separator);
+            let cells = cells(line, columns);
             if columns.header && names.is_none() {
                 names = Some(cells);
                 continue;
@@ -412,13 +412,35 @@ fn whole_lines<'b>(body: &'b [u8], response: &Response) -> impl Iterator<Item = 
 }
 
 /// The cells of a line. A cell in quotes may hold the separator; two quotes in it are one.
-fn cells(line: &[u8], separator: u8) -> Vec<String> {
+fn cells(line: &[u8], columns: &ColumnsPlan) -> Vec<String> {
     let text = String::from_utf8_lossy(line);
-    let (mut cells, mut cell, mut is_quoted) = (vec![], String::new(), false);
-    let mut signs = text.chars().peekable();
-    while let Some(sign) = signs.next() {
+    let is_blank = columns.separator.trim_matches([' ', '\t']).is_empty() && columns.separator != "\t";
+    let separator = |rest: &str| match is_blank {
+        true => rest.len() - rest.trim_start_matches([' ', '\t']).len(),
+        false if rest.starts_with(&columns.separator) => columns.separator.len(),
+        false => 0,
+    };
+    let mut rest = if is_blank { text.trim() } else { text.as_ref() };
+    let mut cells = vec![];
+    while columns.at_most.is_none_or(|most| cells.len() + 1 < most) {
+        let (cell, after) = cell(rest, &separator);
+        cells.push(cell);
+        match after {
+            Some(after) => rest = after,
+            None => return cells,
+        }
+    }
+    cells.push(rest.trim().to_owned());
+    cells
+}
+
+/// The first cell of a text, and what comes after its separator.
+fn cell<'t>(text: &'t str, separator: &impl Fn(&str) -> usize) -> (String, Option<&'t str>) {
+    let (mut cell, mut is_quoted) = (String::new(), false);
+    let mut signs = text.char_indices().peekable();
+    while let Some((at, sign)) = signs.next() {
         match sign {
-            '"' if is_quoted && signs.peek() == Some(&'"') => {
+            '"' if is_quoted && signs.peek().is_some_and(|(_, next)| *next == '"') => {
                 signs.next();
                 cell.push('"');
             }
@@ -427,14 +449,16 @@ fn cells(line: &[u8], separator: u8) -> Vec<String> {
                 cell.clear();
                 is_quoted = true;
             }
-            sign if !is_quoted && sign == char::from(separator) => {
-                cells.push(std::mem::take(&mut cell).trim().to_owned())
+            sign => {
+                let length = if is_quoted { 0 } else { separator(&text[at..]) };
+                if length > 0 {
+                    return (cell.trim().to_owned(), Some(&text[at + length..]));
+                }
+                cell.push(sign);
             }
-            sign => cell.push(sign),
         }
     }
-    cells.push(cell.trim().to_owned());
-    cells
+    (cell.trim().to_owned(), None)
 }
 
 /// A walk down a document to its list of rows: what stands beside is kept, rows are handed on.

@@ -1,27 +1,35 @@
-//! Digests over requests, in hexadecimal: how some providers know who is asking.
+//! Digests over requests: how some providers know who is asking.
 
-use crate::profile::Algorithm;
+use crate::profile::{Algorithm, Encoding};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use sha1::{Digest, Sha1};
-use sha2::Sha256;
+use sha2::{Sha256, Sha512};
 
 /// The digest of a text; an HMAC takes the key too.
-pub(super) fn digest(algorithm: Algorithm, key: &str, text: &str) -> String {
-    match algorithm {
+pub(super) fn digest(algorithm: Algorithm, encoding: Encoding, key: &str, text: &str) -> String {
+    let bytes = match algorithm {
+        Algorithm::HmacSha512 => keyed::<Hmac<Sha512>>(key, text),
         Algorithm::HmacSha256 => keyed::<Hmac<Sha256>>(key, text),
         Algorithm::HmacSha1 => keyed::<Hmac<Sha1>>(key, text),
         Algorithm::HmacMd5 => keyed::<Hmac<Md5>>(key, text),
-        Algorithm::Sha256 => hexadecimal(&Sha256::digest(text)),
-        Algorithm::Sha1 => hexadecimal(&Sha1::digest(text)),
-        Algorithm::Md5 => hexadecimal(&Md5::digest(text)),
+        Algorithm::Sha512 => Sha512::digest(text).to_vec(),
+        Algorithm::Sha256 => Sha256::digest(text).to_vec(),
+        Algorithm::Sha1 => Sha1::digest(text).to_vec(),
+        Algorithm::Md5 => Md5::digest(text).to_vec(),
+    };
+    match encoding {
+        Encoding::Hex => hexadecimal(&bytes),
+        Encoding::Base64 => STANDARD.encode(&bytes),
     }
 }
 
-fn keyed<M: Mac + KeyInit>(key: &str, text: &str) -> String {
+fn keyed<M: Mac + KeyInit>(key: &str, text: &str) -> Vec<u8> {
     let mut mac = <M as KeyInit>::new_from_slice(key.as_bytes()).expect("an HMAC takes keys of any length");
     mac.update(text.as_bytes());
-    hexadecimal(&mac.finalize().into_bytes())
+    mac.finalize().into_bytes().to_vec()
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -31,6 +39,10 @@ fn hexadecimal(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn digest(algorithm: Algorithm, key: &str, text: &str) -> String {
+        super::digest(algorithm, Encoding::Hex, key, text)
+    }
 
     #[test]
     fn digests_are_those_of_the_standards() {
@@ -48,5 +60,11 @@ mod tests {
             digest(Algorithm::Sha256, "", "abc"),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
+        assert_eq!(
+            digest(Algorithm::HmacSha512, "Jefe", said),
+            "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737"
+        );
+        let in_base64 = super::digest(Algorithm::Md5, Encoding::Base64, "", "abc");
+        assert_eq!(in_base64, "kAFQmDzST7DWlj99KOF/cg==");
     }
 }

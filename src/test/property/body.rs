@@ -177,7 +177,7 @@ impl Writer<'_> {
 
     fn delimited(&self, rows: &[&Row]) -> Vec<u8> {
         let columns = self.lookup.rows.columns.as_ref().expect("delimited lines have columns");
-        let separator = char::from(columns.separator).to_string();
+        let separator = &columns.separator;
         let comment = columns.comment.map(|sign| format!("{} a remark", char::from(sign)));
         let names = columns.header.then(|| self.names());
         let cut = rows.iter().map(|row| {
@@ -189,10 +189,10 @@ impl Writer<'_> {
                     .map(|cells| cells.iter().map(|value| cell(Some(value))).collect())
                     .unwrap_or_default(),
             };
-            cells.join(&separator)
+            cells.join(separator)
         });
         let cut: Vec<String> = cut.collect();
-        lines(comment.into_iter().chain(names.as_ref().map(|names| names.join(&separator))).chain(cut))
+        lines(comment.into_iter().chain(names.as_ref().map(|names| names.join(separator))).chain(cut))
     }
 
     fn names(&self) -> Vec<String> {

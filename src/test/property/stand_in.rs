@@ -60,7 +60,7 @@ impl<'s> StandIn<'s> {
         let target = request.shown_target(&self.base);
         let path = target.split('?').next().unwrap_or_default();
         if self.token.as_ref().is_some_and(|token| url == *token) {
-            let reply = Reply::json(&self.token_body());
+            let reply = self.token_reply();
             return self.aside(reply);
         }
         if self.preview.probe.as_ref().is_some_and(|probe| probe.url.to_string() == url) {
@@ -71,11 +71,10 @@ impl<'s> StandIn<'s> {
         let Some(lookup) = self.lookup() else { return Reply::json(&json!({})) };
         match &lookup.job {
             Some(job) if job.result.as_ref().is_some_and(|result| fits(result, path)) => self.page(lookup),
-            Some(job) if fits(&job.poll, path) => self.poll(lookup, job),
+            Some(job) if is_poll(job, path) => self.poll(lookup, job),
             Some(job) => {
-                let mut order = json!({});
-                set(&mut order, &job.id, self.job_name().into());
-                self.aside(Reply::json(&order))
+                let reply = said(&job.id, self.job_name(job).into());
+                self.aside(reply)
             }
             None => self.page(lookup),
         }
@@ -107,17 +106,19 @@ impl<'s> StandIn<'s> {
         let is_pending = self.scene.is_endless || self.polls <= u32::from(self.scene.asked % 3);
         let state = |states: &[_]| states.first().map(scalar);
         if is_pending && let Some(pending) = state(&job.pending) {
-            let mut body = json!({});
-            set(&mut body, &job.state, pending);
-            return self.aside(Reply::json(&body));
+            let reply = Reply::json(&of_state(job, pending));
+            return self.aside(reply);
+        }
+        if is_pending && let Some(status) = job.pending_status.first() {
+            let reply = Reply { status: *status, ..Reply::json(&json!({})) };
+            return self.aside(reply);
         }
         if job.result.is_none() {
             return self.page(lookup);
         }
-        let mut body = json!({});
         let word = if self.scene.asked % 11 == 10 { state(&job.failed) } else { None };
-        set(&mut body, &job.state, word.unwrap_or_else(|| "done".into()));
-        self.aside(Reply::json(&body))
+        let reply = Reply::json(&of_state(job, word.unwrap_or_else(|| "done".into())));
+        self.aside(reply)
     }
 
     /// The next page of the scene; after them, empty ones.
@@ -161,15 +162,16 @@ impl<'s> StandIn<'s> {
         let (pages, rows) = self.given;
         let ahead = u64::from(has_next);
         let text = |plain: String| if page.next == 0 { plain } else { self.pool.hostile_text(page.next) };
-        let mut values = vec![];
+        let (mut values, mut figures) = (vec![], vec![]);
         match &lookup.paging {
-            PagingPlan::None { total } => values.extend(total.iter().map(|at| (at, Value::from(rows + ahead)))),
-            PagingPlan::Page { first, last, more, .. } => {
-                values.extend(last.iter().map(|at| (at, Value::from(first + pages - 1 + ahead))));
+            PagingPlan::None { total, .. } => figures.extend(total.iter().map(|at| (at, rows + ahead))),
+            PagingPlan::Page { first, last, more, total, .. } => {
+                figures.extend(last.iter().map(|at| (at, first + pages - 1 + ahead)));
+                figures.extend(total.iter().map(|at| (at, rows + 3 * ahead)));
                 values.extend(more.iter().map(|at| (at, Value::from(has_next))));
             }
             PagingPlan::Offset { total, .. } => {
-                values.extend(total.iter().map(|at| (at, Value::from(rows + 3 * ahead))));
+                figures.extend(total.iter().map(|at| (at, rows + 3 * ahead)));
             }
             PagingPlan::NextUrl { at, .. } if has_next => {
                 let url = text(format!("{}/next/{pages}?of={}", self.base, self.pages));
@@ -187,6 +189,12 @@ impl<'s> StandIn<'s> {
             }
             PagingPlan::NextUrl { .. } | PagingPlan::Cursor { .. } => {}
         }
+        for (place, figure) in figures {
+            match place {
+                AnswerPlace::Body(at) => values.push((at, figure.into())),
+                AnswerPlace::Header(name) => headers.push((name.to_lowercase(), figure.to_string())),
+            }
+        }
         if let Some(signal) = lookup.truncated_when.as_ref().filter(|_| page.is_truncated) {
             let word = signal.is.first().map_or_else(|| true.into(), scalar);
             match &signal.place {
@@ -197,20 +205,27 @@ impl<'s> StandIn<'s> {
         values
     }
 
-    fn job_name(&self) -> String {
+    fn job_name(&self, job: &JobPlan) -> String {
         match self.scene.asked % 5 {
             4 => self.pool.hostile_text(self.scene.asked),
+            _ if job.poll.is_none() => format!("{}{JOB_PATH}", self.base),
             _ => "job-1".to_owned(),
         }
     }
 
-    fn token_body(&self) -> Value {
+    fn token_reply(&self) -> Reply {
+        let Some(token) = self.plan.token() else { return Reply::json(&json!({})) };
         let mut body = json!({});
-        if let Some(token) = self.plan.token() {
-            set(&mut body, &token.token, super::TOKEN.into());
-            token.expires.iter().for_each(|(at, _)| set(&mut body, at, 3600.into()));
+        token.expires.iter().for_each(|(at, _)| set(&mut body, at, 3600.into()));
+        match &token.token {
+            AnswerPlace::Body(at) => {
+                set(&mut body, at, super::TOKEN.into());
+                Reply::json(&body)
+            }
+            AnswerPlace::Header(name) => {
+                Reply { headers: vec![(name.to_lowercase(), super::TOKEN.to_owned())], ..Reply::json(&body) }
+            }
         }
-        body
     }
 
     fn probe_body(&self) -> Value {
@@ -236,6 +251,33 @@ impl<'s> StandIn<'s> {
         self.asides += 1;
         Spoiler { plan: self.plan, pool: self.pool }.flawed(&flaw, reply)
     }
+}
+
+/// Where a job is asked for that is named by its URL.
+const JOB_PATH: &str = "/job-1";
+
+fn is_poll(job: &JobPlan, path: &str) -> bool {
+    job.poll.as_ref().map_or(path.ends_with(JOB_PATH), |poll| fits(poll, path))
+}
+
+/// An answer that says one thing, in its body or in a header.
+fn said(place: &AnswerPlace, value: Value) -> Reply {
+    let mut body = json!({});
+    match place {
+        AnswerPlace::Body(at) => {
+            set(&mut body, at, value);
+            Reply::json(&body)
+        }
+        AnswerPlace::Header(name) => {
+            Reply { headers: vec![(name.to_lowercase(), plain(&value))], ..Reply::json(&body) }
+        }
+    }
+}
+
+fn of_state(job: &JobPlan, word: Value) -> Value {
+    let mut body = json!({});
+    job.state.iter().for_each(|at| set(&mut body, at, word.clone()));
+    body
 }
 
 /// A value as a header has it.

@@ -1,0 +1,123 @@
+//! The body of a request while it is made: what is sent, and what is shown. JSON, or a form.
+
+use super::request::{Asker, Known, PageValue, Shown, as_is, encoded};
+use crate::plan::{BodyPlan, LookupPlan, Path, PathStep, Template};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+/// The body of a request.
+pub(super) enum Body {
+    /// JSON, and the same with the names of secrets.
+    Json(Value, Value),
+    /// Fields, their values encoded.
+    Form(Vec<(String, Shown)>),
+}
+
+impl Body {
+    /// The body of a lookup's first request.
+    pub(super) fn of_lookup(asker: &Asker, lookup: &LookupPlan, known: Known) -> Option<Body> {
+        let json = || lookup.body.as_ref().map(|body| Self::json(asker, body, known));
+        let field = |(name, value): &(String, _)| (name.clone(), asker.query_text(value, known));
+        match lookup.form.is_empty() {
+            true => json(),
+            false => Some(Self::Form(lookup.form.iter().map(field).collect())),
+        }
+    }
+
+    /// A form of texts.
+    pub(super) fn form(asker: &Asker, fields: &[(String, Template)], known: Known) -> Body {
+        let field =
+            |(name, value): &(String, Template)| (name.clone(), asker.text(value, known, as_is).encoded(encoded));
+        Self::Form(fields.iter().map(field).collect())
+    }
+
+    pub(super) fn json(asker: &Asker, plan: &BodyPlan, known: Known) -> Body {
+        let (real, shown) = value(asker, plan, known);
+        Self::Json(real, shown)
+    }
+
+    /// What it is, for `Content-Type`.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Json(..) => "application/json",
+            Self::Form(_) => "application/x-www-form-urlencoded",
+        }
+    }
+
+    /// Puts a value of paging into it; objects on the way that are not there are made.
+    pub(super) fn set(&mut self, path: &Path, value: &PageValue, shown: &PageValue) {
+        match self {
+            Self::Json(whole, whole_shown) => {
+                set(whole, path, value);
+                set(whole_shown, path, shown);
+            }
+            Self::Form(fields) => {
+                let Some(PathStep::Name(name)) = path.steps().first() else { return };
+                let value = Shown::both(&value.as_text(), &shown.as_text()).encoded(encoded);
+                fields.push((name.clone(), value));
+            }
+        }
+    }
+
+    /// Puts a text into it: a credential.
+    pub(super) fn set_text(&mut self, path: &Path, text: &Shown) {
+        let value = |text: &str| PageValue::Cursor(text.to_owned());
+        self.set(path, &value(text.expose()), &value(&text.to_string()));
+    }
+
+    pub(super) fn text(self) -> Shown {
+        match self {
+            Self::Json(real, shown) => Shown::both(&Zeroizing::new(real.to_string()), &shown.to_string()),
+            Self::Form(fields) => {
+                let mut text = Shown::default();
+                for (name, value) in &fields {
+                    text.push(if text.expose().is_empty() { "" } else { "&" });
+                    text.push(&encoded(name));
+                    text.push("=");
+                    text.push_both(value);
+                }
+                text
+            }
+        }
+    }
+}
+
+fn value(asker: &Asker, plan: &BodyPlan, known: Known) -> (Value, Value) {
+    match plan {
+        BodyPlan::Boolean(flag) => (Value::from(*flag), Value::from(*flag)),
+        BodyPlan::Integer(number) => (Value::from(*number), Value::from(*number)),
+        BodyPlan::Text(template) => {
+            if let Some(value) = asker.alone(template) {
+                return (value.clone(), value);
+            }
+            let text = asker.text(template, known, as_is);
+            (Value::from(text.expose()), Value::from(text.to_string()))
+        }
+        BodyPlan::List(items) => {
+            let (real, shown): (Vec<Value>, Vec<Value>) = items.iter().map(|item| value(asker, item, known)).unzip();
+            (Value::from(real), Value::from(shown))
+        }
+        BodyPlan::Object(keys) => {
+            let (mut real, mut shown) = (Value::Object(Default::default()), Value::Object(Default::default()));
+            for (key, item) in keys {
+                (real[key.as_str()], shown[key.as_str()]) = value(asker, item, known);
+            }
+            (real, shown)
+        }
+    }
+}
+
+fn set(whole: &mut Value, path: &Path, value: &PageValue) {
+    let mut place = whole;
+    for step in path.steps() {
+        let PathStep::Name(name) = step else { return };
+        if !place.is_object() {
+            *place = Value::Object(Default::default());
+        }
+        place = &mut place[name.as_str()];
+    }
+    *place = match value {
+        PageValue::Number(number) => Value::from(*number),
+        PageValue::Cursor(cursor) => Value::from(cursor.as_str()),
+    };
+}
