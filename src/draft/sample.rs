@@ -5,7 +5,10 @@ use anyhow::bail;
 use serde_json::{Map, Value};
 
 /// The signs that stand between columns, the likeliest first.
-const SEPARATORS: [&str; 4] = ["\t", "|", ";", ","];
+const SEPARATORS: [&str; 5] = ["\t", "|", ";", ",", BLANKS];
+
+/// Any number of blanks.
+const BLANKS: &str = " ";
 
 /// The sign that begins a line of remarks.
 const COMMENT: char = '#';
@@ -32,7 +35,9 @@ pub(super) fn readings(bytes: &[u8]) -> anyhow::Result<Vec<Sample>> {
         readings.extend(columns(text));
     }
     if readings.is_empty() {
-        bail!("the sample is neither JSON, nor JSON lines, nor lines cut into columns by a tab, `|`, `;` or `,`");
+        bail!(
+            "the sample is neither JSON, nor JSON lines, nor lines cut into columns by a tab, `|`, `;`, `,` or blanks"
+        );
     }
     Ok(readings)
 }
@@ -57,10 +62,12 @@ fn columns(text: &str) -> Option<Sample> {
     let rows: Vec<&str> = lines.iter().copied().filter(|line| !is_remark(line)).collect();
     let first = rows.first()?;
     let separator = SEPARATORS.into_iter().find(|separator| {
-        let width = first.matches(separator).count();
-        width > 0 && rows.iter().all(|line| line.matches(separator).count() == width)
+        let width = cells(first, separator).len();
+        // A sentence has blanks too; several of one length are rare.
+        let is_sure = *separator != BLANKS || rows.len() > 1;
+        width > 1 && is_sure && rows.iter().all(|line| cells(line, separator).len() == width)
     })?;
-    let cut = |line: &&str| line.split(separator).map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let cut = |line: &&str| cells(line, separator);
     let mut rows: Vec<Vec<String>> = rows.iter().map(cut).collect();
     let names = has_names(&rows).then(|| rows.remove(0));
     let comment = lines.iter().any(is_remark).then(|| format!(", comment: \"{COMMENT}\""));
@@ -69,6 +76,13 @@ fn columns(text: &str) -> Option<Sample> {
     let columns = format!("{{ separator: {quoted}{header}{} }}", comment.unwrap_or_default());
     let values = rows.into_iter().map(|cells| row(names.as_deref(), cells)).collect();
     Some(Sample { framing: Framing::Delimited, columns: Some(columns), values })
+}
+
+fn cells(line: &str, separator: &str) -> Vec<String> {
+    match separator {
+        BLANKS => line.split_whitespace().map(str::to_owned).collect(),
+        separator => line.split(separator).map(|cell| cell.trim().to_owned()).collect(),
+    }
 }
 
 /// Whether the first line names the columns: its cells are different words, and no other line begins as it does.
