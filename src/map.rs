@@ -70,7 +70,7 @@ fn each<'a>(lookup: &'a LookupPlan, given: Option<&'a str>) -> anyhow::Result<Op
             bail!("`{}` asks once, not for each; `{each}` is not known", lookup.name)
         }
         Some(each) => bail!("`{}` does not ask for `{each}`, but for {}", lookup.name, known()),
-        None if lookup.for_each.is_empty() => Ok(None),
+        None if lookup.for_each.len() < 2 => Ok(lookup.for_each.first().map(String::as_str)),
         None => bail!("`{}` asks for each of {}: say which was answered with --each", lookup.name, known()),
     }
 }
