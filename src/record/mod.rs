@@ -53,6 +53,10 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     if answers.is_empty() {
         bail!("nothing is written: nothing was asked");
     }
+    // Nothing of the provider is in it, and what the system says of it differs from one to the next.
+    if answers.iter().any(|answer| matches!(answer, Err(Fault::Connect(_)))) {
+        bail!("nothing is written: the provider was not reached");
+    }
     let about = args.about.clone().unwrap_or_else(|| format!("What was found of {}", args.value));
     let case = Case { about, now, observable, markings, settings: identity.made_up(), exchanges: vec![] };
     let mut recording = Recording { plan: &plan, case, tlp: &args.tlp, answers: identity.hidden(answers)? };
