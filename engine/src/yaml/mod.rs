@@ -4,6 +4,7 @@
 mod build;
 mod check;
 mod choice;
+mod inside;
 mod repair;
 mod scalar;
 mod schema;

@@ -1,6 +1,7 @@
 //! A YAML text as a value, and where each part of it stands.
 
 use super::build::{Kind, Node, Stop, build};
+use super::inside;
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -102,21 +103,19 @@ impl Tree {
         self.value.pointer(pointer).is_some()
     }
 
-    /// Where bytes of a *text*, not of the source, stand in the source: exact for plain text and for quoted text without
-    /// escapes, otherwise the whole text. Always inside it.
+    /// Where bytes of a *text*, not of the source, stand in the source; the whole text where that cannot be told.
     pub fn span_within(&self, pointer: &str, inside: Range<usize>) -> Span {
+        self.place_within(pointer, inside).unwrap_or_else(|| self.span(pointer))
+    }
+
+    /// The same, where it can be told: what stands there may be replaced.
+    pub fn place_within(&self, pointer: &str, inside: Range<usize>) -> Option<Span> {
+        let text = self.value.pointer(pointer)?.as_str()?;
+        let end = boundary_after(text, inside.end);
+        let start = boundary_before(text, inside.start.min(end));
         let whole = self.span(pointer);
-        let written = &self.source.text[whole.clone()];
-        let Some(value) = self.value.pointer(pointer).and_then(Value::as_str) else { return whole };
-        let (offset, length) = match written.get(1..written.len().saturating_sub(1)) {
-            // A block of text ends with a line break that is not part of its place.
-            _ if !written.is_empty() && value.starts_with(written) => (0, written.len()),
-            Some(unquoted) if unquoted == value => (1, value.len()),
-            _ => return whole,
-        };
-        let end = boundary_after(value, inside.end.min(length));
-        let start = boundary_before(value, inside.start.min(end));
-        whole.start + offset + start..whole.start + offset + end
+        let found = inside::place(&self.source.text[whole.clone()], text, &(start..end))?;
+        Some(whole.start + found.start..whole.start + found.end)
     }
 
     /// As much of a span as stands on its first line.
