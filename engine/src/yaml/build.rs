@@ -30,6 +30,26 @@ pub(super) struct Node {
     height: usize,
 }
 
+impl Node {
+    /// A node that was not read, and counts for nothing.
+    pub(super) fn new(span: Span, kind: Kind) -> Arc<Node> {
+        Arc::new(Node { span, kind, weight: 0, height: 0 })
+    }
+
+    /// A value, all of which stands at one place.
+    pub(super) fn of_value(value: Value, span: &Span) -> Arc<Node> {
+        let node = |value| Self::of_value(value, span);
+        let kind = match value {
+            Value::Array(items) => Kind::List(items.into_iter().map(node).collect()),
+            Value::Object(map) => {
+                Kind::Block(map.into_iter().map(|(key, value)| (key, (span.clone(), node(value)))).collect())
+            }
+            scalar => Kind::Scalar(scalar),
+        };
+        Self::new(span.clone(), kind)
+    }
+}
+
 /// What a node is.
 #[derive(Debug)]
 pub(super) enum Kind {
@@ -128,7 +148,7 @@ enum Content {
 }
 
 /// The values of a block by key, with the place of the key.
-type Pairs = BTreeMap<String, (Span, Arc<Node>)>;
+pub(super) type Pairs = BTreeMap<String, (Span, Arc<Node>)>;
 
 /// A key, or where one was to stand.
 struct Key {

@@ -97,7 +97,7 @@ impl<'s> Check<'_, 's> {
         for (key, value) in map {
             for part in of_key(schema, key) {
                 if *part == Value::Bool(false) {
-                    meant.extend(self.unknown_field(schema, map, key, pointer));
+                    meant.extend(self.unknown_field(schema, (map, &meant), key, pointer));
                 } else if !self.schema.fits(part, value) {
                     self.value(part, value, &child(pointer, key));
                 }
@@ -120,7 +120,7 @@ impl<'s> Check<'_, 's> {
     fn unknown_field(
         &mut self,
         schema: &'s Keywords,
-        map: &Map<String, Value>,
+        (map, meant): (&Map<String, Value>, &[&str]),
         key: &str,
         pointer: &str,
     ) -> Option<&'s str> {
@@ -130,7 +130,9 @@ impl<'s> Check<'_, 's> {
         let message = format!("{} has no field `{}`", self.name(pointer), clip(key));
         // `{ a:1 }` is a key `a:1` without a value.
         let glued = key.split_once(':').filter(|(head, _)| known.contains(head));
-        let near = nearest(key, known.iter().copied().filter(|name| !map.contains_key(*name)));
+        // What another key was taken for is not free either.
+        let is_free = |name: &&str| !map.contains_key(*name) && !meant.contains(name);
+        let near = nearest(key, known.iter().copied().filter(is_free));
         if let Some((head, tail)) = glued {
             let found = self.say(Code::UnknownField, message, span.clone(), "a space is missing after `:`");
             found.fix = Some(Fix { span, replacement: format!("{head}: {tail}") });
@@ -145,7 +147,7 @@ impl<'s> Check<'_, 's> {
                 self.say(Code::UnknownField, message, span, "it has no fields");
             }
             None => {
-                let missing = only_missing(schema, map, &known);
+                let missing = self.counterpart(schema, map, key, pointer);
                 let label = missing.map_or("not known here".into(), |name| format!("`{name}` is missing: is this it?"));
                 let note = format!("it can have {}", words::all(&known));
                 self.say(Code::UnknownField, message, span, label).notes.push(note);
@@ -153,6 +155,18 @@ impl<'s> Check<'_, 's> {
             }
         }
         near
+    }
+
+    /// Where a block lacks as many fields as it has unknown ones, these are taken for those, in order: `from` and `to` for
+    /// `source` and `target` are two mistakes, not four.
+    fn counterpart(&self, schema: &'s Keywords, map: &Map<String, Value>, key: &str, pointer: &str) -> Option<&'s str> {
+        let required = schema.get("required").map_or(&[][..], list).iter().filter_map(Value::as_str);
+        let is_unknown = |key: &&String| of_key(schema, key).contains(&&Value::Bool(false));
+        let mut unknown: Vec<&String> = map.keys().filter(is_unknown).collect();
+        unknown.sort_by_key(|key| self.tree.key_span(&child(pointer, key)).start);
+        let missing: Vec<&str> = required.filter(|name| !map.contains_key(*name)).collect();
+        let index = unknown.iter().position(|known| *known == key)?;
+        missing.get(index).copied().filter(|_| unknown.len() == missing.len())
     }
 
     fn missing(&mut self, key: &str, pointer: &str) -> &mut Diagnostic {
@@ -175,7 +189,9 @@ impl<'s> Check<'_, 's> {
             return self.unknown_choice(&known, key, span, format!("a key of {}", self.name(pointer)));
         }
         let subject = format!("a key of {}", self.name(pointer));
-        branches.first().into_iter().for_each(|branch| self.form(branch, &subject, span.clone()));
+        if let Some(branch) = branches.first() {
+            self.form(branch, &subject, span);
+        }
     }
 
     fn items(&mut self, schema: &'s Keywords, items: &[Value], pointer: &str) {
@@ -198,12 +214,18 @@ impl<'s> Check<'_, 's> {
     fn text(&mut self, schema: &'s Keywords, text: &str, pointer: &str) {
         self.length(schema, ["minLength", "maxLength"], text.chars().count() as u64, "character", pointer);
         if schema.get("pattern").is_some_and(|form| !of_form("pattern", form, text)) {
-            self.form(schema, &self.name(pointer), self.place(pointer));
+            let repair = self.repair(&[schema], &Value::from(text), self.written(pointer));
+            let place = self.tree.span(pointer);
+            let found = self.form(schema, &self.name(pointer), self.place(pointer));
+            if let Some(Repair { label, text, .. }) = repair {
+                found.labels[0].text = label;
+                found.fix = Some(Fix { span: place, replacement: text });
+            }
         }
     }
 
     /// A text that is not what `pattern` says: in the words of `x-form`, or of the description.
-    fn form(&mut self, schema: &'s Keywords, subject: &str, place: Span) {
+    fn form(&mut self, schema: &'s Keywords, subject: &str, place: Span) -> &mut Diagnostic {
         let plain = format!("{subject} is not written as it must be");
         let word = |keyword: &str| schema.get(keyword).and_then(Value::as_str);
         let notes = match word("x-form") {
@@ -211,7 +233,9 @@ impl<'s> Check<'_, 's> {
             None => word("description").map(|text| format!("what it is: {text}")).into_iter().collect(),
         };
         let message = word("x-form").map_or(plain.clone(), |form| message(&[format!("{subject} takes {form}"), plain]));
-        self.say(Code::WrongForm, message, place, "not of this form").notes = notes;
+        let found = self.say(Code::WrongForm, message, place, "not of this form");
+        found.notes = notes;
+        found
     }
 
     fn limits(&mut self, schema: &Keywords, pointer: &str, keeps: impl Fn(&str, &Value) -> bool) {
@@ -345,12 +369,4 @@ fn what_fits(branches: &[&Keywords]) -> Vec<String> {
     let form = branches.iter().find_map(|branch| branch.get("x-form")).and_then(Value::as_str).map(str::to_owned);
     let known = (!known.is_empty()).then(|| format!("it can be {}", words::any(&known)));
     form.map(|form| format!("it is {form}")).into_iter().chain(known).collect()
-}
-
-/// The one field that a block must have and has not, where it has one that it cannot have: one mistake, not two.
-fn only_missing<'s>(schema: &'s Keywords, map: &Map<String, Value>, known: &[&str]) -> Option<&'s str> {
-    let required = schema.get("required").map_or(&[][..], list).iter().filter_map(Value::as_str);
-    let mut missing = required.filter(|name| !map.contains_key(*name));
-    let is_only_unknown = map.keys().filter(|key| !known.contains(&key.as_str())).count() == 1;
-    missing.next().filter(|_| is_only_unknown && missing.next().is_none())
 }

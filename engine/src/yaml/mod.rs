@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod choice;
 mod inside;
+mod mend;
 mod repair;
 mod scalar;
 mod schema;
@@ -17,26 +18,62 @@ mod tests;
 
 pub use check::check;
 pub use schema::Schema;
+pub(crate) use tree::child;
 pub use tree::{Place, Tree};
 pub use words::nearest;
 
-use crate::diagnostic::{Code, Diagnostic, Source};
+use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// Reads a text as a `T`, or tells every mistake in it: first as YAML, then against the JSON Schema of `T`.
 pub fn read<T: DeserializeOwned + JsonSchema>(source: &Arc<Source>) -> Result<(T, Tree), Vec<Diagnostic>> {
+    let read = read_mended::<T>(source, false);
+    match read.value {
+        Some(value) if read.diagnostics.is_empty() => Ok(value),
+        _ => Err(read.diagnostics),
+    }
+}
+
+/// What was read, as far as it could be.
+pub struct Read<T> {
+    /// The value and where its parts stand. Where there are mistakes it is only good to find others.
+    pub value: Option<(T, Tree)>,
+    /// The mistakes so far.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The blocks and lists that lack something they were to hold. What stands in for it stands at the start of the text,
+    /// and has no length.
+    pub holes: Vec<Span>,
+}
+
+/// The same as `read`; with mistakes, the value is what was probably meant, if `mends`.
+pub fn read_mended<T: DeserializeOwned + JsonSchema>(source: &Arc<Source>, mends: bool) -> Read<T> {
     let (tree, mut diagnostics) = Tree::recover(source);
-    let Some(tree) = tree else { return Err(diagnostics) };
-    let mut found = check(&tree, schema_for!(T).as_value());
+    let Some(tree) = tree else { return Read { value: None, diagnostics, holes: vec![] } };
+    let schema = schema_for!(T);
+    let mut found = check(&tree, schema.as_value());
+    let fits = found.is_empty();
     // A text that is read without the quotes it needs is told about once.
     found.retain(|found| diagnostics.iter().all(|other| other.labels[0].span != found.labels[0].span));
     diagnostics.extend(found);
-    if !diagnostics.is_empty() {
-        return Err(in_order(diagnostics));
-    }
-    T::deserialize(tree.value()).map_err(|reason| vec![not_as_declared(&tree, &reason)]).map(|value| (value, tree))
+    let mut diagnostics = in_order(diagnostics);
+    let (tree, holes) = match (fits, mends) {
+        (true, _) => (tree, vec![]),
+        (false, false) => return Read { value: None, diagnostics, holes: vec![] },
+        (false, true) => match mend::mended(&tree, schema.as_value()) {
+            Some(mended) => mended,
+            None => return Read { value: None, diagnostics, holes: vec![] },
+        },
+    };
+    let value = match T::deserialize(tree.value()) {
+        Ok(value) => Some((value, tree)),
+        Err(reason) => {
+            diagnostics.extend(diagnostics.is_empty().then(|| not_as_declared(&tree, &reason)));
+            None
+        }
+    };
+    Read { value, diagnostics, holes }
 }
 
 /// A type may want more than its schema says; then the reason is all there is.

@@ -25,6 +25,7 @@ pub(super) fn repairs(value: &Value, written: &str, tag: Option<&str>) -> Vec<Re
         as_text(value, written),
         as_plain(value, written),
         as_boolean(value, written),
+        as_duration(value),
         as_list(value, written),
         as_block(value, tag),
     ]
@@ -63,6 +64,21 @@ fn as_boolean(value: &Value, written: &str) -> Option<Repair> {
     };
     let label = format!("`{written}` is text; write `{flag}`");
     Some(Repair { label, text: flag.to_string(), value: flag.into() })
+}
+
+/// `30s`, where ISO 8601 has `PT30S`.
+fn as_duration(value: &Value) -> Option<Repair> {
+    let text = value.as_str()?.trim();
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let text = match unit.trim() {
+        _ if number.is_empty() => return None,
+        "s" | "sec" | "seconds" => format!("PT{number}S"),
+        "m" | "min" | "minutes" => format!("PT{number}M"),
+        "h" | "hours" => format!("PT{number}H"),
+        "d" | "day" | "days" => format!("P{number}D"),
+        _ => return None,
+    };
+    Some(Repair { label: format!("write `{text}`"), value: text.clone().into(), text })
 }
 
 /// One, where a list is wanted; or several, without the brackets.

@@ -71,6 +71,15 @@ impl Tree {
         (tree, super::in_order(diagnostics))
     }
 
+    pub(super) fn root(&self) -> &Arc<Node> {
+        &self.root
+    }
+
+    /// Another tree of the same text.
+    pub(super) fn with_root(&self, root: Arc<Node>) -> Tree {
+        Tree { source: Arc::clone(&self.source), value: lower(&root), root }
+    }
+
     /// The text.
     pub fn source(&self) -> &Arc<Source> {
         &self.source
@@ -146,7 +155,7 @@ impl Tree {
     }
 }
 
-fn lower(node: &Node) -> Value {
+pub(super) fn lower(node: &Node) -> Value {
     match &node.kind {
         Kind::Scalar(value) => value.clone(),
         Kind::List(items) => items.iter().map(|item| lower(item)).collect(),
@@ -155,7 +164,7 @@ fn lower(node: &Node) -> Value {
 }
 
 /// The pointer to a field of a block.
-pub(super) fn child(pointer: &str, key: &str) -> String {
+pub(crate) fn child(pointer: &str, key: &str) -> String {
     format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 

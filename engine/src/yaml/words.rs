@@ -11,8 +11,18 @@ const MESSAGE: usize = 80;
 const WORD: usize = 24;
 
 /// The known word that was probably meant: the same but for case, `-` and `_`, or else the closest, when a third of its letters
-/// at most, and never more than three, are wrong. A swap of neighbours is one mistake.
+/// at most, and never more than three, are wrong. A swap of neighbours is one mistake. Or else the only one that starts so.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let known: Vec<&str> = known.into_iter().collect();
+    closest(word, &known).or_else(|| only_start(word, &known))
+}
+
+fn only_start<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let mut starting = known.iter().filter(|other| word.len() >= 3 && other.starts_with(word));
+    starting.next().filter(|_| starting.next().is_none()).copied()
+}
+
+fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace('_', "-");
     let (word, length) = (plain(word), word.chars().count());
     let distance = |other: &'a str| {
@@ -23,7 +33,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
             .then(|| strsim::osa_distance(&word, &plain(other)))
             .filter(|found| *found <= most)
     };
-    let near = known.into_iter().filter_map(|other| distance(other).map(|found| (found, other)));
+    let near = known.iter().copied().filter_map(|other| distance(other).map(|found| (found, other)));
     near.min_by_key(|(found, _)| *found).map(|(_, other)| other)
 }
 

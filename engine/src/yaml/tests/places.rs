@@ -176,6 +176,7 @@ fn a_near_word_is_found() {
         ("TIME-FIRST", Some("time_first")),
         ("rtype", Some("rrtype")),
         ("basci", Some("basic")),
+        ("bas", Some("basic")),
     ];
     for (word, expected) in cases.into_iter().chain([
         ("AT", Some("at")),
