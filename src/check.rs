@@ -1,23 +1,33 @@
 //! `stixmap check`: all mistakes of profiles and cases, in one run, each at its place; and the sure fixes, applied.
 
 use crate::cli::{CheckArgs, CheckFormat};
-use crate::output::to_stdout;
+use crate::output::{self, to_stdout};
 use crate::shelf::{Folder, source};
 use crate::{Exit, paint};
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use stixmap_engine::case;
+use stixmap_engine::case::{self, Case};
 use stixmap_engine::diagnostic::{Code, Diagnostic, Severity, Source};
 use stixmap_engine::plan::Plan;
+
+/// How often fixes are applied to what fixes left.
+const MAX_ROUNDS: usize = 10;
 
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let paths = if args.paths.is_empty() { vec![PathBuf::from("profiles")] } else { args.paths.clone() };
     let mut diagnostics = check(&paths)?;
     if args.fix {
-        let fixed = fix(&diagnostics)?;
+        let mut fixed = 0;
+        // A fix can bring another mistake to light.
+        for _ in 0..MAX_ROUNDS {
+            match fix(&diagnostics)? {
+                0 => break,
+                more => fixed += more,
+            }
+            diagnostics = check(&paths)?;
+        }
         paint::remark(&format!("{fixed} fixed"));
-        diagnostics = check(&paths)?;
     }
     match args.format {
         CheckFormat::Text => paint::diagnostics(&diagnostics),
@@ -47,9 +57,20 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
 pub(crate) fn check(paths: &[PathBuf]) -> anyhow::Result<Vec<Diagnostic>> {
     let mut diagnostics = vec![];
     for path in paths {
-        diagnostics.extend(check_path(path)?);
+        for found in check_path(path)? {
+            // A profile can be met by its folder and by its cases.
+            if !diagnostics.iter().any(|known| is_same(known, &found)) {
+                diagnostics.push(found);
+            }
+        }
     }
     Ok(diagnostics)
+}
+
+fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {
+    let (place, elsewhere) = (&one.labels[0], &other.labels[0]);
+    let is_there = place.span == elsewhere.span && place.source.name == elsewhere.source.name;
+    is_there && one.code == other.code && one.message == other.message
 }
 
 /// A profile's folder, a folder of such, a profile, or a case.
@@ -78,7 +99,7 @@ fn check_path(path: &Path) -> anyhow::Result<Vec<Diagnostic>> {
     match folder_of_case(path) {
         Some(folder) => {
             let (plan, mut diagnostics) = plan(&folder)?;
-            diagnostics.extend(plan.map(|plan| check_case(&source, &plan, path)).unwrap_or_default());
+            diagnostics.extend(check_case(&source, plan.as_ref(), path));
             Ok(diagnostics)
         }
         None => Ok(Plan::check(&source).1),
@@ -112,22 +133,25 @@ fn other_name(plan: &Plan, folder: &Path, source: &Arc<Source>) -> Option<Diagno
 
 fn check_folder(folder: &Path) -> anyhow::Result<Vec<Diagnostic>> {
     let (plan, mut diagnostics) = plan(folder)?;
-    let Some(plan) = plan else { return Ok(diagnostics) };
     for name in Folder::OnDisk(folder.to_owned()).cases() {
         let path = folder.join("cases").join(name);
         match source(&path)? {
-            Ok(source) => diagnostics.extend(check_case(&source, &plan, &path)),
+            Ok(source) => diagnostics.extend(check_case(&source, plan.as_ref(), &path)),
             Err(mistake) => diagnostics.push(mistake),
         }
     }
     Ok(diagnostics)
 }
 
-fn check_case(source: &Arc<Source>, plan: &Plan, path: &Path) -> Vec<Diagnostic> {
+/// Without a plan, since the profile has mistakes of its own, only what the case itself says is checked.
+fn check_case(source: &Arc<Source>, plan: Option<&Plan>, path: &Path) -> Vec<Diagnostic> {
     let cases = path.parent().expect("a case stands in a folder");
     let folder = Folder::OnDisk(cases.parent().map_or_else(PathBuf::new, Path::to_owned));
     let load = |name: &str| folder.beside(name);
-    let mut diagnostics = case::check(source, plan, load);
+    let mut diagnostics = match plan {
+        Some(plan) => case::check(source, plan, load),
+        None => Case::read(source, load).err().unwrap_or_default(),
+    };
     if diagnostics.is_empty() && !path.with_extension("expected").is_file() {
         let message = "nobody has said what is expected of this case";
         let label = "no file of this name ends in `.expected`";
@@ -143,9 +167,10 @@ fn fix(diagnostics: &[Diagnostic]) -> anyhow::Result<usize> {
     let mut fixed = 0;
     let mut sources: Vec<&Arc<Source>> = diagnostics.iter().map(|diagnostic| &diagnostic.labels[0].source).collect();
     sources.sort_by(|a, b| a.name.cmp(&b.name));
-    sources.dedup_by(|a, b| Arc::ptr_eq(a, b));
+    // The same file may have been read twice.
+    sources.dedup_by(|a, b| a.name == b.name);
     for source in sources {
-        let of_source = diagnostics.iter().filter(|diagnostic| Arc::ptr_eq(&diagnostic.labels[0].source, source));
+        let of_source = diagnostics.iter().filter(|diagnostic| diagnostic.labels[0].source == *source);
         let mut fixes: Vec<_> = of_source.filter_map(|diagnostic| diagnostic.fix.as_ref()).collect();
         fixes.sort_by_key(|fix| (fix.span.start, fix.span.end));
         fixes.dedup_by(|later, earlier| later.span.start < earlier.span.end || later.span == earlier.span);
@@ -154,7 +179,7 @@ fn fix(diagnostics: &[Diagnostic]) -> anyhow::Result<usize> {
             text.replace_range(fix.span.clone(), &fix.replacement);
         }
         if !fixes.is_empty() {
-            std::fs::write(&source.name, text).with_context(|| format!("{} cannot be written", source.name))?;
+            output::write(Some(Path::new(&source.name)), &mut |out| out.write_all(text.as_bytes()))?;
         }
         fixed += fixes.len();
     }

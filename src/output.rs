@@ -43,6 +43,9 @@ fn to_file(path: &Path, fill: Fill<'_>) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut part = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
     fill(&mut part)?;
+    if let Ok(known) = std::fs::metadata(&path) {
+        part.as_file().set_permissions(known.permissions())?;
+    }
     part.persist(&path)?;
     Ok(())
 }
