@@ -14,9 +14,28 @@ use stixmap_engine::profile::SettingType;
 use stixmap_engine::run::{Input, Report, map_stored};
 use stixmap_engine::stix::{Kind, Observable};
 
-/// Any text as a profile: it compiles, or what is wrong with it is told at places that are in it.
+/// Any text as a profile: it compiles, or what is wrong with it is told at places that are in it, and fixes mend what they are
+/// for.
 pub fn profile(bytes: &[u8]) {
-    compiled(&String::from_utf8_lossy(bytes));
+    let text = String::from_utf8_lossy(bytes);
+    let (_, told) = Plan::check(&Source::new("profile.yaml", &*text));
+    compiled(&text);
+    told.iter().filter(|found| found.fix.is_some()).take(MAX_FIXES).for_each(|found| mends(found, &text));
+}
+
+/// How many fixes of one text are tried: each is a compilation.
+const MAX_FIXES: usize = 3;
+
+fn mends(found: &Diagnostic, text: &str) {
+    let Some(fix) = &found.fix else { return };
+    let mut mended = text.to_owned();
+    mended.replace_range(fix.span.clone(), &fix.replacement);
+    let (_, told) = Plan::check(&Source::new("profile.yaml", mended));
+    let is_same = |other: &Diagnostic| {
+        let starts = other.labels[0].span.start == found.labels[0].span.start;
+        starts && other.code == found.code && other.message == found.message
+    };
+    assert!(!told.iter().any(is_same), "still there after its fix: {found:?}");
 }
 
 fn compiled(text: &str) -> Option<Plan> {

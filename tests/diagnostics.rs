@@ -109,6 +109,7 @@ fn spans_lie_inside_and_fixes_remove_what_they_fix() {
     assert!(fixed >= 5, "some diagnostics have a sure fix: {fixed}");
 }
 
+/// In the shape of the file, in texts with a notation of their own, and in what the parts say together.
 #[test]
 fn ten_mistakes_are_ten_diagnostics_in_one_run() {
     let (exit, _, told) = run(&["check".to_owned(), "tests/diagnostics/ten/profile.yaml".to_owned()], &[]);

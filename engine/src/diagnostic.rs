@@ -209,6 +209,8 @@ codes! {
     UnknownName = "unknown-name",
     /// A condition that is neither true nor false.
     NotBoolean = "not-boolean",
+    /// A condition that reads nothing: it holds for every record, or for none.
+    ConditionConstant = "condition-constant",
     /// A text is no way to write a time.
     TimeFormat = "time-format",
     /// A time format names no zone, and none is given beside it.
@@ -223,7 +225,7 @@ codes! {
     SecretOutsideAuth = "secret-outside-auth",
     /// A setting that does not always hold a value of the type wanted.
     SettingType = "setting-type",
-    /// A default that is not of its setting's type.
+    /// A default or a choice that is not of its setting's type, or a default that is no choice.
     SettingDefault = "setting-default",
     /// A setting that every profile has is declared again.
     ReservedSetting = "reserved-setting",
@@ -273,6 +275,8 @@ codes! {
     RuleHidden = "rule-hidden",
     /// A row of `answers` whose answers all go by an earlier one.
     AnswerHidden = "answer-hidden",
+    /// A kind of observable that is asked about, and of which no rule makes anything: every record would be dropped.
+    AcceptedInVain = "accepted-in-vain",
     /// A window that no request names and no filter applies.
     WindowUnused = "window-unused",
     /// A field that no condition, text or orientation reads.

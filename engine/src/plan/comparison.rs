@@ -1,102 +1,225 @@
-//! Comparisons in a condition that can never be equal: of a value's type with something of another type, or of a record type
+//! Comparisons in a condition that can never hold: of a value's type with something of another type, or of a record type
 //! with a word that no record type is written as. MiniJinja finds such a comparison false, and says nothing.
 
-use crate::dns::RrType;
+use crate::dns::{Name, RrType, parse_address};
 use crate::profile::FieldType;
-use minijinja::machinery::ast::{BinOpKind, CompareOpKind, Expr};
-use minijinja::machinery::parse_expr;
+use crate::stix::Tlp;
+use minijinja::machinery::ast::{BinOpKind, CompareOpKind, Const, Expr};
+use minijinja::machinery::{Span, parse_expr};
 use minijinja::value::{Value, ValueKind};
 use std::ops::Range;
 
-/// A comparison that can never be equal.
+/// What the values of a name are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Values {
+    pub(super) kind: FieldType,
+    /// Whether there may be none.
+    pub(super) is_optional: bool,
+}
+
+/// A comparison that can never hold, or always.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NeverEqual {
     /// Where the other side stands in the condition.
     pub(super) place: Range<usize>,
     /// The name that is compared.
     pub(super) name: String,
+    /// How.
+    pub(super) relation: Relation,
     /// What its values are.
     pub(super) values: String,
+    /// How what was meant is written, where that is sure.
+    pub(super) instead: Option<(Range<usize>, String)>,
 }
 
-/// Every comparison that can never be equal. `type_of` tells the type of a name.
-pub(super) fn never_equal(condition: &str, type_of: impl Fn(&str) -> Option<FieldType>) -> Vec<NeverEqual> {
-    let mut found = vec![];
+/// How two things are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// `==`, `!=`, `in`.
+    Equal,
+    /// `<`, `>` and so on.
+    Order,
+}
+
+/// Every comparison that can never hold, or always. `values_of` tells what a name stands for.
+pub(super) fn never_equal(condition: &str, values_of: impl Fn(&str) -> Option<Values>) -> Vec<NeverEqual> {
+    let mut comparisons = Comparisons { values_of, found: vec![] };
     if let Ok(expression) = parse_expr(condition) {
-        visit(&expression, &type_of, &mut found);
+        comparisons.visit(&expression);
     }
-    found
+    comparisons.found
 }
 
-fn visit(expression: &Expr, type_of: &impl Fn(&str) -> Option<FieldType>, found: &mut Vec<NeverEqual>) {
-    match expression {
-        Expr::BinOp(operation) => {
-            match operation.op {
-                BinOpKind::Eq | BinOpKind::Ne => compare(&operation.left, &operation.right, type_of, found),
-                BinOpKind::In => compare_each(&operation.left, &operation.right, type_of, found),
-                _ => {}
-            }
-            visit(&operation.left, type_of, found);
-            visit(&operation.right, type_of, found);
-        }
-        Expr::Compare(chain) => {
-            visit(&chain.expr, type_of, found);
-            let mut left = &chain.expr;
-            for step in &chain.ops {
-                match step.op {
-                    CompareOpKind::Eq | CompareOpKind::Ne => compare(left, &step.expr, type_of, found),
-                    CompareOpKind::In | CompareOpKind::NotIn => compare_each(left, &step.expr, type_of, found),
+struct Comparisons<F> {
+    values_of: F,
+    found: Vec<NeverEqual>,
+}
+
+impl<F: Fn(&str) -> Option<Values>> Comparisons<F> {
+    fn visit(&mut self, expression: &Expr) {
+        match expression {
+            Expr::BinOp(operation) => {
+                let (left, right) = (&operation.left, &operation.right);
+                match operation.op {
+                    BinOpKind::Eq | BinOpKind::Ne => self.compare(left, right, Relation::Equal),
+                    BinOpKind::Lt | BinOpKind::Lte | BinOpKind::Gt | BinOpKind::Gte => {
+                        self.compare(left, right, Relation::Order);
+                    }
+                    BinOpKind::In => self.compare_each(left, right),
                     _ => {}
                 }
-                visit(&step.expr, type_of, found);
-                left = &step.expr;
+                self.visit(left);
+                self.visit(right);
             }
+            Expr::Compare(chain) => {
+                self.visit(&chain.expr);
+                let mut left = &chain.expr;
+                for step in &chain.ops {
+                    match step.op {
+                        CompareOpKind::Eq | CompareOpKind::Ne => self.compare(left, &step.expr, Relation::Equal),
+                        CompareOpKind::In | CompareOpKind::NotIn => self.compare_each(left, &step.expr),
+                        CompareOpKind::Lt | CompareOpKind::Lte | CompareOpKind::Gt | CompareOpKind::Gte => {
+                            self.compare(left, &step.expr, Relation::Order);
+                        }
+                    }
+                    self.visit(&step.expr);
+                    left = &step.expr;
+                }
+            }
+            Expr::UnaryOp(operation) => self.visit(&operation.expr),
+            _ => {}
         }
-        Expr::UnaryOp(operation) => visit(&operation.expr, type_of, found),
-        _ => {}
+    }
+
+    fn compare(&mut self, left: &Expr, right: &Expr, relation: Relation) {
+        match (left, right) {
+            (Expr::Var(name), Expr::Const(value)) | (Expr::Const(value), Expr::Var(name)) => {
+                self.with_constant(name.id, value, value.span(), relation);
+            }
+            (Expr::Var(name), Expr::Var(other)) => self.with_name(name.id, other.id, other.span(), relation),
+            _ => {}
+        }
+    }
+
+    fn compare_each(&mut self, left: &Expr, list: &Expr) {
+        let items = match list {
+            Expr::List(list) => &list.items,
+            Expr::Tuple(list) => &list.items,
+            _ => return,
+        };
+        items.iter().for_each(|item| self.compare(left, item, Relation::Equal));
+    }
+
+    fn with_constant(&mut self, name: &str, constant: &Const, span: Span, relation: Relation) {
+        let Some(values) = (self.values_of)(name) else { return };
+        let excluded = match relation {
+            Relation::Equal => excludes(values, &constant.value),
+            Relation::Order => (class(values.kind) != class_of(&constant.value)).then(|| Excluded::plain(values.kind)),
+        };
+        let Some(Excluded { values, written }) = excluded else { return };
+        let place = place(span);
+        // Between the quotes.
+        let instead = written.map(|word| (place.start + 1..place.end - 1, word));
+        self.found.push(NeverEqual { place, name: name.to_owned(), relation, values, instead });
+    }
+
+    fn with_name(&mut self, name: &str, other: &str, span: Span, relation: Relation) {
+        let (Some(values), Some(others)) = ((self.values_of)(name), (self.values_of)(other)) else { return };
+        if class(values.kind) != class(others.kind) {
+            let values = Excluded::plain(values.kind).values;
+            self.found.push(NeverEqual { place: place(span), name: name.to_owned(), relation, values, instead: None });
+        }
     }
 }
 
-fn compare(left: &Expr, right: &Expr, type_of: &impl Fn(&str) -> Option<FieldType>, found: &mut Vec<NeverEqual>) {
-    let (name, constant) = match (left, right) {
-        (Expr::Var(name), other) | (other, Expr::Var(name)) => (name, other),
-        _ => return,
-    };
-    let Expr::Const(value) = constant else { return };
-    let Some(kind) = type_of(name.id) else { return };
-    if let Some(values) = excludes(kind, &value.value) {
-        let span = value.span();
-        let place = span.start_offset as usize..span.end_offset as usize;
-        found.push(NeverEqual { place, name: name.id.to_owned(), values });
-    }
+fn place(span: Span) -> Range<usize> {
+    span.start_offset as usize..span.end_offset as usize
 }
 
-fn compare_each(left: &Expr, list: &Expr, type_of: &impl Fn(&str) -> Option<FieldType>, found: &mut Vec<NeverEqual>) {
-    let items = match list {
-        Expr::List(list) => &list.items,
-        Expr::Tuple(list) => &list.items,
-        _ => return,
-    };
-    items.iter().for_each(|item| compare(left, item, type_of, found));
+/// What MiniJinja compares a value as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Number,
+    Flag,
+    Text,
+    Other,
 }
 
-/// What the values of this type are, if this is none of them.
-fn excludes(kind: FieldType, value: &Value) -> Option<String> {
-    let is_text = value.as_str();
+fn class(kind: FieldType) -> Class {
     match kind {
-        FieldType::Integer if value.kind() != ValueKind::Number => Some("whole numbers".into()),
-        FieldType::Integer => None,
-        FieldType::Boolean if value.kind() != ValueKind::Bool => Some("true or false".into()),
-        FieldType::Boolean => None,
-        FieldType::Rrtype | FieldType::RrtypeOfAddress => match is_text {
-            None => Some("record types, as text".into()),
-            Some(text) => match RrType::parse(text) {
-                Err(_) => Some("DNS record types".into()),
-                Ok(rrtype) if rrtype.to_string() != text => Some(format!("written like `{rrtype}`")),
-                Ok(_) => None,
-            },
-        },
-        _ if is_text.is_none() && !value.is_none() => Some("text".into()),
+        FieldType::Integer => Class::Number,
+        FieldType::Boolean => Class::Flag,
+        _ => Class::Text,
+    }
+}
+
+fn class_of(value: &Value) -> Class {
+    match value.kind() {
+        ValueKind::Number => Class::Number,
+        ValueKind::Bool => Class::Flag,
+        ValueKind::String => Class::Text,
+        _ => Class::Other,
+    }
+}
+
+/// What values are, that are never what they are compared with.
+struct Excluded {
+    values: String,
+    /// How the same is written where it could be equal.
+    written: Option<String>,
+}
+
+impl Excluded {
+    fn plain(kind: FieldType) -> Excluded {
+        let values = match kind {
+            FieldType::Integer => "whole numbers",
+            FieldType::Boolean => "true or false",
+            FieldType::Rrtype | FieldType::RrtypeOfAddress => "record types, as text",
+            FieldType::Timestamp => "times, as text in UTC",
+            _ => "text",
+        };
+        Self { values: values.into(), written: None }
+    }
+
+    /// For a text that is one of the values, but for its spelling.
+    fn spelling(found: Option<&str>, text: &str, values: &str) -> Option<Excluded> {
+        match found {
+            Some(written) if written == text => None,
+            Some(written) => {
+                Some(Self { values: format!("written like `{written}`"), written: Some(written.to_owned()) })
+            }
+            None => Some(Self { values: values.into(), written: None }),
+        }
+    }
+}
+
+/// What these values are, if this is none of them.
+fn excludes(values: Values, value: &Value) -> Option<Excluded> {
+    if value.is_none() {
+        return (!values.is_optional).then(|| Excluded {
+            values: format!("never none: {}", Excluded::plain(values.kind).values),
+            written: None,
+        });
+    }
+    if class(values.kind) != class_of(value) {
+        return Some(Excluded::plain(values.kind));
+    }
+    let text = value.as_str().unwrap_or_default();
+    match values.kind {
+        FieldType::Integer if i64::try_from(value.clone()).is_err() => Some(Excluded::plain(values.kind)),
+        FieldType::Rrtype | FieldType::RrtypeOfAddress => {
+            let found = RrType::parse(text).ok().map(|rrtype| rrtype.to_string());
+            Excluded::spelling(found.as_deref(), text, "DNS record types")
+        }
+        FieldType::Tlp => Excluded::spelling(Tlp::parse(text).map(Tlp::as_str), text, "TLP levels"),
+        FieldType::Ip => {
+            let found = parse_address(text).ok().map(|address| address.to_string());
+            Excluded::spelling(found.as_deref(), text, "IP addresses")
+        }
+        FieldType::DnsName => {
+            let found = Name::parse(text).ok();
+            Excluded::spelling(found.as_ref().map(Name::as_str), text, "domain names")
+        }
         _ => None,
     }
 }
@@ -106,12 +229,19 @@ mod tests {
     use super::*;
 
     fn check(condition: &str, expected: &[(&str, &str)]) {
-        let type_of = |name: &str| match name {
-            "rrtype" => Some(FieldType::Rrtype),
-            "count" => Some(FieldType::Integer),
-            _ => Some(FieldType::String),
+        let values_of = |name: &str| {
+            let kind = match name {
+                "rrtype" => FieldType::Rrtype,
+                "count" => FieldType::Integer,
+                "tlp" => FieldType::Tlp,
+                "ip" => FieldType::Ip,
+                "name" => FieldType::DnsName,
+                "is_new" => FieldType::Boolean,
+                _ => FieldType::String,
+            };
+            Some(Values { kind, is_optional: name == "count" })
         };
-        let found = never_equal(condition, type_of);
+        let found = never_equal(condition, values_of);
         let found: Vec<(&str, &str)> =
             found.iter().map(|found| (&condition[found.place.clone()], found.values.as_str())).collect();
         assert_eq!(found, expected, "{condition}");
@@ -125,5 +255,16 @@ mod tests {
         check("rrtype == 1", &[("1", "record types, as text")]);
         check("'5' == count or kind != 5", &[("'5'", "whole numbers"), ("5", "text")]);
         check("rrtype == ", &[]);
+        check("count != none and is_new == true and count > 1 and kind > 'a'", &[]);
+        check("kind == none", &[("none", "never none: text")]);
+        check("count > '5' or kind < 3", &[("'5'", "whole numbers"), ("3", "text")]);
+        check("count == 1.5 or count == kind", &[("1.5", "whole numbers"), ("kind", "whole numbers")]);
+        check("tlp == 'green' or tlp == 'TLP:GREEN'", &[("'green'", "written like `TLP:GREEN`")]);
+        check(
+            "ip == '2001:DB8::1' or ip == 'x'",
+            &[("'2001:DB8::1'", "written like `2001:db8::1`"), ("'x'", "IP addresses")],
+        );
+        check("name == 'Example.com.'", &[("'Example.com.'", "written like `example.com`")]);
+        check("is_new == 'true'", &[("'true'", "true or false")]);
     }
 }

@@ -1,10 +1,10 @@
 //! What all parts of the compiler share: the tree with its places, the diagnostics so far, and the small readers of
 //! paths, templates, times and durations that tell their mistakes at the right place.
 
-use super::expression::{Condition, ExpressionError, Prose};
+use super::expression::{Condition, ExpressionError, FILTERS, Prose, tests};
 use super::path::{Path, PathError};
 use super::setting::SettingSpec;
-use super::template::{Local, Part, Template, TemplateError};
+use super::template::{Local, Part, Stretches, Template, TemplateError, placeholders};
 use super::time::{TimeFormat, TimeFormatError, duration, exact};
 use crate::diagnostic::{Code, Diagnostic, Fix, Severity};
 use crate::profile::{DurationText, PathText, SettingType, TemplateText};
@@ -87,6 +87,17 @@ impl<'t> Compiler<'t> {
         }
     }
 
+    /// Tells a mistake about what is called so, not about its value.
+    pub(super) fn error_at_key(
+        &mut self,
+        code: Code,
+        pointer: &str,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.error_at(code, self.tree.key_span(pointer), message, label)
+    }
+
     /// Tells what is probably not as meant.
     pub(super) fn warning(
         &mut self,
@@ -144,16 +155,27 @@ impl<'t> Compiler<'t> {
         is_token.then(|| name.to_owned())
     }
 
-    /// Where a word stands inside a text, or the whole text.
-    fn place_of(&self, pointer: &str, word: &str) -> Range<usize> {
-        let span = self.tree.span(pointer);
-        let inside = self.tree.source().text[span.clone()].find(word);
-        inside.map_or(span.clone(), |at| span.start + at..span.start + at + word.len())
+    /// Whether some text names this setting, or might: one that could not be read.
+    pub(super) fn uses_setting(&self, name: &str) -> bool {
+        let is_written = || self.tree.source().text.contains(&format!("settings.{name}"));
+        self.used_settings.contains(name) || !self.diagnostics.is_empty() && is_written()
     }
 
-    /// Whether some text names this setting.
-    pub(super) fn uses_setting(&self, name: &str) -> bool {
-        self.used_settings.contains(name)
+    /// Whether such a mistake was told.
+    pub(super) fn has(&self, code: Code) -> bool {
+        self.diagnostics.iter().any(|found| found.code == code)
+    }
+
+    /// Whether something is wrong with what a part is called.
+    pub(super) fn has_told(&self, pointer: &str) -> bool {
+        let key = self.tree.key_span(pointer);
+        self.diagnostics.iter().any(|found| found.labels[0].span == key)
+    }
+
+    /// Whether a mistake was told that this name would mend: what nothing uses because of it is not told as well.
+    pub(super) fn suggests(&self, name: &str) -> bool {
+        let of_name = |text: &str| text == name || text.strip_prefix("settings.") == Some(name);
+        self.diagnostics.iter().filter_map(|found| found.fix.as_ref()).any(|fix| of_name(&fix.replacement))
     }
 
     /// The same, inside a text.
@@ -200,8 +222,9 @@ impl<'t> Compiler<'t> {
         match Path::parse(&text.0) {
             Ok(path) => Some(path),
             Err(PathError::Syntax(inside)) => {
-                let found =
-                    self.error_within(Code::PathSyntax, pointer, inside, "this is no JSONPath", "it breaks here");
+                let (label, fix) = self.path_instead(text, pointer, "it breaks here");
+                let found = self.error_within(Code::PathSyntax, pointer, inside, "this is no JSONPath", label);
+                found.fix = fix;
                 found.notes.push(
                     "a path starts with `$`; a name with other signs than letters, digits and `_` stands in `['…']`"
                         .into(),
@@ -209,7 +232,9 @@ impl<'t> Compiler<'t> {
                 None
             }
             Err(PathError::Searches) => {
-                let found = self.error(Code::PathSearches, pointer, "a path may not search", "not a plain path");
+                let (label, fix) = self.path_instead(text, pointer, "not a plain path");
+                let found = self.error(Code::PathSearches, pointer, "a path may not search", label);
+                found.fix = fix;
                 found.notes.push(
                     "paths are names and indexes, like `$.a.b[0]`; what must be searched for is said with `when`"
                         .into(),
@@ -219,94 +244,133 @@ impl<'t> Compiler<'t> {
         }
     }
 
+    /// The path that was probably meant, as words and as a fix.
+    fn path_instead(&self, text: &PathText, pointer: &str, otherwise: &str) -> (String, Option<Fix>) {
+        match Path::meant(&text.0, pointer.ends_with("/records")) {
+            Some(path) => {
+                let span = self.tree.place_within(pointer, 0..text.0.len()).map(|_| self.tree.span(pointer));
+                let fix = span.map(|span| Fix { span, replacement: in_yaml(&path) });
+                (format!("did you mean `{path}`?"), fix)
+            }
+            None => (otherwise.to_owned(), None),
+        }
+    }
+
     pub(super) fn optional_path(&mut self, text: Option<&PathText>, pointer: &str) -> Option<Option<Path>> {
         text.map_or(Some(None), |text| self.path(text, pointer).map(Some))
     }
 
     /// Reads a template, and checks that all it names may stand here.
     pub(super) fn template(&mut self, text: &TemplateText, pointer: &str, place: Place) -> Option<Template> {
-        let template = match Template::parse(&text.0) {
-            Ok(template) => template,
-            Err(TemplateError::Brace(inside)) => {
-                let found =
-                    self.error_within(Code::TemplateSyntax, pointer, inside, "a brace has no partner", "this one");
-                found.notes.push("a brace that is meant as text is written twice".into());
-                return None;
+        let read = Stretches::read(&text.0);
+        let mut fits = read.mistakes.is_empty();
+        for mistake in &read.mistakes {
+            self.no_template(mistake, pointer);
+        }
+        for (part, inside) in &read.parts {
+            fits &= self.may_stand(part, (pointer, inside), place);
+        }
+        fits.then(|| read.template())
+    }
+
+    fn no_template(&mut self, mistake: &TemplateError, pointer: &str) {
+        let (name, inside) = match mistake {
+            TemplateError::Brace(inside) => {
+                let place = inside.clone();
+                self.error_within(Code::TemplateSyntax, pointer, place, "a brace has no partner", "this one")
+                    .notes
+                    .push("a brace that is meant as text is written twice".into());
+                return;
             }
-            Err(TemplateError::Time(inside)) => {
+            TemplateError::Doubled(name, inside) => {
+                let fix = self.replacement(pointer, inside, &format!("{{{name}}}"));
+                let label = format!("did you mean `{{{name}}}`?");
+                self.error_within(
+                    Code::TemplateSyntax,
+                    pointer,
+                    inside.clone(),
+                    "two braces are a brace as text",
+                    label,
+                )
+                .fix = fix;
+                return;
+            }
+            TemplateError::Time(inside) => {
                 let message = "an end of the window does not say how it is written";
-                let found = self.error_within(Code::TimeFormat, pointer, inside, message, "no format after a `:`");
-                found.notes.push(
+                let label = "no format after a `:`";
+                self.error_within(Code::TimeFormat, pointer, inside.clone(), message, label).notes.push(
                     "such as `{window.start:%Y-%m-%d}` or `{window.start:epoch-seconds}`; a `query` also takes `{ from: window.start, format: …, zone: … }`".into(),
                 );
-                return None;
+                return;
             }
-            Err(TemplateError::Placeholder(name, inside)) => {
-                let message = format!("there is no placeholder `{{{name}}}`");
-                let found = self.error_within(Code::UnknownPlaceholder, pointer, inside, message, "not known");
-                found.notes.push(
-                    "placeholders are `{settings.NAME}`, `{observable.value}`, `{observable.type}` and `{each}`; `stixmap explain profile` lists the others".into(),
-                );
-                return None;
-            }
+            TemplateError::Placeholder(name, inside) => (name, inside),
         };
-        let fits: Vec<bool> = template.parts().iter().map(|part| self.may_stand(part, pointer, place)).collect();
-        fits.into_iter().all(|fits| fits).then_some(template)
+        let settings: Vec<String> = self.settings.iter().map(|spec| format!("settings.{}", spec.name)).collect();
+        let near = meant(name, &settings);
+        let message = format!("there is no placeholder `{{{name}}}`");
+        let label = near.as_ref().map_or_else(|| "not known".to_owned(), |near| format!("did you mean `{{{near}}}`?"));
+        let fix = near.and_then(|near| self.replacement(pointer, inside, &near));
+        let found = self.error_within(Code::UnknownPlaceholder, pointer, inside.clone(), message, label);
+        found.fix = fix;
+        found.notes.push(
+            "placeholders are `{settings.NAME}`, `{observable.value}`, `{observable.type}` and `{each}`; `stixmap explain profile` lists the others".into(),
+        );
     }
 
-    fn may_stand(&mut self, part: &Part, pointer: &str, place: Place) -> bool {
-        match part {
-            Part::Literal(_) => true,
-            Part::Setting(name) => self.may_use_setting(name, pointer, place),
-            Part::Each if place.each => true,
-            Part::Each => {
-                let label = "nothing to take it from";
-                self.error(Code::PlaceholderOutOfPlace, pointer, "`{each}` needs a `for_each` in its lookup", label);
-                false
+    fn may_stand(&mut self, part: &Part, (pointer, inside): (&str, &Range<usize>), place: Place) -> bool {
+        let (message, label) = match part {
+            Part::Literal(_) => return true,
+            Part::Window(_) if place.observable && !self.has_window => {
+                let label = "an end of it is asked for here";
+                self.error_within(Code::WindowMissing, pointer, inside.clone(), "the profile has no `window`", label);
+                return false;
             }
-            Part::Window(_) if place.observable && self.has_window => true,
-            Part::Window(_) => {
-                let (code, message, label) = match self.has_window {
-                    true => {
-                        (Code::PlaceholderOutOfPlace, "the window has no place here", "only settings may stand here")
-                    }
-                    false => (Code::WindowMissing, "the profile has no `window`", "an end of it is asked for here"),
-                };
-                self.error(code, pointer, message, label);
-                false
-            }
-            Part::ObservableValue | Part::ObservableType | Part::ObservableExpanded | Part::ObservableReverse => {
-                if !place.observable {
-                    let label = "only settings may stand here";
-                    self.error(Code::PlaceholderOutOfPlace, pointer, "the observable has no place here", label);
+            Part::Setting(name) => return self.may_use_setting(name, (pointer, inside), place),
+            Part::Each if place.each => return true,
+            Part::Each => ("`{each}` needs a `for_each` in its lookup".to_owned(), "nothing to take it from"),
+            Part::Window(_)
+            | Part::ObservableValue
+            | Part::ObservableType
+            | Part::ObservableExpanded
+            | Part::ObservableReverse => {
+                if place.observable {
+                    return true;
                 }
-                place.observable
+                let what = if matches!(part, Part::Window(_)) { "window" } else { "observable" };
+                (format!("the {what} has no place here"), "only settings may stand here")
             }
-            Part::Local(local) if place.locals.contains(local) => true,
-            Part::Local(local) => {
-                let message = format!("`{{{}}}` is not known here", local.as_str());
-                self.error(Code::PlaceholderOutOfPlace, pointer, message, "this request has none");
-                false
-            }
-        }
+            Part::Local(local) if place.locals.contains(local) => return true,
+            Part::Local(local) => (format!("`{{{}}}` is not known here", local.as_str()), "this request has none"),
+        };
+        self.error_within(Code::PlaceholderOutOfPlace, pointer, inside.clone(), message, label);
+        false
     }
 
-    fn may_use_setting(&mut self, name: &str, pointer: &str, place: Place) -> bool {
+    fn may_use_setting(&mut self, name: &str, (pointer, inside): (&str, &Range<usize>), place: Place) -> bool {
+        // `settings.` stands before it.
+        let inside = inside.end - name.len()..inside.end;
         let Some(kind) = self.setting(name).map(|spec| spec.kind) else {
             let message = format!("no setting is called `{name}`");
             let known: Vec<String> = self.settings.iter().map(|spec| spec.name.clone()).collect();
-            let known = known.iter().map(String::as_str);
-            let place = self.place_of(pointer, name);
-            self.unknown(Code::UnknownSetting, place, message, name, known, "not declared in `settings`");
+            let near = nearest(name, known.iter().map(String::as_str));
+            let label = near.map_or("not declared in `settings`".to_owned(), |near| format!("did you mean `{near}`?"));
+            let fix = near.and_then(|near| self.replacement(pointer, &inside, near));
+            self.error_within(Code::UnknownSetting, pointer, inside, message, label).fix = fix;
             return false;
         };
         self.used_settings.insert(name.to_owned());
         if kind == SettingType::Secret && !place.secrets {
             let message = format!("the secret `{name}` may only stand in `http.auth`");
-            self.error(Code::SecretOutsideAuth, pointer, message, "it would be printed from here");
+            self.error_within(Code::SecretOutsideAuth, pointer, inside, message, "it would be printed from here");
             return false;
         }
         true
+    }
+
+    /// Another word in a text, where it is sure which letters of the source are its own.
+    pub(super) fn replacement(&self, pointer: &str, inside: &Range<usize>, word: &str) -> Option<Fix> {
+        let span = self.tree.place_within(pointer, inside.clone())?;
+        Some(Fix { span, replacement: word.to_owned() })
     }
 
     pub(super) fn setting(&self, name: &str) -> Option<&SettingSpec> {
@@ -367,7 +431,11 @@ impl<'t> Compiler<'t> {
             Ok(format) => Some(format),
             Err(TimeFormatError::Unknown) => {
                 let message = format!("`{format}` is no way to write a time");
-                let found = self.error(Code::TimeFormat, &at("format"), message, "not known");
+                let near = TimeFormat::meant(format);
+                let label = near.map_or_else(|| "not known".to_owned(), |near| format!("did you mean `{near}`?"));
+                let fix = near.and_then(|near| self.replacement(&at("format"), &(0..format.len()), near));
+                let found = self.error(Code::TimeFormat, &at("format"), message, label);
+                found.fix = fix;
                 found.notes.push(
                     "`rfc3339`, `epoch-seconds`, `epoch-milliseconds`, or a pattern like `%Y-%m-%d %H:%M:%S`".into(),
                 );
@@ -387,7 +455,9 @@ impl<'t> Compiler<'t> {
             }
             Err(TimeFormatError::UnknownZone(zone)) => {
                 let message = format!("no time zone is called `{zone}`");
-                self.error(Code::UnknownTimeZone, &at("zone"), message, "not in the IANA database");
+                let known: Vec<_> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
+                let (place, known) = (self.span(&at("zone")), known.iter().map(String::as_str));
+                self.unknown(Code::UnknownTimeZone, place, message, &zone, known, "not in the IANA database");
                 None
             }
         }
@@ -400,7 +470,13 @@ impl<'t> Compiler<'t> {
         names: &[&str],
         probe: impl Fn(&str) -> Value,
     ) -> Option<Condition> {
-        Condition::parse(text, names, probe).map_err(|error| self.expression(error, text, pointer, names)).ok()
+        let condition =
+            Condition::parse(text, names, probe).map_err(|error| self.expression(error, pointer, names)).ok()?;
+        if condition.reads().is_empty() {
+            let label = "it holds for every record, or for none";
+            self.warning(Code::ConditionConstant, pointer, "this condition reads nothing of a record", label);
+        }
+        Some(condition)
     }
 
     pub(super) fn prose(
@@ -410,32 +486,58 @@ impl<'t> Compiler<'t> {
         names: &[&str],
         probe: impl Fn(&str) -> Value,
     ) -> Option<Prose> {
-        Prose::parse(text, names, probe).map_err(|error| self.expression(error, text, pointer, names)).ok()
+        Prose::parse(text, names, probe).map_err(|error| self.expression(error, pointer, names)).ok()
     }
 
-    fn expression(&mut self, error: ExpressionError, text: &str, pointer: &str, names: &[&str]) {
+    fn unknown_name(&mut self, name: &str, inside: &Range<usize>, pointer: &str, names: &[&str]) {
+        let near = nearest(name, names.iter().copied());
+        let label = near.map_or_else(|| "not declared".to_owned(), |near| format!("did you mean `{near}`?"));
+        let fix = near.and_then(|near| self.replacement(pointer, inside, near));
+        let message = format!("no field is called `{name}`");
+        let found = self.error_within(Code::UnknownName, pointer, inside.clone(), message, label);
+        found.fix = fix;
+        found.notes.push(format!("it can read {}", names.join(", ")));
+    }
+
+    fn unknown_filter(&mut self, kind: &str, word: &str, inside: &Range<usize>, pointer: &str) {
+        let known: Vec<&str> = match kind {
+            "test" => tests().collect(),
+            _ => FILTERS.iter().map(|filter| filter.name).collect(),
+        };
+        // The word that Jinja has for it.
+        let near = if word == "default" { Some("or") } else { nearest(word, known.iter().copied()) };
+        let label = near.map_or_else(|| "not known".to_owned(), |near| format!("did you mean `{near}`?"));
+        let fix = near.and_then(|near| self.replacement(pointer, inside, near));
+        let message = format!("there is no {kind} `{word}`");
+        let found = self.error_within(Code::UnknownFilter, pointer, inside.clone(), message, label);
+        found.fix = fix;
+        found.notes.push(format!("{kind}s are {}", known.join(", ")));
+    }
+
+    fn no_expression(&mut self, pointer: &str, inside: Range<usize>, detail: String) {
+        let whole = self.tree.value().pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let is_condition = pointer.ends_with("/when");
+        let bare = whole.trim().strip_prefix("{{").and_then(|text| text.strip_suffix("}}"));
+        if let Some(bare) = bare.filter(|_| is_condition) {
+            let fix = self.replacement(pointer, &(0..whole.len()), bare.trim());
+            let (message, label) = ("a condition stands without braces", "braces are for texts with values in them");
+            self.error_within(Code::ExpressionSyntax, pointer, 0..whole.len(), message, label).fix = fix;
+            return;
+        }
+        let is_assignment = is_condition && whole.get(inside.clone()) == Some("=");
+        let fix = if is_assignment { self.replacement(pointer, &inside, "==") } else { None };
+        let label = if is_assignment { "did you mean `==`?".to_owned() } else { detail };
+        self.error_within(Code::ExpressionSyntax, pointer, inside, "this is no MiniJinja", label).fix = fix;
+    }
+
+    fn expression(&mut self, error: ExpressionError, pointer: &str, names: &[&str]) {
         match error {
             ExpressionError::Syntax(detail, inside) => {
-                self.error_within(Code::ExpressionSyntax, pointer, inside, "this is no MiniJinja", detail);
+                self.no_expression(pointer, inside, detail);
             }
-            ExpressionError::UnknownFilter(detail, inside) => {
-                let found = self.error_within(
-                    Code::UnknownFilter,
-                    pointer,
-                    inside,
-                    "there is no such filter, test or function",
-                    detail,
-                );
-                let names: Vec<&str> = super::expression::FILTERS.iter().map(|filter| filter.name).collect();
-                found.notes.push(format!("filters are {}", names.join(", ")));
-            }
-            ExpressionError::UnknownName(name) => {
-                let start = text.find(&name).unwrap_or(0);
-                let place = self.tree.span_within(pointer, start..start + name.len());
-                let message = format!("no field is called `{name}`");
-                let found =
-                    self.unknown(Code::UnknownName, place, message, &name, names.iter().copied(), "not declared");
-                found.notes.push(format!("it can read {}", names.join(", ")));
+            ExpressionError::UnknownFilter(kind, word, inside) => self.unknown_filter(kind, &word, &inside, pointer),
+            ExpressionError::UnknownNames(unknown) => {
+                unknown.iter().for_each(|(name, inside)| self.unknown_name(name, inside, pointer, names));
             }
             ExpressionError::NotBoolean(kind) => {
                 let label = format!("gives a {kind}");
@@ -443,6 +545,27 @@ impl<'t> Compiler<'t> {
             }
         }
     }
+}
+
+/// A path as a value of its own: brackets need quotes.
+fn in_yaml(path: &str) -> String {
+    let is_bare = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"$._".contains(&b));
+    if is_bare { path.to_owned() } else { format!("\"{path}\"") }
+}
+
+/// What people call the observable.
+const OBSERVABLE_WORDS: [&str; 11] =
+    ["observable", "value", "domain", "ip", "host", "hostname", "name", "address", "query", "indicator", "q"];
+
+/// The placeholder that was probably meant: the nearest one, or that of the setting which is called so.
+fn meant(name: &str, settings: &[String]) -> Option<String> {
+    let name = name.trim();
+    let own = settings.iter().find(|known| known.strip_prefix("settings.") == Some(name));
+    let mut known: Vec<&str> = placeholders().collect();
+    known.extend(settings.iter().map(String::as_str));
+    let alone = OBSERVABLE_WORDS.contains(&name).then_some("observable.value");
+    let near = own.map(String::as_str).or(alone).or_else(|| nearest(name, known));
+    near.map(str::to_owned)
 }
 
 /// A value that stands in the profile, or is given by a setting that always has one.

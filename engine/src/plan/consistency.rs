@@ -2,38 +2,37 @@
 //! Each part by itself was checked where it is compiled.
 
 use super::compiler::Compiler;
-use super::expression::{Condition, Prose};
-use super::records::FieldPlan;
 use super::template::{Local, Part, Template};
-use super::{AnswerPlan, CursorTarget, LookupPlan, PagingPlan, Parameter, QueryPlan};
-use super::{BASE_URL, Plan, RuleThen, exact};
-use crate::diagnostic::Code;
-use crate::profile::{FieldType, Profile, SettingType, TimeField};
-use crate::stix::Tlp;
+use super::{
+    AnswerPlan, AuthPlan, BASE_URL, CursorTarget, HttpPlan, LookupPlan, PagingPlan, Parameter, Parts, QueryPlan,
+    RulePlan, RuleThen, TokenCarrier, ValueOrSetting, WindowPlan, exact, fields, lookups,
+};
+use crate::diagnostic::{Code, Severity};
+use crate::dns::RrType;
+use crate::profile::{OtherNames, Profile, SettingType, TimeField, WindowPoint};
+use crate::stix::Kind;
+use crate::yaml::child;
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Fields that the engine itself reads.
-const KNOWN_FIELDS: [&str; 8] = ["rrname", "rrtype", "rdata", "time_first", "time_last", "count", "bailiwick", "tlp"];
-
-pub(super) fn check(compiler: &mut Compiler, profile: &Profile, plan: &Plan) {
+pub(super) fn check(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
     settings(compiler, profile);
-    http(compiler, plan);
-    answers(compiler, plan);
-    window(compiler, plan);
-    for lookup in &plan.lookups {
-        self::lookup(compiler, lookup);
-        credentials(compiler, plan, lookup);
+    http(compiler, parts);
+    answers(compiler, &parts.answers);
+    window(compiler, profile, parts);
+    for lookup in parts.lookups.iter().flatten() {
+        self::lookup(compiler, lookup, parts.http.as_ref());
     }
-    fields(compiler, plan);
-    rules(compiler, plan);
-    relationship(compiler, plan);
+    in_vain(compiler, profile, parts);
+    fields::check(compiler, profile);
+    rules(compiler, &parts.rules);
+    relationship(compiler, profile);
 }
 
 fn settings(compiler: &mut Compiler, profile: &Profile) {
     let mut names: BTreeMap<&str, String> = BTreeMap::new();
     for (name, setting) in &profile.settings {
-        let at = format!("/settings/{name}");
+        let at = child("/settings", name);
         let own = [(name.as_str(), at.clone())];
         let others = setting.also.iter().enumerate().map(|(i, also)| (also.as_str(), format!("{at}/also/{i}")));
         for (word, pointer) in own.into_iter().chain(others) {
@@ -55,8 +54,9 @@ fn settings(compiler: &mut Compiler, profile: &Profile) {
                 label,
             );
         }
-        if !compiler.uses_setting(name) && name != BASE_URL {
-            compiler.warning(Code::SettingUnused, &at, format!("nothing uses the setting `{name}`"), "declared here");
+        if !compiler.uses_setting(name) && name != BASE_URL && !compiler.suggests(name) {
+            let message = format!("nothing uses the setting `{name}`");
+            compiler.error_at_key(Code::SettingUnused, &at, message, "declared here").severity = Severity::Warning;
         }
     }
 }
@@ -66,7 +66,7 @@ fn name_twice(compiler: &mut Compiler, word: &str, one: &str, other: &str) {
     let (first, again) = if is_in_order { (one, other) } else { (other, one) };
     let first = compiler.key_span(first);
     let found =
-        compiler.error(Code::SettingNameTwice, again, format!("two settings are called `{word}`"), "again here");
+        compiler.error_at_key(Code::SettingNameTwice, again, format!("two settings are called `{word}`"), "again here");
     *found = found.clone().also(first, "first here");
 }
 
@@ -74,97 +74,157 @@ fn setting_name(compiler: &mut Compiler, name: &str, pointer: &str) {
     let is_word = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if !is_word || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
         let label = "lower-case letters, digits and `_`";
-        compiler.error(Code::SettingName, pointer, format!("a setting cannot be called `{name}`"), label);
+        compiler.error_at_key(Code::SettingName, pointer, format!("a setting cannot be called `{name}`"), label);
     }
 }
 
-fn http(compiler: &mut Compiler, plan: &Plan) {
-    if plan.http.timeout <= SignedDuration::ZERO {
-        compiler.error(Code::DurationZero, "/http/timeout", "no request is answered in no time", "no time at all");
-    }
-    if plan.http.retry.first > plan.http.retry.longest {
-        let longest = compiler.span("/http/retry/longest");
-        let found = compiler.error(
-            Code::RetryOrder,
-            "/http/retry/first",
-            "the first wait is longer than the longest",
-            "the first",
-        );
-        *found = found.clone().also(longest, "the longest");
-    }
-    if plan.quota.rates.iter().any(|rate| rate.per <= SignedDuration::ZERO) {
+fn http(compiler: &mut Compiler, parts: &Parts) {
+    if let Some(rates) = parts.quota.as_ref().map(|quota| &quota.rates)
+        && rates.iter().any(|rate| rate.per <= SignedDuration::ZERO)
+    {
         compiler.error(Code::DurationZero, "/quota/rate", "a rate is over some time", "no time at all");
     }
-    let auth = plan.http.auth.iter().filter_map(|auth| match auth {
-        super::AuthPlan::Header { name, .. } => Some(name.as_str()),
-        super::AuthPlan::Basic(_) => Some("Authorization"),
-        super::AuthPlan::Token(token) => match &token.carrier {
-            super::TokenCarrier::Header(name) => Some(name.as_str()),
-            super::TokenCarrier::Query(_) => None,
-        },
-        super::AuthPlan::Path { .. }
-        | super::AuthPlan::Query { .. }
-        | super::AuthPlan::Body { .. }
-        | super::AuthPlan::Signature(_) => None,
-    });
-    let auth: Vec<&str> = auth.collect();
-    for (name, _) in &plan.http.headers {
-        if auth.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-            let at = format!("/http/headers/{name}");
-            compiler.error(Code::HeaderTwice, &at, format!("`{name}` is sent twice"), "`http.auth` sends it too");
-        }
+    let Some(http) = &parts.http else { return };
+    if http.timeout <= SignedDuration::ZERO {
+        compiler.error(Code::DurationZero, "/http/timeout", "no request is answered in no time", "no time at all");
+    }
+    if http.retry.first > http.retry.longest {
+        let longest = compiler.span("/http/retry/longest");
+        let message = "the first wait is longer than the longest";
+        let found = compiler.error(Code::RetryOrder, "/http/retry/first", message, "the first");
+        *found = found.clone().also(longest, "the longest");
+    }
+    let mut sent: Vec<&str> = auth_headers(&http.auth);
+    for name in repeated(&sent) {
+        let message = format!("`{name}` is sent twice");
+        compiler.error(Code::HeaderTwice, "/http/auth", message, "two kinds of credentials send it");
+    }
+    for (name, _) in &http.headers {
+        header_twice(compiler, name, &sent, "/http/headers", "`http.auth` or another line here sends it too");
+        sent.push(name);
     }
 }
 
-/// A row that can never be reached, since an earlier one takes all it would match.
-fn answers(compiler: &mut Compiler, plan: &Plan) {
-    for (i, row) in plan.answers.iter().enumerate() {
-        let covers = |earlier: &&AnswerPlan| {
-            let statuses = earlier.status.is_empty()
-                || !row.status.is_empty() && row.status.iter().all(|status| earlier.status.contains(status));
-            statuses && earlier.body.is_none() && earlier.header.is_none()
+/// Headers' names are the same in any case (RFC 9110 §5.1).
+fn header_twice(compiler: &mut Compiler, name: &str, sent: &[&str], at: &str, label: &str) {
+    if sent.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        compiler.error_at_key(Code::HeaderTwice, &child(at, name), format!("`{name}` is sent twice"), label);
+    }
+}
+
+/// The names that stand here again.
+fn repeated<'n>(names: &[&'n str]) -> Vec<&'n str> {
+    let is_again = |(i, name): &(usize, &&str)| names[..*i].iter().any(|known| known.eq_ignore_ascii_case(name));
+    names.iter().enumerate().filter(is_again).map(|(_, name)| *name).collect()
+}
+
+fn auth_headers(auth: &[AuthPlan]) -> Vec<&str> {
+    auth.iter()
+        .flat_map(|auth| match auth {
+            AuthPlan::Header { name, .. } => vec![name.as_str()],
+            AuthPlan::Basic(_) => vec!["Authorization"],
+            AuthPlan::Token(token) => match &token.carrier {
+                TokenCarrier::Header(name) => vec![name.as_str()],
+                TokenCarrier::Query(_) => vec![],
+            },
+            AuthPlan::Signature(signature) => signature.headers.iter().map(|(name, _)| name.as_str()).collect(),
+            AuthPlan::Path { .. } | AuthPlan::Query { .. } | AuthPlan::Body { .. } => vec![],
+        })
+        .collect()
+}
+
+fn auth_parameters(auth: &[AuthPlan]) -> Vec<&str> {
+    auth.iter()
+        .flat_map(|auth| match auth {
+            AuthPlan::Query { parameter, .. } => vec![parameter.as_str()],
+            AuthPlan::Token(token) => match &token.carrier {
+                TokenCarrier::Query(name) => vec![name.as_str()],
+                TokenCarrier::Header(_) => vec![],
+            },
+            AuthPlan::Signature(signature) => signature.query.iter().map(|(name, _)| name.as_str()).collect(),
+            _ => vec![],
+        })
+        .collect()
+}
+
+/// A row, or a status of one, that can never be reached, since an earlier row takes all it would match.
+fn answers(compiler: &mut Compiler, rows: &[Option<AnswerPlan>]) {
+    for (i, row) in rows.iter().enumerate() {
+        let Some(row) = row else { continue };
+        let earlier = |status: Option<u16>| {
+            rows[..i].iter().position(|earlier| earlier.as_ref().is_some_and(|earlier| takes(earlier, row, status)))
         };
-        if let Some(earlier) = plan.answers[..i].iter().position(|earlier| covers(&earlier)) {
-            let first = compiler.span(&format!("/answers/{earlier}"));
-            let found =
-                compiler.error(Code::AnswerHidden, &format!("/answers/{i}"), "this row is never reached", "hidden");
-            *found = found.clone().also(first, "this row takes all it would match");
+        let at = format!("/answers/{i}");
+        let by: Vec<Option<usize>> = match row.status[..] {
+            [] => vec![earlier(None)],
+            _ => row.status.iter().map(|status| earlier(Some(*status))).collect(),
+        };
+        match by.iter().position(Option::is_none) {
+            None => hidden_answer(compiler, &at, by[0], "this row is never reached", "hidden"),
+            Some(_) => {
+                for (n, (status, earlier)) in row.status.iter().zip(by).enumerate() {
+                    let message = format!("this row is never reached by {status}");
+                    hidden_answer(compiler, &format!("{at}/status/{n}"), earlier, &message, "hidden");
+                }
+            }
         }
     }
 }
 
-fn window(compiler: &mut Compiler, plan: &Plan) {
-    let Some(window) = &plan.window else { return };
-    let names_it = |text: &&Template| text.parts().iter().any(|part| matches!(part, Part::Window(_)));
-    let is_asked = |lookup: &LookupPlan| {
-        lookup.query.iter().chain(&lookup.form).any(|(_, value)| !matches!(value, QueryPlan::Text(_)))
-            || texts(lookup).any(|text| names_it(&text))
+/// Whether an earlier row takes every answer of this status that a row would match.
+fn takes(earlier: &AnswerPlan, row: &AnswerPlan, status: Option<u16>) -> bool {
+    let has_status = earlier.status.is_empty() || status.is_some_and(|status| earlier.status.contains(&status));
+    let has_body = earlier.body.is_none() || earlier.body == row.body;
+    let has_header = earlier.header.is_none() || earlier.header == row.header;
+    has_status && has_body && has_header
+}
+
+fn hidden_answer(compiler: &mut Compiler, at: &str, earlier: Option<usize>, message: &str, label: &str) {
+    let Some(earlier) = earlier else { return };
+    let first = compiler.span(&format!("/answers/{earlier}"));
+    let found = compiler.error(Code::AnswerHidden, at, message, label);
+    *found = found.clone().also(first, "this row takes all it would match");
+}
+
+fn window(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
+    let Some(window) = &profile.window else { return };
+    let starts = |value: &QueryPlan| {
+        matches!(value, QueryPlan::Time(WindowPoint::Start, _) | QueryPlan::Distance(WindowPoint::Start, _))
     };
-    if window.filter.is_none() && !plan.lookups.iter().any(is_asked) {
-        let label = "no request names it, and it has no `filter`";
+    let names_start = |text: &Template| {
+        text.parts().iter().any(|part| matches!(part, Part::Window(end) if end.point == WindowPoint::Start))
+    };
+    // A lookup that could not be read may be the one that asks for it.
+    let may_ask = |lookup: &Option<LookupPlan>| {
+        lookup.as_ref().is_none_or(|lookup| {
+            lookup.query.iter().chain(&lookup.form).any(|(_, value)| starts(value)) || texts(lookup).any(names_start)
+        })
+    };
+    if window.filter.is_none() && !parts.lookups.iter().any(may_ask) {
+        let label = "no request names its start, and it has no `filter`";
         compiler.error(Code::WindowUnused, "/window", "the window has no effect", label).notes.push(
             "ask for it with `{ from: window.start, format: … }` in a `query`, with `{window.start:…}` elsewhere, or add `filter: time_last`".into(),
         );
     }
-    if let super::ValueOrSetting::Value(span) = &window.last
+    if let Some(Some(WindowPlan { last: ValueOrSetting::Value(span), .. })) = &parts.window
         && exact(*span).is_some_and(|length| length == SignedDuration::ZERO)
     {
         compiler.error(Code::DurationZero, "/window/last", "a window is over some time", "no time at all");
     }
     if let Some(filter) = window.filter {
-        time_field(compiler, plan, filter, "/window/filter");
+        time_field(compiler, profile, filter, "/window/filter");
     }
 }
 
-fn time_field(compiler: &mut Compiler, plan: &Plan, field: TimeField, pointer: &str) {
+fn time_field(compiler: &mut Compiler, profile: &Profile, field: TimeField, pointer: &str) {
     let name = field.to_string();
-    if !plan.record.fields.iter().any(|field| field.name == name) {
+    if !profile.record.fields.contains_key(&name) {
         compiler.error(Code::FieldMissing, pointer, format!("no field is called `{name}`"), "it is used here");
     }
 }
 
-fn lookup(compiler: &mut Compiler, lookup: &LookupPlan) {
-    let at = format!("/lookups/{}", lookup.name);
+fn lookup(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>) {
+    let at = lookups::at(&lookup.name);
     let names = |wanted: &Part| texts(lookup).any(|text| text.parts().contains(wanted));
     if ![Part::ObservableValue, Part::ObservableExpanded, Part::ObservableReverse].iter().any(names) {
         let label = "neither path, query, headers nor body hold `{observable.value}`";
@@ -183,23 +243,16 @@ fn lookup(compiler: &mut Compiler, lookup: &LookupPlan) {
     }
     twice(compiler, lookup.for_each.iter().map(String::as_str), &format!("{at}/for_each"));
     twice(compiler, lookup.accepts.iter().map(|kind| kind.stix_type()), &format!("{at}/accepts"));
-    for parameter in page_parameters(&lookup.paging) {
-        if lookup.query.iter().any(|(name, _)| name == parameter) {
-            let place = compiler.span(&format!("{at}/query/{parameter}"));
-            let message = format!("the parameter `{parameter}` is sent twice");
-            let found = compiler.error(Code::ParameterTwice, &format!("{at}/paging"), message, "paging sends it");
-            *found = found.clone().also(place, "and so does the query");
-        }
-    }
+    sent_twice(compiler, lookup, http, &at);
+    credentials(compiler, lookup, http, &at);
 }
 
 /// Credentials that stand in a body need one.
-fn credentials(compiler: &mut Compiler, plan: &Plan, lookup: &LookupPlan) {
-    let in_body = plan.http.auth.iter().any(|auth| matches!(auth, super::AuthPlan::Body { .. }));
+fn credentials(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>, at: &str) {
+    let in_body = http.is_some_and(|http| http.auth.iter().any(|auth| matches!(auth, AuthPlan::Body { .. })));
     if in_body && lookup.body.is_none() && lookup.form.is_empty() {
-        let at = format!("/lookups/{}", lookup.name);
         let label = "it has neither `body` nor `form`";
-        compiler.error(Code::BodyParameter, &at, "the credentials stand in a body", label);
+        compiler.error(Code::BodyParameter, at, "the credentials stand in a body", label);
     }
 }
 
@@ -211,6 +264,38 @@ fn texts(lookup: &LookupPlan) -> impl Iterator<Item = &Template> {
     });
     let body = lookup.body.iter().flat_map(super::BodyPlan::texts);
     [&lookup.path].into_iter().chain(query).chain(lookup.headers.iter().map(|(_, text)| text)).chain(body)
+}
+
+/// What a lookup sends, and paging or `http` sends as well.
+fn sent_twice(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>, at: &str) {
+    for parameter in page_parameters(&lookup.paging) {
+        if lookup.query.iter().any(|(name, _)| name == parameter) {
+            let place = compiler.span(&child(&format!("{at}/query"), parameter));
+            let message = format!("the parameter `{parameter}` is sent twice");
+            let found = compiler.error(Code::ParameterTwice, &format!("{at}/paging"), message, "paging sends it");
+            *found = found.clone().also(place, "and so does the query");
+        }
+    }
+    let Some(http) = http else { return };
+    for name in auth_parameters(&http.auth) {
+        if lookup.query.iter().any(|(known, _)| known == name) {
+            let message = format!("the parameter `{name}` is sent twice");
+            let at = child(&format!("{at}/query"), name);
+            compiler.error(Code::ParameterTwice, &at, message, "`http.auth` sends it too");
+        }
+    }
+    let mut sent = auth_headers(&http.auth);
+    sent.extend(http.headers.iter().map(|(name, _)| name.as_str()));
+    for (name, _) in &lookup.headers {
+        header_twice(
+            compiler,
+            name,
+            &sent,
+            &format!("{at}/headers"),
+            "every request sends it, and so does this lookup",
+        );
+        sent.push(name);
+    }
 }
 
 /// The parameters of the query that paging sends.
@@ -228,6 +313,28 @@ fn page_parameters(paging: &PagingPlan) -> Vec<&str> {
     sent.into_iter().filter(in_query).map(Parameter::as_str).collect()
 }
 
+/// A kind of observable that is asked about, and of which no rule makes anything: all that is found would be dropped.
+fn in_vain(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
+    let lacks_rules = parts.rules.iter().any(Option::is_none) || compiler.has(Code::UnknownPack);
+    if profile.record.other_names == OtherNames::Keep || lacks_rules {
+        return;
+    }
+    let ends = parts.rules.iter().flatten().filter_map(|rule| match rule.then {
+        RuleThen::Relate { source, target, .. } => Some([source, target]),
+        RuleThen::Drop(_) => None,
+    });
+    let ends: BTreeSet<Kind> = ends.flatten().collect();
+    // Who asks about a hostname has the domain name of the same spelling taken for it.
+    let is_end = |kind| ends.contains(&kind) || kind == Kind::Hostname && ends.contains(&Kind::DomainName);
+    for (name, lookup) in &profile.lookups {
+        for (i, kind) in lookup.accepts.iter().enumerate().filter(|(_, kind)| !is_end(**kind)) {
+            let at = format!("{}/accepts/{i}", lookups::at(name));
+            let message = format!("no rule makes anything of a record about {kind}");
+            compiler.warning(Code::AcceptedInVain, &at, message, "asked about, and every record is dropped");
+        }
+    }
+}
+
 fn twice<'w>(compiler: &mut Compiler, words: impl Iterator<Item = &'w str>, at: &str) {
     let mut seen = BTreeSet::new();
     for (i, word) in words.enumerate() {
@@ -237,105 +344,74 @@ fn twice<'w>(compiler: &mut Compiler, words: impl Iterator<Item = &'w str>, at: 
     }
 }
 
-fn fields(compiler: &mut Compiler, plan: &Plan) {
-    let read = read_names(plan);
-    for field in &plan.record.fields {
-        let at = format!("/record/fields/{}", field.name);
-        if !KNOWN_FIELDS.contains(&field.name.as_str()) && !read.contains(field.name.as_str()) {
-            let message = format!("nothing reads the field `{}`", field.name);
-            compiler.warning(Code::FieldUnused, &at, message, "read from every row for nothing");
-        }
-        aliases(compiler, field, &at);
-    }
-}
-
-/// The fields that conditions, texts and orientation read.
-fn read_names(plan: &Plan) -> BTreeSet<&str> {
-    let mut read: BTreeSet<&str> = BTreeSet::new();
-    for row in &plan.record.orientation {
-        read.extend(row.when.iter().flat_map(Condition::reads).map(String::as_str));
-        for operand in [row.rrname, row.rdata] {
-            if let super::Operand::Field(index) = operand {
-                read.insert(&plan.record.fields[index].name);
-            }
-        }
-    }
-    read.extend(plan.besides.iter().map(|row| plan.record.fields[row.field].name.as_str()));
-    read.extend(plan.besides.iter().flat_map(|row| &row.description).flat_map(Prose::reads).map(String::as_str));
-    for field in &plan.record.fields {
-        if let Some(super::Operand::Field(end)) = field.relative_to {
-            read.insert(&plan.record.fields[end].name);
-        }
-    }
-    read.extend(plan.relationship.description.iter().flat_map(Prose::reads).map(String::as_str));
-    for rule in &plan.rules.rules {
-        read.extend(rule.when.iter().flat_map(Condition::reads).map(String::as_str));
-        if let RuleThen::Relate { description: Some(text), .. } = &rule.then {
-            read.extend(text.reads().iter().map(String::as_str));
-        }
-    }
-    read
-}
-
-fn aliases(compiler: &mut Compiler, field: &FieldPlan, at: &str) {
-    for (word, meaning) in &field.aliases {
-        let pointer = format!("{at}/aliases/{}", word.replace('~', "~0").replace('/', "~1"));
-        if !matches!(field.kind, FieldType::Rrtype | FieldType::String | FieldType::Tlp) {
-            let label = format!("this is {}", field.kind.wanted());
-            compiler.error(Code::FieldType, &pointer, "aliases are for record types, TLP levels and text", label);
-        } else if field.kind == FieldType::Tlp && Tlp::parse(meaning).is_none() {
-            let message = format!("`{meaning}` is no TLP level");
-            compiler.error(Code::WrongForm, &pointer, message, "not read as one");
-        } else if field.kind == FieldType::Rrtype && crate::dns::RrType::parse(meaning).is_err() {
-            let message = format!("`{meaning}` is no DNS record type");
-            compiler.error(Code::UnknownRrtype, &pointer, message, "not in the registry");
-        }
-    }
-}
-
-/// A rule that asks what an earlier one has answered.
-fn rules(compiler: &mut Compiler, plan: &Plan) {
-    for (i, rule) in plan.rules.rules.iter().enumerate() {
-        let RuleThen::Relate { source, target, .. } = &rule.then else { continue };
-        // A profile's own rows may stand before a pack's.
-        if rule.pack.is_some() {
+/// A rule, or a record type of one, that asks what earlier ones have answered.
+fn rules(compiler: &mut Compiler, rules: &[Option<RulePlan>]) {
+    for (i, rule) in rules.iter().enumerate() {
+        let Some(rule) = rule else { continue };
+        // A profile's own rows may stand before a pack's; and the catch-all is told where it stands too early.
+        if rule.pack.is_some() || is_catch_all(rule) {
             continue;
         }
-        let takes_all = |earlier: &super::RulePlan| {
-            let ends = match &earlier.then {
-                RuleThen::Drop(_) => true,
-                RuleThen::Relate { source: from, target: to, .. } => from == source && to == target,
-            };
-            let types = earlier.rrtypes.is_empty()
-                || !rule.rrtypes.is_empty() && rule.rrtypes.iter().all(|rrtype| earlier.rrtypes.contains(rrtype));
-            ends && types && earlier.when.is_none()
+        let earlier = |rrtype: Option<RrType>| {
+            let before = rules[..i].iter().flatten();
+            before.filter(|earlier| !is_catch_all(earlier)).find(|earlier| takes_all(earlier, rule, rrtype))
         };
-        // The catch-all is told where it stands too early.
-        let is_catch_all =
-            |earlier: &super::RulePlan| matches!(earlier.then, RuleThen::Drop(_)) && earlier.rrtypes.is_empty();
-        let earlier = plan.rules.rules[..i].iter().position(|earlier| takes_all(earlier) && !is_catch_all(earlier));
-        if let Some(earlier) = earlier {
-            let first = compiler.span(&format!("/rules/{earlier}"));
-            let found =
-                compiler.error(Code::RuleHidden, &format!("/rules/{i}"), "this rule is never reached", "hidden");
-            *found = found.clone().also(first, "this rule takes all it would match");
+        if rule.rrtypes.is_empty() {
+            hidden_rule(compiler, &rule.at, earlier(None), "this rule is never reached");
+            continue;
+        }
+        let by: Vec<Option<&RulePlan>> = rule.rrtypes.iter().map(|rrtype| earlier(Some(*rrtype))).collect();
+        if by.iter().all(Option::is_some) {
+            hidden_rule(compiler, &rule.at, by[0], "this rule is never reached");
+            continue;
+        }
+        for (n, (earlier, rrtype)) in by.into_iter().zip(&rule.rrtypes).enumerate() {
+            let message = format!("this rule is never reached by {rrtype} records");
+            hidden_rule(compiler, &format!("{}/rrtype/{n}", rule.at), earlier, &message);
         }
     }
 }
 
-fn relationship(compiler: &mut Compiler, plan: &Plan) {
-    for (key, field) in [("start_time", plan.relationship.start_time), ("stop_time", plan.relationship.stop_time)] {
+fn is_catch_all(rule: &RulePlan) -> bool {
+    matches!(rule.then, RuleThen::Drop(_)) && rule.rrtypes.is_empty() && rule.when.is_none()
+}
+
+/// Whether an earlier rule takes every record of this type, or of any, that a rule would match.
+fn takes_all(earlier: &RulePlan, rule: &RulePlan, rrtype: Option<RrType>) -> bool {
+    let has_ends = match (&earlier.then, &rule.then) {
+        (RuleThen::Drop(_), _) => true,
+        (RuleThen::Relate { source, target, .. }, RuleThen::Relate { source: from, target: to, .. }) => {
+            source == from && target == to
+        }
+        (RuleThen::Relate { .. }, RuleThen::Drop(_)) => false,
+    };
+    let has_type = earlier.rrtypes.is_empty() || rrtype.is_some_and(|rrtype| earlier.rrtypes.contains(&rrtype));
+    let text = |rule: &RulePlan| rule.when.as_ref().map(|when| when.text().to_owned());
+    has_ends && has_type && (earlier.when.is_none() || text(earlier) == text(rule))
+}
+
+fn hidden_rule(compiler: &mut Compiler, at: &str, earlier: Option<&RulePlan>, message: &str) {
+    let Some(earlier) = earlier else { return };
+    let first = compiler.span(&earlier.at);
+    let found = compiler.error(Code::RuleHidden, at, message, "hidden");
+    *found = found.clone().also(first, "this rule takes all it would match");
+}
+
+fn relationship(compiler: &mut Compiler, profile: &Profile) {
+    let block = &profile.relationship;
+    for (key, field) in [("start_time", block.start_time), ("stop_time", block.stop_time)] {
         if let Some(field) = field {
-            time_field(compiler, plan, field, &format!("/relationship/{key}"));
+            time_field(compiler, profile, field, &format!("/relationship/{key}"));
         }
     }
-    if plan.relationship.policy.start_in_id && plan.relationship.start_time.is_none() {
+    if !block.id_includes.is_empty() && block.start_time.is_none() {
         let label = "relationships have no `start_time`";
-        compiler.error(
-            Code::IdWithoutTime,
-            "/relationship/id_includes",
-            "the id cannot hold a time that is not there",
-            label,
-        );
+        let message = "the id cannot hold a time that is not there";
+        compiler.error(Code::IdWithoutTime, "/relationship/id_includes", message, label);
+    }
+    if profile.tlp.results.unmarked_records.is_some() && !profile.record.fields.contains_key("tlp") {
+        let at = "/tlp/results/unmarked_records";
+        let label = "it is for records beside others that have a marking of their own";
+        compiler.error(Code::FieldMissing, at, "no field is called `tlp`", label);
     }
 }

@@ -3,8 +3,9 @@
 
 use super::lowered::{Test, Words};
 use crate::dns::parse_address;
+use minijinja::machinery::{Token, tokenize};
 use minijinja::value::Value;
-use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior};
+use minijinja::{Environment, Error, Expression, UndefinedBehavior};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
@@ -86,10 +87,10 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 pub enum ExpressionError {
     /// It is not MiniJinja: what is wrong, and where in it.
     Syntax(String, Range<usize>),
-    /// It names something that is not there.
-    UnknownName(String),
-    /// It uses a filter or a test that is not there.
-    UnknownFilter(String, Range<usize>),
+    /// It names what is not there: each once, and where in it.
+    UnknownNames(Vec<(String, Range<usize>)>),
+    /// It uses a filter, a test or a function that is not there: which of them, its name, and where in it.
+    UnknownFilter(&'static str, String, Range<usize>),
     /// It is a condition whose result is neither true nor false.
     NotBoolean(String),
 }
@@ -108,9 +109,10 @@ impl Condition {
     /// Compiles a condition that may read these names. Tried once with values that `probe` gives, to find what only shows
     /// when it runs.
     pub fn parse(text: &str, names: &[&str], probe: impl Fn(&str) -> Value) -> Result<Self, ExpressionError> {
+        known_filters(text, true)?;
         let expression =
             ENVIRONMENT.compile_expression_owned(text.to_owned()).map_err(|error| mistake(&error, text))?;
-        let reads = known(expression.undeclared_variables(false), names)?;
+        let reads = known(expression.undeclared_variables(false), names, text, true)?;
         let condition = Self { expression, lowered: Test::parse(text), reads, text: text.to_owned() };
         match condition.expression.eval(context(&condition.reads, probe)) {
             Ok(value) if value.kind() == minijinja::value::ValueKind::Bool => Ok(condition),
@@ -156,10 +158,11 @@ pub struct Prose {
 impl Prose {
     /// Compiles a text that may read these names.
     pub fn parse(text: &str, names: &[&str], probe: impl Fn(&str) -> Value) -> Result<Self, ExpressionError> {
+        known_filters(text, false)?;
         let mut environment = ENVIRONMENT.clone();
         environment.add_template_owned("prose", text.to_owned()).map_err(|error| mistake(&error, text))?;
         let template = environment.get_template("prose").expect("it was just added");
-        let reads = known(template.undeclared_variables(false), names)?;
+        let reads = known(template.undeclared_variables(false), names, text, false)?;
         template.render(context(&reads, probe)).map_err(|error| mistake(&error, text))?;
         Ok(Self { environment, lowered: Words::parse(text), reads, text: text.to_owned() })
     }
@@ -192,25 +195,87 @@ fn context(reads: &[String], value_of: impl Fn(&str) -> Value) -> Value {
     Value::from(reads.iter().map(|name| (name.as_str(), value_of(name))).collect::<BTreeMap<_, _>>())
 }
 
-fn known(read: impl IntoIterator<Item = String>, names: &[&str]) -> Result<Vec<String>, ExpressionError> {
+/// MiniJinja finds a filter that is not there when it comes to it, which an `and` before it can keep from happening.
+fn known_filters(text: &str, in_expression: bool) -> Result<(), ExpressionError> {
+    words(text, in_expression).iter().find_map(|word| word.unknown(text)).map_or(Ok(()), Err)
+}
+
+/// A text that is no template but one expression is `in_expression` from its start.
+fn known(
+    read: impl IntoIterator<Item = String>,
+    names: &[&str],
+    text: &str,
+    in_expression: bool,
+) -> Result<Vec<String>, ExpressionError> {
+    let words = words(text, in_expression);
     let read: BTreeSet<String> = read.into_iter().collect();
-    match read.iter().find(|name| !names.contains(&name.as_str())) {
-        Some(unknown) => Err(ExpressionError::UnknownName(unknown.clone())),
-        None => Ok(read.into_iter().collect()),
+    let place = |name: &String| {
+        let word = words.iter().find(|word| word.is == Role::Name && text[word.place.clone()] == **name);
+        word.map_or(0..text.len(), |word| word.place.clone())
+    };
+    let unknown = read.iter().filter(|name| !names.contains(&name.as_str()));
+    let mut unknown: Vec<_> = unknown.map(|name| (name.clone(), place(name))).collect();
+    unknown.sort_by_key(|(_, place)| place.start);
+    if unknown.is_empty() { Ok(read.into_iter().collect()) } else { Err(ExpressionError::UnknownNames(unknown)) }
+}
+
+/// The names that a text reads, as far as it can be read.
+pub(super) fn names(text: &str, in_expression: bool) -> Vec<String> {
+    let words = words(text, in_expression).into_iter().filter(|word| word.is == Role::Name);
+    words.map(|word| text[word.place].to_owned()).collect()
+}
+
+/// A word of an expression.
+struct Word {
+    place: Range<usize>,
+    is: Role,
+}
+
+#[derive(PartialEq, Eq)]
+enum Role {
+    Name,
+    Filter,
+    Test,
+    Attribute,
+}
+
+impl Word {
+    fn unknown(&self, text: &str) -> Option<ExpressionError> {
+        let word = &text[self.place.clone()];
+        let (kind, is_known) = match self.is {
+            Role::Filter => ("filter", FILTERS.iter().any(|filter| filter.name == word)),
+            Role::Test => ("test", tests().any(|test| test == word)),
+            Role::Name | Role::Attribute => return None,
+        };
+        (!is_known).then(|| ExpressionError::UnknownFilter(kind, word.to_owned(), self.place.clone()))
     }
+}
+
+/// The words of a text that compiles, and what each is by what stands before it.
+fn words(text: &str, in_expression: bool) -> Vec<Word> {
+    let mut words = vec![];
+    let mut is = Role::Name;
+    for (token, span) in tokenize(text, in_expression, Default::default()).map_while(Result::ok) {
+        is = match (token, is) {
+            (Token::Pipe, _) => Role::Filter,
+            (Token::Dot, _) => Role::Attribute,
+            (Token::Ident("is"), Role::Name) => Role::Test,
+            (Token::Ident("not"), Role::Test) => Role::Test,
+            (Token::Ident(_), is) => {
+                words.push(Word { place: span.start_offset as usize..span.end_offset as usize, is });
+                Role::Name
+            }
+            _ => Role::Name,
+        };
+    }
+    words
 }
 
 fn mistake(error: &Error, text: &str) -> ExpressionError {
     // The range may end one byte past the text.
     let end = error.range().map_or(text.len(), |range| range.end.min(text.len()));
     let place = error.range().map_or(0, |range| range.start.min(end))..end;
-    let detail = detail(error);
-    match error.kind() {
-        ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction => {
-            ExpressionError::UnknownFilter(detail, place)
-        }
-        _ => ExpressionError::Syntax(detail, place),
-    }
+    ExpressionError::Syntax(detail(error), place)
 }
 
 fn detail(error: &Error) -> String {
@@ -247,9 +312,16 @@ mod tests {
     fn mistakes_are_told_apart() {
         let error = |text: &str| Condition::parse(text, NAMES, probe).expect_err("a mistake");
         assert!(matches!(error("rrtype =="), ExpressionError::Syntax(..)));
-        assert_eq!(error("rtype == 'A'"), ExpressionError::UnknownName("rtype".into()));
+        let names = [("typ".to_owned(), 0..3), ("cont".to_owned(), 28..32)];
+        assert_eq!(error("typ == 'cont' and rrtype != cont"), ExpressionError::UnknownNames(names.into()));
         assert!(matches!(error("rrtype"), ExpressionError::NotBoolean(_)));
-        assert!(matches!(error("rrtype | sha == 'A'"), ExpressionError::UnknownFilter(..)));
+        for (text, kind, word, place) in [
+            ("rrtype | sha == 'A'", "filter", "sha", 9..12),
+            ("rrtype == 'MX' and rrtype | sha == 'A'", "filter", "sha", 28..31),
+            ("rrtype == 'MX' and count is not number", "test", "number", 32..38),
+        ] {
+            assert_eq!(error(text), ExpressionError::UnknownFilter(kind, word.into(), place), "{text}");
+        }
     }
 
     #[test]
@@ -286,7 +358,7 @@ mod tests {
         #[test]
         fn no_text_makes_compiling_panic(text in r"[{}%a-z|'. =()\[\]0-9\PC]{0,24}") {
             for result in [Condition::parse(&text, NAMES, probe).err(), Prose::parse(&text, NAMES, probe).err()] {
-                if let Some(ExpressionError::Syntax(_, place) | ExpressionError::UnknownFilter(_, place)) = result {
+                if let Some(ExpressionError::Syntax(_, place) | ExpressionError::UnknownFilter(_, _, place)) = result {
                     prop_assert!(place.start <= place.end && place.end <= text.len());
                 }
             }

@@ -14,6 +14,7 @@ use crate::profile::{
     Framing, Job, Lookup, Method, Paging, PathText, Profile, QueryValue, Scalar, TemplateText, WindowPoint,
 };
 use crate::stix::Kind;
+use crate::yaml::child;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -233,27 +234,29 @@ impl PagingPlan {
 }
 
 /// All lookups, in the order of the file: it is the order in which they are asked.
-pub(super) fn lookups(compiler: &mut Compiler, profile: &Profile) -> Option<Vec<LookupPlan>> {
+pub(super) fn lookups(compiler: &mut Compiler, profile: &Profile) -> Vec<Option<LookupPlan>> {
     if profile.lookups.is_empty() {
         compiler.error(Code::NothingToAsk, "/lookups", "a profile has at least one lookup", "none here");
-        return None;
     }
     let has_window = profile.window.is_some();
     let mut in_order: Vec<_> = profile.lookups.iter().collect();
-    in_order.sort_by_key(|(name, _)| compiler.span(&format!("/lookups/{name}")).start);
-    let compiled: Vec<_> =
-        in_order.into_iter().map(|(name, lookup)| self::lookup(compiler, name, lookup, has_window)).collect();
-    compiled.into_iter().collect()
+    in_order.sort_by_key(|(name, _)| compiler.span(&at(name)).start);
+    in_order.into_iter().map(|(name, lookup)| self::lookup(compiler, name, lookup, has_window)).collect()
+}
+
+/// Where a lookup stands.
+pub(super) fn at(name: &str) -> String {
+    child("/lookups", name)
 }
 
 fn lookup(compiler: &mut Compiler, name: &str, lookup: &Lookup, has_window: bool) -> Option<LookupPlan> {
-    let at = format!("/lookups/{name}");
+    let at = at(name);
     let place = if lookup.for_each.is_empty() { Place::REQUEST } else { Place::REQUEST_FOR_EACH };
     let path = compiler.template(&lookup.path, &format!("{at}/path"), place);
     path.iter().for_each(|path| compiler.request_path(path, &format!("{at}/path")));
     let mut values = |values: &BTreeMap<String, QueryValue>, key: &str| {
         let value = |(name, value): (&String, &QueryValue)| {
-            Some((name.clone(), query_value(compiler, value, &format!("{at}/{key}/{name}"), place, has_window)?))
+            Some((name.clone(), query_value(compiler, value, &child(&format!("{at}/{key}"), name), place, has_window)?))
         };
         let values: Vec<_> = values.iter().map(value).collect();
         values.into_iter().collect::<Option<Vec<_>>>()

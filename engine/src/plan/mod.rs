@@ -7,7 +7,9 @@ mod body;
 mod comparison;
 mod compiler;
 mod consistency;
+mod doubt;
 mod expression;
+mod fields;
 mod http;
 mod kinds;
 mod lookups;
@@ -149,16 +151,21 @@ impl Plan {
     /// Compiles a profile, and tells every mistake and every warning, in the order of their places. There is no plan if
     /// there is a mistake.
     pub fn check(source: &Arc<Source>) -> (Option<Plan>, Vec<Diagnostic>) {
-        let (profile, tree) = match yaml::read::<Profile>(source) {
-            Ok(read) => read,
-            Err(diagnostics) => return (None, language(source, diagnostics)),
-        };
-        let mut compiler = Compiler::new(&tree);
-        let plan = compile(&mut compiler, &profile, source);
-        if let Some(plan) = &plan {
-            consistency::check(&mut compiler, &profile, plan);
+        let read = yaml::read_mended::<Profile>(source, true);
+        if let Some(found) = language(source).filter(|_| !read.diagnostics.is_empty()) {
+            return (None, vec![found]);
         }
-        let mut diagnostics = compiler.diagnostics;
+        let mut diagnostics = read.diagnostics;
+        let Some((profile, tree)) = read.value else { return (None, diagnostics) };
+        let mut compiler = Compiler::new(&tree);
+        let parts = Parts::compile(&mut compiler, &profile);
+        consistency::check(&mut compiler, &profile, &parts);
+        let plan = parts.plan(profile, source, compiler.span("/id"));
+        let found = compiler.diagnostics;
+        let told: Vec<Span> = diagnostics.iter().map(|found| found.labels[0].span.clone()).collect();
+        let is_told = |found: &Diagnostic| told.iter().any(|told| *told == found.labels[0].span);
+        let is_news = |found: &Diagnostic| !is_told(found) && !doubt::is_doubtful(found, &tree, &read.holes);
+        diagnostics.extend(found.into_iter().filter(is_news));
         diagnostics.sort_by_key(|diagnostic| diagnostic.labels[0].span.start);
         let is_sound = diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);
         (plan.filter(|_| is_sound), diagnostics)
@@ -201,60 +208,78 @@ impl Plan {
 }
 
 /// A profile in a language we do not know is told so, and nothing else: what we would say of the rest means little.
-fn language(source: &Arc<Source>, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let Ok(tree) = yaml::Tree::parse(source) else { return diagnostics };
+fn language(source: &Arc<Source>) -> Option<Diagnostic> {
+    let tree = yaml::Tree::parse(source).ok()?;
     let language = tree.value().get("profile").and_then(serde_json::Value::as_str);
-    let Some(language) = language.filter(|language| language.starts_with("stixmap/v") && *language != "stixmap/v1")
-    else {
-        return diagnostics;
-    };
+    let language = language.filter(|language| language.starts_with("stixmap/v") && *language != "stixmap/v1")?;
     let message = format!("this program does not know the language `{language}`");
     let found = Diagnostic::error(Code::LanguageVersion, message, source, tree.span("/profile"), "asked for here");
-    vec![
-        found
-            .note("it knows `stixmap/v1`; a newer program may know the other, `stixmap --version` tells which this is"),
-    ]
+    let note = "it knows `stixmap/v1`; a newer program may know the other, `stixmap --version` tells which this is";
+    Some(found.note(note))
 }
 
-fn compile(compiler: &mut Compiler, profile: &Profile, source: &Arc<Source>) -> Option<Plan> {
-    let settings = settings(compiler, profile);
-    compiler.declare(&settings, profile.window.is_some());
-    // Every part is compiled before any is missed: all mistakes are told at once.
-    let http = http::http(compiler, &profile.http);
-    let quota = quota::quota(compiler, profile.quota.as_ref());
-    let answers = answers::answers(compiler, &profile.answers);
-    let window = window(compiler, profile);
-    let lookups = lookups::lookups(compiler, profile);
-    let record = records::record(compiler, &profile.record);
-    let rules = rules::rules(compiler, profile);
-    let besides = rules::besides(compiler, profile);
-    let relationship = relationship(compiler, profile);
-    let tlp = tlp(compiler, profile);
-    Some(Plan {
-        source: Arc::clone(source),
-        id: profile.id.clone(),
-        id_span: compiler.span("/id"),
-        version: profile.version.clone(),
-        name: profile.name.clone(),
-        summary: profile.summary.clone(),
-        status: profile.status,
-        links: profile.links.clone(),
-        terms: profile.terms.clone(),
-        licence: profile.licence,
-        subscription: profile.subscription.clone(),
-        settings,
-        http: http?,
-        quota: quota?,
-        answers: answers?,
-        window: window?,
-        lookups: lookups?,
-        record: record?,
-        rules: rules?,
-        besides: besides?,
-        relationship: relationship?,
-        tlp: tlp?,
-        identity: (profile.identity.name.clone(), profile.identity.class.as_str()),
-    })
+/// The parts of a plan. One that has a mistake is missing: what the others say together is checked all the same, so that all
+/// mistakes are told at once.
+struct Parts {
+    settings: Vec<SettingSpec>,
+    http: Option<HttpPlan>,
+    quota: Option<QuotaPlan>,
+    answers: Vec<Option<AnswerPlan>>,
+    window: Option<Option<WindowPlan>>,
+    lookups: Vec<Option<LookupPlan>>,
+    record: Option<RecordPlan>,
+    rules: Vec<Option<RulePlan>>,
+    besides: Vec<Option<BesidesPlan>>,
+    relationship: Option<RelationshipPlan>,
+    tlp: Option<TlpPlan>,
+}
+
+impl Parts {
+    fn compile(compiler: &mut Compiler, profile: &Profile) -> Parts {
+        let settings = settings(compiler, profile);
+        compiler.declare(&settings, profile.window.is_some());
+        Parts {
+            settings,
+            http: http::http(compiler, &profile.http),
+            quota: quota::quota(compiler, profile.quota.as_ref()),
+            answers: answers::answers(compiler, &profile.answers),
+            window: window(compiler, profile),
+            lookups: lookups::lookups(compiler, profile),
+            record: records::record(compiler, &profile.record),
+            rules: rules::rules(compiler, profile),
+            besides: rules::besides(compiler, profile),
+            relationship: relationship(compiler, profile),
+            tlp: tlp(compiler, profile),
+        }
+    }
+
+    fn plan(self, profile: Profile, source: &Arc<Source>, id_span: Span) -> Option<Plan> {
+        Some(Plan {
+            source: Arc::clone(source),
+            id: profile.id,
+            id_span,
+            version: profile.version,
+            name: profile.name,
+            summary: profile.summary,
+            status: profile.status,
+            links: profile.links,
+            terms: profile.terms,
+            licence: profile.licence,
+            subscription: profile.subscription,
+            settings: self.settings,
+            http: self.http?,
+            quota: self.quota?,
+            answers: self.answers.into_iter().collect::<Option<_>>()?,
+            window: self.window?,
+            lookups: self.lookups.into_iter().collect::<Option<_>>()?,
+            record: self.record?,
+            rules: RulesPlan::new(self.rules.into_iter().collect::<Option<_>>()?),
+            besides: self.besides.into_iter().collect::<Option<_>>()?,
+            relationship: self.relationship?,
+            tlp: self.tlp?,
+            identity: (profile.identity.name, profile.identity.class.as_str()),
+        })
+    }
 }
 
 fn settings(compiler: &mut Compiler, profile: &Profile) -> Vec<SettingSpec> {
@@ -289,7 +314,7 @@ fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting) -> Setti
         also: setting.also.clone(),
         choices: setting.choices.clone(),
     };
-    let pointer = format!("/settings/{name}");
+    let pointer = yaml::child("/settings", name);
     if [BASE_URL, TOKEN_URL].contains(&name) {
         compiler.error(
             Code::ReservedSetting,
@@ -298,11 +323,20 @@ fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting) -> Setti
             "declared again",
         );
     }
+    for (i, choice) in setting.choices.iter().enumerate() {
+        if SettingValue::read(setting.kind, choice).is_none() {
+            let message = format!("this choice is not {}", setting.kind.wanted());
+            compiler.error(Code::SettingDefault, &format!("{pointer}/choices/{i}"), message, "not of its type");
+        }
+    }
     if let Some(default) = &setting.default
         && spec.read(default).is_err()
     {
-        let message = format!("the default is not {}", setting.kind.wanted());
-        compiler.error(Code::SettingDefault, &format!("{pointer}/default"), message, "not of its type");
+        let (message, label) = match SettingValue::read(setting.kind, default) {
+            Some(_) => ("the default is none of the choices".to_owned(), format!("not {}", setting.choices.join(", "))),
+            None => (format!("the default is not {}", setting.kind.wanted()), "not of its type".to_owned()),
+        };
+        compiler.error(Code::SettingDefault, &format!("{pointer}/default"), message, label);
     }
     spec
 }

@@ -55,6 +55,31 @@ impl Path {
         Ok(Path { steps })
     }
 
+    /// The path that was probably meant by what is none: without its `$`, with names that need quotes, or with a wildcard
+    /// at the end of what is a list in any case.
+    pub(super) fn meant(text: &str, is_list: bool) -> Option<String> {
+        let plain = text.trim();
+        let plain =
+            if is_list { plain.strip_suffix("[*]").or(plain.strip_suffix("[]")).unwrap_or(plain) } else { plain };
+        let rest = plain.strip_prefix('$').unwrap_or(plain).trim_start_matches('.');
+        let mut meant = "$".to_owned();
+        // A name of OData's has a dot in it.
+        let rest = rest.replace("@odata.", "@odata\0");
+        for name in rest.split('.') {
+            let name = name.replace('\0', ".");
+            let (word, index) = name.split_at(name.find('[').unwrap_or(name.len()));
+            let is_plain = !word.starts_with(|c: char| c.is_ascii_digit())
+                && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            let is_word = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-@. ".contains(&b));
+            match (word.is_empty(), is_plain, is_word) {
+                (false, true, _) => meant.extend([".", word, index]),
+                (false, false, true) => meant.extend(["['", word, "']", index]),
+                _ => return None,
+            }
+        }
+        (meant != text && !text.contains("..") && Path::parse(&meant).is_ok()).then_some(meant)
+    }
+
     /// What stands there, if anything does.
     pub fn find<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         self.steps.iter().try_fold(value, |value, step| step.enter(value))
@@ -136,6 +161,24 @@ mod tests {
         assert_eq!(Path::parse("$.firstSeen["), Err(PathError::Syntax(12..12)));
         assert!(matches!(Path::parse("$.@odata.nextLink"), Err(PathError::Syntax(_))));
         assert!(matches!(Path::parse("results"), Err(PathError::Syntax(_))));
+    }
+
+    #[test]
+    fn what_was_probably_meant_is_a_path() {
+        for (text, is_list, meant) in [
+            ("data.rows", false, Some("$.data.rows")),
+            (".data.rows[]", true, Some("$.data.rows")),
+            ("$.rows[*]", true, Some("$.rows")),
+            ("$.rows[*]", false, None),
+            ("$.hit-count[0].n", false, Some("$['hit-count'][0].n")),
+            ("$.a.@odata.nextLink", false, Some("$.a['@odata.nextLink']")),
+            ("$.a[", false, None),
+            ("$..a", false, None),
+            ("", false, None),
+            ("/a/b", false, None),
+        ] {
+            assert_eq!(Path::meant(text, is_list).as_deref(), meant, "{text}");
+        }
     }
 
     proptest! {

@@ -1,13 +1,15 @@
 //! Compiled fields and orientation: how a row becomes a record.
 
-use super::comparison::never_equal;
+use super::comparison::{Relation, Values, never_equal};
 use super::compiler::Compiler;
 use super::expression::{Condition, Prose};
 use super::path::Path;
 use super::time::TimeFormat;
 use crate::diagnostic::{Code, Span};
-use crate::dns::Scope;
+use crate::dns::{Name, RrType, Scope, parse_address};
 use crate::profile::{Field, FieldSource, FieldType, OneOrMany, Orientation, OtherNames, RecordBlock, Scalar};
+use crate::stix::Tlp;
+use crate::yaml::child;
 use minijinja::value::Value;
 use std::collections::BTreeMap;
 
@@ -154,11 +156,16 @@ fn role(compiler: &mut Compiler, block: &RecordBlock, name: &str, kind: FieldTyp
 }
 
 fn field(compiler: &mut Compiler, block: &RecordBlock, name: &str, field: &Field) -> Option<FieldPlan> {
-    let at = format!("/record/fields/{name}");
+    let at = child("/record/fields", name);
     let is_word =
         name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !name.starts_with(|c: char| c.is_ascii_digit());
     if !is_word || name == "observable" {
-        compiler.error(Code::FieldName, &at, format!("a field cannot be called `{name}`"), "letters, digits and `_`");
+        compiler.error_at_key(
+            Code::FieldName,
+            &at,
+            format!("a field cannot be called `{name}`"),
+            "letters, digits and `_`",
+        );
         return None;
     }
     let source = source(compiler, field, &at);
@@ -245,12 +252,37 @@ fn source(compiler: &mut Compiler, field: &Field, at: &str) -> Option<Source> {
             let name = field.header.as_deref().expect("checked above");
             Source::Header(compiler.header_name(name, compiler.span(&format!("{at}/header")))?)
         }
-        FieldSource::Constant => Source::Constant(match field.value.clone().expect("checked above") {
-            Scalar::Boolean(flag) => flag.into(),
-            Scalar::Integer(number) => number.into(),
-            Scalar::Text(text) => text.into(),
-        }),
+        FieldSource::Constant => {
+            let value = field.value.as_ref().expect("checked above");
+            constant(compiler, field, value, at);
+            Source::Constant(match value {
+                Scalar::Boolean(flag) => (*flag).into(),
+                Scalar::Integer(number) => (*number).into(),
+                Scalar::Text(text) => text.as_str().into(),
+            })
+        }
     })
+}
+
+/// A value of the profile's own is of its field's type; otherwise every record were a bad one.
+fn constant(compiler: &mut Compiler, field: &Field, value: &Scalar, at: &str) {
+    let is_of_type = match (field.kind, value) {
+        (FieldType::Rrtype, Scalar::Text(text)) => RrType::parse(field.aliases.get(text).unwrap_or(text)).is_ok(),
+        (FieldType::Rrtype | FieldType::Integer, Scalar::Integer(_)) | (FieldType::Boolean, Scalar::Boolean(_)) => true,
+        (FieldType::Integer, Scalar::Text(text)) => text.parse::<i64>().is_ok(),
+        (FieldType::Boolean, Scalar::Text(text)) => ["true", "false"].iter().any(|w| text.eq_ignore_ascii_case(w)),
+        (FieldType::Tlp, Scalar::Text(text)) => Tlp::parse(text).is_some(),
+        (FieldType::Ip | FieldType::RrtypeOfAddress, Scalar::Text(text)) => parse_address(text).is_ok(),
+        (FieldType::DnsName, Scalar::Text(text)) => field.relative_to.is_some() || Name::parse(text).is_ok(),
+        (FieldType::String | FieldType::Rdata | FieldType::Mailbox, Scalar::Text(_)) => true,
+        // Its format is compiled elsewhere.
+        (FieldType::Timestamp, Scalar::Text(_) | Scalar::Integer(_)) => true,
+        _ => false,
+    };
+    if !is_of_type {
+        let message = format!("this is not {}", field.kind.wanted());
+        compiler.error(Code::FieldType, &format!("{at}/value"), message, "the value of every record");
+    }
 }
 
 /// How a source is written.
@@ -369,13 +401,18 @@ pub(super) fn condition(compiler: &mut Compiler, block: &RecordBlock, text: &str
 }
 
 fn comparisons(compiler: &mut Compiler, block: &RecordBlock, text: &str, pointer: &str) {
-    let type_of = |name: &str| match block.fields.get(name) {
-        Some(field) => Some(field.kind),
-        None => matches!(name, "rrname" | "rdata" | "observable").then_some(FieldType::String),
+    let values_of = |name: &str| match block.fields.get(name) {
+        Some(field) => Some(Values { kind: field.kind, is_optional: field.optional }),
+        None => matches!(name, "rrname" | "rdata" | "observable")
+            .then_some(Values { kind: FieldType::String, is_optional: false }),
     };
-    for found in never_equal(text, type_of) {
-        let message = format!("this can never be equal to `{}`", found.name);
+    for found in never_equal(text, values_of) {
+        let message = match found.relation {
+            Relation::Equal => format!("this can never be equal to `{}`", found.name),
+            Relation::Order => format!("this is neither more nor less than `{}`", found.name),
+        };
         let label = format!("the values of `{}` are {}", found.name, found.values);
-        compiler.error_within(Code::NeverEqual, pointer, found.place, message, label);
+        let fix = found.instead.and_then(|(inside, word)| compiler.replacement(pointer, &inside, &word));
+        compiler.error_within(Code::NeverEqual, pointer, found.place, message, label).fix = fix;
     }
 }

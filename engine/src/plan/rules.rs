@@ -21,6 +21,19 @@ pub struct RulesPlan {
 }
 
 impl RulesPlan {
+    pub(super) fn new(rules: Vec<RulePlan>) -> RulesPlan {
+        let applies = |rrtype: Option<RrType>| -> Vec<usize> {
+            let any = |rule: &RulePlan| {
+                rule.rrtypes.is_empty() || rrtype.is_some_and(|rrtype| rule.rrtypes.contains(&rrtype))
+            };
+            rules.iter().enumerate().filter(|(_, rule)| any(rule)).map(|(i, _)| i).collect()
+        };
+        let types = rules.iter().flat_map(|rule| rule.rrtypes.iter().copied());
+        let by_type = types.map(|rrtype| (rrtype, applies(Some(rrtype)))).collect();
+        let for_any = applies(None);
+        RulesPlan { rules, by_type, for_any }
+    }
+
     /// The rules that can apply to a record type, in order.
     pub fn of(&self, rrtype: RrType) -> impl Iterator<Item = (usize, &RulePlan)> {
         let indexes = self.by_type.get(&rrtype).unwrap_or(&self.for_any);
@@ -33,6 +46,8 @@ impl RulesPlan {
 pub struct RulePlan {
     /// The line it stands on; of a pack's, the line that names the pack.
     pub line: usize,
+    /// Its place among the rules of the profile; of a pack's, the place of the row that names the pack.
+    pub(super) at: String,
     /// The pack it comes from.
     pub pack: Option<&'static str>,
     /// Its record types; none means any.
@@ -78,10 +93,9 @@ pub struct BesidesPlan {
     pub description: Option<Prose>,
 }
 
-pub(super) fn besides(compiler: &mut Compiler, profile: &Profile) -> Option<Vec<BesidesPlan>> {
+pub(super) fn besides(compiler: &mut Compiler, profile: &Profile) -> Vec<Option<BesidesPlan>> {
     let rows = profile.besides.iter().enumerate();
-    let rows: Vec<_> = rows.map(|(i, row)| besides_row(compiler, profile, row, &format!("/besides/{i}"))).collect();
-    rows.into_iter().collect()
+    rows.map(|(i, row)| besides_row(compiler, profile, row, &format!("/besides/{i}"))).collect()
 }
 
 fn besides_row(compiler: &mut Compiler, profile: &Profile, row: &Besides, at: &str) -> Option<BesidesPlan> {
@@ -95,20 +109,11 @@ fn besides_row(compiler: &mut Compiler, profile: &Profile, row: &Besides, at: &s
     Some(BesidesPlan { of, source, relationship, target, field: field?, description })
 }
 
-pub(super) fn rules(compiler: &mut Compiler, profile: &Profile) -> Option<RulesPlan> {
+pub(super) fn rules(compiler: &mut Compiler, profile: &Profile) -> Vec<Option<RulePlan>> {
     let sourced = expanded(compiler, &profile.rules);
-    let compiled: Vec<_> = sourced.iter().map(|sourced| rule(compiler, profile, sourced)).collect();
+    let compiled = sourced.iter().map(|sourced| rule(compiler, profile, sourced)).collect();
     total(compiler, &sourced);
-    let rules: Vec<RulePlan> = compiled.into_iter().collect::<Option<_>>()?;
-    let applies = |rrtype: Option<RrType>| -> Vec<usize> {
-        let any =
-            |rule: &RulePlan| rule.rrtypes.is_empty() || rrtype.is_some_and(|rrtype| rule.rrtypes.contains(&rrtype));
-        rules.iter().enumerate().filter(|(_, rule)| any(rule)).map(|(i, _)| i).collect()
-    };
-    let types = rules.iter().flat_map(|rule| rule.rrtypes.iter().copied());
-    let by_type = types.map(|rrtype| (rrtype, applies(Some(rrtype)))).collect();
-    let for_any = applies(None);
-    Some(RulesPlan { rules, by_type, for_any })
+    compiled
 }
 
 fn total(compiler: &mut Compiler, rules: &[Sourced]) {
@@ -152,7 +157,7 @@ fn rule(compiler: &mut Compiler, profile: &Profile, sourced: &Sourced) -> Option
         Rule::Map(rule) => relate(compiler, profile, rule, rrtypes.as_deref()?, at)?,
         Rule::Use(_) => unreachable!("packs were expanded, and hold none"),
     };
-    Some(RulePlan { line: compiler.line(at), pack: sourced.pack, rrtypes: rrtypes?, when, then })
+    Some(RulePlan { line: compiler.line(at), at: at.to_owned(), pack: sourced.pack, rrtypes: rrtypes?, when, then })
 }
 
 /// No type at all means any.
@@ -181,8 +186,10 @@ fn relate(
     rrtypes: &[RrType],
     at: &str,
 ) -> Option<RuleThen> {
-    permitted(compiler, (rule.source, rule.relationship, rule.target), at);
-    reachable(compiler, profile, rule, rrtypes, at);
+    // What never meets needs no permission.
+    if is_reachable(compiler, profile, rule, rrtypes, at) {
+        permitted(compiler, (rule.source, rule.relationship, rule.target), at);
+    }
     let description = match &rule.description {
         Some(text) => Some(Box::new(records::prose(compiler, &profile.record, text, &format!("{at}/description"))?)),
         None => None,
@@ -222,27 +229,55 @@ fn newer_only(compiler: &mut Compiler, ends: (Kind, RelationshipType, Kind), at:
     found.notes.push("`related-to` is permitted by every platform".into());
 }
 
-fn reachable(compiler: &mut Compiler, profile: &Profile, rule: &MapRule, rrtypes: &[RrType], at: &str) {
+/// Tells ends that the record types of a rule never have: each once, by the first type that has not.
+fn is_reachable(compiler: &mut Compiler, profile: &Profile, rule: &MapRule, rrtypes: &[RrType], at: &str) -> bool {
     // Who asks about a hostname has names that equal it taken for it.
     let has_hostnames = profile.lookups.values().any(|lookup| lookup.accepts.contains(&Kind::Hostname));
     let may_be = |kinds: &[Kind], kind: Kind| {
         kinds.contains(&kind) || kind == Kind::Hostname && has_hostnames && kinds.contains(&Kind::DomainName)
     };
-    for rrtype in rrtypes {
-        let targets = possible_targets(rrtype.form());
-        if !may_be(targets, rule.target) {
-            let message = format!("the data of {rrtype} records is never {}", rule.target);
-            let label = match targets {
-                [] => "no observable is made from it".to_owned(),
-                kinds => format!("it is {}", kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ")),
-            };
-            compiler.error(Code::RuleNeverMatches, &format!("{at}/target"), message, label);
+    let any = [None];
+    let each: Vec<Option<RrType>> = rrtypes.iter().copied().map(Some).collect();
+    let types = if each.is_empty() { &any[..] } else { &each[..] };
+    let (targets, sources) = (|rrtype| targets_of(rrtype), |rrtype| possible_sources(rrtype).to_vec());
+    let (source, target) = (rule.source, rule.target);
+    let wrong_source = types.iter().find(|&&rrtype| !may_be(&sources(rrtype), source));
+    let wrong_target = types.iter().find(|&&rrtype| !may_be(&targets(rrtype), target));
+    let mut never = |key: &str, what: String, kinds: &[Kind]| {
+        let label = match kinds {
+            [] => "no observable is made from it".to_owned(),
+            kinds => format!("it is {}", kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ")),
+        };
+        compiler.error(Code::RuleNeverMatches, &format!("{at}/{key}"), what, label);
+    };
+    let records = |rrtype: &Option<RrType>| rrtype.map_or("a record".into(), |rrtype| format!("{rrtype} records"));
+    match (wrong_source, wrong_target) {
+        (None, None) => return true,
+        (Some(rrtype), Some(_)) if may_be(&sources(*rrtype), target) && may_be(&targets(*rrtype), source) => {
+            let what = records(rrtype);
+            let message = format!("the owner of {what} is never {source}, its data never {target}");
+            let label = format!("{what} lead from {target} to {source}: swap `source` and `target`");
+            let other = compiler.span(&format!("{at}/target"));
+            let found = compiler.error(Code::RuleNeverMatches, &format!("{at}/source"), message, label);
+            *found = found.clone().also(other, "the other end");
         }
-        let sources = possible_sources(Some(*rrtype));
-        if !may_be(sources, rule.source) {
-            let message = format!("the owner of {rrtype} records is never {}", rule.source);
-            let label = format!("it is {}", sources.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or "));
-            compiler.error(Code::RuleNeverMatches, &format!("{at}/source"), message, label);
+        (wrong_source, wrong_target) => {
+            if let Some(rrtype) = wrong_source {
+                never("source", format!("the owner of {} is never {source}", records(rrtype)), &sources(*rrtype));
+            }
+            if let Some(rrtype) = wrong_target {
+                never("target", format!("the data of {} is never {target}", records(rrtype)), &targets(*rrtype));
+            }
         }
     }
+    false
+}
+
+/// The types that the data of a record type, or of any, can stand for.
+fn targets_of(rrtype: Option<RrType>) -> Vec<Kind> {
+    let Some(rrtype) = rrtype else {
+        let of_any = |kind: &Kind| RrType::known().any(|rrtype| possible_targets(rrtype.form()).contains(kind));
+        return Kind::all().filter(of_any).collect();
+    };
+    possible_targets(rrtype.form()).to_vec()
 }

@@ -90,7 +90,7 @@ pub enum SettingValue {
 }
 
 impl SettingValue {
-    fn read(kind: SettingType, text: &str) -> Option<SettingValue> {
+    pub(super) fn read(kind: SettingType, text: &str) -> Option<SettingValue> {
         match kind {
             SettingType::String => Some(Self::Text(text.to_owned())),
             SettingType::Secret => (!text.is_empty()).then(|| Self::Secret(Secret::new(text))),

@@ -56,9 +56,6 @@ pub enum Local {
 }
 
 impl Local {
-    const ALL: [Local; 8] =
-        [Self::Job, Self::Token, Self::Timestamp, Self::Path, Self::Method, Self::Query, Self::Body, Self::Signature];
-
     /// The word in braces.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -83,37 +80,80 @@ pub enum TemplateError {
     Placeholder(String, Range<usize>),
     /// An end of the window in a form that times do not have.
     Time(Range<usize>),
+    /// A placeholder in two pairs of braces, as other languages have it: that would be text.
+    Doubled(String, Range<usize>),
 }
 
-impl Template {
-    /// Reads a template. `{{` and `}}` are braces.
-    pub fn parse(text: &str) -> Result<Template, TemplateError> {
-        let mut parts = vec![];
-        let mut literal = String::new();
+/// The stretches of a text, each with its place in it; and what in it is none.
+#[derive(Debug, Default)]
+pub(super) struct Stretches {
+    pub(super) parts: Vec<(Part, Range<usize>)>,
+    pub(super) mistakes: Vec<TemplateError>,
+}
+
+impl Stretches {
+    /// Reads a template. `{{` and `}}` are braces. After a brace without a partner nothing is read.
+    pub(super) fn read(text: &str) -> Stretches {
+        let mut read = Stretches::default();
+        let mut literal = (String::new(), 0);
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
             let start = text.len() - rest.len() + at;
-            literal.push_str(&rest[..at]);
+            literal.0.push_str(&rest[..at]);
             let brace = &rest[at..=at];
             rest = &rest[at + 1..];
+            if let Some((name, after)) = doubled(&text[start..]) {
+                let end = text.len() - after.len();
+                read.mistakes.push(TemplateError::Doubled(name.to_owned(), start..end));
+                (rest, literal.1) = (after, end);
+                continue;
+            }
             if let Some(after) = rest.strip_prefix(brace) {
-                literal.push_str(brace);
+                literal.0.push_str(brace);
                 rest = after;
                 continue;
             }
-            let end = rest.find('}').filter(|_| brace == "{").ok_or(TemplateError::Brace(start..start + 1))?;
-            if !literal.is_empty() {
-                parts.push(Part::Literal(std::mem::take(&mut literal)));
-            }
-            let inside = start + 1..start + 1 + end;
-            parts.push(placeholder(&rest[..end], inside)?);
+            let Some(end) = rest.find('}').filter(|_| brace == "{") else {
+                read.mistakes.push(TemplateError::Brace(start..start + 1));
+                return read;
+            };
+            read.literal(std::mem::take(&mut literal.0), literal.1..start);
+            read.placeholder(&rest[..end], start + 1..start + 1 + end);
             rest = &rest[end + 1..];
+            literal.1 = text.len() - rest.len();
         }
-        literal.push_str(rest);
-        if !literal.is_empty() {
-            parts.push(Part::Literal(literal));
+        literal.0.push_str(rest);
+        read.literal(literal.0, literal.1..text.len());
+        read
+    }
+
+    fn literal(&mut self, text: String, place: Range<usize>) {
+        if !text.is_empty() {
+            self.parts.push((Part::Literal(text), place));
         }
-        Ok(Template { parts })
+    }
+
+    fn placeholder(&mut self, name: &str, place: Range<usize>) {
+        let part = match WindowText::parse(name) {
+            Some(end) => end.map(Part::Window).map_err(|()| TemplateError::Time(place.clone())),
+            None => named(name).ok_or_else(|| TemplateError::Placeholder(name.to_owned(), place.clone())),
+        };
+        match part {
+            Ok(part) => self.parts.push((part, place)),
+            Err(mistake) => self.mistakes.push(mistake),
+        }
+    }
+
+    pub(super) fn template(self) -> Template {
+        Template { parts: self.parts.into_iter().map(|(part, _)| part).collect() }
+    }
+}
+
+impl Template {
+    /// Reads a template, or tells the first mistake in it. `{{` and `}}` are braces.
+    pub fn parse(text: &str) -> Result<Template, TemplateError> {
+        let mut read = Stretches::read(text);
+        if read.mistakes.is_empty() { Ok(read.template()) } else { Err(read.mistakes.swap_remove(0)) }
     }
 
     /// A text without placeholders.
@@ -175,21 +215,39 @@ impl fmt::Display for Template {
     }
 }
 
-fn placeholder(name: &str, place: Range<usize>) -> Result<Part, TemplateError> {
-    if let Some(end) = WindowText::parse(name) {
-        return end.map(Part::Window).map_err(|()| TemplateError::Time(place));
-    }
-    let local = || Local::ALL.iter().find(|local| local.as_str() == name).map(|local| Part::Local(*local));
-    let setting = || name.strip_prefix("settings.").map(|setting| Part::Setting(setting.to_owned()));
-    let part = match name {
-        "observable.value" => Some(Part::ObservableValue),
-        "observable.type" => Some(Part::ObservableType),
-        "observable.expanded" => Some(Part::ObservableExpanded),
-        "observable.reverse" => Some(Part::ObservableReverse),
-        "each" => Some(Part::Each),
-        _ => local().or_else(setting),
-    };
-    part.ok_or_else(|| TemplateError::Placeholder(name.to_owned(), place))
+/// The name in `{{ name }}`, if it is a setting's, the observable's or the window's, and what follows: nobody means that as text.
+fn doubled(text: &str) -> Option<(&str, &str)> {
+    let (name, after) = text.strip_prefix("{{")?.split_once("}}")?;
+    let name = name.trim();
+    let is_known = name.contains('.') && (named(name).is_some() || WindowText::parse(name).is_some());
+    is_known.then_some((name, after))
+}
+
+/// The placeholders with a name of their own; besides them there are `{settings.NAME}` and the ends of the window.
+const NAMED: [(&str, Part); 13] = [
+    ("observable.value", Part::ObservableValue),
+    ("observable.type", Part::ObservableType),
+    ("observable.expanded", Part::ObservableExpanded),
+    ("observable.reverse", Part::ObservableReverse),
+    ("each", Part::Each),
+    ("job", Part::Local(Local::Job)),
+    ("token", Part::Local(Local::Token)),
+    ("timestamp", Part::Local(Local::Timestamp)),
+    ("path", Part::Local(Local::Path)),
+    ("method", Part::Local(Local::Method)),
+    ("query", Part::Local(Local::Query)),
+    ("body", Part::Local(Local::Body)),
+    ("signature", Part::Local(Local::Signature)),
+];
+
+/// The names of placeholders that are not settings.
+pub(super) fn placeholders() -> impl Iterator<Item = &'static str> {
+    NAMED.iter().map(|(name, _)| *name)
+}
+
+fn named(name: &str) -> Option<Part> {
+    let named = NAMED.iter().find(|(known, _)| *known == name).map(|(_, part)| part.clone());
+    named.or_else(|| name.strip_prefix("settings.").map(|setting| Part::Setting(setting.to_owned())))
 }
 
 #[cfg(test)]
@@ -206,6 +264,7 @@ mod tests {
         let literal = |text: &str| Part::Literal(text.into());
         check("", &[]);
         check("a{{b}}c", &[literal("a{b}c")]);
+        check("{{\"a\": {each}}}", &[literal("{\"a\": "), Part::Each, literal("}")]);
         check("/x/{observable.value}/{each}", &[literal("/x/"), Part::ObservableValue, literal("/"), Part::Each]);
         check("{settings.key}", &[Part::Setting("key".into())]);
     }
@@ -231,6 +290,8 @@ mod tests {
     fn mistakes_are_told_with_their_place() {
         assert_eq!(Template::parse("a{b"), Err(TemplateError::Brace(1..2)));
         assert_eq!(Template::parse("a}b"), Err(TemplateError::Brace(1..2)));
+        let doubled = TemplateError::Doubled("observable.value".into(), 1..23);
+        assert_eq!(Template::parse("/{{ observable.value }}/x"), Err(doubled));
         assert_eq!(Template::parse("x{value}"), Err(TemplateError::Placeholder("value".into(), 2..7)));
     }
 

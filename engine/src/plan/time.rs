@@ -1,5 +1,6 @@
 //! How a provider writes instants, and how long a duration is: read once, used for each record.
 
+use crate::yaml::nearest;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
@@ -91,6 +92,16 @@ impl TimeFormat {
         let zone = zone.ok_or(TimeFormatError::NoZone)?;
         let zone = TimeZone::get(zone).map_err(|_| TimeFormatError::UnknownZone(zone.to_owned()))?;
         Ok(Self::Civil(format.to_owned(), zone))
+    }
+
+    /// The word that was probably meant by another.
+    pub(super) fn meant(word: &str) -> Option<&'static str> {
+        match word.to_ascii_lowercase().as_str() {
+            "iso" | "iso8601" | "iso-8601" | "iso 8601" | "rfc-3339" | "rfc 3339" => Some("rfc3339"),
+            "epoch" | "unix" | "unixtime" | "unix-time" | "timestamp" | "seconds" => Some("epoch-seconds"),
+            "epoch-ms" | "epoch-millis" | "unix-ms" | "milliseconds" | "millis" | "ms" => Some("epoch-milliseconds"),
+            word => nearest(word, ["rfc3339", "epoch-seconds", "epoch-milliseconds"]),
+        }
     }
 
     /// Reads an instant. `None` if it is none in this format, or lies before 1970.

@@ -1,0 +1,71 @@
+//! Mistakes that may be none: where the shape of a profile has mistakes, something is missing that another part relies on,
+//! and what follows from that is told when it is there.
+
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::yaml::Tree;
+
+/// Whether a mistake may follow from what a mended profile lacks. `holes` are the blocks and lists that lack something.
+pub(super) fn is_doubtful(found: &Diagnostic, tree: &Tree, holes: &[Span]) -> bool {
+    if holes.is_empty() {
+        return false;
+    }
+    let place = &found.labels[0].span;
+    let lacks = |pointer: &str| {
+        let block = tree.span(pointer);
+        !tree.has(pointer)
+            || block.is_empty()
+            || holes.iter().any(|hole| hole.start < block.end && block.start < hole.end && hole.len() <= block.len())
+    };
+    let stands_nowhere = found.labels.iter().any(|label| label.span.is_empty() && label.span.start == 0);
+    stands_nowhere
+        || match found.code {
+            Code::UnknownSetting | Code::SettingType => lacks("/settings"),
+            Code::UnknownName | Code::FieldMissing | Code::NeverEqual => lacks("/record/fields"),
+            Code::SettingUnused
+            | Code::FieldUnused
+            | Code::AcceptedInVain
+            | Code::WindowUnused
+            | Code::WindowMissing
+            | Code::RuleNeverMatches
+            | Code::EachUnused => true,
+            code if relies_on_its_block(code) => {
+                holes.iter().any(|hole| hole.start <= place.start && place.end <= hole.end)
+                    || holes.iter().any(|hole| place.start <= hole.start && hole.end <= place.end)
+            }
+            _ => false,
+        }
+}
+
+/// Mistakes that another key of the same block, or another row of the same list, would take away.
+fn relies_on_its_block(code: Code) -> bool {
+    matches!(
+        code,
+        Code::RecordsMissing
+            | Code::RecordsNotUsed
+            | Code::CursorPlaces
+            | Code::SignalPlace
+            | Code::ColumnsMissing
+            | Code::ColumnsNotUsed
+            | Code::FieldPlace
+            | Code::FieldType
+            | Code::AnswerMatchesAll
+            | Code::QuotaFigures
+            | Code::JobNotAsked
+            | Code::IdWithoutTime
+            | Code::TimeZoneMissing
+            | Code::SignatureKey
+            | Code::BodyOfGet
+            | Code::BodyParameter
+            | Code::PlaceholderOutOfPlace
+            | Code::ObservableUnused
+            | Code::NothingToAsk
+            | Code::LevelKeys
+            | Code::RulesNotTotal
+            | Code::RuleHides
+            | Code::RuleHidden
+            | Code::AnswerHidden
+            | Code::OrientationNotTotal
+            | Code::OrientationHides
+            | Code::SettingDefault
+    )
+}
