@@ -3,20 +3,41 @@
 
 use anyhow::Context;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Method, redirect};
 use std::error::Error;
 use std::time::Duration;
 use stixmap_engine::run::{Fault, Request, Response};
 
+/// Variables that name certificate authorities besides the system's, as programs in Python and OpenCTI's own have them.
+/// (`SSL_CERT_FILE` stands in the system's place.)
+const AUTHORITIES: [&str; 3] = ["HTTPS_CA_CERTIFICATES", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+
 /// A client for all providers: connections are kept, proxies and certificate authorities come from the environment.
 pub(crate) fn client() -> anyhow::Result<Client> {
-    Client::builder()
+    let builder = Client::builder()
         .user_agent(concat!("stixmap/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .referer(false)
-        .connect_timeout(Duration::from_secs(15))
-        .build()
-        .context("the HTTP client cannot be set up")
+        .connect_timeout(Duration::from_secs(15));
+    authorities(builder)?.build().context("the HTTP client cannot be set up")
+}
+
+/// Trusts the authorities that the environment names, too.
+pub(crate) fn authorities(builder: ClientBuilder) -> anyhow::Result<ClientBuilder> {
+    let mut builder = builder;
+    for name in AUTHORITIES {
+        let Some(value) = std::env::var(name).ok().filter(|value| !value.trim().is_empty()) else { continue };
+        let pem = match value.trim_start().starts_with("-----BEGIN") {
+            true => value,
+            false => {
+                std::fs::read_to_string(&value).with_context(|| format!("{name} names a file that cannot be read"))?
+            }
+        };
+        let certificates = Certificate::from_pem_bundle(pem.as_bytes()).ok().filter(|found| !found.is_empty());
+        let certificates = certificates.with_context(|| format!("{name} holds no certificate that can be read"))?;
+        builder = certificates.into_iter().fold(builder, ClientBuilder::add_root_certificate);
+    }
+    Ok(builder)
 }
 
 /// Sends a request. An answer whose body breaks off is an answer that says so.
@@ -91,9 +112,32 @@ fn fault(error: &reqwest::Error) -> Fault {
     if !error.is_connect() {
         return Fault::Reset;
     }
+    match distrust(error) {
+        Some(reason) => Fault::Untrusted(reason),
+        None => Fault::Connect(innermost(error)),
+    }
+}
+
+/// The innermost cause of an error.
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn Error = error;
     while let Some(next) = cause.source() {
         cause = next;
     }
-    Fault::Connect(cause.to_string())
+    cause.to_string()
+}
+
+/// Why the other end's certificate is not trusted, if that is what is wrong.
+pub(crate) fn distrust(error: &reqwest::Error) -> Option<String> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        // What an I/O error holds is not among its sources.
+        let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let of_tls = held.and_then(|held| held.downcast_ref()).or_else(|| error.downcast_ref::<rustls::Error>());
+        if let Some(distrust @ rustls::Error::InvalidCertificate(_)) = of_tls {
+            return Some(distrust.to_string());
+        }
+        cause = error.source();
+    }
+    None
 }

@@ -8,10 +8,17 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// A provider with a certificate of our own authority; its URL, and the authority's certificate.
-fn provider() -> (String, String) {
+pub(crate) fn provider() -> (String, String) {
+    let (url, authority, _) = counting_provider();
+    (url, authority)
+}
+
+/// The same, and how often somebody connected.
+fn counting_provider() -> (String, String, Arc<AtomicUsize>) {
     let authority = Authority::new();
     let (certificate, key) = authority.issue();
     let config = config(
@@ -20,14 +27,17 @@ fn provider() -> (String, String) {
     );
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("https://localhost:{}", listener.local_addr().expect("an address").port());
+    let connected = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&connected);
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
+            counter.fetch_add(1, Ordering::Relaxed);
             let connection = ServerConnection::new(Arc::clone(&config)).expect("a connection");
             // A client that does not trust us breaks off.
             let _ = answer(StreamOwned::new(connection, stream));
         }
     });
-    (url, authority.pem())
+    (url, authority.pem(), connected)
 }
 
 fn config(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Arc<ServerConfig> {
@@ -52,12 +62,10 @@ fn answer(mut stream: impl Read + Write) -> std::io::Result<()> {
     stream.flush()
 }
 
-fn enrich(url: &str, authorities: Option<&std::path::Path>) -> Ended {
+fn enrich(url: &str, authorities: Option<(&str, &str)>) -> Ended {
     let mut command = stixmap(&["enrich", "example.com", "-p", "riskiq", "--deadline", "4s"]);
     command.env("RISKIQ_USERNAME", "u").env("RISKIQ_API_KEY", "k").env("RISKIQ_API_BASE_URL", url);
-    if let Some(path) = authorities {
-        command.env("SSL_CERT_FILE", path);
-    }
+    command.envs(authorities);
     ended(command)
 }
 
@@ -66,11 +74,29 @@ fn an_authority_that_is_named_is_trusted() {
     let (url, authority) = provider();
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("authority.pem");
-    std::fs::write(&path, authority).expect("it can be written");
-    let trusted = enrich(&url, Some(&path));
-    assert_eq!(trusted.code, 0, "{}", trusted.err);
-    assert!(trusted.err.contains("empty"), "{}", trusted.err);
+    std::fs::write(&path, &authority).expect("it can be written");
+    let path = path.to_str().expect("a path that is text");
+    for (name, value) in [
+        ("SSL_CERT_FILE", path),
+        ("REQUESTS_CA_BUNDLE", path),
+        ("CURL_CA_BUNDLE", path),
+        ("HTTPS_CA_CERTIFICATES", path),
+        ("HTTPS_CA_CERTIFICATES", &authority),
+    ] {
+        let trusted = enrich(&url, Some((name, value)));
+        assert_eq!(trusted.code, 0, "{name}: {}", trusted.err);
+        assert!(trusted.err.contains("empty"), "{name}: {}", trusted.err);
+    }
+    let nowhere = enrich(&url, Some(("REQUESTS_CA_BUNDLE", "/nowhere/at/all")));
+    assert_eq!(nowhere.code, 2, "{}", nowhere.err);
+    assert!(nowhere.err.contains("REQUESTS_CA_BUNDLE"), "{}", nowhere.err);
+}
+
+#[test]
+fn one_that_is_not_trusted_is_not_asked_again() {
+    let (url, _, connected) = counting_provider();
     let refused = enrich(&url, None);
     assert_eq!(refused.code, 1, "{}", refused.err);
-    assert!(refused.err.contains("cannot be reached") && refused.err.contains("certificate"), "{}", refused.err);
+    assert!(refused.err.contains("the provider's certificate is not trusted"), "{}", refused.err);
+    assert_eq!(connected.load(Ordering::Relaxed), 1, "whom to trust does not change by asking again");
 }

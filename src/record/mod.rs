@@ -178,6 +178,7 @@ fn reply<'a>(
 fn word(fault: &Fault) -> anyhow::Result<&'static str> {
     match fault {
         Fault::Connect(_) => Ok("connect"),
+        Fault::Untrusted(reason) => bail!("nothing is written: the provider's certificate is not trusted: {reason}"),
         Fault::Timeout => Ok("timeout"),
         Fault::Reset => Ok("reset"),
         Fault::TooLarge(_) => bail!("nothing is written: an answer is longer than the profile lets it be"),

@@ -49,6 +49,7 @@ impl Why {
     pub(super) fn of_fault(fault: &Fault) -> Why {
         let text = match fault {
             Fault::Connect(reason) => format!("the provider cannot be reached: {reason}"),
+            Fault::Untrusted(reason) => format!("the provider's certificate is not trusted: {reason}"),
             Fault::Timeout => "the provider did not answer in time".to_owned(),
             Fault::Reset => "the connection to the provider broke".to_owned(),
             Fault::TooLarge(limit) => format!("the answer is larger than {} MiB", limit >> 20),

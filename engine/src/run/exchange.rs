@@ -47,6 +47,8 @@ impl Response {
 pub enum Fault {
     /// Nobody could be reached, and why.
     Connect(String),
+    /// Somebody was reached who cannot show to be the provider, and why.
+    Untrusted(String),
     /// Nothing, or not all, came in time.
     Timeout,
     /// The connection broke.

@@ -259,6 +259,8 @@ impl<'p> Run<'p> {
         }
         let verdict = match &result {
             Ok(response) => answer::judge(self.plan, self.framing(&awaiting), response, now, &self.asker),
+            // Whom to trust is the operator's matter: asking again changes nothing.
+            Err(fault @ Fault::Untrusted(_)) => Verdict::StopAll(Why::of_fault(fault)),
             Err(fault) => Verdict::TryAgain(Why::of_fault(fault), None),
         };
         match (verdict, awaiting) {
