@@ -19,5 +19,6 @@ fn any_bytes_as_a_message() {
 
 #[test]
 fn any_text_as_configuration() {
-    check("configuration", stixmap::connector::any::configuration);
+    let profile = include_str!("providers/lines/profile.yaml");
+    check("configuration", |bytes| stixmap::connector::any::configuration(profile, bytes));
 }

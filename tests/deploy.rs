@@ -196,6 +196,29 @@ fn pods_run_without_rights_as_the_image_does() {
 }
 
 #[test]
+fn what_must_be_known_after_a_crash_has_a_place() {
+    let folder = deployed();
+    for profile in all() {
+        let folder = folder.path().join(name(&profile));
+        let compose = document(&read(&folder, "docker-compose.yml"));
+        let services = compose["services"].as_object().expect("services");
+        let service = services.values().next().expect("a service");
+        let volumes = service["volumes"].as_array().expect("volumes");
+        assert!(service["read_only"] == true && volumes.contains(&"journal:/tmp".into()), "{service:#}");
+        assert!(compose["volumes"].get("journal").is_some(), "{compose:#}");
+        let kubernetes = documents(&read(&folder, "kubernetes.yaml"));
+        let deployment = kubernetes.iter().find(|document| document["kind"] == "Deployment").expect("a deployment");
+        let pod = &deployment["spec"]["template"]["spec"];
+        let named = |list: &Value, key: &str, value: &str| {
+            let mut items = list.as_array().expect("a list").iter();
+            items.any(|item| item["name"] == "journal" && item[key].to_string().contains(value))
+        };
+        assert!(named(&pod["containers"][0]["volumeMounts"], "mountPath", "/tmp"), "{pod:#}");
+        assert!(named(&pod["volumes"], "emptyDir", "sizeLimit"), "{pod:#}");
+    }
+}
+
+#[test]
 fn words_of_a_profile_stay_words() {
     let folder = deployed();
     let folder = folder.path().join("every-setting");
@@ -304,9 +327,34 @@ fn the_image_is_built_from_files_that_are_there() {
             assert!(ignored.lines().any(|line| line == format!("!{source}")), "{source} is kept from the build");
         }
     }
+    for path in [root().join("src"), root().join("engine/src")].iter().flat_map(|folder| included(folder)) {
+        let path = path.strip_prefix(root()).expect("it is ours");
+        let is_there = dockerfile
+            .lines()
+            .filter_map(|line| line.strip_prefix("COPY "))
+            .flat_map(str::split_whitespace)
+            .any(|source| path.starts_with(source));
+        assert!(is_there, "{} is built into the program, and not in the image's build", path.display());
+    }
     assert!(dockerfile.ends_with("\nENTRYPOINT [\"stixmap\", \"connector\"]\n"));
     let toolchain = format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
     assert!(dockerfile.contains(&toolchain), "the image is built by another Rust than Cargo.toml asks for");
+}
+
+/// The files of text that are built into the program, its own tests aside.
+fn included(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![];
+    for path in std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            found.extend(included(&path));
+        } else if let Ok(text) = std::fs::read_to_string(&path) {
+            let program = text.split("#[cfg(test)]").next().expect("a split has a first part");
+            let names = program.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next());
+            let near = path.parent().expect("a file is in a folder");
+            found.extend(names.map(|name| near.join(name).canonicalize().expect("it is there")));
+        }
+    }
+    found
 }
 
 /// The folders that are built into the program.

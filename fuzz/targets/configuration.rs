@@ -2,4 +2,6 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| stixmap::connector::any::configuration(bytes));
+const PROFILE: &str = include_str!("../../tests/providers/lines/profile.yaml");
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| stixmap::connector::any::configuration(PROFILE, bytes));

@@ -8,7 +8,7 @@ use super::split::split;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::Plan;
 use stixmap_engine::stix::Observable;
@@ -68,13 +68,12 @@ fn sent(objects: &[Value]) {
     }
 }
 
-/// Any text as variables, one a line, and after an empty line as `config.yml`: it is understood, or what is wrong is told by
-/// name, and never with a secret.
-pub fn configuration(bytes: &[u8]) {
-    static PLAN: LazyLock<Plan> = LazyLock::new(|| {
-        let text = include_str!("../../tests/providers/lines/profile.yaml");
-        Plan::read(&Source::new("profile.yaml", text)).expect("a profile")
-    });
+/// Any text as variables, one a line, and after an empty line as `config.yml`, of a connector with this profile: it is
+/// understood, or what is wrong is told by name, and never with a secret.
+pub fn configuration(profile: &str, bytes: &[u8]) {
+    static PLAN: OnceLock<Plan> = OnceLock::new();
+    let read = || Plan::read(&Source::new("profile.yaml", profile)).expect("a profile");
+    let plan = PLAN.get_or_init(read);
     let text = String::from_utf8_lossy(bytes);
     let (variables, file) = text.split_once("\n\n").unwrap_or((&text, ""));
     let pairs = variables.lines().filter_map(|line| line.split_once('='));
@@ -88,7 +87,7 @@ pub fn configuration(bytes: &[u8]) {
     let secret = variables.get("OPENCTI_TOKEN").filter(|token| token.len() > 8 && holds(token) == 1).cloned();
     let file = serde_yaml::from_str(file).unwrap_or_default();
     let mut values = Values::new(variables, file, None);
-    let read = Configuration::read(&mut values, &PLAN);
+    let read = Configuration::read(&mut values, plan);
     for told in values.mistakes.iter().chain(&read.warnings) {
         assert!(!told.is_empty() && secret.as_ref().is_none_or(|secret| !told.contains(secret)), "{told}");
     }
