@@ -115,6 +115,24 @@ fn refer(object: &mut Value, key: &str, names: Vec<String>) {
     }
 }
 
+/// Leaves each in a list once, and what cannot be told from others not at all, as the platform has no place for it.
+fn once(object: &mut Value, key: &str, told_by: fn(&Value) -> Option<String>) {
+    let Some(items) = object.get_mut(key).and_then(Value::as_array_mut) else { return };
+    let mut seen = HashSet::new();
+    items.retain(|item| told_by(item).is_some_and(|what| seen.insert(what)));
+}
+
+/// What the platform tells an external reference by: its URL, or else its source and its name there.
+fn told_by(reference: &Value) -> Option<String> {
+    let text = |key: &str| reference.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let named = || Some(format!("{}\0{}", text("source_name")?, text("external_id")?));
+    text("url").map(str::to_owned).or_else(named)
+}
+
+fn phase_of(phase: &Value) -> Option<String> {
+    Some(format!("{}\0{}", phase.get("kill_chain_name")?, phase.get("phase_name")?))
+}
+
 impl Splitter<'_> {
     /// Puts an object after all it refers to. Gives how many objects that makes.
     fn enlist(&mut self, id: &str, parents: &mut Vec<String>) -> u64 {
@@ -175,6 +193,8 @@ impl Splitter<'_> {
         for (key, names) in references {
             refer(&mut object, &key, names);
         }
+        once(&mut object, "external_references", told_by);
+        once(&mut object, "kill_chain_phases", phase_of);
         let id = object["id"].as_str().unwrap_or_default();
         let has = |key: &str| object.get(key).is_some_and(|value| !value.is_null());
         let is_whole = match object["type"].as_str() {
@@ -219,6 +239,20 @@ mod tests {
         let sent = json!({ "type": "domain-name", "id": "domain-name--1", "x_opencti_granted_refs": ["identity--1"] });
         assert_eq!(split.parts[0].object, sent);
         assert_eq!(split.dropped.len(), 2);
+    }
+
+    #[test]
+    fn an_external_reference_is_sent_once() {
+        let references = [
+            json!({ "source_name": "a", "url": "http://x" }),
+            json!({ "source_name": "b", "url": "http://x" }),
+            json!({ "source_name": "c" }),
+            json!({ "source_name": "d", "external_id": "1" }),
+            json!({ "source_name": "d", "external_id": "1" }),
+        ];
+        let objects = vec![json!({ "type": "identity", "id": "identity--1", "external_references": references })];
+        let split = split(objects, true);
+        assert_eq!(split.parts[0].object["external_references"], json!([references[0], references[3]]));
     }
 
     #[test]
