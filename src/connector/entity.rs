@@ -40,8 +40,11 @@ impl Entity {
         if base.is_none() {
             return Err("the bundle does not hold the entity it is about".to_owned());
         }
+        let mut markings = markings(told);
+        // A step before may have marked it, and the platform does not know that yet.
+        markings.extend(bundle.zip(base).into_iter().flat_map(|(bundle, base)| markings_in(bundle, base)));
         let organisations = base.and_then(shared_with).unwrap_or_else(|| names(told, "objectOrganization"));
-        Ok(Entity { observable, markings: markings(told), organisations, objects })
+        Ok(Entity { observable, markings, organisations, objects })
     }
 }
 
@@ -56,6 +59,31 @@ fn markings(told: &Value) -> Vec<Marking> {
             Tlp::parse(&level).map_or(Marking::UnknownTlp(level), Marking::Tlp)
         })
         .collect()
+}
+
+/// The TLP markings that an object of a bundle refers to.
+fn markings_in<'b>(bundle: &'b Value, object: &'b Value) -> impl Iterator<Item = Marking> + use<'b> {
+    let refs = object["object_marking_refs"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    refs.filter_map(|id| {
+        let known = Tlp::ALL.into_iter().find(|tlp| tlp.marking_id().to_string() == id);
+        let told = || bundle["objects"].as_array()?.iter().find(|other| other["id"] == id).and_then(level_told);
+        known.map(Marking::Tlp).or_else(told)
+    })
+}
+
+/// The level that a marking definition tells, in OpenCTI's own words or in those of STIX.
+fn level_told(marking: &Value) -> Option<Marking> {
+    let extension = &marking["extensions"][EXTENSION];
+    let words = [
+        ("x_opencti_definition_type", "x_opencti_definition", marking),
+        ("definition_type", "definition", extension),
+        ("definition_type", "name", marking),
+    ];
+    let level = words.into_iter().find_map(|(kind, level, place)| {
+        let is_tlp = text(place, kind).is_some_and(|kind| kind.eq_ignore_ascii_case("tlp"));
+        is_tlp.then(|| text(place, level).unwrap_or_default())
+    });
+    level.map(|level| Tlp::parse(&level).map_or(Marking::UnknownTlp(level), Marking::Tlp))
 }
 
 /// Whom an object says it is shared with; none if it does not say.
@@ -202,6 +230,25 @@ mod tests {
         assert_eq!(entity.markings, expected);
         assert_eq!(entity.objects.len(), 5, "four markings and the name");
         assert_eq!(entity.objects[4]["x_opencti_score"], 50);
+    }
+
+    #[test]
+    fn a_marking_that_only_the_bundle_has_counts_too() {
+        let read = |more: Value| {
+            let mut base = json!({ "type": "domain-name", "id": told()["standard_id"], "value": "example.com" });
+            base["object_marking_refs"] = json!([more["id"]]);
+            let mut unmarked = told();
+            unmarked["objectMarking"] = json!([]);
+            Entity::read(&unmarked, Some(&json!({ "objects": [base, more] }))).expect("an observable").markings
+        };
+        let red = Tlp::Red.marking_id().to_string();
+        assert_eq!(read(json!({ "id": red })), [Marking::Tlp(Tlp::Red)]);
+        let own = json!({ "id": "marking-definition--1", "definition_type": "statement",
+            "x_opencti_definition_type": "TLP", "x_opencti_definition": "TLP:AMBER+STRICT" });
+        assert_eq!(read(own), [Marking::Tlp(Tlp::AmberStrict)]);
+        let odd = json!({ "id": "marking-definition--2", "definition_type": "tlp", "name": "TLP:ORANGE" });
+        assert_eq!(read(odd), [Marking::UnknownTlp("TLP:ORANGE".into())]);
+        assert_eq!(read(json!({ "id": "marking-definition--3", "definition_type": "PAP", "name": "PAP:RED" })), []);
     }
 
     #[test]

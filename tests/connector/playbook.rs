@@ -1,7 +1,7 @@
 //! A playbook goes on only when its step is answered: each outcome answers it once, with all that was there before.
 
 use super::entity::Entity;
-use super::platform::{NEWEST, Platform, VERSIONS};
+use super::platform::{Fault, NEWEST, Platform, VERSIONS};
 use super::provider::{Answer, Provider, rows};
 use super::site::{ID, Site};
 use serde_json::{Value, json};
@@ -47,6 +47,25 @@ fn nothing_found() {
 #[test]
 fn refused_by_tlp() {
     unchanged(|_, _| Answer::Records(3), Entity::domain("example.com").marked("TLP:RED"));
+}
+
+#[test]
+fn refused_by_a_marking_that_a_step_before_gave() {
+    let site = Site::new(|_, _| Answer::Records(3));
+    let _connector = site.start();
+    let mut entity = site.platform.add(Entity::domain("example.com"));
+    entity.markings.push(("TLP", "TLP:RED".into()));
+    let bundle = site.platform.await_step(&site.platform.playbook(ID, &entity, &[]));
+    assert_eq!(bundle["objects"].as_array().map(Vec::len), Some(1));
+    assert_eq!(site.provider.requests(), 0);
+}
+
+#[test]
+fn the_platform_is_away_for_a_moment() {
+    let site = Site::new(|_, _| Answer::Records(3));
+    site.platform.fail("playbookStepExecution", 2, Fault::Status(503));
+    let (_, count) = step(&site, Entity::domain("example.com"));
+    assert_eq!(count("relationship"), 3);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -36,6 +37,7 @@ pub(crate) struct Provider {
     pub(crate) url: String,
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
     queries: Arc<Mutex<Vec<String>>>,
+    requests: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -51,9 +53,15 @@ impl Provider {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = Arc::new(Mutex::new(BTreeMap::new()));
         let queries = Arc::new(Mutex::new(vec![]));
-        let desk = Desk { answers: Box::new(answers), asked: Arc::clone(&asked), queries: Arc::clone(&queries) };
+        let requests = Arc::default();
+        let desk = Desk {
+            answers: Box::new(answers),
+            asked: Arc::clone(&asked),
+            queries: Arc::clone(&queries),
+            requests: Arc::clone(&requests),
+        };
         let task = runtime().spawn(serve(listener, Arc::new(desk)));
-        Provider { url, asked, queries, task }
+        Provider { url, asked, queries, requests, task }
     }
 
     /// How often it was asked about an observable.
@@ -64,6 +72,11 @@ impl Provider {
     /// The query of each request for records, as it came.
     pub(crate) fn queries(&self) -> Vec<String> {
         self.queries.lock().expect("no panic while it is held").clone()
+    }
+
+    /// How many requests came, those about the quota too.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// How often it was asked about anything.
@@ -83,6 +96,7 @@ struct Desk {
     answers: Box<Answers>,
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
     queries: Arc<Mutex<Vec<String>>>,
+    requests: Arc<AtomicUsize>,
 }
 
 async fn serve(listener: tokio::net::TcpListener, desk: Arc<Desk>) {
@@ -104,6 +118,7 @@ pub(crate) const QUOTA: &str = "quota";
 
 impl Desk {
     fn answer(&self, request: &Request<Incoming>) -> Answer {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         if request.uri().path().ends_with("/account/quota") {
             return match (self.answers)(QUOTA, 0) {
                 Answer::Text(status, text) if text.contains("licenseCounts") => Answer::Text(status, text),
