@@ -7,6 +7,8 @@ use apollo_compiler::schema::{ExtendedType, Type};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Node, Schema};
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
 
 const TEXT: &str = include_str!("schema.graphql");
 
@@ -14,7 +16,9 @@ const TEXT: &str = include_str!("schema.graphql");
 pub(crate) struct Interface {
     schema: Valid<Schema>,
     /// Whether unknown names are answered with a guess, as graphql-js does where a known one is near.
-    pub(crate) suggests: bool,
+    suggests: bool,
+    /// What was judged before: a connector asks the same again and again.
+    judged: Mutex<HashMap<String, Arc<Valid<ExecutableDocument>>>>,
 }
 
 /// A mistake in a request, or the platform's refusal.
@@ -52,7 +56,14 @@ pub(crate) fn parts(version: &str) -> Vec<u64> {
 }
 
 impl Interface {
-    pub(crate) fn of(version: &str) -> Interface {
+    /// The same for all platforms of a version.
+    pub(crate) fn of(version: &str) -> Arc<Interface> {
+        static KNOWN: Mutex<BTreeMap<String, Arc<Interface>>> = Mutex::new(BTreeMap::new());
+        let mut known = KNOWN.lock().expect("no panic while it is held");
+        Arc::clone(known.entry(version.into()).or_insert_with(|| Arc::new(Interface::read(version))))
+    }
+
+    fn read(version: &str) -> Interface {
         let mut document = ast::Document::parse(TEXT, "schema.graphql").expect("the schema can be read");
         let inherited = document.clone();
         let is_there = |directives: &DirectiveList| {
@@ -79,7 +90,18 @@ impl Interface {
             }
         }
         let schema = document.to_schema_validate().unwrap_or_else(|error| panic!("{}", error.errors));
-        Interface { schema, suggests: false }
+        Interface { schema, suggests: version == "6.4.11", judged: Mutex::default() }
+    }
+
+    fn judge(&self, text: &str) -> Result<Arc<Valid<ExecutableDocument>>, Vec<Refusal>> {
+        let judged = || self.judged.lock().expect("no panic while it is held");
+        if let Some(document) = judged().get(text) {
+            return Ok(Arc::clone(document));
+        }
+        let document = ExecutableDocument::parse_and_validate(&self.schema, text, "request");
+        let document = Arc::new(document.map_err(|invalid| self.mistakes(&invalid.errors))?);
+        judged().insert(text.into(), Arc::clone(&document));
+        Ok(document)
     }
 
     /// What a request is answered with; `resolve` gives the value of a field of the root, `workEdit.toReceived` as one.
@@ -91,8 +113,7 @@ impl Interface {
         let text = request["query"].as_str().unwrap_or_default();
         let empty = Map::new();
         let given = request["variables"].as_object().unwrap_or(&empty);
-        let document = ExecutableDocument::parse_and_validate(&self.schema, text, "request")
-            .map_err(|invalid| self.mistakes(&invalid.errors))?;
+        let document = self.judge(text)?;
         let operation = document
             .operations
             .iter()

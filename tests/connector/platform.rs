@@ -130,7 +130,7 @@ struct State {
 
 struct Inner {
     version: String,
-    interface: Interface,
+    interface: Arc<Interface>,
     queues: Queues,
     /// Where connectors are told the broker is.
     mq_port: u16,
@@ -169,11 +169,9 @@ impl Platform {
             workers: HashSet::new(),
             next: 0,
         };
-        let mut interface = Interface::of(version);
-        interface.suggests = version == "6.4.11";
         let inner = Inner {
             version: version.into(),
-            interface,
+            interface: Interface::of(version),
             mq_port: mq_port.unwrap_or(broker.amqp),
             queues: Queues::new(broker),
             key: Ed25519KeyPair::generate().expect("a key"),
@@ -327,6 +325,13 @@ impl Platform {
         });
     }
 
+    /// Another connector under this id had the platform keep something.
+    pub(crate) fn keep_state(&self, connector: &str, state: &str) {
+        if let Some(connector) = self.state().connectors.get_mut(connector) {
+            connector.state = Some(state.into());
+        }
+    }
+
     /// A person resets the connector's state: its queues are emptied.
     pub(crate) fn reset_state(&self, connector: &str) {
         if let Some(connector) = self.state().connectors.get_mut(connector) {
@@ -410,6 +415,12 @@ impl Platform {
     /// Waits till the broker has seen that nobody consumes the connector's queue any more.
     pub(crate) fn await_no_consumer(&self, connector: &str) {
         soon(Duration::from_secs(30), "the queue has no consumer", || self.consumers(connector) == 0);
+    }
+
+    /// How many messages wait for the connector, or are with it unacknowledged once its channel is gone.
+    pub(crate) fn waiting(&self, connector: &str) -> u32 {
+        let depth = runtime().block_on(self.inner.queues.depth(&format!("listen_{connector}")));
+        depth.map_or(0, |(waiting, _)| waiting)
     }
 
     fn consumers(&self, connector: &str) -> u32 {
@@ -624,6 +635,11 @@ impl Inner {
                 let found = state.entities.iter().find(|entity| entity.id == id || entity.standard_id == id);
                 Ok(found.map_or(Value::Null, Entity::read))
             }
+            "work" => Ok(state.works.get(&text("id")).map_or(Value::Null, |work| {
+                let tracking =
+                    json!({ "import_expected_number": work.expected, "import_processed_number": work.processed });
+                json!({ "id": text("id"), "tracking": tracking })
+            })),
             "stixNestedRefRelationships" => {
                 let page = json!({ "startCursor": "", "endCursor": "", "hasNextPage": false, "hasPreviousPage": false, "globalCount": 0 });
                 Ok(json!({ "edges": [], "pageInfo": page }))

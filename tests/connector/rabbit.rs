@@ -137,6 +137,8 @@ enum Network {
     Carries,
     /// Connections stand and nothing comes through: a cable is out.
     Swallows,
+    /// What the broker says does not come through.
+    Mutes,
     /// No connection stands, and none is made.
     Refuses,
 }
@@ -178,6 +180,10 @@ impl Proxy {
         self.network.send_modify(|(network, _)| *network = Network::Swallows);
     }
 
+    pub(crate) fn mute(&self) {
+        self.network.send_modify(|(network, _)| *network = Network::Mutes);
+    }
+
     pub(crate) fn carry(&self) {
         self.network.send_modify(|(network, _)| *network = Network::Carries);
     }
@@ -199,8 +205,8 @@ async fn carry(inner: TcpStream, port: u16, mut state: watch::Receiver<(Network,
     let (there, back) = (state.clone(), state.clone());
     tokio::select! {
         _ = state.wait_for(|(_, cuts)| *cuts != before) => {}
-        () = pump(inner_out, outer_in, there) => {}
-        () = pump(outer_out, inner_in, back) => {}
+        () = pump(inner_out, outer_in, there, &[Network::Swallows]) => {}
+        () = pump(outer_out, inner_in, back, &[Network::Swallows, Network::Mutes]) => {}
     }
 }
 
@@ -208,10 +214,11 @@ async fn pump(
     mut from: tokio::net::tcp::OwnedReadHalf,
     mut to: tokio::net::tcp::OwnedWriteHalf,
     mut state: watch::Receiver<(Network, Cuts)>,
+    closed: &[Network],
 ) {
     let mut bytes = vec![0; 1 << 16];
     while let Ok(read @ 1..) = from.read(&mut bytes).await {
-        let open = state.wait_for(|(network, _)| *network != Network::Swallows).await.is_ok();
+        let open = state.wait_for(|(network, _)| !closed.contains(network)).await.is_ok();
         if !open || to.write_all(&bytes[..read]).await.is_err() {
             return;
         }
