@@ -184,6 +184,9 @@ pub(crate) struct MapArgs {
     /// How the observable is marked.
     #[arg(long, value_name = "TLP")]
     pub(crate) tlp: Vec<String>,
+    /// Do with it what a connector does before it sends it, to see whether that can be survived.
+    #[arg(long, hide = true)]
+    pub(crate) as_sent: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]

@@ -5,7 +5,7 @@ use crate::cli::{MapArgs, Verbosity};
 use crate::enrich::{Answer, exit, kind, markings, observable, tell};
 use crate::pieces::{Failed, Pieces};
 use crate::setting::Given;
-use crate::{format, output, shelf};
+use crate::{connector, format, output, shelf};
 use anyhow::{Context, bail};
 use std::fs::File;
 use std::io::Write;
@@ -35,6 +35,9 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
     let report = map_stored(&plan, lookup, each(lookup, args.each.as_deref())?, input, answers, now);
     if let Some(error) = failed.take() {
         bail!("an answer cannot be read to its end: {error}");
+    }
+    if args.as_sent {
+        connector::rehearse(&report);
     }
     let answer = Answer { observable, report };
     tell(std::slice::from_ref(&answer), &args.output, verbosity);

@@ -1,10 +1,11 @@
 //! What holds for any bytes that reach a connector, as a message or as its configuration: for those who fuzz, and for the test
 //! that plays what they found.
 
-use super::configuration::{Configuration, Values};
+use super::configuration::Configuration;
 use super::delivery::Delivery;
 use super::entity::{Entity, enriched};
 use super::split::split;
+use super::values::Values;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};

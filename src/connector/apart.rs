@@ -1,10 +1,14 @@
-//! An answer that is suspected of having ended the process is mapped by another process first, which may die of it.
+//! An answer that is suspected of having ended the process is mapped by another process first, and made ready for sending as it
+//! would be here; that process may die of it.
 
 use super::Connector;
 use super::log::because;
-use std::io::Write;
+use super::split::split;
+use serde_json::Value;
 use std::process::Stdio;
+use stixmap_engine::run::Report;
 use stixmap_engine::stix::Observable;
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 /// Whether a process dies of the answer. One that cannot be tried is not held against it.
@@ -31,15 +35,28 @@ async fn tried(
     each: Option<&str>,
     answer: &[u8],
 ) -> std::io::Result<bool> {
-    let mut file = tempfile::NamedTempFile::new()?;
-    file.write_all(answer)?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["map", "--quiet", "--output", "/dev/null", "--profile", &connector.profile, "--lookup", lookup]);
+    command.args(["map", "--as-sent", "--quiet", "--output", "/dev/null"]);
+    command.args(["--profile", &connector.profile, "--lookup", lookup]);
     command.args(["--observable", observable.value(), "--type", observable.kind().stix_type()]);
     if let Some(each) = each {
         command.args(["--each", each]);
     }
-    command.arg(file.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    // It is told the answer by a pipe: there may be no place for a file.
+    command.arg("-").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut child = command.spawn()?;
+    if let Some(mut input) = child.stdin.take() {
+        // It may die before it has read everything.
+        let _ = input.write_all(answer).await;
+    }
     // An exit code is an answer; without one, it was ended by a signal.
-    Ok(command.status().await?.code().is_none())
+    Ok(child.wait().await?.code().is_none())
+}
+
+/// What is done with what was found before it is sent.
+pub(crate) fn rehearse(report: &Report) {
+    let mut found = serde_json::to_value(&report.bundle).expect("a bundle is JSON");
+    if let Value::Array(objects) = found["objects"].take() {
+        drop(split(objects, true));
+    }
 }

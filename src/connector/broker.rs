@@ -9,7 +9,7 @@ use lapin::options::{
 use lapin::tcp::{AsyncTcpStream, RustlsConnector};
 use lapin::types::{FieldTable, ShortString};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
-use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind};
 use rustls::ClientConfig;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -98,7 +98,7 @@ impl Address {
         };
         let connecting = Connection::connector(self.uri.clone(), runtime, dial, properties);
         tokio::time::timeout(BRING_UP, connecting).await.unwrap_or_else(|_| {
-            Err(lapin::ErrorKind::IOError(std::sync::Arc::new(std::io::ErrorKind::TimedOut.into())).into())
+            Err(ErrorKind::IOError(std::sync::Arc::new(std::io::ErrorKind::TimedOut.into())).into())
         })
     }
 }
@@ -118,6 +118,12 @@ pub(super) async fn listen(address: &Address, prefetch: u16) -> lapin::Result<In
     let (queue, tag) = (ShortString::from(address.listen.clone()), ShortString::from("stixmap"));
     let messages = channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default()).await?;
     Ok(Inbox { _connection: connection, channel, messages })
+}
+
+/// Whether the broker was reached, and does not let this user in, or not there.
+pub(super) fn is_refusal(error: &lapin::Error) -> bool {
+    // RabbitMQ's 403 ACCESS_REFUSED and 530 NOT_ALLOWED.
+    matches!(error.kind(), ErrorKind::ProtocolError(error) if [403, 530].contains(&error.get_id()))
 }
 
 /// Sends messages to the workers.

@@ -3,26 +3,31 @@
 
 use super::Connector;
 use super::configuration::Callback;
-use super::log::because;
-use super::work::{Verdict, deal};
+use super::listen::dealt;
+use super::log::{because, nothing};
+use super::work::{Brought, Verdict};
+use anyhow::Context;
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
-use hyper::service::{HttpService, service_fn};
+use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 /// The largest message that is taken.
@@ -34,78 +39,124 @@ const HEAD: Duration = Duration::from_secs(10);
 /// How long to wait where no connection can be taken.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until the process ends.
-pub(super) async fn serve(connector: Arc<Connector>, callback: Callback) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(("0.0.0.0", callback.port)).await?;
-    let path: Arc<str> = callback.path.into();
-    let places = Arc::new(Semaphore::new(usize::from(connector.configuration.concurrency)));
+/// A worker waits five minutes for its answer, and brings the message again after that: by then it was dealt with, reported and
+/// answered.
+const WORKER: Duration = Duration::from_secs(230);
+
+/// What the connections of a callback share.
+struct Desk {
+    connector: Arc<Connector>,
+    path: String,
+    places: Semaphore,
+}
+
+/// Serves till it is stopped; what is under way then may end, and be answered.
+pub(super) async fn serve(
+    connector: Arc<Connector>,
+    callback: Callback,
+    stopped: &mut watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(("0.0.0.0", callback.port)).await;
+    let listener =
+        listener.with_context(|| format!("CONNECTOR_LISTEN_PROTOCOL_API_PORT: {} cannot be had", callback.port))?;
+    connector.metrics.ready.store(true, Ordering::Relaxed);
+    let grace = connector.configuration.grace;
+    let places = Semaphore::new(usize::from(connector.configuration.concurrency));
+    let desk = Arc::new(Desk { connector, path: callback.path, places });
     let tls = callback.tls.map(TlsAcceptor::from);
+    let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        };
+        let Ok((stream, _)) = accepted else {
             // There are no more descriptors: some are given back.
             sleep(PAUSE).await;
             continue;
         };
-        let (connector, path, places) = (Arc::clone(&connector), Arc::clone(&path), Arc::clone(&places));
-        let tls = tls.clone();
-        tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                answer(Arc::clone(&connector), Arc::clone(&path), Arc::clone(&places), request)
-            });
-            match tls {
-                None => requests(stream, service).await,
-                Some(tls) => {
-                    // Who cannot shake hands is no concern of anybody here.
-                    if let Ok(Ok(stream)) = timeout(HEAD, tls.accept(stream)).await {
-                        requests(stream, service).await;
-                    }
-                }
+        connections.spawn(connection(stream, tls.clone(), Arc::clone(&desk), stopped.clone()));
+    }
+    let all = async { while connections.join_next().await.is_some() {} };
+    if timeout(grace, all).await.is_err() {
+        desk.connector.log.warning("What is under way is brought again by the workers", nothing());
+    }
+    Ok(())
+}
+
+async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, desk: Arc<Desk>, stopped: watch::Receiver<bool>) {
+    match tls {
+        None => requests(stream, desk, stopped).await,
+        Some(tls) => {
+            // Who cannot shake hands is no concern of anybody here.
+            if let Ok(Ok(stream)) = timeout(HEAD, tls.accept(stream)).await {
+                requests(stream, desk, stopped).await;
             }
-        });
+        }
     }
 }
 
-async fn requests<S>(stream: impl AsyncRead + AsyncWrite + Unpin, service: S)
-where
-    S: HttpService<Incoming, ResBody = Full<Bytes>, Error = Infallible>,
-{
+/// Answers what comes over a connection; after a stop only what is under way.
+async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, desk: Arc<Desk>, mut stopped: watch::Receiver<bool>) {
+    let service = service_fn(|request| answer(Arc::clone(&desk), request));
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD);
-    // The worker is gone; it brings the message again.
-    let _ = server.serve_connection(TokioIo::new(stream), service).await;
+    let mut serving = pin!(server.serve_connection(TokioIo::new(stream), service));
+    // Where serving ends with an error, the worker is gone; it brings the message again.
+    tokio::select! {
+        _ = serving.as_mut() => return,
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
+    serving.as_mut().graceful_shutdown();
+    let _ = serving.await;
 }
 
-async fn answer(
-    connector: Arc<Connector>,
-    path: Arc<str>,
-    places: Arc<Semaphore>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     if request.method() == Method::GET && request.uri().path() == "/health" {
         return Ok(reply(200, json!({ "status": "ok" })));
     }
-    if request.method() != Method::POST || request.uri().path() != &*path {
+    if request.method() != Method::POST || request.uri().path() != desk.path {
         return Ok(reply(404, json!({ "error": "Not found" })));
     }
     let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    if !authorization.is_some_and(|text| is_welcome(&connector, text)) {
+    if !authorization.is_some_and(|text| is_welcome(&desk.connector, text)) {
         return Ok(reply(401, json!({ "error": "Invalid credentials" })));
     }
+    let until = Instant::now() + WORKER.min(desk.connector.configuration.patience);
     let Ok(body) = Limited::new(request.into_body(), LARGEST).collect().await else {
         return Ok(reply(400, json!({ "error": "Invalid JSON payload" })));
     };
     let body = body.to_bytes();
     // A worker waits for its answer: a connection that breaks off must not break off the work.
-    let dealt = tokio::spawn(async move {
-        let _place = places.acquire_owned().await;
-        connector.metrics.delivered("callback");
-        deal(connector, &body).await
-    });
+    let dealt = tokio::spawn(async move { verdict(&desk, &body, until).await });
     Ok(match dealt.await {
         Ok(Verdict::Done) => reply(202, json!({ "message": "Message successfully received" })),
         Ok(Verdict::NoMessage) => reply(400, json!({ "error": "Invalid JSON payload" })),
         Ok(Verdict::Again) | Err(_) => reply(500, json!({ "error": "Error processing message" })),
     })
+}
+
+/// Deals with a message as soon as there is a place for it; a worker that has waited too long for one brings it again.
+async fn verdict(desk: &Desk, body: &[u8], until: Instant) -> Verdict {
+    let connector = &desk.connector;
+    let Ok(Ok(_place)) = timeout_at(until, desk.places.acquire()).await else { return Verdict::Again };
+    let mut verdict = Verdict::Done;
+    let dealing = async {
+        connector.metrics.begin();
+        verdict = dealt(connector, Brought { body, comes_again: false, until }).await;
+        connector.metrics.end();
+        connector.metrics.delivered(match verdict {
+            Verdict::Done => "done",
+            Verdict::NoMessage => "rejected",
+            Verdict::Again => "again",
+        });
+        verdict == Verdict::Done
+    };
+    if connector.turns.once(body, dealing).await {
+        connector.journal.entry(body, false).close();
+    }
+    verdict
 }
 
 fn reply(status: u16, body: Value) -> Response<Full<Bytes>> {
@@ -125,14 +176,20 @@ fn is_welcome(connector: &Connector, authorization: &str) -> bool {
             Ok(()) => true,
             Err(reason) => {
                 connector.log.warning("Invalid credentials", because(reason));
+                // The platform may have other keys than it had.
+                connector.again.notify_one();
                 false
             }
         },
-        None => aws_lc_rs::constant_time::verify_slices_are_equal(
-            token.as_bytes(),
-            connector.configuration.token.as_bytes(),
-        )
-        .is_ok(),
+        None => {
+            let own = connector.configuration.token.as_bytes();
+            let is_own = aws_lc_rs::constant_time::verify_slices_are_equal(token.as_bytes(), own).is_ok();
+            if !is_own {
+                // It may have keys by now.
+                connector.again.notify_one();
+            }
+            is_own
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! TLS as operators set it up: certificates and keys as PEM texts or as files, a key also behind a passphrase. It is made
 //! ready at the start, so that what cannot work is told then.
 
-use super::configuration::Values;
+use super::values::Values;
 use pkcs8::EncryptedPrivateKeyInfoRef;
 use pkcs8::der::{Decode, SecretDocument};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -33,8 +33,15 @@ impl Place {
     }
 
     fn text(&self, values: &mut Values, part: &str) -> Option<Zeroizing<String>> {
-        let own = values.variable(&self.name(part)).map(Zeroizing::new);
-        own.or_else(|| values.secret(self.section, &format!("{}_{part}", self.key)))
+        let name = self.name(part);
+        if let Some(own) = values.variable(&name) {
+            return Some(Zeroizing::new(own));
+        }
+        let file = format!("{name}_FILE");
+        if let Some(path) = values.variable(&file) {
+            return values.in_file(&file, &path);
+        }
+        values.secret(self.section, &format!("{}_{part}", self.key))
     }
 
     fn pem(&self, values: &mut Values, part: &str) -> Option<Zeroizing<String>> {

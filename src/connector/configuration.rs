@@ -3,11 +3,12 @@
 
 use super::certificate;
 use super::log::Level;
+use super::values::Values;
 use crate::setting::variable;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::{ClientConfig, ServerConfig};
-use serde_yaml::Value;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use stixmap_engine::plan::Plan;
@@ -23,10 +24,13 @@ const OLD_SCOPE: [(&str, Kind); 2] = [("domain", Kind::DomainName), ("ipv4-addre
 pub(super) struct Configuration {
     pub(super) url: Url,
     pub(super) token: Zeroizing<String>,
-    pub(super) headers: Vec<(String, String)>,
+    /// What else goes with every request to the platform.
+    pub(super) headers: HeaderMap,
     pub(super) tls: Tls,
     pub(super) id: String,
     pub(super) name: String,
+    /// What it is in a catalogue.
+    pub(super) slug: String,
     pub(super) scope: Vec<String>,
     /// The kinds that are both in the scope and accepted by the profile.
     pub(super) kinds: Vec<Kind>,
@@ -113,115 +117,18 @@ pub(super) struct BrokerOverrides {
     pub(super) tls: Option<Arc<ClientConfig>>,
 }
 
+impl BrokerOverrides {
+    /// Whether they say as whom the broker is entered, and where.
+    pub(super) fn says_who(&self) -> bool {
+        self.user.is_some() || self.password.is_some() || self.vhost.is_some()
+    }
+}
+
 /// Where metrics are served, and how they are called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Metrics {
     pub(super) port: u16,
     pub(super) prefix: String,
-}
-
-/// Where values come from.
-pub(super) struct Values {
-    variables: BTreeMap<String, String>,
-    file: Value,
-    /// Where several connectors run in one process, each one's own values stand under its profile's name too.
-    prefix: Option<String>,
-    pub(super) mistakes: Vec<String>,
-}
-
-impl Values {
-    pub(super) fn new(variables: BTreeMap<String, String>, file: Value, prefix: Option<String>) -> Self {
-        Self { variables, file, prefix, mistakes: vec![] }
-    }
-
-    /// A value of `section.key`: of the profile's own first, where several run.
-    fn find(&self, section: &str, key: &str) -> Option<String> {
-        let own = self.prefix.as_ref().and_then(|prefix| self.named(&format!("{prefix}_{section}"), key));
-        own.or_else(|| self.named(section, key))
-    }
-
-    fn named(&self, section: &str, key: &str) -> Option<String> {
-        if let Some(value) = self.variables.get(&variable(section, key)) {
-            // A variable that is set and empty stands for the default, whatever the file says.
-            return Some(value.clone()).filter(|value| !value.trim().is_empty());
-        }
-        let found = self.file.get(section)?.get(key)?;
-        match found {
-            Value::Bool(flag) => Some(flag.to_string()),
-            Value::Number(number) => Some(number.to_string()),
-            Value::String(text) => Some(text.clone()).filter(|text| !text.trim().is_empty()),
-            Value::Sequence(items) => Some(items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")),
-            _ => None,
-        }
-    }
-
-    fn text(&self, section: &str, key: &str) -> Option<String> {
-        self.find(section, key).map(|text| text.trim().to_owned())
-    }
-
-    /// A secret may stand in a file that a variable names.
-    pub(super) fn secret(&mut self, section: &str, key: &str) -> Option<Zeroizing<String>> {
-        if let Some(text) = self.text(section, key) {
-            return Some(Zeroizing::new(text));
-        }
-        let name = format!("{}_FILE", variable(section, key));
-        let path = self.variables.get(&name)?;
-        match std::fs::read_to_string(path) {
-            Ok(text) => Some(Zeroizing::new(text.trim().to_owned())),
-            Err(error) => {
-                self.mistakes.push(format!("{name} names a file that cannot be read: {error}"));
-                None
-            }
-        }
-    }
-
-    fn required(&mut self, section: &str, key: &str, what: &str) -> String {
-        let found = self.text(section, key).filter(|text| text != "ChangeMe");
-        found.unwrap_or_else(|| {
-            self.mistakes.push(format!("{} is missing: {what}", variable(section, key)));
-            String::new()
-        })
-    }
-
-    fn flag(&mut self, section: &str, key: &str, default: bool) -> bool {
-        let Some(text) = self.text(section, key) else { return default };
-        match text.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" | "1" | "t" | "y" => true,
-            "false" | "no" | "off" | "0" | "f" | "n" => false,
-            _ => {
-                self.mistakes.push(format!("{} is neither true nor false", variable(section, key)));
-                default
-            }
-        }
-    }
-
-    fn number(&mut self, section: &str, key: &str, default: u64, least: u64, most: u64) -> u64 {
-        let Some(text) = self.text(section, key) else { return default };
-        match text.parse() {
-            Ok(number) if (least..=most).contains(&number) => number,
-            _ => {
-                self.mistakes.push(format!("{} is no number from {least} to {most}", variable(section, key)));
-                default
-            }
-        }
-    }
-
-    /// A variable that belongs to no section.
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
-        self.variables.get(name).filter(|value| !value.trim().is_empty()).cloned()
-    }
-
-    /// PEM, or the path of it.
-    pub(super) fn pem(&mut self, name: &str, value: Option<String>) -> Option<String> {
-        let value = value?;
-        if value.trim_start().starts_with("-----BEGIN") {
-            return Some(value);
-        }
-        // The value is not repeated: it may be a key whose first line is gone.
-        let read = std::fs::read_to_string(&value);
-        let read = read.map_err(|error| format!("{name} is neither PEM nor a file that can be read: {error}"));
-        read.map_err(|mistake| self.mistakes.push(mistake)).ok()
-    }
 }
 
 impl Configuration {
@@ -271,6 +178,7 @@ impl Configuration {
             logs_json: values.flag("opencti", "json_logging", true),
             metrics: metrics(values),
             name,
+            slug: plan.id.clone(),
             warnings,
         }
     }
@@ -292,21 +200,33 @@ fn url(values: &mut Values) -> Url {
 }
 
 fn token(values: &mut Values) -> Zeroizing<String> {
+    let before = values.mistakes.len();
     let token = values.secret("opencti", "token").filter(|token| !token.is_empty() && token.as_str() != "ChangeMe");
-    token.unwrap_or_else(|| {
-        values.mistakes.push("OPENCTI_TOKEN is missing: the token of the connector's user".to_owned());
-        Zeroizing::default()
-    })
+    let Some(token) = token else {
+        // A file that cannot be read was told.
+        if values.mistakes.len() == before {
+            values.mistakes.push("OPENCTI_TOKEN is missing: the token of the connector's user".to_owned());
+        }
+        return Zeroizing::default();
+    };
+    if HeaderValue::from_str(&token).is_err() {
+        values.mistakes.push("OPENCTI_TOKEN holds signs that no header holds".to_owned());
+    }
+    token
 }
 
 /// `X-A: 1;X-B: a:b`.
-fn headers(values: &mut Values, warnings: &mut Vec<String>) -> Vec<(String, String)> {
-    let text = values.text("opencti", "custom_headers").unwrap_or_default();
-    let mut headers = vec![];
+fn headers(values: &mut Values, warnings: &mut Vec<String>) -> HeaderMap {
+    let text = values.secret("opencti", "custom_headers").unwrap_or_default();
+    let mut headers = HeaderMap::new();
     for pair in text.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {
-        match pair.split_once(':') {
-            Some((name, value)) => headers.push((name.trim().to_owned(), value.trim().to_owned())),
-            None => warnings.push("a part of OPENCTI_CUSTOM_HEADERS has no `:` and is ignored".to_owned()),
+        let Some((name, value)) = pair.split_once(':') else {
+            warnings.push("a part of OPENCTI_CUSTOM_HEADERS has no `:` and is ignored".to_owned());
+            continue;
+        };
+        match (HeaderName::from_str(name.trim()), HeaderValue::from_str(value.trim())) {
+            (Ok(name), Ok(value)) => drop(headers.insert(name, value)),
+            _ => values.mistakes.push("OPENCTI_CUSTOM_HEADERS holds signs that no header holds".to_owned()),
         }
     }
     headers
@@ -460,8 +380,15 @@ fn level(values: &mut Values) -> Level {
 
 fn metrics(values: &mut Values) -> Option<Metrics> {
     let port = values.number("connector", "metrics_port", 9095, 1, 65_535);
-    let parts = ["metrics_namespace", "metrics_subsystem"].map(|key| values.text("connector", key));
-    let prefix = parts.into_iter().flatten().map(|part| format!("{part}_")).collect();
+    let parts = ["metrics_namespace", "metrics_subsystem"].map(|key| (key, values.text("connector", key)));
+    for (key, part) in &parts {
+        let is_sign = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
+        if part.as_ref().is_some_and(|part| !part.chars().all(is_sign) || part.starts_with(char::is_numeric)) {
+            let name = variable("connector", key);
+            values.mistakes.push(format!("{name} is not made of letters, digits and `_`, as names of metrics are"));
+        }
+    }
+    let prefix = parts.into_iter().filter_map(|(_, part)| part).map(|part| format!("{part}_")).collect();
     let port = u16::try_from(port).unwrap_or(9095);
     values.flag("connector", "expose_metrics", false).then_some(Metrics { port, prefix })
 }
@@ -539,6 +466,20 @@ mod tests {
     }
 
     #[test]
+    fn what_no_request_can_carry_is_told() {
+        let with = |name: &'static str, value: &'static str| {
+            let variables: Vec<_> =
+                ENOUGH.into_iter().filter(|(known, _)| *known != name).chain([(name, value)]).collect();
+            read(&variables, "{}", None).1
+        };
+        assert_eq!(with("OPENCTI_TOKEN", "t\u{1}"), ["OPENCTI_TOKEN holds signs that no header holds"]);
+        let told = "OPENCTI_CUSTOM_HEADERS holds signs that no header holds";
+        assert_eq!(with("OPENCTI_CUSTOM_HEADERS", "X A: 1"), [told]);
+        assert_eq!(with("OPENCTI_CUSTOM_HEADERS", "X-A: 1;; X-B: a:b ;c"), [""; 0]);
+        assert_eq!(with("CONNECTOR_METRICS_NAMESPACE", "my-own").len(), 1);
+    }
+
+    #[test]
     fn booleans_are_read_leniently() {
         for text in ["yes", "true", "True", "TRUE", "1", "on", " true "] {
             let variables: Vec<_> = ENOUGH.into_iter().chain([("CONNECTOR_AUTO", text)]).collect();
@@ -554,6 +495,27 @@ mod tests {
         assert!(mistakes.is_empty(), "{mistakes:?}");
         assert_eq!(configuration.scope, ["Domain-Name", "IPv4-Addr"]);
         assert_eq!(configuration.warnings.len(), 3, "{:?}", configuration.warnings);
+    }
+
+    #[test]
+    fn secrets_stand_in_files_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("token");
+        std::fs::write(&path, "from a file\n").expect("it can be written");
+        let path = path.to_str().expect("a path that is text");
+        let with = |name: &'static str, prefix: Option<&str>| {
+            let all = ENOUGH.into_iter().filter(|(known, _)| *known != "OPENCTI_TOKEN" || prefix.is_some());
+            read(&all.chain([(name, path)]).collect::<Vec<_>>(), "{}", prefix)
+        };
+        let (configuration, mistakes) = with("OPENCTI_TOKEN_FILE", None);
+        assert_eq!((configuration.token.as_str(), mistakes), ("from a file", vec![]));
+        let (configuration, _) = with("LINES_OPENCTI_TOKEN_FILE", Some("lines"));
+        assert_eq!(configuration.token.as_str(), "from a file");
+        let (configuration, _) = with("MQ_PASS_FILE", Some("lines"));
+        assert_eq!(configuration.broker.password.as_deref().map(String::as_str), Some("from a file"));
+        let nowhere = [ENOUGH[0], ENOUGH[2], ("OPENCTI_TOKEN_FILE", "/nowhere/at/all")];
+        let (_, mistakes) = read(&nowhere, "{}", None);
+        assert!(mistakes.len() == 1 && mistakes[0].starts_with("OPENCTI_TOKEN_FILE"), "{mistakes:?}");
     }
 
     #[test]

@@ -1,13 +1,11 @@
-//! Copies of what is sent, each object in a file of its own: in a folder, and in a bucket of an object store. What is older
-//! than is wanted goes. A copy that fails is told, and costs the enrichment nothing.
+//! Copies of what is sent, as pycti writes them: the objects of one delivery in one file, in a folder, and in a bucket of an
+//! object store. What is older than is wanted goes. A copy that fails is told, and costs the enrichment nothing.
 
 use super::configuration::{Directory, StoreSettings};
 use super::delivery::Delivery;
 use super::log::because;
-use super::split::Part;
 use super::{Connector, configuration};
 use anyhow::{Context, ensure};
-use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, RequestBuilder};
 use rusty_s3::actions::{ListObjectsV2, S3Action};
@@ -16,31 +14,30 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
+use tokio::time::timeout;
 use url::Url;
-
-/// So many objects are written to a store at once.
-const AT_ONCE: usize = 8;
 
 /// How long one request to a store may take; its signature is valid as long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Keeps copies of the objects of one delivery, where the operator wants them.
-pub(super) async fn keep(connector: &Connector, delivery: &Delivery, bundle: &str, parts: &[Part]) {
+/// How long a store may take for all that is asked of it about one delivery.
+const ALTOGETHER: Duration = Duration::from_secs(90);
+
+/// Keeps copies of the bundle of one delivery, where the operator wants them.
+pub(super) async fn keep(connector: &Connector, delivery: &Delivery, bundle: &Value) {
+    let name = file_name(&connector.configuration);
     if let Some(directory) = &connector.configuration.directory {
-        tell(connector, in_directory(connector, delivery, directory, bundle, parts));
+        let content = content(connector, delivery, "DIRECTORY_BUNDLE", bundle);
+        tell(connector, in_directory(directory, &name, &content));
     }
     if let Some(store) = connector.registered().and_then(|registered| registered.store) {
-        tell(connector, store.clear(&connector.client).await);
-        for some in parts.chunks(AT_ONCE) {
-            let mut puts = vec![];
-            for part in some {
-                let content = content(connector, delivery, "S3_BUNDLE", bundle, part);
-                puts.push(store.put(&connector.client, file_name(&connector.configuration), content));
-            }
-            for put in join_all(puts).await {
-                tell(connector, put);
-            }
-        }
+        let content = content(connector, delivery, "S3_BUNDLE", bundle);
+        let keeping = async {
+            store.put(&connector.client, &name, content).await?;
+            store.clear(&connector.client).await
+        };
+        let kept = timeout(ALTOGETHER, keeping).await;
+        tell(connector, kept.unwrap_or_else(|_| Err(anyhow::anyhow!("the store takes too long"))));
     }
 }
 
@@ -50,14 +47,15 @@ fn tell(connector: &Connector, kept: anyhow::Result<()>) {
     }
 }
 
-/// The name of a file: whose it is, and when it was made, to the nanosecond.
+/// The name of a file: whose it is, and when it was made.
 fn file_name(own: &configuration::Configuration) -> String {
     let now = jiff::Zoned::now();
-    let name = own.name.to_lowercase().replace(' ', "_");
-    format!("{name}-{}{}.json", now.strftime("%Y%m%d-%H%M%S-"), now.timestamp().as_nanosecond())
+    let name = own.name.to_lowercase().replace([' ', '/'], "_");
+    let (seconds, rest) = (now.timestamp().as_second(), now.timestamp().subsec_nanosecond());
+    format!("{name}-{}{seconds}.{rest:09}.json", now.strftime("%Y%m%d-%H%M%S-"))
 }
 
-fn content(connector: &Connector, delivery: &Delivery, kind: &str, bundle: &str, part: &Part) -> String {
+fn content(connector: &Connector, delivery: &Delivery, kind: &str, bundle: &Value) -> String {
     let own = &connector.configuration;
     let whole = json!({
         "bundle_type": kind,
@@ -67,28 +65,18 @@ fn content(connector: &Connector, delivery: &Delivery, kind: &str, bundle: &str,
             "validate_before_import": own.validates,
         },
         "entities_types": [],
-        "bundle": { "type": "bundle", "id": bundle, "spec_version": "2.1", "x_opencti_seq": part.sequence, "objects": [part.object] },
+        "bundle": bundle,
         "update": false,
     });
     whole.to_string()
 }
 
-fn in_directory(
-    connector: &Connector,
-    delivery: &Delivery,
-    directory: &Directory,
-    bundle: &str,
-    parts: &[Part],
-) -> anyhow::Result<()> {
+fn in_directory(directory: &Directory, name: &str, content: &str) -> anyhow::Result<()> {
     clear(&directory.path, directory.retention)?;
-    for part in parts {
-        let file = directory.path.join(file_name(&connector.configuration));
-        let half = file.with_extension("json.tmp");
-        let content = content(connector, delivery, "DIRECTORY_BUNDLE", bundle, part);
-        fs::write(&half, content).with_context(|| half.display().to_string())?;
-        fs::rename(&half, &file).with_context(|| file.display().to_string())?;
-    }
-    Ok(())
+    let file = directory.path.join(name);
+    let half = file.with_extension("json.tmp");
+    fs::write(&half, content).with_context(|| half.display().to_string())?;
+    fs::rename(&half, &file).with_context(|| file.display().to_string())
 }
 
 /// Bundles older than so many days are deleted; 0 keeps them all.
@@ -141,7 +129,7 @@ impl Store {
         Ok(Some(Store { bucket, credentials, folder: own.folder.clone(), retention: own.retention }))
     }
 
-    async fn put(&self, client: &Client, name: String, content: String) -> anyhow::Result<()> {
+    async fn put(&self, client: &Client, name: &str, content: String) -> anyhow::Result<()> {
         let key = format!("{}{name}", self.folder);
         let url = self.bucket.put_object(Some(&self.credentials), &key).sign(PATIENCE);
         answered(client.put(url).header("content-type", "application/json").body(content)).await.map(drop)

@@ -1,13 +1,16 @@
-//! What must be known after the process died: how far a message's objects were sent, and what was dangerous. While a
-//! delivery's answer is read and mapped, a file says so. A message that is found so is suspected of having ended the process;
-//! or somebody ended it from outside at that moment. So its answer is tried apart from then on, which decides; only where
-//! the process ends again and again all the same is the message held to be deadly without that.
+//! What must be known after the process died: how far a message's objects were sent, that everybody was told what came of it,
+//! and what was dangerous. While a delivery's answer is read and mapped, a file says so. A message that is found so is
+//! suspected of having ended the process; or somebody ended it from outside at that moment. So its answer is tried apart from
+//! then on, which decides; only where the process ends again and again all the same is the message held to be deadly without
+//! that. Where no file can be written, every message that comes again is suspected.
 
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
+use std::collections::{HashSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The process may die so often of an answer that was survived apart: once may be chance, and this often is none.
 const CHANCES: usize = 4;
@@ -15,17 +18,35 @@ const CHANCES: usize = 4;
 /// It may die so often while the answer is tried apart. That takes longer, so that more chances fall into it.
 const TRIALS: usize = 16;
 
-/// The marks of one connector. Without a folder that can be written there are none, and no message is suspected.
+/// What is not asked for any more after so long goes.
+const KEPT: Duration = Duration::from_secs(7 * 86_400);
+
+/// An acknowledgement that was sent may not arrive. After so long the broker would have brought the message again.
+const UNCERTAIN: Duration = Duration::from_secs(120);
+
+/// The marks of one connector, in a folder; none if no folder can be written.
 #[derive(Debug, Clone)]
 pub(super) struct Journal {
     folder: Option<Arc<Path>>,
+    told: Arc<Mutex<Told>>,
+}
+
+/// The messages that were concluded lately.
+#[derive(Debug, Default)]
+struct Told {
+    names: HashSet<String>,
+    since: VecDeque<(Instant, String)>,
 }
 
 /// The marks of one message.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Entry {
+    name: String,
     path: Option<PathBuf>,
+    told: Arc<Mutex<Told>>,
+    comes_again: bool,
     deaths: Deaths,
+    progress: Mutex<Option<Progress>>,
 }
 
 /// What was under way each time the process died: a mark each.
@@ -56,27 +77,95 @@ pub(super) struct Progress {
     pub(super) confirmed: usize,
 }
 
+impl Progress {
+    /// How many were announced, and are not sent for certain.
+    pub(super) fn open(&self) -> usize {
+        self.announced.saturating_sub(self.confirmed)
+    }
+}
+
 impl Journal {
     /// Opens the journal; or says why there is none.
     pub(super) fn open(path: &Path, connector: &str) -> (Journal, Option<String>) {
         let word = |sign: char| if sign.is_ascii_alphanumeric() || sign == '-' { sign } else { '_' };
         let folder = path.join(connector.chars().map(word).collect::<String>());
         match fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join(".probe"), b"")) {
-            Ok(()) => (Journal { folder: Some(folder.into()) }, None),
-            Err(error) => (Journal { folder: None }, Some(format!("{} cannot be written: {error}", folder.display()))),
+            Ok(()) => {
+                sweep(&folder);
+                (Journal { folder: Some(folder.into()), told: Arc::default() }, None)
+            }
+            Err(error) => (
+                Journal { folder: None, told: Arc::default() },
+                Some(format!("{} cannot be written: {error}", folder.display())),
+            ),
         }
     }
 
-    /// What is known of a message.
-    pub(super) fn entry(&self, body: &[u8]) -> Entry {
-        let name: String = Sha1::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
-        let path = self.folder.as_ref().map(|folder| folder.join(name));
-        let marks = path.as_ref().and_then(|path| fs::read(path).ok());
-        Entry { path, deaths: Deaths(marks.unwrap_or_default()) }
+    /// What is known of a message, that may have come before.
+    pub(super) fn entry(&self, body: &[u8], comes_again: bool) -> Entry {
+        self.forget(Instant::now());
+        let name = name(body);
+        let path = self.folder.as_ref().map(|folder| folder.join(&name));
+        let marks = match &path {
+            Some(path) => fs::read(path).unwrap_or_default(),
+            None if comes_again => vec![Danger::Here as u8],
+            None => vec![],
+        };
+        let sent = path.as_ref().and_then(|path| fs::read(path.with_extension("sent")).ok());
+        let progress = sent.and_then(|text| serde_json::from_slice(&text).ok());
+        Entry {
+            name,
+            path,
+            told: Arc::clone(&self.told),
+            comes_again,
+            deaths: Deaths(marks),
+            progress: Mutex::new(progress),
+        }
+    }
+}
+
+impl Journal {
+    /// Forgets what was concluded so long ago that it does not come again.
+    fn forget(&self, now: Instant) {
+        let mut told = locked(&self.told);
+        while told.since.front().is_some_and(|(since, _)| now.duration_since(*since) > UNCERTAIN) {
+            let Some((_, name)) = told.since.pop_front() else { return };
+            if let Some(folder) = &self.folder {
+                // It may be gone already.
+                let _ = fs::remove_file(folder.join(&name).with_extension("told"));
+            }
+            told.names.remove(&name);
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A message's name: the same for the same octets.
+pub(super) fn name(body: &[u8]) -> String {
+    Sha1::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Marks of messages that never came again.
+fn sweep(folder: &Path) {
+    let oldest = SystemTime::now() - KEPT;
+    for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_old = file.metadata().and_then(|data| data.modified()).is_ok_and(|modified| modified < oldest);
+        if is_old {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_file(file.path());
+        }
     }
 }
 
 impl Entry {
+    /// Whether the message may have come before, to whomever.
+    pub(super) fn comes_again(&self) -> bool {
+        self.comes_again
+    }
+
     /// Whether the process died while it read the message's answer.
     pub(super) fn is_suspect(&self) -> bool {
         !self.deaths.0.is_empty()
@@ -121,24 +210,42 @@ impl Entry {
         };
     }
 
-    /// How far the sending had come.
+    /// How far the sending has come.
     pub(super) fn progress(&self) -> Option<Progress> {
-        let text = fs::read(self.path.as_ref()?.with_extension("sent")).ok()?;
-        serde_json::from_slice(&text).ok()
+        locked(&self.progress).clone()
     }
 
     /// Notes how far the sending has come.
-    pub(super) fn note(&self, progress: &Progress) {
+    pub(super) fn note(&self, progress: Progress) {
+        // Without the note, a process that dies now announces once more; nothing is lost.
+        let text = serde_json::to_vec(&progress).expect("it is JSON");
+        *locked(&self.progress) = Some(progress);
+        self.put("sent", &text);
+    }
+
+    /// Whoever waits was told what came of it; only the broker may not know yet.
+    pub(super) fn conclude(&self) {
+        self.put("told", b"");
+        let mut told = locked(&self.told);
+        told.since.push_back((Instant::now(), self.name.clone()));
+        told.names.insert(self.name.clone());
+    }
+
+    /// Whether the message was concluded before.
+    pub(super) fn is_concluded(&self) -> bool {
+        let has_mark = || self.path.as_ref().is_some_and(|path| path.with_extension("told").exists());
+        locked(&self.told).names.contains(&self.name) || has_mark()
+    }
+
+    /// Writes a file that appears when it is whole: one that is cut in the middle would say something else.
+    fn put(&self, extension: &str, text: &[u8]) {
         if let Some(path) = &self.path {
-            // Without the note, a process that dies now announces once more; nothing is lost.
-            let text = serde_json::to_vec(progress).expect("it is JSON");
             let half = path.with_extension("half");
-            // A note that is cut in the middle would be none: it appears when it is whole.
-            let _ = fs::write(&half, text).and_then(|()| fs::rename(&half, path.with_extension("sent")));
+            let _ = fs::write(&half, text).and_then(|()| fs::rename(&half, path.with_extension(extension)));
         }
     }
 
-    /// The message was dealt with.
+    /// The message was dealt with. That it was concluded is remembered for a while.
     pub(super) fn close(&self) {
         if let Some(path) = &self.path {
             // They may never have been written.
@@ -157,20 +264,20 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (journal, problem) = Journal::open(folder.path(), "an/id");
         assert_eq!(problem, None);
-        let entry = journal.entry(b"message");
+        let entry = journal.entry(b"message", false);
         assert_eq!(entry.dangerously(|| 7), 7);
-        assert!(!journal.entry(b"message").is_suspect(), "it came back from it");
+        assert!(!journal.entry(b"message", false).is_suspect(), "it came back from it");
         for deaths in 1..=CHANCES {
-            let entry = journal.entry(b"message");
+            let entry = journal.entry(b"message", false);
             let died = std::panic::catch_unwind(|| entry.dangerously(|| panic!("as if the process died")));
-            assert!(died.is_err() && journal.entry(b"message").is_suspect());
-            assert_eq!(journal.entry(b"message").is_deadly(), deaths == CHANCES);
-            journal.entry(b"message").dangerously(|| ());
-            assert!(journal.entry(b"message").is_suspect(), "once it came back from it, but not always");
+            assert!(died.is_err() && journal.entry(b"message", false).is_suspect());
+            assert_eq!(journal.entry(b"message", false).is_deadly(), deaths == CHANCES);
+            journal.entry(b"message", false).dangerously(|| ());
+            assert!(journal.entry(b"message", false).is_suspect(), "once it came back from it, but not always");
         }
-        assert!(!journal.entry(b"another").is_suspect());
-        journal.entry(b"message").close();
-        assert!(!journal.entry(b"message").is_suspect());
+        assert!(!journal.entry(b"another", false).is_suspect());
+        journal.entry(b"message", false).close();
+        assert!(!journal.entry(b"message", false).is_suspect());
     }
 
     #[tokio::test]
@@ -178,10 +285,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (journal, _) = Journal::open(folder.path(), "id");
         for deaths in 1..=TRIALS {
-            let entry = journal.entry(b"message");
+            let entry = journal.entry(b"message", false);
             let never = tokio::time::timeout(std::time::Duration::ZERO, entry.apart(std::future::pending::<()>()));
             assert!(never.await.is_err());
-            assert_eq!(journal.entry(b"message").is_deadly(), deaths == TRIALS);
+            assert_eq!(journal.entry(b"message", false).is_deadly(), deaths == TRIALS);
         }
     }
 
@@ -189,18 +296,47 @@ mod tests {
     fn how_far_the_sending_came_is_remembered() {
         let folder = tempfile::tempdir().expect("a folder");
         let (journal, _) = Journal::open(folder.path(), "id");
-        assert_eq!(journal.entry(b"message").progress(), None);
+        assert_eq!(journal.entry(b"message", false).progress(), None);
         let progress = Progress { bundle: "bundle--1".into(), announced: 3, confirmed: 2 };
-        journal.entry(b"message").note(&progress);
-        assert_eq!(journal.entry(b"message").progress(), Some(progress));
-        journal.entry(b"message").close();
-        assert_eq!(journal.entry(b"message").progress(), None);
+        journal.entry(b"message", false).note(progress.clone());
+        assert_eq!(journal.entry(b"message", false).progress(), Some(progress));
+        journal.entry(b"message", false).close();
+        assert_eq!(journal.entry(b"message", false).progress(), None);
     }
 
     #[test]
-    fn without_a_folder_nothing_is_suspected() {
+    fn what_was_told_is_remembered_for_a_while() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for path in [folder.path(), Path::new("/proc/nowhere")] {
+            let (journal, _) = Journal::open(path, "id");
+            journal.entry(b"message", false).conclude();
+            journal.entry(b"message", false).close();
+            assert!(journal.entry(b"message", true).is_concluded() && !journal.entry(b"another", true).is_concluded());
+            let (after, _) = Journal::open(path, "id");
+            assert_eq!(after.entry(b"message", true).is_concluded(), path == folder.path(), "after a crash");
+            journal.forget(Instant::now() + UNCERTAIN + Duration::from_secs(1));
+            assert!(!journal.entry(b"message", false).is_concluded());
+        }
+    }
+
+    #[test]
+    fn without_a_folder_what_comes_again_is_suspected() {
         let (journal, problem) = Journal::open(Path::new("/proc/nowhere"), "id");
         assert!(problem.is_some());
-        assert!(!journal.entry(b"message").is_suspect());
+        assert!(!journal.entry(b"message", false).is_suspect());
+        let again = journal.entry(b"message", true);
+        assert!(again.is_suspect() && !again.is_deadly());
+    }
+
+    #[test]
+    fn marks_of_long_ago_go() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (journal, _) = Journal::open(folder.path(), "id");
+        journal.entry(b"message", false).conclude();
+        let file = fs::File::options().write(true).open(folder.path().join("id").join(name(b"message") + ".told"));
+        let long_ago = SystemTime::now() - KEPT - Duration::from_secs(60);
+        file.and_then(|file| file.set_modified(long_ago)).expect("its time can be set");
+        let (journal, _) = Journal::open(folder.path(), "id");
+        assert!(!journal.entry(b"message", false).is_concluded());
     }
 }

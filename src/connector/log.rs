@@ -1,8 +1,10 @@
 //! What a connector says, as connectors built on pycti say it: one JSON object a line on standard error, no colours.
 
 use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::ser::Formatter;
 use serde_json::{Map, Value, json};
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 /// How much it matters.
@@ -79,7 +81,7 @@ impl Log {
         if !self.is_json {
             return format!("{}:{}:{}", level.as_str(), self.name, message.replace('\n', " "));
         }
-        let text = |value: &str| Value::from(value).to_string();
+        let text = |value: &str| written(&Value::from(value));
         let mut line = format!(
             r#"{{"timestamp": "{now:.6}", "level": "{}", "name": {}, "message": {}"#,
             level.as_str(),
@@ -90,11 +92,57 @@ impl Log {
             line.push_str(r#", "exc_info": "NoneType: None""#);
         }
         if attributes.as_object().is_some_and(|attributes| !attributes.is_empty()) {
-            line.push_str(&format!(r#", "attributes": {attributes}"#));
+            line.push_str(&format!(r#", "attributes": {}"#, written(&attributes)));
         }
         line.push('}');
         line
     }
+}
+
+/// A value as Python writes it: blanks after commas and colons, and nothing that is not ASCII.
+fn written(value: &Value) -> String {
+    let mut text = vec![];
+    let mut writer = serde_json::Serializer::with_formatter(&mut text, AsPython);
+    value.serialize(&mut writer).expect("a value is JSON");
+    String::from_utf8(text).expect("it is ASCII")
+}
+
+struct AsPython;
+
+impl Formatter for AsPython {
+    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, is_first: bool) -> io::Result<()> {
+        if is_first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, is_first: bool) -> io::Result<()> {
+        if is_first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
+    }
+
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        for unit in fragment.encode_utf16() {
+            match u8::try_from(unit).ok().filter(|byte| (0x20..0x7f).contains(byte)) {
+                Some(byte) => writer.write_all(&[byte])?,
+                None => write!(writer, "\\u{unit:04x}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Panics are told as anything else is: one line, in the log of the connector.
+pub(super) fn tell_panics(log: Log) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string);
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let reason = text.unwrap_or("it does not say why");
+        log.error("The connector has a fault", json!({ "reason": reason, "place": place }));
+    }));
 }
 
 /// No attributes.
@@ -118,7 +166,10 @@ mod tests {
         let line = log.line(Level::Info, "Connector registered with ID", json!({ "id": "abc\n" }), now);
         let start = r#"{"timestamp": "2026-11-23T09:28:17.372914Z", "level": "INFO", "name": "My Connector", "message": "Connector registered with ID", "attributes": {"id""#;
         assert!(line.starts_with(start), "{line}");
+        assert!(line.ends_with(r#"{"id": "abc\n"}}"#), "{line}");
         assert!(!line.contains('\n'));
+        let line = log.line(Level::Info, "Müller 🦀", json!({ "a": [1, {}], "b": null }), now);
+        assert!(line.ends_with(r#""M\u00fcller \ud83e\udd80", "attributes": {"a": [1, {}], "b": null}}"#), "{line}");
         let line = log.line(Level::Error, "no", nothing(), now);
         assert!(line.contains(r#""message": "no", "exc_info": "NoneType: None"}"#), "{line}");
         serde_json::from_str::<Value>(&line).expect("JSON");

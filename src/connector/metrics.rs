@@ -15,15 +15,20 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use stixmap_engine::run::Counts;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 
 /// A figure that is not there as long as it is not known: 0 would be a lie.
 type Known<N, A = AtomicI64> = Family<[(&'static str, &'static str); 0], Gauge<N, A>>;
 
 const ALONE: [(&str, &str); 0] = [];
+
+/// How long to wait where no connection can be taken.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A label's name and value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,7 +50,10 @@ pub(super) struct Metrics {
     outcomes: Family<By, Counter>,
     records: Family<By, Counter>,
     requests: Family<By, Counter>,
-    pub(super) under_way: Gauge,
+    under_way: Gauge,
+    /// What pycti has under this name: 1 at what the connector does, 0 at what it does not.
+    state: Family<Vec<(String, String)>, Gauge>,
+    state_label: Arc<OnceLock<String>>,
     quota_until: Known<i64>,
     quota_left: Known<i64>,
     queue_lag: Known<f64, AtomicU64>,
@@ -69,6 +77,8 @@ impl Default for Metrics {
             records: Family::default(),
             requests: Family::default(),
             under_way: Gauge::default(),
+            state: Family::default(),
+            state_label: Arc::default(),
             quota_until: Known::default(),
             quota_left: Known::default(),
             queue_lag: Known::default(),
@@ -86,6 +96,10 @@ impl Metrics {
             "" => of_connector,
             prefix => of_connector.sub_registry_with_prefix(prefix.trim_end_matches('_')),
         };
+        registry.register("state", "What the connector does", self.state.clone());
+        // As Python's client has it, the label is called as the figure is.
+        let _ = self.state_label.set(format!("{prefix}state"));
+        self.tell_state();
         registry.register("bundles_sent", "Bundles sent to the platform", self.bundles_sent.clone());
         registry.register("records_sent", "Objects sent to the platform", self.records_sent.clone());
         registry.register("runs", "Enrichments that were run", self.runs.clone());
@@ -110,6 +124,26 @@ impl Metrics {
             self.queue_lag.clone(),
         );
         registry.register("delivery_seconds", "How long a delivery took", self.seconds.clone());
+    }
+
+    /// A message is begun with.
+    pub(super) fn begin(&self) {
+        self.under_way.inc();
+        self.tell_state();
+    }
+
+    /// A message is done with.
+    pub(super) fn end(&self) {
+        self.under_way.dec();
+        self.tell_state();
+    }
+
+    fn tell_state(&self) {
+        let Some(label) = self.state_label.get() else { return };
+        let is_running = self.under_way.get() > 0;
+        for (state, holds) in [("idle", !is_running), ("running", is_running), ("stopped", false)] {
+            self.state.get_or_create(&vec![(label.clone(), state.to_owned())]).set(i64::from(holds));
+        }
     }
 
     pub(super) fn delivered(&self, how: &str) {
@@ -154,7 +188,12 @@ pub(super) struct Served {
 
 /// Serves until the process ends.
 pub(super) async fn serve(listener: TcpListener, served: Arc<Served>) {
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // There are no more descriptors: some are given back.
+            sleep(PAUSE).await;
+            continue;
+        };
         let served = Arc::clone(&served);
         tokio::spawn(async move {
             let service = service_fn(move |request| answer(request, Arc::clone(&served)));

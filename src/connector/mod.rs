@@ -13,29 +13,34 @@ mod delivery;
 mod entity;
 mod journal;
 mod ladder;
+mod listen;
 mod log;
 mod metrics;
 mod outgoing;
 mod platform;
 mod split;
+mod turns;
+mod values;
 mod work;
+
+pub(crate) use apart::rehearse;
 
 use crate::cli::ConnectorArgs;
 use crate::setting::Given;
 use crate::{Exit, http, shelf};
 use anyhow::Context;
 use broker::{Address, Outbox};
-use configuration::{Configuration, Values};
+use configuration::Configuration;
 use copies::Store;
-use futures_util::StreamExt;
 use journal::Journal;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicNackOptions, BasicRejectOptions};
 use log::{Log, because, nothing};
 use metrics::{Metrics, Served};
 use platform::{Platform, Refused};
 use prometheus_client::registry::Registry;
 use reqwest::Client;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,14 +51,21 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
-use work::{Verdict, deal};
+use tokio::time::sleep;
+use turns::Turns;
+use values::Values;
 
 /// How long after an answer the platform hears again that the connector lives.
 const PING: Duration = Duration::from_secs(40);
 
+/// However often it is rung for, the connector registers no oftener than that.
+const REST: Duration = Duration::from_secs(2);
+
 /// The first wait for a platform or a broker that is away, and the longest.
 const WAITS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+
+/// What operators look for in a log, in pycti's words.
+const AWAY: &str = "OpenCTI API is not reachable. Waiting for OpenCTI API to start or check your configuration...";
 
 /// One profile as a connector.
 struct Connector {
@@ -70,6 +82,7 @@ struct Connector {
     /// Rung when the platform has forgotten the connector, or its queue is gone.
     again: Notify,
     journal: Journal,
+    turns: Turns,
     log: Log,
     metrics: Metrics,
 }
@@ -80,6 +93,8 @@ struct Registered {
     address: Address,
     user: Option<String>,
     keys: Option<String>,
+    /// What it keeps for the connector, as JSON.
+    state: Option<String>,
     store: Option<Arc<Store>>,
 }
 
@@ -97,6 +112,10 @@ impl Connector {
         self.registered()?.user
     }
 
+    fn keeps_copies(&self) -> bool {
+        self.configuration.directory.is_some() || self.configuration.store.is_some()
+    }
+
     /// The keys that the platform signs with.
     fn keys(&self) -> Option<String> {
         self.registered()?.keys
@@ -108,6 +127,7 @@ pub(crate) fn run(args: &ConnectorArgs) -> anyhow::Result<Exit> {
         Some(connectors) => connectors,
         None => return Ok(Exit::NotStarted),
     };
+    connectors.iter().take(1).for_each(|connector| log::tell_panics(connector.log.clone()));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let exit = runtime.block_on(live(connectors));
     // What is still under way after the grace period goes back to the queue with the connection.
@@ -127,7 +147,9 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
         }
         None => serde_yaml::Value::Null,
     };
-    let variables: std::collections::BTreeMap<String, String> = std::env::vars().collect();
+    // A variable that is no text is none of ours.
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let variables: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
     let (mut connectors, mut mistakes) = (vec![], vec![]);
     for name in &args.profile {
         let Some(plan) = shelf::find(name, args.shelf.profiles.as_deref())?.plan()? else { return Ok(None) };
@@ -143,7 +165,7 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
             Err(error) => mistakes.push(format!("{error:#}")),
         }
     }
-    let mut ids = std::collections::BTreeSet::new();
+    let mut ids = BTreeSet::new();
     for connector in &connectors {
         if !ids.insert(connector.configuration.id.clone()) {
             let id = crate::setting::variable(&connector.plan.id, "connector_id");
@@ -171,7 +193,7 @@ fn connector(configuration: Configuration, profile: &str, plan: Plan, settings: 
     configuration.warnings.iter().for_each(|warning| log.warning(warning, nothing()));
     let (journal, problem) = Journal::open(&configuration.journal, &configuration.id);
     if let Some(problem) = problem {
-        log.warning("There is no journal: a message that ends the process is tried for ever", because(problem));
+        log.warning("There is no journal: what comes again is tried apart, and may be told twice", because(problem));
     }
     Ok(Connector {
         platform: Platform::new(&configuration)?,
@@ -182,6 +204,7 @@ fn connector(configuration: Configuration, profile: &str, plan: Plan, settings: 
         again: Notify::new(),
         metrics: Metrics::default(),
         journal,
+        turns: Turns::default(),
         log,
         profile: profile.to_owned(),
         configuration,
@@ -242,11 +265,8 @@ async fn connect(connector: Arc<Connector>, mut stopped: watch::Receiver<bool>) 
     }
     let pinging = tokio::spawn(keep_alive(Arc::clone(&connector)));
     let ended = match connector.configuration.callback.clone() {
-        Some(callback) => tokio::select! {
-            served = callback::serve(Arc::clone(&connector), callback) => served,
-            _ = stopped.wait_for(|stopped| *stopped) => Ok(()),
-        },
-        None => consume(&connector, &mut stopped).await,
+        Some(callback) => callback::serve(Arc::clone(&connector), callback, &mut stopped).await,
+        None => listen::consume(&connector, &mut stopped).await,
     };
     connector.metrics.ready.store(false, Ordering::Relaxed);
     pinging.abort();
@@ -260,13 +280,16 @@ async fn register(connector: &Connector) -> anyhow::Result<()> {
     loop {
         connector.log.info("Health check (platform version)...", nothing());
         let registered = match connector.platform.version().await {
-            Ok(_) => connector.platform.register().await,
+            Ok(version) => {
+                fits(connector, &version)?;
+                connector.platform.register().await
+            }
             Err(refused) => Err(refused),
         };
         match registered {
             Ok(told) => return keep(connector, &told),
             Err(Refused::Away(reason) | Refused::Unanswered(reason)) => {
-                connector.log.warning("Waiting for the platform", because(reason));
+                connector.log.error(AWAY, because(reason));
                 sleep(wait).await;
                 wait = (wait * 2).min(WAITS.1);
             }
@@ -275,23 +298,37 @@ async fn register(connector: &Connector) -> anyhow::Result<()> {
     }
 }
 
+/// Whether the platform has what the connector is set up for.
+fn fits(connector: &Connector, version: &str) -> anyhow::Result<()> {
+    let own = &connector.configuration;
+    for (is_wanted, name, since) in [
+        (own.callback.is_some(), "CONNECTOR_LISTEN_PROTOCOL=API", "6.5.7"),
+        (own.pushes_by_api, "CONNECTOR_QUEUE_PROTOCOL=api", "6.3.0"),
+    ] {
+        let fits = !is_wanted || connector.platform.has(since);
+        anyhow::ensure!(fits, "{}: {name} needs a platform from {since} on, and this is {version}", own.name);
+    }
+    Ok(())
+}
+
 fn keep(connector: &Connector, told: &Value) -> anyhow::Result<()> {
     let text = |key: &str| told[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let registered = Registered {
         address: Address::read(told, &connector.configuration.broker)?,
         user: text("connector_user_id"),
         keys: text("jwks"),
+        state: text("connector_state"),
         store: Store::read(&told["config"]["s3"], connector.configuration.store.as_ref())?.map(Arc::new),
     };
     *connector.registered.lock().unwrap_or_else(PoisonError::into_inner) = Some(registered);
     connector.log.info("Connector registered with ID", json!({ "id": connector.configuration.id }));
-    connector.metrics.ready.store(connector.configuration.callback.is_some(), Ordering::Relaxed);
     Ok(())
 }
 
 /// Tells the platform that the connector lives, and registers again where it has forgotten.
 async fn keep_alive(connector: Arc<Connector>) {
-    let mut state = "null".to_owned();
+    // What another connector kept there under this id stays.
+    let mut state = connector.registered().and_then(|told| told.state).unwrap_or_else(|| "null".to_owned());
     let mut was_away = false;
     loop {
         match connector.platform.ping(&state).await {
@@ -318,139 +355,23 @@ async fn keep_alive(connector: Arc<Connector>) {
         }
         tokio::select! {
             () = sleep(PING) => {}
-            () = connector.again.notified() => again(&connector).await,
+            () = connector.again.notified() => {
+                again(&connector).await;
+                sleep(REST).await;
+            }
         }
     }
 }
 
+/// Registers again. The platform may be another than before.
 async fn again(connector: &Connector) {
-    match connector.platform.register().await.map(|told| keep(connector, &told)) {
+    let told = match connector.platform.version().await {
+        Ok(_) => connector.platform.register().await,
+        Err(refused) => Err(refused),
+    };
+    match told.map(|told| keep(connector, &told)) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => connector.log.error("Cannot register again", because(format!("{error:#}"))),
         Err(refused) => connector.log.error("Cannot register again", because(refused)),
-    }
-}
-
-/// Takes messages as long as the connector lives; the broker may come and go.
-async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Receiver<bool>) -> anyhow::Result<()> {
-    let mut wait = WAITS.0;
-    loop {
-        let address = connector.address().context("the connector is registered")?;
-        connector.log.info("ListenQueue connecting to RabbitMQ.", nothing());
-        let inbox = tokio::select! {
-            inbox = broker::listen(&address, connector.configuration.concurrency) => inbox,
-            _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
-        };
-        let reason = match inbox {
-            Ok(inbox) => {
-                connector.metrics.ready.store(true, Ordering::Relaxed);
-                connector.log.info("Starting ListenQueue thread", nothing());
-                wait = WAITS.0;
-                match take(connector, inbox, stopped).await {
-                    Taken::Stopped => return Ok(()),
-                    Taken::Broken(reason) => reason,
-                }
-            }
-            Err(error) => error.to_string(),
-        };
-        connector.metrics.ready.store(false, Ordering::Relaxed);
-        connector.log.error("The broker cannot be listened to", because(reason));
-        // The platform declares queues when it is pinged or registered with.
-        connector.again.notify_one();
-        tokio::select! {
-            () = sleep(wait) => {}
-            _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
-        }
-        wait = (wait * 2).min(WAITS.1);
-    }
-}
-
-enum Taken {
-    Stopped,
-    Broken(String),
-}
-
-async fn take(connector: &Arc<Connector>, mut inbox: broker::Inbox, stopped: &mut watch::Receiver<bool>) -> Taken {
-    let mut under_way = JoinSet::new();
-    let ended = loop {
-        tokio::select! {
-            message = inbox.messages.next() => match message {
-                Some(Ok(message)) => drop(under_way.spawn(one(Arc::clone(connector), message))),
-                Some(Err(error)) => break Taken::Broken(error.to_string()),
-                None => break Taken::Broken("the queue is gone".to_owned()),
-            },
-            Some(_) = under_way.join_next() => {}
-            _ = stopped.wait_for(|stopped| *stopped) => break Taken::Stopped,
-        }
-    };
-    match ended {
-        Taken::Stopped => {
-            // Nothing new; what is under way may end, and what does not goes back with the connection.
-            let _ = inbox.channel.basic_cancel("stixmap".into(), BasicCancelOptions::default()).await;
-            let all = async { while under_way.join_next().await.is_some() {} };
-            if timeout(connector.configuration.grace, all).await.is_err() {
-                connector.log.warning("What is under way goes back to the queue", nothing());
-            }
-            Taken::Stopped
-        }
-        Taken::Broken(reason) => {
-            // Their messages come again, and find what these have done already.
-            while under_way.join_next().await.is_some() {}
-            Taken::Broken(reason)
-        }
-    }
-}
-
-/// One message, whatever becomes of it: a panic costs its delivery, and is told.
-async fn one(connector: Arc<Connector>, message: lapin::message::Delivery) {
-    connector.metrics.under_way.inc();
-    let acker = message.acker.clone();
-    let body = message.data;
-    let dealing = {
-        let (connector, body) = (Arc::clone(&connector), body.clone());
-        tokio::spawn(async move { deal(connector, &body).await })
-    };
-    let verdict = match AbortOnDrop(dealing).await {
-        Ok(verdict) => verdict,
-        Err(failure) => {
-            connector.log.error("A delivery broke off", because(failure));
-            work::broken(&connector, &body).await
-        }
-    };
-    let told = match verdict {
-        Verdict::Done => {
-            connector.metrics.delivered("done");
-            acker.ack(BasicAckOptions::default()).await
-        }
-        Verdict::NoMessage => {
-            connector.metrics.delivered("rejected");
-            acker.reject(BasicRejectOptions { requeue: false }).await
-        }
-        Verdict::Again => {
-            connector.metrics.delivered("again");
-            sleep(WAITS.0).await;
-            acker.nack(BasicNackOptions { requeue: true, ..Default::default() }).await
-        }
-    };
-    connector.metrics.under_way.dec();
-    if let Err(error) = told {
-        connector.log.warning("The broker does not hear what became of a message", because(error));
-    }
-}
-
-/// A task that ends when nobody waits for it any more.
-struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
-
-impl<T> Future for AbortOnDrop<T> {
-    type Output = Result<T, tokio::task::JoinError>;
-
-    fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
-        std::pin::Pin::new(&mut self.0).poll(context)
-    }
-}
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

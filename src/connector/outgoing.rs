@@ -10,14 +10,24 @@ use super::split::{Part, Split, split};
 use super::{Connector, copies};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// The longest wait before the broker is tried again.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// The version from which on what is to be looked at goes to a draft.
+const DRAFTS: &str = "7.260900.0";
+
+/// So many reports are made at once.
+const AT_ONCE: usize = 8;
+
+/// The time that is left for telling what was not sent.
+const TO_TELL: Duration = Duration::from_secs(2);
 
 /// What a message holds besides its object, and more.
 const AROUND: usize = 16 * 1024;
@@ -55,18 +65,25 @@ pub(super) async fn send(
         Review::InWorkbench => return Ok(Sent::ForReview),
         Review::Failed(reason) => return Ok(Sent::Not(reason)),
     };
-    copies::keep(connector, delivery, bundle, &parts).await;
+    if connector.keeps_copies() {
+        copies::keep(connector, delivery, &whole(bundle, &parts)).await;
+    }
     if !connector.configuration.sends_to_queue {
         return Ok(Sent::All);
     }
     if connector.configuration.pushes_by_api {
-        let objects: Vec<&Value> = parts.iter().map(|part| &part.object).collect();
-        let whole = json!({ "type": "bundle", "id": bundle, "spec_version": "2.1", "objects": objects }).to_string();
-        connector.platform.push_bundle(delivery.work.as_deref(), &whole, errand).await?;
+        let text = whole(bundle, &parts).to_string();
+        connector.platform.push_bundle(delivery.work.as_deref(), &text, errand).await?;
         connector.metrics.bundles_sent.inc();
         return Ok(Sent::All);
     }
     to_queue(connector, delivery, entry, draft.as_deref(), bundle, &parts, errand).await
+}
+
+/// All objects in one bundle.
+fn whole(bundle: &str, parts: &[Part]) -> Value {
+    let objects: Vec<&Value> = parts.iter().map(|part| &part.object).collect();
+    json!({ "type": "bundle", "id": bundle, "spec_version": "2.1", "objects": objects })
 }
 
 enum Review {
@@ -76,7 +93,8 @@ enum Review {
     Failed(String),
 }
 
-/// Where a person is to look at it first, it goes to a draft, or on older platforms to the workbench.
+/// Where a person is to look at it first, it goes to a draft, or to the workbench: as the message says, or as connectors of the
+/// platform's version do without a word.
 async fn review(
     connector: &Connector,
     delivery: &Delivery,
@@ -87,11 +105,9 @@ async fn review(
     let is_wanted = connector.configuration.validates || delivery.validation.is_forced;
     let Some(work) = delivery.work.as_deref().filter(|_| is_wanted) else { return Ok(Review::None) };
     let name = format!("{work}.json");
-    let in_workbench = delivery.validation.in_workbench.unwrap_or_else(|| !connector.platform.has("6.4.0"));
+    let in_workbench = delivery.validation.in_workbench.unwrap_or_else(|| !connector.platform.has(DRAFTS));
     if in_workbench {
-        let objects: Vec<&Value> = parts.iter().map(|part| &part.object).collect();
-        let text = json!({ "type": "bundle", "id": bundle, "spec_version": "2.1", "objects": objects }).to_string();
-        connector.platform.upload(&name, text, &delivery.entity, errand).await?;
+        connector.platform.upload(&name, whole(bundle, parts).to_string(), &delivery.entity, errand).await?;
         connector.platform.add_expectations(work, 1, errand).await?;
         connector.platform.report_expectation(work, None, errand).await?;
         return Ok(Review::InWorkbench);
@@ -153,6 +169,8 @@ async fn to_queue(
     let messages = entry.dangerously(|| sendable(connector, parts));
     let mut sent = announce(connector, delivery, entry, bundle, messages.len(), errand).await?;
     let mut wait = Duration::from_millis(100);
+    // What is not sent by then is told: that is possible only before everybody stops waiting.
+    let last = errand.until - TO_TELL;
     while sent < messages.len() {
         let before = sent;
         let rest = messages[before..]
@@ -160,19 +178,19 @@ async fn to_queue(
             .map(|(number, part)| message(delivery, applicant.as_deref(), draft, bundle, *number, part));
         let certain = |more: usize| {
             sent = before + more;
-            entry.note(&Progress { bundle: bundle.to_owned(), announced: messages.len(), confirmed: sent });
+            entry.note(Progress { bundle: bundle.to_owned(), announced: messages.len(), confirmed: sent });
         };
         let sending = match connector.address() {
-            Some(address) => connector.outbox.send(&address, rest, certain).await,
-            None => Err(anyhow::anyhow!("the connector is not registered")),
+            Some(address) => timeout_at(last, connector.outbox.send(&address, rest, certain)).await,
+            None => Ok(Err(anyhow::anyhow!("the connector is not registered"))),
         };
+        let sending = sending.unwrap_or_else(|_| Err(anyhow::anyhow!("the broker does not confirm in time")));
         let Err(error) = sending else { continue };
         connector.metrics.errors.inc();
         connector.log.warning("Unable to send bundle, retrying...", because(format!("{error:#}")));
         // The platform declares its queues when it is registered with.
         connector.again.notify_one();
-        if Instant::now() + wait + Duration::from_secs(2) >= errand.until {
-            missing(connector, delivery, messages.len() - sent, &format!("{error:#}")).await;
+        if Instant::now() + wait >= last {
             return Ok(Sent::Not(format!("{} of {} objects: {error:#}", messages.len() - sent, messages.len())));
         }
         sleep(wait).await;
@@ -199,14 +217,22 @@ async fn announce(
     errand: Errand<'_>,
 ) -> Result<usize, Refused> {
     let Some(work) = &delivery.work else { return Ok(0) };
-    let before = entry.progress().unwrap_or_default();
+    let before = match entry.progress() {
+        Some(progress) => progress,
+        // Another process may have begun with it, that keeps its own journal.
+        None if entry.comes_again() => {
+            let announced = connector.platform.awaited(work, errand).await?.unwrap_or(0);
+            Progress { announced, ..Progress::default() }
+        }
+        None => Progress::default(),
+    };
     let is_same = before.bundle == bundle && before.announced == number;
-    let open = before.announced.saturating_sub(before.confirmed);
+    let open = before.open();
     let (sent, more) = if is_same { (before.confirmed, 0) } else { (0, number.saturating_sub(open)) };
     let too_many = if is_same { 0 } else { open.saturating_sub(number) };
-    missing(connector, delivery, too_many, "it was announced before the connector was ended, and is no longer found")
-        .await;
-    entry.note(&Progress { bundle: bundle.to_owned(), announced: number, confirmed: sent });
+    let reason = "it was announced before the connector was ended, and is no longer found";
+    report_missing(connector, delivery, too_many, reason).await;
+    entry.note(Progress { bundle: bundle.to_owned(), announced: number, confirmed: sent });
     if more > 0 {
         connector.log.info("Update action expectations", json!({ "work_id": work, "expectations": more }));
         connector.platform.add_expectations(work, more, errand).await?;
@@ -214,15 +240,19 @@ async fn announce(
     Ok(sent)
 }
 
-/// Announced objects that will not come are reported, so that the work does not wait for them.
-async fn missing(connector: &Connector, delivery: &Delivery, number: usize, reason: &str) {
+/// Announced objects that will not come are reported, some at once, so that the work does not wait for them.
+pub(super) async fn report_missing(connector: &Connector, delivery: &Delivery, number: usize, reason: &str) {
     let Some(work) = &delivery.work else { return };
     let errand = Errand { draft: delivery.draft.as_deref(), until: Instant::now() + Duration::from_secs(30) };
-    for _ in 0..number {
-        let error = Some((reason, connector.configuration.name.as_str()));
-        if let Err(refused) = connector.platform.report_expectation(work, error, errand).await {
+    let error = (reason, connector.configuration.name.as_str());
+    let mut left = number;
+    while left > 0 {
+        let some = left.min(AT_ONCE);
+        let reports = (0..some).map(|_| connector.platform.report_expectation(work, Some(error), errand));
+        if let Some(refused) = join_all(reports).await.into_iter().find_map(Result::err) {
             return connector.log.error("Cannot report expectation", because(refused));
         }
+        left -= some;
     }
 }
 

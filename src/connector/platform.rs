@@ -3,7 +3,9 @@
 
 use super::configuration::{Configuration, Tls};
 use super::ladder::{INPUTS, Version, document, named_as_unknown};
+use crate::http::{self, distrust, innermost};
 use anyhow::Context;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Certificate, Client, RequestBuilder, StatusCode};
 use serde_json::{Map, Value, json};
@@ -29,10 +31,19 @@ pub(super) enum Refused {
     Away(String),
     /// It broke off: what was asked may be done.
     Unanswered(String),
+    /// What is there is not the platform, or cannot show that it is.
+    Astray(String),
     /// It does not know who is asking.
     Unauthorized(String),
     /// It says no, by this name.
     No { name: String, message: String },
+}
+
+impl Refused {
+    /// Whether what it was about is there no more.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Self::No { name, .. } if name == "WORK_NOT_ALIVE" || name == "ALREADY_DELETED_ERROR")
+    }
 }
 
 impl fmt::Display for Refused {
@@ -40,6 +51,7 @@ impl fmt::Display for Refused {
         match self {
             Self::Away(reason) => write!(f, "the platform cannot be reached: {reason}"),
             Self::Unanswered(reason) => write!(f, "the platform did not answer: {reason}"),
+            Self::Astray(reason) => write!(f, "OPENCTI_URL is not that of the platform: {reason}"),
             Self::Unauthorized(message) => write!(f, "the platform does not accept the token: {message}"),
             Self::No { name, message } => write!(f, "{message} ({name})"),
         }
@@ -68,12 +80,13 @@ impl Platform {
     pub(super) fn new(configuration: &Configuration) -> anyhow::Result<Platform> {
         let builder = Client::builder()
             .user_agent(concat!("stixmap/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers(configuration)?)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
             .timeout(TIMEOUT);
         let builder = match &configuration.tls {
             Tls::Unchecked => builder.danger_accept_invalid_certs(true),
-            Tls::Checked(None) => builder,
+            Tls::Checked(None) => http::authorities(builder)?,
             Tls::Checked(Some(pem)) => {
                 let authorities = Certificate::from_pem_bundle(pem.as_bytes()).context("the platform's authorities")?;
                 authorities.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate)
@@ -115,7 +128,7 @@ impl Platform {
             "only_contextual": own.only_contextual, "playbook_compatible": true,
             "auto_update": own.is_auto_update, "enrichment_resolution": own.enrichment_resolution,
             "listen_callback_uri": own.callback.as_ref().map(|callback| callback.uri.as_str()),
-            "version": env!("CARGO_PKG_VERSION"),
+            "version": env!("CARGO_PKG_VERSION"), "slug": own.slug,
         });
         if let Some(intent) = &own.xtm_one_intent {
             input["xtm_one_intent"] = Value::from(intent.as_str());
@@ -175,6 +188,19 @@ impl Platform {
             }
         });
         announced.await
+    }
+
+    /// How many announced objects a work still waits for; none if that is not told.
+    pub(super) async fn awaited(&self, work: &str, context: Errand<'_>) -> Result<Option<usize>, Refused> {
+        let told = match self.ask(include_str!("operations/work.graphql"), json!({ "id": work }), context).await {
+            Ok(told) => told,
+            // Not every account may read works.
+            Err(Refused::No { .. }) => return Ok(None),
+            Err(refused) => return Err(refused),
+        };
+        let number = |key: &str| told["work"]["tracking"][key].as_u64().and_then(|number| usize::try_from(number).ok());
+        let awaited = number("import_expected_number").zip(number("import_processed_number"));
+        Ok(awaited.map(|(expected, processed)| expected.saturating_sub(processed)))
     }
 
     /// Tells that an announced object was imported, or why it never will be.
@@ -305,12 +331,11 @@ impl Platform {
     }
 
     fn request(&self, draft: Option<&str>) -> RequestBuilder {
-        let mut request =
-            self.client.post(self.configuration.url.clone()).bearer_auth(self.configuration.token.as_str());
-        if let Some(draft) = draft {
-            request = request.header("opencti-draft-id", draft);
+        let request = self.client.post(self.configuration.url.clone());
+        match draft {
+            Some(draft) => request.header("opencti-draft-id", draft),
+            None => request,
         }
-        self.configuration.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 
     async fn send(&self, text: &str, variables: &Value, draft: Option<&str>) -> Result<Value, Refused> {
@@ -318,9 +343,10 @@ impl Platform {
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Value, Refused> {
-        let away = |error: reqwest::Error| match error.is_connect() {
-            true => Refused::Away(innermost(&error)),
-            false => Refused::Unanswered(innermost(&error)),
+        let away = |error: reqwest::Error| match (error.is_connect(), distrust(&error)) {
+            (_, Some(reason)) => Refused::Astray(format!("its certificate is not trusted: {reason}")),
+            (true, None) => Refused::Away(innermost(&error)),
+            (false, None) => Refused::Unanswered(innermost(&error)),
         };
         let response = request.send().await.map_err(away)?;
         let status = response.status();
@@ -331,10 +357,23 @@ impl Platform {
         }
         match (status, told) {
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => Err(Refused::Unauthorized(status.to_string())),
-            (status, Some(mut told)) if status.is_success() => Ok(told["data"].take()),
-            (status, _) => Err(Refused::Away(format!("it answers {status}"))),
+            (status, _) if status.is_redirection() => {
+                Err(Refused::Astray(format!("it leads elsewhere, with {status}")))
+            }
+            (status, Some(mut told)) if status.is_success() && told["data"].is_object() => Ok(told["data"].take()),
+            (status, _) => Err(Refused::Away(format!("it answers {status}, and not as OpenCTI does"))),
         }
     }
+}
+
+/// What goes with every request; the operator's own headers go before ours.
+fn headers(configuration: &Configuration) -> anyhow::Result<HeaderMap> {
+    let token = format!("Bearer {}", configuration.token.as_str());
+    let mut token = HeaderValue::from_str(&token).context("OPENCTI_TOKEN holds signs that no header holds")?;
+    token.set_sensitive(true);
+    let mut headers = HeaderMap::from_iter([(AUTHORIZATION, token)]);
+    headers.extend(configuration.headers.clone());
+    Ok(headers)
 }
 
 /// What a platform's errors say: one line each, the first one's name.
@@ -358,13 +397,4 @@ fn trimmed(variables: &Value, document: &str) -> Value {
     Value::Object(
         keys.iter().filter(|(key, _)| is_declared(key)).map(|(key, value)| (key.clone(), value.clone())).collect(),
     )
-}
-
-/// reqwest's own texts hold the URL; the innermost cause says what happened.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }

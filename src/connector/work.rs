@@ -1,11 +1,11 @@
 //! One delivery, from the gate to its report. It ends in one of three ways: it is done and acknowledged, it is no message and
 //! rejected, or it goes back to the queue since nobody could be told what came of it.
 
-use super::delivery::{Delivery, Malformed};
+use super::delivery::{Delivery, Malformed, Playbook};
 use super::entity::{Entity, enriched};
-use super::journal::Entry;
+use super::journal::{Entry, Progress};
 use super::log::because;
-use super::outgoing::{Sent, send};
+use super::outgoing::{Sent, report_missing, send};
 use super::platform::{Errand, Refused};
 use super::{Connector, apart};
 use jiff::{SignedDuration, Timestamp};
@@ -31,6 +31,16 @@ pub(super) enum Verdict {
     Done,
     NoMessage,
     Again,
+}
+
+/// A message as somebody brought it.
+#[derive(Clone, Copy)]
+pub(super) struct Brought<'m> {
+    pub(super) body: &'m [u8],
+    /// It may have come before.
+    pub(super) comes_again: bool,
+    /// When whoever brought it must hear what became of it, or little later.
+    pub(super) until: Instant,
 }
 
 /// What is said at the end, to whoever waits.
@@ -59,48 +69,41 @@ impl From<Refused> for Unconcluded {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::No { .. } => Self::Unwanted(refused),
-            Refused::Away(_) | Refused::Unanswered(_) | Refused::Unauthorized(_) => Self::Away(refused),
+            Refused::Away(_) | Refused::Unanswered(_) | Refused::Astray(_) | Refused::Unauthorized(_) => {
+                Self::Away(refused)
+            }
         }
     }
 }
 
 /// Deals with a message.
-pub(super) async fn deal(connector: Arc<Connector>, body: &[u8]) -> Verdict {
-    let entry = connector.journal.entry(body);
-    let delivery = match Delivery::parse(body) {
+pub(super) async fn deal(connector: &Connector, brought: Brought<'_>) -> Verdict {
+    let entry = connector.journal.entry(brought.body, brought.comes_again);
+    if entry.is_concluded() {
+        return Verdict::Done;
+    }
+    let delivery = match Delivery::parse(brought.body) {
         Ok(delivery) => delivery,
-        Err(malformed) => return no_message(&connector, malformed).await,
+        Err(malformed) => return no_message(connector, malformed).await,
     };
     delivery.waited(Timestamp::now()).into_iter().for_each(|seconds| connector.metrics.waited(seconds));
-    let started = Instant::now();
-    let until = started + connector.configuration.patience;
-    let concluded = match timeout_at(until, enrich(&connector, &delivery, &entry, until)).await {
-        Ok(concluded) => concluded,
+    let (started, begun) = (Instant::now(), Timestamp::now());
+    let concluded = match timeout_at(brought.until, enrich(connector, &delivery, &entry, brought.until)).await {
+        Ok(Ok(conclusion)) => Ok(conclusion),
+        Ok(Err(refused)) if refused.is_gone() && delivery.playbook.is_none() => Err(Unconcluded::Unwanted(refused)),
+        Ok(Err(Refused::No { message, .. })) => Ok(Conclusion::error(format!("the platform refuses: {message}"))),
+        Ok(Err(refused)) => Err(Unconcluded::Away(refused)),
         Err(_) => {
-            let limit = connector.configuration.patience.as_secs();
+            let limit = started.elapsed().as_secs();
             Ok(Conclusion::error(format!("it was not done within {limit} seconds")))
         }
     };
     let concluded = match concluded {
-        Ok(conclusion) => conclude(&connector, &delivery, conclusion).await,
+        Ok(conclusion) => conclude(connector, &delivery, &entry, begun, conclusion).await,
         Err(unconcluded) => Err(unconcluded),
     };
     connector.metrics.seconds.observe(started.elapsed().as_secs_f64());
-    match concluded {
-        Ok(()) => {
-            entry.close();
-            Verdict::Done
-        }
-        Err(Unconcluded::Unwanted(refused)) => {
-            connector.log.warning("The work is no longer wanted", because(refused));
-            entry.close();
-            Verdict::Done
-        }
-        Err(Unconcluded::Away(refused)) => {
-            connector.log.error("Failing reporting the processing", because(refused));
-            Verdict::Again
-        }
-    }
+    verdict(connector, &entry, concluded)
 }
 
 /// A delivery whose work panicked is reported in error: trying it again would end the same way.
@@ -109,10 +112,28 @@ pub(super) async fn broken(connector: &Connector, body: &[u8]) -> Verdict {
         Ok(delivery) => delivery,
         Err(malformed) => return no_message(connector, malformed).await,
     };
-    match conclude(connector, &delivery, Conclusion::error("the connector has a fault: the delivery broke off")).await {
-        Ok(()) | Err(Unconcluded::Unwanted(_)) => Verdict::Done,
-        Err(Unconcluded::Away(_)) => Verdict::Again,
+    let entry = connector.journal.entry(body, false);
+    let conclusion = Conclusion::error("the connector has a fault: the delivery broke off");
+    let concluded = conclude(connector, &delivery, &entry, Timestamp::now(), conclusion).await;
+    verdict(connector, &entry, concluded)
+}
+
+fn verdict(connector: &Connector, entry: &Entry, concluded: Result<(), Unconcluded>) -> Verdict {
+    match concluded {
+        Ok(()) => {}
+        Err(Unconcluded::Unwanted(refused)) if refused.is_gone() => {
+            connector.log.warning("The work is no longer wanted", because(refused));
+        }
+        Err(Unconcluded::Unwanted(refused)) => {
+            connector.log.error("Failing reporting the processing", because(refused));
+        }
+        Err(Unconcluded::Away(refused)) => {
+            connector.log.error("Failing reporting the processing", because(refused));
+            return Verdict::Again;
+        }
     }
+    entry.conclude();
+    Verdict::Done
 }
 
 async fn no_message(connector: &Connector, malformed: Malformed) -> Verdict {
@@ -129,7 +150,13 @@ async fn no_message(connector: &Connector, malformed: Malformed) -> Verdict {
 }
 
 /// Says what came of it: to the work, or to the playbook that waits. Each is told once.
-async fn conclude(connector: &Connector, delivery: &Delivery, conclusion: Conclusion) -> Result<(), Unconcluded> {
+async fn conclude(
+    connector: &Connector,
+    delivery: &Delivery,
+    entry: &Entry,
+    begun: Timestamp,
+    conclusion: Conclusion,
+) -> Result<(), Unconcluded> {
     let errand = Errand { draft: delivery.draft.as_deref(), until: Instant::now() + TO_REPORT };
     let Conclusion { text, in_error, objects } = conclusion;
     if in_error {
@@ -140,24 +167,34 @@ async fn conclude(connector: &Connector, delivery: &Delivery, conclusion: Conclu
     }
     if let Some(playbook) = &delivery.playbook {
         connector.log.info("Executing playbook step", json!({ "entity": delivery.entity }));
-        let mut bundle = playbook.bundle.clone();
-        if let Some(objects) = objects {
-            bundle["objects"] = Value::from(objects);
-        }
-        let mut answer: Map<String, Value> = playbook.step.clone();
-        answer.insert(
-            "execution_start".to_owned(),
-            Value::from(format!("{:.0}", Timestamp::now()).replace('Z', "+00:00")),
-        );
-        answer.insert("previous_bundle".to_owned(), Value::from(playbook.bundle.to_string()));
-        answer.insert("bundle".to_owned(), Value::from(bundle.to_string()));
+        let answer = playbook_answer(playbook, begun, objects);
         connector.platform.answer_playbook(answer, errand).await?;
     }
     if let Some(work) = &delivery.work {
+        // Announced objects that will not come are reported, so that the work does not wait for them.
+        if let Some(progress) = entry.progress().filter(|progress| progress.open() > 0) {
+            report_missing(connector, delivery, progress.open(), &text).await;
+            // Should the message come again, they are announced again.
+            entry.note(Progress { announced: progress.confirmed, ..progress });
+        }
         connector.log.info("Reporting work update_processed", json!({ "work_id": work }));
         connector.platform.to_processed(work, &text, in_error, errand).await?;
     }
     Ok(())
+}
+
+/// What a playbook's step goes on with: what came, and what was found.
+fn playbook_answer(playbook: &Playbook, begun: Timestamp, objects: Option<Vec<Value>>) -> Map<String, Value> {
+    let mut bundle = playbook.bundle.clone();
+    if let Some(objects) = objects {
+        bundle["objects"] = Value::from(objects);
+    }
+    let mut answer = playbook.step.clone();
+    let begun = format!("{begun:.0}").replace('Z', "+00:00");
+    answer.insert("execution_start".to_owned(), Value::from(begun));
+    answer.insert("previous_bundle".to_owned(), Value::from(playbook.bundle.to_string()));
+    answer.insert("bundle".to_owned(), Value::from(bundle.to_string()));
+    answer
 }
 
 /// The enrichment itself: nothing is asked of the provider before scope and marking allow it.
@@ -166,7 +203,7 @@ async fn enrich(
     delivery: &Delivery,
     entry: &Entry,
     until: Instant,
-) -> Result<Conclusion, Unconcluded> {
+) -> Result<Conclusion, Refused> {
     let errand = Errand { draft: delivery.draft.as_deref(), until };
     if let Some(work) = &delivery.work {
         connector.log.info("Reporting work update_received", json!({ "work_id": work }));
@@ -191,7 +228,7 @@ async fn enrich(
             return Ok(Conclusion::error("Unable to read/access the entity, please check the connector permissions"));
         }
         Err(Refused::No { message, .. }) => return Ok(Conclusion::error(message)),
-        Err(refused) => return Err(refused.into()),
+        Err(refused) => return Err(refused),
     };
     let entity = match Entity::read(&told, delivery.playbook.as_ref().map(|playbook| &playbook.bundle)) {
         Ok(entity) => entity,
@@ -219,7 +256,6 @@ async fn enrich(
     })
 }
 
-/// Asks the provider, and says now and then that the work goes on. Gives nothing if the answer is deadly.
 /// What is sent: what came with the entity, and what was found; and the bundle's id.
 fn objects(entity: &Entity, report: Report) -> (String, Vec<Value>) {
     let mut found = serde_json::to_value(&report.bundle).expect("a bundle is JSON");
@@ -232,6 +268,7 @@ fn objects(entity: &Entity, report: Report) -> (String, Vec<Value>) {
     (bundle, enriched(entity, found))
 }
 
+/// Asks the provider, and says now and then that the work goes on. Gives nothing if the answer is deadly.
 async fn ask(
     connector: &Connector,
     delivery: &Delivery,

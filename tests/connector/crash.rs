@@ -54,6 +54,22 @@ fn while_it_is_published() {
 }
 
 #[test]
+fn while_it_is_published_and_another_goes_on_with_it() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(300));
+    let mut connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let id = site.platform.enrich(ID, &entity);
+    soon(Duration::from_secs(20), "some is published", || site.platform.pushed() > 20);
+    connector.kill();
+    site.platform.await_no_consumer(ID);
+    let site = site.elsewhere();
+    let _another = site.start();
+    let work = site.platform.await_complete(&id);
+    assert!(work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error), "{:?}", work.reports);
+    soon(Duration::from_secs(20), "all is there", || distinct(&site.platform.work(&id)) == 600);
+}
+
+#[test]
 fn after_it_was_published_and_before_it_was_told() {
     killed_when(Some(("toProcessed", Fault::Slow(Duration::from_secs(20)))), "all is published", |site| {
         site.platform.works().values().any(|work| work.expected > 0 && work.processed == work.expected)
@@ -95,8 +111,17 @@ fn fifty_times_at_random() {
 
 #[test]
 fn a_message_that_ends_the_process_is_told_and_not_tried_for_ever() {
+    ends_the_process(|site| site);
+}
+
+#[test]
+fn so_is_one_where_nothing_can_be_written() {
+    ends_the_process(|site| site.with("CONNECTOR_JOURNAL_PATH", "/proc/nowhere"));
+}
+
+fn ends_the_process(made: impl Fn(Site) -> Site) {
     let answers = |about: &str, _| Answer::Records(if about == "deadly.example" { 60_000 } else { 3 });
-    let site = Site::new(answers).within(220_000);
+    let site = made(Site::new(answers).within(130_000));
     let mut connector = site.start();
     let deadly = site.platform.add(Entity::domain("deadly.example"));
     let work = site.platform.enrich(ID, &deadly);

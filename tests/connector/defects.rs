@@ -4,6 +4,7 @@
 use super::entity::{EXTENSION, Entity, marking_id};
 use super::platform::{Fault, NEWEST, Platform, Work};
 use super::provider::{Answer, Provider, QUOTA, quota, rows};
+use super::rabbit::{Broker, Proxy};
 use super::site::{ID, Site};
 use super::{runtime, soon};
 use serde_json::{Value, json};
@@ -47,11 +48,11 @@ fn fails(answer: impl Fn() -> Answer + Send + Sync + 'static, told: &str) {
     assert!(work.objects.is_empty(), "{work:#?}");
 }
 
-/// It ends by itself, not well, and says why.
+/// It ends by itself, with the exit code of what cannot start, and says why.
 fn does_not_start(site: &Site, told: &str) {
     let mut connector = site.launch();
     soon(Duration::from_secs(10), "the connector ends", || !connector.is_running());
-    assert_ne!(connector.ended(), Some(0), "{}", connector.said());
+    assert_eq!(connector.ended(), Some(2), "{}", connector.said());
     assert!(connector.said().contains(told), "{told}: {}", connector.said());
 }
 
@@ -62,7 +63,7 @@ fn defect_01_the_highest_of_several_markings_decides() {
     let site = Site::new(|_, _| one());
     let _connector = site.start();
     let work = site.enrich(Entity::domain("example.com").marked("TLP:RED").marked("TLP:GREEN"));
-    assert_eq!(site.provider.asked_in_all(), 0);
+    assert_eq!(site.provider.requests(), 0, "not even the quota is asked for");
     assert!(work.reports[0].0.contains("TLP:RED"), "{work:#?}");
 }
 
@@ -106,6 +107,7 @@ fn defect_05_the_observable_is_not_replaced_by_a_record_about_itself() {
     let entity = Entity::domain("example.com").marked("TLP:GREEN").described();
     let work = site.complete(entity.clone());
     let pushed: Vec<&Value> = work.objects.iter().filter(|object| object["id"] == entity.standard_id).collect();
+    assert!(!pushed.is_empty());
     assert!(
         pushed.iter().all(|object| object["object_marking_refs"] == json!([marking_id("TLP:GREEN")])),
         "{pushed:#?}"
@@ -141,6 +143,8 @@ fn defect_07_a_failure_of_the_provider_is_told_as_one() {
     fails(|| Answer::Text(403, r#"{"message":"not for you"}"#.into()), "not for you");
     fails(|| Answer::Text(200, "<!DOCTYPE html><p>Log in</p>".into()), "web page");
     fails(|| Answer::Text(200, r#"{"results":[{"recordType":"A""#.into()), "");
+    fails(|| Answer::Text(500, String::new()), "500");
+    fails(|| Answer::Cut, "broke");
 }
 
 #[test]
@@ -153,6 +157,7 @@ fn defect_08_the_quota_is_compared_not_matched() {
     };
     assert_eq!(with("1001", "1000"), (true, 0));
     assert_eq!(with("\"1000\"", "1000"), (true, 0));
+    assert_eq!(with("999", "1000"), (false, 1));
     // A figure that is missing is told as such, and nothing is asked: it is not taken for one that was reached.
     assert_eq!(with("null", "1000"), (true, 0));
 }
@@ -176,19 +181,23 @@ fn defect_10_what_is_not_delivered_is_not_told_as_delivered() {
     assert!(work.expected > 0 && work.processed == work.expected, "{work:#?}");
 }
 
-// The provider's API.
+// The provider's API. 16 is in `tls`.
 
 #[test]
 fn defect_11_one_that_is_silent_does_not_block_the_others() {
     let site =
         Site::new(|about, _| if about == "silent.example" { Answer::Silence(Duration::from_secs(60)) } else { one() });
+    let site = site.with("CONNECTOR_DELIVERY_TIMEOUT", "10");
     let _connector = site.start();
     let silent = site.platform.add(Entity::domain("silent.example"));
-    site.platform.enrich(ID, &silent);
+    let silent = site.platform.enrich(ID, &silent);
     soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked("silent.example") > 0);
     let start = Instant::now();
     site.complete(Entity::domain("example.com"));
     assert!(start.elapsed() < Duration::from_secs(10));
+    // Nor does it for ever: it is told as failed, long before its minute is over.
+    let work = site.platform.await_report(&silent);
+    assert!(work.reports[0].1 && start.elapsed() < Duration::from_secs(50), "{work:#?}");
 }
 
 #[test]
@@ -199,12 +208,15 @@ fn defect_12_an_hour_is_not_waited_for() {
 #[test]
 fn defect_13_what_passes_is_tried_again() {
     let site = Site::new(|about, before| match (about, before) {
-        (_, 0) => Answer::Text(if about == "a.example" { 500 } else { 502 }, String::new()),
+        ("a.example", 0) => Answer::Text(500, String::new()),
+        ("b.example", 0) => Answer::Text(502, String::new()),
+        (_, 0) => Answer::Text(503, String::new()),
         _ => one(),
     });
     let _connector = site.start();
-    site.complete(Entity::domain("a.example"));
-    site.complete(Entity::domain("b.example"));
+    for name in ["a.example", "b.example", "c.example"] {
+        site.complete(Entity::domain(name));
+    }
 }
 
 #[test]
@@ -277,12 +289,13 @@ fn defect_20_dates_of_other_forms_stop_nothing() {
 
 #[test]
 fn defect_21_what_is_no_address_becomes_none() {
-    let bad = ["999.1.1.1", "not-an-ip", "192.0.2.0/24", "2001:db8::1", "192.0.2.1\0", ""];
+    let bad = ["999.1.1.1", "not-an-ip", "192.0.2.0/24", "2001:db8::1", "192.0.2.1\0", "", "['192.0.2.1']"];
     let mut all: Vec<(&str, &str, &str)> = bad.iter().map(|value| ("A", "ip", *value)).collect();
     all.extend([("A", "ip", "192.0.2.7"); 1]);
-    all.extend(["192.0.2.8", "192.0.2.9", "192.0.2.10", "192.0.2.11", "192.0.2.12"].map(|value| ("A", "ip", value)));
+    let good = ["192.0.2.8", "192.0.2.9", "192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13"];
+    all.extend(good.map(|value| ("A", "ip", value)));
     let work = answered(move || rows(&all));
-    let expected = ["192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.7", "192.0.2.8", "192.0.2.9"];
+    let expected = ["192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13", "192.0.2.7", "192.0.2.8", "192.0.2.9"];
     assert_eq!(values(&work, "ipv4-addr"), expected);
 }
 
@@ -344,6 +357,11 @@ fn defect_28_and_29_a_message_that_says_nothing_blocks_nothing() {
         site.platform.publish_bytes(ID, poison.as_bytes());
     }
     site.platform.publish_bytes(ID, &[0xff, 0xfe, 0x00]);
+    let (work, mut message) = site.platform.message(ID, &Entity::domain("example.com"));
+    message.as_object_mut().expect("an object").remove("event");
+    site.platform.publish(ID, &message);
+    let (text, in_error) = site.platform.await_report(&work).reports.remove(0);
+    assert!(in_error && text.contains("`event`"), "{text}");
     site.complete(Entity::domain("example.com"));
     soon(Duration::from_secs(10), "the queue is empty", || {
         runtime()
@@ -383,6 +401,18 @@ fn defect_31_nothing_is_published_for_a_work_that_is_no_more() {
 }
 
 #[test]
+fn defect_31_what_the_platform_refuses_is_told_as_failed() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3));
+    let _connector = site.start();
+    for operation in ["toReceived", "addExpectations"] {
+        site.platform.fail(operation, 1, Fault::Refused("FORBIDDEN_ACCESS", "You are not allowed to do this."));
+        let (text, in_error) = site.enrich(Entity::domain("example.com")).reports.remove(0);
+        assert!(in_error && text.contains("You are not allowed to do this."), "{operation}: {text}");
+    }
+    assert_eq!(site.platform.pushed(), 0);
+}
+
+#[test]
 fn defect_32_what_is_pushed_is_one_object_of_plain_stix() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(5));
     let _connector = site.start();
@@ -395,6 +425,26 @@ fn defect_32_what_is_pushed_is_one_object_of_plain_stix() {
         assert_eq!(push.message["work_id"], json!(site.platform.works().keys().next()));
     }
     assert_eq!(work.expected, site.platform.pushed() as i64);
+}
+
+#[test]
+fn defect_33_no_object_waits_for_the_confirmation_of_another() {
+    let broker = Broker::shared();
+    let network = Proxy::to(broker.amqp);
+    let records = |about: &str, _| Answer::Records(if about == "many.example" { 300 } else { 1 });
+    let site = Site::on(Platform::on(NEWEST, broker, Some(network.port)), Provider::answering(records));
+    let _connector = site.start();
+    // By now the channel is open.
+    site.complete(Entity::domain("few.example"));
+    let before = site.platform.pushed();
+    let entity = site.platform.add(Entity::domain("many.example"));
+    site.platform.fail("addExpectations", 1, Fault::Slow(Duration::from_millis(500)));
+    let id = site.platform.enrich(ID, &entity);
+    soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked("many.example") > 0);
+    network.mute();
+    soon(Duration::from_secs(10), "many are sent unconfirmed", || site.platform.pushed() > before + 100);
+    network.carry();
+    assert!(site.platform.await_complete(&id).errors.is_empty());
 }
 
 // Start.

@@ -75,8 +75,119 @@ fn a_wrong_token_is_no_outage() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("OPENCTI_TOKEN", &TOKEN.replace('d', "e"));
     let mut connector = site.launch();
     soon(Duration::from_secs(10), "the connector ends", || !connector.is_running());
-    assert_ne!(connector.ended(), Some(0));
+    assert_eq!(connector.ended(), Some(2));
+    assert!(connector.said().contains("does not accept the token"), "{}", connector.said());
     assert!(!connector.said().contains(&TOKEN.replace('d', "e")), "{}", connector.said());
+}
+
+#[test]
+fn a_wrong_password_of_the_broker_is_no_outage() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("MQ_PASS", "not-this-one");
+    let mut connector = site.launch();
+    assert_eq!(connector.ended(), Some(2));
+    assert!(connector.said().contains("MQ_PASS"), "{}", connector.said());
+    assert!(!connector.said().contains("not-this-one"), "{}", connector.said());
+}
+
+#[test]
+fn a_url_that_leads_elsewhere_is_no_outage() {
+    let elsewhere = Provider::answering(|_, _| Answer::Header(301, "Location", "https://platform.example".into()));
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("OPENCTI_URL", &elsewhere.url);
+    let mut connector = site.launch();
+    assert_eq!(connector.ended(), Some(2));
+    assert!(connector.said().contains("OPENCTI_URL is not that of the platform"), "{}", connector.said());
+}
+
+#[test]
+fn a_platform_that_is_not_trusted_is_no_outage() {
+    let (url, authority) = crate::tls::provider();
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("OPENCTI_URL", &url);
+    let site = site.with("OPENCTI_SSL_VERIFY", "true");
+    let mut connector = site.launch();
+    assert_eq!(connector.ended(), Some(2));
+    assert!(connector.said().contains("certificate is not trusted"), "{}", connector.said());
+    // With its authority it is; that it is no platform is another matter, which may pass.
+    let connector = site.with("HTTPS_CA_CERTIFICATES", &authority).launch();
+    soon(Duration::from_secs(10), "it waits", || connector.said().contains("OpenCTI API is not reachable"));
+}
+
+#[test]
+fn what_the_broker_brings_again_is_not_done_again() {
+    let broker = Broker::shared();
+    let network = Proxy::to(broker.amqp);
+    let provider = Provider::answering(|_, _| Answer::After(Duration::from_secs(2), Box::new(Answer::Records(3))));
+    let site = Site::on(Platform::on(NEWEST, broker, Some(network.port)), provider);
+    let _connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let execution = site.platform.playbook(ID, &entity, &[]);
+    soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked_in_all() > 0);
+    network.cut();
+    site.platform.await_step(&execution);
+    // The next is done after what was brought again.
+    site.complete(Entity::domain("after.example"));
+    soon(Duration::from_secs(10), "the queue is empty", || site.platform.waiting(ID) == 0);
+    assert_eq!((site.platform.steps().len(), site.provider.asked("example.com")), (1, 1));
+}
+
+#[test]
+fn what_was_answered_before_it_was_killed_is_not_answered_again() {
+    let broker = Broker::shared();
+    let network = Proxy::to(broker.amqp);
+    let provider = Provider::answering(|_, _| Answer::After(Duration::from_secs(1), Box::new(Answer::Records(3))));
+    let site = Site::on(Platform::on(NEWEST, broker, Some(network.port)), provider);
+    let mut connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let execution = site.platform.playbook(ID, &entity, &[]);
+    soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked_in_all() > 0);
+    // The answer reaches the platform; the broker does not hear of it.
+    network.swallow();
+    site.platform.await_step(&execution);
+    soon(Duration::from_secs(10), "that is remembered", || site.has_told());
+    connector.kill();
+    network.refuse();
+    site.platform.await_no_consumer(ID);
+    network.carry();
+    let _again = site.start();
+    site.complete(Entity::domain("after.example"));
+    soon(Duration::from_secs(10), "the queue is empty", || site.platform.waiting(ID) == 0);
+    assert_eq!((site.platform.steps().len(), site.provider.asked("example.com")), (1, 1));
+}
+
+#[test]
+fn a_broker_that_confirms_nothing_is_not_waited_for_beyond_the_deadline() {
+    let broker = Broker::shared();
+    let network = Proxy::to(broker.amqp);
+    let answers = |about: &str, _| Answer::Records(if about == "many.example" { 300 } else { 1 });
+    let site = Site::on(Platform::on(NEWEST, broker, Some(network.port)), Provider::answering(answers));
+    let site = site.with("CONNECTOR_DELIVERY_TIMEOUT", "10");
+    let _connector = site.start();
+    site.complete(Entity::domain("few.example"));
+    let entity = site.platform.add(Entity::domain("many.example"));
+    let id = site.platform.enrich(ID, &entity);
+    soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked("many.example") > 0);
+    network.mute();
+    // What was announced and is not sent is reported, so that the work ends.
+    let work = site.platform.await_complete(&id);
+    let [(text, true)] = &work.reports[..] else { panic!("{:?}", work.reports) };
+    assert!(text.contains("was not sent") && text.contains("objects"), "{text}");
+    assert!(!site.platform.asked("workEdit.reportExpectation").is_empty());
+}
+
+#[test]
+fn it_ends_in_time_where_the_broker_is_away() {
+    let broker = Broker::shared();
+    let network = Proxy::to(broker.amqp);
+    let provider = Provider::answering(|_, _| Answer::Silence(Duration::from_secs(60)));
+    let site = Site::on(Platform::on(NEWEST, broker, Some(network.port)), provider);
+    let mut connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    site.platform.enrich(ID, &entity);
+    soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked_in_all() > 0);
+    network.refuse();
+    soon(Duration::from_secs(10), "it notices", || connector.said().contains("The broker cannot be listened to"));
+    connector.terminate();
+    soon(Duration::from_secs(10), "it ends before it would be killed", || !connector.is_running());
+    assert_eq!(connector.ended(), Some(0));
 }
 
 #[test]

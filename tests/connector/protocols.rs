@@ -6,7 +6,7 @@ use super::platform::{Event, NEWEST, Platform, Status, TOKEN, VERSIONS};
 use super::provider::{Answer, Provider};
 use super::site::{ID, Site};
 use super::{free_port, runtime, soon};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 #[test]
@@ -87,6 +87,121 @@ fn messages_come_over_http_with_the_token() {
 #[test]
 fn messages_come_over_http_with_a_signed_token() {
     listens_over_http(NEWEST);
+}
+
+/// A connector of an older platform that is called, and where.
+fn called(answers: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> (Site, String) {
+    let port = free_port();
+    let base = format!("http://127.0.0.1:{port}");
+    let site = Site::on(Platform::new("6.9.29"), Provider::answering(answers))
+        .with("CONNECTOR_LISTEN_PROTOCOL", "API")
+        .with("CONNECTOR_LISTEN_PROTOCOL_API_PORT", &port.to_string())
+        .with("CONNECTOR_LISTEN_PROTOCOL_API_URI", &base);
+    (site, format!("{base}/api/callback"))
+}
+
+/// The status of the answer to a message that a worker brings.
+fn bring(url: &str, token: &str, message: &Value) -> impl Future<Output = u16> + use<> {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let request = client.post(url).bearer_auth(token).body(message.to_string());
+    async { request.send().await.map_or(0, |answer| answer.status().as_u16()) }
+}
+
+#[test]
+fn a_message_that_is_brought_twice_at_once_is_dealt_with_once() {
+    let (site, url) = called(|_, _| Answer::After(Duration::from_secs(1), Box::new(Answer::Records(3))));
+    let _connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let (work, message) = site.platform.message(ID, &entity);
+    let brought = futures_util::future::join(bring(&url, TOKEN, &message), bring(&url, TOKEN, &message));
+    assert_eq!(runtime().block_on(brought), (202, 202));
+    assert_eq!((site.platform.await_complete(&work).reports.len(), site.provider.asked_in_all()), (1, 1));
+}
+
+#[test]
+fn what_was_brought_before_the_end_is_answered() {
+    let (site, url) = called(|_, _| Answer::After(Duration::from_secs(2), Box::new(Answer::Records(3))));
+    let mut connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let (work, message) = site.platform.message(ID, &entity);
+    let answer = runtime().spawn(bring(&url, TOKEN, &message));
+    soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked_in_all() > 0);
+    connector.terminate();
+    assert_eq!(runtime().block_on(answer).expect("no panic"), 202);
+    assert_eq!(connector.ended(), Some(0));
+    assert_eq!(site.platform.await_complete(&work).reports.len(), 1);
+}
+
+#[test]
+fn a_token_that_is_not_known_makes_the_connector_ask_for_keys() {
+    let (site, url) = called(|_, _| Answer::Records(3));
+    let _connector = site.start();
+    assert_eq!(runtime().block_on(bring(&url, "of.another.key", &json!({}))), 401);
+    let registrations = || site.platform.connector(ID).map(|known| known.registrations);
+    soon(Duration::from_secs(10), "it registers again", || registrations() > Some(1));
+}
+
+#[test]
+fn what_an_older_platform_does_not_have_is_told_at_the_start() {
+    for (name, value, version) in
+        [("CONNECTOR_LISTEN_PROTOCOL", "API", "6.4.11"), ("CONNECTOR_QUEUE_PROTOCOL", "api", "6.0.10")]
+    {
+        let site = Site::on(Platform::new(version), Provider::with(3)).with(name, value);
+        let mut connector = site.launch();
+        assert_eq!(connector.ended(), Some(2));
+        let told = format!("{name}={value} needs a platform from");
+        assert!(connector.said().contains(&told), "{}", connector.said());
+    }
+}
+
+#[test]
+fn what_a_person_is_to_look_at_first_is_a_draft_or_a_file() {
+    for (version, mode, is_draft) in [
+        (NEWEST, None, true),
+        (NEWEST, Some("workbench"), false),
+        ("6.9.29", None, false),
+        ("6.9.29", Some("draft"), true),
+        ("6.0.10", None, false),
+    ] {
+        let site = Site::on(Platform::new(version), Provider::with(2)).with("CONNECTOR_VALIDATE_BEFORE_IMPORT", "true");
+        let _connector = site.start();
+        let entity = site.platform.add(Entity::domain("example.com"));
+        let (id, mut message) = site.platform.message(ID, &entity);
+        if let Some(mode) = mode {
+            message["event"]["validation_mode"] = mode.into();
+        }
+        site.platform.publish(ID, &message);
+        let work = site.platform.await_complete(&id);
+        let seen = (site.platform.drafts().len(), site.platform.uploads().len());
+        assert_eq!(seen, if is_draft { (1, 0) } else { (0, 1) }, "{version} {mode:?}");
+        assert_eq!(work.objects.is_empty(), !is_draft, "{version} {mode:?}");
+        assert_eq!(work.reports[0].0.contains("waits for review"), !is_draft, "{version} {mode:?}: {:?}", work.reports);
+        for push in site.platform.pushes() {
+            assert_eq!(push.message["draft_id"], site.platform.drafts()[0]["id"], "{version} {mode:?}");
+        }
+    }
+}
+
+#[test]
+fn what_another_connector_left_under_the_same_id_stays() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3));
+    let mut connector = site.start();
+    connector.kill();
+    site.platform.await_no_consumer(ID);
+    site.platform.keep_state(ID, r#"{"last_run":1}"#);
+    let _again = site.start();
+    let state = || site.platform.asked("pingConnector").last().map(|ping| ping.arguments["state"].clone());
+    soon(Duration::from_secs(10), "it pings", || state() == Some(json!(r#"{"last_run":1}"#)));
+    assert_eq!(site.platform.connector(ID).expect("it is registered").input["slug"], "riskiq");
+}
+
+#[test]
+fn an_operator_s_headers_go_before_ours() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3))
+        .with("OPENCTI_TOKEN", "of-the-proxy")
+        .with("OPENCTI_CUSTOM_HEADERS", &format!("X-Via: a proxy; authorization: Bearer {TOKEN}"));
+    let _connector = site.start();
+    site.complete(Entity::domain("example.com"));
 }
 
 #[test]

@@ -62,15 +62,28 @@ impl Site {
         self
     }
 
+    /// Whether the connector has written that it told what came of a message.
+    pub(crate) fn has_told(&self) -> bool {
+        let told = |path: std::path::PathBuf| path.extension().is_some_and(|extension| extension == "told");
+        let folder = std::fs::read_dir(self.journal.path().join(ID)).into_iter().flatten();
+        folder.flatten().any(|file| told(file.path()))
+    }
+
+    /// The next connector starts elsewhere, and knows nothing of the last.
+    pub(crate) fn elsewhere(self) -> Site {
+        Site { journal: tempfile::tempdir().expect("a folder"), ..self }
+    }
+
     fn command(&self) -> Command {
         let mut command = stixmap(&["connector"]);
         if let Some(memory) = self.memory {
             let mut shell = Command::new("sh");
             shell.args(["-c", &format!("ulimit -v {memory}; exec \"$0\" connector")]).arg(command.get_program());
-            shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
             command = shell;
         }
-        command.env("CONNECTOR_JOURNAL_PATH", self.journal.path()).envs(self.settings.iter().cloned());
+        command.env("CONNECTOR_JOURNAL_PATH", self.journal.path());
+        command.envs(self.settings.iter().cloned());
         command
     }
 

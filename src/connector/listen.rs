@@ -1,0 +1,162 @@
+//! Messages of the broker, as long as the connector lives: each is dealt with in a task of its own, and the broker hears what
+//! became of it. The broker may come and go; what is under way then ends, and what it brings again waits for that end.
+
+use super::log::{because, nothing};
+use super::work::{self, Brought, Verdict, deal};
+use super::{Connector, WAITS, broker};
+use anyhow::{Context, bail};
+use futures_util::StreamExt;
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicNackOptions, BasicRejectOptions};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long a message that nobody can be told about rests before it is tried again.
+const REST: Duration = Duration::from_secs(5);
+
+/// Takes messages as long as the connector lives; the broker may come and go.
+pub(super) async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Receiver<bool>) -> anyhow::Result<()> {
+    let (mut wait, mut under_way) = (WAITS.0, JoinSet::new());
+    let mut was_let_in = false;
+    loop {
+        let address = connector.address().context("the connector is registered")?;
+        connector.log.info("ListenQueue connecting to RabbitMQ.", nothing());
+        let inbox = tokio::select! {
+            inbox = broker::listen(&address, connector.configuration.concurrency) => inbox,
+            _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
+        };
+        let reason = match inbox {
+            Ok(inbox) => {
+                connector.metrics.ready.store(true, Ordering::Relaxed);
+                connector.log.info("Starting ListenQueue thread", nothing());
+                (wait, was_let_in) = (WAITS.0, true);
+                match take(connector, inbox, stopped, &mut under_way).await {
+                    Taken::Stopped => return Ok(()),
+                    Taken::Broken(reason) => reason,
+                }
+            }
+            // What the operator said stands above what the platform will ever say.
+            Err(error) if !was_let_in && broker::is_refusal(&error) && connector.configuration.broker.says_who() => {
+                bail!("MQ_USER, MQ_PASS or MQ_VHOST is not accepted by the broker: {error}")
+            }
+            Err(error) => error.to_string(),
+        };
+        connector.metrics.ready.store(false, Ordering::Relaxed);
+        connector.log.error("The broker cannot be listened to", because(reason));
+        // The platform declares queues when it is pinged or registered with.
+        connector.again.notify_one();
+        tokio::select! {
+            () = sleep(wait) => {}
+            _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
+        }
+        wait = (wait * 2).min(WAITS.1);
+    }
+}
+
+enum Taken {
+    Stopped,
+    Broken(String),
+}
+
+async fn take(
+    connector: &Arc<Connector>,
+    mut inbox: broker::Inbox,
+    stopped: &mut watch::Receiver<bool>,
+    under_way: &mut JoinSet<()>,
+) -> Taken {
+    loop {
+        tokio::select! {
+            message = inbox.messages.next() => match message {
+                Some(Ok(message)) => drop(under_way.spawn(one(Arc::clone(connector), message))),
+                Some(Err(error)) => return Taken::Broken(error.to_string()),
+                None => return Taken::Broken("the queue is gone".to_owned()),
+            },
+            Some(_) = under_way.join_next() => {}
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        }
+    }
+    // Nothing new; what is under way may end, and what does not goes back with the connection.
+    let all = async {
+        let _ = inbox.channel.basic_cancel("stixmap".into(), BasicCancelOptions::default()).await;
+        while under_way.join_next().await.is_some() {}
+    };
+    if timeout(connector.configuration.grace, all).await.is_err() {
+        connector.log.warning("What is under way goes back to the queue", nothing());
+    }
+    Taken::Stopped
+}
+
+/// One message, whatever becomes of it.
+async fn one(connector: Arc<Connector>, message: lapin::message::Delivery) {
+    connector.metrics.begin();
+    let acker = message.acker.clone();
+    let told = match verdict(&connector, &message.data, message.redelivered).await {
+        Verdict::Done => {
+            connector.metrics.delivered("done");
+            let told = acker.ack(BasicAckOptions::default()).await;
+            if told.is_ok() {
+                connector.journal.entry(&message.data, false).close();
+            }
+            told
+        }
+        Verdict::NoMessage => {
+            connector.metrics.delivered("rejected");
+            acker.reject(BasicRejectOptions { requeue: false }).await
+        }
+        Verdict::Again => {
+            connector.metrics.delivered("again");
+            sleep(REST).await;
+            acker.nack(BasicNackOptions { requeue: true, ..Default::default() }).await
+        }
+    };
+    connector.metrics.end();
+    if let Err(error) = told {
+        connector.log.warning("The broker does not hear what became of a message", because(error));
+    }
+}
+
+async fn verdict(connector: &Arc<Connector>, body: &[u8], comes_again: bool) -> Verdict {
+    let mut verdict = Verdict::Done;
+    let dealing = async {
+        let until = Instant::now() + connector.configuration.patience;
+        verdict = dealt(connector, Brought { body, comes_again, until }).await;
+        verdict == Verdict::Done
+    };
+    connector.turns.once(body, dealing).await;
+    verdict
+}
+
+/// Deals with a message in a task of its own: a panic costs its delivery, and is told.
+pub(super) async fn dealt(connector: &Arc<Connector>, brought: Brought<'_>) -> Verdict {
+    let dealing = {
+        let (connector, body) = (Arc::clone(connector), brought.body.to_vec());
+        tokio::spawn(async move { deal(&connector, Brought { body: &body, ..brought }).await })
+    };
+    match AbortOnDrop(dealing).await {
+        Ok(verdict) => verdict,
+        Err(failure) => {
+            connector.log.error("A delivery broke off", because(failure));
+            work::broken(connector, brought.body).await
+        }
+    }
+}
+
+/// A task that ends when nobody waits for it any more.
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Future for AbortOnDrop<T> {
+    type Output = Result<T, tokio::task::JoinError>;
+
+    fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
+        std::pin::Pin::new(&mut self.0).poll(context)
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
