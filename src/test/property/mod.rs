@@ -23,9 +23,9 @@ mod written;
 use super::parallel;
 use super::suite::Suite;
 use crate::Exit;
-use crate::cli::TestArgs;
+use crate::cli::{TestArgs, TestFormat};
 use crate::shelf::Folder;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use play::Stage;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestCaseResult, TestError, TestRunner};
 use scene::{Scene, scenes};
@@ -117,7 +117,11 @@ pub(super) fn run(suites: &[Suite], args: &TestArgs) -> anyhow::Result<Exit> {
             tried.results.iter_mut().try_for_each(|tally| keep(tally, &suite.folder))?;
         }
     }
-    super::tell(&if args.json { tell::json(&tried)? } else { tell::text(&tried) })?;
+    super::tell(&match args.format() {
+        TestFormat::Text => tell::text(&tried),
+        TestFormat::Json => tell::json(&tried)?,
+        TestFormat::Lcov | TestFormat::Cobertura => bail!("properties are told as text or json"),
+    })?;
     let is_kept = tried.iter().flat_map(|tried| &tried.results).all(|tally| tally.failure.is_none());
     Ok(if is_kept { Exit::Fine } else { Exit::Told })
 }
