@@ -66,7 +66,8 @@ pub(super) enum Typed<'r> {
     Rrtype(RrType),
     Name(Name),
     Address(IpAddr),
-    Rdata(Vec<Cow<'r, str>>),
+    /// Data of which there is more than one piece, or may be.
+    Rdata(Cow<'r, [Cow<'r, str>]>),
     Boolean(bool),
     Tlp(Tlp),
 }
@@ -213,7 +214,7 @@ fn typed<'r>(field: &'r FieldPlan, slot: &'r Slot) -> Option<Typed<'r>> {
             Typed::Text(mailbox.ok()?.to_string().into())
         }
         FieldType::Ip => Typed::Address(parse_address(text?).ok()?),
-        FieldType::Rdata => Typed::Rdata(list(slot, field.split.as_deref())?),
+        FieldType::Rdata => data(slot, field.split.as_deref())?,
         FieldType::Boolean => Typed::Boolean(boolean(slot)?),
         FieldType::Tlp => Typed::Tlp(Tlp::parse(text?)?),
     })
@@ -240,15 +241,21 @@ fn boolean(slot: &Slot) -> Option<bool> {
     }
 }
 
-fn list<'r>(slot: &'r Slot, split: Option<&str>) -> Option<Vec<Cow<'r, str>>> {
-    match (slot, split) {
+/// One text, several in one, or a list of them.
+fn data<'r>(slot: &'r Slot, split: Option<&str>) -> Option<Typed<'r>> {
+    Some(match (slot, split) {
         (Slot::Text(text), Some(sign)) => {
-            Some(text.split(sign).map(str::trim).filter(|piece| !piece.is_empty()).map(Cow::from).collect())
+            let pieces = text.split(sign).map(str::trim).filter(|piece| !piece.is_empty());
+            Typed::Rdata(pieces.map(Cow::from).collect())
         }
-        (Slot::Text(text), None) => Some(vec![text.as_ref().into()]),
-        (Slot::Node(node), _) => node.as_array()?.iter().map(|item| item.as_str().map(Cow::from)).collect(),
-        _ => None,
-    }
+        (Slot::Text(text), None) => Typed::Text(text.as_ref().into()),
+        (Slot::Texts(texts), _) => Typed::Rdata(texts.into()),
+        (Slot::Node(node), _) => {
+            let items = node.as_array()?.iter();
+            Typed::Rdata(items.map(|item| item.as_str().map(Cow::from)).collect::<Option<_>>()?)
+        }
+        _ => return None,
+    })
 }
 
 /// A name with its end; nothing, and `@`, are that end itself.

@@ -7,6 +7,7 @@ use super::slots::{Fill, KeySeed, Slot, Trie};
 use crate::plan::{ColumnsPlan, FieldPlace, LevelPlan, LookupPlan, Path, PathStep, RecordPlan, RowTestPlan};
 use crate::profile::{Framing, LevelKind};
 use crate::stix::Observable;
+use memchr::{memchr_iter, memrchr};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -217,6 +218,11 @@ impl<'p> Reader<'p> {
         self.origins.len() - 1
     }
 
+    /// A slot for each value of a row. All rows are read into the same.
+    fn empty_slots<'b>(&self) -> Vec<Slot<'b>> {
+        vec![Slot::Absent; self.origins.len()]
+    }
+
     fn plain_trie(&self) -> Option<Trie> {
         let rows = &self.lookup.rows;
         let is_plain_list = |level: &LevelPlan| {
@@ -260,9 +266,7 @@ impl<'p> Reader<'p> {
             let level = &self.lookup.rows.levels[0];
             let mut seen = 0;
             let walk = Walk { reader: self, trie, steps: level.at.steps(), seen: &mut seen, sink: &mut *sink };
-            let mut deserializer = serde_json::Deserializer::from_slice(body);
-            let read = walk.deserialize(&mut deserializer).and_then(|read| deserializer.end().map(|()| read));
-            match read {
+            match read_json(body, walk) {
                 Ok(Some(envelope)) => return Ok(Beside { envelope, rows: seen, ending: Ending::Silent }),
                 Err(error) if !error.is_data() => return Err(not_json(body, &error)),
                 // The rows are not there: the tree tells why.
@@ -285,15 +289,15 @@ impl<'p> Reader<'p> {
     }
 
     fn lines<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Beside {
-        let mut rows = 0;
+        let (mut rows, mut slots) = (0, self.empty_slots());
         for (number, line) in lines {
             rows += 1;
-            self.line(number, line, sink);
+            self.line(number, line, &mut slots, sink);
         }
         Beside { rows, ..Beside::default() }
     }
 
-    fn line<'b>(&self, number: usize, line: &'b [u8], sink: Sink<'_>) {
+    fn line<'b>(&self, number: usize, line: &'b [u8], slots: &mut [Slot<'b>], sink: Sink<'_>) {
         let place = Place { levels: &[], trail: &[], line: Some(number) };
         let Some(trie) = &self.trie else {
             match serde_json::from_slice::<Value>(line) {
@@ -306,18 +310,17 @@ impl<'p> Reader<'p> {
             }
             return;
         };
-        let mut slots: Vec<Slot<'b>> = vec![Slot::Absent; self.origins.len()];
-        let mut deserializer = serde_json::Deserializer::from_slice(line);
-        let read = Fill { trie, slots: &mut slots }.deserialize(&mut deserializer);
-        match read.and_then(|other| deserializer.end().map(|()| other)) {
-            Ok(None) => sink(Row { slots: Ok(&slots), place }),
+        slots.fill(Slot::Absent);
+        let fill = Fill { trie, slots: &mut *slots };
+        match read_json(line, fill) {
+            Ok(None) => sink(Row { slots: Ok(slots), place }),
             Ok(Some(other)) => sink(Row { slots: Err(not_an_object(other)), place }),
             Err(_) => sink(Row { slots: Err(NO_JSON.to_owned()), place }),
         }
     }
 
     fn framed_lines<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Beside {
-        let (mut rows, mut ending) = (0, Ending::Cut);
+        let (mut rows, mut ending, mut slots) = (0, Ending::Cut, self.empty_slots());
         for (number, line) in lines {
             let place = Place { levels: &[], trail: &[], line: Some(number) };
             let Ok(frame) = serde_json::from_slice::<Frame>(line) else {
@@ -331,7 +334,7 @@ impl<'p> Reader<'p> {
             }
             if let Some(object) = frame.obj {
                 rows += 1;
-                self.line(number, object.get().as_bytes(), sink);
+                self.line(number, object.get().as_bytes(), &mut slots, sink);
             }
             match frame.cond.as_deref() {
                 None | Some("begin" | "ongoing") => {}
@@ -373,6 +376,22 @@ impl<'p> Reader<'p> {
     }
 }
 
+/// Reads a document. One that is text as a whole is told so once, else serde_json tells each of its strings.
+fn read_json<'b, S: DeserializeSeed<'b>>(json: &'b [u8], seed: S) -> serde_json::Result<S::Value> {
+    fn read<'b, R, S>(mut json: serde_json::Deserializer<R>, seed: S) -> serde_json::Result<S::Value>
+    where
+        R: serde_json::de::Read<'b>,
+        S: DeserializeSeed<'b>,
+    {
+        let value = seed.deserialize(&mut json)?;
+        json.end().map(|()| value)
+    }
+    match std::str::from_utf8(json) {
+        Ok(text) => read(serde_json::Deserializer::from_str(text), seed),
+        Err(_) => read(serde_json::Deserializer::from_slice(json), seed),
+    }
+}
+
 const NO_JSON: &str = "the line is no JSON";
 const NO_FRAME: &str = "the line has neither `cond` nor `obj`";
 
@@ -404,10 +423,15 @@ struct Frame<'l> {
 fn whole_lines<'b>(body: &'b [u8], response: &Response) -> impl Iterator<Item = (usize, &'b [u8])> {
     // Of a body that was cut, the last line is not whole.
     let whole = match response.cut {
-        Some(_) => body.iter().rposition(|&b| b == b'\n').map_or(&body[..0], |end| &body[..end]),
+        Some(_) => memrchr(b'\n', body).map_or(&body[..0], |end| &body[..end]),
         None => body,
     };
-    let lines = whole.split(|&b| b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut start = 0;
+    let lines = memchr_iter(b'\n', whole).chain([whole.len()]).map(move |end| {
+        let line = &whole[start..end];
+        start = end + 1;
+        line.strip_suffix(b"\r").unwrap_or(line)
+    });
     (1..).zip(lines).filter(|(_, line)| !line.trim_ascii().is_empty())
 }
 
@@ -511,7 +535,7 @@ impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut slots: Vec<Slot<'de>> = vec![Slot::Absent; self.reader.origins.len()];
+        let mut slots: Vec<Slot<'de>> = self.reader.empty_slots();
         let levels = &self.reader.lookup.rows.levels;
         loop {
             slots.fill(Slot::Absent);

@@ -26,10 +26,12 @@ pub(super) fn repeated(secrets: impl IntoIterator<Item = String>, response: &Res
     secrets.retain(|secret| {
         let quoted = serde_json::Value::from(secret.as_str()).to_string();
         let escaped = &quoted[1..quoted.len() - 1];
-        let is_in = |text: &str| text.contains(secret.as_str()) || text.contains(escaped);
-        is_in(&body)
-            || body.contains(&escaped.replace('/', "\\/"))
-            || response.headers.iter().any(|(_, value)| is_in(value))
+        let slashed = escaped.replace('/', "\\/");
+        // Most secrets are written in one way only.
+        let mut spellings = vec![secret.as_str(), escaped, &slashed];
+        spellings.dedup();
+        let is_in = |text: &str| spellings.iter().any(|spelling| text.contains(spelling));
+        is_in(&body) || response.headers.iter().any(|(_, value)| is_in(value))
     });
     secrets
 }
@@ -52,6 +54,7 @@ fn holds(secrets: &[String], slot: &Slot) -> bool {
     let is_in = |text: &str| secrets.iter().any(|secret| text.contains(secret.as_str()));
     match slot {
         Slot::Text(text) => is_in(text),
+        Slot::Texts(texts) => texts.iter().any(|text| is_in(text)),
         Slot::Node(value) => holds_value(&is_in, value),
         Slot::Absent | Slot::Null | Slot::Boolean(_) | Slot::Integer(_) | Slot::Number(_) => false,
     }

@@ -23,7 +23,9 @@ pub(super) enum Slot<'v> {
     Number(Number),
     /// Text.
     Text(Cow<'v, str>),
-    /// A list or an object.
+    /// A list that was read as texts, and held nothing else.
+    Texts(Vec<Cow<'v, str>>),
+    /// Any other list, or an object.
     Node(Cow<'v, Value>),
 }
 
@@ -47,6 +49,7 @@ impl<'v> Slot<'v> {
             Self::Integer(number) => Value::from(*number),
             Self::Number(number) => Value::Number(number.clone()),
             Self::Text(text) => Value::from(text.as_ref()),
+            Self::Texts(texts) => texts.iter().map(Cow::as_ref).collect(),
             Self::Node(value) => value.clone().into_owned(),
         }
     }
@@ -280,12 +283,23 @@ impl<'de> Visitor<'de> for OneSlot {
         Ok(Slot::Text(Cow::Owned(text.to_owned())))
     }
 
+    /// Data is a list of texts in most answers, of one mostly: they are not copied.
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut items = vec![];
-        while let Some(item) = list.next_element::<Value>()? {
-            items.push(item);
+        let mut texts = vec![];
+        while let Some(item) = list.next_element_seed(OneSlot)? {
+            match item {
+                Slot::Text(text) => texts.push(text),
+                other => {
+                    let mut items: Vec<Value> = texts.iter().map(|text| Value::from(text.as_ref())).collect();
+                    items.push(other.to_value());
+                    while let Some(item) = list.next_element()? {
+                        items.push(item);
+                    }
+                    return Ok(Slot::Node(Cow::Owned(Value::Array(items))));
+                }
+            }
         }
-        Ok(Slot::Node(Cow::Owned(Value::Array(items))))
+        Ok(Slot::Texts(texts))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {

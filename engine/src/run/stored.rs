@@ -6,6 +6,7 @@ use super::{Input, Response, evidence, gate, map, record, secret};
 use crate::plan::{LookupPlan, Plan};
 use crate::stix::{Graph, Identity};
 use jiff::Timestamp;
+use memchr::memchr_iter;
 
 /// Maps stored answers of one lookup, each with the name a person knows it by. One that cannot be read costs itself.
 ///
@@ -109,7 +110,7 @@ impl Page<'_> {
             ledger.diagnostics.push(evidence::broken(plan, lookup, broken, &exhibit()));
         }
         if lookup.reads_pieces() {
-            self.lines += response.body.iter().filter(|&&byte| byte == b'\n').count();
+            self.lines += memchr_iter(b'\n', &response.body).count();
         }
         read.map(|beside| beside.ending)
     }
