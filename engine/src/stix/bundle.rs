@@ -323,9 +323,7 @@ impl Serialize for Bundle {
 impl Placed {
     fn new(relationship: RelationshipType, id: Id, place: u32) -> Placed {
         let uuid = u128::from_be_bytes(id.uuid());
-        let rank = RelationshipType::all().filter(|other| other.as_str() < relationship.as_str()).count();
-        let rank = u8::try_from(rank).expect("there are few words");
-        Placed { rank, uuid: ((uuid >> 64) as u64, uuid as u64), place }
+        Placed { rank: relationship.rank(), uuid: ((uuid >> 64) as u64, uuid as u64), place }
     }
 
     fn id(&self) -> Id {

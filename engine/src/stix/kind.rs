@@ -119,6 +119,19 @@ impl RelationshipType {
     }
 }
 
+impl RelationshipType {
+    /// Its place among the words in the order of the alphabet.
+    pub(super) const fn rank(self) -> u8 {
+        match self {
+            Self::BelongsTo => 0,
+            Self::CommunicatesWith => 1,
+            Self::DerivedFrom => 2,
+            Self::RelatedTo => 3,
+            Self::ResolvesTo => 4,
+        }
+    }
+}
+
 impl fmt::Display for RelationshipType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -196,6 +209,13 @@ mod tests {
             assert_eq!(Kind::parse(&kind.entity_type().to_uppercase()), Some(kind));
             assert_eq!(serde_json::to_value(kind).expect("a word"), kind.stix_type());
         }
+    }
+
+    #[test]
+    fn relationships_rank_as_their_words() {
+        let mut by_rank: Vec<_> = RelationshipType::all().collect();
+        by_rank.sort_by_key(|relationship| relationship.rank());
+        assert!(by_rank.is_sorted_by(|one, other| one.as_str() < other.as_str()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::kind::Kind;
 use super::short::Short;
 use crate::dns::{AddressError, Mailbox, Name, NameError, parse_address};
 use std::fmt::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use url::Url;
 
@@ -94,9 +94,14 @@ impl Observable {
     /// that DNS permits and OpenCTI refuses: escaped signs, the slash of classless reverse zones (RFC 2317), and labels that
     /// begin or end with a hyphen, which STIX refuses too (RFC 5890 §2.3.1).
     pub fn of_name(name: &Name) -> Option<Observable> {
-        let is_plain = name.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
-        let has_hyphens_inside = name.labels().all(|label| !label.starts_with('-') && !label.ends_with('-'));
-        let is_one_domain = is_plain && has_hyphens_inside && !name.is_root() && !name.is_wildcard();
+        let mut before = b'.';
+        let is_good = |octet: u8| {
+            let is_plain = octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-' | b'_');
+            let is_hyphen_at_an_end = matches!((before, octet), (b'.', b'-') | (b'-', b'.'));
+            before = octet;
+            is_plain && !is_hyphen_at_an_end
+        };
+        let is_one_domain = !name.is_root() && name.as_str().bytes().chain([b'.']).all(is_good);
         is_one_domain.then(|| Self::new(Kind::DomainName, name.shared()))
     }
 
@@ -104,7 +109,10 @@ impl Observable {
     pub fn of_address(address: IpAddr) -> Observable {
         let kind = if address.is_ipv4() { Kind::Ipv4Addr } else { Kind::Ipv6Addr };
         let mut text = Short::new();
-        write!(text, "{address}").expect("an address is short");
+        match address {
+            IpAddr::V4(address) => push_ipv4(&mut text, address),
+            IpAddr::V6(address) => write!(text, "{address}").expect("an address is short"),
+        }
         Self::new(kind, text.as_str())
     }
 
@@ -145,6 +153,18 @@ impl Observable {
     /// Whether both are the same thing, whatever ids they go by.
     pub fn is_same(&self, other: &Observable) -> bool {
         self.kind == other.kind && self.value == other.value
+    }
+}
+
+/// As its `Display` does, in a sixth of the steps: no other observable is as frequent.
+fn push_ipv4(text: &mut Short, address: Ipv4Addr) {
+    for (place, octet) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            text.push(b".");
+        }
+        let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
+        let leading_zeros = usize::from(octet < 100) + usize::from(octet < 10);
+        text.push(&digits[leading_zeros..]);
     }
 }
 
@@ -229,5 +249,13 @@ mod tests {
         assert_eq!(domains.map(is_one), [true; 5]);
         let others = [".", "*.example.com", "-a.example.com", "a-.example.com", "example.-7", "a/b.example.com"];
         assert_eq!(others.map(is_one), [false; 6]);
+    }
+
+    #[test]
+    fn every_octet_of_an_address_is_written_as_usual() {
+        for octet in 0..=255 {
+            let address = Ipv4Addr::from([octet, 0, 255 - octet, octet]);
+            assert_eq!(Observable::of_address(address.into()).value(), address.to_string());
+        }
     }
 }

@@ -2,8 +2,10 @@
 
 use super::short::Short;
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::fmt::StdFmtWrite;
 use jiff::fmt::temporal::DateTimePrinter;
+use jiff::tz::Offset;
 
 /// A property of time: whole seconds without a fraction, otherwise milliseconds or microseconds.
 pub fn stix_time(time: Timestamp) -> String {
@@ -45,14 +47,35 @@ fn fraction_digits(time: Timestamp) -> u8 {
 /// In UTC, with a `Z`.
 fn printed(time: Timestamp, digits: u8) -> Short {
     let mut text = Short::new();
+    let civil = Offset::UTC.to_datetime(time);
+    if let (0, Ok(year)) = (digits, u16::try_from(civil.year())) {
+        push_whole_seconds(&mut text, year, civil);
+        return text;
+    }
     let printer = DateTimePrinter::new().precision(Some(digits));
     printer.print_timestamp(&time, StdFmtWrite(&mut text)).expect("a time is short");
     text
 }
 
+/// `2024-01-15T10:30:00Z`, in a fourth of the steps: nearly all times are like it, and each relationship has three.
+fn push_whole_seconds(text: &mut Short, year: u16, civil: DateTime) {
+    let two = |number: u8| [b'0' + number / 10, b'0' + number % 10];
+    let part = |number: i8| two(u8::try_from(number).expect("parts of a time are not negative"));
+    let century = |years: u16| two(u8::try_from(years).expect("a year has four digits"));
+    text.push(&century(year / 100));
+    text.push(&century(year % 100));
+    let parts = [civil.month(), civil.day(), civil.hour(), civil.minute(), civil.second()];
+    for (before, number) in b"--T::".iter().zip(parts) {
+        let [tens, ones] = part(number);
+        text.push(&[*before, tens, ones]);
+    }
+    text.push(b"Z");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn check(time: &str, stix: &str, object: &str, id: &str) {
         let time: Timestamp = time.parse().expect("a time");
@@ -74,5 +97,13 @@ mod tests {
             "2024-01-15T10:30:00.123Z",
             "2024-01-15T10:30:00.123456",
         );
+    }
+
+    proptest! {
+        #[test]
+        fn whole_seconds_are_written_as_others_write_them(second in Timestamp::MIN.as_second()..=Timestamp::MAX.as_second()) {
+            let time = Timestamp::from_second(second).expect("a time");
+            prop_assert_eq!(stix_time(time), time.to_string());
+        }
     }
 }

@@ -45,9 +45,9 @@ impl Words {
         {
             return *made;
         }
-        let mut more: Vec<_> = set.iter().cloned().chain([Arc::clone(text)]).collect();
-        more.sort_unstable();
-        let made = self.number(more.into());
+        let mut more: Sayings = set.iter().chain([text]).cloned().collect();
+        Arc::get_mut(&mut more).expect("nobody else has it yet").sort_unstable();
+        let made = self.number(more);
         self.last = Some((said, Arc::clone(text), made));
         made
     }
