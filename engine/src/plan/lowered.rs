@@ -110,9 +110,17 @@ impl Words {
         for piece in &self.0 {
             match piece {
                 Piece::Literal(literal) => text.push_str(literal),
-                Piece::Name(name) => write!(text, "{}", value_of(name)).expect("text takes everything"),
+                Piece::Name(name) => push_value(&mut text, &value_of(name)),
             }
         }
         text
+    }
+}
+
+/// Writes a value as texts have it.
+pub(crate) fn push_value(text: &mut String, value: &Value) {
+    match value.as_str() {
+        Some(value) => text.push_str(value),
+        None => write!(text, "{value}").expect("text takes everything"),
     }
 }

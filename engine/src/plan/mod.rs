@@ -33,6 +33,7 @@ pub use expression::{Condition, FILTERS, Filter, Prose, tests};
 pub use http::{BaseUrl, HttpPlan, RetryPlan};
 pub use kinds::{possible_sources, possible_targets, sources, targets};
 pub use lookups::{CursorTarget, Distance, JobPlan, LookupPlan, PagingPlan, Parameter, QueryPlan};
+pub(crate) use lowered::push_value;
 pub use pack::packs;
 pub use path::{Path, PathStep};
 pub use quota::{ElementPlan, ProbeFigures, ProbePlan, QuotaPlan, RatePlan};

@@ -6,22 +6,32 @@ use super::rows::{Reader, Row};
 use super::secret;
 use super::trace::{Fate, Ledger, Link, Traced};
 use crate::dns::{Name, Rdata, scope};
-use crate::plan::{Plan, Prose, RuleThen, possible_targets, sources, targets};
+use crate::plan::{Plan, Prose, RuleThen, possible_targets, push_value, sources, targets};
 use crate::profile::{OtherNames, Side, TimeField};
 use crate::stix::{Graph, Kind, Observable, Report, Seen};
 use hashbrown::HashMap;
 use jiff::Timestamp;
 use minijinja::value::Value as Text;
-use std::fmt::Write;
 use std::sync::Arc;
 
 /// Texts that were rendered are kept by what went into them: most profiles say a few things a million times.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     /// By the number of the text.
-    rendered: HashMap<usize, HashMap<Box<str>, Arc<str>>>,
+    known: HashMap<usize, Known>,
     /// What goes into the text at hand.
     key: String,
+}
+
+/// What one text became.
+#[derive(Debug, Default)]
+struct Known {
+    /// By what went into it.
+    texts: HashMap<Box<str>, Arc<str>>,
+    /// How often it was there.
+    found: usize,
+    /// How often it was not.
+    rendered: usize,
 }
 
 /// How many texts are kept at most, of each that a profile has.
@@ -350,24 +360,33 @@ impl Texts {
         value_of: impl Fn(&str) -> Text,
     ) -> Result<Arc<str>, String> {
         let Some(prose) = prose else { return Ok(Arc::default()) };
+        let render =
+            || prose.render(&value_of).map_err(|reason| format!("the description cannot be written: {reason}"));
+        let known = self.known.entry(which).or_default();
+        if !known.is_worth_a_look() {
+            return Ok(render()?.into());
+        }
         self.key.clear();
         for name in prose.reads() {
             self.key.push('\0');
-            let value = value_of(name);
-            match value.as_str() {
-                Some(text) => self.key.push_str(text),
-                None => write!(self.key, "{value}").expect("text takes everything"),
-            }
+            push_value(&mut self.key, &value_of(name));
         }
-        let rendered = self.rendered.entry(which).or_default();
-        if let Some(text) = rendered.get(self.key.as_str()) {
+        if let Some(text) = known.texts.get(self.key.as_str()) {
+            known.found += 1;
             return Ok(Arc::clone(text));
         }
-        let text: Arc<str> =
-            prose.render(value_of).map_err(|reason| format!("the description cannot be written: {reason}"))?.into();
-        if rendered.len() < MAX_TEXTS {
-            rendered.insert(self.key.as_str().into(), Arc::clone(&text));
+        let text: Arc<str> = render()?.into();
+        known.rendered += 1;
+        if known.texts.len() < MAX_TEXTS {
+            known.texts.insert(self.key.as_str().into(), Arc::clone(&text));
         }
         Ok(text)
+    }
+}
+
+impl Known {
+    /// A text that says something else of each record is not looked up for ever.
+    fn is_worth_a_look(&self) -> bool {
+        self.rendered < MAX_TEXTS || self.found > self.rendered
     }
 }

@@ -103,8 +103,12 @@ impl Counts {
 }
 
 fn count(reasons: &mut BTreeMap<String, u64>, reason: &str) {
-    let is_told = reasons.len() < MAX_REASONS || reasons.contains_key(reason);
-    *reasons.entry(if is_told { reason.to_owned() } else { "other reasons".to_owned() }).or_default() += 1;
+    if let Some(count) = reasons.get_mut(reason) {
+        *count += 1;
+        return;
+    }
+    let reason = if reasons.len() < MAX_REASONS { reason } else { "other reasons" };
+    *reasons.entry(reason.to_owned()).or_default() += 1;
 }
 
 impl fmt::Display for Counts {
