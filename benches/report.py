@@ -1,5 +1,6 @@
 """Writes the report of what was measured: ratios first, then the targets, the figures, and where the rest goes."""
 
+import importlib.metadata
 import json
 import os
 import platform
@@ -70,7 +71,6 @@ def targets():
     yield "≥ 300 × Python with stix2 and pycti's ids", f"{ratio:.0f} ×", ratio >= 300
     first = process("start to first byte, map")["milliseconds"]
     yield "start to first byte < 15 ms", f"{first:.1f} ms", first < 15
-    check = process("check of all", )
     check = next(line for line in PROCESS if re.fullmatch(r"check of all \d+ profiles", line["name"]))["milliseconds"]
     yield "check of all shipped profiles < 50 ms", f"{check:.1f} ms", check < 50
     if measured := connector():
@@ -86,9 +86,11 @@ def machine():
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "unknown")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    stix2, pycti = (importlib.metadata.version(package) for package in ("stix2", "pycti"))
+    commit = command("git", "describe", "--always", "--dirty", "--exclude", "*")
     return (
-        f"{os.cpu_count()} × {model}, {memory:.0f} GB, {platform.system()} {platform.release()}; {command('rustc', '--version')}; "
-        f"Python {platform.python_version()}; commit {command('git', 'rev-parse', '--short', 'HEAD')}"
+        f"{os.cpu_count()} × {model}, {memory:.0f} GB, {platform.system()} {platform.release()}, load {(OUT / 'load').read_text().strip()} "
+        f"before; {command('rustc', '--version')}; Python {platform.python_version()}, stix2 {stix2}, pycti {pycti}; commit {commit}"
     )
 
 
