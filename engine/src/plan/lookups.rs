@@ -1,23 +1,21 @@
-//! The ways to ask, compiled: requests, framing, and how pages follow one another.
+//! The ways to ask, compiled: requests, and what an answer to them is cut into.
 
 use super::answers::AnswerPlace;
 use super::auth::answer_place;
 use super::body::BodyPlan;
 use super::compiler::{Compiler, Place};
 use super::http::headers;
-use super::path::{Path, PathStep};
+use super::paging::{PagingPlan, paging};
+use super::path::Path;
 use super::rows::{RowsPlan, SignalPlan, rows, signal};
 use super::template::Template;
 use super::time::TimeFormat;
 use crate::diagnostic::{Code, Span};
-use crate::profile::{
-    Framing, Job, Lookup, Method, Paging, PathText, Profile, QueryValue, Scalar, TemplateText, WindowPoint,
-};
+use crate::profile::{Framing, Job, Lookup, Method, Profile, QueryValue, Scalar, TemplateText, WindowPoint};
 use crate::stix::Kind;
 use crate::yaml::child;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// One way to ask.
 #[derive(Debug)]
@@ -123,112 +121,6 @@ impl Distance {
             Self::Days => ((seconds + 86_399) / 86_400).to_string(),
             Self::Seconds => seconds.to_string(),
             Self::NegativeSeconds => format!("-{seconds}"),
-        }
-    }
-}
-
-/// How pages follow one another.
-#[derive(Debug)]
-pub enum PagingPlan {
-    /// The answer is one page, and may say how many records there would be.
-    None {
-        /// Where.
-        total: Option<AnswerPlace>,
-        /// The most rows the provider gives.
-        cap: Option<u64>,
-    },
-    /// By number.
-    Page {
-        /// The parameter.
-        parameter: Parameter,
-        /// The first number.
-        first: u64,
-        /// Where the last number stands.
-        last: Option<AnswerPlace>,
-        /// Where it says whether there is more.
-        more: Option<Path>,
-        /// Where the number of all records stands.
-        total: Option<AnswerPlace>,
-        /// The most pages.
-        at_most: u32,
-    },
-    /// By the number of a record.
-    Offset {
-        /// The parameter.
-        parameter: Parameter,
-        /// Whether the first request goes without it.
-        not_first: bool,
-        /// The size of a page, and its parameter.
-        limit: Option<(Parameter, u64)>,
-        /// Where the number of all records stands.
-        total: Option<AnswerPlace>,
-        /// The most pages.
-        at_most: u32,
-    },
-    /// By the URL of the next; without a path, from the header `Link`.
-    NextUrl {
-        /// Where it stands.
-        at: Option<Path>,
-        /// The most pages.
-        at_most: u32,
-    },
-    /// By cursor.
-    Cursor {
-        /// Where it stands.
-        from: AnswerPlace,
-        /// Where it is sent back.
-        to: CursorTarget,
-        /// The most pages.
-        at_most: u32,
-    },
-}
-
-/// Where a cursor is sent back.
-#[derive(Debug)]
-pub enum CursorTarget {
-    /// In a parameter.
-    Parameter(Parameter),
-    /// In a request header.
-    Header(String),
-}
-
-/// Where a value of paging is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Parameter {
-    /// In the query.
-    Query(String),
-    /// In the body, as JSON.
-    Body(Path),
-}
-
-impl Parameter {
-    /// The name of a parameter of the query; nothing for one of the body.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Query(name) => name,
-            Self::Body(_) => "",
-        }
-    }
-}
-
-impl fmt::Display for Parameter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Query(name) => f.write_str(name),
-            Self::Body(path) => write!(f, "{path}"),
-        }
-    }
-}
-
-impl PagingPlan {
-    /// The most pages that are asked for.
-    pub fn at_most(&self) -> u32 {
-        match self {
-            Self::None { .. } => 1,
-            Self::Page { at_most, .. }
-            | Self::Offset { at_most, .. }
-            | Self::NextUrl { at_most, .. }
-            | Self::Cursor { at_most, .. } => *at_most,
         }
     }
 }
@@ -365,89 +257,4 @@ fn query_value(
             compiler.time_format(format, zone, at).map(|format| QueryPlan::Time(*from, format))
         }
     }
-}
-
-/// A parameter of paging: a name in the query, or a path into the body.
-fn parameter(compiler: &mut Compiler, lookup: &Lookup, text: &str, pointer: &str) -> Option<Parameter> {
-    if !text.starts_with('$') {
-        return Some(Parameter::Query(text.to_owned()));
-    }
-    let path = compiler.path(&PathText(text.to_owned()), pointer)?;
-    let is_plain = path.steps().iter().all(|step| matches!(step, PathStep::Name(_))) && !path.steps().is_empty();
-    let is_deep = !lookup.form.is_empty() && path.steps().len() > 1;
-    if lookup.method != Method::Post || !is_plain || is_deep {
-        let label = "it needs `method: POST`, and names only; of a form one name";
-        compiler.error(Code::BodyParameter, pointer, "this does not lead into a body", label);
-        return None;
-    }
-    Some(Parameter::Body(path))
-}
-
-fn paging(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<PagingPlan> {
-    let paging = &lookup.paging;
-    let named =
-        |compiler: &mut Compiler, text: &str, key: &str| parameter(compiler, lookup, text, &format!("{at}/{key}"));
-    let sent = match paging {
-        Paging::Page { parameter, .. } | Paging::Offset { parameter, .. } => {
-            Some(named(compiler, parameter, "parameter")?)
-        }
-        Paging::Cursor { parameter: Some(parameter), .. } => Some(named(compiler, parameter, "parameter")?),
-        _ => None,
-    };
-    let size = match paging {
-        Paging::Offset { limit: Some(limit), .. } => {
-            Some((named(compiler, &limit.parameter, "limit/parameter")?, limit.value))
-        }
-        _ => None,
-    };
-    let mut figure = |path: &Option<PathText>, header: &Option<String>, key: &str| {
-        if path.is_none() && header.is_none() {
-            return Some(None);
-        }
-        let keys = (at, key, &*format!("{key}_header"));
-        answer_place(compiler, path.as_ref(), header.as_deref(), keys, Code::FigureTwice).map(Some)
-    };
-    Some(match paging {
-        Paging::None { total, total_header, cap } => {
-            PagingPlan::None { total: figure(total, total_header, "total")?, cap: *cap }
-        }
-        Paging::Page { first, last, last_header, more, total, total_header, at_most, .. } => {
-            let (last, total) = (figure(last, last_header, "last"), figure(total, total_header, "total"));
-            let more = compiler.optional_path(more.as_ref(), &format!("{at}/more"));
-            let (first, at_most) = (*first, *at_most);
-            PagingPlan::Page { parameter: sent?, first, last: last?, more: more?, total: total?, at_most }
-        }
-        Paging::Offset { not_first, total, total_header, at_most, .. } => {
-            let (total, (not_first, at_most)) = (figure(total, total_header, "total")?, (*not_first, *at_most));
-            PagingPlan::Offset { parameter: sent?, not_first, limit: size, total, at_most }
-        }
-        Paging::NextUrl { at: place, at_most } => {
-            let place = compiler.optional_path(place.as_ref(), &format!("{at}/at"))?;
-            PagingPlan::NextUrl { at: place, at_most: *at_most }
-        }
-        Paging::Cursor { at: place, header, request_header, at_most, .. } => {
-            let body = compiler.optional_path(place.as_ref(), &format!("{at}/at"))?;
-            let mut name = |header: &Option<String>, key: &str| match header {
-                Some(name) => compiler.header_name(name, compiler.span(&format!("{at}/{key}"))).map(Some),
-                None => Some(None),
-            };
-            let (header, request_header) = (name(header, "header"), name(request_header, "request_header"));
-            let from = match (body, header?) {
-                (Some(path), None) => Some(AnswerPlace::Body(path)),
-                (None, Some(header)) => Some(AnswerPlace::Header(header)),
-                _ => None,
-            };
-            let to = match (sent, request_header?) {
-                (Some(parameter), None) => Some(CursorTarget::Parameter(parameter)),
-                (None, Some(header)) => Some(CursorTarget::Header(header)),
-                _ => None,
-            };
-            let (Some(from), Some(to)) = (from, to) else {
-                let label = "one of `at` and `header`, and one of `parameter` and `request_header`";
-                compiler.error(Code::CursorPlaces, at, "a cursor comes from one place and goes to one", label);
-                return None;
-            };
-            PagingPlan::Cursor { from, to, at_most: *at_most }
-        }
-    })
 }
