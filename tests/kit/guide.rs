@@ -230,8 +230,7 @@ fn table(text: &str) -> usize {
     let Some(place) = rows.next().and_then(|mut cells| cells.nth(2)) else { return 0 };
     let cells = rows.skip(1).filter_map(|mut cells| cells.nth(2));
     let pieces: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
-    let checked = pieces.iter().filter(|piece| in_place(place, piece)).count();
-    checked
+    pieces.iter().filter(|piece| in_place(place, piece)).count()
 }
 
 fn in_place(place: &str, piece: &str) -> bool {
