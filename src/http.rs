@@ -131,13 +131,12 @@ pub(crate) fn innermost(error: &reqwest::Error) -> String {
 pub(crate) fn distrust(error: &reqwest::Error) -> Option<String> {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        // What an I/O error holds is not among its sources.
-        let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let of_tls = held.and_then(|held| held.downcast_ref()).or_else(|| error.downcast_ref::<rustls::Error>());
-        if let Some(distrust @ rustls::Error::InvalidCertificate(_)) = of_tls {
+        if let Some(distrust @ rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
             return Some(distrust.to_string());
         }
-        cause = error.source();
+        // What an I/O error holds is not among its sources.
+        let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = held.map(|held| held as &(dyn Error + 'static)).or_else(|| error.source());
     }
     None
 }
