@@ -1,5 +1,6 @@
-//! What a record costs, counted instead of timed: allocations, and the most memory at once. A budget stands here for each
-//! shape of answer; whoever makes the engine dearer has to say so by raising it, and no noise of a machine hides it.
+//! What a record costs, counted instead of timed: allocations, their octets, and the most memory at once. A budget stands
+//! here for each shape of answer; whoever makes the engine dearer has to say so by raising it, and no noise of a machine
+//! hides it.
 
 #[path = "../../benches/mapping/answers.rs"]
 #[allow(dead_code, reason = "benchmarks use the rest")]
@@ -16,21 +17,36 @@ use engine::Engine;
 /// So many records more make the difference that is counted.
 const RECORDS: u64 = 4_000;
 
-/// What a record may cost: allocations, of a hundred records; and octets besides the answer and the bundle's text.
-const BUDGET: [(Shape, u64, u64); 3] =
-    [(Shape::PassiveTotal, 660, 100), (Shape::Saf, 1_410, 180), (Shape::Cof, 930, 105)];
+/// What a record may cost.
+struct Budget {
+    shape: Shape,
+    /// Allocations of a hundred records.
+    allocations: u64,
+    /// Octets that are asked for, and mostly copied to; freed again or not.
+    allocated: u64,
+    /// Octets that are held, besides the answer and the bundle's text.
+    held: u64,
+}
+
+const BUDGETS: [Budget; 3] = [
+    Budget { shape: Shape::PassiveTotal, allocations: 605, allocated: 820, held: 100 },
+    Budget { shape: Shape::Saf, allocations: 1_055, allocated: 1_090, held: 180 },
+    Budget { shape: Shape::Cof, allocations: 690, allocated: 835, held: 105 },
+];
 
 #[test]
 fn a_record_costs_no_more_than_its_budget() {
     let mut over = vec![];
-    for (shape, allocations, octets) in BUDGET {
+    for Budget { shape, allocations, allocated, held } in BUDGETS {
         let engine = Engine::shipped(shape);
         let (few, many) = (cost(&engine, shape, RECORDS), cost(&engine, shape, 2 * RECORDS));
-        let per_hundred = (many.count_total - few.count_total) * 100 / RECORDS;
-        let held = (many.bytes_max - few.bytes_max) / RECORDS;
-        if per_hundred > allocations || held > octets {
-            over.push(format!("{shape:?}: {per_hundred} allocations of {allocations}, {held} octets of {octets}"));
-        }
+        let costs = [
+            ((many.count_total - few.count_total) * 100 / RECORDS, allocations, "allocations of a hundred"),
+            ((many.bytes_total - few.bytes_total) / RECORDS, allocated, "octets allocated"),
+            ((many.bytes_max - few.bytes_max) / RECORDS, held, "octets held"),
+        ];
+        let dearer = costs.iter().filter(|(cost, budget, _)| cost > budget);
+        over.extend(dearer.map(|(cost, budget, what)| format!("{shape:?}: {cost} {what}, of {budget}")));
     }
     assert!(over.is_empty(), "{}", over.join("\n"));
 }
