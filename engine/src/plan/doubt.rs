@@ -20,7 +20,7 @@ pub(super) fn is_doubtful(found: &Diagnostic, tree: &Tree, holes: &[Span]) -> bo
     stands_nowhere
         || match found.code {
             Code::UnknownSetting | Code::SettingType => lacks("/settings"),
-            Code::UnknownName | Code::FieldMissing | Code::NeverEqual => lacks("/record/fields"),
+            Code::UnknownName | Code::FieldMissing | Code::FieldType | Code::NeverEqual => lacks("/record/fields"),
             Code::SettingUnused
             | Code::FieldUnused
             | Code::AcceptedInVain
@@ -47,7 +47,6 @@ fn relies_on_its_block(code: Code) -> bool {
             | Code::ColumnsMissing
             | Code::ColumnsNotUsed
             | Code::FieldPlace
-            | Code::FieldType
             | Code::AnswerMatchesAll
             | Code::QuotaFigures
             | Code::JobNotAsked
