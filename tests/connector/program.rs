@@ -1,7 +1,9 @@
 //! Connectors as processes: they are started with variables alone, as a container is, and end with the test that started them.
 
+use super::soon;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// A connector that runs. It is killed when the test is done with it.
 pub(crate) struct Program {
@@ -54,6 +56,7 @@ impl Program {
 
     /// How it ended; none if it was killed.
     pub(crate) fn ended(&mut self) -> Option<i32> {
+        soon(Duration::from_secs(20), "it ends by itself", || !self.is_running());
         self.child.wait().expect("it is our child").code()
     }
 }
