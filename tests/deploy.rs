@@ -336,6 +336,11 @@ fn the_image_is_built_from_files_that_are_there() {
             .any(|source| path.starts_with(source));
         assert!(is_there, "{} is built into the program, and not in the image's build", path.display());
     }
+    let manifest = read(&root(), "Cargo.toml");
+    let targets = manifest.split("\n\n").filter(|part| part.contains("\n[[") || part.starts_with("[["));
+    for target in targets {
+        assert!(target.contains("\npath = "), "cargo looks for it in the image's build, which has it not: {target}");
+    }
     assert!(dockerfile.ends_with("\nENTRYPOINT [\"stixmap\", \"connector\"]\n"));
     let toolchain = format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
     assert!(dockerfile.contains(&toolchain), "the image is built by another Rust than Cargo.toml asks for");
