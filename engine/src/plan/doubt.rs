@@ -20,6 +20,8 @@ pub(super) fn is_doubtful(found: &Diagnostic, tree: &Tree, holes: &[Span]) -> bo
     stands_nowhere
         || match found.code {
             Code::UnknownSetting | Code::SettingType => lacks("/settings"),
+            // Without its orientation a record needs other fields.
+            Code::UnknownName if holes.contains(&tree.span("/record")) => true,
             Code::UnknownName | Code::FieldMissing | Code::FieldType | Code::NeverEqual => lacks("/record/fields"),
             Code::SettingUnused
             | Code::FieldUnused
