@@ -162,6 +162,8 @@ impl Second<'_> {
         }
         let reversed = rrname.reverse_address().filter(|_| rrtype == RrType::PTR).map(Observable::of_address);
         let sources: Vec<Observable> = reversed.into_iter().chain(Observable::of_name(rrname)).collect();
+        let asked: Vec<Observable> = sources.iter().filter(|source| source.is_same(self.asked)).cloned().collect();
+        let sources = if asked.is_empty() { sources } else { asked };
         let targets = targets(rdata);
         let is_about = sources.iter().chain(&targets).any(|side| side.is_same(self.asked));
         if self.profile["record"]["other_names"] != "keep" && !is_about {

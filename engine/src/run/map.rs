@@ -192,8 +192,8 @@ fn fate(
     {
         return Fate::Dropped(format!("its address is {}", scope(*address)), None);
     }
-    let (sources, targets) = (sources(&record.rrname, record.rrtype), targets(&record.rdata));
-    let (sources, targets) = (with_hostname(context, sources), with_hostname(context, targets));
+    let sources = meant(context.asked, sources(&record.rrname, record.rrtype));
+    let (sources, targets) = (with_hostname(context, sources), with_hostname(context, targets(&record.rdata)));
     let is_about = |side: &[Observable]| side.iter().any(|observable| observable.is_same(context.asked));
     if context.plan.record.other_names == OtherNames::Drop && !is_about(&sources) && !is_about(&targets) {
         return Fate::Dropped("it is about another name than the one asked for".into(), None);
@@ -224,6 +224,14 @@ fn fate(
         }
         false => drop.expect("each candidate is linked or dropped"),
     }
+}
+
+/// A reverse name stands for its address too: who asked about one of them means that one.
+fn meant(asked: &Observable, mut owner: Vec<Observable>) -> Vec<Observable> {
+    if owner.iter().any(|observable| observable.is_same(asked)) {
+        owner.retain(|observable| observable.is_same(asked));
+    }
+    owner
 }
 
 /// Who asks about a hostname has the name taken for it first, and for a domain name after.

@@ -31,7 +31,7 @@ pub use request::{Request, Shown};
 pub use stored::map_stored;
 pub use trace::{Counts, Fate, Link, Outcome, OutcomeKind, Report, Traced};
 
-use crate::plan::{Plan, SettingValue, ValueOrSetting, before};
+use crate::plan::{LookupPlan, Plan, SettingValue, ValueOrSetting, before};
 use crate::profile::Framing;
 use crate::stix::{Graph, Identity, Observable, Tlp};
 use account::{Probing, Tokening, UnderWay};
@@ -40,7 +40,7 @@ use gate::Levels;
 use jiff::{SignedDuration, Timestamp};
 use page::{Fingerprint, Pages};
 use request::{Asker, Target};
-use rows::Reader;
+use rows::{Beside, Reader};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use trace::{Failure, Ledger};
@@ -402,19 +402,37 @@ impl<'p> Run<'p> {
         }
         let asking = self.current.as_mut().expect("a page was asked for");
         let lookup = &self.plan.lookups[asking.ask.lookup];
-        let each = asking.ask.each.as_deref();
-        let reader = Reader::new(&self.plan.record, lookup, each, &self.input.observable, &response);
         asking.pages.count += 1;
-        let page = asking.pages.count;
-        if Pages::compares(lookup) {
-            let mut fingerprint = Fingerprint::default();
-            // What is wrong with the answer is told below.
-            let _ = reader.read(&response, &mut |row| fingerprint.note(&row));
-            if let Err(repeat) = asking.pages.is_new(fingerprint) {
-                return self.fail(Failure::lookup(repeat.to_string()));
-            }
+        if let Err(repeat) = self.compare(lookup, &response) {
+            return self.fail(Failure::lookup(repeat.to_string()));
         }
-        let secrets = secret::repeated(self.asker.credentials(), &response);
+        let Some(beside) = self.map_page(lookup, &response) else { return };
+        if let Some(fault) = &response.cut {
+            return self.fail(Failure::lookup(Why::of_fault(fault).text()));
+        }
+        self.turn(lookup, &beside, &response, now);
+    }
+
+    /// Tells a page that came before.
+    fn compare(&mut self, lookup: &LookupPlan, response: &Response) -> Result<(), Repeat> {
+        if !Pages::compares(lookup) {
+            return Ok(());
+        }
+        let asking = self.current.as_mut().expect("a page was asked for");
+        let each = asking.ask.each.as_deref();
+        let reader = Reader::new(&self.plan.record, lookup, each, &self.input.observable, response);
+        let mut fingerprint = Fingerprint::default();
+        // What is wrong with the answer is told when it is mapped.
+        let _ = reader.read(response, &mut |row| fingerprint.note(&row));
+        asking.pages.is_new(fingerprint)
+    }
+
+    /// Maps the rows of a page. Gives what stands beside them; nothing after an answer that breaks off was told.
+    fn map_page(&mut self, lookup: &LookupPlan, response: &Response) -> Option<Beside> {
+        let asking = self.current.as_ref().expect("a page was asked for");
+        let (page, each) = (asking.pages.count, asking.ask.each.as_deref());
+        let reader = Reader::new(&self.plan.record, lookup, each, &self.input.observable, response);
+        let secrets = secret::repeated(self.asker.credentials(), response);
         let asked_name = record::asked_name(&self.input.observable);
         let context = map::Context {
             plan: self.plan,
@@ -430,25 +448,27 @@ impl<'p> Run<'p> {
         };
         let mut bad = vec![];
         let (texts, graph, ledger) = (&mut self.texts, &mut self.graph, &mut self.ledger);
-        let read = reader.read(&response, &mut |row| bad.extend(map::row(&context, &row, texts, graph, ledger)));
+        let read = reader.read(response, &mut |row| bad.extend(map::row(&context, &row, texts, graph, ledger)));
         if !bad.is_empty() {
-            let exhibit = self.exhibit(page, &response);
+            let exhibit = self.exhibit(page, response);
             let told = bad.iter().map(|place| evidence::bad_record(self.plan, lookup, place, &exhibit));
             self.ledger.diagnostics.extend(told);
         }
-        let beside = match read {
-            Ok(beside) => beside,
+        match read {
+            Ok(beside) => Some(beside),
             Err(broken) => {
-                let exhibit = self.exhibit(page, &response);
+                let exhibit = self.exhibit(page, response);
                 self.ledger.diagnostics.push(evidence::broken(self.plan, lookup, &broken, &exhibit));
-                return self.fail(Failure::lookup(format!("page {page}: {broken}")));
+                self.fail(Failure::lookup(format!("page {page}: {broken}")));
+                None
             }
-        };
-        if let Some(fault) = &response.cut {
-            return self.fail(Failure::lookup(Why::of_fault(fault).text()));
         }
+    }
+
+    /// What follows a page that was read.
+    fn turn(&mut self, lookup: &LookupPlan, beside: &Beside, response: &Response, now: Timestamp) {
         let asking = self.current.as_mut().expect("a page was asked for");
-        match asking.pages.turn(lookup, &beside, &response, &self.asker, &self.last_request.url) {
+        match asking.pages.turn(lookup, beside, response, &self.asker, &self.last_request.url) {
             page::Turn::Last => self.end_lookup(),
             page::Turn::Truncated(reason) => {
                 let asking = self.current.as_ref().expect("a page was asked for");

@@ -10,11 +10,10 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use stixmap_engine::case::{self, Case};
 use stixmap_engine::diagnostic::Source;
-use stixmap_engine::dns::Name;
 use stixmap_engine::plan::{SettingValue, Settings, ValueOrSetting};
 use stixmap_engine::profile::{OtherNames, Unmarked};
 use stixmap_engine::run::{Fate, OutcomeKind, Report, Traced};
-use stixmap_engine::stix::{Kind, Marking, Observable, Tlp, is_permitted};
+use stixmap_engine::stix::{Kind, Marking, Tlp, is_permitted};
 
 pub(super) fn no_panic(take: &Take) -> Result<(), String> {
     take.played.as_ref().map(|_| ()).map_err(|panicked| format!("it panics: {}", panicked.reason))
@@ -61,10 +60,7 @@ pub(super) fn connected(take: &Take) -> Result<(), String> {
     if take.stage.plan.record.other_names == OtherNames::Keep {
         return Ok(());
     }
-    let asked = &played.setting.observable;
-    // The owner of a PTR record is the address first.
-    let address = Name::parse(asked.value()).ok().and_then(|name| name.reverse_address()).map(Observable::of_address);
-    let mut reached: BTreeSet<String> = address.iter().chain([asked]).map(|it| it.id().to_string()).collect();
+    let mut reached = BTreeSet::from([played.setting.observable.id().to_string()]);
     let ends =
         |object: &Value| Some([object["source_ref"].as_str()?.to_owned(), object["target_ref"].as_str()?.to_owned()]);
     let mut open: Vec<[String; 2]> = objects(&played.bundle).filter_map(ends).collect();

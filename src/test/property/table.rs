@@ -59,8 +59,7 @@ pub(super) const PROPERTIES: [Property; 18] = [
     Property {
         name: "connected",
         holds: "what is found leads back to what was asked about",
-        doc: "From what was asked about, relationships lead to every observable of the bundle; of a reverse name, such as \
-              `1.2.0.192.in-addr.arpa`, also from its address. Not tried where `record` has \
+        doc: "From what was asked about, relationships lead to every observable of the bundle. Not tried where `record` has \
               `other_names: keep`, since then what is said of other names stands by itself.",
         check: invariant::connected,
     },
