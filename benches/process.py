@@ -36,7 +36,7 @@ def run(*arguments, **variables):
     child.returncode = os.waitstatus_to_exitcode(status)
     end = time.perf_counter()
     assert child.returncode == 0, f"{arguments} ended with {child.returncode}"
-    return ((first or end) - begun) * 1e3, (end - begun) * 1e3, usage.ru_maxrss / 1e3
+    return ((first or end) - begun) * 1e3, (end - begun) * 1e3, usage.ru_maxrss * 1024 / 1e6
 
 
 def best(turns, *arguments, **variables):
