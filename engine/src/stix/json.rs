@@ -27,6 +27,7 @@ pub(super) trait Properties {
     }
 
     /// An id.
+    #[inline(always)]
     fn id(&mut self, name: &'static str, id: Id) -> Result<(), Self::Error> {
         self.short(name, id.text())
     }
@@ -104,6 +105,7 @@ impl Text {
     }
 
     /// Before an item of a list, or a property.
+    #[inline]
     pub(super) fn item(&mut self) {
         if !self.is_first {
             self.bytes.push(b',');
@@ -112,6 +114,8 @@ impl Text {
         self.new_line();
     }
 
+    /// In line, as what it calls, since all names are known to the compiler: their lengths are then, too.
+    #[inline(always)]
     pub(super) fn name(&mut self, name: &'static str) {
         self.item();
         self.quoted(name.as_bytes());
@@ -122,6 +126,7 @@ impl Text {
     }
 
     /// A property that needs no escape.
+    #[inline(always)]
     pub(super) fn property(&mut self, name: &'static str, text: &str) {
         self.name(name);
         self.quoted(text.as_bytes());
@@ -145,6 +150,7 @@ impl Text {
         Ok(())
     }
 
+    #[inline(always)]
     fn quoted(&mut self, text: &[u8]) {
         self.bytes.reserve(text.len() + 2);
         self.bytes.push(b'"');
@@ -163,15 +169,18 @@ impl Text {
 impl Properties for Text {
     type Error = Infallible;
 
+    #[inline(always)]
     fn plain(&mut self, name: &'static str, text: &str) -> Result<(), Infallible> {
         self.property(name, text);
         Ok(())
     }
 
+    #[inline(always)]
     fn text(&mut self, name: &'static str, text: &str) -> Result<(), Infallible> {
         self.plain(name, &escaped(text))
     }
 
+    #[inline(always)]
     fn short(&mut self, name: &'static str, text: Short) -> Result<(), Infallible> {
         self.name(name);
         self.quoted(text.as_bytes());

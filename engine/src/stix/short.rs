@@ -17,6 +17,7 @@ impl Short {
         Short { bytes: [0; LONGEST], length: 0 }
     }
 
+    #[inline]
     pub(super) fn push(&mut self, text: &[u8]) {
         self.bytes[self.length..self.length + text.len()].copy_from_slice(text);
         self.length += text.len();
