@@ -172,6 +172,7 @@ fn base() -> Value {
         "record": { "fields": {
             "rrname": { "at": "$.name", "as": "dns-name" }, "rrtype": { "at": "$.type", "as": "rrtype" },
             "rdata": { "at": "$.data", "as": "rdata" }, "time_last": { "at": "$.last", "as": "timestamp", "optional": true },
+            "tlp": { "at": "$.sharing", "as": "tlp", "optional": true },
         } },
         "rules": [{ "use": "dns/standard@1" }],
         "tlp": { "max": "TLP:AMBER", "unmarked": "allow", "results": { "at_least": "TLP:AMBER" } },
