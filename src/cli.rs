@@ -556,7 +556,7 @@ impl Accepted {
 ///
 /// Examples:
 ///   stixmap record example.com --profile profiles/acme
-///   stixmap record 192.0.2.34 --profile riskiq --out cases --case an-address --about "An address with two names"
+///   stixmap record 192.0.2.34 --profile acme --out cases --case an-address --about "An address with two names"
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct RecordArgs {
