@@ -2,9 +2,12 @@
 
 use crate::Exit;
 use crate::cli::{Cli, CompletionsArgs};
+use crate::output::to_stdout;
 use clap::CommandFactory;
 
 pub(crate) fn run(args: &CompletionsArgs) -> anyhow::Result<Exit> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "stixmap", &mut std::io::stdout().lock());
+    let mut script = vec![];
+    clap_complete::generate(args.shell, &mut Cli::command(), "stixmap", &mut script);
+    to_stdout(&script)?;
     Ok(Exit::Fine)
 }

@@ -247,6 +247,19 @@ fn a_special_file_is_written_to_and_stays_what_it_is() {
 }
 
 #[test]
+fn a_reader_that_has_had_enough_is_no_error() {
+    let shipped = root().join("profiles/riskiq");
+    let riskiq = shipped.to_str().expect("a path");
+    for arguments in [&["test", "--verbose", riskiq][..], &["completions", "zsh"], &["list"], &["explain", "codes"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let child = stixmap(arguments).stdout(writer).stderr(Stdio::piped()).spawn().expect("it starts");
+        let ended = child.wait_with_output().expect("it ends");
+        assert!(ended.status.success() && ended.stderr.is_empty(), "{arguments:?}: {ended:?}");
+    }
+}
+
+#[test]
 fn help_and_completions_are_there() {
     let help = ended(stixmap(&["--help"]));
     assert!(help.code == 0 && help.out.contains("Exit codes:"), "{}", help.out);

@@ -3,6 +3,7 @@
 use super::suite::Suite;
 use crate::Exit;
 use crate::cli::Verbosity;
+use crate::output::to_stdout;
 use crate::paint;
 use crate::shelf::Folder;
 use anyhow::{Context, bail};
@@ -27,7 +28,7 @@ pub(super) fn run(suites: &[Suite], accepts: bool, verbosity: Verbosity) -> anyh
     }
     let Score { passed, failed, rewritten, profiles_failed } = score;
     let accepted = if rewritten > 0 { format!(", {rewritten} of them rewritten") } else { String::new() };
-    println!("{passed} passed{accepted}, {failed} failed");
+    tell(format!("{passed} passed{accepted}, {failed} failed"))?;
     if passed + failed == 0 && profiles_failed == 0 {
         bail!("there was no case to play");
     }
@@ -50,23 +51,27 @@ fn play_suite(suite: &Suite, accepts: bool, verbosity: Verbosity, score: &mut Sc
             score.failed += 1;
         }
         match verdict {
-            Verdict::Same if verbosity == Verbosity::Verbose => println!("ok        {shown}"),
+            Verdict::Same if verbosity == Verbosity::Verbose => tell(format!("ok        {shown}"))?,
             Verdict::Same => {}
             Verdict::Rewritten => {
                 score.rewritten += 1;
-                println!("rewritten {shown}");
+                tell(format!("rewritten {shown}"))?;
             }
-            Verdict::Differs(difference) => println!("DIFFERS   {shown}\n{difference}"),
+            Verdict::Differs(difference) => tell(format!("DIFFERS   {shown}\n{difference}"))?,
             Verdict::AsksOtherwise(lines) => {
-                println!("DIFFERS   {shown}: its exchanges are not what is asked\n{lines}")
+                tell(format!("DIFFERS   {shown}: its exchanges are not what is asked\n{lines}"))?;
             }
-            Verdict::Unplayable => println!("MISTAKE   {shown}"),
+            Verdict::Unplayable => tell(format!("MISTAKE   {shown}"))?,
         }
     }
     if suite.is_whole {
-        tell_unused_rules(&plan, &used);
+        tell_unused_rules(&plan, &used)?;
     }
     Ok(())
+}
+
+fn tell(line: String) -> anyhow::Result<()> {
+    to_stdout(format!("{line}\n").as_bytes())
 }
 
 enum Verdict {
@@ -125,10 +130,9 @@ fn difference(expected: &str, came: &str) -> String {
     lines.collect::<String>().trim_end().to_owned()
 }
 
-fn tell_unused_rules(plan: &Plan, used: &BTreeSet<usize>) {
-    for (number, rule) in
-        plan.rules.rules.iter().enumerate().filter(|(number, rule)| rule.pack.is_none() && !used.contains(number))
-    {
-        println!("no case of {} uses rules[{number}], line {}", plan.id, rule.line);
-    }
+fn tell_unused_rules(plan: &Plan, used: &BTreeSet<usize>) -> anyhow::Result<()> {
+    let rules = plan.rules.rules.iter().enumerate();
+    rules
+        .filter(|(number, rule)| rule.pack.is_none() && !used.contains(number))
+        .try_for_each(|(number, rule)| tell(format!("no case of {} uses rules[{number}], line {}", plan.id, rule.line)))
 }
