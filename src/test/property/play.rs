@@ -31,8 +31,12 @@ pub(super) struct Stage<'p> {
     pub(super) now: Timestamp,
     /// What a test does to what came of a scene, as a mistake of the engine would.
     #[cfg(test)]
-    pub(super) fault: Option<fn(Played) -> Played>,
+    pub(super) fault: Option<Fault>,
 }
+
+/// A mistake that a test makes.
+#[cfg(test)]
+pub(super) type Fault = fn(Played) -> Played;
 
 /// What is given and asked in a scene.
 #[derive(Clone)]
@@ -129,14 +133,14 @@ impl<'p> Stage<'p> {
     }
 
     /// Plays a scene; or tells how it panicked.
-    pub(super) fn play(&self, scene: &Scene) -> Result<Played, Panicked> {
+    pub(super) fn play(&self, scene: &Scene) -> Result<Played, Box<Panicked>> {
         let setting = self.setting(scene);
         // Outside of what may panic, so that it is known how far it came.
         let mut exchanges = vec![];
         catch_unwind(AssertUnwindSafe(|| self.played(scene, &setting, &mut exchanges))).map_err(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
-            Panicked { reason: text.unwrap_or_default(), setting, exchanges }
+            Box::new(Panicked { reason: text.unwrap_or_default(), setting, exchanges })
         })
     }
 

@@ -19,7 +19,7 @@ pub(super) struct Property {
 pub(super) struct Take<'t> {
     pub(super) stage: &'t Stage<'t>,
     pub(super) scene: &'t Scene,
-    pub(super) played: &'t Result<Played, Panicked>,
+    pub(super) played: &'t Result<Played, Box<Panicked>>,
 }
 
 /// All of them.

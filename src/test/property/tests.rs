@@ -1,7 +1,7 @@
 //! Each property can fail: a mistake of the engine that it is there for is seeded, and it is found, made small, shown as a
 //! case, and kept.
 
-use super::play::{Exchange, Played, Stage};
+use super::play::{Exchange, Fault, Played, Stage};
 use super::reply::Reply;
 use super::table::{PROPERTIES, Property};
 use super::{Reached, Tally, failure, first_failure, keep};
@@ -23,7 +23,7 @@ static PLAN: LazyLock<Plan> = LazyLock::new(|| {
 });
 
 /// For each property, what a mistake in the engine could do to what comes of a run.
-const SEEDED: [(&str, fn(Played) -> Played); 18] = [
+const SEEDED: [(&str, Fault); 18] = [
     ("no-panic", |played| {
         assert_eq!(played.report.counts.mapped, 0, "a record cannot be mapped");
         played
