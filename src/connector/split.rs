@@ -184,7 +184,7 @@ impl Splitter<'_> {
         id.split_once("--").is_none_or(|(kind, _)| self.types.contains(kind))
     }
 
-    /// An object is done with, and refers to no more than these. In a circle of references it may have been before.
+    /// An object is done with, and refers to no more than these. Where references go round it may have been before.
     fn keep(&mut self, index: usize, references: Vec<(String, Vec<String>)>, sequence: u64) {
         if self.done.insert(index, sequence).is_some() {
             return;

@@ -1,6 +1,6 @@
 //! What the rows of a table hold: each place that has a value in most rows, and what its values look like.
 
-use super::table::{Step, Table, is_mnemonic, member};
+use super::table::{Step, Table, member, names_a_type};
 use crate::skeleton;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ const TIMES: [(&str, bool); 9] = [
 const SECONDS: std::ops::Range<i64> = 631_152_000..4_102_444_800;
 
 /// Of so many values in a hundred a record type must be one that is known, where the column is called so.
-const MNEMONICS: usize = 80;
+const TYPE_NAMES: usize = 80;
 
 /// How many values are shown as evidence, and how much of each.
 const SHOWN: usize = 3;
@@ -284,12 +284,12 @@ fn text(value: &Value) -> String {
 fn look(values: &[&Value], name: &str) -> Look {
     let all = |test: &dyn Fn(&str) -> bool| values.iter().all(|value| value.as_str().is_some_and(test));
     let is_number = |value: &&Value| integer(*value).is_some();
-    if all(&|text| is_mnemonic(text)) {
+    if all(&|text| names_a_type(text)) {
         return Look::RrType;
     }
     // A provider may have a few words of its own.
-    let mnemonics = values.iter().filter(|value| value.as_str().is_some_and(is_mnemonic)).count();
-    if name.contains("type") && mnemonics * 100 >= values.len() * MNEMONICS {
+    let type_names = values.iter().filter(|value| value.as_str().is_some_and(names_a_type)).count();
+    if name.contains("type") && type_names * 100 >= values.len() * TYPE_NAMES {
         return Look::RrType;
     }
     let is_type = |value: &&Value| integer(*value).is_some_and(|number| RrType::parse(&number.to_string()).is_ok());

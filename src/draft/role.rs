@@ -2,7 +2,7 @@
 //! the values leave a choice.
 
 use super::column::{Column, Look};
-use super::table::{Table, is_mnemonic};
+use super::table::{Table, names_a_type};
 use crate::skeleton::Line;
 use std::cmp::Reverse;
 use stixmap_engine::dns::{Name, Rdata, RrType, parse_address};
@@ -94,7 +94,7 @@ fn rrtype<'c>(table: &Table<'_>, columns: &'c [Column]) -> TypeOf<'c> {
     }
     let place = table.levels.iter().rev().find_map(|level| {
         let word = level.at.rsplit(['.', '\'']).find(|word| !word.is_empty())?;
-        is_mnemonic(word).then(|| RrType::parse(word).ok())?
+        names_a_type(word).then(|| RrType::parse(word).ok())?
     });
     place.map_or(TypeOf::Data, TypeOf::Place)
 }

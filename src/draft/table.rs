@@ -149,7 +149,7 @@ fn kind(held: &[&Value]) -> Option<(Is, Vec<String>)> {
         return None;
     }
     let keys: BTreeSet<&str> = objects.iter().flat_map(|object| object.keys()).map(String::as_str).collect();
-    let of_types: Vec<String> = keys.iter().filter(|key| is_mnemonic(key)).map(|key| (*key).to_owned()).collect();
+    let of_types: Vec<String> = keys.iter().filter(|key| names_a_type(key)).map(|key| (*key).to_owned()).collect();
     if of_types.len() > 1 {
         let keys = if of_types.len() == keys.len() { vec![] } else { of_types };
         return Some((Is::Map, keys));
@@ -159,7 +159,7 @@ fn kind(held: &[&Value]) -> Option<(Is, Vec<String>)> {
 }
 
 /// Whether a word is that of a record type.
-pub(super) fn is_mnemonic(text: &str) -> bool {
+pub(super) fn names_a_type(text: &str) -> bool {
     !text.bytes().all(|byte| byte.is_ascii_digit()) && RrType::parse(text).is_ok()
 }
 

@@ -10,11 +10,11 @@ const MESSAGE: usize = 80;
 /// The longest word that is quoted in one.
 const WORD: usize = 24;
 
-/// The known word that was probably meant: the same but for case, `-` and `_`, or else the closest, when a third of its letters
-/// at most, and never more than three, are wrong. A swap of neighbours is one mistake. Or else the only one that starts so.
+/// The known word that was probably meant: the only one that starts so; or else the same but for case, `-` and `_`, or the
+/// closest, when a third of its letters at most, and never more than three, are wrong. A swap of neighbours is one mistake.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let known: Vec<&str> = known.into_iter().collect();
-    closest(word, &known).or_else(|| only_start(word, &known))
+    only_start(word, &known).or_else(|| closest(word, &known))
 }
 
 fn only_start<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
