@@ -93,8 +93,8 @@ impl Diagnostic {
         span: Span,
         label: impl Into<String>,
     ) -> Self {
-        let labels = vec![Label { source: Arc::clone(source), span, text: label.into() }];
-        Self { code, severity: Severity::Error, message: message.into(), labels, notes: vec![], fix: None }
+        let labels = vec![Label { source: Arc::clone(source), span, text: one_line(label.into()) }];
+        Self { code, severity: Severity::Error, message: one_line(message.into()), labels, notes: vec![], fix: None }
     }
 
     /// The same, as a warning.
@@ -106,7 +106,7 @@ impl Diagnostic {
     /// Adds another place of the same source.
     pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
         let source = Arc::clone(&self.labels[0].source);
-        self.labels.push(Label { source, span, text: label.into() });
+        self.labels.push(Label { source, span, text: one_line(label.into()) });
         self
     }
 
@@ -120,6 +120,14 @@ impl Diagnostic {
     pub fn fix(mut self, span: Span, replacement: impl Into<String>) -> Self {
         self.fix = Some(Fix { span, replacement: replacement.into() });
         self
+    }
+}
+
+/// A sentence stays one line, whatever names of the source it repeats.
+fn one_line(text: String) -> String {
+    match text.contains(['\n', '\r']) {
+        true => text.split_whitespace().collect::<Vec<_>>().join(" "),
+        false => text,
     }
 }
 
