@@ -66,9 +66,12 @@ impl Broker {
         Arc::new(broker)
     }
 
+    /// The management answers before the node listens to messages.
     fn await_start(&self) {
         soon(Duration::from_secs(90), "RabbitMQ starts (`tests/run` installs it)", || {
-            self.ask(reqwest::Method::GET, "/api/vhosts", "").is_some_and(|answer| answer.status().is_success())
+            let answers = |answer: reqwest::Response| answer.status().is_success();
+            self.ask(reqwest::Method::GET, "/api/vhosts", "").is_some_and(answers)
+                && [self.amqp, self.tls].iter().all(|port| std::net::TcpStream::connect(("127.0.0.1", *port)).is_ok())
         });
     }
 
