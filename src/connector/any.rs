@@ -58,13 +58,13 @@ fn sent(objects: &[Value]) {
         let mut before = HashSet::new();
         let mut waited = 1;
         for part in &parts {
-            let id = part.object["id"].as_str().expect("what is sent has an id");
+            let (id, object) = (part.id.as_str(), serde_json::from_str::<Value>(part.text.get()).expect("it is JSON"));
             assert!(ids.contains(id) && before.insert(id), "{id} is of the bundle, and sent once");
             assert!(part.sequence >= waited, "{id} comes after what takes longer");
             waited = part.sequence;
-            let own = part.object.as_object().into_iter().flatten();
+            let own = object.as_object().into_iter().flatten();
             let own = own.filter(|(key, value)| key.ends_with("_ref") && value.as_str() == Some(id));
-            assert_eq!(own.count(), 0, "an object refers to itself: {}", part.object);
+            assert_eq!(own.count(), 0, "an object refers to itself: {object}");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::configuration::BrokerOverrides;
 use anyhow::{Context, bail};
+use futures_util::future::try_join_all;
 use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, QueueDeclareOptions,
 };
@@ -27,7 +28,15 @@ const BRING_UP: Duration = Duration::from_secs(15);
 /// The largest message that is sent: RabbitMQ 4 takes 16 MiB, and closes the channel on more.
 pub(super) const LARGEST: usize = 15 * 1024 * 1024;
 
-/// How many messages may be under way to the broker at once.
+/// The longest frame. A connection has room for 64 of them all the time, as long as the broker's own would be 8 MiB; longer
+/// messages come and go in several.
+const FRAME: u32 = 16 * 1024;
+
+/// So many messages are handed over at once, unless they have so many octets before: each by itself would cost both sides a
+/// system call.
+const BATCH: (usize, usize) = (64, 1024 * 1024);
+
+/// How many messages may be under way to the broker while more are handed over.
 const PIPELINE: usize = 256;
 
 /// After so many confirmed messages it is made sure that the broker has them.
@@ -68,6 +77,7 @@ impl Address {
                 vhost: overrides.vhost.clone().or_else(|| text(&told["vhost"])).unwrap_or_else(|| "/".to_owned()),
                 query: AMQPQueryString {
                     heartbeat: Some(HEARTBEAT),
+                    frame_max: Some(FRAME),
                     connection_timeout: Some(10_000),
                     ..Default::default()
                 },
@@ -157,9 +167,14 @@ impl Outbox {
         mut certain: impl FnMut(usize),
     ) -> anyhow::Result<()> {
         let channel = self.channel(address).await?;
-        let (mut confirmed, mut waiting) = (0, VecDeque::with_capacity(PIPELINE));
-        for message in messages {
-            if waiting.len() == PIPELINE {
+        let (mut confirmed, mut waiting) = (0, VecDeque::with_capacity(PIPELINE + BATCH.0));
+        let mut messages = messages;
+        loop {
+            let batch = batch(&mut messages);
+            if batch.is_empty() {
+                break;
+            }
+            while waiting.len() > PIPELINE {
                 confirm(&mut waiting).await?;
                 confirmed += 1;
                 if confirmed % CHECKED == 0 {
@@ -167,7 +182,8 @@ impl Outbox {
                     certain(confirmed);
                 }
             }
-            waiting.push_back(publish(&channel, address, &message).await?);
+            // They are written in the order in which they are asked to be.
+            waiting.extend(try_join_all(batch.iter().map(|message| publish(&channel, address, message))).await?);
         }
         while !waiting.is_empty() {
             confirm(&mut waiting).await?;
@@ -177,6 +193,18 @@ impl Outbox {
         certain(confirmed);
         Ok(())
     }
+}
+
+/// The next messages, one at least.
+fn batch(messages: &mut impl Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut octets = 0;
+    let mut batch = Vec::with_capacity(BATCH.0);
+    while batch.len() < BATCH.0 && octets < BATCH.1 {
+        let Some(message) = messages.next() else { break };
+        octets += message.len();
+        batch.push(message);
+    }
+    batch
 }
 
 /// Waits till the broker has the message that was sent first.

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, RequestBuilder};
 use rusty_s3::actions::{ListObjectsV2, S3Action};
 use rusty_s3::{Bucket, Credentials, UrlStyle};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ALTOGETHER: Duration = Duration::from_secs(90);
 
 /// Keeps copies of the bundle of one delivery, where the operator wants them.
-pub(super) async fn keep(connector: &Connector, delivery: &Delivery, bundle: &Value) {
+pub(super) async fn keep(connector: &Connector, delivery: &Delivery, bundle: &impl Serialize) {
     let name = file_name(&connector.configuration);
     if let Some(directory) = &connector.configuration.directory {
         let content = content(connector, delivery, "DIRECTORY_BUNDLE", bundle);
@@ -55,7 +56,7 @@ fn file_name(own: &configuration::Configuration) -> String {
     format!("{name}-{}{seconds}.{rest:09}.json", now.strftime("%Y%m%d-%H%M%S-"))
 }
 
-fn content(connector: &Connector, delivery: &Delivery, kind: &str, bundle: &Value) -> String {
+fn content(connector: &Connector, delivery: &Delivery, kind: &str, bundle: &impl Serialize) -> String {
     let own = &connector.configuration;
     let whole = json!({
         "bundle_type": kind,

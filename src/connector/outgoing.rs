@@ -12,8 +12,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use std::io::{self, Write};
+use std::slice;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -72,7 +73,7 @@ pub(super) async fn send(
         return Ok(Sent::All);
     }
     if connector.configuration.pushes_by_api {
-        let text = whole(bundle, &parts).to_string();
+        let text = whole(bundle, &parts).text();
         connector.platform.push_bundle(delivery.work.as_deref(), &text, errand).await?;
         connector.metrics.bundles_sent.inc();
         return Ok(Sent::All);
@@ -81,9 +82,32 @@ pub(super) async fn send(
 }
 
 /// All objects in one bundle.
-fn whole(bundle: &str, parts: &[Part]) -> Value {
-    let objects: Vec<&Value> = parts.iter().map(|part| &part.object).collect();
-    json!({ "type": "bundle", "id": bundle, "spec_version": "2.1", "objects": objects })
+fn whole<'b>(id: &'b str, parts: &'b [Part]) -> Bundle<'b> {
+    Bundle {
+        kind: "bundle",
+        id,
+        spec_version: "2.1",
+        x_opencti_seq: None,
+        objects: parts.iter().map(|part| &*part.text).collect(),
+    }
+}
+
+/// A bundle of some of the objects, or of one.
+#[derive(Serialize)]
+struct Bundle<'b> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: &'b str,
+    spec_version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x_opencti_seq: Option<u64>,
+    objects: Vec<&'b RawValue>,
+}
+
+impl Bundle<'_> {
+    fn text(&self) -> String {
+        serde_json::to_string(self).expect("a bundle is JSON")
+    }
 }
 
 enum Review {
@@ -107,7 +131,7 @@ async fn review(
     let name = format!("{work}.json");
     let in_workbench = delivery.validation.in_workbench.unwrap_or_else(|| !connector.platform.has(DRAFTS));
     if in_workbench {
-        connector.platform.upload(&name, whole(bundle, parts).to_string(), &delivery.entity, errand).await?;
+        connector.platform.upload(&name, whole(bundle, parts).text(), &delivery.entity, errand).await?;
         connector.platform.add_expectations(work, 1, errand).await?;
         connector.platform.report_expectation(work, None, errand).await?;
         return Ok(Review::InWorkbench);
@@ -126,34 +150,18 @@ async fn review(
 
 /// The objects that the broker takes, with their numbers.
 fn sendable<'p>(connector: &Connector, parts: &'p [Part]) -> Vec<(u64, &'p Part)> {
-    let mut sendable = vec![];
-    for (number, part) in (1..).zip(parts) {
-        match is_too_large(&part.object) {
-            true => connector.log.error(
-                "An object is larger than the broker takes and is not sent",
-                json!({ "object": part.object["id"] }),
-            ),
-            false => sendable.push((number, part)),
-        }
+    let numbered = (1..).zip(parts);
+    let (sendable, too_large): (Vec<_>, Vec<_>) = numbered.partition(|(_, part)| is_sendable(part));
+    for (_, part) in too_large {
+        let attributes = json!({ "object": part.id });
+        connector.log.error("An object is larger than the broker takes and is not sent", attributes);
     }
     sendable
 }
 
-/// Whether a message of it is longer than the broker takes: Base64 makes four octets of three.
-fn is_too_large(object: &Value) -> bool {
-    struct Length(usize);
-    impl Write for Length {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut length = Length(0);
-    serde_json::to_writer(&mut length, object).expect("a value is JSON");
-    length.0 / 3 * 4 + AROUND > LARGEST
+/// Whether the broker takes a message of it: Base64 makes four octets of three.
+fn is_sendable(part: &Part) -> bool {
+    part.text.get().len() / 3 * 4 + AROUND <= LARGEST
 }
 
 async fn to_queue(
@@ -271,17 +279,6 @@ struct Message<'m> {
     work_id: Option<&'m str>,
 }
 
-/// The bundle of one object in it.
-#[derive(Serialize)]
-struct Content<'m> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    id: &'m str,
-    spec_version: &'static str,
-    x_opencti_seq: u64,
-    objects: [&'m Value; 1],
-}
-
 fn message(
     delivery: &Delivery,
     applicant: Option<&str>,
@@ -290,20 +287,13 @@ fn message(
     number: u64,
     part: &Part,
 ) -> Vec<u8> {
-    let content = Content {
-        kind: "bundle",
-        id: bundle,
-        spec_version: "2.1",
-        x_opencti_seq: part.sequence,
-        objects: [&part.object],
-    };
-    let content = serde_json::to_vec(&content).expect("a value is JSON");
+    let content = Bundle { x_opencti_seq: Some(part.sequence), ..whole(bundle, slice::from_ref(part)) };
     let message = Message {
         bundle_type: "QUEUE_BUNDLE",
         applicant_id: applicant,
         action_sequence: number,
         entities_types: [],
-        content: STANDARD.encode(content),
+        content: STANDARD.encode(content.text()),
         update: false,
         draft_id: draft,
         no_split: false,

@@ -2,6 +2,7 @@
 //! organisations survive, and nothing of its book-keeping is left in what is sent.
 
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 use std::collections::{HashMap, HashSet};
 
 /// Kinds of objects that the platform imports. What refers to others is cleaned of those references.
@@ -24,15 +25,16 @@ const SHARING: &str = "x_opencti_granted_refs";
 /// nobody's knowledge, and following it would end the process.
 const DEEPEST: usize = 200;
 
-/// One object, and how much must be there before it.
-#[derive(Debug, Clone, PartialEq)]
+/// One object as it is sent, and how much must be there before it.
+#[derive(Debug)]
 pub(super) struct Part {
-    pub(super) object: Value,
+    pub(super) id: String,
+    pub(super) text: Box<RawValue>,
     pub(super) sequence: u64,
 }
 
 /// What a bundle is sent as.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub(super) struct Split {
     /// In the order of sending.
     pub(super) parts: Vec<Part>,
@@ -203,7 +205,10 @@ impl Splitter<'_> {
             _ => self.is_supported(id),
         };
         match is_whole {
-            true => self.split.parts.push(Part { object, sequence }),
+            true => {
+                let (id, text) = (id.to_owned(), to_raw_value(&object).expect("a value is JSON"));
+                self.split.parts.push(Part { id, text, sequence });
+            }
             false => self.split.left_out.push(id.to_owned()),
         }
     }
@@ -214,17 +219,23 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    impl Part {
+        fn object(&self) -> Value {
+            serde_json::from_str(self.text.get()).expect("what is sent is JSON")
+        }
+    }
+
     #[test]
     fn bundles_are_split_as_pycti_splits_them() {
         let cases: Value = serde_json::from_str(include_str!("../../tests/connector/splits.json")).expect("JSON");
         for case in cases.as_array().expect("a list") {
             let objects = case["objects"].as_array().expect("objects").clone();
             let split = split(objects, case["cleans"] == true);
-            let sent: Vec<Value> = split.parts.iter().map(|part| json!([part.object["id"], part.sequence])).collect();
+            let sent: Vec<Value> = split.parts.iter().map(|part| json!([part.id, part.sequence])).collect();
             assert_eq!(Value::from(sent), case["sent"], "{}", case["name"]);
             assert_eq!(json!(split.left_out), case["left_out"], "{}", case["name"]);
             for part in &split.parts {
-                assert!(part.object.get("nb_deps").is_none(), "nothing of ours is left in {}", part.object);
+                assert!(!part.text.get().contains("nb_deps"), "nothing of ours is left in {}", part.text);
             }
         }
     }
@@ -237,7 +248,7 @@ mod tests {
         })];
         let split = split(objects, true);
         let sent = json!({ "type": "domain-name", "id": "domain-name--1", "x_opencti_granted_refs": ["identity--1"] });
-        assert_eq!(split.parts[0].object, sent);
+        assert_eq!(split.parts[0].object(), sent);
         assert_eq!(split.dropped.len(), 2);
     }
 
@@ -252,7 +263,7 @@ mod tests {
         ];
         let objects = vec![json!({ "type": "identity", "id": "identity--1", "external_references": references })];
         let split = split(objects, true);
-        assert_eq!(split.parts[0].object["external_references"], json!([references[0], references[3]]));
+        assert_eq!(split.parts[0].object()["external_references"], json!([references[0], references[3]]));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::entity::Entity;
 use super::graphql::{Interface, Refusal, parts};
 use super::queues::{LISTEN_EXCHANGE, PUSH_EXCHANGE, Queues};
 use super::rabbit::{Broker, PASSWORD, USER};
+use super::wait::Busy;
 use super::{runtime, soon};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
@@ -17,6 +18,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use lapin::message::Delivery;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -34,7 +36,7 @@ pub(crate) const CONNECTOR_USER: &str = "88ec0c6a-13ce-5e39-b486-354fe4a7084f";
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
     Asked(Operation),
-    Pushed(Push),
+    Pushed(Raw),
     /// The connector answered a message that was sent to it over HTTP.
     Answered(u16),
 }
@@ -55,6 +57,38 @@ pub(crate) struct Push {
     pub(crate) bundle: Value,
     pub(crate) is_persistent: bool,
     pub(crate) encoding: Option<String>,
+}
+
+/// The same as it came: thousands are read only where a test looks at them.
+#[derive(Debug, Clone)]
+pub(crate) struct Raw {
+    message: Vec<u8>,
+    is_persistent: bool,
+    encoding: Option<String>,
+}
+
+impl Raw {
+    fn read(self) -> Push {
+        let message: Value = serde_json::from_slice(&self.message).expect("what is pushed is JSON");
+        let content = message["content"].as_str().expect("content is text");
+        let content = BASE64_STANDARD.decode(content).expect("base64");
+        let bundle = serde_json::from_slice(&content).expect("content is JSON");
+        Push { message, bundle, is_persistent: self.is_persistent, encoding: self.encoding }
+    }
+}
+
+/// What a worker looks at in a message.
+#[derive(Deserialize)]
+struct Order<'m> {
+    content: &'m str,
+    work_id: Option<&'m str>,
+    #[serde(default)]
+    no_split: bool,
+}
+
+#[derive(Deserialize)]
+struct Content {
+    objects: Vec<Value>,
 }
 
 #[derive(Debug, Clone)]
@@ -87,6 +121,9 @@ pub(crate) struct Work {
     pub(crate) draft: Option<String>,
     /// What the worker imported for it, in order.
     pub(crate) objects: Vec<Value>,
+    /// When it was complete first.
+    #[allow(dead_code, reason = "`benches/connector.rs` measures with it")]
+    pub(crate) completed: Option<Instant>,
 }
 
 impl Work {
@@ -94,6 +131,7 @@ impl Work {
     fn settle(&mut self) {
         if !self.reports.is_empty() && self.processed >= self.expected {
             self.status = Status::Complete;
+            self.completed.get_or_insert_with(Instant::now);
         }
     }
 }
@@ -136,6 +174,7 @@ struct Inner {
     mq_port: u16,
     key: Ed25519KeyPair,
     state: Mutex<State>,
+    busy: Busy,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -176,6 +215,7 @@ impl Platform {
             queues: Queues::new(broker),
             key: Ed25519KeyPair::generate().expect("a key"),
             state: Mutex::new(state),
+            busy: Busy::default(),
             tasks: Mutex::default(),
         };
         let inner = Arc::new(inner);
@@ -300,6 +340,7 @@ impl Platform {
             processed: 0,
             draft: None,
             objects: vec![],
+            completed: None,
         };
         self.state().works.insert(id.clone(), work);
         id
@@ -386,7 +427,7 @@ impl Platform {
 
     pub(crate) fn pushes(&self) -> Vec<Push> {
         let events = self.events().into_iter();
-        events.filter_map(|event| if let Event::Pushed(push) = event { Some(push) } else { None }).collect()
+        events.filter_map(|event| if let Event::Pushed(push) = event { Some(push.read()) } else { None }).collect()
     }
 
     /// How many messages were pushed so far.
@@ -397,6 +438,12 @@ impl Platform {
     /// The steps that were answered: the arguments of `playbookStepExecution`.
     pub(crate) fn steps(&self) -> Vec<Value> {
         self.state().steps.clone()
+    }
+
+    /// How long it was at work itself: answering and importing.
+    #[allow(dead_code, reason = "`benches/connector.rs` measures with it")]
+    pub(crate) fn busy(&self) -> Duration {
+        self.inner.busy.time()
     }
 
     pub(crate) fn drafts(&self) -> Vec<Value> {
@@ -478,9 +525,16 @@ async fn serve(listener: tokio::net::TcpListener, inner: Arc<Inner>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let inner = Arc::clone(&inner);
-        let service = service_fn(move |request| {
+        let service = service_fn(move |request: Request<Incoming>| {
             let inner = Arc::clone(&inner);
-            async move { inner.respond(request).await }
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+                let begun = Instant::now();
+                let reply = inner.respond(Request::from_parts(head, body)).await;
+                inner.busy.since(begun);
+                reply
+            }
         });
         connections.spawn(async move {
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
@@ -508,11 +562,11 @@ impl Inner {
         parts(&self.version) >= parts(version)
     }
 
-    async fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
+    async fn respond(self: &Arc<Self>, request: Request<Bytes>) -> Reply {
         let headers = request.headers().clone();
         let header = |name: &str| headers.get(name).map(|value| value.to_str().expect("ASCII").to_string());
         let (method, path) = (request.method().clone(), request.uri().path().to_string());
-        let body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
+        let body = request.into_body();
         if method != "POST" || path != "/graphql" {
             return reply(404, "{}".into());
         }
@@ -589,7 +643,7 @@ impl Inner {
         tasks.spawn_on(
             async move {
                 let queue = format!("push_{connector}");
-                inner.queues.consume(&queue, async |message| inner.import(&message)).await;
+                inner.queues.consume(&queue, async |message| inner.import(message)).await;
             },
             runtime().handle(),
         );
@@ -656,7 +710,8 @@ impl Inner {
                     "update": false,
                     "content": BASE64_STANDARD.encode(text("bundle")),
                 });
-                self.import_message(state, message, true, None);
+                let message = message.to_string().into_bytes();
+                import(state, Raw { message, is_persistent: true, encoding: None });
                 Ok(json!(true))
             }
             "draftWorkspaceAdd" => {
@@ -767,41 +822,40 @@ impl Inner {
     }
 
     /// A worker takes a message from the push queue: always to its end.
-    fn import(&self, delivery: &Delivery) -> bool {
-        let message = serde_json::from_slice(&delivery.data).expect("what is pushed is JSON");
+    fn import(&self, delivery: Delivery) -> bool {
+        let begun = Instant::now();
         let is_persistent = *delivery.properties.delivery_mode() == Some(2);
         let encoding = delivery.properties.content_encoding().as_ref().map(ToString::to_string);
-        self.import_message(&mut self.state(), message, is_persistent, encoding);
+        import(&mut self.state(), Raw { message: delivery.data, is_persistent, encoding });
+        self.busy.since(begun);
         true
     }
+}
 
-    fn import_message(&self, state: &mut State, message: Value, is_persistent: bool, encoding: Option<String>) {
-        let content = BASE64_STANDARD.decode(message["content"].as_str().expect("content is text")).expect("base64");
-        let bundle: Value = serde_json::from_slice(&content).expect("content is JSON");
-        let objects = bundle["objects"].as_array().expect("a bundle has objects").clone();
-        let id = message["work_id"].as_str().unwrap_or_default().to_string();
-        // Several objects are split by the worker, which then announces them itself.
-        let is_split_here = objects.len() > 1 && message["no_split"] != true;
-        state.events.push(Event::Pushed(Push { message, bundle, is_persistent, encoding }));
-        let mut errors = vec![];
-        for object in &objects {
-            let missing: Vec<&str> = references(object).filter(|id| !state.known.contains(*id)).collect();
-            if missing.is_empty() {
-                state.known.insert(object["id"].as_str().unwrap_or_default().into());
-            } else {
-                errors.push(format!("MISSING_REFERENCE_ERROR: {} names {missing:?}", object["id"]));
-            }
-        }
-        if let Some(work) = state.works.get_mut(&id) {
-            if is_split_here {
-                work.expected += objects.len() as i64;
-            }
-            work.processed += if is_split_here { objects.len() as i64 } else { 1 };
-            work.objects.extend(objects);
-            work.errors.extend(errors);
-            work.settle();
+fn import(state: &mut State, raw: Raw) {
+    let order: Order<'_> = serde_json::from_slice(&raw.message).expect("what is pushed is JSON");
+    let content = BASE64_STANDARD.decode(order.content).expect("base64");
+    let Content { objects } = serde_json::from_slice(&content).expect("content is a bundle");
+    let mut errors = vec![];
+    for object in &objects {
+        let missing: Vec<&str> = references(object).filter(|id| !state.known.contains(*id)).collect();
+        if missing.is_empty() {
+            state.known.insert(object["id"].as_str().unwrap_or_default().into());
+        } else {
+            errors.push(format!("MISSING_REFERENCE_ERROR: {} names {missing:?}", object["id"]));
         }
     }
+    if let Some(work) = order.work_id.and_then(|id| state.works.get_mut(id)) {
+        // Several objects are split by the worker, which then announces them itself.
+        let is_split_here = objects.len() > 1 && !order.no_split;
+        let number = objects.len() as i64;
+        work.expected += if is_split_here { number } else { 0 };
+        work.processed += if is_split_here { number } else { 1 };
+        work.objects.extend(objects);
+        work.errors.extend(errors);
+        work.settle();
+    }
+    state.events.push(Event::Pushed(raw));
 }
 
 /// The ids that an object names at its top level; who shares it is known to the platform anyway.

@@ -1,6 +1,7 @@
 //! A stand-in for PassiveTotal, on loopback: as many records as a test wants, told in the provider's own shape, and failures.
 
 use super::runtime;
+use super::wait::Busy;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -10,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// What the provider answers when it is asked about an observable.
@@ -38,6 +39,7 @@ pub(crate) struct Provider {
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
     queries: Arc<Mutex<Vec<String>>>,
     requests: Arc<AtomicUsize>,
+    busy: Arc<Busy>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -53,15 +55,16 @@ impl Provider {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = Arc::new(Mutex::new(BTreeMap::new()));
         let queries = Arc::new(Mutex::new(vec![]));
-        let requests = Arc::default();
+        let (requests, busy) = (Arc::default(), Arc::default());
         let desk = Desk {
             answers: Box::new(answers),
             asked: Arc::clone(&asked),
             queries: Arc::clone(&queries),
             requests: Arc::clone(&requests),
+            busy: Arc::clone(&busy),
         };
         let task = runtime().spawn(serve(listener, Arc::new(desk)));
-        Provider { url, asked, queries, requests, task }
+        Provider { url, asked, queries, requests, busy, task }
     }
 
     /// How often it was asked about an observable.
@@ -77,6 +80,12 @@ impl Provider {
     /// How many requests came, those about the quota too.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// How long it was at work itself.
+    #[allow(dead_code, reason = "`benches/connector.rs` measures with it")]
+    pub(crate) fn busy(&self) -> Duration {
+        self.busy.time()
     }
 
     /// How often it was asked about anything.
@@ -97,6 +106,7 @@ struct Desk {
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
     queries: Arc<Mutex<Vec<String>>>,
     requests: Arc<AtomicUsize>,
+    busy: Arc<Busy>,
 }
 
 async fn serve(listener: tokio::net::TcpListener, desk: Arc<Desk>) {
@@ -104,8 +114,12 @@ async fn serve(listener: tokio::net::TcpListener, desk: Arc<Desk>) {
     while let Ok((stream, _)) = listener.accept().await {
         let desk = Arc::clone(&desk);
         let service = service_fn(move |request: Request<Incoming>| {
-            let answer = desk.answer(&request);
-            async move { given(answer).await }
+            let (desk, begun) = (Arc::clone(&desk), Instant::now());
+            async move {
+                let given = given(desk.answer(&request)).await;
+                desk.busy.since(begun);
+                given
+            }
         });
         connections.spawn(async move {
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;

@@ -1,7 +1,9 @@
-//! What the stand-ins run on, and how tests wait for them: never for a time, always for something.
+//! What the stand-ins run on, the time they take for themselves, and how tests wait for them: never for a time, always for
+//! something.
 
 use std::net::TcpListener;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
@@ -16,6 +18,22 @@ pub(super) fn runtime() -> &'static Runtime {
 /// A port that nothing uses now.
 pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+}
+
+/// How long a stand-in was at work: what is measured against it does not take that time.
+#[derive(Debug, Default)]
+pub(super) struct Busy(AtomicU64);
+
+impl Busy {
+    pub(super) fn since(&self, begun: Instant) {
+        let nanoseconds = u64::try_from(begun.elapsed().as_nanos()).expect("less than centuries");
+        self.0.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    #[allow(dead_code, reason = "`benches/connector.rs` measures with it")]
+    pub(super) fn time(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    }
 }
 
 /// A machine that does much else takes so many times as long. Waiting ends as soon as what is waited for holds.
