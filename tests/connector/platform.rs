@@ -435,12 +435,26 @@ impl Platform {
         self.state().events.iter().filter(|event| matches!(event, Event::Pushed(_))).count()
     }
 
+    /// Has the broker bring all that was pushed for a work to the worker again, by itself. Until it is imported.
+    #[allow(dead_code, reason = "`benches/connector.rs` measures with it")]
+    pub(crate) fn push_again(&self, connector: &str, work: &str) -> Duration {
+        let events = self.events().into_iter();
+        let raw = events.filter_map(|event| if let Event::Pushed(raw) = event { Some(raw.message) } else { None });
+        let about = format!(r#""work_id":"{work}""#).into_bytes();
+        let messages: Vec<_> = raw.filter(|raw| raw.windows(about.len()).any(|part| part == about)).collect();
+        let (before, begun) = (self.work(work).processed, Instant::now());
+        runtime().block_on(self.inner.queues.push(connector, &messages));
+        let all = before + messages.len() as i64;
+        self.await_work(work, "pushed again", |work| work.processed >= all);
+        begun.elapsed()
+    }
+
     /// The steps that were answered: the arguments of `playbookStepExecution`.
     pub(crate) fn steps(&self) -> Vec<Value> {
         self.state().steps.clone()
     }
 
-    /// How long it was at work itself: answering and importing.
+    /// How long it was at work itself, answering.
     #[allow(dead_code, reason = "`benches/connector.rs` measures with it")]
     pub(crate) fn busy(&self) -> Duration {
         self.inner.busy.time()
@@ -823,11 +837,9 @@ impl Inner {
 
     /// A worker takes a message from the push queue: always to its end.
     fn import(&self, delivery: Delivery) -> bool {
-        let begun = Instant::now();
         let is_persistent = *delivery.properties.delivery_mode() == Some(2);
         let encoding = delivery.properties.content_encoding().as_ref().map(ToString::to_string);
         import(&mut self.state(), Raw { message: delivery.data, is_persistent, encoding });
-        self.busy.since(begun);
         true
     }
 }

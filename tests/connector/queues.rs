@@ -2,6 +2,7 @@
 //! worker takes from it. Each operation finds its way again after the broker was away.
 
 use super::rabbit::{Broker, PASSWORD, USER};
+use futures_util::future::try_join_all;
 use futures_util::{FutureExt, StreamExt};
 use lapin::Acker;
 use lapin::message::Delivery;
@@ -55,6 +56,8 @@ impl Queues {
         for (exchange, kind) in [(LISTEN_EXCHANGE, "listen"), (PUSH_EXCHANGE, "push")] {
             let mut arguments = FieldTable::default();
             arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
+            // What RabbitMQ 4 does by itself, Debian's does when it is told.
+            arguments.insert("x-queue-version".into(), AMQPValue::LongInt(2));
             let (queue, key) = (format!("{kind}_{connector}"), format!("{kind}_routing_{connector}"));
             let queue = ShortString::from(queue);
             let none = FieldTable::default;
@@ -74,6 +77,23 @@ impl Queues {
         let confirm = channel.basic_publish(LISTEN_EXCHANGE.into(), key.into(), options, body, properties).await;
         let confirmation = confirm.expect("the channel is open").await.expect("the broker confirms");
         assert!(confirmation.take_message().is_none(), "the connector has a listen queue");
+    }
+
+    /// Puts messages into a connector's push queue as fast as the broker takes them: nothing stands between.
+    #[allow(dead_code, reason = "`benches/connector.rs` measures with it")]
+    pub(crate) async fn push(&self, connector: &str, messages: &[Vec<u8>]) {
+        let channel = self.channel().await.expect("the broker is there");
+        let (options, key) = (BasicPublishOptions::default(), ShortString::from(format!("push_routing_{connector}")));
+        let publish = |message| {
+            let properties = BasicProperties::default().with_delivery_mode(2);
+            channel.basic_publish(PUSH_EXCHANGE.into(), key.clone(), options, message, properties)
+        };
+        let mut confirms = vec![];
+        for messages in messages.chunks(64) {
+            let sent = try_join_all(messages.iter().map(|message| publish(message))).await;
+            confirms.extend(sent.expect("the channel is open"));
+        }
+        try_join_all(confirms).await.expect("the broker confirms");
     }
 
     /// How many messages wait in the queue, and how many consumers it has. None if there is no such queue.
