@@ -29,9 +29,9 @@ struct Budget {
 }
 
 const BUDGETS: [Budget; 3] = [
-    Budget { shape: Shape::PassiveTotal, allocations: 605, allocated: 820, held: 100 },
-    Budget { shape: Shape::Saf, allocations: 1_055, allocated: 1_090, held: 180 },
-    Budget { shape: Shape::Cof, allocations: 690, allocated: 835, held: 105 },
+    Budget { shape: Shape::PassiveTotal, allocations: 510, allocated: 600, held: 100 },
+    Budget { shape: Shape::Saf, allocations: 865, allocated: 930, held: 180 },
+    Budget { shape: Shape::Cof, allocations: 600, allocated: 685, held: 105 },
 ];
 
 #[test]

@@ -7,6 +7,7 @@ mod body;
 mod descent;
 mod evidence;
 mod exchange;
+mod frame;
 mod gate;
 mod job;
 mod map;

@@ -147,8 +147,11 @@ pub(super) fn fields<'r>(
     asked: &Observable,
 ) -> Result<Vec<Typed<'r>>, BadRow> {
     let blamed = |index: usize| move |reason: String| BadRow { reason, field: Some(index) };
-    let read = |(index, field): (usize, &'r FieldPlan)| read(field, &picks[index], slots).map_err(blamed(index));
-    let mut fields: Vec<Typed<'r>> = plan.fields.iter().enumerate().map(read).collect::<Result<_, BadRow>>()?;
+    // Collected as a result, their number would not be known, and the list would grow three times for each record.
+    let mut fields = Vec::with_capacity(plan.fields.len());
+    for (index, field) in plan.fields.iter().enumerate() {
+        fields.push(read(field, &picks[index], slots).map_err(blamed(index))?);
+    }
     for (index, field) in plan.fields.iter().enumerate() {
         if let Some(end) = field.relative_to {
             fields[index] = joined(&fields[index], end, &fields, asked).map_err(blamed(index))?;

@@ -3,14 +3,13 @@
 
 use super::Response;
 use super::descent::Descent;
+use super::frame::{FrameSeed, Held};
 use super::slots::{Fill, KeySeed, Slot, Trie};
 use crate::plan::{ColumnsPlan, FieldPlace, LevelPlan, LookupPlan, Path, PathStep, RecordPlan, RowTestPlan};
 use crate::profile::{Framing, LevelKind};
 use crate::stix::Observable;
 use memchr::{memchr_iter, memrchr};
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt;
@@ -323,18 +322,24 @@ impl<'p> Reader<'p> {
         let (mut rows, mut ending, mut slots) = (0, Ending::Cut, self.empty_slots());
         for (number, line) in lines {
             let place = Place { levels: &[], trail: &[], line: Some(number) };
-            let Ok(frame) = serde_json::from_slice::<Frame>(line) else {
+            slots.fill(Slot::Absent);
+            let (trie, slots) = (self.trie.as_ref(), &mut slots[..]);
+            let Ok(frame) = read_json(line, FrameSeed { trie, slots: &mut *slots }) else {
                 rows += 1;
                 sink(Row { slots: Err(NO_JSON.to_owned()), place });
                 continue;
             };
-            if frame.obj.is_none() && frame.cond.is_none() {
-                rows += 1;
-                sink(Row { slots: Err(NO_FRAME.to_owned()), place });
-            }
-            if let Some(object) = frame.obj {
-                rows += 1;
-                self.line(number, object.get().as_bytes(), &mut slots, sink);
+            rows += u64::from(frame.held != Held::Nothing || frame.cond.is_none());
+            match frame.held {
+                Held::Nothing if frame.cond.is_some() => {}
+                Held::Nothing => sink(Row { slots: Err(NO_FRAME.to_owned()), place }),
+                Held::InSlots => sink(Row { slots: Ok(slots), place }),
+                Held::Other(other) => sink(Row { slots: Err(not_an_object(other)), place }),
+                Held::Tree(value) => {
+                    if let Err(broken) = self.tree(&value, Some(number), sink) {
+                        sink(Row { slots: Err(broken.to_string()), place });
+                    }
+                }
             }
             match frame.cond.as_deref() {
                 None | Some("begin" | "ongoing") => {}
@@ -406,17 +411,6 @@ fn own(value: &Value) -> Slot<'static> {
 
 pub(super) fn not_an_object(other: &str) -> String {
     format!("the row is {other}, not an object")
-}
-
-/// A line of the Streaming API Framing protocol.
-#[derive(Deserialize)]
-struct Frame<'l> {
-    #[serde(borrow)]
-    cond: Option<Cow<'l, str>>,
-    #[serde(borrow)]
-    obj: Option<&'l RawValue>,
-    #[serde(borrow)]
-    msg: Option<Cow<'l, str>>,
 }
 
 /// The lines that arrived whole, with their numbers, from 1; blank ones are none.
