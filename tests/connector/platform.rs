@@ -440,8 +440,8 @@ impl Platform {
     pub(crate) fn push_again(&self, connector: &str, work: &str) -> Duration {
         let events = self.events().into_iter();
         let raw = events.filter_map(|event| if let Event::Pushed(raw) = event { Some(raw.message) } else { None });
-        let about = format!(r#""work_id":"{work}""#).into_bytes();
-        let messages: Vec<_> = raw.filter(|raw| raw.windows(about.len()).any(|part| part == about)).collect();
+        let is_of = |message: &Vec<u8>| message.windows(work.len()).any(|part| part == work.as_bytes());
+        let messages: Vec<_> = raw.filter(is_of).collect();
         let (before, begun) = (self.work(work).processed, Instant::now());
         runtime().block_on(self.inner.queues.push(connector, &messages));
         let all = before + messages.len() as i64;
