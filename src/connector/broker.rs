@@ -163,12 +163,11 @@ impl Outbox {
     pub(super) async fn send(
         &self,
         address: &Address,
-        messages: impl Iterator<Item = Vec<u8>>,
+        mut messages: impl Iterator<Item = Vec<u8>>,
         mut certain: impl FnMut(usize),
     ) -> anyhow::Result<()> {
         let channel = self.channel(address).await?;
         let (mut confirmed, mut waiting) = (0, VecDeque::with_capacity(PIPELINE + BATCH.0));
-        let mut messages = messages;
         loop {
             let batch = batch(&mut messages);
             if batch.is_empty() {

@@ -27,6 +27,7 @@ management.tcp.port = $management
 loopback_users = none
 default_user = platform
 default_pass = secret
+# Nobody looks at its figures.
 management_agent.disable_metrics_collector = true
 log.file.level = info
 END

@@ -50,6 +50,8 @@ fn five_thousand_records_are_one_enrichment() {
     let work = site.complete(Entity::domain("example.com"));
     assert_eq!(work.objects.iter().filter(|object| object["type"] == "relationship").count(), 5_000);
     assert_eq!(work.expected, work.objects.len() as i64);
+    let numbers = site.platform.pushes().into_iter().map(|push| push.message["action_sequence"].as_i64());
+    assert!(numbers.eq((1..=work.expected).map(Some)), "they come in the order in which they were handed over");
     let peak = connector.memory("VmHWM");
     assert!(peak < 150 << 20, "{} MiB", peak >> 20);
 }

@@ -215,6 +215,31 @@ fn bundles_go_over_http() {
 }
 
 #[test]
+fn what_is_not_to_be_sent_is_reported_all_the_same() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("CONNECTOR_SEND_TO_QUEUE", "false");
+    let _connector = site.start();
+    let work = site.complete(Entity::domain("example.com"));
+    assert!(matches!(&work.reports[..], [(_, false)]), "{work:?}");
+    assert_eq!((site.platform.pushed(), work.expected), (0, 0));
+}
+
+#[test]
+fn messages_longer_than_a_frame_come_and_go() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3));
+    let _connector = site.start();
+    let long: &str = "long ".repeat(100_000).leak();
+    let entity = site.platform.add(Entity { description: Some(long), ..Entity::domain("example.com") });
+    let (work, mut message) = site.platform.message(ID, &entity);
+    message["event"]["stix_entity"] = json!(long);
+    site.platform.publish(ID, &message);
+    let work = site.platform.await_complete(&work);
+    assert!(work.errors.is_empty(), "{:?}", work.errors);
+    let sent =
+        work.objects.iter().find(|object| object["id"] == entity.standard_id.as_str()).expect("it is sent along");
+    assert!(sent.to_string().len() > long.len(), "all of it is");
+}
+
+#[test]
 fn the_end_of_an_idle_connector_is_its_own() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let mut connector = site.start();

@@ -1,7 +1,7 @@
 //! A line of the Streaming API Framing protocol, read in one pass: what it frames goes into its slots at once.
 
 use super::slots::{Fill, Key, KeySeed, Slot, Trie};
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
@@ -13,14 +13,13 @@ pub(super) struct Frame<'l> {
     pub(super) cond: Option<Cow<'l, str>>,
     /// And why.
     pub(super) msg: Option<Cow<'l, str>>,
-    pub(super) held: Held,
+    /// What it frames.
+    pub(super) held: Option<Held>,
 }
 
-/// What it frames.
-#[derive(Debug, Default, PartialEq)]
+/// What a line holds.
+#[derive(Debug, PartialEq)]
 pub(super) enum Held {
-    #[default]
-    Nothing,
     /// An object, that stands in the slots.
     InSlots,
     /// Something else than an object.
@@ -29,11 +28,8 @@ pub(super) enum Held {
     Tree(Value),
 }
 
-/// Reads a line. Without a trie what it frames is read as a tree.
-pub(super) struct FrameSeed<'t, 's, 'l> {
-    pub(super) trie: Option<&'t Trie>,
-    pub(super) slots: &'s mut [Slot<'l>],
-}
+/// Reads a line; with its seed, what it frames.
+pub(super) struct FrameSeed<'t, 's, 'l>(pub(super) HeldSeed<'t, 's, 'l>);
 
 impl<'l> DeserializeSeed<'l> for FrameSeed<'_, '_, 'l> {
     type Value = Frame<'l>;
@@ -51,13 +47,18 @@ impl<'l> Visitor<'l> for FrameSeed<'_, '_, 'l> {
     }
 
     fn visit_map<A: MapAccess<'l>>(self, mut map: A) -> Result<Frame<'l>, A::Error> {
-        let mut frame = Frame::default();
+        let (mut frame, mut held) = (Frame::default(), Some(self.0));
+        let word = |key: Key<'l>| key.0;
         while let Some(Key(key)) = map.next_key_seed(KeySeed)? {
             match key.as_ref() {
-                "cond" if frame.cond.is_none() => frame.cond = map.next_value_seed(Word)?,
-                "msg" if frame.msg.is_none() => frame.msg = map.next_value_seed(Word)?,
-                "obj" if frame.held == Held::Nothing => frame.held = held(self.trie, self.slots, &mut map)?,
-                "cond" | "msg" | "obj" => return Err(A::Error::custom("a frame says each thing once")),
+                "cond" if frame.cond.is_none() => frame.cond = map.next_value_seed(Maybe(KeySeed))?.map(word),
+                "msg" if frame.msg.is_none() => frame.msg = map.next_value_seed(Maybe(KeySeed))?.map(word),
+                "obj" => {
+                    let held = held.take().ok_or_else(|| A::Error::duplicate_field("obj"))?;
+                    frame.held = map.next_value_seed(Maybe(held))?;
+                }
+                "cond" => return Err(A::Error::duplicate_field("cond")),
+                "msg" => return Err(A::Error::duplicate_field("msg")),
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -65,36 +66,38 @@ impl<'l> Visitor<'l> for FrameSeed<'_, '_, 'l> {
     }
 }
 
-fn held<'l, A: MapAccess<'l>>(trie: Option<&Trie>, slots: &mut [Slot<'l>], map: &mut A) -> Result<Held, A::Error> {
-    let Some(trie) = trie else {
-        return Ok(match map.next_value()? {
-            Value::Null => Held::Nothing,
-            value => Held::Tree(value),
-        });
-    };
-    Ok(match map.next_value_seed(Fill { trie, slots })? {
-        None => Held::InSlots,
-        Some("null") => Held::Nothing,
-        Some(other) => Held::Other(other),
-    })
+/// Reads what a line holds. Without a trie it is read as a tree.
+pub(super) struct HeldSeed<'t, 's, 'l> {
+    pub(super) trie: Option<&'t Trie>,
+    pub(super) slots: &'s mut [Slot<'l>],
 }
 
-/// A text, or nothing; borrowed where it holds no escapes.
-struct Word;
+impl<'l> DeserializeSeed<'l> for HeldSeed<'_, '_, 'l> {
+    type Value = Held;
 
-impl<'l> DeserializeSeed<'l> for Word {
-    type Value = Option<Cow<'l, str>>;
+    fn deserialize<D: Deserializer<'l>>(self, deserializer: D) -> Result<Held, D::Error> {
+        let Some(trie) = self.trie else { return Value::deserialize(deserializer).map(Held::Tree) };
+        let other = Fill { trie, slots: self.slots }.deserialize(deserializer)?;
+        Ok(other.map_or(Held::InSlots, Held::Other))
+    }
+}
+
+/// Reads what another seed reads, or nothing where `null` stands.
+struct Maybe<S>(S);
+
+impl<'l, S: DeserializeSeed<'l>> DeserializeSeed<'l> for Maybe<S> {
+    type Value = Option<S::Value>;
 
     fn deserialize<D: Deserializer<'l>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_option(self)
     }
 }
 
-impl<'l> Visitor<'l> for Word {
-    type Value = Option<Cow<'l, str>>;
+impl<'l, S: DeserializeSeed<'l>> Visitor<'l> for Maybe<S> {
+    type Value = Option<S::Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
+        f.write_str("a value or null")
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
@@ -106,7 +109,7 @@ impl<'l> Visitor<'l> for Word {
     }
 
     fn visit_some<D: Deserializer<'l>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        KeySeed.deserialize(deserializer).map(|Key(text)| Some(text))
+        self.0.deserialize(deserializer).map(Some)
     }
 }
 
@@ -115,11 +118,11 @@ mod tests {
     use super::*;
     use crate::plan::Path;
 
-    fn read(line: &str, with_trie: bool) -> Result<(String, Held, Vec<Value>), serde_json::Error> {
+    fn read(line: &str, with_trie: bool) -> Result<(String, Option<Held>, Vec<Value>), serde_json::Error> {
         let mut trie = Trie::default();
         assert!(trie.add(&Path::parse("$.a").expect("a path"), 0));
         let mut slots = [Slot::Absent];
-        let seed = FrameSeed { trie: with_trie.then_some(&trie), slots: &mut slots };
+        let seed = FrameSeed(HeldSeed { trie: with_trie.then_some(&trie), slots: &mut slots });
         let frame = seed.deserialize(&mut serde_json::Deserializer::from_str(line))?;
         let said = format!("{:?} {:?}", frame.cond, frame.msg);
         Ok((said, frame.held, slots.iter().map(Slot::to_value).collect()))
@@ -127,21 +130,16 @@ mod tests {
 
     #[test]
     fn frames_are_read_in_any_order_with_or_without_what_they_hold() {
-        let check = |line: &str, said: &str, held: Held, slot: Value| {
+        let check = |line: &str, said: &str, held: Option<Held>, slot: Value| {
             let read = read(line, true).expect("a frame");
             assert_eq!(read, (said.to_owned(), held, vec![slot]), "{line}");
         };
-        check(r#"{"obj":{"a":1,"b":[2]},"x":0}"#, "None None", Held::InSlots, 1.into());
-        check(r#"{"cond":"ongoing","obj":{"a":"y"}}"#, "Some(\"ongoing\") None", Held::InSlots, "y".into());
-        check(
-            r#"{"cond":"failed","msg":"a\nb","obj":null}"#,
-            "Some(\"failed\") Some(\"a\\nb\")",
-            Held::Nothing,
-            Value::Null,
-        );
-        check(r#"{"obj":[1]}"#, "None None", Held::Other("a list"), Value::Null);
-        check("{}", "None None", Held::Nothing, Value::Null);
-        assert_eq!(read(r#"{"obj":[1]}"#, false).expect("a frame").1, Held::Tree(serde_json::json!([1])));
+        check(r#"{"obj":{"a":1,"b":[2]},"x":0}"#, "None None", Some(Held::InSlots), 1.into());
+        check(r#"{"cond":"ongoing","obj":{"a":"y"}}"#, "Some(\"ongoing\") None", Some(Held::InSlots), "y".into());
+        check(r#"{"cond":"failed","msg":"a\nb","obj":null}"#, "Some(\"failed\") Some(\"a\\nb\")", None, Value::Null);
+        check(r#"{"obj":[1]}"#, "None None", Some(Held::Other("a list")), Value::Null);
+        check("{}", "None None", None, Value::Null);
+        assert_eq!(read(r#"{"obj":[1]}"#, false).expect("a frame").1, Some(Held::Tree(serde_json::json!([1]))));
     }
 
     #[test]

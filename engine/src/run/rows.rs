@@ -3,7 +3,7 @@
 
 use super::Response;
 use super::descent::Descent;
-use super::frame::{FrameSeed, Held};
+use super::frame::{FrameSeed, Held, HeldSeed};
 use super::slots::{Fill, KeySeed, Slot, Trie};
 use crate::plan::{ColumnsPlan, FieldPlace, LevelPlan, LookupPlan, Path, PathStep, RecordPlan, RowTestPlan};
 use crate::profile::{Framing, LevelKind};
@@ -297,49 +297,40 @@ impl<'p> Reader<'p> {
     }
 
     fn line<'b>(&self, number: usize, line: &'b [u8], slots: &mut [Slot<'b>], sink: Sink<'_>) {
-        let place = Place { levels: &[], trail: &[], line: Some(number) };
-        let Some(trie) = &self.trie else {
-            match serde_json::from_slice::<Value>(line) {
-                Err(_) => sink(Row { slots: Err(NO_JSON.to_owned()), place }),
-                Ok(value) => {
-                    if let Err(broken) = self.tree(&value, Some(number), sink) {
-                        sink(Row { slots: Err(broken.to_string()), place });
-                    }
+        slots.fill(Slot::Absent);
+        match read_json(line, HeldSeed { trie: self.trie.as_ref(), slots: &mut *slots }) {
+            Ok(held) => self.hand_on(held, number, slots, sink),
+            Err(_) => sink(bad(number, NO_JSON)),
+        }
+    }
+
+    fn hand_on(&self, held: Held, number: usize, slots: &[Slot], sink: Sink<'_>) {
+        match held {
+            Held::InSlots => sink(Row { slots: Ok(slots), place: on_line(number) }),
+            Held::Other(other) => sink(bad(number, not_an_object(other))),
+            Held::Tree(value) => {
+                if let Err(broken) = self.tree(&value, Some(number), sink) {
+                    sink(bad(number, broken.to_string()));
                 }
             }
-            return;
-        };
-        slots.fill(Slot::Absent);
-        let fill = Fill { trie, slots: &mut *slots };
-        match read_json(line, fill) {
-            Ok(None) => sink(Row { slots: Ok(slots), place }),
-            Ok(Some(other)) => sink(Row { slots: Err(not_an_object(other)), place }),
-            Err(_) => sink(Row { slots: Err(NO_JSON.to_owned()), place }),
         }
     }
 
     fn framed_lines<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Beside {
         let (mut rows, mut ending, mut slots) = (0, Ending::Cut, self.empty_slots());
         for (number, line) in lines {
-            let place = Place { levels: &[], trail: &[], line: Some(number) };
             slots.fill(Slot::Absent);
-            let (trie, slots) = (self.trie.as_ref(), &mut slots[..]);
-            let Ok(frame) = read_json(line, FrameSeed { trie, slots: &mut *slots }) else {
+            let seed = FrameSeed(HeldSeed { trie: self.trie.as_ref(), slots: &mut slots });
+            let Ok(frame) = read_json(line, seed) else {
                 rows += 1;
-                sink(Row { slots: Err(NO_JSON.to_owned()), place });
+                sink(bad(number, NO_JSON));
                 continue;
             };
-            rows += u64::from(frame.held != Held::Nothing || frame.cond.is_none());
+            rows += u64::from(frame.held.is_some() || frame.cond.is_none());
             match frame.held {
-                Held::Nothing if frame.cond.is_some() => {}
-                Held::Nothing => sink(Row { slots: Err(NO_FRAME.to_owned()), place }),
-                Held::InSlots => sink(Row { slots: Ok(slots), place }),
-                Held::Other(other) => sink(Row { slots: Err(not_an_object(other)), place }),
-                Held::Tree(value) => {
-                    if let Err(broken) = self.tree(&value, Some(number), sink) {
-                        sink(Row { slots: Err(broken.to_string()), place });
-                    }
-                }
+                Some(held) => self.hand_on(held, number, &slots, sink),
+                None if frame.cond.is_none() => sink(bad(number, NO_FRAME)),
+                None => {}
             }
             match frame.cond.as_deref() {
                 None | Some("begin" | "ongoing") => {}
@@ -372,10 +363,7 @@ impl<'p> Reader<'p> {
                 }
                 None => Value::from(cells),
             };
-            if let Err(broken) = self.tree(&value, Some(number), sink) {
-                let place = Place { levels: &[], trail: &[], line: Some(number) };
-                sink(Row { slots: Err(broken.to_string()), place });
-            }
+            self.hand_on(Held::Tree(value), number, &[], sink);
         }
         Ok(Beside { rows, ..Beside::default() })
     }
@@ -395,6 +383,16 @@ fn read_json<'b, S: DeserializeSeed<'b>>(json: &'b [u8], seed: S) -> serde_json:
         Ok(text) => read(serde_json::Deserializer::from_str(text), seed),
         Err(_) => read(serde_json::Deserializer::from_slice(json), seed),
     }
+}
+
+/// A row that is a line by itself.
+fn on_line(number: usize) -> Place<'static> {
+    Place { levels: &[], trail: &[], line: Some(number) }
+}
+
+/// One that cannot be read.
+fn bad(number: usize, reason: impl Into<String>) -> Row<'static> {
+    Row { slots: Err(reason.into()), place: on_line(number) }
 }
 
 const NO_JSON: &str = "the line is no JSON";
