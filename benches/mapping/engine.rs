@@ -51,10 +51,10 @@ impl Engine {
         map_stored(&self.plan, lookup.expect("it is asked about"), None, input, answers, now)
     }
 
-    /// Writes a bundle to memory.
-    pub(crate) fn write(bundle: &Bundle, out: &mut Vec<u8>) {
+    /// Writes a bundle, piece by piece.
+    pub(crate) fn write(bundle: &Bundle, mut sink: impl FnMut(&[u8])) {
         let Ok(()) = bundle.write(Layout::Compact, |piece| {
-            out.extend_from_slice(piece);
+            sink(piece);
             Ok::<(), std::convert::Infallible>(())
         });
     }

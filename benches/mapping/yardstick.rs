@@ -21,8 +21,12 @@ pub(crate) fn parse_only(shape: Shape, answer: &[u8]) -> u64 {
     rows
 }
 
-/// Writes the bundle of an answer, and tells how many rows there were. With `says_data`, relationships say their data too.
-pub(crate) fn map(shape: Shape, answer: &[u8], says_data: bool, out: &mut Vec<u8>) -> u64 {
+/// As many octets are handed on at once as by the engine.
+const PIECE: usize = 64 * 1024;
+
+/// Writes the bundle of an answer, piece by piece, and tells how many rows there were. With `says_data`, relationships say
+/// their data too.
+pub(crate) fn map(shape: Shape, answer: &[u8], says_data: bool, mut sink: impl FnMut(&[u8])) -> u64 {
     let mut found = Found { shape, says_data, nodes: HashMap::default(), links: HashMap::default() };
     let mut rows = 0;
     each_row(shape, answer, &mut |row| {
@@ -30,7 +34,7 @@ pub(crate) fn map(shape: Shape, answer: &[u8], says_data: bool, out: &mut Vec<u8
         // A row that is bad is left out.
         let _ = found.note(&row);
     });
-    found.into_bundle(out);
+    found.into_bundle(&mut sink);
     rows
 }
 
@@ -414,7 +418,7 @@ fn head(shape: Shape) -> Head {
 }
 
 impl Found<'_> {
-    fn into_bundle(self, out: &mut Vec<u8>) {
+    fn into_bundle(self, sink: &mut impl FnMut(&[u8])) {
         let head = head(self.shape);
         let (name, class) = (head.provider.to_lowercase(), head.class);
         let mut author = vec![];
@@ -442,6 +446,7 @@ impl Found<'_> {
         let id = uuid(std::str::from_utf8(&ids).expect("ids are text"));
         drop(ids);
 
+        let out = &mut Vec::with_capacity(2 * PIECE);
         out.extend_from_slice(br#"{"type":"bundle","id":""#);
         push_id(out, "bundle", &id);
         let Head { provider, marking, marking_id, .. } = head;
@@ -454,6 +459,7 @@ impl Found<'_> {
         for (node, id) in &nodes {
             push_node(out, node, id);
             out.extend_from_slice(if node.value == asked { b"}" } else { tail.as_bytes() });
+            hand_on(PIECE, out, sink);
         }
         let tail = format!(r#","object_marking_refs":["{marking_id}"]}}"#);
         let times = format!(
@@ -462,8 +468,18 @@ impl Found<'_> {
         for (_, id, ends, link) in links {
             push_link(out, &id, &ends, link, &times);
             out.extend_from_slice(tail.as_bytes());
+            hand_on(PIECE, out, sink);
         }
         out.extend_from_slice(b"]}");
+        hand_on(0, out, sink);
+    }
+}
+
+/// Hands on what there is, if it is so much.
+fn hand_on(least: usize, out: &mut Vec<u8>, sink: &mut impl FnMut(&[u8])) {
+    if out.len() >= least {
+        sink(out);
+        out.clear();
     }
 }
 
