@@ -29,9 +29,9 @@ struct Budget {
 }
 
 const BUDGETS: [Budget; 3] = [
-    Budget { shape: Shape::PassiveTotal, allocations: 510, allocated: 600, held: 100 },
-    Budget { shape: Shape::Saf, allocations: 865, allocated: 930, held: 180 },
-    Budget { shape: Shape::Cof, allocations: 600, allocated: 685, held: 105 },
+    Budget { shape: Shape::PassiveTotal, allocations: 510, allocated: 580, held: 101 },
+    Budget { shape: Shape::Saf, allocations: 865, allocated: 905, held: 172 },
+    Budget { shape: Shape::Cof, allocations: 600, allocated: 665, held: 99 },
 ];
 
 #[test]
@@ -43,7 +43,8 @@ fn a_record_costs_no_more_than_its_budget() {
         let costs = [
             ((many.count_total - few.count_total) * 100 / RECORDS, allocations, "allocations of a hundred"),
             ((many.bytes_total - few.bytes_total) / RECORDS, allocated, "octets allocated"),
-            ((many.bytes_max - few.bytes_max) / RECORDS, held, "octets held"),
+            // Lists double as they grow: a difference would count where two sizes stand between two steps.
+            (many.bytes_max / (2 * RECORDS), held, "octets held"),
         ];
         let dearer = costs.iter().filter(|(cost, budget, _)| cost > budget);
         over.extend(dearer.map(|(cost, budget, what)| format!("{shape:?}: {cost} {what}, of {budget}")));

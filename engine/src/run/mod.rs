@@ -435,6 +435,7 @@ impl<'p> Run<'p> {
         let reader = Reader::new(&self.plan.record, lookup, each, &self.input.observable, response);
         let secrets = secret::repeated(self.asker.credentials(), response);
         let asked_name = record::asked_name(&self.input.observable);
+        self.graph.make_room(response.body.len());
         let context = map::Context {
             plan: self.plan,
             reader: &reader,

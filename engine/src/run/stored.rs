@@ -83,6 +83,7 @@ impl Page<'_> {
         ledger: &mut Ledger,
     ) -> Result<Ending, Broken> {
         let Self { plan, lookup, each, input, number, name, lines } = *self;
+        graph.make_room(body.len());
         let response = Response { status: 200, headers: vec![], body, cut: None };
         let reader = Reader::new(&plan.record, lookup, each, &input.observable, &response).behind(lines);
         let secrets = secret::repeated(input.settings.secrets().map(|(_, secret)| secret.to_owned()), &response);

@@ -17,6 +17,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// So many octets are handed on at once when a bundle is written.
 const PIECE: usize = 64 * 1024;
 
+/// What is sorted lies scattered in memory. Of so many objects everything is asked for before the first is written, so that the
+/// processor waits for all of them at once.
+const TOGETHER: usize = 64;
+
 /// A STIX bundle. Its id follows from its objects.
 #[derive(Debug, Clone)]
 pub struct Bundle {
@@ -113,7 +117,8 @@ impl Bundle {
                 Object::Identity(identity) => bundle.identities.push(identity),
                 Object::Observable { observable, tlp, created_by } => {
                     let author = created_by.map(|author| number_of(&mut bundle.providers, author));
-                    numbers.insert(observable.id(), bundle.found.push(&observable, tlp, author));
+                    numbers
+                        .insert(observable.id(), bundle.found.push(observable.kind(), observable.value(), tlp, author));
                     bundle.ids.push(observable.id().uuid());
                 }
                 Object::Relationship(_) => unreachable!("they were set aside"),
@@ -153,15 +158,14 @@ impl Bundle {
         self.markings.sort_unstable_by_key(|tlp| tlp.as_str());
         self.identities.sort_unstable_by(|a, b| (a.name(), a.id()).cmp(&(b.name(), b.id())));
         let found = &self.found;
-        let mut observables: Vec<(u8, u64, NodeNumber)> = found
-            .numbers()
-            .map(|number| {
-                let node = found.node(number);
-                (node.kind as u8, start_of(found.value(node)), number)
-            })
-            .collect();
+        let start = |number| {
+            let (kind, value) = found.told(number);
+            let (first, second) = start_of(kind, value);
+            (first, second, number)
+        };
+        let mut observables: Vec<(u64, u32, NodeNumber)> = found.numbers().map(start).collect();
         observables.sort_unstable_by(|a, b| {
-            let rest = |number: NodeNumber| (found.value(found.node(number)), Columns::of(&self.ids, number));
+            let rest = |number: NodeNumber| (found.told(number).1, Columns::of(&self.ids, number));
             (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| rest(a.2).cmp(&rest(b.2)))
         });
         self.observables = observables.into_iter().map(|(_, _, number)| number).collect();
@@ -223,17 +227,27 @@ impl Bundle {
 
     /// Only the relationships.
     pub fn relationships(&self) -> impl Iterator<Item = Relationship> {
-        self.relationships.iter().map(|placed| self.relationship(placed))
+        self.relationships.iter().map(|placed| {
+            let link = self.link(placed);
+            self.relationship(placed, link, [link.source, link.target].map(|end| self.id_of(end)))
+        })
     }
 
-    fn relationship(&self, placed: &Placed) -> Relationship {
-        let link = &self.found.links[placed.place as usize];
+    fn link(&self, placed: &Placed) -> &Link {
+        &self.found.links[placed.place as usize]
+    }
+
+    fn id_of(&self, number: NodeNumber) -> Id {
+        node_id(&self.found, &self.ids, number)
+    }
+
+    fn relationship(&self, placed: &Placed, link: &Link, [source, target]: [Id; 2]) -> Relationship {
         let (created_by, created) = self.authors[self.made_by(placed)];
         Relationship {
             id: placed.id(),
             relationship_type: link.relationship,
-            source: node_id(&self.found, &self.ids, link.source),
-            target: node_id(&self.found, &self.ids, link.target),
+            source,
+            target,
             start_time: link.first.time(),
             stop_time: link.last.time(),
             descriptions: self.found.words.of(link.said).clone(),
@@ -256,13 +270,14 @@ impl Bundle {
     fn observable_at(&self, number: NodeNumber) -> Observable {
         let node = self.found.node(number);
         let observable = Observable::new(node.kind, self.found.value(node));
-        observable.with_id(node_id(&self.found, &self.ids, number))
+        observable.with_id(self.id_of(number))
     }
 
     /// Its id: another one as soon as any object has another id.
     pub fn id(&self) -> Id {
         let first = self.markings.iter().map(|tlp| tlp.marking_id()).chain(self.identities.iter().map(Identity::id));
-        let observables = self.observables.iter().map(|number| node_id(&self.found, &self.ids, *number));
+        let together = |numbers: &[NodeNumber]| numbers.iter().map(|number| self.id_of(*number)).collect::<Vec<_>>();
+        let observables = self.observables.chunks(TOGETHER).flat_map(together);
         Id::of_bundle(first.chain(observables).chain(self.relationships.iter().map(Placed::id)))
     }
 
@@ -290,18 +305,29 @@ impl Bundle {
         for identity in &self.identities {
             text.object(|text| identity.tell(text));
         }
-        for number in &self.observables {
-            let node = self.found.node(*number);
-            let author = node.author.map(|author| self.providers[usize::from(author)]);
-            let (value, id) = (self.found.value(node), node_id(&self.found, &self.ids, *number));
-            text.object(|text| object::observable(text, node.kind, value, id, node.tlp, author));
-            text.hand_on(PIECE, sink)?;
+        let (mut nodes, mut values, mut links, mut ends) = (vec![], vec![], vec![], vec![]);
+        for numbers in self.observables.chunks(TOGETHER) {
+            nodes.clear();
+            nodes.extend(numbers.iter().map(|number| (self.found.node(*number), self.id_of(*number))));
+            values.clear();
+            values.extend(nodes.iter().map(|(node, _)| self.found.value(node)));
+            for ((node, id), value) in nodes.iter().zip(&values) {
+                let author = node.author.map(|author| self.providers[usize::from(author)]);
+                text.object(|text| object::observable(text, node.kind, value, *id, node.tlp, author));
+                text.hand_on(PIECE, sink)?;
+            }
         }
         let created: Vec<String> = self.authors.iter().map(|(_, created)| object_time(*created)).collect();
-        for placed in &self.relationships {
-            let relationship = self.relationship(placed);
-            text.object(|text| relationship.tell(text, &created[self.made_by(placed)]));
-            text.hand_on(PIECE, sink)?;
+        for placed in self.relationships.chunks(TOGETHER) {
+            links.clear();
+            links.extend(placed.iter().map(|placed| self.link(placed).clone()));
+            ends.clear();
+            ends.extend(links.iter().map(|link| [link.source, link.target].map(|end| self.id_of(end))));
+            for (placed, (link, ends)) in placed.iter().zip(links.iter().zip(&ends)) {
+                let relationship = self.relationship(placed, link, *ends);
+                text.object(|text| relationship.tell(text, &created[self.made_by(placed)]));
+                text.hand_on(PIECE, sink)?;
+            }
         }
         Ok(())
     }
@@ -349,12 +375,14 @@ fn found_kind(found: &Columns, number: NodeNumber) -> Kind {
     found.node(number).kind
 }
 
-/// The first eight octets of a text as a number: texts sort as these do, unless they are equal.
-fn start_of(text: &str) -> u64 {
-    let mut start = [0; 8];
-    let length = text.len().min(8);
-    start[..length].copy_from_slice(&text.as_bytes()[..length]);
-    u64::from_be_bytes(start)
+/// The kind and the first octets of a value: observables sort as these do, unless they are equal.
+fn start_of(kind: Kind, value: &str) -> (u64, u32) {
+    let mut start = [0; 12];
+    start[0] = kind as u8;
+    let length = value.len().min(11);
+    start[1..=length].copy_from_slice(&value.as_bytes()[..length]);
+    let [a, b, c, d, e, f, g, h, rest @ ..] = start;
+    (u64::from_be_bytes([a, b, c, d, e, f, g, h]), u32::from_be_bytes(rest))
 }
 
 /// STIX 2.1 §5.1 wants a stop after the start: something seen once was seen for a second.

@@ -2,7 +2,6 @@
 //! one gets it whole; nothing here knows which of them are the same, or in which order they stand.
 
 use super::kind::{Kind, RelationshipType};
-use super::observable::Observable;
 use super::tlp::Tlp;
 use super::words::{Said, Words};
 use jiff::Timestamp;
@@ -10,6 +9,13 @@ use jiff::Timestamp;
 /// An observable's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct NodeNumber(u32);
+
+impl NodeNumber {
+    /// Of the observable that stands at this place.
+    pub(super) const fn at(place: u32) -> NodeNumber {
+        NodeNumber(place)
+    }
+}
 
 /// An observable: its kind, where its value stands, and how it is marked.
 #[derive(Debug, Clone)]
@@ -64,6 +70,9 @@ impl Moment {
     }
 }
 
+/// How many octets a value has, about.
+const VALUE: usize = 16;
+
 /// All of them.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
@@ -78,13 +87,21 @@ impl Columns {
         Columns { values: String::new(), nodes: vec![], links: vec![], words: Words::new() }
     }
 
+    /// Makes room for what so many records may say. Where nothing is written, room takes no memory, and lists that need not
+    /// grow do not stand in memory twice.
+    pub(super) fn make_room(&mut self, records: usize) {
+        self.values.reserve(records * VALUE);
+        self.nodes.reserve(records);
+        self.links.reserve(records);
+    }
+
     /// Adds an observable.
-    pub(super) fn push(&mut self, observable: &Observable, tlp: Option<Tlp>, author: Option<u8>) -> NodeNumber {
+    pub(super) fn push(&mut self, kind: Kind, value: &str, tlp: Option<Tlp>, author: Option<u8>) -> NodeNumber {
         let number = NodeNumber(u32::try_from(self.nodes.len()).expect("as many as fit into memory"));
-        let (start, value) = (self.values.len(), observable.value());
+        let start = self.values.len();
         let length = u32::try_from(value.len()).expect("a value is far shorter");
         self.values.push_str(value);
-        self.nodes.push(Node { start, length, kind: observable.kind(), tlp, author });
+        self.nodes.push(Node { start, length, kind, tlp, author });
         number
     }
 
@@ -104,6 +121,12 @@ impl Columns {
     /// The value of an observable.
     pub(super) fn value(&self, node: &Node) -> &str {
         &self.values[node.start..node.start + node.length as usize]
+    }
+
+    /// Kind and value of an observable.
+    pub(super) fn told(&self, number: NodeNumber) -> (Kind, &str) {
+        let node = self.node(number);
+        (node.kind, self.value(node))
     }
 
     /// Something for each observable, by number.

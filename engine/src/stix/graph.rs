@@ -3,14 +3,16 @@
 
 use super::bundle::Bundle;
 use super::columns::{Columns, Link, Moment, NodeNumber};
+use super::index::Index;
 use super::kind::{Kind, RelationshipType};
 use super::object::Identity;
 use super::observable::Observable;
 use super::tlp::Tlp;
 use super::words::Words;
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 use jiff::Timestamp;
 use std::hash::BuildHasher;
+use std::hint::black_box;
 use std::sync::Arc;
 
 /// When something was seen; either end may be unknown.
@@ -45,29 +47,65 @@ pub struct Policy {
 #[derive(Debug)]
 pub struct Graph {
     asked: Observable,
-    asked_number: NodeNumber,
     policy: Policy,
     found: Columns,
     /// The numbers of observables, by kind and value: no id is derived before all are known.
-    known: HashTable<NodeNumber>,
+    known: Index,
     /// The places of relationships, by what tells them apart.
-    linked: HashTable<u32>,
+    linked: Index,
     hasher: DefaultHashBuilder,
+    waiting: Vec<Waiting>,
+    /// The values of those that wait.
+    values: String,
+}
+
+/// So many reports wait for each other: what is known lies scattered in memory, and the processor waits for all of it at once
+/// where it is asked for all of it at once.
+const TOGETHER: usize = 32;
+
+/// So many observables are still near the processor.
+const NEAR: usize = 16 * 1024;
+
+/// How many octets of an answer say a relationship, at least in most.
+const RECORD: usize = 128;
+
+/// An answer of so many octets counts where memory is counted.
+const LARGE: usize = 16 * 1024 * 1024;
+
+/// A report of a relationship that is not taken in yet.
+#[derive(Debug)]
+struct Waiting {
+    ends: [End; 2],
+    relationship: RelationshipType,
+    first: Moment,
+    last: Moment,
+    tlp: Tlp,
+    description: Arc<str>,
+}
+
+/// An end of a relationship.
+#[derive(Debug)]
+enum End {
+    Asked,
+    Other { kind: Kind, start: usize, end: usize, hash: u64 },
 }
 
 /// What one record says of a relationship.
-#[derive(Debug, Clone, Copy)]
-pub struct Report<'r> {
+#[derive(Debug, Clone)]
+pub struct Report {
     /// When it was seen.
     pub seen: Seen,
     /// How what the record says is marked.
     pub tlp: Tlp,
     /// In which words; none if empty.
-    pub description: &'r Arc<str>,
+    pub description: Arc<str>,
 }
 
 /// Everything in a graph is of one provider.
 const AUTHOR: u8 = 0;
+
+/// The observable asked about is the first.
+const ASKED: NodeNumber = NodeNumber::at(0);
 
 /// What tells relationships apart.
 type Key = (NodeNumber, NodeNumber, RelationshipType, Moment);
@@ -75,10 +113,17 @@ type Key = (NodeNumber, NodeNumber, RelationshipType, Moment);
 impl Graph {
     /// A graph that holds nothing but the observable asked about.
     pub fn new(asked: Observable, policy: Policy) -> Self {
-        let (mut found, mut known, hasher) = (Columns::new(), HashTable::new(), DefaultHashBuilder::default());
-        let asked_number = found.push(&asked, None, None);
-        known.insert_unique(hash(&hasher, asked.kind(), asked.value()), asked_number, |_| 0);
-        Self { asked, asked_number, policy, found, known, linked: HashTable::new(), hasher }
+        let (mut found, mut known, hasher) = (Columns::new(), Index::new(), DefaultHashBuilder::default());
+        known.add(hash(&hasher, asked.kind(), asked.value()), |_| unreachable!("it is the first"));
+        found.push(asked.kind(), asked.value(), None, None);
+        Self { asked, policy, found, known, linked: Index::new(), hasher, waiting: vec![], values: String::new() }
+    }
+
+    /// Makes room for what a large answer of so many octets may say.
+    pub fn make_room(&mut self, octets: usize) {
+        if octets >= LARGE {
+            self.found.make_room(octets / RECORD);
+        }
     }
 
     /// Adds a relationship, or widens the one that stands. Says whether there is one: nothing relates to itself.
@@ -87,82 +132,126 @@ impl Graph {
         source: &Observable,
         relationship: RelationshipType,
         target: &Observable,
-        report: Report<'_>,
+        report: Report,
     ) -> bool {
         if source.is_same(target) {
             return false;
         }
-        let Report { seen, tlp, description } = report;
-        let (source, target) = (self.place(source, tlp), self.place(target, tlp));
-        let (first, last) = (Moment::new(seen.first), Moment::new(seen.last));
-        let said = Words::NOTHING;
-        let place = self.link(Link { first, last, source, target, said, relationship, tlp });
-        let Columns { links, words, .. } = &mut self.found;
-        let link = &mut links[place as usize];
-        link.first = link.first.earlier(first);
-        link.last = link.last.later(last);
-        link.tlp = link.tlp.max(tlp);
-        link.said = words.add(link.said, description);
+        let ends = [source, target].map(|end| self.end(end));
+        let (first, last) = (Moment::new(report.seen.first), Moment::new(report.seen.last));
+        self.waiting.push(Waiting {
+            ends,
+            relationship,
+            first,
+            last,
+            tlp: report.tlp,
+            description: report.description,
+        });
+        if self.waiting.len() == TOGETHER {
+            self.settle();
+        }
         true
     }
 
-    /// The place of a relationship like this one; of this one, if it is the first.
-    fn link(&mut self, link: Link) -> u32 {
-        let Self { found: Columns { links, .. }, linked, hasher, policy, .. } = self;
-        let key = |link: &Link| key(*policy, link);
-        let wanted = key(&link);
-        let is_it = |place: &u32| key(&links[*place as usize]) == wanted;
-        let hash = |link: &Link| hasher.hash_one(key(link));
-        if let Some(place) = linked.find(hash(&link), is_it) {
-            return *place;
+    fn end(&mut self, observable: &Observable) -> End {
+        if observable.is_same(&self.asked) {
+            return End::Asked;
         }
-        let place = u32::try_from(links.len()).expect("as many as fit into memory");
-        linked.insert_unique(hash(&link), place, |place| hash(&links[*place as usize]));
-        links.push(link);
-        place
+        let (kind, start) = (observable.kind(), self.values.len());
+        self.values.push_str(observable.value());
+        End::Other { kind, hash: hash(&self.hasher, kind, observable.value()), start, end: self.values.len() }
+    }
+
+    /// Takes in all that wait, in their order. What they look for is looked for twice where it is far away: once to have it
+    /// brought, once to use it.
+    fn settle(&mut self) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let is_far = self.found.nodes.len() > NEAR;
+        for end in waiting.iter().flat_map(|waiting| &waiting.ends).filter(|_| is_far) {
+            black_box(self.number(end));
+        }
+        let mut links = [const { None }; TOGETHER];
+        for (waiting, link) in waiting.iter().zip(&mut links) {
+            let [source, target] = [0, 1].map(|end| self.place(&waiting.ends[end], waiting.tlp));
+            let Waiting { relationship, first, last, tlp, .. } = *waiting;
+            *link = Some(Link { first, last, source, target, said: Words::NOTHING, relationship, tlp });
+        }
+        for link in links.iter().flatten().filter(|_| is_far) {
+            black_box(self.linked(link));
+        }
+        for (waiting, link) in waiting.iter().zip(links.into_iter().flatten()) {
+            self.take_in(link, &waiting.description);
+        }
+        // Texts are let go at the end: each of them waits until all that was written before is in its place.
+        waiting.clear();
+        self.waiting = waiting;
+        self.values.clear();
+    }
+
+    fn take_in(&mut self, reported: Link, description: &Arc<str>) {
+        let place = self.link(&reported);
+        let Columns { links, words, .. } = &mut self.found;
+        let link = &mut links[place as usize];
+        link.first = link.first.earlier(reported.first);
+        link.last = link.last.later(reported.last);
+        link.tlp = link.tlp.max(reported.tlp);
+        link.said = words.add(link.said, description);
+    }
+
+    /// The place of a relationship like this one; of this one, if it is the first.
+    fn link(&mut self, link: &Link) -> u32 {
+        if let Some(place) = self.linked(link) {
+            return place;
+        }
+        let Self { found: Columns { links, .. }, linked, hasher, policy, .. } = self;
+        let hash = |link: &Link| hasher.hash_one(key(*policy, link));
+        linked.add(hash(link), |place| hash(&links[place as usize]));
+        links.push(link.clone());
+        u32::try_from(links.len() - 1).expect("as many as fit into memory")
+    }
+
+    /// The place of a relationship like this one, if there is one.
+    fn linked(&self, link: &Link) -> Option<u32> {
+        let wanted = key(self.policy, link);
+        let is_it = |place: u32| key(self.policy, &self.found.links[place as usize]) == wanted;
+        self.linked.find(self.hasher.hash_one(wanted), is_it)
+    }
+
+    /// The number of an observable, if it has one.
+    fn number(&self, end: &End) -> Option<NodeNumber> {
+        let End::Other { kind, start, end, hash } = *end else { return Some(ASKED) };
+        let wanted = (kind, &self.values[start..end]);
+        self.known.find(hash, |place| self.found.told(NodeNumber::at(place)) == wanted).map(NodeNumber::at)
     }
 
     /// Keeps the observable and says by which number it goes. That of the asked one is not marked higher.
-    fn place(&mut self, observable: &Observable, tlp: Tlp) -> NodeNumber {
-        let Self { found, known, hasher, .. } = self;
-        let (kind, value) = (observable.kind(), observable.value());
-        let is_it = |number: &NodeNumber| {
-            let node = found.node(*number);
-            node.kind == kind && found.value(node) == value
-        };
-        let hash = |kind: Kind, value: &str| hash(hasher, kind, value);
-        if let Some(number) = known.find(hash(kind, value), is_it) {
-            let number = *number;
-            if number != self.asked_number {
+    fn place(&mut self, end: &End, tlp: Tlp) -> NodeNumber {
+        let number = self.number(end);
+        let Self { found, known, hasher, values, .. } = self;
+        match (number, end) {
+            (Some(ASKED), _) | (None, End::Asked) => ASKED,
+            (Some(number), _) => {
                 let node = found.node_mut(number);
                 node.tlp = node.tlp.max(Some(tlp));
+                number
             }
-            return number;
+            (None, End::Other { kind, start, end, hash }) => {
+                known.add(*hash, |place| {
+                    let (kind, value) = found.told(NodeNumber::at(place));
+                    self::hash(hasher, kind, value)
+                });
+                found.push(*kind, &values[*start..*end], Some(tlp), Some(AUTHOR))
+            }
         }
-        let number = found.push(observable, Some(tlp), Some(AUTHOR));
-        known.insert_unique(hash(kind, value), number, |number| {
-            let node = found.node(*number);
-            hash(node.kind, found.value(node))
-        });
-        number
-    }
-
-    /// How many relationships there are.
-    pub fn len(&self) -> usize {
-        self.found.links.len()
-    }
-
-    /// Whether nothing was found.
-    pub fn is_empty(&self) -> bool {
-        self.found.links.is_empty()
     }
 
     /// The bundle: the asked observable as it was known, and everything found, marked and signed. Where nothing was found,
     /// the observable alone.
-    pub fn into_bundle(self, author: &Identity, asked_tlp: Option<Tlp>, created: Timestamp) -> Bundle {
-        let Self { asked, asked_number, policy, mut found, known, linked, .. } = self;
+    pub fn into_bundle(mut self, author: &Identity, asked_tlp: Option<Tlp>, created: Timestamp) -> Bundle {
+        self.settle();
+        let Self { asked, policy, mut found, known, linked, .. } = self;
         drop((known, linked));
-        found.node_mut(asked_number).tlp = asked_tlp;
+        found.node_mut(ASKED).tlp = asked_tlp;
         Bundle::found(found, &asked, author, created, policy.start_in_id)
     }
 }

@@ -5,6 +5,7 @@ mod bundle;
 mod columns;
 mod graph;
 mod id;
+mod index;
 mod json;
 mod kind;
 mod object;

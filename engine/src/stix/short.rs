@@ -3,18 +3,18 @@
 use std::fmt;
 
 /// The longest text: an id of the longest type has 56 octets, a time 27.
-const LONGEST: usize = 64;
+pub(super) const LONGEST: usize = 64;
 
 /// A text in ASCII.
 #[derive(Clone, Copy)]
-pub(super) struct Short {
-    bytes: [u8; LONGEST],
+pub(super) struct Short<const ROOM: usize = LONGEST> {
+    bytes: [u8; ROOM],
     length: usize,
 }
 
-impl Short {
-    pub(super) fn new() -> Short {
-        Short { bytes: [0; LONGEST], length: 0 }
+impl<const ROOM: usize> Short<ROOM> {
+    pub(super) fn new() -> Self {
+        Short { bytes: [0; ROOM], length: 0 }
     }
 
     #[inline]
@@ -37,7 +37,7 @@ impl Short {
     }
 }
 
-impl fmt::Write for Short {
+impl<const ROOM: usize> fmt::Write for Short<ROOM> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push(text.as_bytes());
         Ok(())
