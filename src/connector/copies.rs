@@ -15,17 +15,17 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 /// How long one request to a store may take; its signature is valid as long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a store may take for all that is asked of it about one delivery.
+/// How long a store may take for all that is asked of it about one delivery; and no longer than half of the time that is left.
 const ALTOGETHER: Duration = Duration::from_secs(90);
 
 /// Keeps copies of the bundle of one delivery, where the operator wants them.
-pub(super) async fn keep(connector: &Connector, delivery: &Delivery, bundle: &impl Serialize) {
+pub(super) async fn keep(connector: &Connector, delivery: &Delivery, bundle: &impl Serialize, until: Instant) {
     let name = file_name(&connector.configuration);
     if let Some(directory) = &connector.configuration.directory {
         let content = content(connector, delivery, "DIRECTORY_BUNDLE", bundle);
@@ -37,7 +37,8 @@ pub(super) async fn keep(connector: &Connector, delivery: &Delivery, bundle: &im
             store.put(&connector.client, &name, content).await?;
             store.clear(&connector.client).await
         };
-        let kept = timeout(ALTOGETHER, keeping).await;
+        let left = until.saturating_duration_since(Instant::now());
+        let kept = timeout(ALTOGETHER.min(left / 2), keeping).await;
         tell(connector, kept.unwrap_or_else(|_| Err(anyhow::anyhow!("the store takes too long"))));
     }
 }

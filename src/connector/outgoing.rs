@@ -67,7 +67,7 @@ pub(super) async fn send(
         Review::Failed(reason) => return Ok(Sent::Not(reason)),
     };
     if connector.keeps_copies() {
-        copies::keep(connector, delivery, &whole(bundle, &parts)).await;
+        copies::keep(connector, delivery, &whole(bundle, &parts), errand.until).await;
     }
     if !connector.configuration.sends_to_queue {
         return Ok(Sent::All);

@@ -206,3 +206,16 @@ fn a_store_that_is_away_costs_no_enrichment() {
     assert!(connector.said().contains("A bundle cannot be written"), "{}", connector.said());
     assert!(!connector.said().contains("X-Amz-Signature"), "{}", connector.said());
 }
+
+#[test]
+fn a_store_that_is_silent_costs_no_enrichment() {
+    let (port, _listener) = Store::silent();
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3))
+        .with("CONNECTOR_DELIVERY_TIMEOUT", "10")
+        .with("CONNECTOR_SEND_TO_S3", "true")
+        .with("S3_ENDPOINT", "127.0.0.1")
+        .with("S3_PORT", &port.to_string());
+    let connector = site.start();
+    site.complete(Entity::domain("example.com"));
+    assert!(connector.said().contains("the store takes too long"), "{}", connector.said());
+}

@@ -33,6 +33,12 @@ impl Store {
         Store { port, objects }
     }
 
+    /// One that takes requests and answers none.
+    pub(crate) fn silent() -> (u16, std::net::TcpListener) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        (listener.local_addr().expect("an address").port(), listener)
+    }
+
     /// Puts an object there that was modified then.
     pub(crate) fn put(&self, name: &str, modified: &str) {
         self.objects.lock().expect("no panic while it is held").insert(name.into(), ("{}".into(), modified.into()));
