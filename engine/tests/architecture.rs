@@ -82,7 +82,9 @@ fn nothing_does_input_or_output() {
     let mut wrong = vec![];
     for (_, path) in files() {
         for (line, text) in code(&path) {
-            let found = forbidden.iter().filter(|word| text.contains(**word));
+            // Computing with several threads is neither.
+            let is_permitted = |word: &str| word == "std::thread" && path.ends_with("stix/parallel.rs");
+            let found = forbidden.iter().filter(|word| text.contains(**word) && !is_permitted(word));
             wrong.extend(found.map(|word| format!("{}:{line}: {word}", path.display())));
         }
     }

@@ -117,17 +117,18 @@ fn outcomes(context: &Context, row: &Row, texts: &mut Texts, graph: &mut Graph, 
         Ok(records) => records,
         Err(reason) => return sink(Outcome::bad(reason.into())),
     };
-    let mut records = records.each().peekable();
-    if records.peek().is_none() {
-        return sink(Outcome::dropped("the row holds no data"));
-    }
-    for record in records {
+    let mut holds_data = false;
+    for record in records.each() {
+        holds_data = true;
         let outcome = match record {
             Ok(record) => map(context, record, &fields, texts, graph),
             Err(reason) => Outcome::bad(reason.into()),
         };
         let shown = if context.keeps_values { shown(context.plan, &fields) } else { vec![] };
         sink(Outcome { values: Values { shown, ..outcome.values }, ..outcome });
+    }
+    if !holds_data {
+        sink(Outcome::dropped("the row holds no data"));
     }
 }
 

@@ -3,45 +3,42 @@
 
 use super::columns::{Columns, Link, Moment, NodeNumber};
 use super::id::{Id, Uuid};
-use super::json::{Layout, Text};
 use super::kind::{Kind, RelationshipType};
-use super::object::{self, Identity, Object, Relationship};
+use super::object::{Identity, Object, Relationship};
 use super::observable::{Observable, derived_id};
-use super::time::{id_text, object_time};
+use super::parallel;
+use super::time::id_text;
 use super::tlp::Tlp;
 use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// So many octets are handed on at once when a bundle is written.
-const PIECE: usize = 64 * 1024;
-
-/// What is sorted lies scattered in memory. Of so many objects everything is asked for before the first is written, so that the
+/// What is sorted lies scattered in memory. Of so many objects everything is asked for before the first is used, so that the
 /// processor waits for all of them at once.
-const TOGETHER: usize = 64;
+pub(super) const TOGETHER: usize = 64;
 
 /// A STIX bundle. Its id follows from its objects.
 #[derive(Debug, Clone)]
 pub struct Bundle {
-    markings: Vec<Tlp>,
-    identities: Vec<Identity>,
+    pub(super) markings: Vec<Tlp>,
+    pub(super) identities: Vec<Identity>,
     /// Who reported observables.
-    providers: Vec<Id>,
+    pub(super) providers: Vec<Id>,
     /// Who made relationships, and when.
-    authors: Vec<(Id, Timestamp)>,
+    pub(super) authors: Vec<(Id, Timestamp)>,
     /// Which of them made a relationship, by its place; where nothing stands, the first.
     made_by: Vec<u32>,
-    found: Columns,
+    pub(super) found: Columns,
     /// The id of each observable, by its number.
     ids: Vec<Uuid>,
-    observables: Vec<NodeNumber>,
-    relationships: Vec<Placed>,
+    pub(super) observables: Vec<NodeNumber>,
+    pub(super) relationships: Vec<Placed>,
 }
 
 /// A relationship by what it is sorted by: its type's place among the words, and its id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Placed {
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Placed {
     rank: u8,
     uuid: (u64, u64),
     place: u32,
@@ -75,21 +72,19 @@ impl Bundle {
     ) -> Bundle {
         let levels: BTreeSet<Tlp> =
             found.nodes.iter().filter_map(|node| node.tlp).chain(found.links.iter().map(|link| link.tlp)).collect();
-        let id = |node| derived_id(found_kind(&found, node), found.value(found.node(node))).uuid();
-        let ids: Vec<Uuid> = std::iter::once(asked.id().uuid()).chain(found.numbers().skip(1).map(id)).collect();
+        let mut ids = parallel::map(&found.nodes, |_, node| derived_id(node.kind, found.value(node)).uuid());
+        ids[0] = asked.id().uuid();
         for link in &mut found.links {
             link.last = Moment::new(later_than(link.first.time(), link.last.time()));
         }
         let identities = if found.links.is_empty() { vec![] } else { vec![author.clone()] };
         let (providers, authors) = (vec![author.id()], vec![(author.id(), created)]);
-        let id = |link: &Link| {
+        let relationships = parallel::map(&found.links, |place, link| {
             let start = link.first.time().filter(|_| start_in_id).map(id_text);
             let [source, target] = [link.source, link.target].map(|end| node_id(&found, &ids, end));
-            Id::of_relationship(link.relationship, source, target, start.as_ref().map(|start| start.as_str()))
-        };
-        let relationships =
-            (0..).zip(&found.links).map(|(place, link)| Placed::new(link.relationship, id(link), place));
-        let relationships = relationships.collect();
+            let start = start.as_ref().map(|start| start.as_str());
+            Placed::new(link.relationship, Id::of_relationship(link.relationship, source, target, start), place)
+        });
         let markings = levels.into_iter().collect();
         let (made_by, observables) = (vec![], vec![]);
         Bundle { markings, identities, providers, authors, made_by, found, ids, observables, relationships }.sorted()
@@ -132,7 +127,7 @@ impl Bundle {
     }
 
     fn push(&mut self, relationship: Relationship, numbers: &HashMap<Id, NodeNumber>, authors: &mut Authors) {
-        let place = u32::try_from(self.found.links.len()).expect("as many as fit into memory");
+        let place = self.found.links.len();
         let author = (relationship.created_by, relationship.created);
         let number = *authors.entry(author).or_insert_with(|| {
             self.authors.push(author);
@@ -157,19 +152,20 @@ impl Bundle {
     fn sorted(mut self) -> Bundle {
         self.markings.sort_unstable_by_key(|tlp| tlp.as_str());
         self.identities.sort_unstable_by(|a, b| (a.name(), a.id()).cmp(&(b.name(), b.id())));
-        let found = &self.found;
+        let Self { found, ids, relationships, .. } = &mut self;
         let start = |number| {
             let (kind, value) = found.told(number);
             let (first, second) = start_of(kind, value);
             (first, second, number)
         };
         let mut observables: Vec<(u64, u32, NodeNumber)> = found.numbers().map(start).collect();
-        observables.sort_unstable_by(|a, b| {
-            let rest = |number: NodeNumber| (found.told(number).1, Columns::of(&self.ids, number));
+        let by_value = |a: &(u64, u32, NodeNumber), b: &(u64, u32, NodeNumber)| {
+            let rest = |number: NodeNumber| (found.told(number).1, Columns::of(ids, number));
             (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| rest(a.2).cmp(&rest(b.2)))
-        });
+        };
+        let workers = parallel::workers(observables.len() + relationships.len());
+        parallel::both(workers, || observables.sort_unstable_by(by_value), || relationships.sort_unstable());
         self.observables = observables.into_iter().map(|(_, _, number)| number).collect();
-        self.relationships.sort_unstable();
         self
     }
 
@@ -233,15 +229,15 @@ impl Bundle {
         })
     }
 
-    fn link(&self, placed: &Placed) -> &Link {
+    pub(super) fn link(&self, placed: &Placed) -> &Link {
         &self.found.links[placed.place as usize]
     }
 
-    fn id_of(&self, number: NodeNumber) -> Id {
+    pub(super) fn id_of(&self, number: NodeNumber) -> Id {
         node_id(&self.found, &self.ids, number)
     }
 
-    fn relationship(&self, placed: &Placed, link: &Link, [source, target]: [Id; 2]) -> Relationship {
+    pub(super) fn relationship(&self, placed: &Placed, link: &Link, [source, target]: [Id; 2]) -> Relationship {
         let (created_by, created) = self.authors[self.made_by(placed)];
         Relationship {
             id: placed.id(),
@@ -257,7 +253,7 @@ impl Bundle {
         }
     }
 
-    fn made_by(&self, placed: &Placed) -> usize {
+    pub(super) fn made_by(&self, placed: &Placed) -> usize {
         self.made_by.get(placed.place as usize).map_or(0, |author| *author as usize)
     }
 
@@ -280,57 +276,6 @@ impl Bundle {
         let observables = self.observables.chunks(TOGETHER).flat_map(together);
         Id::of_bundle(first.chain(observables).chain(self.relationships.iter().map(Placed::id)))
     }
-
-    /// Writes it as JSON, piece by piece: the whole text of a large bundle is held by nobody.
-    pub fn write<E>(&self, layout: Layout, mut sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        let mut text = Text::new(layout);
-        text.open(b'{');
-        text.property("type", "bundle");
-        text.property("id", self.id().text().as_str());
-        // STIX 2.1 §8: a bundle without objects has no such property.
-        if !self.is_empty() {
-            text.name("objects");
-            text.open(b'[');
-            self.write_objects(&mut text, &mut sink)?;
-            text.close(b']');
-        }
-        text.close(b'}');
-        sink(&text.bytes)
-    }
-
-    fn write_objects<E>(&self, text: &mut Text, sink: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        for tlp in &self.markings {
-            text.object(|text| object::marking(text, *tlp));
-        }
-        for identity in &self.identities {
-            text.object(|text| identity.tell(text));
-        }
-        let (mut nodes, mut values, mut links, mut ends) = (vec![], vec![], vec![], vec![]);
-        for numbers in self.observables.chunks(TOGETHER) {
-            nodes.clear();
-            nodes.extend(numbers.iter().map(|number| (self.found.node(*number), self.id_of(*number))));
-            values.clear();
-            values.extend(nodes.iter().map(|(node, _)| self.found.value(node)));
-            for ((node, id), value) in nodes.iter().zip(&values) {
-                let author = node.author.map(|author| self.providers[usize::from(author)]);
-                text.object(|text| object::observable(text, node.kind, value, *id, node.tlp, author));
-                text.hand_on(PIECE, sink)?;
-            }
-        }
-        let created: Vec<String> = self.authors.iter().map(|(_, created)| object_time(*created)).collect();
-        for placed in self.relationships.chunks(TOGETHER) {
-            links.clear();
-            links.extend(placed.iter().map(|placed| self.link(placed).clone()));
-            ends.clear();
-            ends.extend(links.iter().map(|link| [link.source, link.target].map(|end| self.id_of(end))));
-            for (placed, (link, ends)) in placed.iter().zip(links.iter().zip(&ends)) {
-                let relationship = self.relationship(placed, link, *ends);
-                text.object(|text| relationship.tell(text, &created[self.made_by(placed)]));
-                text.hand_on(PIECE, sink)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Serialize for Bundle {
@@ -347,7 +292,8 @@ impl Serialize for Bundle {
 }
 
 impl Placed {
-    fn new(relationship: RelationshipType, id: Id, place: u32) -> Placed {
+    fn new(relationship: RelationshipType, id: Id, place: usize) -> Placed {
+        let place = u32::try_from(place).expect("as many as fit into memory");
         let uuid = u128::from_be_bytes(id.uuid());
         Placed { rank: relationship.rank(), uuid: ((uuid >> 64) as u64, uuid as u64), place }
     }

@@ -71,11 +71,19 @@ impl Id {
 
     /// Of a bundle: by the ids of what is in it.
     pub(super) fn of_bundle(content: impl Iterator<Item = Id>) -> Id {
-        let mut digest = BEGUN.clone();
+        const PIECE: usize = 4096;
+        let (mut digest, mut text) = (BEGUN.clone(), Vec::with_capacity(PIECE + LONGEST));
         for (number, id) in content.enumerate() {
-            digest.update(if number == 0 { "" } else { "," });
-            digest.update(id.text().as_bytes());
+            if text.len() > PIECE {
+                digest.update(&text);
+                text.clear();
+            }
+            if number > 0 {
+                text.push(b',');
+            }
+            id.write(&mut text);
         }
+        digest.update(&text);
         Self::of_digest("bundle", digest)
     }
 
@@ -108,29 +116,49 @@ impl Id {
     }
 
     pub(super) fn text(self) -> Short {
-        // Where each octet's two digits stand.
-        const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-        let mut digits = [b'-'; 36];
-        for (place, byte) in PLACES.into_iter().zip(self.uuid) {
-            digits[place..place + 2].copy_from_slice(&DIGITS[usize::from(byte)]);
-        }
         let mut text = Short::new();
         text.push(self.kind.as_bytes());
         text.push(b"--");
-        text.push(&digits);
+        text.push(&uuid_text(self.uuid));
         text
+    }
+
+    /// Appends its text.
+    #[inline]
+    pub(super) fn write(self, to: &mut Vec<u8>) {
+        to.extend_from_slice(self.kind.as_bytes());
+        to.extend_from_slice(b"--");
+        to.extend_from_slice(&uuid_text(self.uuid));
     }
 }
 
-/// The two digits of each octet.
-const DIGITS: [[u8; 2]; 256] = {
-    let (digits, mut all, mut byte) = (b"0123456789abcdef", [[0; 2]; 256], 0);
-    while byte < all.len() {
-        all[byte] = [digits[byte >> 4], digits[byte & 15]];
-        byte += 1;
+/// In digits, as RFC 9562 §4 writes them.
+#[inline]
+fn uuid_text(uuid: Uuid) -> [u8; 36] {
+    let [first, second, third, last] =
+        [0, 4, 8, 12].map(|at| digits(u32::from_be_bytes([uuid[at], uuid[at + 1], uuid[at + 2], uuid[at + 3]])));
+    let mut text = [b'-'; 36];
+    text[..8].copy_from_slice(&first);
+    text[9..13].copy_from_slice(&second[..4]);
+    text[14..18].copy_from_slice(&second[4..]);
+    text[19..23].copy_from_slice(&third[..4]);
+    text[24..28].copy_from_slice(&third[4..]);
+    text[28..].copy_from_slice(&last);
+    text
+}
+
+/// Eight hexadecimal digits at once: the half octets are spread to one in each octet, and those above nine moved to the letters.
+#[inline]
+fn digits(number: u32) -> [u8; 8] {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let mut halves = u64::from(number);
+    for (by, kept) in [(16, 0x0000_ffff_0000_ffff), (8, 0x00ff_00ff_00ff_00ff), (4, 0x0f0f_0f0f_0f0f_0f0f)] {
+        halves = (halves << by | halves) & kept;
     }
-    all
-};
+    let are_letters = (halves + 6 * EACH) >> 4 & EACH;
+    let to_letters = u64::from(b'a' - b'0' - 10);
+    (halves + u64::from(b'0') * EACH + are_letters * to_letters).to_be_bytes()
+}
 
 /// A text as it stands between quotes: serde_json writes strings as RFC 8785 asks.
 pub(super) fn escaped(text: &str) -> Cow<'_, str> {

@@ -2,7 +2,7 @@
 //! once into its final bytes: of a bundle's time, most went into escaping texts that hold nothing to escape.
 
 use super::id::{Id, escaped};
-use super::short::Short;
+use super::short::{LONGEST, Short};
 use serde::ser::SerializeMap;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -21,16 +21,13 @@ pub(super) trait Properties {
     /// A number.
     fn number(&mut self, name: &'static str, number: u32) -> Result<(), Self::Error>;
 
-    /// An id or a time.
+    /// A time.
     fn short(&mut self, name: &'static str, text: Short) -> Result<(), Self::Error> {
         self.plain(name, text.as_str())
     }
 
     /// An id.
-    #[inline(always)]
-    fn id(&mut self, name: &'static str, id: Id) -> Result<(), Self::Error> {
-        self.short(name, id.text())
-    }
+    fn id(&mut self, name: &'static str, id: Id) -> Result<(), Self::Error>;
 
     /// A list of one id.
     fn only_id(&mut self, name: &'static str, id: Id) -> Result<(), Self::Error>;
@@ -55,6 +52,10 @@ impl<M: SerializeMap> Properties for InMap<'_, M> {
 
     fn number(&mut self, name: &'static str, number: u32) -> Result<(), M::Error> {
         self.0.serialize_entry(name, &number)
+    }
+
+    fn id(&mut self, name: &'static str, id: Id) -> Result<(), M::Error> {
+        self.0.serialize_entry(name, &id)
     }
 
     fn only_id(&mut self, name: &'static str, id: Id) -> Result<(), M::Error> {
@@ -87,6 +88,11 @@ pub(super) struct Text {
 impl Text {
     pub(super) fn new(layout: Layout) -> Text {
         Text { layout, depth: 0, is_first: true, bytes: vec![] }
+    }
+
+    /// Items of a list that stands at this depth, with room for so many octets.
+    pub(super) fn items(layout: Layout, depth: usize, is_first: bool, room: usize) -> Text {
+        Text { layout, depth, is_first, bytes: Vec::with_capacity(room) }
     }
 
     pub(super) fn open(&mut self, bracket: u8) {
@@ -140,21 +146,18 @@ impl Text {
         self.close(b'}');
     }
 
-    /// Hands on what there is, if it is so much.
-    pub(super) fn hand_on<E>(&mut self, least: usize, sink: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        if self.bytes.len() < least {
-            return Ok(());
-        }
-        sink(&self.bytes)?;
-        self.bytes.clear();
-        Ok(())
-    }
-
     #[inline(always)]
     fn quoted(&mut self, text: &[u8]) {
         self.bytes.reserve(text.len() + 2);
         self.bytes.push(b'"');
         self.bytes.extend_from_slice(text);
+        self.bytes.push(b'"');
+    }
+
+    fn quoted_id(&mut self, id: Id) {
+        self.bytes.reserve(LONGEST + 2);
+        self.bytes.push(b'"');
+        id.write(&mut self.bytes);
         self.bytes.push(b'"');
     }
 
@@ -193,11 +196,18 @@ impl Properties for Text {
         Ok(())
     }
 
+    #[inline(always)]
+    fn id(&mut self, name: &'static str, id: Id) -> Result<(), Infallible> {
+        self.name(name);
+        self.quoted_id(id);
+        Ok(())
+    }
+
     fn only_id(&mut self, name: &'static str, id: Id) -> Result<(), Infallible> {
         self.name(name);
         self.open(b'[');
         self.item();
-        self.quoted(id.text().as_bytes());
+        self.quoted_id(id);
         self.close(b']');
         Ok(())
     }

@@ -10,10 +10,12 @@ mod json;
 mod kind;
 mod object;
 mod observable;
+mod parallel;
 mod short;
 mod time;
 mod tlp;
 mod words;
+mod writing;
 
 pub use bundle::Bundle;
 pub use graph::{Graph, Policy, Repeats, Report, Seen};
