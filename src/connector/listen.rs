@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long a message that nobody can be told about rests before it is tried again.
@@ -131,11 +131,11 @@ async fn verdict(connector: &Arc<Connector>, body: &[u8], comes_again: bool) -> 
 
 /// Deals with a message in a task of its own: a panic costs its delivery, and is told.
 pub(super) async fn dealt(connector: &Arc<Connector>, brought: Brought<'_>) -> Verdict {
-    let dealing = {
+    let work = {
         let (connector, body) = (Arc::clone(connector), brought.body.to_vec());
-        tokio::spawn(async move { deal(&connector, Brought { body: &body, ..brought }).await })
+        async move { deal(&connector, Brought { body: &body, ..brought }).await }
     };
-    match AbortOnDrop(dealing).await {
+    match alone(work).await {
         Ok(verdict) => verdict,
         Err(failure) => {
             connector.log.error("A delivery broke off", because(failure));
@@ -144,11 +144,16 @@ pub(super) async fn dealt(connector: &Arc<Connector>, brought: Brought<'_>) -> V
     }
 }
 
+/// Does work in a task of its own, which ends when nobody waits for it any more. Whoever waits hears of a panic.
+async fn alone<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, JoinError> {
+    AbortOnDrop(tokio::spawn(work)).await
+}
+
 /// A task that ends when nobody waits for it any more.
-struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+struct AbortOnDrop<T>(JoinHandle<T>);
 
 impl<T> Future for AbortOnDrop<T> {
-    type Output = Result<T, tokio::task::JoinError>;
+    type Output = Result<T, JoinError>;
 
     fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
         std::pin::Pin::new(&mut self.0).poll(context)
@@ -158,5 +163,34 @@ impl<T> Future for AbortOnDrop<T> {
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::runtime::Builder;
+    use tokio::sync::oneshot;
+
+    #[test]
+    fn a_panic_costs_its_work_alone() {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime");
+        let panicked = runtime.block_on(alone(async { panic!("as if there were a fault") }));
+        assert!(panicked.is_err_and(|failure: JoinError| failure.is_panic()));
+        assert_eq!(runtime.block_on(alone(async { 1 })).ok(), Some(1));
+    }
+
+    #[test]
+    fn work_ends_when_nobody_waits_for_it() {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime");
+        let (alive, ended) = oneshot::channel::<()>();
+        let work = async {
+            let _alive = alive;
+            std::future::pending::<()>().await;
+        };
+        runtime.block_on(async {
+            drop(timeout(Duration::ZERO, alone(work)).await);
+            assert!(ended.await.is_err(), "what the work held is let go");
+        });
     }
 }
