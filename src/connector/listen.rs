@@ -131,11 +131,11 @@ async fn verdict(connector: &Arc<Connector>, body: &[u8], comes_again: bool) -> 
 
 /// Deals with a message in a task of its own: a panic costs its delivery, and is told.
 pub(super) async fn dealt(connector: &Arc<Connector>, brought: Brought<'_>) -> Verdict {
-    let work = {
+    let dealing = {
         let (connector, body) = (Arc::clone(connector), brought.body.to_vec());
-        async move { deal(&connector, Brought { body: &body, ..brought }).await }
+        alone(async move { deal(&connector, Brought { body: &body, ..brought }).await })
     };
-    match alone(work).await {
+    match dealing.await {
         Ok(verdict) => verdict,
         Err(failure) => {
             connector.log.error("A delivery broke off", because(failure));
@@ -145,8 +145,8 @@ pub(super) async fn dealt(connector: &Arc<Connector>, brought: Brought<'_>) -> V
 }
 
 /// Does work in a task of its own, which ends when nobody waits for it any more. Whoever waits hears of a panic.
-async fn alone<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, JoinError> {
-    AbortOnDrop(tokio::spawn(work)).await
+fn alone<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> AbortOnDrop<T> {
+    AbortOnDrop(tokio::spawn(work))
 }
 
 /// A task that ends when nobody waits for it any more.
@@ -175,9 +175,9 @@ mod tests {
     #[test]
     fn a_panic_costs_its_work_alone() {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime");
-        let panicked = runtime.block_on(alone(async { panic!("as if there were a fault") }));
+        let panicked = runtime.block_on(async { alone(async { panic!("as if there were a fault") }).await });
         assert!(panicked.is_err_and(|failure: JoinError| failure.is_panic()));
-        assert_eq!(runtime.block_on(alone(async { 1 })).ok(), Some(1));
+        assert_eq!(runtime.block_on(async { alone(async { 1 }).await }).ok(), Some(1));
     }
 
     #[test]
