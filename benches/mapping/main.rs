@@ -34,8 +34,6 @@ fn main() {
             let print = |piece: &[u8]| std::io::stdout().write_all(piece).expect("somebody reads it");
             map(&Engine::shipped(shape), shape.answer(records.parse().expect("a number")), print);
         }
-        ["phases", shape, records] => phases(self::shape(shape), records.parse().expect("a number")),
-        ["loop", shape, records] => forever(self::shape(shape), records.parse().expect("a number")),
         ["once", shape, records, what] => once(self::shape(shape), records.parse().expect("a number"), what),
         _ => panic!("what `{}` means stands at the top of this file", arguments.join(" ")),
     }
@@ -120,43 +118,4 @@ fn difference(engine: &[u8], yardstick: &[u8]) -> String {
     let around =
         |bytes: &[u8]| String::from_utf8_lossy(&bytes[at.saturating_sub(200)..bytes.len().min(at + 200)]).into_owned();
     format!("they part at byte {at}:\nengine    {}\nyardstick {}", around(engine), around(yardstick))
-}
-
-/// TEMPORARY
-fn phases(shape: Shape, records: u64) {
-    let answer = shape.answer(records);
-    let engine = Engine::shipped(shape);
-    let mut best = [Duration::MAX; 3];
-    for _ in 0..(if records > 100_000 { 3 } else { 30 }) {
-        let copy = answer.clone();
-        let begun = Instant::now();
-        let report = engine.report(copy);
-        best[0] = best[0].min(begun.elapsed());
-        let begun = Instant::now();
-        black_box(report.bundle.id());
-        best[1] = best[1].min(begun.elapsed());
-        let begun = Instant::now();
-        Engine::write(&report.bundle, |piece| {
-            black_box(piece);
-        });
-        best[2] = best[2].min(begun.elapsed());
-    }
-    let ns = best.map(|time| time.as_secs_f64() * 1e9 / records as f64);
-    println!(
-        "{} {records}: report {:.0} id {:.0} write {:.0} sum {:.0}",
-        shape.profile(),
-        ns[0],
-        ns[1],
-        ns[2],
-        ns[0] + ns[2]
-    );
-}
-
-/// TEMPORARY
-fn forever(shape: Shape, records: u64) {
-    let answer = shape.answer(records);
-    let engine = Engine::shipped(shape);
-    for _ in 0..3_000_000 / records {
-        black_box(engine.report(answer.clone()));
-    }
 }

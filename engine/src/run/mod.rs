@@ -2,6 +2,7 @@
 //! Opens no socket and reads no clock: whoever drives a run sends what it is given and says what time it is.
 
 mod account;
+mod ahead;
 mod answer;
 mod body;
 mod descent;

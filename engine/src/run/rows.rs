@@ -2,6 +2,7 @@
 //! they are taken from the bytes as they stand; where it looks at what stands around them, the answer is held as a tree.
 
 use super::Response;
+use super::ahead;
 use super::descent::Descent;
 use super::frame::{FrameSeed, Held, HeldSeed};
 use super::slots::{Fill, KeySeed, Slot, Trie};
@@ -250,6 +251,13 @@ impl<'p> Reader<'p> {
 
     /// Reads an answer. What was handed on before it broke is good.
     pub(super) fn read(&self, response: &Response, sink: Sink<'_>) -> Result<Beside, Broken> {
+        match self.trie.is_some() && ahead::is_worth_it(response.body.len()) {
+            true => ahead::read(&self.lookup.rows.levels, |sink| self.read_here(response, sink), sink),
+            false => self.read_here(response, sink),
+        }
+    }
+
+    fn read_here(&self, response: &Response, sink: Sink<'_>) -> Result<Beside, Broken> {
         let body = if self.lines_before == 0 { without_bom(&response.body) } else { &response.body };
         let lines = || whole_lines(body, response).map(|(number, line)| (self.lines_before + number, line));
         match self.lookup.rows.framing {

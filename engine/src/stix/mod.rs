@@ -10,7 +10,6 @@ mod json;
 mod kind;
 mod object;
 mod observable;
-mod parallel;
 mod short;
 mod time;
 mod tlp;

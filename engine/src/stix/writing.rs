@@ -4,8 +4,8 @@ use super::bundle::{Bundle, Placed, TOGETHER};
 use super::columns::{Link, NodeNumber};
 use super::json::{Layout, Text};
 use super::object;
-use super::parallel;
 use super::time::object_time;
+use crate::parallel;
 
 /// So many objects are handed on at once.
 const PIECE: usize = 4 * TOGETHER;

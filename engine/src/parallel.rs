@@ -1,9 +1,10 @@
 //! Work on many things, shared by the processors for as long as it takes. What comes of it is the same, and in the same order,
 //! as if one did it all. This is the one place where the engine has threads: they compute and end.
 
+use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{LazyLock, Mutex};
-use std::thread::{Builder, available_parallelism, scope};
+use std::thread::{Builder, ScopedJoinHandle, available_parallelism, scope};
 
 /// Fewer things are done by one before another has begun.
 const MANY: usize = 8 * 1024;
@@ -14,15 +15,19 @@ const MOST: usize = 8;
 /// So many parts of each worker wait for whoever takes them.
 const AHEAD: usize = 4;
 
-static PROCESSORS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, usize::from).min(MOST));
+/// How many processors there are to work with.
+pub(crate) fn processors() -> usize {
+    static PROCESSORS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, usize::from).min(MOST));
+    *PROCESSORS
+}
 
 /// How many share the work on so many things.
-pub(super) fn workers(things: usize) -> usize {
-    if things < MANY { 1 } else { *PROCESSORS }
+pub(crate) fn workers(things: usize) -> usize {
+    if things < MANY { 1 } else { processors() }
 }
 
 /// What each thing becomes, by its place.
-pub(super) fn map<T: Sync, R: Default + Clone + Send>(things: &[T], made: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
+pub(crate) fn map<T: Sync, R: Default + Clone + Send>(things: &[T], made: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
     let mut all = vec![R::default(); things.len()];
     let workers = workers(things.len());
     let part = things.len().div_ceil(workers).max(1);
@@ -36,13 +41,13 @@ pub(super) fn map<T: Sync, R: Default + Clone + Send>(things: &[T], made: impl F
 }
 
 /// Does two things.
-pub(super) fn both(workers: usize, one: impl FnOnce() + Send, other: impl FnOnce() + Send) {
+pub(crate) fn both(workers: usize, one: impl FnOnce() + Send, other: impl FnOnce() + Send) {
     let both: [Box<dyn FnOnce() + Send>; 2] = [Box::new(one), Box::new(other)];
     each(workers, both.into_iter(), |work| work());
 }
 
 /// Hands on what comes first, and what becomes of each part, in their order, while those that follow are worked on.
-pub(super) fn in_order<P: Sync, R: Send, E>(
+pub(crate) fn in_order<P: Sync, R: Send, E>(
     workers: usize,
     first: impl FnOnce() -> R,
     parts: &[P],
@@ -63,6 +68,22 @@ pub(super) fn in_order<P: Sync, R: Send, E>(
             let done = ready.get(place % workers).and_then(|ready| ready.recv().ok());
             sink(done.unwrap_or_else(|| made(part)))
         })
+    })
+}
+
+/// Makes parts in a thread and takes them here, in their order; where no thread can be had, one after the other.
+pub(crate) fn ahead<P: Send, R: Send>(made: impl Fn(&mut dyn FnMut(P)) -> R + Sync, mut sink: impl FnMut(P)) -> R {
+    scope(|scope| {
+        let (sender, ready) = sync_channel(AHEAD);
+        // Nobody takes a part only where taking one has panicked.
+        let hand_on = move |part| drop(sender.send(part));
+        let maker = Builder::new().spawn_scoped(scope, || made(&mut { hand_on }));
+        ready.iter().for_each(&mut sink);
+        match maker.map(ScopedJoinHandle::join) {
+            Ok(Ok(made)) => made,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => made(&mut sink),
+        }
     })
 }
 
@@ -117,6 +138,26 @@ mod tests {
             assert_eq!(in_order(workers, || 0, &parts, |part| *part, sink), Ok(()));
             assert!(seen.iter().copied().eq(0..=1000), "{workers} workers");
         }
+    }
+
+    #[test]
+    fn parts_made_ahead_come_in_their_order() {
+        let made = |hand_on: &mut dyn FnMut(u32)| {
+            (0..1000).for_each(hand_on);
+            "all"
+        };
+        let mut seen = vec![];
+        assert_eq!(ahead(made, |part| seen.push(part)), "all");
+        assert!(seen.into_iter().eq(0..1000));
+    }
+
+    #[test]
+    fn a_panic_of_who_makes_parts_is_heard() {
+        let made = |hand_on: &mut dyn FnMut(u32)| {
+            hand_on(1);
+            panic!("as if there were a fault");
+        };
+        assert!(std::panic::catch_unwind(|| ahead(made, |_| ())).is_err());
     }
 
     #[test]
