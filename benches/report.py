@@ -98,7 +98,7 @@ NEXT = {
     "time of a record": "what was seen no longer fits the processor's caches. What is known is looked up, and what is sorted is fetched, "
     "many at once; the rest is memory that the system hands out, and writing to it. Next: relationships as differences of times.",
     "≥ 300": "it depends on the machine as much as on us: the same programs made 353 × where Python was slower. Most of our time is "
-    "reading JSON and making records of it, on one processor. Next: the JSON read by another one, ahead of who maps it.",
+    "making records of rows, on one processor. Next: names in conditions and texts as numbers of fields.",
     "start": "Next: what is read before the first byte.",
     "check": "Next: the profiles on all processors.",
     "connector: start": "registration and the broker's handshake, one after the other. Next: both at once.",
@@ -173,8 +173,9 @@ def main():
         print(table(("missed", "why, and what is next"), [(f"{begin} …", told) for begin, told in rows]))
     print("## The engine beside the yardstick\n")
     print("Bytes of an answer in, bytes of a bundle out, by the shipped profile; the yardstick is a mapper written by")
-    print("hand for that answer (`mapping/yardstick.rs`), whose bytes are asserted to be the same. Ids, order and text of more than 8,192")
-    print("objects are shared by all processors; the yardstick has one: up to 1,000 records, like is compared with like.")
+    print("hand for that answer (`mapping/yardstick.rs`), whose bytes are asserted to be the same. Answers of more than 2 MB are read by one")
+    print("processor and mapped by another, and ids, order and text of more than 8,192 objects are shared by all; the yardstick has one: up")
+    print("to 1,000 records, like is compared with like.")
     print("Nanoseconds a record.\n")
     print(table(("answer", "records", "ratio", "engine", "yardstick", "reading alone"), mapping_rows()))
     print("Python with `stix2` and pycti's ids, the same answer to the same ids (`mapper.py`):\n")
