@@ -17,15 +17,10 @@ struct Row<'p> {
 }
 
 pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Exit> {
-    let mut exit = Exit::Fine;
-    let mut plans = vec![];
-    for folder in shelf::known(args.shelf.profiles.as_deref())?.into_values() {
-        match folder.plan()? {
-            Some(plan) => plans.push(plan),
-            None => exit = Exit::Told,
-        }
-    }
-    let rows: Vec<Row> = plans.iter().map(row).collect();
+    let folders: Vec<_> = shelf::known(args.shelf.profiles.as_deref())?.into_values().collect();
+    let plans = shelf::plans(&folders)?;
+    let exit = if plans.iter().all(Option::is_some) { Exit::Fine } else { Exit::Told };
+    let rows: Vec<Row> = plans.iter().flatten().map(row).collect();
     let text = if args.json { format!("{}\n", serde_json::to_string_pretty(&rows)?) } else { table(&rows) };
     to_stdout(text.as_bytes())?;
     Ok(exit)

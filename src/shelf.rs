@@ -6,6 +6,7 @@ use rust_embed::RustEmbed;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use stixmap_engine::case::Case;
@@ -68,8 +69,12 @@ impl Folder {
 
     /// Compiles the profile; `None` after its mistakes were told.
     pub(crate) fn plan(&self) -> anyhow::Result<Option<Plan>> {
-        let plan = self.source("profile.yaml")?.map_err(|mistake| vec![mistake]).and_then(|source| Plan::read(&source));
-        Ok(plan.map_err(|mistakes| paint::diagnostics(&mistakes)).ok())
+        Ok(told(self.compiled()?))
+    }
+
+    fn compiled(&self) -> anyhow::Result<Compiled> {
+        let source = self.source("profile.yaml")?.map_err(|mistake| vec![mistake]);
+        Ok(source.and_then(|source| Plan::read(&source)))
     }
 
     /// Reads a case; `None` after its mistakes were told.
@@ -87,6 +92,25 @@ impl Folder {
         }
         self.bytes(&format!("cases/{name}")).map_err(|error| format!("{:#}", error.root_cause()))
     }
+}
+
+/// A plan; or the profile's mistakes.
+type Compiled = Result<Plan, Vec<Diagnostic>>;
+
+fn told(compiled: Compiled) -> Option<Plan> {
+    compiled.map_err(|mistakes| paint::diagnostics(&mistakes)).ok()
+}
+
+/// Compiles profiles, as many at the same time as there are processors; `None` after a profile's mistakes were told.
+pub(crate) fn plans(folders: &[Folder]) -> anyhow::Result<Vec<Option<Plan>>> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let part = folders.len().div_ceil(processors).max(1);
+    let compiled: Vec<anyhow::Result<Compiled>> = std::thread::scope(|scope| {
+        let work = |folders: &[Folder]| folders.iter().map(Folder::compiled).collect::<Vec<_>>();
+        let parts: Vec<_> = folders.chunks(part).map(|folders| scope.spawn(move || work(folders))).collect();
+        parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    compiled.into_iter().map(|compiled| Ok(told(compiled?))).collect()
 }
 
 /// More of a file than this is not read: no profile and no case is so long, and the reader will say so.
