@@ -75,10 +75,10 @@ def targets():
         yield f"time of a record within 15 % from 10,000 to 1,000,000, {name}", told, spread <= 0.15
     ratio = PYTHON[10_000] / MAPPING["riskiq", 10_000]["engine"]
     yield "≥ 300 × Python with stix2 and pycti's ids", f"{ratio:.0f} ×", ratio >= 300
-    first = process("start to first byte, map")["milliseconds"]
+    first = max(process(f"start to first byte, {what}")["milliseconds"] for what in ("list", "map"))
     yield "start to first byte < 15 ms", f"{first:.1f} ms", first < 15
-    check = next(line for line in PROCESS if re.fullmatch(r"check of all \d+ profiles", line["name"]))["milliseconds"]
-    yield "check of all shipped profiles < 50 ms", f"{check:.1f} ms", check < 50
+    check = next(line for line in PROCESS if line["name"].endswith("profiles with their cases"))["milliseconds"]
+    yield "check of all shipped profiles, with their cases, < 50 ms", f"{check:.1f} ms", check < 50
     if measured := connector():
         start, idle, few, few_theirs, many, many_theirs, after, _ = measured
         yield "connector: start to consuming < 50 ms", f"{start:.1f} ms", start < 50
@@ -100,7 +100,7 @@ NEXT = {
     "≥ 300": "it depends on the machine as much as on us: the same programs made 353 × where Python was slower. Most of our time is "
     "making records of rows, on one processor. Next: names in conditions and texts as numbers of fields.",
     "start": "Next: what is read before the first byte.",
-    "check": "Next: the profiles on all processors.",
+    "check": "all cases are compiled with their profiles, on all processors. Next: cases that did not change since.",
     "connector: start": "registration and the broker's handshake, one after the other. Next: both at once.",
     "connector: idle": "more than half are pages of the program itself. Next: which of them the start needs.",
     "connector: 10 records": "two requests to the provider, four to the platform and the broker's confirms, in turn. "

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use stixmap_engine::case::{self, Case};
 use stixmap_engine::diagnostic::{Code, Diagnostic, Severity, Source};
+use stixmap_engine::parallel;
 use stixmap_engine::plan::Plan;
 
 /// How often fixes are applied to what fixes left.
@@ -56,8 +57,8 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
 /// The mistakes of everything at these paths, in the order of the paths.
 pub(crate) fn check(paths: &[PathBuf]) -> anyhow::Result<Vec<Diagnostic>> {
     let mut diagnostics = vec![];
-    for path in paths {
-        for found in check_path(path)? {
+    for found in parallel::all(paths, |path| check_path(path)) {
+        for found in found? {
             // A profile can be met by its folder and by its cases.
             if !diagnostics.iter().any(|known| is_same(known, &found)) {
                 diagnostics.push(found);
@@ -86,11 +87,8 @@ fn check_path(path: &Path) -> anyhow::Result<Vec<Diagnostic>> {
         if folders.is_empty() {
             bail!("{} holds no profile", path.display());
         }
-        return folders
-            .iter()
-            .map(|folder| check_folder(folder))
-            .collect::<anyhow::Result<Vec<_>>>()
-            .map(|found| found.concat());
+        let found = parallel::all(&folders, |folder| check_folder(folder)).into_iter();
+        return found.collect::<anyhow::Result<Vec<_>>>().map(|found| found.concat());
     }
     let source = match source(path)? {
         Ok(source) => source,

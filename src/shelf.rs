@@ -6,11 +6,11 @@ use rust_embed::RustEmbed;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use stixmap_engine::case::Case;
 use stixmap_engine::diagnostic::{Code, Diagnostic, Source};
+use stixmap_engine::parallel;
 use stixmap_engine::plan::Plan;
 
 #[derive(RustEmbed)]
@@ -101,16 +101,9 @@ fn told(compiled: Compiled) -> Option<Plan> {
     compiled.map_err(|mistakes| paint::diagnostics(&mistakes)).ok()
 }
 
-/// Compiles profiles, as many at the same time as there are processors; `None` after a profile's mistakes were told.
+/// Compiles profiles; `None` after a profile's mistakes were told.
 pub(crate) fn plans(folders: &[Folder]) -> anyhow::Result<Vec<Option<Plan>>> {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let part = folders.len().div_ceil(processors).max(1);
-    let compiled: Vec<anyhow::Result<Compiled>> = std::thread::scope(|scope| {
-        let work = |folders: &[Folder]| folders.iter().map(Folder::compiled).collect::<Vec<_>>();
-        let parts: Vec<_> = folders.chunks(part).map(|folders| scope.spawn(move || work(folders))).collect();
-        parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
-    });
-    compiled.into_iter().map(|compiled| Ok(told(compiled?))).collect()
+    parallel::all(folders, Folder::compiled).into_iter().map(|compiled| Ok(told(compiled?))).collect()
 }
 
 /// More of a file than this is not read: no profile and no case is so long, and the reader will say so.

@@ -4,7 +4,7 @@
 //! environment variable: whoever drives a run does. Modules stand in the order of their dependency: each
 //! names only those above it, and a test holds them to it.
 
-mod parallel;
+pub mod parallel;
 pub mod diagnostic;
 pub mod yaml;
 pub mod dns;

@@ -26,7 +26,14 @@ pub(crate) fn workers(things: usize) -> usize {
     if things < MANY { 1 } else { processors() }
 }
 
-/// What each thing becomes, by its place.
+/// What becomes of things that take long, of each.
+pub fn all<T: Sync, R: Send>(things: &[T], made: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let mut all: Vec<Option<R>> = things.iter().map(|_| None).collect();
+    each(processors().min(things.len()), things.iter().zip(&mut all), |(thing, result)| *result = Some(made(thing)));
+    all.into_iter().map(|result| result.expect("each was worked on")).collect()
+}
+
+/// What each of many things becomes, by its place.
 pub(crate) fn map<T: Sync, R: Default + Clone + Send>(things: &[T], made: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
     let mut all = vec![R::default(); things.len()];
     let workers = workers(things.len());
@@ -114,6 +121,14 @@ mod tests {
             let things: Vec<usize> = (0..length).map(|number| number * 3).collect();
             let made = map(&things, |place, thing| (place, thing + 1));
             assert_eq!(made, things.iter().map(|thing| thing + 1).enumerate().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn what_takes_long_stands_where_it_stood() {
+        for length in [0, 1, 2, 100] {
+            let things: Vec<u32> = (0..length).collect();
+            assert!(all(&things, |thing| thing * 3).into_iter().eq((0..length).map(|thing| thing * 3)));
         }
     }
 
