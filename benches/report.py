@@ -173,7 +173,7 @@ def main():
         print(table(("missed", "why, and what is next"), [(f"{begin} …", told) for begin, told in rows]))
     print("## The engine beside the yardstick\n")
     print("Bytes of an answer in, bytes of a bundle out, by the shipped profile; the yardstick is a mapper written by")
-    print("hand for that answer (`mapping/yardstick.rs`), whose bytes are asserted to be the same. Answers of more than 2 MB are read by one")
+    print("hand for that answer (`mapping/yardstick.rs`), whose bytes are asserted to be the same. Answers of more than 1 MB are read by one")
     print("processor and mapped by another, and ids, order and text of more than 8,192 objects are shared by all; the yardstick has one: up")
     print("to 1,000 records, like is compared with like.")
     print("Nanoseconds a record.\n")

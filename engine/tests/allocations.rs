@@ -14,8 +14,9 @@ use allocation_counter::{AllocationInfo, measure};
 use answers::Shape;
 use engine::Engine;
 
-/// So many records more make the difference that is counted.
-const RECORDS: u64 = 4_000;
+/// So many records more make the difference that is counted. Twice as many are still worked on by one thread: no other is
+/// counted.
+const RECORDS: u64 = 2_000;
 
 /// What a record may cost.
 struct Budget {
@@ -29,9 +30,9 @@ struct Budget {
 }
 
 const BUDGETS: [Budget; 3] = [
-    Budget { shape: Shape::PassiveTotal, allocations: 510, allocated: 580, held: 101 },
+    Budget { shape: Shape::PassiveTotal, allocations: 510, allocated: 580, held: 103 },
     Budget { shape: Shape::Saf, allocations: 865, allocated: 905, held: 172 },
-    Budget { shape: Shape::Cof, allocations: 600, allocated: 665, held: 99 },
+    Budget { shape: Shape::Cof, allocations: 600, allocated: 678, held: 101 },
 ];
 
 #[test]

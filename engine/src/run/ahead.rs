@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 /// Shorter answers are read before another thread has begun.
-const LARGE: usize = 2 * 1024 * 1024;
+const LARGE: usize = 1024 * 1024;
 
 /// So many rows go together.
 const TOGETHER: usize = 256;

@@ -40,7 +40,8 @@ pub struct Bundle {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Placed {
     rank: u8,
-    uuid: (u64, u64),
+    /// Four words: it is then no larger than it must be.
+    uuid: [u32; 4],
     place: u32,
 }
 
@@ -294,14 +295,19 @@ impl Serialize for Bundle {
 impl Placed {
     fn new(relationship: RelationshipType, id: Id, place: usize) -> Placed {
         let place = u32::try_from(place).expect("as many as fit into memory");
-        let uuid = u128::from_be_bytes(id.uuid());
-        Placed { rank: relationship.rank(), uuid: ((uuid >> 64) as u64, uuid as u64), place }
+        Placed { rank: relationship.rank(), uuid: words(id.uuid()), place }
     }
 
-    fn id(&self) -> Id {
-        let uuid = u128::from(self.uuid.0) << 64 | u128::from(self.uuid.1);
-        Id::new("relationship", uuid.to_be_bytes())
+    pub(super) fn id(&self) -> Id {
+        let uuid = self.uuid.map(u32::to_be_bytes);
+        Id::new("relationship", *uuid.as_flattened().first_chunk().expect("four words are sixteen octets"))
     }
+}
+
+/// An id as words that sort as it does.
+fn words(uuid: Uuid) -> [u32; 4] {
+    let (words, _) = uuid.as_chunks();
+    [0, 1, 2, 3].map(|word| u32::from_be_bytes(words[word]))
 }
 
 /// The number of a provider that is known, or is from now on.
