@@ -1,5 +1,6 @@
 //! Work on many things, shared by the processors for as long as it takes. What comes of it is the same, and in the same order,
-//! as if one did it all. This is the one place where the engine has threads: they compute and end.
+//! as if one did it all. This is the one place where the engine has threads: they compute and end. How many processors there
+//! are is all that the engine asks of the machine.
 
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, sync_channel};

@@ -5,6 +5,7 @@ mod account;
 mod ahead;
 mod answer;
 mod body;
+mod cells;
 mod descent;
 mod evidence;
 mod exchange;
@@ -22,6 +23,7 @@ mod signature;
 mod slots;
 mod stored;
 mod trace;
+mod walk;
 
 pub use account::Account;
 pub use answer::meaning_of_status;

@@ -3,14 +3,16 @@
 
 use super::Response;
 use super::ahead;
+use super::cells::cells;
 use super::descent::Descent;
 use super::frame::{FrameSeed, Held, HeldSeed};
-use super::slots::{Fill, KeySeed, Slot, Trie};
-use crate::plan::{ColumnsPlan, FieldPlace, LevelPlan, LookupPlan, Path, PathStep, RecordPlan, RowTestPlan};
+use super::slots::{Slot, Trie};
+use super::walk::Walk;
+use crate::plan::{FieldPlace, LevelPlan, LookupPlan, Path, PathStep, RecordPlan, RowTestPlan};
 use crate::profile::{Framing, LevelKind};
 use crate::stix::Observable;
 use memchr::{memchr_iter, memrchr};
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::DeserializeSeed;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt;
@@ -219,7 +221,7 @@ impl<'p> Reader<'p> {
     }
 
     /// A slot for each value of a row. All rows are read into the same.
-    fn empty_slots<'b>(&self) -> Vec<Slot<'b>> {
+    pub(super) fn empty_slots<'b>(&self) -> Vec<Slot<'b>> {
         vec![Slot::Absent; self.origins.len()]
     }
 
@@ -433,129 +435,6 @@ fn whole_lines<'b>(body: &'b [u8], response: &Response) -> impl Iterator<Item = 
         line.strip_suffix(b"\r").unwrap_or(line)
     });
     (1..).zip(lines).filter(|(_, line)| !line.trim_ascii().is_empty())
-}
-
-/// The cells of a line. A cell in quotes may hold the separator; two quotes in it are one.
-fn cells(line: &[u8], columns: &ColumnsPlan) -> Vec<String> {
-    let text = String::from_utf8_lossy(line);
-    let is_blank = columns.separator.trim_matches([' ', '\t']).is_empty() && columns.separator != "\t";
-    let separator = |rest: &str| match is_blank {
-        true => rest.len() - rest.trim_start_matches([' ', '\t']).len(),
-        false if rest.starts_with(&columns.separator) => columns.separator.len(),
-        false => 0,
-    };
-    let mut rest = if is_blank { text.trim() } else { text.as_ref() };
-    let mut cells = vec![];
-    while columns.at_most.is_none_or(|most| cells.len() + 1 < most) {
-        let (cell, after) = cell(rest, &separator);
-        cells.push(cell);
-        match after {
-            Some(after) => rest = after,
-            None => return cells,
-        }
-    }
-    cells.push(rest.trim().to_owned());
-    cells
-}
-
-/// The first cell of a text, and what comes after its separator.
-fn cell<'t>(text: &'t str, separator: &impl Fn(&str) -> usize) -> (String, Option<&'t str>) {
-    let (mut cell, mut is_quoted) = (String::new(), false);
-    let mut signs = text.char_indices().peekable();
-    while let Some((at, sign)) = signs.next() {
-        match sign {
-            '"' if is_quoted && signs.peek().is_some_and(|(_, next)| *next == '"') => {
-                signs.next();
-                cell.push('"');
-            }
-            '"' if is_quoted => is_quoted = false,
-            '"' if cell.trim().is_empty() => {
-                cell.clear();
-                is_quoted = true;
-            }
-            sign => {
-                let length = if is_quoted { 0 } else { separator(&text[at..]) };
-                if length > 0 {
-                    return (cell.trim().to_owned(), Some(&text[at + length..]));
-                }
-                cell.push(sign);
-            }
-        }
-    }
-    (cell.trim().to_owned(), None)
-}
-
-/// A walk down a document to its list of rows: what stands beside is kept, rows are handed on.
-struct Walk<'w, 'p, 's> {
-    reader: &'w Reader<'p>,
-    trie: &'w Trie,
-    steps: &'w [PathStep],
-    seen: &'w mut u64,
-    sink: &'w mut (dyn FnMut(Row<'_>) + 's),
-}
-
-impl<'de> DeserializeSeed<'de> for Walk<'_, '_, '_> {
-    /// What stands beside; none if the list was not met.
-    type Value = Option<Value>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        match self.steps {
-            [] => deserializer.deserialize_seq(self),
-            _ => deserializer.deserialize_map(self),
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
-    type Value = Option<Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the way to the rows")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let Some((PathStep::Name(name), rest)) = self.steps.split_first() else {
-            return Err(A::Error::custom("an object, not a list"));
-        };
-        let mut beside = Map::new();
-        let mut is_met = false;
-        while let Some(key) = map.next_key_seed(KeySeed)? {
-            if key.0 == *name && !is_met {
-                let walk = Walk { steps: rest, seen: &mut *self.seen, sink: &mut *self.sink, ..self };
-                match map.next_value_seed(walk)? {
-                    Some(inner) => beside.insert(name.clone(), inner),
-                    None => return drain(map),
-                };
-                is_met = true;
-            } else {
-                beside.insert(key.0.into_owned(), map.next_value()?);
-            }
-        }
-        Ok(is_met.then_some(Value::Object(beside)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut slots: Vec<Slot<'de>> = self.reader.empty_slots();
-        let levels = &self.reader.lookup.rows.levels;
-        loop {
-            slots.fill(Slot::Absent);
-            let Some(other) = list.next_element_seed(Fill { trie: self.trie, slots: &mut slots })? else { break };
-            let trail = [Step::Index(usize::try_from(*self.seen).expect("rows fit into memory"))];
-            let place = Place { levels, trail: &trail, line: None };
-            let slots = match other {
-                None => Ok(&slots[..]),
-                Some(other) => Err(not_an_object(other)),
-            };
-            (self.sink)(Row { slots, place });
-            *self.seen += 1;
-        }
-        Ok(Some(Value::Null))
-    }
-}
-
-fn drain<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Value>, A::Error> {
-    while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-    Ok(None)
 }
 
 pub(super) fn pointer(steps: &[PathStep]) -> String {
