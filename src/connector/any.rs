@@ -26,9 +26,9 @@ pub fn delivery(bytes: &[u8]) {
                 delivery.waited(Timestamp::UNIX_EPOCH).is_none_or(|waited| waited >= 0.0),
                 "none waits in the future"
             );
-            let bundle = delivery.playbook.as_ref().map(|playbook| &playbook.bundle);
-            told(bundle.unwrap_or(&Value::Null), bundle, &message);
-            told(&message["told"], bundle, &message);
+            let bundle = delivery.playbook.as_ref().and_then(|playbook| playbook.read().ok());
+            told(bundle.as_ref().unwrap_or(&Value::Null), bundle.as_ref(), &message);
+            told(&message["told"], bundle.as_ref(), &message);
         }
     }
     told(&message, None, &message);

@@ -3,6 +3,7 @@
 
 use super::configuration::{Directory, StoreSettings};
 use super::delivery::Delivery;
+use super::journal::Entry;
 use super::log::because;
 use super::{Connector, configuration};
 use anyhow::{Context, ensure};
@@ -25,14 +26,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ALTOGETHER: Duration = Duration::from_secs(90);
 
 /// Keeps copies of the bundle of one delivery, where the operator wants them.
-pub(super) async fn keep(connector: &Connector, delivery: &Delivery, bundle: &impl Serialize, until: Instant) {
+pub(super) async fn keep(
+    connector: &Connector,
+    delivery: &Delivery,
+    entry: &Entry,
+    bundle: &impl Serialize,
+    until: Instant,
+) {
     let name = file_name(&connector.configuration);
+    let content = |kind| entry.dangerously(|| content(connector, delivery, kind, bundle));
     if let Some(directory) = &connector.configuration.directory {
-        let content = content(connector, delivery, "DIRECTORY_BUNDLE", bundle);
-        tell(connector, in_directory(directory, &name, &content));
+        tell(connector, in_directory(directory, &name, &content("DIRECTORY_BUNDLE")));
     }
     if let Some(store) = connector.registered().and_then(|registered| registered.store) {
-        let content = content(connector, delivery, "S3_BUNDLE", bundle);
+        let content = content("S3_BUNDLE");
         let keeping = async {
             store.put(&connector.client, &name, content).await?;
             store.clear(&connector.client).await

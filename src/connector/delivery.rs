@@ -1,7 +1,13 @@
 //! A message of the platform as a value: everything one enrichment needs to know is in it, and nothing of it outlives it.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// An object whose values are read where they are needed: a message may be long, and hardly anything of it is.
+pub(super) type Fields<'m> = BTreeMap<String, &'m RawValue>;
 
 /// What the platform asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,9 +31,16 @@ pub(super) struct Delivery {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Playbook {
     /// `event_id`, `execution_id`, `playbook_id`, `data_instance_id`, `step_id`, `previous_step_id`.
-    pub(super) step: Map<String, Value>,
-    /// The bundle as it came.
-    pub(super) bundle: Value,
+    pub(super) step: BTreeMap<String, Value>,
+    /// The bundle, as it came.
+    pub(super) bundle: String,
+}
+
+impl Playbook {
+    /// The bundle as a value.
+    pub(super) fn read(&self) -> Result<Value, String> {
+        serde_json::from_str(&self.bundle).map_err(|error| format!("the playbook's bundle cannot be read: {error}"))
+    }
 }
 
 /// Whether a person looks at what is found before it is imported.
@@ -55,32 +68,32 @@ impl Delivery {
     /// Reads a message, of any platform since 6.0.
     pub(super) fn parse(body: &[u8]) -> Result<Delivery, Malformed> {
         let malformed = |reason: &str, work: Option<String>| Malformed { reason: reason.to_owned(), work };
-        let message: Value =
-            serde_json::from_slice(body).map_err(|error| malformed(&format!("it is no JSON: {error}"), None))?;
-        let internal = message.get("internal").and_then(Value::as_object);
-        let work = internal.and_then(|internal| text(internal, "work_id"));
+        let message: Fields<'_> =
+            serde_json::from_slice(body).map_err(|error| malformed(&format!("it is no JSON object: {error}"), None))?;
+        let internal: Option<Fields<'_>> = read(&message, "internal");
+        let work = internal.as_ref().and_then(|internal| text(internal, "work_id"));
         let internal = internal.ok_or_else(|| malformed("it has no `internal`", work.clone()))?;
-        let event = message.get("event").and_then(Value::as_object);
+        let event: Option<Fields<'_>> = read(&message, "event");
         let event = event.ok_or_else(|| malformed("it has no `event`", work.clone()))?;
-        let entity = text(event, "entity_id").ok_or_else(|| malformed("it names no entity", work.clone()))?;
-        let playbook = match internal.get("playbook").and_then(Value::as_object) {
+        let entity = text(&event, "entity_id").ok_or_else(|| malformed("it names no entity", work.clone()))?;
+        let playbook = match read(&internal, "playbook") {
             None => None,
             Some(step) => {
-                let bundle = event.get("bundle").filter(|bundle| bundle.get("objects").is_some_and(Value::is_array));
+                let bundle = event.get("bundle").filter(|bundle| objects(bundle.get()).is_some());
                 let bundle = bundle.ok_or_else(|| malformed("a playbook's message has no bundle", work.clone()))?;
-                Some(Playbook { step: step.clone(), bundle: bundle.clone() })
+                Some(Playbook { step, bundle: bundle.get().to_owned() })
             }
         };
-        let mode = event.get("validation_mode").and_then(Value::as_str);
+        let mode = text(&event, "validation_mode");
         Ok(Delivery {
             work,
-            applicant: text(internal, "applicant_id"),
-            draft: text(internal, "draft_id"),
-            entity_type: text(event, "entity_type").or_else(|| type_in_bundle(playbook.as_ref(), &entity)),
+            applicant: text(&internal, "applicant_id"),
+            draft: text(&internal, "draft_id"),
+            entity_type: text(&event, "entity_type").or_else(|| type_in_bundle(playbook.as_ref(), &entity)),
             entity,
             playbook,
             validation: Validation {
-                is_forced: event.get("force_validation").and_then(Value::as_bool).unwrap_or(false),
+                is_forced: read(&event, "force_validation").unwrap_or(false),
                 in_workbench: mode.map(|mode| mode == "workbench"),
             },
         })
@@ -92,17 +105,28 @@ impl Delivery {
     }
 }
 
-fn text(map: &Map<String, Value>, key: &str) -> Option<String> {
-    map.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+/// A value, if it is there and of its kind.
+fn read<'m, T: Deserialize<'m>>(fields: &Fields<'m>, key: &str) -> Option<T> {
+    serde_json::from_str(fields.get(key)?.get()).ok()
+}
+
+fn text(fields: &Fields<'_>, key: &str) -> Option<String> {
+    read(fields, key).filter(|text: &String| !text.is_empty())
+}
+
+/// The objects of a bundle; none if it has no list of them.
+fn objects(bundle: &str) -> Option<Vec<&RawValue>> {
+    read(&serde_json::from_str(bundle).ok()?, "objects")
 }
 
 /// Messages of playbooks did not name the type before 2026; the object in the bundle has it.
 fn type_in_bundle(playbook: Option<&Playbook>, entity: &str) -> Option<String> {
-    let objects = playbook?.bundle.get("objects")?.as_array()?;
-    let object = objects.iter().find(|object| object.get("id").and_then(Value::as_str) == Some(entity))?;
-    let extensions = object.get("extensions").and_then(Value::as_object);
-    let of_extension = extensions.into_iter().flatten().find_map(|(_, extension)| extension.get("type"));
-    of_extension.or_else(|| object.get("type")).and_then(Value::as_str).map(str::to_owned)
+    let objects = objects(&playbook?.bundle)?;
+    let mut all = objects.into_iter().filter_map(|object| serde_json::from_str::<Fields<'_>>(object.get()).ok());
+    let object = all.find(|object| text(object, "id").as_deref() == Some(entity))?;
+    let extensions: Option<BTreeMap<String, Fields<'_>>> = read(&object, "extensions");
+    let of_extension = extensions.iter().flatten().find_map(|(_, extension)| text(extension, "type"));
+    of_extension.or_else(|| text(&object, "type"))
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ impl Entity {
         }
         let mut markings = markings(told);
         // A step before may have marked it, and the platform does not know that yet.
-        markings.extend(bundle.zip(base).into_iter().flat_map(|(bundle, base)| markings_in(bundle, base)));
+        markings.extend(bundle.zip(base).into_iter().flat_map(|(bundle, base)| markings_in(bundle, base, told)));
         let organisations = base.and_then(shared_with).unwrap_or_else(|| names(told, "objectOrganization"));
         Ok(Entity { observable, markings, organisations, objects })
     }
@@ -61,13 +61,19 @@ fn markings(told: &Value) -> Vec<Marking> {
         .collect()
 }
 
-/// The TLP markings that an object of a bundle refers to.
-fn markings_in<'b>(bundle: &'b Value, object: &'b Value) -> impl Iterator<Item = Marking> + use<'b> {
+/// The TLP markings that an object of a bundle refers to. One that nothing is known of may be one.
+fn markings_in<'b>(bundle: &'b Value, object: &'b Value, told: &'b Value) -> impl Iterator<Item = Marking> + use<'b> {
     let refs = object["object_marking_refs"].as_array().into_iter().flatten().filter_map(Value::as_str);
     refs.filter_map(|id| {
-        let known = Tlp::ALL.into_iter().find(|tlp| tlp.marking_id().to_string() == id);
-        let told = || bundle["objects"].as_array()?.iter().find(|other| other["id"] == id).and_then(level_told);
-        known.map(Marking::Tlp).or_else(told)
+        if let Some(tlp) = Tlp::ALL.into_iter().find(|tlp| tlp.marking_id().to_string() == id) {
+            return Some(Marking::Tlp(tlp));
+        }
+        let mut objects = bundle["objects"].as_array().into_iter().flatten();
+        match objects.find(|other| other["id"] == id) {
+            Some(definition) => level_told(definition),
+            None if names(told, "objectMarking").iter().any(|name| name == id) => None,
+            None => Some(Marking::UnknownTlp(id.to_owned())),
+        }
     })
 }
 
@@ -249,6 +255,21 @@ mod tests {
         let odd = json!({ "id": "marking-definition--2", "definition_type": "tlp", "name": "TLP:ORANGE" });
         assert_eq!(read(odd), [Marking::UnknownTlp("TLP:ORANGE".into())]);
         assert_eq!(read(json!({ "id": "marking-definition--3", "definition_type": "PAP", "name": "PAP:RED" })), []);
+    }
+
+    #[test]
+    fn a_marking_that_nobody_defines_may_be_any() {
+        let read = |told: &Value, id: &str| {
+            let mut base = json!({ "type": "domain-name", "id": told["standard_id"], "value": "example.com" });
+            base["object_marking_refs"] = json!([id]);
+            Entity::read(told, Some(&json!({ "objects": [base] }))).expect("an observable").markings
+        };
+        let mut marked = told();
+        marked["objectMarking"] =
+            json!([{ "standard_id": "marking-definition--3", "definition_type": "PAP", "definition": "PAP:RED" }]);
+        assert_eq!(read(&marked, "marking-definition--3"), [], "the platform knows it, and it is no TLP");
+        let unknown = "marking-definition--4";
+        assert_eq!(read(&marked, unknown), [Marking::UnknownTlp(unknown.into())]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! then on, which decides; only where the process ends again and again all the same is the message held to be deadly without
 //! that. Where no file can be written, every message that comes again is suspected.
 
-use serde::{Deserialize, Serialize};
+use super::progress::Progress;
 use sha1::{Digest, Sha1};
 use std::collections::{HashSet, VecDeque};
 use std::fs;
@@ -67,21 +67,6 @@ enum Danger {
     Here = b'h',
     /// It is tried in another, which may take this one with it.
     Apart = b'a',
-}
-
-/// What of a message's objects was announced, and sent for certain, before the process died.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Progress {
-    pub(super) bundle: String,
-    pub(super) announced: usize,
-    pub(super) confirmed: usize,
-}
-
-impl Progress {
-    /// How many were announced, and are not sent for certain.
-    pub(super) fn open(&self) -> usize {
-        self.announced.saturating_sub(self.confirmed)
-    }
 }
 
 impl Journal {
@@ -210,17 +195,19 @@ impl Entry {
         };
     }
 
-    /// How far the sending has come.
+    /// How far the delivery has come, if it was begun.
     pub(super) fn progress(&self) -> Option<Progress> {
         locked(&self.progress).clone()
     }
 
-    /// Notes how far the sending has come.
-    pub(super) fn note(&self, progress: Progress) {
-        // Without the note, a process that dies now announces once more; nothing is lost.
-        let text = serde_json::to_vec(&progress).expect("it is JSON");
-        *locked(&self.progress) = Some(progress);
-        self.put("sent", &text);
+    /// Notes how far the delivery has come, and gives it.
+    pub(super) fn note(&self, change: impl FnOnce(&mut Progress)) -> Progress {
+        let mut held = locked(&self.progress);
+        let progress = held.get_or_insert_default();
+        change(progress);
+        // Without the note, a process that dies now does once more what it did; nothing is lost.
+        self.put("sent", &serde_json::to_vec(progress).expect("it is JSON"));
+        progress.clone()
     }
 
     /// Whoever waits was told what came of it; only the broker may not know yet.
@@ -297,8 +284,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (journal, _) = Journal::open(folder.path(), "id");
         assert_eq!(journal.entry(b"message", false).progress(), None);
-        let progress = Progress { bundle: "bundle--1".into(), announced: 3, confirmed: 2 };
-        journal.entry(b"message", false).note(progress.clone());
+        let progress = journal.entry(b"message", false).note(|progress| progress.ask(3));
         assert_eq!(journal.entry(b"message", false).progress(), Some(progress));
         journal.entry(b"message", false).close();
         assert_eq!(journal.entry(b"message", false).progress(), None);

@@ -18,6 +18,7 @@ mod log;
 mod metrics;
 mod outgoing;
 mod platform;
+mod progress;
 mod split;
 mod turns;
 mod values;

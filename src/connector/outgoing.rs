@@ -3,9 +3,10 @@
 
 use super::broker::LARGEST;
 use super::delivery::Delivery;
-use super::journal::{Entry, Progress};
+use super::journal::Entry;
 use super::log::because;
 use super::platform::{Errand, Refused};
+use super::progress::{Progress, Said};
 use super::split::{Part, Split, split};
 use super::{Connector, copies};
 use base64::Engine;
@@ -33,52 +34,46 @@ const TO_TELL: Duration = Duration::from_secs(2);
 /// What a message holds besides its object, and more.
 const AROUND: usize = 16 * 1024;
 
-/// What became of a bundle.
-pub(super) enum Sent {
-    /// All of it is where it was to go.
-    All,
-    /// A person looks at it first.
-    ForReview,
-    /// Not all of it, or nothing, and why.
-    Not(String),
+/// A delivery whose objects are sent.
+#[derive(Clone, Copy)]
+pub(super) struct Sending<'d> {
+    pub(super) connector: &'d Connector,
+    pub(super) delivery: &'d Delivery,
+    pub(super) entry: &'d Entry,
+    /// The id of the bundle that its objects are sent in.
+    pub(super) bundle: &'d str,
+    pub(super) errand: Errand<'d>,
 }
 
-/// Sends the objects of one delivery.
-pub(super) async fn send(
-    connector: &Connector,
-    delivery: &Delivery,
-    entry: &Entry,
-    bundle: &str,
-    objects: Vec<Value>,
-    errand: Errand<'_>,
-) -> Result<Sent, Refused> {
-    let Split { parts, left_out, dropped } = entry.dangerously(|| split(objects, true));
-    for (object, key, reference) in &dropped {
-        let attributes = json!({ "object": object, "key": key, "reference": reference });
-        connector.log.warning("A reference leads to nothing and is not sent", attributes);
+impl Sending<'_> {
+    /// Sends objects. Gives what is to be said: `said` where all is as it should be.
+    pub(super) async fn send(self, objects: Vec<Value>, said: Said) -> Result<Said, Refused> {
+        let Sending { connector, delivery, entry, bundle, errand } = self;
+        let Split { parts, left_out, dropped } = entry.dangerously(|| split(objects, true));
+        for (object, key, reference) in &dropped {
+            let attributes = json!({ "object": object, "key": key, "reference": reference });
+            connector.log.warning("A reference leads to nothing and is not sent", attributes);
+        }
+        for id in &left_out {
+            connector.log.warning("An object cannot be imported and is not sent", json!({ "object": id }));
+        }
+        let draft = match self.review(&parts, &said).await? {
+            Review::None => delivery.draft.clone(),
+            Review::InDraft(draft) => Some(draft),
+            Review::Said(said) => return Ok(said),
+        };
+        if connector.keeps_copies() {
+            copies::keep(connector, delivery, entry, &whole(bundle, &parts), errand.until).await;
+        }
+        if !connector.configuration.sends_to_queue {
+            return Ok(said);
+        }
+        let errand = Errand { draft: draft.as_deref(), ..errand };
+        match connector.configuration.pushes_by_api {
+            true => Sending { errand, ..self }.to_platform(&parts, said).await,
+            false => Sending { errand, ..self }.to_queue(&parts, said).await,
+        }
     }
-    for id in &left_out {
-        connector.log.warning("An object cannot be imported and is not sent", json!({ "object": id }));
-    }
-    let draft = match review(connector, delivery, bundle, &parts, errand).await? {
-        Review::None => delivery.draft.clone(),
-        Review::InDraft(draft) => Some(draft),
-        Review::InWorkbench => return Ok(Sent::ForReview),
-        Review::Failed(reason) => return Ok(Sent::Not(reason)),
-    };
-    if connector.keeps_copies() {
-        copies::keep(connector, delivery, &whole(bundle, &parts), errand.until).await;
-    }
-    if !connector.configuration.sends_to_queue {
-        return Ok(Sent::All);
-    }
-    if connector.configuration.pushes_by_api {
-        let text = whole(bundle, &parts).text();
-        connector.platform.push_bundle(delivery.work.as_deref(), &text, errand).await?;
-        connector.metrics.bundles_sent.inc();
-        return Ok(Sent::All);
-    }
-    to_queue(connector, delivery, entry, draft.as_deref(), bundle, &parts, errand).await
 }
 
 /// All objects in one bundle.
@@ -113,45 +108,60 @@ impl Bundle<'_> {
 enum Review {
     None,
     InDraft(String),
-    InWorkbench,
-    Failed(String),
+    /// It goes no further: this is said.
+    Said(Said),
 }
 
-/// Where a person is to look at it first, it goes to a draft, or to the workbench: as the message says, or as connectors of the
-/// platform's version do without a word.
-async fn review(
-    connector: &Connector,
-    delivery: &Delivery,
-    bundle: &str,
-    parts: &[Part],
-    errand: Errand<'_>,
-) -> Result<Review, Refused> {
-    let is_wanted = connector.configuration.validates || delivery.validation.is_forced;
-    let Some(work) = delivery.work.as_deref().filter(|_| is_wanted) else { return Ok(Review::None) };
-    let name = format!("{work}.json");
-    let in_workbench = delivery.validation.in_workbench.unwrap_or_else(|| !connector.platform.has(DRAFTS));
-    if in_workbench {
-        connector.platform.upload(&name, whole(bundle, parts).text(), &delivery.entity, errand).await?;
-        connector.platform.add_expectations(work, 1, errand).await?;
-        connector.platform.report_expectation(work, None, errand).await?;
-        return Ok(Review::InWorkbench);
+impl Sending<'_> {
+    /// Where a person is to look at it first, it goes to a draft, or to the workbench: as the message says, or as connectors of
+    /// the platform's version do without a word.
+    async fn review(self, parts: &[Part], said: &Said) -> Result<Review, Refused> {
+        let Sending { connector, delivery, entry, errand, .. } = self;
+        let is_wanted = connector.configuration.validates || delivery.validation.is_forced;
+        let Some(work) = delivery.work.as_deref().filter(|_| is_wanted) else { return Ok(Review::None) };
+        let name = format!("{work}.json");
+        // What is handed to the platform whole does not take a draft along.
+        let is_draft_lost = connector.configuration.pushes_by_api;
+        let in_workbench = delivery.validation.in_workbench.unwrap_or_else(|| !connector.platform.has(DRAFTS));
+        if in_workbench || is_draft_lost {
+            return self.in_workbench(work, &name, parts, said).await;
+        }
+        if delivery.draft.is_some() {
+            return Ok(Review::None);
+        }
+        let draft = match entry.progress().and_then(|progress| progress.draft) {
+            Some(draft) => draft,
+            None => match connector.platform.add_draft(&name, &delivery.entity, errand).await? {
+                Some(draft) => draft,
+                None => return Ok(Review::Said(said.clone().but("the platform made no draft for it"))),
+            },
+        };
+        entry.note(|progress| progress.draft = Some(draft.clone()));
+        if connector.platform.has("6.5.1") {
+            connector.platform.add_draft_context(work, &draft, errand).await?;
+        }
+        Ok(Review::InDraft(draft))
     }
-    if delivery.draft.is_some() {
-        return Ok(Review::None);
+
+    async fn in_workbench(self, work: &str, name: &str, parts: &[Part], said: &Said) -> Result<Review, Refused> {
+        let Sending { connector, delivery, entry, bundle, errand } = self;
+        let said = said.clone().and("it waits for review");
+        if !entry.progress().is_some_and(|progress| progress.is_of(bundle)) {
+            let text = entry.dangerously(|| whole(bundle, parts).text());
+            connector.platform.upload(name, text, &delivery.entity, errand).await?;
+        }
+        if self.announce(1, &said).await? == 0 {
+            connector.platform.report_expectation(work, None, errand).await?;
+            entry.note(|progress| progress.send_up_to(1));
+        }
+        Ok(Review::Said(said))
     }
-    let Some(draft) = connector.platform.add_draft(&name, &delivery.entity, errand).await? else {
-        return Ok(Review::Failed("the platform made no draft".to_owned()));
-    };
-    if connector.platform.has("6.5.1") {
-        connector.platform.add_draft_context(work, &draft, errand).await?;
-    }
-    Ok(Review::InDraft(draft))
 }
 
 /// The objects that the broker takes, with their numbers.
 fn sendable<'p>(connector: &Connector, parts: &'p [Part]) -> Vec<(u64, &'p Part)> {
     let numbered = (1..).zip(parts);
-    let (sendable, too_large): (Vec<_>, Vec<_>) = numbered.partition(|(_, part)| is_sendable(part));
+    let (sendable, too_large): (Vec<_>, Vec<_>) = numbered.partition(|(_, part)| is_sendable(part.text.get().len()));
     for (_, part) in too_large {
         let attributes = json!({ "object": part.id });
         connector.log.error("An object is larger than the broker takes and is not sent", attributes);
@@ -159,105 +169,138 @@ fn sendable<'p>(connector: &Connector, parts: &'p [Part]) -> Vec<(u64, &'p Part)
     sendable
 }
 
-/// Whether the broker takes a message of it: Base64 makes four octets of three.
-fn is_sendable(part: &Part) -> bool {
-    part.text.get().len() / 3 * 4 + AROUND <= LARGEST
+/// Whether the broker takes a message of so many octets: Base64 makes four of three.
+fn is_sendable(octets: usize) -> bool {
+    octets / 3 * 4 + AROUND <= LARGEST
 }
 
-async fn to_queue(
-    connector: &Connector,
-    delivery: &Delivery,
-    entry: &Entry,
-    draft: Option<&str>,
-    bundle: &str,
-    parts: &[Part],
-    errand: Errand<'_>,
-) -> Result<Sent, Refused> {
-    let applicant = delivery.applicant.clone().or_else(|| connector.user());
-    let messages = entry.dangerously(|| sendable(connector, parts));
-    let mut sent = announce(connector, delivery, entry, bundle, messages.len(), errand).await?;
-    let mut wait = Duration::from_millis(100);
-    // What is not sent by then is told: that is possible only before everybody stops waiting.
-    let last = errand.until - TO_TELL;
-    while sent < messages.len() {
-        let before = sent;
-        let rest = messages[before..]
-            .iter()
-            .map(|(number, part)| message(delivery, applicant.as_deref(), draft, bundle, *number, part));
-        let certain = |more: usize| {
-            sent = before + more;
-            entry.note(Progress { bundle: bundle.to_owned(), announced: messages.len(), confirmed: sent });
-        };
-        let sending = match connector.address() {
-            Some(address) => timeout_at(last, connector.outbox.send(&address, rest, certain)).await,
-            None => Ok(Err(anyhow::anyhow!("the connector is not registered"))),
-        };
-        let sending = sending.unwrap_or_else(|_| Err(anyhow::anyhow!("the broker does not confirm in time")));
-        let Err(error) = sending else { continue };
-        connector.metrics.errors.inc();
-        connector.log.warning("Unable to send bundle, retrying...", because(format!("{error:#}")));
-        // The platform declares its queues when it is registered with.
-        connector.again.notify_one();
-        if Instant::now() + wait >= last {
-            return Ok(Sent::Not(format!("{} of {} objects: {error:#}", messages.len() - sent, messages.len())));
+impl Sending<'_> {
+    /// Hands all to the platform, which splits it.
+    async fn to_platform(self, parts: &[Part], said: Said) -> Result<Said, Refused> {
+        let Sending { connector, delivery, entry, bundle, errand } = self;
+        let text = entry.dangerously(|| whole(bundle, parts).text());
+        if !is_sendable(text.len()) {
+            return Ok(said.but("it was not sent: all of it together is larger than the broker takes"));
         }
-        sleep(wait).await;
-        wait = (wait * 2).min(LONGEST_WAIT);
+        connector.platform.push_bundle(delivery.work.as_deref(), &text, errand).await?;
+        connector.metrics.bundles_sent.inc();
+        Ok(said)
     }
-    connector.metrics.bundles_sent.inc_by(messages.len() as u64);
-    connector.metrics.records_sent.inc_by(messages.len() as u64);
-    let attributes = json!({ "objects": messages.len() });
-    connector.log.info(&format!("{} sending bundle to queue", connector.configuration.name), attributes);
-    match messages.len() == parts.len() {
-        true => Ok(Sent::All),
-        false => Ok(Sent::Not(format!("{} objects are too large", parts.len() - messages.len()))),
+
+    async fn to_queue(self, parts: &[Part], said: Said) -> Result<Said, Refused> {
+        let Sending { connector, delivery, entry, bundle, errand } = self;
+        let applicant = delivery.applicant.clone().or_else(|| connector.user());
+        let messages = entry.dangerously(|| sendable(connector, parts));
+        let said = match parts.len() - messages.len() {
+            0 => said,
+            number => said.but(&format!("{number} objects were not sent: they are larger than the broker takes")),
+        };
+        let mut sent = self.announce(messages.len(), &said).await?;
+        let mut wait = Duration::from_millis(100);
+        // What is not sent by then is told: that is possible only before everybody stops waiting.
+        let last = errand.until - TO_TELL;
+        while sent < messages.len() {
+            let before = sent;
+            let rest = messages[before..]
+                .iter()
+                .map(|(number, part)| message(delivery, applicant.as_deref(), errand.draft, bundle, *number, part));
+            let certain = |more: usize| {
+                sent = before + more;
+                entry.note(|progress| progress.send_up_to(sent));
+            };
+            let sending = match connector.address() {
+                Some(address) => timeout_at(last, connector.outbox.send(&address, rest, certain)).await,
+                None => Ok(Err(anyhow::anyhow!("the connector is not registered"))),
+            };
+            let sending = sending.unwrap_or_else(|_| Err(anyhow::anyhow!("the broker does not confirm in time")));
+            let Err(error) = sending else { continue };
+            connector.metrics.errors.inc();
+            connector.log.warning("Unable to send bundle, retrying...", because(format!("{error:#}")));
+            // The platform declares its queues when it is registered with.
+            connector.again.notify_one();
+            if Instant::now() + wait >= last {
+                let (left, all) = (messages.len() - sent, messages.len());
+                return Ok(said.but(&format!("{left} of {all} objects were not sent: {error:#}")));
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+        connector.metrics.bundles_sent.inc_by(messages.len() as u64);
+        connector.metrics.records_sent.inc_by(messages.len() as u64);
+        let attributes = json!({ "objects": messages.len() });
+        connector.log.info(&format!("{} sending bundle to queue", connector.configuration.name), attributes);
+        Ok(said)
+    }
+
+    /// Announces the messages of a bundle, and gives how many of them are sent already. What was announced before the process
+    /// died is not announced again; of another bundle than was announced then, as many as are not covered.
+    async fn announce(self, number: usize, said: &Said) -> Result<usize, Refused> {
+        let Sending { connector, delivery, entry, bundle, errand } = self;
+        let turn = |progress: &mut Progress| progress.turn_to(bundle, number, said.clone());
+        let Some(work) = &delivery.work else { return Ok(entry.note(turn).sent()) };
+        match entry.progress() {
+            Some(_) => make_sure(connector, work, entry, errand).await?,
+            // Another process may have begun with it, that keeps its own journal.
+            None if entry.comes_again() => {
+                let tracking = connector.platform.tracking(work, errand).await?;
+                entry.note(|progress| *progress = tracking.map_or_else(Progress::default, Progress::of_another));
+            }
+            None => {}
+        }
+        let progress = entry.note(turn);
+        if progress.surplus() > 0 {
+            let reason = "it was announced before the connector was ended, and is no longer found";
+            give_up(connector, work, entry, progress.surplus(), reason, errand).await;
+        }
+        let (expected, more) = (progress.expected(), progress.unannounced());
+        if more > 0 {
+            connector.log.info("Update action expectations", json!({ "work_id": work, "expectations": more }));
+            entry.note(|progress| progress.ask(more));
+            let answer = connector.platform.add_expectations(work, expected, more, errand).await;
+            match &answer {
+                Ok(()) => drop(entry.note(Progress::agree)),
+                Err(Refused::No { .. }) => drop(entry.note(|progress| progress.learn(Some(expected)))),
+                // It stays unsure.
+                Err(_) => {}
+            }
+            answer?;
+        }
+        Ok(progress.sent())
     }
 }
 
-/// Announces the objects of a work, and gives how many are sent already. What was announced before the process died is not
-/// announced again; of another bundle than was announced then, as many as are not covered.
-async fn announce(
+/// What may have been announced is known afterwards.
+pub(super) async fn make_sure(
     connector: &Connector,
-    delivery: &Delivery,
+    work: &str,
     entry: &Entry,
-    bundle: &str,
-    number: usize,
     errand: Errand<'_>,
-) -> Result<usize, Refused> {
-    let Some(work) = &delivery.work else { return Ok(0) };
-    let before = match entry.progress() {
-        Some(progress) => progress,
-        // Another process may have begun with it, that keeps its own journal.
-        None if entry.comes_again() => {
-            let announced = connector.platform.awaited(work, errand).await?.unwrap_or(0);
-            Progress { announced, ..Progress::default() }
-        }
-        None => Progress::default(),
-    };
-    let is_same = before.bundle == bundle && before.announced == number;
-    let open = before.open();
-    let (sent, more) = if is_same { (before.confirmed, 0) } else { (0, number.saturating_sub(open)) };
-    let too_many = if is_same { 0 } else { open.saturating_sub(number) };
-    let reason = "it was announced before the connector was ended, and is no longer found";
-    report_missing(connector, delivery, too_many, reason).await;
-    entry.note(Progress { bundle: bundle.to_owned(), announced: number, confirmed: sent });
-    if more > 0 {
-        connector.log.info("Update action expectations", json!({ "work_id": work, "expectations": more }));
-        connector.platform.add_expectations(work, more, errand).await?;
+) -> Result<(), Refused> {
+    if entry.progress().is_some_and(|progress| progress.is_unsure()) {
+        let tracking = connector.platform.tracking(work, errand).await?;
+        entry.note(|progress| progress.learn(tracking.map(|tracking| tracking.expected)));
     }
-    Ok(sent)
+    Ok(())
 }
 
 /// Announced objects that will not come are reported, some at once, so that the work does not wait for them.
-pub(super) async fn report_missing(connector: &Connector, delivery: &Delivery, number: usize, reason: &str) {
-    let Some(work) = &delivery.work else { return };
-    let errand = Errand { draft: delivery.draft.as_deref(), until: Instant::now() + Duration::from_secs(30) };
+pub(super) async fn give_up(
+    connector: &Connector,
+    work: &str,
+    entry: &Entry,
+    number: usize,
+    reason: &str,
+    errand: Errand<'_>,
+) {
     let error = (reason, connector.configuration.name.as_str());
     let mut left = number;
     while left > 0 {
         let some = left.min(AT_ONCE);
         let reports = (0..some).map(|_| connector.platform.report_expectation(work, Some(error), errand));
-        if let Some(refused) = join_all(reports).await.into_iter().find_map(Result::err) {
+        let reports = join_all(reports).await;
+        let reported = reports.iter().filter(|report| report.is_ok()).count();
+        entry.note(|progress| progress.give_up(reported));
+        if let Some(refused) = reports.into_iter().find_map(Result::err) {
             return connector.log.error("Cannot report expectation", because(refused));
         }
         left -= some;

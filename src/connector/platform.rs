@@ -7,7 +7,7 @@ use crate::http::{self, distrust, innermost};
 use anyhow::Context;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Certificate, Client, RequestBuilder, StatusCode};
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -24,12 +24,37 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 /// How often a document is made smaller for one request.
 const MOST_ROUNDS: usize = 12;
 
+/// The longest answer that is read.
+const LARGEST: usize = 32 * 1024 * 1024;
+
+/// The names of what the platform will say again, however often it is asked. Whatever else goes wrong there may pass.
+const FINAL: [&str; 15] = [
+    "ACCESS_REQUIRED",
+    "ALREADY_DELETED_ERROR",
+    "BAD_REQUEST",
+    "BAD_USER_INPUT",
+    "CONFIGURATION_ERROR",
+    "DRAFT_LOCKED",
+    FORBIDDEN,
+    "FUNCTIONAL_ERROR",
+    "GRAPHQL_PARSE_FAILED",
+    "GRAPHQL_VALIDATION_FAILED",
+    "MISSING_REFERENCE_ERROR",
+    "RESOURCE_NOT_FOUND",
+    "UNSUPPORTED_ERROR",
+    "VALIDATION_ERROR",
+    "WORK_NOT_ALIVE",
+];
+
+/// What an account is told that lacks a right.
+const FORBIDDEN: &str = "FORBIDDEN_ACCESS";
+
 /// Why the platform did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// It is away, or out of order: what was asked is not done.
+    /// It is away: what was asked is not done.
     Away(String),
-    /// It broke off: what was asked may be done.
+    /// It broke off, or is out of order: what was asked may be done.
     Unanswered(String),
     /// What is there is not the platform, or cannot show that it is.
     Astray(String),
@@ -43,6 +68,11 @@ impl Refused {
     /// Whether what it was about is there no more.
     pub(super) fn is_gone(&self) -> bool {
         matches!(self, Self::No { name, .. } if name == "WORK_NOT_ALIVE" || name == "ALREADY_DELETED_ERROR")
+    }
+
+    /// Whether an operator can change it: the account lacks a right.
+    pub(super) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::No { name, .. } if name == FORBIDDEN)
     }
 }
 
@@ -69,11 +99,25 @@ pub(super) struct Platform {
     unknown: Mutex<BTreeSet<String>>,
 }
 
+/// How many objects a work expects, and how many of them it has seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tracking {
+    pub(super) expected: usize,
+    pub(super) processed: usize,
+}
+
 /// For which draft something is asked, and until when it is worth asking.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Errand<'c> {
     pub(super) draft: Option<&'c str>,
     pub(super) until: Instant,
+}
+
+impl Errand<'_> {
+    /// What is asked once, for no draft.
+    fn once() -> Self {
+        Self { draft: None, until: Instant::now() + TIMEOUT }
+    }
 }
 
 impl Platform {
@@ -108,7 +152,7 @@ impl Platform {
 
     /// Asks for the version, once.
     pub(super) async fn version(&self) -> Result<String, Refused> {
-        let told = self.send(include_str!("operations/health.graphql"), &json!({}), None).await?;
+        let told = self.send(include_str!("operations/health.graphql"), &json!({}), Errand::once()).await?;
         let version = told["about"]["version"].as_str().unwrap_or("6.0.0").to_owned();
         *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Version::parse(&version);
         Ok(version)
@@ -116,8 +160,9 @@ impl Platform {
 
     /// Registers the connector, once.
     pub(super) async fn register(&self) -> Result<Value, Refused> {
-        let mut told =
-            self.ask_once(include_str!("operations/register.graphql"), json!({ "input": self.input() }), None).await?;
+        let mut told = self
+            .ask_once(include_str!("operations/register.graphql"), json!({ "input": self.input() }), Errand::once())
+            .await?;
         Ok(told["registerConnector"].take())
     }
 
@@ -146,7 +191,7 @@ impl Platform {
             "next_run_datetime": null, "last_run_datetime": null,
         });
         let variables = json!({ "id": self.configuration.id, "state": state, "connectorInfo": info });
-        let told = self.ask_once(include_str!("operations/ping.graphql"), variables, None).await?;
+        let told = self.ask_once(include_str!("operations/ping.graphql"), variables, Errand::once()).await?;
         Ok(told["pingConnector"]["connector_state"].as_str().map(str::to_owned))
     }
 
@@ -176,22 +221,38 @@ impl Platform {
         self.ask(include_str!("operations/ping_work.graphql"), json!({ "id": work }), context).await.map(drop)
     }
 
-    /// Announces objects. What may have been announced is not announced twice: a work that expects too much never ends, one
-    /// that expects too little ends early.
-    pub(super) async fn add_expectations(&self, work: &str, number: usize, context: Errand<'_>) -> Result<(), Refused> {
-        let variables = json!({ "id": work, "expectations": number });
-        let text = include_str!("operations/add_expectations.graphql");
-        let announced = self.patiently(context, || async {
-            match self.ask_once(text, variables.clone(), context.draft).await {
-                Err(Refused::Unanswered(_)) => Ok(()),
-                answer => answer.map(drop),
+    /// Announces so many objects more than the work expects. Each is announced once: a work that expects too much never ends,
+    /// one that expects too little ends early. So before it is asked again it is looked whether that is needed; where that
+    /// cannot be seen, what may be done is taken for done.
+    pub(super) async fn add_expectations(
+        &self,
+        work: &str,
+        expected: usize,
+        more: usize,
+        context: Errand<'_>,
+    ) -> Result<(), Refused> {
+        let (text, mut wait) = (include_str!("operations/add_expectations.graphql"), WAITS.0);
+        loop {
+            let variables = json!({ "id": work, "expectations": more });
+            let failure = match self.ask_once(text, variables, context).await {
+                Err(failure @ (Refused::Away(_) | Refused::Unanswered(_))) => failure,
+                answer => return answer.map(drop),
+            };
+            if Instant::now() + wait >= context.until {
+                return Err(failure);
             }
-        });
-        announced.await
+            sleep(wait).await;
+            wait = (wait * 2).min(WAITS.1);
+            match (self.tracking(work, context).await?, failure) {
+                (Some(tracking), _) if tracking.expected > expected => return Ok(()),
+                (None, Refused::Unanswered(_)) => return Ok(()),
+                _ => {}
+            }
+        }
     }
 
-    /// How many announced objects a work still waits for; none if that is not told.
-    pub(super) async fn awaited(&self, work: &str, context: Errand<'_>) -> Result<Option<usize>, Refused> {
+    /// What a work counts; none if that is not told.
+    pub(super) async fn tracking(&self, work: &str, context: Errand<'_>) -> Result<Option<Tracking>, Refused> {
         let told = match self.ask(include_str!("operations/work.graphql"), json!({ "id": work }), context).await {
             Ok(told) => told,
             // Not every account may read works.
@@ -199,8 +260,8 @@ impl Platform {
             Err(refused) => return Err(refused),
         };
         let number = |key: &str| told["work"]["tracking"][key].as_u64().and_then(|number| usize::try_from(number).ok());
-        let awaited = number("import_expected_number").zip(number("import_processed_number"));
-        Ok(awaited.map(|(expected, processed)| expected.saturating_sub(processed)))
+        let counted = number("import_expected_number").zip(number("import_processed_number"));
+        Ok(counted.map(|(expected, processed)| Tracking { expected, processed }))
     }
 
     /// Tells that an announced object was imported, or why it never will be.
@@ -243,9 +304,21 @@ impl Platform {
         self.ask(include_str!("operations/push_bundle.graphql"), variables, context).await.map(drop)
     }
 
-    /// Answers a step of a playbook.
-    pub(super) async fn answer_playbook(&self, answer: Map<String, Value>, context: Errand<'_>) -> Result<(), Refused> {
-        self.ask(include_str!("operations/playbook_step.graphql"), Value::Object(answer), context).await.map(drop)
+    /// Answers a step of a playbook. Each answer takes the playbook a step further: what the platform may have is not sent
+    /// again. Gives why it is not known for certain that the platform has it.
+    pub(super) async fn answer_playbook(
+        &self,
+        answer: Map<String, Value>,
+        context: Errand<'_>,
+    ) -> Result<Option<String>, Refused> {
+        let (text, answer) = (include_str!("operations/playbook_step.graphql"), Value::Object(answer));
+        let answered = self.patiently(context, || async {
+            match self.ask_once(text, answer.clone(), context).await {
+                Err(Refused::Unanswered(reason)) => Ok(Some(reason)),
+                told => told.map(|_| None),
+            }
+        });
+        answered.await
     }
 
     /// Uploads a bundle for a person to look at.
@@ -263,14 +336,14 @@ impl Platform {
             let part = Part::text(bundle.clone()).file_name(name.to_owned()).mime_str("application/json");
             let part = part.map_err(|error| Refused::Away(error.to_string()))?;
             let form = Form::new().text("operations", operations.clone()).text("map", r#"{"0":["variables.file"]}"#);
-            self.answer(self.request(context.draft).multipart(form.part("0", part))).await.map(drop)
+            self.answer(self.request(context).multipart(form.part("0", part))).await.map(drop)
         })
         .await
     }
 
     /// Asks until it is answered, or no longer worth it.
     async fn ask(&self, text: &str, variables: Value, context: Errand<'_>) -> Result<Value, Refused> {
-        self.patiently(context, || self.ask_once(text, variables.clone(), context.draft)).await
+        self.patiently(context, || self.ask_once(text, variables.clone(), context)).await
     }
 
     async fn patiently<T, F: Future<Output = Result<T, Refused>>>(
@@ -296,11 +369,11 @@ impl Platform {
     }
 
     /// Asks once; but what the platform names as unknown is left out, and the rest is asked again.
-    async fn ask_once(&self, text: &str, variables: Value, draft: Option<&str>) -> Result<Value, Refused> {
+    async fn ask_once(&self, text: &str, variables: Value, context: Errand<'_>) -> Result<Value, Refused> {
         let mut variables = variables;
         for _ in 0..MOST_ROUNDS {
             let fitting = self.fitting(text);
-            match self.send(&fitting, &trimmed(&variables, &fitting), draft).await {
+            match self.send(&fitting, &trimmed(&variables, &fitting), context).await {
                 Err(Refused::No { name, message }) => {
                     let Some(unknown) = message.lines().filter_map(named_as_unknown).next() else {
                         return Err(Refused::No { name, message });
@@ -330,40 +403,60 @@ impl Platform {
         unknown.len() > before
     }
 
-    fn request(&self, draft: Option<&str>) -> RequestBuilder {
-        let request = self.client.post(self.configuration.url.clone());
-        match draft {
+    fn request(&self, context: Errand<'_>) -> RequestBuilder {
+        let left = context.until.saturating_duration_since(Instant::now());
+        let request = self.client.post(self.configuration.url.clone()).timeout(left.min(TIMEOUT));
+        match context.draft {
             Some(draft) => request.header("opencti-draft-id", draft),
             None => request,
         }
     }
 
-    async fn send(&self, text: &str, variables: &Value, draft: Option<&str>) -> Result<Value, Refused> {
-        self.answer(self.request(draft).json(&json!({ "query": text, "variables": variables }))).await
+    async fn send(&self, text: &str, variables: &Value, context: Errand<'_>) -> Result<Value, Refused> {
+        self.answer(self.request(context).json(&json!({ "query": text, "variables": variables }))).await
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Value, Refused> {
-        let away = |error: reqwest::Error| match (error.is_connect(), distrust(&error)) {
-            (_, Some(reason)) => Refused::Astray(format!("its certificate is not trusted: {reason}")),
-            (true, None) => Refused::Away(innermost(&error)),
-            (false, None) => Refused::Unanswered(innermost(&error)),
-        };
-        let response = request.send().await.map_err(away)?;
+        let response = request.send().await.map_err(|error| lost(&error))?;
         let status = response.status();
-        let body = response.bytes().await.map_err(away)?;
-        let told: Option<Value> = serde_json::from_slice(&body).ok();
-        if let Some(refused) = told.as_ref().and_then(refusal) {
-            return Err(refused);
-        }
+        let told: Option<Value> = serde_json::from_slice(&body(response).await?).ok();
+        let otherwise = || format!("it answers {status}, and not as OpenCTI does");
         match (status, told) {
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => Err(Refused::Unauthorized(status.to_string())),
+            // What stands before the platform says so, or the platform while it starts: whatever else it says, nothing is done.
+            (StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE, _) => {
+                Err(Refused::Away(otherwise()))
+            }
+            (status, _) if status.is_server_error() => Err(Refused::Unanswered(otherwise())),
             (status, _) if status.is_redirection() => {
                 Err(Refused::Astray(format!("it leads elsewhere, with {status}")))
             }
+            (_, Some(told)) if has_errors(&told) => Err(refusal(&told)),
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => Err(Refused::Unauthorized(status.to_string())),
             (status, Some(mut told)) if status.is_success() && told["data"].is_object() => Ok(told["data"].take()),
-            (status, _) => Err(Refused::Away(format!("it answers {status}, and not as OpenCTI does"))),
+            (..) => Err(Refused::Away(otherwise())),
         }
     }
+}
+
+/// Why there is no answer.
+fn lost(error: &reqwest::Error) -> Refused {
+    match (error.is_connect(), distrust(error)) {
+        (_, Some(reason)) => Refused::Astray(format!("its certificate is not trusted: {reason}")),
+        (true, None) => Refused::Away(innermost(error)),
+        (false, None) => Refused::Unanswered(innermost(error)),
+    }
+}
+
+/// A body that is not longer than it may be.
+async fn body(mut response: Response) -> Result<Vec<u8>, Refused> {
+    let mut body = vec![];
+    while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
+        if body.len() + chunk.len() > LARGEST {
+            return Err(Refused::Unanswered(format!("its answer is longer than {} MiB", LARGEST >> 20)));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 /// What goes with every request; the operator's own headers go before ours.
@@ -376,18 +469,24 @@ fn headers(configuration: &Configuration) -> anyhow::Result<HeaderMap> {
     Ok(headers)
 }
 
+fn has_errors(told: &Value) -> bool {
+    told["errors"].as_array().is_some_and(|errors| !errors.is_empty())
+}
+
 /// What a platform's errors say: one line each, the first one's name.
-fn refusal(told: &Value) -> Option<Refused> {
-    let errors = told.get("errors")?.as_array().filter(|errors| !errors.is_empty())?;
+fn refusal(told: &Value) -> Refused {
     let message = |error: &Value| error["message"].as_str().unwrap_or("the platform does not say why").to_owned();
-    let first = &errors[0];
+    let first = &told["errors"][0];
     let name = first["name"].as_str().or_else(|| first["extensions"]["code"].as_str()).unwrap_or_default().to_owned();
-    let message = errors.iter().map(message).collect::<Vec<_>>().join("\n");
-    Some(match name.as_str() {
+    let message = told["errors"].as_array().into_iter().flatten().map(message).collect::<Vec<_>>().join("\n");
+    match name.as_str() {
         "AUTH_REQUIRED" | "AUTH_FAILURE" => Refused::Unauthorized(message),
-        "DATABASE_ERROR" | "LOCK_ERROR" | "CLIENT_ABORT_ERROR" => Refused::Away(message),
-        _ => Refused::No { name, message },
-    })
+        // Somebody else has what is needed for it.
+        "LOCK_ERROR" => Refused::Away(message),
+        name if name.is_empty() || FINAL.contains(&name) => Refused::No { name: name.to_owned(), message },
+        _ if message.lines().any(|line| named_as_unknown(line).is_some()) => Refused::No { name, message },
+        name => Refused::Unanswered(format!("{message} ({name})")),
+    }
 }
 
 /// Only the variables that a document declares: others are an error to GraphQL.

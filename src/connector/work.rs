@@ -1,14 +1,16 @@
 //! One delivery, from the gate to its report. It ends in one of three ways: it is done and acknowledged, it is no message and
 //! rejected, or it goes back to the queue since nobody could be told what came of it.
 
-use super::delivery::{Delivery, Malformed, Playbook};
+use super::delivery::{Delivery, Fields, Malformed, Playbook};
 use super::entity::{Entity, enriched};
-use super::journal::{Entry, Progress};
+use super::journal::Entry;
 use super::log::because;
-use super::outgoing::{Sent, report_missing, send};
+use super::outgoing::{Sending, give_up, make_sure};
 use super::platform::{Errand, Refused};
+use super::progress::Said;
 use super::{Connector, apart};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::value::to_raw_value;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,17 +45,29 @@ pub(super) struct Brought<'m> {
     pub(super) until: Instant,
 }
 
-/// What is said at the end, to whoever waits.
+/// What a delivery comes to.
 struct Conclusion {
-    text: String,
-    in_error: bool,
+    said: Said,
     /// For a playbook: what is found, with what came.
     objects: Option<Vec<Value>>,
+    /// Whether it would come to the same again.
+    is_final: bool,
+}
+
+impl From<Said> for Conclusion {
+    fn from(said: Said) -> Self {
+        Self { said, objects: None, is_final: true }
+    }
 }
 
 impl Conclusion {
     fn error(text: impl Into<String>) -> Conclusion {
-        Conclusion { text: text.into(), in_error: true, objects: None }
+        Said::error(text).into()
+    }
+
+    /// What another time may bring to another end, if there is one.
+    fn for_now(text: impl Into<String>) -> Conclusion {
+        Conclusion { is_final: false, ..Conclusion::error(text) }
     }
 }
 
@@ -68,10 +82,8 @@ enum Unconcluded {
 impl From<Refused> for Unconcluded {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::No { .. } => Self::Unwanted(refused),
-            Refused::Away(_) | Refused::Unanswered(_) | Refused::Astray(_) | Refused::Unauthorized(_) => {
-                Self::Away(refused)
-            }
+            Refused::No { .. } if !refused.is_forbidden() => Self::Unwanted(refused),
+            _ => Self::Away(refused),
         }
     }
 }
@@ -88,15 +100,10 @@ pub(super) async fn deal(connector: &Connector, brought: Brought<'_>) -> Verdict
     };
     delivery.waited(Timestamp::now()).into_iter().for_each(|seconds| connector.metrics.waited(seconds));
     let (started, begun) = (Instant::now(), Timestamp::now());
-    let concluded = match timeout_at(brought.until, enrich(connector, &delivery, &entry, brought.until)).await {
-        Ok(Ok(conclusion)) => Ok(conclusion),
-        Ok(Err(refused)) if refused.is_gone() && delivery.playbook.is_none() => Err(Unconcluded::Unwanted(refused)),
-        Ok(Err(Refused::No { message, .. })) => Ok(Conclusion::error(format!("the platform refuses: {message}"))),
-        Ok(Err(refused)) => Err(Unconcluded::Away(refused)),
-        Err(_) => {
-            let limit = started.elapsed().as_secs();
-            Ok(Conclusion::error(format!("it was not done within {limit} seconds")))
-        }
+    let concluded = match entry.progress().and_then(|progress| progress.ended().cloned()) {
+        // All was done before, and only the platform could not be told.
+        Some(said) => Ok(said.into()),
+        None => come_to_an_end(connector, &delivery, &entry, brought.until).await,
     };
     let concluded = match concluded {
         Ok(conclusion) => conclude(connector, &delivery, &entry, begun, conclusion).await,
@@ -104,6 +111,28 @@ pub(super) async fn deal(connector: &Connector, brought: Brought<'_>) -> Verdict
     };
     connector.metrics.seconds.observe(started.elapsed().as_secs_f64());
     verdict(connector, &entry, concluded)
+}
+
+/// Enriches, as long as there is time for it.
+async fn come_to_an_end(
+    connector: &Connector,
+    delivery: &Delivery,
+    entry: &Entry,
+    until: Instant,
+) -> Result<Conclusion, Unconcluded> {
+    let started = Instant::now();
+    match timeout_at(until, enrich(connector, delivery, entry, until)).await {
+        Ok(Ok(conclusion)) => Ok(conclusion),
+        Ok(Err(refused)) if refused.is_gone() && delivery.playbook.is_none() => Err(Unconcluded::Unwanted(refused)),
+        Ok(Err(Refused::No { message, .. })) => Ok(Conclusion::error(format!("the platform refuses: {message}"))),
+        // It is there, and cannot do what is needed.
+        Ok(Err(refused @ Refused::Unanswered(_))) => Ok(Conclusion::for_now(refused.to_string())),
+        Ok(Err(refused)) => Err(Unconcluded::Away(refused)),
+        Err(_) => {
+            let limit = started.elapsed().as_secs();
+            Ok(Conclusion::for_now(format!("it was not done within {limit} seconds")))
+        }
+    }
 }
 
 /// A delivery whose work panicked is reported in error: trying it again would end the same way.
@@ -158,43 +187,50 @@ async fn conclude(
     conclusion: Conclusion,
 ) -> Result<(), Unconcluded> {
     let errand = Errand { draft: delivery.draft.as_deref(), until: Instant::now() + TO_REPORT };
-    let Conclusion { text, in_error, objects } = conclusion;
-    if in_error {
+    let Conclusion { said, objects, is_final } = conclusion;
+    let Said { text, in_error } = &said;
+    if *in_error {
         connector.metrics.errors.inc();
-        connector.log.error("Error in message processing, reporting error to API", because(&text));
+        connector.log.error("Error in message processing, reporting error to API", because(text));
     } else {
         connector.log.info("Message processed", json!({ "message": text }));
     }
     if let Some(playbook) = &delivery.playbook {
         connector.log.info("Executing playbook step", json!({ "entity": delivery.entity }));
-        let answer = playbook_answer(playbook, begun, objects);
-        connector.platform.answer_playbook(answer, errand).await?;
+        let answer = entry.dangerously(|| playbook_answer(playbook, begun, objects));
+        if let Some(reason) = connector.platform.answer_playbook(answer, errand).await? {
+            connector.log.error("The platform may not have a playbook's step, which is answered once", because(reason));
+        }
     }
     if let Some(work) = &delivery.work {
-        // Announced objects that will not come are reported, so that the work does not wait for them.
-        if let Some(progress) = entry.progress().filter(|progress| progress.open() > 0) {
-            report_missing(connector, delivery, progress.open(), &text).await;
-            // Should the message come again, they are announced again.
-            entry.note(Progress { announced: progress.confirmed, ..progress });
+        if is_final {
+            entry.note(|progress| progress.end(said.clone()));
         }
+        // Announced objects that will not come are reported, so that the work does not wait for them.
+        make_sure(connector, work, entry, errand).await?;
+        let open = entry.progress().map_or(0, |progress| progress.open());
+        give_up(connector, work, entry, open, text, errand).await;
         connector.log.info("Reporting work update_processed", json!({ "work_id": work }));
-        connector.platform.to_processed(work, &text, in_error, errand).await?;
+        connector.platform.to_processed(work, text, *in_error, errand).await?;
     }
     Ok(())
 }
 
 /// What a playbook's step goes on with: what came, and what was found.
 fn playbook_answer(playbook: &Playbook, begun: Timestamp, objects: Option<Vec<Value>>) -> Map<String, Value> {
-    let mut bundle = playbook.bundle.clone();
-    if let Some(objects) = objects {
-        bundle["objects"] = Value::from(objects);
-    }
-    let mut answer = playbook.step.clone();
+    let bundle = match objects {
+        None => playbook.bundle.clone(),
+        Some(objects) => {
+            let objects = to_raw_value(&objects).expect("objects are JSON");
+            let mut bundle: Fields<'_> = serde_json::from_str(&playbook.bundle).expect("it was read before");
+            bundle.insert("objects".to_owned(), &objects);
+            serde_json::to_string(&bundle).expect("a bundle is JSON")
+        }
+    };
     let begun = format!("{begun:.0}").replace('Z', "+00:00");
-    answer.insert("execution_start".to_owned(), Value::from(begun));
-    answer.insert("previous_bundle".to_owned(), Value::from(playbook.bundle.to_string()));
-    answer.insert("bundle".to_owned(), Value::from(bundle.to_string()));
-    answer
+    let told = [("execution_start", begun), ("previous_bundle", playbook.bundle.clone()), ("bundle", bundle)];
+    let step = playbook.step.clone().into_iter();
+    step.chain(told.map(|(key, text)| (key.to_owned(), Value::from(text)))).collect()
 }
 
 /// The enrichment itself: nothing is asked of the provider before scope and marking allow it.
@@ -230,30 +266,32 @@ async fn enrich(
         Err(Refused::No { message, .. }) => return Ok(Conclusion::error(message)),
         Err(refused) => return Err(refused),
     };
-    let entity = match Entity::read(&told, delivery.playbook.as_ref().map(|playbook| &playbook.bundle)) {
+    let read = || {
+        let bundle = delivery.playbook.as_ref().map(Playbook::read).transpose()?;
+        Entity::read(&told, bundle.as_ref())
+    };
+    let entity = match entry.dangerously(read) {
         Ok(entity) => entity,
         Err(reason) => return Ok(Conclusion::error(format!("the entity cannot be enriched: {reason}"))),
     };
     let Some(report) = ask(connector, delivery, &entity, entry, until).await else {
         return Ok(Conclusion::error("the provider's answer ends the connector, and is not read again"));
     };
-    let (kind, text) = (report.outcome.kind, words(connector, &report));
+    let kind = report.outcome.kind;
     let in_error = !matches!(kind, OutcomeKind::Ok | OutcomeKind::Empty);
+    let said = Said { text: words(connector, &report), in_error };
     if in_error && kind != OutcomeKind::Refused {
         connector.metrics.client_errors.inc();
     }
     if report.bundle.relationships().next().is_none() {
-        return Ok(Conclusion { text, in_error, objects: None });
+        return Ok(said.into());
     }
     let (bundle, objects) = entry.dangerously(|| objects(&entity, report));
     if delivery.playbook.is_some() {
-        return Ok(Conclusion { text, in_error, objects: Some(objects) });
+        return Ok(Conclusion { objects: Some(objects), ..said.into() });
     }
-    Ok(match send(connector, delivery, entry, &bundle, objects, errand).await? {
-        Sent::All => Conclusion { text, in_error, objects: None },
-        Sent::ForReview => Conclusion { text: format!("{text}; it waits for review"), in_error, objects: None },
-        Sent::Not(reason) => Conclusion::error(format!("{text}; but it was not sent: {reason}")),
-    })
+    let sending = Sending { connector, delivery, entry, bundle: &bundle, errand };
+    Ok(sending.send(objects, said).await?.into())
 }
 
 /// What is sent: what came with the entity, and what was found; and the bundle's id.

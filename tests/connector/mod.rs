@@ -16,6 +16,7 @@ mod protocols;
 mod provider;
 mod queues;
 mod rabbit;
+mod refusals;
 mod site;
 mod store;
 mod versions;

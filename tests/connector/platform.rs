@@ -127,12 +127,28 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Settled: the last report said so, and everything announced was imported.
-    fn settle(&mut self) {
-        if !self.reports.is_empty() && self.processed >= self.expected {
-            self.status = Status::Complete;
-            self.completed.get_or_insert_with(Instant::now);
+    /// The connector is done with it: complete if nothing is expected, or exactly that was seen.
+    fn report(&mut self, message: String, in_error: bool) {
+        if in_error {
+            self.errors.push(message.clone());
         }
+        self.reports.push((message, in_error));
+        if self.expected == 0 || self.processed == self.expected {
+            self.complete();
+        }
+    }
+
+    /// One of what is expected was seen: complete if it was the last. One too many completes nothing.
+    fn process(&mut self) {
+        self.processed += 1;
+        if self.processed == self.expected {
+            self.complete();
+        }
+    }
+
+    fn complete(&mut self) {
+        self.status = Status::Complete;
+        self.completed.get_or_insert_with(Instant::now);
     }
 }
 
@@ -141,6 +157,8 @@ impl Work {
 pub(crate) enum Fault {
     /// Answered with this HTTP status, and not done.
     Status(u16),
+    /// The same, with errors as GraphQL tells them.
+    Told(u16, &'static str),
     /// The connection ends before it is done.
     Dropped,
     /// It is done, and the connection ends before the answer.
@@ -491,7 +509,7 @@ impl Platform {
 
     /// Waits till the platform has called the work complete.
     pub(crate) fn await_complete(&self, work: &str) -> Work {
-        self.await_work(work, "complete", |work| work.status == Status::Complete)
+        self.await_work(work, "complete", |work| work.status == Status::Complete && !work.reports.is_empty())
     }
 
     /// Waits till the last report on a work was made.
@@ -600,6 +618,10 @@ impl Inner {
         let fault = self.fault(request["query"].as_str().unwrap_or_default());
         match fault {
             Some(Fault::Status(status)) => return reply(status, "<html>not now</html>".into()),
+            Some(Fault::Told(status, code)) => {
+                let refusal = Refusal { code, message: "Something went wrong.".into(), status };
+                return reply(status, json!({ "errors": [refusal.told()] }).to_string());
+            }
             Some(Fault::Dropped) => return dropped(),
             Some(Fault::Refused(code, message)) => {
                 let refusal = Refusal { code, message: message.into(), status: 400 };
@@ -862,10 +884,9 @@ fn import(state: &mut State, raw: Raw) {
         let is_split_here = objects.len() > 1 && !order.no_split;
         let number = objects.len() as i64;
         work.expected += if is_split_here { number } else { 0 };
-        work.processed += if is_split_here { number } else { 1 };
         work.objects.extend(objects);
         work.errors.extend(errors);
-        work.settle();
+        (0..if is_split_here { number } else { 1 }).for_each(|_| work.process());
     }
     state.events.push(Event::Pushed(raw));
 }
@@ -895,15 +916,11 @@ fn edit_work(state: &mut State, edit: &str, id: &str, arguments: &Map<String, Va
             }
         }
         "toProcessed" => {
-            let in_error = arguments.get("inError").and_then(Value::as_bool).unwrap_or(false);
-            if in_error {
-                work.errors.push(message.clone());
-            }
-            work.reports.push((message, in_error));
+            work.report(message, arguments.get("inError").and_then(Value::as_bool).unwrap_or(false));
         }
         "addExpectations" => work.expected += arguments.get("expectations").and_then(Value::as_i64).unwrap_or(0),
         "reportExpectation" => {
-            work.processed += 1;
+            work.process();
             if let Some(error) = arguments.get("error").filter(|error| !error.is_null()) {
                 work.errors.push(error["error"].as_str().unwrap_or_default().into());
             }
@@ -911,7 +928,6 @@ fn edit_work(state: &mut State, edit: &str, id: &str, arguments: &Map<String, Va
         "addDraftContext" => work.draft = arguments.get("draftContext").and_then(Value::as_str).map(str::to_string),
         _ => panic!("the schema has workEdit.{edit}, the stand-in does not"),
     }
-    work.settle();
     Ok(json!(id))
 }
 

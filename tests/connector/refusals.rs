@@ -1,0 +1,148 @@
+//! What the platform refuses, what it cannot do now, and what it does without an answer: the first is told, the others are no
+//! end of an enrichment, and nothing that counts is done twice.
+
+use super::entity::Entity;
+use super::platform::{Fault, NEWEST, Platform};
+use super::provider::{Answer, Provider, rows};
+use super::rabbit::{Broker, Proxy};
+use super::site::{ID, Site};
+use super::soon;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// What one enrichment asks the platform to do.
+const ASKED: [&str; 4] = ["toReceived", "stixCyberObservable", "addExpectations", "toProcessed"];
+
+#[test]
+fn an_error_that_may_pass_ends_nothing() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3));
+    let _connector = site.start();
+    let passing = [
+        Fault::Refused("INTERNAL_SERVER_ERROR", "Unexpected error."),
+        Fault::Refused("DATABASE_ERROR", "Engine call fail"),
+        Fault::Refused("LOCK_ERROR", "Execution timeout, too many concurrent call on the same entities"),
+        Fault::Refused("AN_ERROR_OF_A_NEWER_PLATFORM", "Something went wrong."),
+        Fault::Told(503, "SERVICE_UNAVAILABLE"),
+        Fault::Told(500, "FORBIDDEN_ACCESS"),
+        Fault::Status(429),
+        Fault::Status(504),
+    ];
+    for (number, fault) in passing.into_iter().enumerate() {
+        ASKED.iter().for_each(|operation| site.platform.fail(operation, 1, fault.clone()));
+        let work = site.complete(Entity::domain(&format!("host{number}.example.com")));
+        assert_eq!((work.reports.len(), work.expected), (1, work.objects.len() as i64), "{fault:?}: {work:#?}");
+    }
+}
+
+#[test]
+fn one_that_does_not_pass_is_told_when_time_is_up() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("CONNECTOR_DELIVERY_TIMEOUT", "10");
+    let _connector = site.start();
+    site.platform.fail("stixCyberObservable", 1000, Fault::Refused("INTERNAL_SERVER_ERROR", "Unexpected error."));
+    let work = site.enrich(Entity::domain("example.com"));
+    assert!(matches!(&work.reports[..], [(text, true)] if text.contains("Unexpected error.")), "{work:#?}");
+    assert_eq!(site.provider.requests(), 0);
+}
+
+#[test]
+fn a_right_that_is_missing_is_waited_for_where_nobody_can_be_told() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3));
+    let connector = site.start();
+    site.platform.fail("toProcessed", 1, Fault::Refused("FORBIDDEN_ACCESS", "You are not allowed to do this."));
+    let work = site.complete(Entity::domain("example.com"));
+    assert_eq!((work.reports.len(), work.expected), (1, work.objects.len() as i64), "{}", connector.said());
+    assert_eq!(site.provider.asked("example.com"), 1, "what is done is told later, and not done again");
+}
+
+#[test]
+fn an_announcement_whose_answer_is_lost_is_not_made_twice() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3));
+    let _connector = site.start();
+    // Where works may be read it is seen that it was made; where not, it is taken to have been.
+    for may_read in [true, false] {
+        if !may_read {
+            site.platform.fail("work", 1000, Fault::Refused("FORBIDDEN_ACCESS", "You are not allowed to do this."));
+        }
+        site.platform.fail("addExpectations", 1, Fault::Unanswered);
+        let work = site.complete(Entity::domain(&format!("{may_read}.example.com")));
+        assert_eq!(work.expected, work.objects.len() as i64, "{work:#?}");
+    }
+    assert_eq!(site.platform.asked("workEdit.addExpectations").len(), 2);
+}
+
+#[test]
+fn what_was_refused_is_not_taken_for_announced() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3));
+    let _connector = site.start();
+    site.platform.fail("addExpectations", 1, Fault::Refused("FUNCTIONAL_ERROR", "Not now."));
+    let work = site.enrich(Entity::domain("example.com"));
+    assert!(matches!(&work.reports[..], [(text, true)] if text.contains("Not now.")), "{work:#?}");
+    assert_eq!((work.expected, work.processed, site.platform.pushed()), (0, 0, 0));
+}
+
+#[test]
+fn what_will_not_come_is_reported_though_a_report_fails() {
+    let broker = Broker::shared();
+    let network = Proxy::to(broker.amqp);
+    let answers = |about: &str, _| Answer::Records(if about == "many.example" { 300 } else { 1 });
+    let site = Site::on(Platform::on(NEWEST, broker, Some(network.port)), Provider::answering(answers));
+    let site = site.with("CONNECTOR_DELIVERY_TIMEOUT", "10");
+    let connector = site.start();
+    site.complete(Entity::domain("few.example"));
+    let entity = site.platform.add(Entity::domain("many.example"));
+    site.platform.fail("addExpectations", 1, Fault::Slow(Duration::from_millis(500)));
+    site.platform.fail("reportExpectation", 1, Fault::Refused("FORBIDDEN_ACCESS", "You are not allowed to do this."));
+    site.platform.fail("toProcessed", 1, Fault::Refused("FORBIDDEN_ACCESS", "You are not allowed to do this."));
+    let id = site.platform.enrich(ID, &entity);
+    soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked("many.example") > 0);
+    network.mute();
+    soon(Duration::from_secs(30), "a report fails", || connector.said().contains("Cannot report expectation"));
+    network.carry();
+    // The second time the rest is reported, so that the work ends.
+    let work = site.platform.await_complete(&id);
+    assert!(matches!(&work.reports[..], [(text, true)] if text.contains("were not sent")), "{:?}", work.reports);
+}
+
+#[test]
+fn a_playbook_whose_answer_is_not_acknowledged_is_not_answered_again() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3));
+    let connector = site.start();
+    for fault in [Fault::Unanswered, Fault::Told(504, "GATEWAY_TIMEOUT")] {
+        site.platform.fail("playbookStepExecution", 1, fault);
+    }
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let execution = site.platform.playbook(ID, &entity, &[]);
+    site.platform.await_step(&execution);
+    site.platform.playbook(ID, &entity, &[]);
+    soon(Duration::from_secs(10), "both are told", || connector.said().matches("may not have a playbook").count() == 2);
+    site.complete(Entity::domain("after.example"));
+    soon(Duration::from_secs(10), "the queue is empty", || site.platform.waiting(ID) == 0);
+    assert_eq!(site.platform.steps().len(), 1, "{}", connector.said());
+}
+
+#[test]
+fn what_was_sent_is_told_as_sent_though_the_connector_died_and_the_provider_fails_now() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let now = Arc::clone(&fails);
+    let site = Site::new(move |_, _| match now.load(Ordering::Relaxed) {
+        true => Answer::Header(429, "Retry-After", "3600".into()),
+        false => rows(&[("A", "ip", "192.0.2.1")]),
+    });
+    let mut connector = site.start();
+    site.platform.fail("toProcessed", 1, Fault::Slow(Duration::from_secs(20)));
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let id = site.platform.enrich(ID, &entity);
+    soon(Duration::from_secs(10), "all is sent", || {
+        let work = site.platform.work(&id);
+        work.expected > 0 && work.processed == work.expected
+    });
+    connector.kill();
+    fails.store(true, Ordering::Relaxed);
+    site.platform.await_no_consumer(ID);
+    let _again = site.start();
+    soon(Duration::from_secs(10), "it is told", || !site.platform.work(&id).reports.is_empty());
+    let work = site.platform.work(&id);
+    assert!(work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error), "{work:#?}");
+    assert_eq!(site.provider.asked("example.com"), 1);
+}
