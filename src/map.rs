@@ -15,6 +15,9 @@ use stixmap_engine::run::{Input, map_stored};
 use stixmap_engine::stix::Observable;
 
 pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
+    if args.as_sent {
+        connector::stand_in();
+    }
     let Some(plan) = shelf::find(&args.profile, args.shelf.profiles.as_deref())?.plan()? else { return Ok(Exit::Told) };
     let given = Given::read(&args.settings)?;
     given.refuse_unknown(std::iter::once(&plan))?;

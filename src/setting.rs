@@ -81,10 +81,14 @@ impl Given {
 
     fn value(&self, profile: &str, spec: &SettingSpec) -> anyhow::Result<Option<String>> {
         for name in spec.names() {
-            let set = self.set.get(&format!("{profile}.{name}")).or_else(|| self.set.get(name));
-            if let Some(value) =
-                set.cloned().or(from_environment(profile, name)?).or_else(|| self.in_file(profile, name))
-            {
+            if let Some(set) = self.set.get(&format!("{profile}.{name}")).or_else(|| self.set.get(name)) {
+                return Ok(Some(set.clone()));
+            }
+            if let Some(value) = from_environment(profile, name)? {
+                // A variable that is set and empty stands for the default, whatever the file says.
+                return Ok(Some(value).filter(|value| !value.is_empty()));
+            }
+            if let Some(value) = self.in_file(profile, name) {
                 return Ok(Some(value));
             }
         }
@@ -119,10 +123,11 @@ pub(crate) fn variable(profile: &str, name: &str) -> String {
 
 fn from_environment(profile: &str, name: &str) -> anyhow::Result<Option<String>> {
     let variable = variable(profile, name);
-    if let Some(value) = std::env::var(&variable).ok().filter(|value| !value.is_empty()) {
-        return Ok(Some(value));
+    let value = std::env::var(&variable).ok();
+    if value.as_ref().is_some_and(|value| !value.is_empty()) {
+        return Ok(value);
     }
-    let Ok(path) = std::env::var(format!("{variable}_FILE")) else { return Ok(None) };
+    let Ok(path) = std::env::var(format!("{variable}_FILE")) else { return Ok(value) };
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("{variable}_FILE names {path}, which cannot be read"))?;
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))

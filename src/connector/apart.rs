@@ -37,7 +37,11 @@ async fn tried(
 ) -> std::io::Result<bool> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["map", "--as-sent", "--quiet", "--output", "/dev/null"]);
-    command.args(["--profile", &connector.profile, "--lookup", lookup]);
+    command.args(["--profile", &connector.profile.name, "--lookup", lookup]);
+    let places = [("--profiles", &connector.profile.shelf), ("--config", &connector.profile.config)];
+    for (option, path) in places.into_iter().filter_map(|(option, path)| Some((option, path.as_ref()?))) {
+        command.arg(option).arg(path);
+    }
     command.args(["--observable", observable.value(), "--type", observable.kind().stix_type()]);
     if let Some(each) = each {
         command.args(["--each", each]);
@@ -51,6 +55,12 @@ async fn tried(
     }
     // An exit code is an answer; without one, it was ended by a signal.
     Ok(child.wait().await?.code().is_none())
+}
+
+/// This process is the one to end when there is no memory left, and not the one that tries it.
+pub(crate) fn stand_in() {
+    // Elsewhere than on Linux there is no such file.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
 }
 
 /// What is done with what was found before it is sent.

@@ -30,11 +30,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
-/// The largest message that is taken.
-const LARGEST: usize = 64 * 1024 * 1024;
+/// The largest message that is taken: the broker takes none that is larger.
+const LARGEST: usize = 16 * 1024 * 1024;
 
 /// How long a handshake may take, and the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
+
+/// How long its body may take.
+const BODY: Duration = Duration::from_secs(30);
 
 /// How long to wait where no connection can be taken.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -124,12 +127,8 @@ async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<
         return Ok(reply(401, json!({ "error": "Invalid credentials" })));
     }
     let until = Instant::now() + WORKER.min(desk.connector.configuration.patience);
-    let Ok(body) = Limited::new(request.into_body(), LARGEST).collect().await else {
-        return Ok(reply(400, json!({ "error": "Invalid JSON payload" })));
-    };
-    let body = body.to_bytes();
     // A worker waits for its answer: a connection that breaks off must not break off the work.
-    let dealt = tokio::spawn(async move { verdict(&desk, &body, until).await });
+    let dealt = tokio::spawn(async move { taken(&desk, request.into_body(), until).await });
     Ok(match dealt.await {
         Ok(Verdict::Done) => reply(202, json!({ "message": "Message successfully received" })),
         Ok(Verdict::NoMessage) => reply(400, json!({ "error": "Invalid JSON payload" })),
@@ -137,14 +136,22 @@ async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<
     })
 }
 
-/// Deals with a message as soon as there is a place for it; a worker that has waited too long for one brings it again.
-async fn verdict(desk: &Desk, body: &[u8], until: Instant) -> Verdict {
-    let connector = &desk.connector;
+/// Takes a message as soon as there is a place for it, and deals with it; a worker that has waited too long for a place brings
+/// it again.
+async fn taken(desk: &Desk, body: Incoming, until: Instant) -> Verdict {
     let Ok(Ok(_place)) = timeout_at(until, desk.places.acquire()).await else { return Verdict::Again };
+    match timeout(BODY, Limited::new(body, LARGEST).collect()).await {
+        Ok(Ok(body)) => verdict(&desk.connector, &body.to_bytes(), until).await,
+        Ok(Err(_)) | Err(_) => Verdict::NoMessage,
+    }
+}
+
+async fn verdict(connector: &Arc<Connector>, body: &[u8], until: Instant) -> Verdict {
     let mut verdict = Verdict::Done;
     let dealing = async {
         connector.metrics.begin();
-        verdict = dealt(connector, Brought { body, comes_again: false, until }).await;
+        // A worker does not say whether it brought the message before.
+        verdict = dealt(connector, Brought { body, comes_again: true, until }).await;
         connector.metrics.end();
         connector.metrics.delivered(match verdict {
             Verdict::Done => "done",

@@ -4,7 +4,6 @@
 use super::certificate;
 use super::log::Level;
 use super::values::Values;
-use crate::setting::variable;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::{ClientConfig, ServerConfig};
 use std::path::{Path, PathBuf};
@@ -37,7 +36,7 @@ pub(super) struct Configuration {
     pub(super) is_auto: bool,
     pub(super) is_auto_update: bool,
     pub(super) only_contextual: bool,
-    pub(super) enrichment_resolution: String,
+    pub(super) enrichment_resolution: &'static str,
     pub(super) xtm_one_intent: Option<String>,
     pub(super) callback: Option<Callback>,
     pub(super) pushes_by_api: bool,
@@ -140,13 +139,12 @@ impl Configuration {
         let (scope, kinds) = scope(values, plan, &mut warnings);
         let name = values.text("connector", "name").unwrap_or_else(|| plan.name.clone());
         if name.chars().count() < 2 {
-            values.mistakes.push("CONNECTOR_NAME is shorter than two letters".to_owned());
+            values.mistake("connector", "name", "is shorter than two letters");
         }
         kind(values);
         if values.flag("connector", "auto_create_service_account", false) {
-            let text =
-                "CONNECTOR_AUTO_CREATE_SERVICE_ACCOUNT is not offered: give the token of the connector's own user";
-            values.mistakes.push(text.to_owned());
+            let text = "is not offered: give the token of the connector's own user";
+            values.mistake("connector", "auto_create_service_account", text);
         }
         Configuration {
             url,
@@ -159,7 +157,7 @@ impl Configuration {
             is_auto: values.flag("connector", "auto", false),
             is_auto_update: values.flag("connector", "auto_update", false),
             only_contextual: values.flag("connector", "only_contextual", false),
-            enrichment_resolution: values.text("connector", "enrichment_resolution").unwrap_or_else(|| "none".into()),
+            enrichment_resolution: values.word("connector", "enrichment_resolution", &["none", "stix_bundle"]),
             xtm_one_intent: values.text("connector", "xtm_one_intent"),
             callback: callback(values),
             pushes_by_api: pushes_by_api(values),
@@ -169,7 +167,7 @@ impl Configuration {
             store: store(values),
             broker: broker(values, &mut warnings),
             concurrency: u16::try_from(values.number("connector", "concurrency", 4, 1, 256)).unwrap_or(4),
-            patience: Duration::from_secs(values.number("connector", "delivery_timeout", 600, 10, 1700)),
+            patience: Duration::from_secs(values.number("connector", "delivery_timeout", 600, 10, 1600)),
             grace: Duration::from_secs(values.number("connector", "grace_period", 8, 0, 600)),
             journal: values
                 .text("connector", "journal_path")
@@ -191,9 +189,9 @@ fn url(values: &mut Values) -> Url {
         return nowhere();
     }
     match Url::parse(&format!("{}/graphql", text.trim_end_matches('/'))) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
+        Ok(url) if is_web(Ok(url.clone())) => url,
         _ => {
-            values.mistakes.push("OPENCTI_URL is not the URL of a web server".to_owned());
+            values.mistake("opencti", "url", "is not the URL of a web server");
             nowhere()
         }
     }
@@ -205,12 +203,12 @@ fn token(values: &mut Values) -> Zeroizing<String> {
     let Some(token) = token else {
         // A file that cannot be read was told.
         if values.mistakes.len() == before {
-            values.mistakes.push("OPENCTI_TOKEN is missing: the token of the connector's user".to_owned());
+            values.mistake("opencti", "token", "is missing: the token of the connector's user");
         }
         return Zeroizing::default();
     };
     if HeaderValue::from_str(&token).is_err() {
-        values.mistakes.push("OPENCTI_TOKEN holds signs that no header holds".to_owned());
+        values.mistake("opencti", "token", "holds signs that no header holds");
     }
     token
 }
@@ -226,19 +224,19 @@ fn headers(values: &mut Values, warnings: &mut Vec<String>) -> HeaderMap {
         };
         match (HeaderName::from_str(name.trim()), HeaderValue::from_str(value.trim())) {
             (Ok(name), Ok(value)) => drop(headers.insert(name, value)),
-            _ => values.mistakes.push("OPENCTI_CUSTOM_HEADERS holds signs that no header holds".to_owned()),
+            _ => values.mistake("opencti", "custom_headers", "holds signs that no header holds"),
         }
     }
     headers
 }
 
 fn tls(values: &mut Values, warnings: &mut Vec<String>) -> Tls {
-    let authorities = values.variables.get("HTTPS_CA_CERTIFICATES").cloned().filter(|text| !text.trim().is_empty());
-    let authorities = values.pem("HTTPS_CA_CERTIFICATES", authorities);
-    if authorities.is_some() {
-        return Tls::Checked(authorities);
+    const AUTHORITIES: &str = "HTTPS_CA_CERTIFICATES";
+    if let Some(given) = values.variable(AUTHORITIES) {
+        return Tls::Checked(values.authorities(AUTHORITIES, &given));
     }
-    match values.text("opencti", "ssl_verify").as_deref().map(str::to_ascii_lowercase).as_deref() {
+    let given = values.text("opencti", "ssl_verify");
+    match given.as_deref().map(str::to_ascii_lowercase).as_deref() {
         None | Some("false" | "no" | "off" | "0") => {
             if values.text("opencti", "url").is_some_and(|url| url.starts_with("https:")) {
                 warnings.push("OPENCTI_SSL_VERIFY is off: the platform's certificate is not checked".to_owned());
@@ -246,10 +244,7 @@ fn tls(values: &mut Values, warnings: &mut Vec<String>) -> Tls {
             Tls::Unchecked
         }
         Some("true" | "yes" | "on" | "1") => Tls::Checked(None),
-        Some(_) => {
-            let path = values.text("opencti", "ssl_verify");
-            Tls::Checked(values.pem("OPENCTI_SSL_VERIFY", path))
-        }
+        Some(_) => Tls::Checked(values.authorities("OPENCTI_SSL_VERIFY", &given.unwrap_or_default())),
     }
 }
 
@@ -257,7 +252,7 @@ fn tls(values: &mut Values, warnings: &mut Vec<String>) -> Tls {
 fn kind(values: &mut Values) {
     let kind = values.text("connector", "type");
     if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("INTERNAL_ENRICHMENT")) {
-        values.mistakes.push("CONNECTOR_TYPE is not INTERNAL_ENRICHMENT, which this connector is".to_owned());
+        values.mistake("connector", "type", "is not INTERNAL_ENRICHMENT, which this connector is");
     }
 }
 
@@ -279,7 +274,7 @@ fn scope(values: &mut Values, plan: &Plan, warnings: &mut Vec<String>) -> (Vec<S
     }
     if kinds.is_empty() {
         let known = names(&accepted).join(",");
-        values.mistakes.push(format!("CONNECTOR_SCOPE matches nothing that {} is asked about: {known}", plan.name));
+        values.mistake("connector", "scope", &format!("matches nothing that {} is asked about: {known}", plan.name));
     } else if !unknown.is_empty() {
         warnings.push(format!("CONNECTOR_SCOPE: {} is asked about no {}", plan.name, unknown.join(", ")));
     }
@@ -287,23 +282,33 @@ fn scope(values: &mut Values, plan: &Plan, warnings: &mut Vec<String>) -> (Vec<S
 }
 
 fn callback(values: &mut Values) -> Option<Callback> {
-    let protocol = values.text("connector", "listen_protocol").unwrap_or_else(|| "AMQP".into()).to_ascii_uppercase();
-    match protocol.as_str() {
-        "AMQP" => return None,
-        "API" => {}
-        _ => {
-            values.mistakes.push("CONNECTOR_LISTEN_PROTOCOL is neither AMQP nor API".to_owned());
-            return None;
-        }
+    if values.word("connector", "listen_protocol", &["AMQP", "API"]) == "AMQP" {
+        return None;
     }
     let speaks_tls = values.flag("connector", "listen_protocol_api_ssl", false);
     let tls = if speaks_tls { certificate::of_callback(values) } else { None };
     let port = values.number("connector", "listen_protocol_api_port", 7070, 1, 65_535);
     let path = values.text("connector", "listen_protocol_api_path").unwrap_or_else(|| "/api/callback".into());
-    let base = values.text("connector", "listen_protocol_api_uri");
+    if !is_path(&path) {
+        values.mistake("connector", "listen_protocol_api_path", "is no path of a URL: it begins with `/`");
+    }
     let scheme = if speaks_tls { "https" } else { "http" };
+    let base = values.text("connector", "listen_protocol_api_uri");
     let base = base.unwrap_or_else(|| format!("{scheme}://127.0.0.1:{port}"));
-    Some(Callback { port: u16::try_from(port).unwrap_or(7070), uri: format!("{base}{path}"), path, tls })
+    if !is_web(Url::parse(&base)) {
+        values.mistake("connector", "listen_protocol_api_uri", "is not the URL of a web server");
+    }
+    let uri = format!("{}{path}", base.trim_end_matches('/'));
+    Some(Callback { port: u16::try_from(port).unwrap_or(7070), uri, path, tls })
+}
+
+/// Whether requests come by this path as it is written.
+fn is_path(path: &str) -> bool {
+    path.starts_with('/') && Url::parse(&format!("http://host{path}")).is_ok_and(|url| url.path() == path)
+}
+
+fn is_web(url: Result<Url, url::ParseError>) -> bool {
+    url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 fn pushes_by_api(values: &mut Values) -> bool {
@@ -312,7 +317,7 @@ fn pushes_by_api(values: &mut Values) -> bool {
         None | Some("amqp") => false,
         Some("api") => true,
         Some(_) => {
-            values.mistakes.push("CONNECTOR_QUEUE_PROTOCOL is neither amqp nor api".to_owned());
+            values.mistake("connector", "queue_protocol", "is neither amqp nor api");
             false
         }
     }
@@ -325,7 +330,7 @@ fn directory(values: &mut Values) -> Option<Directory> {
     }
     let path = values.required("connector", "send_to_directory_path", "where bundles are written");
     if !path.is_empty() && !Path::new(&path).is_dir() {
-        values.mistakes.push("CONNECTOR_SEND_TO_DIRECTORY_PATH is no folder".to_owned());
+        values.mistake("connector", "send_to_directory_path", "is no folder");
     }
     Some(Directory { path: PathBuf::from(path), retention })
 }
@@ -373,7 +378,7 @@ fn broker(values: &mut Values, warnings: &mut Vec<String>) -> BrokerOverrides {
 fn level(values: &mut Values) -> Level {
     let Some(text) = values.text("connector", "log_level") else { return Level::Error };
     Level::parse(&text).unwrap_or_else(|| {
-        values.mistakes.push("CONNECTOR_LOG_LEVEL is none of debug, info, warning, error, critical".to_owned());
+        values.mistake("connector", "log_level", "is none of debug, info, warning, error, critical");
         Level::Error
     })
 }
@@ -384,8 +389,7 @@ fn metrics(values: &mut Values) -> Option<Metrics> {
     for (key, part) in &parts {
         let is_sign = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
         if part.as_ref().is_some_and(|part| !part.chars().all(is_sign) || part.starts_with(char::is_numeric)) {
-            let name = variable("connector", key);
-            values.mistakes.push(format!("{name} is not made of letters, digits and `_`, as names of metrics are"));
+            values.mistake("connector", key, "is not made of letters, digits and `_`, as names of metrics are");
         }
     }
     let prefix = parts.into_iter().filter_map(|(_, part)| part).map(|part| format!("{part}_")).collect();
@@ -516,6 +520,52 @@ mod tests {
         let nowhere = [ENOUGH[0], ENOUGH[2], ("OPENCTI_TOKEN_FILE", "/nowhere/at/all")];
         let (_, mistakes) = read(&nowhere, "{}", None);
         assert!(mistakes.len() == 1 && mistakes[0].starts_with("OPENCTI_TOKEN_FILE"), "{mistakes:?}");
+        // What variables say stands above the file.
+        let file = "opencti: { token: of the file }\nmq: { pass: of the file }";
+        let all = [ENOUGH[0], ENOUGH[2], ("OPENCTI_TOKEN_FILE", path), ("MQ_PASS_FILE", path), ("MQ_PASS", "")];
+        let (configuration, _) = read(&all, file, None);
+        assert_eq!(configuration.token.as_str(), "from a file");
+        assert_eq!(configuration.broker.password.as_deref().map(String::as_str), Some("from a file"));
+        let (configuration, _) = read(&[ENOUGH[0], ENOUGH[2], ("MQ_PASS", "")], file, None);
+        assert_eq!((configuration.token.as_str(), configuration.broker.password), ("of the file", None));
+    }
+
+    #[test]
+    fn what_cannot_be_is_told_by_the_name_it_was_given() {
+        let told = |name: &'static str, value: &'static str, prefix: Option<&str>| {
+            let more = [("CONNECTOR_LISTEN_PROTOCOL", "API"), (name, value)];
+            read(&ENOUGH.into_iter().chain(more).collect::<Vec<_>>(), "{}", prefix).1
+        };
+        for (name, value) in [
+            ("CONNECTOR_ENRICHMENT_RESOLUTION", "sometimes"),
+            ("CONNECTOR_LISTEN_PROTOCOL_API_PATH", "callback"),
+            ("CONNECTOR_LISTEN_PROTOCOL_API_PATH", "/call back"),
+            ("CONNECTOR_LISTEN_PROTOCOL_API_URI", "connector:7070"),
+            ("OPENCTI_SSL_VERIFY", "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----"),
+            ("OPENCTI_SSL_VERIFY", "/dev/null"),
+            ("OPENCTI_SSL_VERIFY", "/dev/shm"),
+            ("HTTPS_CA_CERTIFICATES", "/nowhere/at/all"),
+            ("CONNECTOR_AUTO_CREATE_SERVICE_ACCOUNT", "true"),
+            ("CONNECTOR_DELIVERY_TIMEOUT", "1700"),
+        ] {
+            let told = told(name, value, None);
+            assert!(told.len() == 1 && told[0].starts_with(name), "{name}={value}: {told:?}");
+        }
+        let told = told("LINES_CONNECTOR_AUTO", "perhaps", Some("lines"));
+        assert_eq!(told, ["LINES_CONNECTOR_AUTO is neither true nor false"]);
+    }
+
+    #[test]
+    fn authorities_stand_in_a_folder_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pair = rcgen::generate_simple_self_signed(["platform".to_owned()]).expect("a certificate");
+        std::fs::write(folder.path().join("one.pem"), pair.cert.pem()).expect("it can be written");
+        std::fs::write(folder.path().join("README"), "no certificate").expect("it can be written");
+        let path = folder.path().to_str().expect("a path that is text");
+        let variables: Vec<_> = ENOUGH.into_iter().chain([("OPENCTI_SSL_VERIFY", path)]).collect();
+        let (configuration, mistakes) = read(&variables, "{}", None);
+        assert!(mistakes.is_empty(), "{mistakes:?}");
+        assert_eq!(configuration.tls, Tls::Checked(Some(pair.cert.pem())));
     }
 
     #[test]

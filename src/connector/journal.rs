@@ -6,22 +6,22 @@
 
 use super::progress::Progress;
 use sha1::{Digest, Sha1};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// The process may die so often of an answer that was survived apart: once may be chance, and this often is none.
-const CHANCES: usize = 4;
+/// The process may die so often over a message whose answer was survived apart: once may be chance, and this often is none.
+const CHANCES: usize = 3;
 
 /// It may die so often while the answer is tried apart. That takes longer, so that more chances fall into it.
-const TRIALS: usize = 16;
+const TRIALS: usize = 5;
 
 /// What is not asked for any more after so long goes.
 const KEPT: Duration = Duration::from_secs(7 * 86_400);
 
-/// An acknowledgement that was sent may not arrive. After so long the broker would have brought the message again.
+/// An acknowledgement that was sent may not arrive. A connection that has lived on for so long has brought it there.
 const UNCERTAIN: Duration = Duration::from_secs(120);
 
 /// The marks of one connector, in a folder; none if no folder can be written.
@@ -31,11 +31,11 @@ pub(super) struct Journal {
     told: Arc<Mutex<Told>>,
 }
 
-/// The messages that were concluded lately.
+/// The messages that were concluded, and till when that must be known.
 #[derive(Debug, Default)]
 struct Told {
     names: HashSet<String>,
-    since: VecDeque<(Instant, String)>,
+    until: BTreeSet<(Instant, String)>,
 }
 
 /// The marks of one message.
@@ -110,11 +110,19 @@ impl Journal {
 }
 
 impl Journal {
+    /// Acknowledgements may have been lost: what was concluded lately may come again, whenever the broker is back.
+    pub(super) fn doubt(&self) {
+        let until = Instant::now() + KEPT;
+        let mut told = locked(&self.told);
+        told.until =
+            std::mem::take(&mut told.until).into_iter().map(|(known, name)| (known.max(until), name)).collect();
+    }
+
     /// Forgets what was concluded so long ago that it does not come again.
     fn forget(&self, now: Instant) {
         let mut told = locked(&self.told);
-        while told.since.front().is_some_and(|(since, _)| now.duration_since(*since) > UNCERTAIN) {
-            let Some((_, name)) = told.since.pop_front() else { return };
+        while told.until.first().is_some_and(|(until, _)| *until < now) {
+            let Some((_, name)) = told.until.pop_first() else { return };
             if let Some(folder) = &self.folder {
                 // It may be gone already.
                 let _ = fs::remove_file(folder.join(&name).with_extension("told"));
@@ -214,7 +222,7 @@ impl Entry {
     pub(super) fn conclude(&self) {
         self.put("told", b"");
         let mut told = locked(&self.told);
-        told.since.push_back((Instant::now(), self.name.clone()));
+        told.until.insert((Instant::now() + UNCERTAIN, self.name.clone()));
         told.names.insert(self.name.clone());
     }
 
@@ -300,7 +308,14 @@ mod tests {
             assert!(journal.entry(b"message", true).is_concluded() && !journal.entry(b"another", true).is_concluded());
             let (after, _) = Journal::open(path, "id");
             assert_eq!(after.entry(b"message", true).is_concluded(), path == folder.path(), "after a crash");
-            journal.forget(Instant::now() + UNCERTAIN + Duration::from_secs(1));
+            let later = |time: Duration| Instant::now() + time + Duration::from_secs(1);
+            journal.doubt();
+            journal.forget(later(UNCERTAIN));
+            assert!(journal.entry(b"message", true).is_concluded(), "the broker may not have heard of it");
+            journal.entry(b"another", false).conclude();
+            journal.forget(later(UNCERTAIN));
+            assert!(!journal.entry(b"another", false).is_concluded());
+            journal.forget(later(KEPT));
             assert!(!journal.entry(b"message", false).is_concluded());
         }
     }

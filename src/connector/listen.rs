@@ -44,6 +44,7 @@ pub(super) async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Rec
             }
             Err(error) => error.to_string(),
         };
+        connector.journal.doubt();
         connector.metrics.ready.store(false, Ordering::Relaxed);
         connector.log.error("The broker cannot be listened to", because(reason));
         // The platform declares queues when it is pinged or registered with.
@@ -114,6 +115,7 @@ async fn one(connector: Arc<Connector>, message: lapin::message::Delivery) {
     };
     connector.metrics.end();
     if let Err(error) = told {
+        connector.journal.doubt();
         connector.log.warning("The broker does not hear what became of a message", because(error));
     }
 }

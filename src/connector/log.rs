@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::ser::Formatter;
 use serde_json::{Map, Value, json};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 /// How much it matters.
@@ -130,6 +130,15 @@ impl Formatter for AsPython {
             }
         }
         Ok(())
+    }
+}
+
+/// What ends the program is told as anything else is, in one line; to a person at a terminal as any other command tells it.
+pub(super) fn tell_end(error: &anyhow::Error) {
+    let is_plain = std::env::var("OPENCTI_JSON_LOGGING").is_ok_and(|text| text.trim().eq_ignore_ascii_case("false"));
+    match is_plain || io::stderr().is_terminal() {
+        true => crate::paint::error(error),
+        false => Log::new("stixmap", Level::Error, true).error(&format!("{error:#}"), nothing()),
     }
 }
 

@@ -24,7 +24,7 @@ mod turns;
 mod values;
 mod work;
 
-pub(crate) use apart::rehearse;
+pub(crate) use apart::{rehearse, stand_in};
 
 use crate::cli::ConnectorArgs;
 use crate::setting::Given;
@@ -71,8 +71,7 @@ const AWAY: &str = "OpenCTI API is not reachable. Waiting for OpenCTI API to sta
 /// One profile as a connector.
 struct Connector {
     configuration: Configuration,
-    /// As it was named.
-    profile: String,
+    profile: Named,
     plan: Plan,
     settings: Settings,
     account: Arc<Account>,
@@ -86,6 +85,13 @@ struct Connector {
     turns: Turns,
     log: Log,
     metrics: Metrics,
+}
+
+/// A profile as it was named, and where it and its settings are looked for.
+struct Named {
+    name: String,
+    shelf: Option<PathBuf>,
+    config: Option<PathBuf>,
 }
 
 /// What the platform said at registration.
@@ -124,6 +130,13 @@ impl Connector {
 }
 
 pub(crate) fn run(args: &ConnectorArgs) -> anyhow::Result<Exit> {
+    started(args).or_else(|error| {
+        log::tell_end(&error);
+        Ok(Exit::NotStarted)
+    })
+}
+
+fn started(args: &ConnectorArgs) -> anyhow::Result<Exit> {
     let connectors = match connectors(args)? {
         Some(connectors) => connectors,
         None => return Ok(Exit::NotStarted),
@@ -141,7 +154,8 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
     let mut settings = args.settings.clone();
     settings.config = settings.config.or_else(found_file);
     let given = Given::read(&settings)?;
-    let file = match &settings.config {
+    let settings_file = settings.config;
+    let file = match &settings_file {
         Some(path) => {
             let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
             serde_yaml::from_str(&text).with_context(|| format!("{} is no YAML", path.display()))?
@@ -160,7 +174,9 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
         mistakes.append(&mut values.mistakes);
         match given.settings(&plan) {
             Ok(settings) if mistakes.is_empty() => {
-                connectors.push(Arc::new(connector(configuration, name, plan, settings)?));
+                let shelf = args.shelf.profiles.clone();
+                let profile = Named { name: name.clone(), shelf, config: settings_file.clone() };
+                connectors.push(Arc::new(connector(configuration, profile, plan, settings)?));
             }
             Ok(_) => {}
             Err(error) => mistakes.push(format!("{error:#}")),
@@ -189,7 +205,12 @@ fn found_file() -> Option<PathBuf> {
     folders.map(|folder| folder.join("config.yml")).find(|path| path.is_file())
 }
 
-fn connector(configuration: Configuration, profile: &str, plan: Plan, settings: Settings) -> anyhow::Result<Connector> {
+fn connector(
+    configuration: Configuration,
+    profile: Named,
+    plan: Plan,
+    settings: Settings,
+) -> anyhow::Result<Connector> {
     let log = Log::new(&configuration.name, configuration.level, configuration.logs_json);
     configuration.warnings.iter().for_each(|warning| log.warning(warning, nothing()));
     let (journal, problem) = Journal::open(&configuration.journal, &configuration.id);
@@ -207,7 +228,7 @@ fn connector(configuration: Configuration, profile: &str, plan: Plan, settings: 
         journal,
         turns: Turns::default(),
         log,
-        profile: profile.to_owned(),
+        profile,
         configuration,
         plan,
         settings,
@@ -233,7 +254,7 @@ async fn live(connectors: Vec<Arc<Connector>>) -> anyhow::Result<Exit> {
                 Some(Ok(Ok(()))) => {}
                 // One that cannot live ends them all: an operator is to see it, not a shelf with a hole.
                 Some(Ok(Err(error))) => {
-                    crate::paint::error(&error);
+                    log::tell_end(&error);
                     exit = Exit::NotStarted;
                     stop.send(true)?;
                 }

@@ -6,6 +6,7 @@ use super::program::Program;
 use super::provider::{Answer, Provider};
 use super::site::{ID, Site};
 use super::soon;
+use crate::support::root;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -119,6 +120,17 @@ fn so_is_one_where_nothing_can_be_written() {
     ends_the_process(|site| site.with("CONNECTOR_JOURNAL_PATH", "/proc/nowhere"));
 }
 
+#[test]
+fn so_is_one_of_a_profile_of_the_operator_s_own() {
+    let shelf = tempfile::tempdir().expect("a folder");
+    let folder = shelf.path().join("own");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::copy(root().join("profiles/riskiq/profile.yaml"), folder.join("profile.yaml")).expect("a profile");
+    let path = shelf.path().to_str().expect("a path that is text");
+    ends_the_process(|site| site.with("STIXMAP_PROFILES", path).with("STIXMAP_PROFILE", "own"));
+}
+
+/// The process dies of an answer, and so does the one that tries it apart: then it is told.
 fn ends_the_process(made: impl Fn(Site) -> Site) {
     let answers = |about: &str, _| Answer::Records(if about == "deadly.example" { 150_000 } else { 3 });
     // Room to start in: the allocator takes what it may need at once, and uses little of it.
@@ -128,16 +140,11 @@ fn ends_the_process(made: impl Fn(Site) -> Site) {
     let work = site.platform.enrich(ID, &deadly);
     soon(Duration::from_secs(60), "it dies", || !connector.is_running());
     assert!(connector.said().contains("memory allocation"), "{}", connector.said());
-    // Whoever runs it starts it again, and once more if it dies again.
+    // Whoever runs it starts it again.
     let mut connector = site.launch();
-    soon(Duration::from_secs(60), "it is told", || {
-        if !connector.is_running() {
-            connector = site.launch();
-        }
-        !site.platform.work(&work).reports.is_empty()
-    });
     let work = site.platform.await_report(&work);
     assert!(matches!(&work.reports[..], [(_, true)]), "{work:?}");
     site.complete(Entity::domain("example.com"));
-    assert!(connector.is_running());
+    assert!(connector.is_running(), "{}", connector.said());
+    assert_eq!(site.provider.asked("deadly.example"), 2, "once here, once for who tries it apart");
 }

@@ -17,6 +17,7 @@ mod provider;
 mod queues;
 mod rabbit;
 mod refusals;
+mod review;
 mod site;
 mod store;
 mod versions;

@@ -180,12 +180,18 @@ struct State {
     steps: Vec<Value>,
     events: Vec<Event>,
     faults: Vec<(String, usize, Fault)>,
+    /// How many requests are being answered slowly.
+    slow: usize,
+    /// How many documents were refused: something in them this version does not know.
+    refused: usize,
     workers: HashSet<String>,
     next: usize,
 }
 
 struct Inner {
     version: String,
+    /// The version that it tells.
+    told: String,
     interface: Arc<Interface>,
     queues: Queues,
     /// Where connectors are told the broker is.
@@ -208,8 +214,17 @@ impl Platform {
         Platform::on(version, Broker::shared(), None)
     }
 
+    /// One that tells another version than its interface is of.
+    pub(crate) fn of(version: &str, told: &str) -> Platform {
+        Platform::told(version, told, Broker::shared(), None)
+    }
+
     /// On a broker of the test's own, or with a network before it that connectors go through.
     pub(crate) fn on(version: &str, broker: Arc<Broker>, mq_port: Option<u16>) -> Platform {
+        Platform::told(version, version, broker, mq_port)
+    }
+
+    fn told(version: &str, told: &str, broker: Arc<Broker>, mq_port: Option<u16>) -> Platform {
         let state = State {
             connectors: BTreeMap::new(),
             works: BTreeMap::new(),
@@ -223,11 +238,14 @@ impl Platform {
             steps: vec![],
             events: vec![],
             faults: vec![],
+            slow: 0,
+            refused: 0,
             workers: HashSet::new(),
             next: 0,
         };
         let inner = Inner {
             version: version.into(),
+            told: told.into(),
             interface: Interface::of(version),
             mq_port: mq_port.unwrap_or(broker.amqp),
             queues: Queues::new(broker),
@@ -448,6 +466,16 @@ impl Platform {
         events.filter_map(|event| if let Event::Pushed(push) = event { Some(push.read()) } else { None }).collect()
     }
 
+    /// Whether something is being answered slowly.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.state().slow > 0
+    }
+
+    /// How many documents were refused.
+    pub(crate) fn refused(&self) -> usize {
+        self.state().refused
+    }
+
     /// How many messages were pushed so far.
     pub(crate) fn pushed(&self) -> usize {
         self.state().events.iter().filter(|event| matches!(event, Event::Pushed(_))).count()
@@ -627,7 +655,11 @@ impl Inner {
                 let refusal = Refusal { code, message: message.into(), status: 400 };
                 return reply(200, json!({ "errors": [refusal.told()], "data": null }).to_string());
             }
-            Some(Fault::Slow(time)) => tokio::time::sleep(time).await,
+            Some(Fault::Slow(time)) => {
+                self.state().slow += 1;
+                tokio::time::sleep(time).await;
+                self.state().slow -= 1;
+            }
             Some(Fault::Unanswered) | None => {}
         }
         let (draft, applicant) = (header("opencti-draft-id"), header("opencti-applicant-id"));
@@ -644,7 +676,13 @@ impl Inner {
         });
         let body = match answer {
             Ok(data) => json!({ "data": data }),
-            Err(refusals) => json!({ "errors": refusals.iter().map(Refusal::told).collect::<Vec<_>>(), "data": null }),
+            Err(refusals) => {
+                let is_unknown = refusals
+                    .iter()
+                    .any(|refusal| refusal.message.contains("nknown") || refusal.message.contains("Cannot query"));
+                self.state().refused += usize::from(is_unknown);
+                json!({ "errors": refusals.iter().map(Refusal::told).collect::<Vec<_>>(), "data": null })
+            }
         };
         self.follow(&body, &request).await;
         if matches!(fault, Some(Fault::Unanswered)) {
@@ -712,7 +750,7 @@ impl Inner {
             return edit_work(state, edit, &text("id"), arguments);
         }
         match name {
-            "about" => Ok(json!({ "version": self.version })),
+            "about" => Ok(json!({ "version": self.told })),
             "registerConnector" => self.register(state, &arguments["input"]),
             "pingConnector" => self.ping(state, &text("id"), arguments),
             "deleteConnector" => {

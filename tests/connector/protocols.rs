@@ -155,34 +155,6 @@ fn what_an_older_platform_does_not_have_is_told_at_the_start() {
 }
 
 #[test]
-fn what_a_person_is_to_look_at_first_is_a_draft_or_a_file() {
-    for (version, mode, is_draft) in [
-        (NEWEST, None, true),
-        (NEWEST, Some("workbench"), false),
-        ("6.9.29", None, false),
-        ("6.9.29", Some("draft"), true),
-        ("6.0.10", None, false),
-    ] {
-        let site = Site::on(Platform::new(version), Provider::with(2)).with("CONNECTOR_VALIDATE_BEFORE_IMPORT", "true");
-        let _connector = site.start();
-        let entity = site.platform.add(Entity::domain("example.com"));
-        let (id, mut message) = site.platform.message(ID, &entity);
-        if let Some(mode) = mode {
-            message["event"]["validation_mode"] = mode.into();
-        }
-        site.platform.publish(ID, &message);
-        let work = site.platform.await_complete(&id);
-        let seen = (site.platform.drafts().len(), site.platform.uploads().len());
-        assert_eq!(seen, if is_draft { (1, 0) } else { (0, 1) }, "{version} {mode:?}");
-        assert_eq!(work.objects.is_empty(), !is_draft, "{version} {mode:?}");
-        assert_eq!(work.reports[0].0.contains("waits for review"), !is_draft, "{version} {mode:?}: {:?}", work.reports);
-        for push in site.platform.pushes() {
-            assert_eq!(push.message["draft_id"], site.platform.drafts()[0]["id"], "{version} {mode:?}");
-        }
-    }
-}
-
-#[test]
 fn what_another_connector_left_under_the_same_id_stays() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let mut connector = site.start();
