@@ -31,8 +31,8 @@ const AT_ONCE: usize = 8;
 /// The time that is left for telling what was not sent.
 const TO_TELL: Duration = Duration::from_secs(2);
 
-/// What a message holds besides its object, and more.
-const AROUND: usize = 16 * 1024;
+/// So many octets of objects the broker takes in one message: Base64 makes four of three, and there is a little around them.
+const ROOM: usize = (LARGEST - 16 * 1024) / 4 * 3;
 
 /// A delivery whose objects are sent.
 #[derive(Clone, Copy)]
@@ -77,13 +77,13 @@ impl Sending<'_> {
 }
 
 /// All objects in one bundle.
-fn whole<'b>(id: &'b str, parts: &'b [Part]) -> Bundle<'b> {
+fn whole<'b>(id: &'b str, parts: impl IntoIterator<Item = &'b Part>) -> Bundle<'b> {
     Bundle {
         kind: "bundle",
         id,
         spec_version: "2.1",
         x_opencti_seq: None,
-        objects: parts.iter().map(|part| &*part.text).collect(),
+        objects: parts.into_iter().map(|part| &*part.text).collect(),
     }
 }
 
@@ -161,7 +161,7 @@ impl Sending<'_> {
 /// The objects that the broker takes, with their numbers.
 fn sendable<'p>(connector: &Connector, parts: &'p [Part]) -> Vec<(u64, &'p Part)> {
     let numbered = (1..).zip(parts);
-    let (sendable, too_large): (Vec<_>, Vec<_>) = numbered.partition(|(_, part)| is_sendable(part.text.get().len()));
+    let (sendable, too_large): (Vec<_>, Vec<_>) = numbered.partition(|(_, part)| part.text.get().len() <= ROOM);
     for (_, part) in too_large {
         let attributes = json!({ "object": part.id });
         connector.log.error("An object is larger than the broker takes and is not sent", attributes);
@@ -169,32 +169,46 @@ fn sendable<'p>(connector: &Connector, parts: &'p [Part]) -> Vec<(u64, &'p Part)
     sendable
 }
 
-/// Whether the broker takes a message of so many octets: Base64 makes four of three.
-fn is_sendable(octets: usize) -> bool {
-    octets / 3 * 4 + AROUND <= LARGEST
+/// How many of the first objects one message holds.
+fn fitting(parts: &[(u64, &Part)]) -> usize {
+    let mut octets = 0;
+    let fitting = parts.iter().take_while(|(_, part)| {
+        octets += part.text.get().len() + 1;
+        octets <= ROOM
+    });
+    fitting.count().max(1)
 }
 
 impl Sending<'_> {
-    /// Hands all to the platform, which splits it.
+    /// The objects that the broker takes, with their numbers; and what is said if they are sent.
+    fn sendable(self, parts: &[Part], said: Said) -> (Vec<(u64, &Part)>, Said) {
+        let sendable = self.entry.dangerously(|| sendable(self.connector, parts));
+        let said = match parts.len() - sendable.len() {
+            0 => said,
+            number => said.but(&format!("{number} objects were not sent: they are larger than the broker takes")),
+        };
+        (sendable, said)
+    }
+
+    /// Hands all to the platform, which splits it: in bundles that are as large as the broker takes.
     async fn to_platform(self, parts: &[Part], said: Said) -> Result<Said, Refused> {
         let Sending { connector, delivery, entry, bundle, errand } = self;
-        let text = entry.dangerously(|| whole(bundle, parts).text());
-        if !is_sendable(text.len()) {
-            return Ok(said.but("it was not sent: all of it together is larger than the broker takes"));
+        let (objects, said) = self.sendable(parts, said);
+        let mut rest = &objects[..];
+        while !rest.is_empty() {
+            let (some, others) = rest.split_at(fitting(rest));
+            let text = entry.dangerously(|| whole(bundle, some.iter().map(|(_, part)| *part)).text());
+            connector.platform.push_bundle(delivery.work.as_deref(), &text, errand).await?;
+            connector.metrics.bundles_sent.inc();
+            rest = others;
         }
-        connector.platform.push_bundle(delivery.work.as_deref(), &text, errand).await?;
-        connector.metrics.bundles_sent.inc();
         Ok(said)
     }
 
     async fn to_queue(self, parts: &[Part], said: Said) -> Result<Said, Refused> {
         let Sending { connector, delivery, entry, bundle, errand } = self;
         let applicant = delivery.applicant.clone().or_else(|| connector.user());
-        let messages = entry.dangerously(|| sendable(connector, parts));
-        let said = match parts.len() - messages.len() {
-            0 => said,
-            number => said.but(&format!("{number} objects were not sent: they are larger than the broker takes")),
-        };
+        let (messages, said) = self.sendable(parts, said);
         let mut sent = self.announce(messages.len(), &said).await?;
         let mut wait = Duration::from_millis(100);
         // What is not sent by then is told: that is possible only before everybody stops waiting.

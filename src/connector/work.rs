@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// How long reporting may take, when everything else took all the time there was.
 const TO_REPORT: Duration = Duration::from_secs(60);
 
-/// How often the platform hears that a long work goes on.
+/// How often the platform hears that a long work goes on: once in the time that it may take, at least.
 const PROGRESS: Duration = Duration::from_secs(300);
 
 /// The time that is left for sending what was found.
@@ -328,10 +328,11 @@ async fn ask(
     };
     let run = Run::new(&connector.plan, Arc::clone(&connector.account), input, now);
     let mut asking = std::pin::pin!(drive(connector, &entity.observable, run, entry));
+    let pause = PROGRESS.min(connector.configuration.patience / 2);
     let report = loop {
         tokio::select! {
             report = &mut asking => break report?,
-            () = sleep(PROGRESS) => progress(connector, delivery, until).await,
+            () = sleep(pause) => progress(connector, delivery, until).await,
         }
     };
     connector.metrics.ended(report.outcome.kind.as_str(), &report.counts);

@@ -55,3 +55,28 @@ fn five_thousand_records_are_one_enrichment() {
     let peak = connector.memory("VmHWM");
     assert!(peak < 150 << 20, "{} MiB", peak >> 20);
 }
+
+#[test]
+fn an_object_that_the_broker_does_not_take_costs_itself() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3));
+    let connector = site.start();
+    let long: &str = "long ".repeat(12 << 20 >> 2).leak();
+    let work = site.enrich(Entity { description: Some(long), ..Entity::domain("example.com") });
+    assert!(matches!(&work.reports[..], [(text, true)] if text.contains("1 objects were not sent")), "{work:?}");
+    let work = site.platform.await_complete(site.platform.works().keys().next().expect("a work"));
+    assert_eq!(work.objects.iter().filter(|object| object["type"] == "ipv4-addr").count(), 3);
+    assert!(connector.said().contains("An object is larger than the broker takes"), "it is named in the log");
+    site.complete(Entity::domain("after.example"));
+}
+
+#[test]
+fn what_is_handed_over_whole_is_as_large_as_the_broker_takes() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(16_000)).with("CONNECTOR_QUEUE_PROTOCOL", "api");
+    let _connector = site.start();
+    let work = site.complete(Entity::domain("example.com"));
+    let bundles = site.platform.asked("stixBundlePush");
+    let lengths: Vec<usize> =
+        bundles.iter().map(|push| push.arguments["bundle"].as_str().expect("text").len()).collect();
+    assert!(lengths.len() > 1 && lengths.iter().all(|length| length / 3 * 4 < 15 << 20), "{lengths:?}");
+    assert_eq!(work.objects.iter().filter(|object| object["type"] == "relationship").count(), 16_000);
+}

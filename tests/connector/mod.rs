@@ -18,6 +18,7 @@ mod queues;
 mod rabbit;
 mod refusals;
 mod review;
+mod settings;
 mod site;
 mod store;
 mod versions;

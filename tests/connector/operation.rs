@@ -12,7 +12,7 @@ use super::{free_port, runtime, soon};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const OTHER: &str = "6f1a1c6e-2f7b-4b50-9d3e-000000000009";
 
@@ -163,6 +163,8 @@ fn copies_are_kept_in_a_store_and_in_a_folder() {
     store.put("connectors/riskiq-old.json", "2020-01-01T00:00:00.000Z");
     store.put("connectors/riskiq-new.json", "2126-01-01T00:00:00.000Z");
     store.put("others/riskiq-old.json", "2020-01-01T00:00:00.000Z");
+    let old = std::fs::File::create(folder.path().join("riskiq-old.json")).expect("a file");
+    old.set_modified(SystemTime::now() - Duration::from_secs(8 * 86_400)).expect("its time can be set");
     let site = Site::on(Platform::new(NEWEST), Provider::with(3))
         .with("CONNECTOR_SEND_TO_DIRECTORY", "true")
         .with("CONNECTOR_SEND_TO_DIRECTORY_PATH", path(folder.path()))

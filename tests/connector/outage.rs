@@ -5,7 +5,7 @@ use super::platform::{NEWEST, Platform, TOKEN};
 use super::provider::{Answer, Provider};
 use super::rabbit::{Broker, Proxy};
 use super::site::{ID, Site};
-use super::soon;
+use super::{runtime, soon};
 use std::time::Duration;
 
 /// Many enrichments, and what happens while some are done and others are not.
@@ -226,4 +226,26 @@ fn a_connector_that_was_forgotten_registers_again() {
     soon(Duration::from_secs(60), "it registers again", || site.platform.connector(ID).is_some());
     site.platform.await_consumer(ID);
     site.complete(Entity::domain("example.com"));
+}
+
+#[test]
+fn a_queue_that_is_gone_alone_is_declared_again() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3));
+    let _connector = site.start();
+    runtime().block_on(site.platform.queues().delete(&format!("listen_{ID}")));
+    let registrations = || site.platform.connector(ID).map_or(0, |known| known.registrations);
+    soon(Duration::from_secs(20), "it registers again", || registrations() > 1);
+    site.platform.await_consumer(ID);
+    site.complete(Entity::domain("example.com"));
+}
+
+#[test]
+fn the_broker_hears_of_a_connector_that_is_busy() {
+    // More than two heartbeats: a broker that hears nothing meanwhile ends the connection, and brings the message again.
+    let slow = || Answer::After(Duration::from_secs(25), Box::new(Answer::Records(3)));
+    let site = Site::new(move |_, _| slow());
+    let connector = site.start();
+    let work = site.complete(Entity::domain("example.com"));
+    assert_eq!((work.reports.len(), site.provider.asked_in_all()), (1, 1));
+    assert!(!connector.said().contains("cannot be listened to"), "{}", connector.said());
 }

@@ -2,7 +2,7 @@
 //! the end of a connector.
 
 use super::entity::Entity;
-use super::platform::{Event, NEWEST, Platform, Status, TOKEN, VERSIONS};
+use super::platform::{CONNECTOR_USER, Event, NEWEST, Platform, Status, TOKEN, VERSIONS};
 use super::provider::{Answer, Provider};
 use super::site::{ID, Site};
 use super::{free_port, runtime, soon};
@@ -50,6 +50,51 @@ fn what_is_found_in_a_draft_stays_in_it() {
     let count = site.platform.pushed();
     site.complete(Entity::domain("outside.example"));
     assert!(site.platform.pushes()[count..].iter().all(|push| push.message["draft_id"] != "draft-7"));
+}
+
+#[test]
+fn what_is_found_is_found_on_behalf_of_who_asked() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(2));
+    let _connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let (work, mut message) = site.platform.message(ID, &entity);
+    message["internal"]["applicant_id"] = json!("who-asked");
+    site.platform.publish(ID, &message);
+    site.platform.await_complete(&work);
+    let count = site.platform.pushed();
+    site.complete(Entity::domain("after.example"));
+    let applicants: Vec<Value> =
+        site.platform.pushes().into_iter().map(|mut push| push.message["applicant_id"].take()).collect();
+    assert!(applicants[..count].iter().all(|applicant| applicant == "who-asked"), "{applicants:?}");
+    assert!(applicants[count..].iter().all(|applicant| applicant == CONNECTOR_USER), "{applicants:?}");
+}
+
+#[test]
+fn what_a_platform_does_not_know_is_left_out_and_remembered() {
+    // It tells a newer version than its interface is of.
+    for version in ["6.4.11", "6.9.29"] {
+        let site = Site::on(Platform::of(version, NEWEST), Provider::with(2));
+        let connector = site.start();
+        site.complete(Entity::domain("example.com"));
+        let refused = site.platform.refused();
+        assert!(refused > 0, "it learned by being refused");
+        let input = site.platform.connector(ID).expect("it is registered").input;
+        assert_eq!((&input["name"], input.get("slug")), (&json!("RiskIQ"), None), "{version}");
+        let pings = || site.platform.connector(ID).map_or(0, |known| known.pings);
+        soon(Duration::from_secs(10), "it pings", || pings() > 0);
+        site.complete(Entity::domain("after.example"));
+        assert_eq!(site.platform.refused(), refused, "{version}: {}", connector.said());
+    }
+}
+
+#[test]
+fn a_long_work_is_told_to_go_on() {
+    let slow = || Answer::After(Duration::from_secs(12), Box::new(Answer::Records(1)));
+    let site = Site::new(move |_, _| slow()).with("CONNECTOR_DELIVERY_TIMEOUT", "20");
+    let _connector = site.start();
+    let work = site.complete(Entity::domain("example.com"));
+    assert_eq!(work.reports.len(), 1);
+    assert_eq!(site.platform.asked("workEdit.ping").len(), 1);
 }
 
 fn listens_over_http(version: &str) {
@@ -219,6 +264,24 @@ fn the_end_of_an_idle_connector_is_its_own() {
     soon(Duration::from_secs(10), "it ends", || !connector.is_running());
     assert_eq!(connector.ended(), Some(0));
     assert!(site.platform.connector(ID).is_some() && site.platform.asked("deleteConnector").is_empty());
+}
+
+#[test]
+fn what_is_under_way_at_the_end_is_ended() {
+    let slow = || Answer::After(Duration::from_secs(2), Box::new(Answer::Records(3)));
+    let site = Site::new(move |_, _| slow()).with("CONNECTOR_CONCURRENCY", "2");
+    let mut connector = site.start();
+    let names = ["one.example", "two.example", "waits.example"];
+    let works = names.map(|name| site.platform.enrich(ID, &site.platform.add(Entity::domain(name))));
+    soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked_in_all() == 2);
+    connector.terminate();
+    assert_eq!(connector.ended(), Some(0));
+    for work in &works[..2] {
+        let work = site.platform.await_complete(work);
+        assert!(matches!(&work.reports[..], [(_, false)]) && work.errors.is_empty(), "{work:#?}");
+    }
+    site.platform.await_no_consumer(ID);
+    assert_eq!((site.platform.waiting(ID), site.provider.asked("waits.example")), (1, 0), "it waits for the next");
 }
 
 #[test]

@@ -4,7 +4,8 @@ use super::entity::Entity;
 use super::platform::{NEWEST, Platform, TOKEN, Work};
 use super::program::Program;
 use super::provider::{Answer, Provider};
-use crate::support::stixmap;
+use crate::support::{root, stixmap};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The connector's id on the platform.
@@ -18,6 +19,8 @@ pub(crate) struct Site {
     journal: tempfile::TempDir,
     /// The most memory it may have, in KiB.
     memory: Option<u32>,
+    /// Where it is started.
+    folder: PathBuf,
 }
 
 impl Site {
@@ -40,7 +43,8 @@ impl Site {
             ("RISKIQ_API_BASE_URL", &provider.url),
         ];
         let settings = pairs.map(|(name, value)| (name.to_string(), value.to_string())).to_vec();
-        Site { platform, provider, settings, journal: tempfile::tempdir().expect("a folder"), memory: None }
+        let journal = tempfile::tempdir().expect("a folder");
+        Site { platform, provider, settings, journal, memory: None, folder: root() }
     }
 
     /// With a variable set otherwise.
@@ -59,6 +63,12 @@ impl Site {
     /// With so much memory and no more, in KiB.
     pub(crate) fn within(mut self, memory: u32) -> Site {
         self.memory = Some(memory);
+        self
+    }
+
+    /// Started in this folder.
+    pub(crate) fn in_folder(mut self, folder: &Path) -> Site {
+        self.folder = folder.into();
         self
     }
 
@@ -83,7 +93,7 @@ impl Site {
             command = shell;
         }
         command.env("CONNECTOR_JOURNAL_PATH", self.journal.path());
-        command.envs(self.settings.iter().cloned());
+        command.envs(self.settings.iter().cloned()).current_dir(&self.folder);
         command
     }
 
