@@ -364,9 +364,9 @@ pub(crate) struct ExplainArgs {
 /// CONNECTOR_AUTO, CONNECTOR_LOG_LEVEL, CONNECTOR_EXPOSE_METRICS, CONNECTOR_VALIDATE_BEFORE_IMPORT, MQ_HOST … Besides:
 ///
 ///   CONNECTOR_CONCURRENCY       deliveries dealt with at once (4)
-///   CONNECTOR_DELIVERY_TIMEOUT  seconds that one may take (600)
+///   CONNECTOR_DELIVERY_TIMEOUT  seconds that one may take (600; from 10 to 1600)
 ///   CONNECTOR_GRACE_PERIOD      seconds that a stop waits for what is under way (8)
-///   CONNECTOR_JOURNAL_PATH      a folder that remembers what ended the process
+///   CONNECTOR_JOURNAL_PATH      a folder that remembers what was under way when the process ended
 ///
 /// A secret may stand in a file: OPENCTI_TOKEN_FILE, ACME_API_KEY_FILE. With several profiles each has an id of its own:
 /// ACME_CONNECTOR_ID; any other variable of a connector may be given so too.

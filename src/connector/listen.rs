@@ -135,13 +135,22 @@ async fn verdict(connector: &Arc<Connector>, body: &[u8], comes_again: bool) -> 
 pub(super) async fn dealt(connector: &Arc<Connector>, brought: Brought<'_>) -> Verdict {
     let dealing = {
         let (connector, body) = (Arc::clone(connector), brought.body.to_vec());
-        alone(async move { deal(&connector, Brought { body: &body, ..brought }).await })
+        async move { deal(&connector, Brought { body: &body, ..brought }).await }
     };
-    match dealing.await {
+    unbroken(connector, brought.body, dealing).await
+}
+
+/// Deals with a message as told; where that panics, it is reported.
+async fn unbroken(
+    connector: &Connector,
+    body: &[u8],
+    dealing: impl Future<Output = Verdict> + Send + 'static,
+) -> Verdict {
+    match alone(dealing).await {
         Ok(verdict) => verdict,
         Err(failure) => {
             connector.log.error("A delivery broke off", because(failure));
-            work::broken(connector, brought.body).await
+            work::broken(connector, body).await
         }
     }
 }
@@ -170,9 +179,71 @@ impl<T> Drop for AbortOnDrop<T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::configuration::Configuration;
+    use super::super::values::Values;
+    use super::super::{Named, connector};
     use super::*;
+    use http_body_util::{BodyExt, Full};
+    use hyper::Response;
+    use hyper::body::Bytes;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use serde_json::{Value, json};
+    use stixmap_engine::diagnostic::Source;
+    use stixmap_engine::plan::{Plan, Settings};
+    use tokio::net::TcpListener;
     use tokio::runtime::Builder;
-    use tokio::sync::oneshot;
+    use tokio::sync::{mpsc, oneshot};
+
+    /// A platform that says yes to everything; and what it is asked, in order.
+    async fn platform() -> (String, mpsc::UnboundedReceiver<Value>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (asked, asks) = mpsc::unbounded_channel();
+        let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            let asked = asked.clone();
+            async move {
+                let body = request.into_body().collect().await?.to_bytes();
+                asked.send(serde_json::from_slice(&body).expect("JSON")).expect("the test listens");
+                hyper::Result::Ok(Response::new(Full::new(Bytes::from(json!({ "data": {} }).to_string()))))
+            }
+        });
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone()));
+            }
+        });
+        (url, asks)
+    }
+
+    fn connector_at(url: &str, journal: &std::path::Path) -> Connector {
+        let text = include_str!("../../tests/providers/lines/profile.yaml");
+        let plan = Plan::read(&Source::new("profile.yaml", text)).expect("a profile");
+        let journal = journal.to_str().expect("a path that is text");
+        let variables = [("OPENCTI_URL", url), ("OPENCTI_TOKEN", "t"), ("CONNECTOR_ID", "c")];
+        let variables = variables.into_iter().chain([("CONNECTOR_JOURNAL_PATH", journal)]);
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let configuration = Configuration::read(&mut Values::new(variables, serde_yaml::Value::Null, None), &plan);
+        let settings = Settings::read(&plan.settings, |spec| spec.required.then(|| "k".to_owned())).expect("settings");
+        let profile = Named { name: "lines".to_owned(), shelf: None, config: None };
+        connector(configuration, profile, plan, settings).expect("a connector")
+    }
+
+    #[tokio::test]
+    async fn a_delivery_that_panics_is_reported_once() {
+        let ((url, mut asks), journal) = (platform().await, tempfile::tempdir().expect("a folder"));
+        let connector = connector_at(&url, journal.path());
+        let body = json!({ "internal": { "work_id": "w" }, "event": { "entity_id": "domain-name--1" } }).to_string();
+        let verdict = unbroken(&connector, body.as_bytes(), async { panic!("as if there were a fault") }).await;
+        assert_eq!(verdict, Verdict::Done);
+        let told = asks.recv().await.expect("it is told");
+        assert!(told["query"].as_str().is_some_and(|query| query.contains("toProcessed")), "{told}");
+        let said = told["variables"]["message"].as_str().unwrap_or_default();
+        assert!(told["variables"]["inError"] == true && said.contains("the connector has a fault"), "{told}");
+        // Should the broker bring it again, it is known.
+        assert!(connector.journal.entry(body.as_bytes(), true).is_concluded() && asks.is_empty());
+    }
 
     #[test]
     fn a_panic_costs_its_work_alone() {

@@ -121,16 +121,21 @@ async fn come_to_an_end(
     until: Instant,
 ) -> Result<Conclusion, Unconcluded> {
     let started = Instant::now();
+    // What was sent to its end is told as sent, whatever came after it.
+    let unless_sent = |text: String| match entry.progress().and_then(|progress| progress.ended().cloned()) {
+        Some(said) => said.into(),
+        None => Conclusion::for_now(text),
+    };
     match timeout_at(until, enrich(connector, delivery, entry, until)).await {
         Ok(Ok(conclusion)) => Ok(conclusion),
         Ok(Err(refused)) if refused.is_gone() && delivery.playbook.is_none() => Err(Unconcluded::Unwanted(refused)),
         Ok(Err(Refused::No { message, .. })) => Ok(Conclusion::error(format!("the platform refuses: {message}"))),
         // It is there, and cannot do what is needed.
-        Ok(Err(refused @ Refused::Unanswered(_))) => Ok(Conclusion::for_now(refused.to_string())),
+        Ok(Err(refused @ Refused::Unanswered(_))) => Ok(unless_sent(refused.to_string())),
         Ok(Err(refused)) => Err(Unconcluded::Away(refused)),
         Err(_) => {
             let limit = started.elapsed().as_secs();
-            Ok(Conclusion::for_now(format!("it was not done within {limit} seconds")))
+            Ok(unless_sent(format!("it was not done within {limit} seconds")))
         }
     }
 }

@@ -4,7 +4,8 @@
 use super::entity::Entity;
 use super::platform::{NEWEST, Platform, Status, TOKEN};
 use super::program::{Program, python};
-use super::provider::Provider;
+use super::provider::{Provider, rows};
+use super::site::Site;
 use crate::profiles::all_played;
 use serde_json::Value;
 use std::net::TcpListener;
@@ -111,4 +112,31 @@ fn what_is_made_of_every_case_is_split_without_loss() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
     assert!(made > 0 && text.contains(&format!("{made} bundles")), "{made}: {text}");
+}
+
+#[test]
+fn what_is_pushed_is_imported_by_pycti_as_it_was_meant() {
+    let answer = rows(&[
+        ("A", "ip", "192.0.2.1"),
+        ("AAAA", "ip", "2001:db8::1"),
+        ("CNAME", "host", "www.example.org"),
+        ("MX", "host", "mail.example.org"),
+        ("NS", "host", "ns.example.org"),
+        ("SOA", "email", "admin@example.org"),
+    ]);
+    let site = Site::new(move |_, _| answer.clone()).with("RISKIQ_MAX_TLP", "TLP:RED");
+    let _connector = site.start();
+    let organisation = "identity--11111111-1111-5111-8111-111111111111";
+    site.complete(Entity::domain("example.com").marked("TLP:AMBER+STRICT").described().shared_with(organisation));
+    site.complete(Entity::domain("plain.example"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let pushes = site.platform.pushes();
+    for (number, push) in pushes.iter().enumerate() {
+        let path = folder.path().join(format!("{number:05}.json"));
+        std::fs::write(path, push.bundle.to_string()).expect("a bundle can be written");
+    }
+    let output = python("import.py").arg(folder.path()).output().expect("Python starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains(&format!("{} objects", pushes.len())), "{text}");
+    assert!(pushes.len() > 25, "{}", pushes.len());
 }
