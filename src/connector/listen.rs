@@ -150,7 +150,7 @@ async fn unbroken(
         Ok(verdict) => verdict,
         Err(failure) => {
             connector.log.error("A delivery broke off", because(failure));
-            work::broken(connector, body).await
+            Box::pin(work::broken(connector, body)).await
         }
     }
 }
