@@ -135,18 +135,14 @@ async fn verdict(connector: &Arc<Connector>, body: &[u8], comes_again: bool) -> 
 pub(super) async fn dealt(connector: &Arc<Connector>, brought: Brought<'_>) -> Verdict {
     let dealing = {
         let (connector, body) = (Arc::clone(connector), brought.body.to_vec());
-        async move { deal(&connector, Brought { body: &body, ..brought }).await }
+        alone(async move { deal(&connector, Brought { body: &body, ..brought }).await })
     };
     unbroken(connector, brought.body, dealing).await
 }
 
-/// Deals with a message as told; where that panics, it is reported.
-async fn unbroken(
-    connector: &Connector,
-    body: &[u8],
-    dealing: impl Future<Output = Verdict> + Send + 'static,
-) -> Verdict {
-    match alone(dealing).await {
+/// What became of a message. Where dealing with it panicked, that is reported.
+async fn unbroken(connector: &Connector, body: &[u8], dealing: AbortOnDrop<Verdict>) -> Verdict {
+    match dealing.await {
         Ok(verdict) => verdict,
         Err(failure) => {
             connector.log.error("A delivery broke off", because(failure));
@@ -235,7 +231,7 @@ mod tests {
         let ((url, mut asks), journal) = (platform().await, tempfile::tempdir().expect("a folder"));
         let connector = connector_at(&url, journal.path());
         let body = json!({ "internal": { "work_id": "w" }, "event": { "entity_id": "domain-name--1" } }).to_string();
-        let verdict = unbroken(&connector, body.as_bytes(), async { panic!("as if there were a fault") }).await;
+        let verdict = unbroken(&connector, body.as_bytes(), alone(async { panic!("as if there were a fault") })).await;
         assert_eq!(verdict, Verdict::Done);
         let told = asks.recv().await.expect("it is told");
         assert!(told["query"].as_str().is_some_and(|query| query.contains("toProcessed")), "{told}");
