@@ -1,6 +1,7 @@
 //! `stixmap connector`: profiles as OpenCTI connectors. Each registers, tells that it lives, takes messages and deals with
 //! them; everything that is about one message is passed down with it, and nothing of it stays here.
 
+mod announcing;
 #[doc(hidden)]
 pub mod any;
 mod apart;
@@ -19,6 +20,7 @@ mod metrics;
 mod outgoing;
 mod platform;
 mod progress;
+mod review;
 mod split;
 mod turns;
 mod values;

@@ -6,12 +6,12 @@ use super::delivery::Delivery;
 use super::journal::Entry;
 use super::log::because;
 use super::platform::{Errand, Refused};
-use super::progress::{Progress, Said};
+use super::progress::Said;
+use super::review::Review;
 use super::split::{Part, Split, split};
 use super::{Connector, copies};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -21,12 +21,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// The longest wait before the broker is tried again.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// The version from which on what is to be looked at goes to a draft.
-const DRAFTS: &str = "7.260900.0";
-
-/// So many reports are made at once.
-const AT_ONCE: usize = 8;
 
 /// The time that is left for telling what was not sent.
 const TO_TELL: Duration = Duration::from_secs(2);
@@ -77,7 +71,7 @@ impl Sending<'_> {
 }
 
 /// All objects in one bundle.
-fn whole<'b>(id: &'b str, parts: impl IntoIterator<Item = &'b Part>) -> Bundle<'b> {
+pub(super) fn whole<'b>(id: &'b str, parts: impl IntoIterator<Item = &'b Part>) -> Bundle<'b> {
     Bundle {
         kind: "bundle",
         id,
@@ -89,7 +83,7 @@ fn whole<'b>(id: &'b str, parts: impl IntoIterator<Item = &'b Part>) -> Bundle<'
 
 /// A bundle of some of the objects, or of one.
 #[derive(Serialize)]
-struct Bundle<'b> {
+pub(super) struct Bundle<'b> {
     #[serde(rename = "type")]
     kind: &'static str,
     id: &'b str,
@@ -100,61 +94,8 @@ struct Bundle<'b> {
 }
 
 impl Bundle<'_> {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         serde_json::to_string(self).expect("a bundle is JSON")
-    }
-}
-
-enum Review {
-    None,
-    InDraft(String),
-    /// It goes no further: this is said.
-    Said(Said),
-}
-
-impl Sending<'_> {
-    /// Where a person is to look at it first, it goes to a draft, or to the workbench: as the message says, or as connectors of
-    /// the platform's version do without a word.
-    async fn review(self, parts: &[Part], said: &Said) -> Result<Review, Refused> {
-        let Sending { connector, delivery, entry, errand, .. } = self;
-        let is_wanted = connector.configuration.validates || delivery.validation.is_forced;
-        let Some(work) = delivery.work.as_deref().filter(|_| is_wanted) else { return Ok(Review::None) };
-        let name = format!("{work}.json");
-        // What is handed to the platform whole does not take a draft along.
-        let is_draft_lost = connector.configuration.pushes_by_api;
-        let in_workbench = delivery.validation.in_workbench.unwrap_or_else(|| !connector.platform.has(DRAFTS));
-        if in_workbench || is_draft_lost {
-            return self.in_workbench(work, &name, parts, said).await;
-        }
-        if delivery.draft.is_some() {
-            return Ok(Review::None);
-        }
-        let draft = match entry.progress().and_then(|progress| progress.draft) {
-            Some(draft) => draft,
-            None => match connector.platform.add_draft(&name, &delivery.entity, errand).await? {
-                Some(draft) => draft,
-                None => return Ok(Review::Said(said.clone().but("the platform made no draft for it"))),
-            },
-        };
-        entry.note(|progress| progress.draft = Some(draft.clone()));
-        if connector.platform.has("6.5.1") {
-            connector.platform.add_draft_context(work, &draft, errand).await?;
-        }
-        Ok(Review::InDraft(draft))
-    }
-
-    async fn in_workbench(self, work: &str, name: &str, parts: &[Part], said: &Said) -> Result<Review, Refused> {
-        let Sending { connector, delivery, entry, bundle, errand } = self;
-        let said = said.clone().and("it waits for review");
-        if !entry.progress().is_some_and(|progress| progress.is_of(bundle)) {
-            let text = entry.dangerously(|| whole(bundle, parts).text());
-            connector.platform.upload(name, text, &delivery.entity, errand).await?;
-        }
-        if self.announce(1, &said).await? == 0 {
-            connector.platform.report_expectation(work, None, errand).await?;
-            entry.note(|progress| progress.send_up_to(1));
-        }
-        Ok(Review::Said(said))
     }
 }
 
@@ -244,80 +185,6 @@ impl Sending<'_> {
         let attributes = json!({ "objects": messages.len() });
         connector.log.info(&format!("{} sending bundle to queue", connector.configuration.name), attributes);
         Ok(said)
-    }
-
-    /// Announces the messages of a bundle, and gives how many of them are sent already. What was announced before the process
-    /// died is not announced again; of another bundle than was announced then, as many as are not covered.
-    async fn announce(self, number: usize, said: &Said) -> Result<usize, Refused> {
-        let Sending { connector, delivery, entry, bundle, errand } = self;
-        let turn = |progress: &mut Progress| progress.turn_to(bundle, number, said.clone());
-        let Some(work) = &delivery.work else { return Ok(entry.note(turn).sent()) };
-        match entry.progress() {
-            Some(_) => make_sure(connector, work, entry, errand).await?,
-            // Another process may have begun with it, that keeps its own journal.
-            None if entry.comes_again() => {
-                let tracking = connector.platform.tracking(work, errand).await?;
-                entry.note(|progress| *progress = tracking.map_or_else(Progress::default, Progress::of_another));
-            }
-            None => {}
-        }
-        let progress = entry.note(turn);
-        if progress.surplus() > 0 {
-            let reason = "it was announced before the connector was ended, and is no longer found";
-            give_up(connector, work, entry, progress.surplus(), reason, errand).await;
-        }
-        let (expected, more) = (progress.expected(), progress.unannounced());
-        if more > 0 {
-            connector.log.info("Update action expectations", json!({ "work_id": work, "expectations": more }));
-            entry.note(|progress| progress.ask(more));
-            let answer = connector.platform.add_expectations(work, expected, more, errand).await;
-            match &answer {
-                Ok(()) => drop(entry.note(Progress::agree)),
-                Err(Refused::No { .. }) => drop(entry.note(|progress| progress.learn(Some(expected)))),
-                // It stays unsure.
-                Err(_) => {}
-            }
-            answer?;
-        }
-        Ok(progress.sent())
-    }
-}
-
-/// What may have been announced is known afterwards.
-pub(super) async fn make_sure(
-    connector: &Connector,
-    work: &str,
-    entry: &Entry,
-    errand: Errand<'_>,
-) -> Result<(), Refused> {
-    if entry.progress().is_some_and(|progress| progress.is_unsure()) {
-        let tracking = connector.platform.tracking(work, errand).await?;
-        entry.note(|progress| progress.learn(tracking.map(|tracking| tracking.expected)));
-    }
-    Ok(())
-}
-
-/// Announced objects that will not come are reported, some at once, so that the work does not wait for them.
-pub(super) async fn give_up(
-    connector: &Connector,
-    work: &str,
-    entry: &Entry,
-    number: usize,
-    reason: &str,
-    errand: Errand<'_>,
-) {
-    let error = (reason, connector.configuration.name.as_str());
-    let mut left = number;
-    while left > 0 {
-        let some = left.min(AT_ONCE);
-        let reports = (0..some).map(|_| connector.platform.report_expectation(work, Some(error), errand));
-        let reports = join_all(reports).await;
-        let reported = reports.iter().filter(|report| report.is_ok()).count();
-        entry.note(|progress| progress.give_up(reported));
-        if let Some(refused) = reports.into_iter().find_map(Result::err) {
-            return connector.log.error("Cannot report expectation", because(refused));
-        }
-        left -= some;
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Progress {
     asked: usize,
     /// So many of what it expects were of bundles before, or will never come and were reported.
     settled: usize,
+    /// Whether messages may have been sent that are not among those: what the work has seen may be them.
+    is_blurred: bool,
     /// The draft that was made for it.
     pub(super) draft: Option<String>,
     said: Option<Said>,
@@ -50,11 +52,12 @@ impl Progress {
     /// Of a work that another process began with.
     pub(super) fn of_another(tracking: Tracking) -> Progress {
         let Tracking { expected, processed } = tracking;
-        Progress { expected, asked: expected, settled: processed, ..Progress::default() }
+        Progress { expected, asked: expected, settled: processed, is_blurred: true, ..Progress::default() }
     }
 
     /// Turns to a bundle of so many messages. What was sent of the same bundle before counts.
     pub(super) fn turn_to(&mut self, bundle: &str, number: usize, said: Said) {
+        self.is_blurred |= self.left() > 0;
         if !self.is_of(bundle) || self.number != number {
             self.settled += self.sent;
             self.sent = 0;
@@ -76,7 +79,8 @@ impl Progress {
         self.sent = sent;
     }
 
-    fn left(&self) -> usize {
+    /// How many messages of the bundle are not sent for certain.
+    pub(super) fn left(&self) -> usize {
         self.number.saturating_sub(self.sent)
     }
 
@@ -120,9 +124,20 @@ impl Progress {
         self.expected = self.asked;
     }
 
-    /// The platform expects so many, whatever it was asked. Where it does not tell, it is taken to have done it.
-    pub(super) fn learn(&mut self, expected: Option<usize>) {
-        (self.expected, self.asked) = (expected.unwrap_or(self.asked), expected.unwrap_or(self.asked));
+    /// What the work counts, whatever it was asked. Where that is not told, it is taken to have done what it was asked.
+    pub(super) fn learn(&mut self, tracking: Option<Tracking>) {
+        self.asked = tracking.map_or(self.asked, |tracking| tracking.expected);
+        self.expected = self.asked;
+        // All of the bundle has arrived, though the broker could not say so in time.
+        let all = self.settled + self.number;
+        if !self.is_blurred && tracking.is_some_and(|tracking| tracking.processed >= all) {
+            self.sent = self.number;
+        }
+    }
+
+    /// The platform does not do what it was asked.
+    pub(super) fn refuse(&mut self) {
+        self.asked = self.expected;
     }
 
     /// Nothing more is sent: this is said.
@@ -186,9 +201,24 @@ mod tests {
         assert!(progress.is_unsure());
         for (told, unannounced) in [(Some(0), 4), (Some(4), 0), (None, 0)] {
             let mut progress = progress.clone();
-            progress.learn(told);
+            progress.learn(told.map(|expected| Tracking { expected, processed: 0 }));
             assert_eq!((progress.is_unsure(), progress.unannounced()), (false, unannounced), "{told:?}");
         }
+    }
+
+    #[test]
+    fn what_has_arrived_was_sent_unless_it_may_be_something_else() {
+        let all = Some(Tracking { expected: 5, processed: 5 });
+        let mut progress = announced(5);
+        progress.learn(Some(Tracking { expected: 5, processed: 4 }));
+        assert_eq!(progress.ended(), None);
+        let mut again = progress.clone();
+        progress.learn(all);
+        assert_eq!(progress.ended(), Some(&said()));
+        // Some of it may have been sent twice.
+        again.turn_to("a", 5, said());
+        again.learn(all);
+        assert_eq!(again.ended(), None);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! One delivery, from the gate to its report. It ends in one of three ways: it is done and acknowledged, it is no message and
 //! rejected, or it goes back to the queue since nobody could be told what came of it.
 
+use super::announcing::{give_up, recall};
 use super::delivery::{Delivery, Fields, Malformed, Playbook};
 use super::entity::{Entity, enriched};
 use super::journal::Entry;
 use super::log::because;
-use super::outgoing::{Sending, give_up, make_sure};
+use super::outgoing::Sending;
 use super::platform::{Errand, Refused};
 use super::progress::Said;
 use super::{Connector, apart};
@@ -100,12 +101,7 @@ pub(super) async fn deal(connector: &Connector, brought: Brought<'_>) -> Verdict
     };
     delivery.waited(Timestamp::now()).into_iter().for_each(|seconds| connector.metrics.waited(seconds));
     let (started, begun) = (Instant::now(), Timestamp::now());
-    let concluded = match entry.progress().and_then(|progress| progress.ended().cloned()) {
-        // All was done before, and only the platform could not be told.
-        Some(said) => Ok(said.into()),
-        None => come_to_an_end(connector, &delivery, &entry, brought.until).await,
-    };
-    let concluded = match concluded {
+    let concluded = match come_to_an_end(connector, &delivery, &entry, brought.until).await {
         Ok(conclusion) => conclude(connector, &delivery, &entry, begun, conclusion).await,
         Err(unconcluded) => Err(unconcluded),
     };
@@ -121,23 +117,23 @@ async fn come_to_an_end(
     until: Instant,
 ) -> Result<Conclusion, Unconcluded> {
     let started = Instant::now();
-    // What was sent to its end is told as sent, whatever came after it.
-    let unless_sent = |text: String| match entry.progress().and_then(|progress| progress.ended().cloned()) {
-        Some(said) => said.into(),
-        None => Conclusion::for_now(text),
-    };
     match timeout_at(until, enrich(connector, delivery, entry, until)).await {
         Ok(Ok(conclusion)) => Ok(conclusion),
         Ok(Err(refused)) if refused.is_gone() && delivery.playbook.is_none() => Err(Unconcluded::Unwanted(refused)),
         Ok(Err(Refused::No { message, .. })) => Ok(Conclusion::error(format!("the platform refuses: {message}"))),
         // It is there, and cannot do what is needed.
-        Ok(Err(refused @ Refused::Unanswered(_))) => Ok(unless_sent(refused.to_string())),
+        Ok(Err(refused @ Refused::Unanswered(_))) => Ok(Conclusion::for_now(refused.to_string())),
         Ok(Err(refused)) => Err(Unconcluded::Away(refused)),
         Err(_) => {
             let limit = started.elapsed().as_secs();
-            Ok(unless_sent(format!("it was not done within {limit} seconds")))
+            Ok(Conclusion::for_now(format!("it was not done within {limit} seconds")))
         }
     }
+}
+
+/// What is to be said of a delivery of which all was sent.
+fn ended(entry: &Entry) -> Option<Said> {
+    entry.progress()?.ended().cloned()
 }
 
 /// A delivery whose work panicked is reported in error: trying it again would end the same way.
@@ -193,12 +189,8 @@ async fn conclude(
 ) -> Result<(), Unconcluded> {
     let errand = Errand { draft: delivery.draft.as_deref(), until: Instant::now() + TO_REPORT };
     let Conclusion { said, objects, is_final } = conclusion;
-    let Said { text, in_error } = &said;
-    if *in_error {
-        connector.metrics.errors.inc();
-        connector.log.error("Error in message processing, reporting error to API", because(text));
-    } else {
-        connector.log.info("Message processed", json!({ "message": text }));
+    if delivery.work.is_none() {
+        log(connector, &said);
     }
     if let Some(playbook) = &delivery.playbook {
         connector.log.info("Executing playbook step", json!({ "entity": delivery.entity }));
@@ -208,17 +200,29 @@ async fn conclude(
         }
     }
     if let Some(work) = &delivery.work {
+        recall(connector, work, entry, errand).await?;
+        // What was sent to its end is told as sent, whatever came after it.
+        let said = ended(entry).unwrap_or(said);
+        log(connector, &said);
         if is_final {
             entry.note(|progress| progress.end(said.clone()));
         }
         // Announced objects that will not come are reported, so that the work does not wait for them.
-        make_sure(connector, work, entry, errand).await?;
         let open = entry.progress().map_or(0, |progress| progress.open());
-        give_up(connector, work, entry, open, text, errand).await;
+        give_up(connector, work, entry, open, &said.text, errand).await;
         connector.log.info("Reporting work update_processed", json!({ "work_id": work }));
-        connector.platform.to_processed(work, text, *in_error, errand).await?;
+        connector.platform.to_processed(work, &said.text, said.in_error, errand).await?;
     }
     Ok(())
+}
+
+fn log(connector: &Connector, said: &Said) {
+    if said.in_error {
+        connector.metrics.errors.inc();
+        connector.log.error("Error in message processing, reporting error to API", because(&said.text));
+    } else {
+        connector.log.info("Message processed", json!({ "message": said.text }));
+    }
 }
 
 /// What a playbook's step goes on with: what came, and what was found.
@@ -247,6 +251,11 @@ async fn enrich(
 ) -> Result<Conclusion, Refused> {
     let errand = Errand { draft: delivery.draft.as_deref(), until };
     if let Some(work) = &delivery.work {
+        recall(connector, work, entry, errand).await?;
+        // All was done before, and only the platform could not be told.
+        if let Some(said) = ended(entry) {
+            return Ok(said.into());
+        }
         connector.log.info("Reporting work update_received", json!({ "work_id": work }));
         connector.platform.to_received(work, "Connector ready to process the operation", errand).await?;
     }

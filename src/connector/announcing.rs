@@ -1,0 +1,89 @@
+//! What a work is told to expect: as many messages as are sent for it, also by a process that died; and which of them will not
+//! come after all.
+
+use super::Connector;
+use super::journal::Entry;
+use super::log::because;
+use super::outgoing::Sending;
+use super::platform::{Errand, Refused};
+use super::progress::{Progress, Said};
+use futures_util::future::join_all;
+use serde_json::json;
+
+/// So many reports are made at once.
+const AT_ONCE: usize = 8;
+
+impl Sending<'_> {
+    /// Announces the messages of a bundle, and gives how many of them are sent already. What was announced before the process
+    /// died is not announced again; of another bundle than was announced then, as many as are not covered.
+    pub(super) async fn announce(self, number: usize, said: &Said) -> Result<usize, Refused> {
+        let Sending { connector, delivery, entry, bundle, errand } = self;
+        let turn = |progress: &mut Progress| progress.turn_to(bundle, number, said.clone());
+        let Some(work) = &delivery.work else { return Ok(entry.note(turn).sent()) };
+        let progress = entry.note(turn);
+        if progress.surplus() > 0 {
+            let reason = "it was announced before the connector was ended, and is no longer found";
+            give_up(connector, work, entry, progress.surplus(), reason, errand).await;
+        }
+        let (expected, more) = (progress.expected(), progress.unannounced());
+        if more > 0 {
+            connector.log.info("Update action expectations", json!({ "work_id": work, "expectations": more }));
+            entry.note(|progress| progress.ask(more));
+            let answer = connector.platform.add_expectations(work, expected, more, errand).await;
+            match &answer {
+                Ok(()) => drop(entry.note(Progress::agree)),
+                Err(Refused::No { .. }) => drop(entry.note(Progress::refuse)),
+                // It stays unsure.
+                Err(_) => {}
+            }
+            answer?;
+        }
+        Ok(progress.sent())
+    }
+}
+
+/// Finds out what the work counts, where the process died before it knew how far it came, or another process began with the
+/// message that keeps a journal of its own.
+pub(super) async fn recall(
+    connector: &Connector,
+    work: &str,
+    entry: &Entry,
+    errand: Errand<'_>,
+) -> Result<(), Refused> {
+    match entry.progress() {
+        Some(progress) if progress.is_unsure() || progress.left() > 0 => {
+            let tracking = connector.platform.tracking(work, errand).await?;
+            entry.note(|progress| progress.learn(tracking));
+        }
+        None if entry.comes_again() => {
+            let tracking = connector.platform.tracking(work, errand).await?;
+            entry.note(|progress| *progress = tracking.map_or_else(Progress::default, Progress::of_another));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Announced objects that will not come are reported, some at once, so that the work does not wait for them.
+pub(super) async fn give_up(
+    connector: &Connector,
+    work: &str,
+    entry: &Entry,
+    number: usize,
+    reason: &str,
+    errand: Errand<'_>,
+) {
+    let error = (reason, connector.configuration.name.as_str());
+    let mut left = number;
+    while left > 0 {
+        let some = left.min(AT_ONCE);
+        let reports = (0..some).map(|_| connector.platform.report_expectation(work, Some(error), errand));
+        let reports = join_all(reports).await;
+        let reported = reports.iter().filter(|report| report.is_ok()).count();
+        entry.note(|progress| progress.give_up(reported));
+        if let Some(refused) = reports.into_iter().find_map(Result::err) {
+            return connector.log.error("Cannot report expectation", because(refused));
+        }
+        left -= some;
+    }
+}
