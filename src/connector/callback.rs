@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::pin::pin;
@@ -27,7 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 /// The largest message that is taken: the broker takes none that is larger.
@@ -136,13 +137,19 @@ async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<
     })
 }
 
-/// Takes a message as soon as there is a place for it, and deals with it; a worker that has waited too long for a place brings
-/// it again.
+/// Takes a message as soon as there is a place for it, and deals with it. A worker brings it again that has waited so long for a
+/// place that half of the time is over.
 async fn taken(desk: &Desk, body: Incoming, until: Instant) -> Verdict {
-    let Ok(Ok(_place)) = timeout_at(until, desk.places.acquire()).await else { return Verdict::Again };
-    match timeout(BODY, Limited::new(body, LARGEST).collect()).await {
-        Ok(Ok(body)) => verdict(&desk.connector, &body.to_bytes(), until).await,
-        Ok(Err(_)) | Err(_) => Verdict::NoMessage,
+    let half = until.saturating_duration_since(Instant::now()) / 2;
+    let Ok(Ok(_place)) = timeout(half, desk.places.acquire()).await else { return Verdict::Again };
+    let body = match timeout(BODY, Limited::new(body, LARGEST).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) | Err(_) => return Verdict::NoMessage,
+    };
+    match verdict(&desk.connector, &body, until).await {
+        // It was told and logged; a worker that hears of it would bring it for ever.
+        Verdict::NoMessage if serde_json::from_slice::<IgnoredAny>(&body).is_ok() => Verdict::Done,
+        verdict => verdict,
     }
 }
 

@@ -122,6 +122,9 @@ fn listens_over_http(version: &str) {
     assert_eq!((status(None, "{}"), status(Some("wrong"), "{}")), (401, 401), "{version}");
     let by_token = if version == NEWEST { 401 } else { 400 };
     assert_eq!(status(Some(TOKEN), "not JSON"), by_token, "{version}");
+    if version != NEWEST {
+        assert_eq!(status(Some(TOKEN), r#"{"internal":{}}"#), 202, "a worker would bring it for ever");
+    }
 }
 
 #[test]
