@@ -79,20 +79,19 @@ impl Given {
         settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))
     }
 
+    /// The value of a setting: by any of its names, what was set, then a variable, then the file.
     fn value(&self, profile: &str, spec: &SettingSpec) -> anyhow::Result<Option<String>> {
+        let set = |name| self.set.get(&format!("{profile}.{name}")).or_else(|| self.set.get(name));
+        if let Some(value) = spec.names().find_map(set) {
+            return Ok(Some(value.clone()));
+        }
         for name in spec.names() {
-            if let Some(set) = self.set.get(&format!("{profile}.{name}")).or_else(|| self.set.get(name)) {
-                return Ok(Some(set.clone()));
-            }
             if let Some(value) = from_environment(profile, name)? {
                 // A variable that is set and empty stands for the default, whatever the file says.
                 return Ok(Some(value).filter(|value| !value.is_empty()));
             }
-            if let Some(value) = self.in_file(profile, name) {
-                return Ok(Some(value));
-            }
         }
-        Ok(None)
+        Ok(spec.names().find_map(|name| self.in_file(profile, name)))
     }
 
     fn in_file(&self, profile: &str, name: &str) -> Option<String> {
@@ -127,7 +126,8 @@ fn from_environment(profile: &str, name: &str) -> anyhow::Result<Option<String>>
     if value.as_ref().is_some_and(|value| !value.is_empty()) {
         return Ok(value);
     }
-    let Ok(path) = std::env::var(format!("{variable}_FILE")) else { return Ok(value) };
+    let path = std::env::var(format!("{variable}_FILE")).ok().filter(|path| !path.is_empty());
+    let Some(path) = path else { return Ok(value) };
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("{variable}_FILE names {path}, which cannot be read"))?;
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))

@@ -2,6 +2,7 @@
 //! come after all.
 
 use super::Connector;
+use super::delivery::Delivery;
 use super::journal::Entry;
 use super::log::because;
 use super::outgoing::Sending;
@@ -21,10 +22,8 @@ impl Sending<'_> {
         let turn = |progress: &mut Progress| progress.turn_to(bundle, number, said.clone());
         let Some(work) = &delivery.work else { return Ok(entry.note(turn).sent()) };
         let progress = entry.note(turn);
-        if progress.surplus() > 0 {
-            let reason = "it was announced before the connector was ended, and is no longer found";
-            give_up(connector, work, entry, progress.surplus(), reason, errand).await;
-        }
+        // What was announced before the connector was ended, and is no longer found, is no failure.
+        give_up(connector, work, entry, progress.surplus(), None, errand).await;
         let (expected, more) = (progress.expected(), progress.unannounced());
         if more > 0 {
             connector.log.info("Update action expectations", json!({ "work_id": work, "expectations": more }));
@@ -46,10 +45,14 @@ impl Sending<'_> {
 /// message that keeps a journal of its own.
 pub(super) async fn recall(
     connector: &Connector,
-    work: &str,
+    delivery: &Delivery,
     entry: &Entry,
     errand: Errand<'_>,
 ) -> Result<(), Refused> {
+    if !is_told_here(connector, delivery) {
+        return Ok(());
+    }
+    let Some(work) = &delivery.work else { return Ok(()) };
     match entry.progress() {
         Some(progress) if progress.is_unsure() || progress.left() > 0 => {
             let tracking = connector.platform.tracking(work, errand).await?;
@@ -64,23 +67,34 @@ pub(super) async fn recall(
     Ok(())
 }
 
+/// Whether it is the connector that tells the work what to expect: of what is handed over whole, it is the worker.
+fn is_told_here(connector: &Connector, delivery: &Delivery) -> bool {
+    let own = &connector.configuration;
+    !own.pushes_by_api || own.validates || delivery.validation.is_forced || delivery.draft.is_some()
+}
+
 /// Announced objects that will not come are reported, some at once, so that the work does not wait for them.
 pub(super) async fn give_up(
     connector: &Connector,
     work: &str,
     entry: &Entry,
     number: usize,
-    reason: &str,
+    reason: Option<&str>,
     errand: Errand<'_>,
 ) {
-    let error = (reason, connector.configuration.name.as_str());
+    let error = reason.map(|reason| (reason, connector.configuration.name.as_str()));
     let mut left = number;
     while left > 0 {
         let some = left.min(AT_ONCE);
-        let reports = (0..some).map(|_| connector.platform.report_expectation(work, Some(error), errand));
+        let reports = (0..some).map(|_| connector.platform.report_expectation(work, error, errand));
         let reports = join_all(reports).await;
         let reported = reports.iter().filter(|report| report.is_ok()).count();
-        entry.note(|progress| progress.give_up(reported));
+        entry.note(|progress| {
+            progress.give_up(reported);
+            if reported < some {
+                progress.blur();
+            }
+        });
         if let Some(refused) = reports.into_iter().find_map(Result::err) {
             return connector.log.error("Cannot report expectation", because(refused));
         }

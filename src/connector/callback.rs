@@ -158,7 +158,7 @@ async fn verdict(connector: &Arc<Connector>, body: &[u8], until: Instant) -> Ver
     let dealing = async {
         connector.metrics.begin();
         // A worker does not say whether it brought the message before.
-        verdict = dealt(connector, Brought { body, comes_again: true, until }).await;
+        verdict = dealt(connector, Brought { body, comes_again: true, until, acker: None }).await;
         connector.metrics.end();
         connector.metrics.delivered(match verdict {
             Verdict::Done => "done",

@@ -2,6 +2,7 @@
 //! ready at the start, so that what cannot work is told then.
 
 use super::values::Values;
+use crate::setting::variable;
 use pkcs8::EncryptedPrivateKeyInfoRef;
 use pkcs8::der::{Decode, SecretDocument};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -33,15 +34,18 @@ impl Place {
     }
 
     fn text(&self, values: &mut Values, part: &str) -> Option<Zeroizing<String>> {
-        let name = self.name(part);
-        if let Some(own) = values.variable(&name) {
-            return Some(Zeroizing::new(own));
+        let (name, key) = (self.name(part), format!("{}_{part}", self.key));
+        // Where the variable is not called by its section, it is known to nobody else.
+        if name != variable(self.section, &key) {
+            if let Some(own) = values.variable(&name) {
+                return Some(Zeroizing::new(own));
+            }
+            let file = format!("{name}_FILE");
+            if let Some(path) = values.variable(&file) {
+                return values.in_file(&file, &path);
+            }
         }
-        let file = format!("{name}_FILE");
-        if let Some(path) = values.variable(&file) {
-            return values.in_file(&file, &path);
-        }
-        values.secret(self.section, &format!("{}_{part}", self.key))
+        values.secret(self.section, &key)
     }
 
     fn pem(&self, values: &mut Values, part: &str) -> Option<Zeroizing<String>> {

@@ -312,15 +312,16 @@ fn is_web(url: Result<Url, url::ParseError>) -> bool {
 }
 
 fn pushes_by_api(values: &mut Values) -> bool {
-    let given = values.text("connector", "queue_protocol").or_else(|| values.variables.get("QUEUE_PROTOCOL").cloned());
-    match given.as_deref() {
-        None | Some("amqp") => false,
-        Some("api") => true,
-        Some(_) => {
-            values.mistake("connector", "queue_protocol", "is neither amqp nor api");
-            false
-        }
+    const OLD: &str = "QUEUE_PROTOCOL";
+    let own = values.text("connector", "queue_protocol");
+    let is_own = own.is_some();
+    match own.or_else(|| values.variable(OLD)).as_deref() {
+        None | Some("amqp") => return false,
+        Some("api") => return true,
+        Some(_) if is_own => values.mistake("connector", "queue_protocol", "is neither amqp nor api"),
+        Some(_) => values.mistakes.push(format!("{OLD} is neither amqp nor api")),
     }
+    false
 }
 
 fn directory(values: &mut Values) -> Option<Directory> {
@@ -547,10 +548,12 @@ mod tests {
             ("HTTPS_CA_CERTIFICATES", "/nowhere/at/all"),
             ("CONNECTOR_AUTO_CREATE_SERVICE_ACCOUNT", "true"),
             ("CONNECTOR_DELIVERY_TIMEOUT", "1700"),
+            ("QUEUE_PROTOCOL", "smoke"),
         ] {
             let told = told(name, value, None);
             assert!(told.len() == 1 && told[0].starts_with(name), "{name}={value}: {told:?}");
         }
+        assert_eq!(told("QUEUE_PROTOCOL", "", None), [""; 0], "as a compose file gives it that has nothing to say");
         let told = told("LINES_CONNECTOR_AUTO", "perhaps", Some("lines"));
         assert_eq!(told, ["LINES_CONNECTOR_AUTO is neither true nor false"]);
     }

@@ -42,7 +42,7 @@ pub(super) async fn keep(
         let content = content("S3_BUNDLE");
         let keeping = async {
             store.put(&connector.client, &name, content).await?;
-            store.clear(&connector.client).await
+            store.clear(&connector.client, &own_name(&connector.configuration)).await
         };
         let left = until.saturating_duration_since(Instant::now());
         let kept = timeout(ALTOGETHER.min(left / 2), keeping).await;
@@ -56,10 +56,14 @@ fn tell(connector: &Connector, kept: anyhow::Result<()>) {
     }
 }
 
+/// What the names of the connector's files begin with.
+fn own_name(own: &configuration::Configuration) -> String {
+    own.name.to_lowercase().replace([' ', '/'], "_")
+}
+
 /// The name of a file: whose it is, and when it was made.
 fn file_name(own: &configuration::Configuration) -> String {
-    let now = jiff::Zoned::now();
-    let name = own.name.to_lowercase().replace([' ', '/'], "_");
+    let (now, name) = (jiff::Zoned::now(), own_name(own));
     let (seconds, rest) = (now.timestamp().as_second(), now.timestamp().subsec_nanosecond());
     format!("{name}-{}{seconds}.{rest:09}.json", now.strftime("%Y%m%d-%H%M%S-"))
 }
@@ -144,17 +148,17 @@ impl Store {
         answered(client.put(url).header("content-type", "application/json").body(content)).await.map(drop)
     }
 
-    /// Bundles older than so many days are deleted; 0 keeps them all.
-    async fn clear(&self, client: &Client) -> anyhow::Result<()> {
+    /// The connector's bundles older than so many days are deleted; 0 keeps them all. Others have theirs in the same place.
+    async fn clear(&self, client: &Client, own: &str) -> anyhow::Result<()> {
         if self.retention == 0 {
             return Ok(());
         }
         let days = i64::try_from(self.retention).context("a number of days")?;
         let oldest = Timestamp::now().checked_sub(SignedDuration::from_hours(days * 24))?;
-        let mut next = None;
+        let (mut next, prefix) = (None, format!("{}{own}-", self.folder));
         loop {
             let mut list = self.bucket.list_objects_v2(Some(&self.credentials));
-            list.with_prefix(self.folder.as_str());
+            list.with_prefix(prefix.as_str());
             if let Some(token) = next.take() {
                 list.with_continuation_token(token);
             }

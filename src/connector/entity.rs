@@ -77,7 +77,8 @@ fn markings_in<'b>(bundle: &'b Value, object: &'b Value, told: &'b Value) -> imp
     })
 }
 
-/// The level that a marking definition tells, in OpenCTI's own words or in those of STIX.
+/// The level that a marking definition tells: in OpenCTI's own words, in those of STIX, or by its name alone, as the markings of
+/// TLP 2.0 do. One that does not say of which kind it is may be any.
 fn level_told(marking: &Value) -> Option<Marking> {
     let extension = &marking["extensions"][EXTENSION];
     let words = [
@@ -89,6 +90,11 @@ fn level_told(marking: &Value) -> Option<Marking> {
         let is_tlp = text(place, kind).is_some_and(|kind| kind.eq_ignore_ascii_case("tlp"));
         is_tlp.then(|| text(place, level).unwrap_or_default())
     });
+    let is_named = |name: &String| name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("tlp:"));
+    let has_kind = words.into_iter().any(|(kind, _, place)| text(place, kind).is_some());
+    let name = text(marking, "name");
+    let level =
+        level.or_else(|| name.clone().filter(is_named)).or_else(|| (!has_kind).then(|| name.unwrap_or_default()));
     level.map(|level| Tlp::parse(&level).map_or(Marking::UnknownTlp(level), Marking::Tlp))
 }
 
@@ -150,6 +156,14 @@ fn external_references(told: &Value) -> Value {
 
 fn author(told: &Value) -> Option<Value> {
     let author = told.get("createdBy").filter(|author| author.is_object())?;
+    // The platform says so in the place of one that this account may not see.
+    if [text(author, "name"), text(author, "identity_class")]
+        .iter()
+        .flatten()
+        .all(|word| word.eq_ignore_ascii_case("restricted"))
+    {
+        return None;
+    }
     let mut object = json!({
         "type": "identity",
         "spec_version": "2.1",
@@ -255,6 +269,27 @@ mod tests {
         let odd = json!({ "id": "marking-definition--2", "definition_type": "tlp", "name": "TLP:ORANGE" });
         assert_eq!(read(odd), [Marking::UnknownTlp("TLP:ORANGE".into())]);
         assert_eq!(read(json!({ "id": "marking-definition--3", "definition_type": "PAP", "name": "PAP:RED" })), []);
+        let newer = json!({ "id": "marking-definition--5", "name": "TLP:RED",
+            "extensions": { "extension-definition--e2e1a340-4415-4ba8-9671-f7343fbf0836": { "tlp_2_0": "red" } } });
+        assert_eq!(read(newer), [Marking::Tlp(Tlp::Red)]);
+        let stated = json!({ "id": "marking-definition--6", "definition_type": "statement", "name": "TLP:AMBER" });
+        assert_eq!(read(stated), [Marking::Tlp(Tlp::Amber)]);
+        let own = json!({ "id": "marking-definition--7", "definition_type": "statement", "name": "Copyright" });
+        assert_eq!(read(own), []);
+        assert_eq!(
+            read(json!({ "id": "marking-definition--8", "name": "Secret" })),
+            [Marking::UnknownTlp("Secret".into())]
+        );
+    }
+
+    #[test]
+    fn an_author_that_may_not_be_seen_is_not_sent() {
+        let mut told = told();
+        let author = |name: &str, class: &str| json!({ "standard_id": "identity--1", "entity_type": "Organization", "name": name, "identity_class": class });
+        told["createdBy"] = author("Restricted", "Restricted");
+        assert_eq!(Entity::read(&told, None).expect("an observable").objects.len(), 5);
+        told["createdBy"] = author("Restricted", "organization");
+        assert_eq!(Entity::read(&told, None).expect("an observable").objects.len(), 6);
     }
 
     #[test]

@@ -218,6 +218,16 @@ impl Entry {
         progress.clone()
     }
 
+    /// Keeps what a playbook is answered with, till it can be.
+    pub(super) fn keep_answer(&self, answer: &str) {
+        self.put("answer", answer.as_bytes());
+    }
+
+    /// What a playbook could not be answered with before.
+    pub(super) fn answer(&self) -> Option<String> {
+        fs::read_to_string(self.path.as_ref()?.with_extension("answer")).ok()
+    }
+
     /// Whoever waits was told what came of it; only the broker may not know yet.
     pub(super) fn conclude(&self) {
         self.put("told", b"");
@@ -246,6 +256,7 @@ impl Entry {
             // They may never have been written.
             let _ = fs::remove_file(path);
             let _ = fs::remove_file(path.with_extension("sent"));
+            let _ = fs::remove_file(path.with_extension("answer"));
         }
     }
 }
@@ -294,7 +305,10 @@ mod tests {
         assert_eq!(journal.entry(b"message", false).progress(), None);
         let progress = journal.entry(b"message", false).note(|progress| progress.ask(3));
         assert_eq!(journal.entry(b"message", false).progress(), Some(progress));
+        journal.entry(b"message", false).keep_answer("{}");
+        assert_eq!(journal.entry(b"message", false).answer().as_deref(), Some("{}"));
         journal.entry(b"message", false).close();
+        assert_eq!(journal.entry(b"message", false).answer(), None);
         assert_eq!(journal.entry(b"message", false).progress(), None);
     }
 

@@ -94,11 +94,11 @@ async fn take(
 async fn one(connector: Arc<Connector>, message: lapin::message::Delivery) {
     connector.metrics.begin();
     let acker = message.acker.clone();
-    let told = match verdict(&connector, &message.data, message.redelivered).await {
+    let told = match verdict(&connector, &message).await {
         Verdict::Done => {
             connector.metrics.delivered("done");
             let told = acker.ack(BasicAckOptions::default()).await;
-            if told.is_ok() {
+            if matches!(told, Ok(true)) {
                 connector.journal.entry(&message.data, false).close();
             }
             told
@@ -114,17 +114,24 @@ async fn one(connector: Arc<Connector>, message: lapin::message::Delivery) {
         }
     };
     connector.metrics.end();
-    if let Err(error) = told {
-        connector.journal.doubt();
-        connector.log.warning("The broker does not hear what became of a message", because(error));
-    }
+    let reason = match told {
+        Ok(true) => return,
+        Ok(false) => "the connection that it came by is gone".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    connector.journal.doubt();
+    connector.log.warning("The broker does not hear what became of a message", because(reason));
 }
 
-async fn verdict(connector: &Arc<Connector>, body: &[u8], comes_again: bool) -> Verdict {
+async fn verdict(connector: &Arc<Connector>, message: &lapin::message::Delivery) -> Verdict {
+    let (body, patience) = (&message.data[..], connector.configuration.patience);
+    let until = Instant::now() + patience;
+    let brought = Brought { body, comes_again: message.redelivered, until, acker: Some(&message.acker) };
     let mut verdict = Verdict::Done;
     let dealing = async {
-        let until = Instant::now() + connector.configuration.patience;
-        verdict = dealt(connector, Brought { body, comes_again, until }).await;
+        // Somebody else had it for so long that there is too little time left.
+        let is_late = until.saturating_duration_since(Instant::now()) < patience / 2;
+        verdict = if is_late { Verdict::Again } else { dealt(connector, brought).await };
         verdict == Verdict::Done
     };
     connector.turns.once(body, dealing).await;
@@ -134,19 +141,20 @@ async fn verdict(connector: &Arc<Connector>, body: &[u8], comes_again: bool) -> 
 /// Deals with a message in a task of its own: a panic costs its delivery, and is told.
 pub(super) async fn dealt(connector: &Arc<Connector>, brought: Brought<'_>) -> Verdict {
     let dealing = {
-        let (connector, body) = (Arc::clone(connector), brought.body.to_vec());
-        alone(async move { deal(&connector, Brought { body: &body, ..brought }).await })
+        let (connector, body, acker) = (Arc::clone(connector), brought.body.to_vec(), brought.acker.cloned());
+        let Brought { comes_again, until, .. } = brought;
+        alone(async move { deal(&connector, Brought { body: &body, comes_again, until, acker: acker.as_ref() }).await })
     };
-    unbroken(connector, brought.body, dealing).await
+    unbroken(connector, brought, dealing).await
 }
 
 /// What became of a message. Where dealing with it panicked, that is reported.
-async fn unbroken(connector: &Connector, body: &[u8], dealing: AbortOnDrop<Verdict>) -> Verdict {
+async fn unbroken(connector: &Connector, brought: Brought<'_>, dealing: AbortOnDrop<Verdict>) -> Verdict {
     match dealing.await {
         Ok(verdict) => verdict,
         Err(failure) => {
             connector.log.error("A delivery broke off", because(failure));
-            Box::pin(work::broken(connector, body)).await
+            Box::pin(work::broken(connector, brought)).await
         }
     }
 }
@@ -231,14 +239,16 @@ mod tests {
         let ((url, mut asks), journal) = (platform().await, tempfile::tempdir().expect("a folder"));
         let connector = connector_at(&url, journal.path());
         let body = json!({ "internal": { "work_id": "w" }, "event": { "entity_id": "domain-name--1" } }).to_string();
-        let verdict = unbroken(&connector, body.as_bytes(), alone(async { panic!("as if there were a fault") })).await;
+        let (body, until) = (body.as_bytes(), Instant::now());
+        let brought = Brought { body, comes_again: false, until, acker: None };
+        let verdict = unbroken(&connector, brought, alone(async { panic!("as if there were a fault") })).await;
         assert_eq!(verdict, Verdict::Done);
         let told = asks.recv().await.expect("it is told");
         assert!(told["query"].as_str().is_some_and(|query| query.contains("toProcessed")), "{told}");
         let said = told["variables"]["message"].as_str().unwrap_or_default();
         assert!(told["variables"]["inError"] == true && said.contains("the connector has a fault"), "{told}");
         // Should the broker bring it again, it is known.
-        assert!(connector.journal.entry(body.as_bytes(), true).is_concluded() && asks.is_empty());
+        assert!(connector.journal.entry(body, true).is_concluded() && asks.is_empty());
     }
 
     #[test]

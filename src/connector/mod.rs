@@ -312,7 +312,7 @@ async fn register(connector: &Connector) -> anyhow::Result<()> {
         };
         match registered {
             Ok(told) => return keep(connector, &told),
-            Err(Refused::Away(reason) | Refused::Unanswered(reason)) => {
+            Err(Refused::Away(reason) | Refused::Unanswered(reason) | Refused::Failed(reason)) => {
                 connector.log.error(AWAY, because(reason));
                 sleep(wait).await;
                 wait = (wait * 2).min(WAITS.1);

@@ -6,7 +6,7 @@ use super::delivery::Delivery;
 use super::journal::Entry;
 use super::log::because;
 use super::platform::{Errand, Refused};
-use super::progress::Said;
+use super::progress::{Progress, Said};
 use super::review::Review;
 use super::split::{Part, Split, split};
 use super::{Connector, copies};
@@ -62,8 +62,9 @@ impl Sending<'_> {
         if !connector.configuration.sends_to_queue {
             return Ok(said);
         }
-        let errand = Errand { draft: draft.as_deref(), ..errand };
-        match connector.configuration.pushes_by_api {
+        let errand = Errand::new(draft.as_deref(), errand.until);
+        // What is handed over whole takes no draft along.
+        match connector.configuration.pushes_by_api && draft.is_none() {
             true => Sending { errand, ..self }.to_platform(&parts, said).await,
             false => Sending { errand, ..self }.to_queue(&parts, said).await,
         }
@@ -110,14 +111,16 @@ fn sendable<'p>(connector: &Connector, parts: &'p [Part]) -> Vec<(u64, &'p Part)
     sendable
 }
 
-/// How many of the first objects one message holds.
-fn fitting(parts: &[(u64, &Part)]) -> usize {
-    let mut octets = 0;
-    let fitting = parts.iter().take_while(|(_, part)| {
-        octets += part.text.get().len() + 1;
-        octets <= ROOM
-    });
-    fitting.count().max(1)
+/// Objects in bundles that are as large as the broker takes.
+fn in_bundles<'o, 'p>(objects: &'o [(u64, &'p Part)]) -> Vec<&'o [(u64, &'p Part)]> {
+    let length = |(_, part): &(u64, &Part)| part.text.get().len() + 1;
+    let mut octets = objects.first().map_or(0, length);
+    let fits = |_: &(u64, &Part), next: &(u64, &Part)| {
+        let fits = octets + length(next) <= ROOM;
+        octets = if fits { octets } else { 0 } + length(next);
+        fits
+    };
+    objects.chunk_by(fits).collect()
 }
 
 impl Sending<'_> {
@@ -135,13 +138,13 @@ impl Sending<'_> {
     async fn to_platform(self, parts: &[Part], said: Said) -> Result<Said, Refused> {
         let Sending { connector, delivery, entry, bundle, errand } = self;
         let (objects, said) = self.sendable(parts, said);
-        let mut rest = &objects[..];
-        while !rest.is_empty() {
-            let (some, others) = rest.split_at(fitting(rest));
+        let bundles = in_bundles(&objects);
+        let sent = entry.note(|progress| progress.turn_to(bundle, bundles.len(), said.clone())).sent();
+        for (number, some) in bundles.into_iter().enumerate().skip(sent) {
             let text = entry.dangerously(|| whole(bundle, some.iter().map(|(_, part)| *part)).text());
             connector.platform.push_bundle(delivery.work.as_deref(), &text, errand).await?;
+            entry.note(|progress| progress.send_up_to(number + 1));
             connector.metrics.bundles_sent.inc();
-            rest = others;
         }
         Ok(said)
     }
@@ -169,6 +172,7 @@ impl Sending<'_> {
             };
             let sending = sending.unwrap_or_else(|_| Err(anyhow::anyhow!("the broker does not confirm in time")));
             let Err(error) = sending else { continue };
+            entry.note(Progress::blur);
             connector.metrics.errors.inc();
             connector.log.warning("Unable to send bundle, retrying...", because(format!("{error:#}")));
             // The platform declares its queues when it is registered with.

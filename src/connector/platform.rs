@@ -15,8 +15,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How long one request may take.
+/// How long one request may take, and one that brings much, which the platform takes apart before it answers.
 const TIMEOUT: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(300);
 
 /// The first wait before a request is sent again, and the longest.
 const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -54,8 +55,10 @@ const FORBIDDEN: &str = "FORBIDDEN_ACCESS";
 pub(super) enum Refused {
     /// It is away: what was asked is not done.
     Away(String),
-    /// It broke off, or is out of order: what was asked may be done.
+    /// It broke off, or what stands before it did: what was asked may be done.
     Unanswered(String),
+    /// It could not do what was asked, this time.
+    Failed(String),
     /// What is there is not the platform, or cannot show that it is.
     Astray(String),
     /// It does not know who is asking.
@@ -70,6 +73,16 @@ impl Refused {
         matches!(self, Self::No { name, .. } if name == "WORK_NOT_ALIVE" || name == "ALREADY_DELETED_ERROR")
     }
 
+    /// Whether it is worth asking again.
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Away(_) | Self::Unanswered(_) | Self::Failed(_))
+    }
+
+    /// Whether what was sent is not what the platform takes, or what stands before it: by its length, say.
+    pub(super) fn is_about_the_body(&self) -> bool {
+        matches!(self, Self::No { name, .. } if name.starts_with("HTTP "))
+    }
+
     /// Whether an operator can change it: the account lacks a right.
     pub(super) fn is_forbidden(&self) -> bool {
         matches!(self, Self::No { name, .. } if name == FORBIDDEN)
@@ -81,6 +94,7 @@ impl fmt::Display for Refused {
         match self {
             Self::Away(reason) => write!(f, "the platform cannot be reached: {reason}"),
             Self::Unanswered(reason) => write!(f, "the platform did not answer: {reason}"),
+            Self::Failed(message) => write!(f, "the platform fails: {message}"),
             Self::Astray(reason) => write!(f, "OPENCTI_URL is not that of the platform: {reason}"),
             Self::Unauthorized(message) => write!(f, "the platform does not accept the token: {message}"),
             Self::No { name, message } => write!(f, "{message} ({name})"),
@@ -111,12 +125,23 @@ pub(super) struct Tracking {
 pub(super) struct Errand<'c> {
     pub(super) draft: Option<&'c str>,
     pub(super) until: Instant,
+    /// How long one request may take.
+    limit: Duration,
 }
 
-impl Errand<'_> {
+impl<'c> Errand<'c> {
+    pub(super) fn new(draft: Option<&'c str>, until: Instant) -> Self {
+        Self { draft, until, limit: TIMEOUT }
+    }
+
     /// What is asked once, for no draft.
     fn once() -> Self {
-        Self { draft: None, until: Instant::now() + TIMEOUT }
+        Self::new(None, Instant::now() + TIMEOUT)
+    }
+
+    /// The same, bringing much.
+    fn with_much(self) -> Self {
+        Self { limit: LONG, ..self }
     }
 }
 
@@ -235,7 +260,7 @@ impl Platform {
         loop {
             let variables = json!({ "id": work, "expectations": more });
             let failure = match self.ask_once(text, variables, context).await {
-                Err(failure @ (Refused::Away(_) | Refused::Unanswered(_))) => failure,
+                Err(failure) if failure.may_pass() => failure,
                 answer => return answer.map(drop),
             };
             if Instant::now() + wait >= context.until {
@@ -245,7 +270,7 @@ impl Platform {
             wait = (wait * 2).min(WAITS.1);
             match (self.tracking(work, context).await?, failure) {
                 (Some(tracking), _) if tracking.expected > expected => return Ok(()),
-                (None, Refused::Unanswered(_)) => return Ok(()),
+                (None, Refused::Unanswered(_) | Refused::Failed(_)) => return Ok(()),
                 _ => {}
             }
         }
@@ -301,11 +326,11 @@ impl Platform {
         context: Errand<'_>,
     ) -> Result<(), Refused> {
         let variables = json!({ "connectorId": self.configuration.id, "bundle": bundle, "work_id": work });
-        self.ask(include_str!("operations/push_bundle.graphql"), variables, context).await.map(drop)
+        self.ask(include_str!("operations/push_bundle.graphql"), variables, context.with_much()).await.map(drop)
     }
 
-    /// Answers a step of a playbook. Each answer takes the playbook a step further: what the platform may have is not sent
-    /// again. Gives why it is not known for certain that the platform has it.
+    /// Answers a step of a playbook. Each answer takes the playbook a step further: what the platform may have, and does not say
+    /// that it failed with, is not sent again. Gives why it is not known for certain that the platform has it.
     pub(super) async fn answer_playbook(
         &self,
         answer: Map<String, Value>,
@@ -336,7 +361,7 @@ impl Platform {
             let part = Part::text(bundle.clone()).file_name(name.to_owned()).mime_str("application/json");
             let part = part.map_err(|error| Refused::Away(error.to_string()))?;
             let form = Form::new().text("operations", operations.clone()).text("map", r#"{"0":["variables.file"]}"#);
-            self.answer(self.request(context).multipart(form.part("0", part))).await.map(drop)
+            self.answer(self.request(context.with_much()).multipart(form.part("0", part))).await.map(drop)
         })
         .await
     }
@@ -354,7 +379,7 @@ impl Platform {
         let mut wait = WAITS.0;
         loop {
             match once().await {
-                Err(Refused::Away(_) | Refused::Unanswered(_)) if Instant::now() + wait < context.until => {
+                Err(failure) if failure.may_pass() && Instant::now() + wait < context.until => {
                     sleep(wait).await;
                     wait = (wait * 2).min(WAITS.1);
                 }
@@ -405,7 +430,7 @@ impl Platform {
 
     fn request(&self, context: Errand<'_>) -> RequestBuilder {
         let left = context.until.saturating_duration_since(Instant::now());
-        let request = self.client.post(self.configuration.url.clone()).timeout(left.min(TIMEOUT));
+        let request = self.client.post(self.configuration.url.clone()).timeout(left.min(context.limit));
         match context.draft {
             Some(draft) => request.header("opencti-draft-id", draft),
             None => request,
@@ -433,6 +458,13 @@ impl Platform {
             (_, Some(told)) if has_errors(&told) => Err(refusal(&told)),
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => Err(Refused::Unauthorized(status.to_string())),
             (status, Some(mut told)) if status.is_success() && told["data"].is_object() => Ok(told["data"].take()),
+            // There may be nothing behind what stands before the platform.
+            (StatusCode::NOT_FOUND | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY, _) => {
+                Err(Refused::Away(otherwise()))
+            }
+            (status, _) if status.is_client_error() => {
+                Err(Refused::No { name: format!("HTTP {}", status.as_u16()), message: otherwise() })
+            }
             (..) => Err(Refused::Away(otherwise())),
         }
     }
@@ -485,7 +517,7 @@ fn refusal(told: &Value) -> Refused {
         "LOCK_ERROR" => Refused::Away(message),
         name if name.is_empty() || FINAL.contains(&name) => Refused::No { name: name.to_owned(), message },
         _ if message.lines().any(|line| named_as_unknown(line).is_some()) => Refused::No { name, message },
-        name => Refused::Unanswered(format!("{message} ({name})")),
+        name => Refused::Failed(format!("{message} ({name})")),
     }
 }
 

@@ -11,6 +11,7 @@ use super::platform::{Errand, Refused};
 use super::progress::Said;
 use super::{Connector, apart};
 use jiff::{SignedDuration, Timestamp};
+use lapin::Acker;
 use serde_json::value::to_raw_value;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -44,6 +45,15 @@ pub(super) struct Brought<'m> {
     pub(super) comes_again: bool,
     /// When whoever brought it must hear what became of it, or little later.
     pub(super) until: Instant,
+    /// How the broker hears of it; a worker hears by the answer to its request.
+    pub(super) acker: Option<&'m Acker>,
+}
+
+impl Brought<'_> {
+    /// Whether it is still with this connector: the broker gives what was with a connection that broke to whoever asks next.
+    fn is_held(&self) -> bool {
+        self.acker.is_none_or(Acker::usable)
+    }
 }
 
 /// What a delivery comes to.
@@ -78,6 +88,8 @@ enum Unconcluded {
     Away(Refused),
     /// The platform does not want it any more.
     Unwanted(Refused),
+    /// It is somebody else's by now, who tells it.
+    Lost,
 }
 
 impl From<Refused> for Unconcluded {
@@ -102,7 +114,7 @@ pub(super) async fn deal(connector: &Connector, brought: Brought<'_>) -> Verdict
     delivery.waited(Timestamp::now()).into_iter().for_each(|seconds| connector.metrics.waited(seconds));
     let (started, begun) = (Instant::now(), Timestamp::now());
     let concluded = match come_to_an_end(connector, &delivery, &entry, brought.until).await {
-        Ok(conclusion) => conclude(connector, &delivery, &entry, begun, conclusion).await,
+        Ok(conclusion) => conclude(connector, &delivery, &entry, brought, begun, conclusion).await,
         Err(unconcluded) => Err(unconcluded),
     };
     connector.metrics.seconds.observe(started.elapsed().as_secs_f64());
@@ -122,7 +134,9 @@ async fn come_to_an_end(
         Ok(Err(refused)) if refused.is_gone() && delivery.playbook.is_none() => Err(Unconcluded::Unwanted(refused)),
         Ok(Err(Refused::No { message, .. })) => Ok(Conclusion::error(format!("the platform refuses: {message}"))),
         // It is there, and cannot do what is needed.
-        Ok(Err(refused @ Refused::Unanswered(_))) => Ok(Conclusion::for_now(refused.to_string())),
+        Ok(Err(refused @ (Refused::Unanswered(_) | Refused::Failed(_)))) => {
+            Ok(Conclusion::for_now(refused.to_string()))
+        }
         Ok(Err(refused)) => Err(Unconcluded::Away(refused)),
         Err(_) => {
             let limit = started.elapsed().as_secs();
@@ -137,81 +151,122 @@ fn ended(entry: &Entry) -> Option<Said> {
 }
 
 /// A delivery whose work panicked is reported in error: trying it again would end the same way.
-pub(super) async fn broken(connector: &Connector, body: &[u8]) -> Verdict {
-    let delivery = match Delivery::parse(body) {
+pub(super) async fn broken(connector: &Connector, brought: Brought<'_>) -> Verdict {
+    let delivery = match Delivery::parse(brought.body) {
         Ok(delivery) => delivery,
         Err(malformed) => return no_message(connector, malformed).await,
     };
-    let entry = connector.journal.entry(body, false);
+    let entry = connector.journal.entry(brought.body, false);
     let conclusion = Conclusion::error("the connector has a fault: the delivery broke off");
-    let concluded = conclude(connector, &delivery, &entry, Timestamp::now(), conclusion).await;
+    let concluded = conclude(connector, &delivery, &entry, brought, Timestamp::now(), conclusion).await;
     verdict(connector, &entry, concluded)
 }
 
 fn verdict(connector: &Connector, entry: &Entry, concluded: Result<(), Unconcluded>) -> Verdict {
-    match concluded {
-        Ok(()) => {}
-        Err(Unconcluded::Unwanted(refused)) if refused.is_gone() => {
-            connector.log.warning("The work is no longer wanted", because(refused));
-        }
-        Err(Unconcluded::Unwanted(refused)) => {
-            connector.log.error("Failing reporting the processing", because(refused));
-        }
-        Err(Unconcluded::Away(refused)) => {
-            connector.log.error("Failing reporting the processing", because(refused));
-            return Verdict::Again;
-        }
+    if let Err(unconcluded) = concluded
+        && let Some(verdict) = untold(connector, unconcluded)
+    {
+        return verdict;
     }
     entry.conclude();
     Verdict::Done
+}
+
+/// What becomes of a message, if something does, of which nobody could be told.
+fn untold(connector: &Connector, unconcluded: Unconcluded) -> Option<Verdict> {
+    match unconcluded {
+        Unconcluded::Unwanted(refused) if refused.is_gone() => {
+            connector.log.warning("The work is no longer wanted", because(refused));
+            None
+        }
+        Unconcluded::Unwanted(refused) => {
+            connector.log.error("Failing reporting the processing", because(refused));
+            None
+        }
+        Unconcluded::Away(refused) => {
+            connector.log.error("Failing reporting the processing", because(refused));
+            Some(Verdict::Again)
+        }
+        Unconcluded::Lost => Some(Verdict::Again),
+    }
 }
 
 async fn no_message(connector: &Connector, malformed: Malformed) -> Verdict {
     connector.metrics.errors.inc();
     connector.log.error("A message is rejected", because(&malformed.reason));
     if let Some(work) = &malformed.work {
-        let errand = Errand { draft: None, until: Instant::now() + TO_REPORT };
+        let errand = Errand::new(None, Instant::now() + TO_REPORT);
         let text = format!("the message cannot be read: {}", malformed.reason);
-        if let Err(refused) = connector.platform.to_processed(work, &text, true, errand).await {
-            connector.log.error("Failing reporting the processing", because(refused));
+        if let Err(unconcluded) = connector.platform.to_processed(work, &text, true, errand).await.map_err(Into::into) {
+            return untold(connector, unconcluded).unwrap_or(Verdict::NoMessage);
         }
     }
     Verdict::NoMessage
 }
 
-/// Says what came of it: to the work, or to the playbook that waits. Each is told once.
+/// Says what came of it: to the work, or to the playbook that waits. Each is told once, by who has the message.
 async fn conclude(
     connector: &Connector,
     delivery: &Delivery,
     entry: &Entry,
+    brought: Brought<'_>,
     begun: Timestamp,
     conclusion: Conclusion,
 ) -> Result<(), Unconcluded> {
-    let errand = Errand { draft: delivery.draft.as_deref(), until: Instant::now() + TO_REPORT };
+    let errand = Errand::new(delivery.draft.as_deref(), Instant::now() + TO_REPORT);
     let Conclusion { said, objects, is_final } = conclusion;
     if delivery.work.is_none() {
         log(connector, &said);
     }
     if let Some(playbook) = &delivery.playbook {
-        connector.log.info("Executing playbook step", json!({ "entity": delivery.entity }));
-        let answer = entry.dangerously(|| playbook_answer(playbook, begun, objects));
-        if let Some(reason) = connector.platform.answer_playbook(answer, errand).await? {
-            connector.log.error("The platform may not have a playbook's step, which is answered once", because(reason));
+        let bundle = entry.answer().unwrap_or_else(|| entry.dangerously(|| answered(playbook, objects)));
+        let told = match brought.is_held() {
+            true => answer(connector, playbook, begun, &bundle, errand).await.map_err(Into::into),
+            false => Err(Unconcluded::Lost),
+        };
+        if matches!(told, Err(Unconcluded::Away(_) | Unconcluded::Lost)) {
+            entry.keep_answer(&bundle);
         }
+        told?;
     }
     if let Some(work) = &delivery.work {
-        recall(connector, work, entry, errand).await?;
+        recall(connector, delivery, entry, errand).await?;
         // What was sent to its end is told as sent, whatever came after it.
         let said = ended(entry).unwrap_or(said);
-        log(connector, &said);
         if is_final {
             entry.note(|progress| progress.end(said.clone()));
         }
+        if !brought.is_held() {
+            return Err(Unconcluded::Lost);
+        }
+        log(connector, &said);
         // Announced objects that will not come are reported, so that the work does not wait for them.
         let open = entry.progress().map_or(0, |progress| progress.open());
-        give_up(connector, work, entry, open, &said.text, errand).await;
+        give_up(connector, work, entry, open, Some(&said.text), errand).await;
         connector.log.info("Reporting work update_processed", json!({ "work_id": work }));
         connector.platform.to_processed(work, &said.text, said.in_error, errand).await?;
+    }
+    Ok(())
+}
+
+/// Answers a playbook's step; with what came alone, where the platform does not take more.
+async fn answer(
+    connector: &Connector,
+    playbook: &Playbook,
+    begun: Timestamp,
+    bundle: &str,
+    errand: Errand<'_>,
+) -> Result<(), Refused> {
+    connector.log.info("Executing playbook step", json!({ "step": playbook.step.get("step_id") }));
+    let told = match connector.platform.answer_playbook(step(playbook, begun, bundle), errand).await {
+        Err(refused) if refused.is_about_the_body() && bundle != playbook.bundle => {
+            connector.log.error("A playbook's step goes on with what came alone", because(refused));
+            connector.platform.answer_playbook(step(playbook, begun, &playbook.bundle), errand).await
+        }
+        told => told,
+    };
+    if let Some(reason) = told? {
+        connector.log.error("The platform may not have a playbook's step, which is answered once", because(reason));
     }
     Ok(())
 }
@@ -226,18 +281,18 @@ fn log(connector: &Connector, said: &Said) {
 }
 
 /// What a playbook's step goes on with: what came, and what was found.
-fn playbook_answer(playbook: &Playbook, begun: Timestamp, objects: Option<Vec<Value>>) -> Map<String, Value> {
-    let bundle = match objects {
-        None => playbook.bundle.clone(),
-        Some(objects) => {
-            let objects = to_raw_value(&objects).expect("objects are JSON");
-            let mut bundle: Fields<'_> = serde_json::from_str(&playbook.bundle).expect("it was read before");
-            bundle.insert("objects".to_owned(), &objects);
-            serde_json::to_string(&bundle).expect("a bundle is JSON")
-        }
-    };
+fn answered(playbook: &Playbook, objects: Option<Vec<Value>>) -> String {
+    let Some(objects) = objects else { return playbook.bundle.clone() };
+    let objects = to_raw_value(&objects).expect("objects are JSON");
+    let mut bundle: Fields<'_> = serde_json::from_str(&playbook.bundle).expect("it was read before");
+    bundle.insert("objects".to_owned(), &objects);
+    serde_json::to_string(&bundle).expect("a bundle is JSON")
+}
+
+/// The answer to a playbook's step, as the platform wants it.
+fn step(playbook: &Playbook, begun: Timestamp, bundle: &str) -> Map<String, Value> {
     let begun = format!("{begun:.0}").replace('Z', "+00:00");
-    let told = [("execution_start", begun), ("previous_bundle", playbook.bundle.clone()), ("bundle", bundle)];
+    let told = [("execution_start", &*begun), ("previous_bundle", &*playbook.bundle), ("bundle", bundle)];
     let step = playbook.step.clone().into_iter();
     step.chain(told.map(|(key, text)| (key.to_owned(), Value::from(text)))).collect()
 }
@@ -249,9 +304,13 @@ async fn enrich(
     entry: &Entry,
     until: Instant,
 ) -> Result<Conclusion, Refused> {
-    let errand = Errand { draft: delivery.draft.as_deref(), until };
+    let errand = Errand::new(delivery.draft.as_deref(), until);
+    if delivery.playbook.is_some() && entry.answer().is_some() {
+        let text = "it was done before, and the playbook could not be answered".to_owned();
+        return Ok(Said { text, in_error: false }.into());
+    }
     if let Some(work) = &delivery.work {
-        recall(connector, work, entry, errand).await?;
+        recall(connector, delivery, entry, errand).await?;
         // All was done before, and only the platform could not be told.
         if let Some(said) = ended(entry) {
             return Ok(said.into());
@@ -360,7 +419,7 @@ async fn ask(
 async fn progress(connector: &Connector, delivery: &Delivery, until: Instant) {
     let Some(work) = &delivery.work else { return };
     // It only tells that the work goes on; the next one may reach the platform.
-    let errand = Errand { draft: None, until: until.min(Instant::now() + Duration::from_secs(5)) };
+    let errand = Errand::new(None, until.min(Instant::now() + Duration::from_secs(5)));
     if let Err(refused) = connector.platform.ping_work(work, errand).await {
         connector.log.warning("Error pinging the work", because(refused));
     }

@@ -229,6 +229,26 @@ fn a_connector_that_was_forgotten_registers_again() {
 }
 
 #[test]
+fn replicas_share_a_queue_and_each_message_is_told_once() {
+    let other = tempfile::tempdir().expect("a folder");
+    let broker = Broker::shared();
+    let network = Proxy::to(broker.amqp);
+    let site = Site::on(Platform::on(NEWEST, broker, Some(network.port)), slow(20));
+    let _one = site.start();
+    let site = site.with("CONNECTOR_JOURNAL_PATH", other.path().to_str().expect("a path that is text"));
+    let _another = site.launch();
+    let entities = (0..60).map(|n| site.platform.add(Entity::domain(&format!("host{n}.example.com"))));
+    let ids: Vec<String> = entities.map(|entity| site.platform.enrich(ID, &entity)).collect();
+    soon(Duration::from_secs(20), "some is published", || site.platform.pushed() > 200);
+    // What was with one may be with the other afterwards.
+    network.cut();
+    for id in &ids {
+        let work = site.platform.await_complete(id);
+        assert!(work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error), "{id}: {work:?}");
+    }
+}
+
+#[test]
 fn a_queue_that_is_gone_alone_is_declared_again() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let _connector = site.start();

@@ -235,6 +235,19 @@ fn bundles_go_over_http() {
 }
 
 #[test]
+fn what_belongs_in_a_draft_is_not_handed_over_whole() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(2)).with("CONNECTOR_QUEUE_PROTOCOL", "api");
+    let _connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let (work, mut message) = site.platform.message(ID, &entity);
+    message["internal"]["draft_id"] = json!("draft-7");
+    site.platform.publish(ID, &message);
+    let work = site.platform.await_complete(&work);
+    assert!(work.expected > 0 && site.platform.asked("stixBundlePush").is_empty(), "{work:#?}");
+    assert!(site.platform.pushes().iter().all(|push| push.message["draft_id"] == "draft-7"));
+}
+
+#[test]
 fn what_is_not_to_be_sent_is_reported_all_the_same() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("CONNECTOR_SEND_TO_QUEUE", "false");
     let _connector = site.start();

@@ -7,6 +7,7 @@ use super::provider::{Answer, Provider, rows};
 use super::rabbit::{Broker, Proxy};
 use super::site::{ID, Site};
 use super::soon;
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -121,14 +122,94 @@ fn a_playbook_whose_answer_is_not_acknowledged_is_not_answered_again() {
     assert_eq!(site.platform.steps().len(), 1, "{}", connector.said());
 }
 
+/// What a playbook's step goes on with where the first answer to it goes wrong; how often the provider was asked.
+fn stepped(fault: Fault) -> (Vec<Value>, usize) {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3));
+    let _connector = site.start();
+    site.platform.fail("playbookStepExecution", 1, fault);
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let bundle = site.platform.await_step(&site.platform.playbook(ID, &entity, &[]));
+    site.complete(Entity::domain("after.example"));
+    soon(Duration::from_secs(10), "the queue is empty", || site.platform.waiting(ID) == 0);
+    assert_eq!(site.platform.steps().len(), 1);
+    (bundle["objects"].as_array().expect("objects").clone(), site.provider.asked("example.com"))
+}
+
+#[test]
+fn a_playbook_is_answered_when_it_can_be_and_nothing_is_asked_again() {
+    for fault in [
+        Fault::Refused("INTERNAL_SERVER_ERROR", "Unexpected error."),
+        Fault::Refused("FORBIDDEN_ACCESS", "You are not allowed to do this."),
+    ] {
+        let (objects, asked) = stepped(fault.clone());
+        assert!(objects.len() > 7 && asked == 1, "{fault:?}: {}, {asked}", objects.len());
+    }
+}
+
+#[test]
+fn a_playbook_whose_answer_is_too_long_goes_on_with_what_came() {
+    let (objects, asked) = stepped(Fault::Status(413));
+    assert_eq!((objects.len(), asked), (1, 1), "{objects:#?}");
+}
+
+#[test]
+fn what_the_platform_s_door_does_not_take_is_told() {
+    for (protocol, operation) in [("amqp", "uploadPending"), ("api", "stixBundlePush")] {
+        let site = Site::on(Platform::new("6.9.29"), Provider::with(3)).with("CONNECTOR_QUEUE_PROTOCOL", protocol);
+        let site = if protocol == "amqp" { site.with("CONNECTOR_VALIDATE_BEFORE_IMPORT", "true") } else { site };
+        let _connector = site.start();
+        site.platform.fail(operation, 1, Fault::Status(413));
+        let work = site.enrich(Entity::domain("example.com"));
+        assert!(matches!(&work.reports[..], [(text, true)] if text.contains("413")), "{operation}: {work:#?}");
+        assert_eq!(site.provider.asked("example.com"), 1);
+    }
+}
+
+#[test]
+fn what_is_no_message_is_told_when_it_can_be() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3));
+    let _connector = site.start();
+    let (work, mut message) = site.platform.message(ID, &Entity::domain("example.com"));
+    message.as_object_mut().expect("an object").remove("event");
+    site.platform.fail("toProcessed", 1, Fault::Refused("FORBIDDEN_ACCESS", "You are not allowed to do this."));
+    site.platform.publish(ID, &message);
+    let work = site.platform.await_report(&work);
+    assert!(matches!(&work.reports[..], [(text, true)] if text.contains("`event`")), "{work:#?}");
+}
+
+#[test]
+fn what_is_not_found_again_is_no_failure() {
+    let site = Site::new(|_, before| Answer::Records(if before == 0 { 30 } else { 10 }));
+    site.platform.fail("addExpectations", 1, Fault::Unanswered);
+    let mut connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let id = site.platform.enrich(ID, &entity);
+    soon(Duration::from_secs(10), "it is announced", || !site.platform.asked("workEdit.addExpectations").is_empty());
+    connector.kill();
+    site.platform.await_no_consumer(ID);
+    let _again = site.start();
+    let work = site.platform.await_complete(&id);
+    assert!(matches!(&work.reports[..], [(_, false)]) && work.errors.is_empty(), "{work:#?}");
+}
+
 #[test]
 fn what_was_sent_is_told_as_sent_though_the_connector_died_and_the_provider_fails_now() {
+    sent_is_sent("amqp");
+}
+
+#[test]
+fn so_is_what_was_handed_over_whole() {
+    sent_is_sent("api");
+}
+
+fn sent_is_sent(protocol: &str) {
     let fails = Arc::new(AtomicBool::new(false));
     let now = Arc::clone(&fails);
     let site = Site::new(move |_, _| match now.load(Ordering::Relaxed) {
         true => Answer::Header(429, "Retry-After", "3600".into()),
         false => rows(&[("A", "ip", "192.0.2.1")]),
     });
+    let site = site.with("CONNECTOR_QUEUE_PROTOCOL", protocol);
     let mut connector = site.start();
     site.platform.fail("toProcessed", 1, Fault::Slow(Duration::from_secs(20)));
     let entity = site.platform.add(Entity::domain("example.com"));
