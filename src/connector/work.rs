@@ -224,7 +224,7 @@ async fn conclude(
             true => answer(connector, playbook, begun, &bundle, errand).await.map_err(Into::into),
             false => Err(Unconcluded::Lost),
         };
-        if matches!(told, Err(Unconcluded::Away(_) | Unconcluded::Lost)) {
+        if is_final && matches!(told, Err(Unconcluded::Away(_) | Unconcluded::Lost)) {
             entry.keep_answer(&bundle);
         }
         told?;
@@ -233,7 +233,8 @@ async fn conclude(
         recall(connector, delivery, entry, errand).await?;
         // What was sent to its end is told as sent, whatever came after it.
         let said = ended(entry).unwrap_or(said);
-        if is_final {
+        // What was not sent may be another time, if there is one.
+        if is_final && entry.progress().is_none_or(|progress| progress.left() == 0) {
             entry.note(|progress| progress.end(said.clone()));
         }
         if !brought.is_held() {
