@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 /// So many reports are made at once.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 32;
 
 impl Sending<'_> {
     /// Announces the messages of a bundle, and gives how many of them are sent already. What was announced before the process

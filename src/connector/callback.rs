@@ -31,8 +31,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-/// The largest message that is taken: the broker takes none that is larger.
-const LARGEST: usize = 16 * 1024 * 1024;
+/// The largest message that is taken.
+const LARGEST: usize = 64 * 1024 * 1024;
 
 /// How long a handshake may take, and the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
@@ -127,7 +127,7 @@ async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<
     if !authorization.is_some_and(|text| is_welcome(&desk.connector, text)) {
         return Ok(reply(401, json!({ "error": "Invalid credentials" })));
     }
-    let until = Instant::now() + WORKER.min(desk.connector.configuration.patience);
+    let until = Instant::now() + allowed(&desk.connector);
     // A worker waits for its answer: a connection that breaks off must not break off the work.
     let dealt = tokio::spawn(async move { taken(&desk, request.into_body(), until).await });
     Ok(match dealt.await {
@@ -135,6 +135,11 @@ async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<
         Ok(Verdict::NoMessage) => reply(400, json!({ "error": "Invalid JSON payload" })),
         Ok(Verdict::Again) | Err(_) => reply(500, json!({ "error": "Error processing message" })),
     })
+}
+
+/// How long dealing with a message may take.
+fn allowed(connector: &Connector) -> Duration {
+    WORKER.min(connector.configuration.patience)
 }
 
 /// Takes a message as soon as there is a place for it, and deals with it. A worker brings it again that has waited so long for a
@@ -158,7 +163,10 @@ async fn verdict(connector: &Arc<Connector>, body: &[u8], until: Instant) -> Ver
     let dealing = async {
         connector.metrics.begin();
         // A worker does not say whether it brought the message before.
-        verdict = dealt(connector, Brought { body, comes_again: true, until, acker: None }).await;
+        let brought = Brought { body, comes_again: true, until, acker: None };
+        // Somebody else had it for so long that there is too little time left.
+        let is_late = until.saturating_duration_since(Instant::now()) < allowed(connector) / 4;
+        verdict = if is_late { Verdict::Again } else { dealt(connector, brought).await };
         connector.metrics.end();
         connector.metrics.delivered(match verdict {
             Verdict::Done => "done",

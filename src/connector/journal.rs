@@ -7,7 +7,8 @@
 use super::progress::Progress;
 use sha1::{Digest, Sha1};
 use std::collections::{BTreeSet, HashSet};
-use std::fs;
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -18,11 +19,15 @@ const CHANCES: usize = 3;
 /// It may die so often while the answer is tried apart. That takes longer, so that more chances fall into it.
 const TRIALS: usize = 5;
 
+/// It may die so often while the message is dealt with at all. That takes longest.
+const BEGINNINGS: usize = 20;
+
 /// What is not asked for any more after so long goes.
 const KEPT: Duration = Duration::from_secs(7 * 86_400);
 
-/// An acknowledgement that was sent may not arrive. A connection that has lived on for so long has brought it there.
-const UNCERTAIN: Duration = Duration::from_secs(120);
+/// An acknowledgement that was sent may not arrive. A connection to the broker that has lived on for so long has brought it
+/// there; a worker that waits for the answer to its request has given up by then.
+const UNCERTAIN: Duration = Duration::from_secs(600);
 
 /// The marks of one connector, in a folder; none if no folder can be written.
 #[derive(Debug, Clone)]
@@ -67,6 +72,8 @@ enum Danger {
     Here = b'h',
     /// It is tried in another, which may take this one with it.
     Apart = b'a',
+    /// The message is dealt with: nothing that is dangerous by itself.
+    Begun = b'b',
 }
 
 impl Journal {
@@ -74,7 +81,10 @@ impl Journal {
     pub(super) fn open(path: &Path, connector: &str) -> (Journal, Option<String>) {
         let word = |sign: char| if sign.is_ascii_alphanumeric() || sign == '-' { sign } else { '_' };
         let folder = path.join(connector.chars().map(word).collect::<String>());
-        match fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join(".probe"), b"")) {
+        // Nobody else is to read what a playbook is answered with.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        let made = made.and_then(|()| fs::set_permissions(&folder, Permissions::from_mode(0o700)));
+        match made.and_then(|()| fs::write(folder.join(".probe"), b"")) {
             Ok(()) => {
                 sweep(&folder);
                 (Journal { folder: Some(folder.into()), told: Arc::default() }, None)
@@ -112,10 +122,11 @@ impl Journal {
 impl Journal {
     /// Acknowledgements may have been lost: what was concluded lately may come again, whenever the broker is back.
     pub(super) fn doubt(&self) {
-        let until = Instant::now() + KEPT;
+        let now = Instant::now();
         let mut told = locked(&self.told);
-        told.until =
-            std::mem::take(&mut told.until).into_iter().map(|(known, name)| (known.max(until), name)).collect();
+        // What was doubted before is not so for longer.
+        let doubted = |until| if until > now + UNCERTAIN { until } else { now + KEPT };
+        told.until = std::mem::take(&mut told.until).into_iter().map(|(until, name)| (doubted(until), name)).collect();
     }
 
     /// Forgets what was concluded so long ago that it does not come again.
@@ -161,12 +172,23 @@ impl Entry {
 
     /// Whether the process died while it read the message's answer.
     pub(super) fn is_suspect(&self) -> bool {
-        !self.deaths.0.is_empty()
+        self.deaths.of(Danger::Here) + self.deaths.of(Danger::Apart) > 0
     }
 
     /// Whether it died of it so often that it is no chance.
     pub(super) fn is_deadly(&self) -> bool {
-        self.deaths.of(Danger::Here) >= CHANCES || self.deaths.of(Danger::Apart) >= TRIALS
+        let limits = [(Danger::Here, CHANCES), (Danger::Apart, TRIALS), (Danger::Begun, BEGINNINGS)];
+        limits.into_iter().any(|(danger, limit)| self.deaths.of(danger) >= limit)
+    }
+
+    /// Deals with the message. If the process dies meanwhile, that is known afterwards.
+    pub(super) async fn begun<T>(&mut self, work: impl AsyncFnOnce(&Entry) -> T) -> T {
+        self.deaths.0.push(Danger::Begun as u8);
+        self.survived();
+        let done = work(self).await;
+        self.deaths.0.pop();
+        self.survived();
+        done
     }
 
     /// Does something dangerous here. If the process dies of it, that is known afterwards.
@@ -179,10 +201,16 @@ impl Entry {
 
     /// Does something dangerous apart.
     pub(super) async fn apart<T>(&self, work: impl Future<Output = T>) -> T {
+        // Who does not wait for its end survives it, too.
+        struct Survived<'e>(&'e Entry);
+        impl Drop for Survived<'_> {
+            fn drop(&mut self) {
+                self.0.survived();
+            }
+        }
         self.mark(Danger::Apart);
-        let done = work.await;
-        self.survived();
-        done
+        let _survived = Survived(self);
+        work.await
     }
 
     fn mark(&self, danger: Danger) {
@@ -216,6 +244,14 @@ impl Entry {
         // Without the note, a process that dies now does once more what it did; nothing is lost.
         self.put("sent", &serde_json::to_vec(progress).expect("it is JSON"));
         progress.clone()
+    }
+
+    /// The platform was there, and could not be told what came of the message. Gives how often by now.
+    pub(super) fn strike(&self) -> usize {
+        let before = self.path.as_ref().and_then(|path| fs::read(path.with_extension("failed")).ok());
+        let strikes = before.unwrap_or_default().len() + 1;
+        self.put("failed", &vec![b'f'; strikes]);
+        strikes
     }
 
     /// Keeps what a playbook is answered with, till it can be.
@@ -257,6 +293,7 @@ impl Entry {
             let _ = fs::remove_file(path);
             let _ = fs::remove_file(path.with_extension("sent"));
             let _ = fs::remove_file(path.with_extension("answer"));
+            let _ = fs::remove_file(path.with_extension("failed"));
         }
     }
 }
@@ -292,10 +329,46 @@ mod tests {
         let (journal, _) = Journal::open(folder.path(), "id");
         for deaths in 1..=TRIALS {
             let entry = journal.entry(b"message", false);
-            let never = tokio::time::timeout(std::time::Duration::ZERO, entry.apart(std::future::pending::<()>()));
-            assert!(never.await.is_err());
+            // As if the process died: nothing is done after it.
+            let never = Box::leak(Box::new(Box::pin(entry.apart(std::future::pending::<()>()))));
+            assert!(tokio::time::timeout(Duration::ZERO, never).await.is_err());
             assert_eq!(journal.entry(b"message", false).is_deadly(), deaths == TRIALS);
         }
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_begun_and_never_ended_is_deadly_in_the_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (journal, _) = Journal::open(folder.path(), "id");
+        for deaths in 1..=BEGINNINGS {
+            let mut entry = journal.entry(b"message", false);
+            let never = entry.begun(async |_: &Entry| std::future::pending::<()>().await);
+            assert!(tokio::time::timeout(Duration::ZERO, never).await.is_err());
+            let again = journal.entry(b"message", false);
+            assert_eq!((again.is_suspect(), again.is_deadly()), (false, deaths == BEGINNINGS));
+        }
+        let mut entry = journal.entry(b"another", false);
+        entry.begun(async |entry: &Entry| entry.dangerously(|| ())).await;
+        let again = journal.entry(b"another", false);
+        assert!(again.deaths.0.is_empty(), "it came to its end");
+    }
+
+    #[test]
+    fn how_often_nobody_could_be_told_is_counted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (journal, _) = Journal::open(folder.path(), "id");
+        assert_eq!([0; 3].map(|_| journal.entry(b"message", false).strike()), [1, 2, 3]);
+        assert_eq!(journal.entry(b"another", false).strike(), 1);
+        journal.entry(b"message", false).close();
+        assert_eq!(journal.entry(b"message", false).strike(), 1);
+    }
+
+    #[test]
+    fn nobody_else_reads_the_journal() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (_, problem) = Journal::open(folder.path(), "id");
+        let mode = fs::metadata(folder.path().join("id")).expect("a folder").permissions().mode();
+        assert_eq!((problem, mode & 0o777), (None, 0o700));
     }
 
     #[test]

@@ -19,6 +19,9 @@ use tokio::time::{Instant, sleep};
 const TIMEOUT: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(300);
 
+/// The platform ends connections that are idle for five seconds: one that ends as it is used leaves it open what was done.
+const IDLE: Duration = Duration::from_secs(4);
+
 /// The first wait before a request is sent again, and the longest.
 const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -85,7 +88,7 @@ impl Refused {
 
     /// Whether an operator can change it: the account lacks a right.
     pub(super) fn is_forbidden(&self) -> bool {
-        matches!(self, Self::No { name, .. } if name == FORBIDDEN)
+        matches!(self, Self::No { name, .. } if name == FORBIDDEN || name == "HTTP 403")
     }
 }
 
@@ -152,6 +155,7 @@ impl Platform {
             .default_headers(headers(configuration)?)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
+            .pool_idle_timeout(IDLE)
             .timeout(TIMEOUT);
         let builder = match &configuration.tls {
             Tls::Unchecked => builder.danger_accept_invalid_certs(true),
@@ -451,12 +455,13 @@ impl Platform {
             (StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE, _) => {
                 Err(Refused::Away(otherwise()))
             }
+            (StatusCode::INTERNAL_SERVER_ERROR, Some(told)) if has_errors(&told) => Err(refusal(&told)),
             (status, _) if status.is_server_error() => Err(Refused::Unanswered(otherwise())),
             (status, _) if status.is_redirection() => {
                 Err(Refused::Astray(format!("it leads elsewhere, with {status}")))
             }
             (_, Some(told)) if has_errors(&told) => Err(refusal(&told)),
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => Err(Refused::Unauthorized(status.to_string())),
+            (StatusCode::UNAUTHORIZED, _) => Err(Refused::Unauthorized(status.to_string())),
             (status, Some(mut told)) if status.is_success() && told["data"].is_object() => Ok(told["data"].take()),
             // There may be nothing behind what stands before the platform.
             (StatusCode::NOT_FOUND | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY, _) => {

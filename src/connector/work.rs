@@ -23,6 +23,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// How long reporting may take, when everything else took all the time there was.
 const TO_REPORT: Duration = Duration::from_secs(60);
 
+/// So often a message is dealt with whose outcome the platform takes from nobody, each time as long as it is worth it.
+const ROUNDS: usize = 3;
+
+/// What is left of it for the last report, when many others are made before.
+const LAST: Duration = Duration::from_secs(15);
+
 /// How often the platform hears that a long work goes on: once in the time that it may take, at least.
 const PROGRESS: Duration = Duration::from_secs(300);
 
@@ -103,22 +109,26 @@ impl From<Refused> for Unconcluded {
 
 /// Deals with a message.
 pub(super) async fn deal(connector: &Connector, brought: Brought<'_>) -> Verdict {
-    let entry = connector.journal.entry(brought.body, brought.comes_again);
+    let mut entry = connector.journal.entry(brought.body, brought.comes_again);
     if entry.is_concluded() {
         return Verdict::Done;
     }
+    entry.begun(async |entry: &Entry| Box::pin(deal_with(connector, entry, brought)).await).await
+}
+
+async fn deal_with(connector: &Connector, entry: &Entry, brought: Brought<'_>) -> Verdict {
     let delivery = match Delivery::parse(brought.body) {
         Ok(delivery) => delivery,
-        Err(malformed) => return no_message(connector, malformed).await,
+        Err(malformed) => return no_message(connector, entry, malformed).await,
     };
     delivery.waited(Timestamp::now()).into_iter().for_each(|seconds| connector.metrics.waited(seconds));
     let (started, begun) = (Instant::now(), Timestamp::now());
-    let concluded = match come_to_an_end(connector, &delivery, &entry, brought.until).await {
-        Ok(conclusion) => conclude(connector, &delivery, &entry, brought, begun, conclusion).await,
+    let concluded = match come_to_an_end(connector, &delivery, entry, brought.until).await {
+        Ok(conclusion) => conclude(connector, &delivery, entry, brought, begun, conclusion).await,
         Err(unconcluded) => Err(unconcluded),
     };
     connector.metrics.seconds.observe(started.elapsed().as_secs_f64());
-    verdict(connector, &entry, concluded)
+    verdict(connector, entry, concluded)
 }
 
 /// Enriches, as long as there is time for it.
@@ -152,11 +162,11 @@ fn ended(entry: &Entry) -> Option<Said> {
 
 /// A delivery whose work panicked is reported in error: trying it again would end the same way.
 pub(super) async fn broken(connector: &Connector, brought: Brought<'_>) -> Verdict {
+    let entry = connector.journal.entry(brought.body, false);
     let delivery = match Delivery::parse(brought.body) {
         Ok(delivery) => delivery,
-        Err(malformed) => return no_message(connector, malformed).await,
+        Err(malformed) => return no_message(connector, &entry, malformed).await,
     };
-    let entry = connector.journal.entry(brought.body, false);
     let conclusion = Conclusion::error("the connector has a fault: the delivery broke off");
     let concluded = conclude(connector, &delivery, &entry, brought, Timestamp::now(), conclusion).await;
     verdict(connector, &entry, concluded)
@@ -164,7 +174,7 @@ pub(super) async fn broken(connector: &Connector, brought: Brought<'_>) -> Verdi
 
 fn verdict(connector: &Connector, entry: &Entry, concluded: Result<(), Unconcluded>) -> Verdict {
     if let Err(unconcluded) = concluded
-        && let Some(verdict) = untold(connector, unconcluded)
+        && let Some(verdict) = untold(connector, entry, unconcluded)
     {
         return verdict;
     }
@@ -173,7 +183,7 @@ fn verdict(connector: &Connector, entry: &Entry, concluded: Result<(), Unconclud
 }
 
 /// What becomes of a message, if something does, of which nobody could be told.
-fn untold(connector: &Connector, unconcluded: Unconcluded) -> Option<Verdict> {
+fn untold(connector: &Connector, entry: &Entry, unconcluded: Unconcluded) -> Option<Verdict> {
     match unconcluded {
         Unconcluded::Unwanted(refused) if refused.is_gone() => {
             connector.log.warning("The work is no longer wanted", because(refused));
@@ -184,21 +194,23 @@ fn untold(connector: &Connector, unconcluded: Unconcluded) -> Option<Verdict> {
             None
         }
         Unconcluded::Away(refused) => {
+            let is_for_ever = matches!(refused, Refused::Failed(_)) && entry.strike() >= ROUNDS;
             connector.log.error("Failing reporting the processing", because(refused));
-            Some(Verdict::Again)
+            // It would keep the place of others.
+            (!is_for_ever).then_some(Verdict::Again)
         }
         Unconcluded::Lost => Some(Verdict::Again),
     }
 }
 
-async fn no_message(connector: &Connector, malformed: Malformed) -> Verdict {
+async fn no_message(connector: &Connector, entry: &Entry, malformed: Malformed) -> Verdict {
     connector.metrics.errors.inc();
     connector.log.error("A message is rejected", because(&malformed.reason));
     if let Some(work) = &malformed.work {
         let errand = Errand::new(None, Instant::now() + TO_REPORT);
         let text = format!("the message cannot be read: {}", malformed.reason);
         if let Err(unconcluded) = connector.platform.to_processed(work, &text, true, errand).await.map_err(Into::into) {
-            return untold(connector, unconcluded).unwrap_or(Verdict::NoMessage);
+            return untold(connector, entry, unconcluded).unwrap_or(Verdict::NoMessage);
         }
     }
     Verdict::NoMessage
@@ -213,7 +225,8 @@ async fn conclude(
     begun: Timestamp,
     conclusion: Conclusion,
 ) -> Result<(), Unconcluded> {
-    let errand = Errand::new(delivery.draft.as_deref(), Instant::now() + TO_REPORT);
+    // A draft may have been closed meanwhile, and is nothing to a work.
+    let errand = Errand::new(None, Instant::now() + TO_REPORT);
     let Conclusion { said, objects, is_final } = conclusion;
     if delivery.work.is_none() {
         log(connector, &said);
@@ -243,7 +256,7 @@ async fn conclude(
         log(connector, &said);
         // Announced objects that will not come are reported, so that the work does not wait for them.
         let open = entry.progress().map_or(0, |progress| progress.open());
-        give_up(connector, work, entry, open, Some(&said.text), errand).await;
+        give_up(connector, work, entry, open, Some(&said.text), Errand::new(None, errand.until - LAST)).await;
         connector.log.info("Reporting work update_processed", json!({ "work_id": work }));
         connector.platform.to_processed(work, &said.text, said.in_error, errand).await?;
     }

@@ -25,7 +25,7 @@ fn an_error_that_may_pass_ends_nothing() {
         Fault::Refused("LOCK_ERROR", "Execution timeout, too many concurrent call on the same entities"),
         Fault::Refused("AN_ERROR_OF_A_NEWER_PLATFORM", "Something went wrong."),
         Fault::Told(503, "SERVICE_UNAVAILABLE"),
-        Fault::Told(500, "FORBIDDEN_ACCESS"),
+        Fault::Told(500, "INTERNAL_SERVER_ERROR"),
         Fault::Status(429),
         Fault::Status(504),
     ];
@@ -147,8 +147,10 @@ fn a_playbook_is_answered_when_it_can_be_and_nothing_is_asked_again() {
 
 #[test]
 fn a_playbook_whose_answer_is_too_long_goes_on_with_what_came() {
-    let (objects, asked) = stepped(Fault::Status(413));
-    assert_eq!((objects.len(), asked), (1, 1), "{objects:#?}");
+    for status in [413, 403] {
+        let (objects, asked) = stepped(Fault::Status(status));
+        assert_eq!((objects.len(), asked), (1, 1), "{status}: {objects:#?}");
+    }
 }
 
 #[test]
