@@ -10,4 +10,4 @@ mod queues;
 mod rabbit;
 mod wait;
 
-use wait::{runtime, soon};
+use wait::{free_port, runtime, soon};

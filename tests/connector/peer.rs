@@ -2,13 +2,13 @@
 //! playbook, and its works complete.
 
 use super::entity::Entity;
+use super::free_port;
 use super::platform::{NEWEST, Platform, Status, TOKEN};
 use super::program::{Program, python};
 use super::provider::{Provider, rows};
 use super::site::Site;
 use crate::profiles::all_played;
 use serde_json::Value;
-use std::net::TcpListener;
 use std::process::Command;
 
 const ID: &str = "6f1a1c6e-2f7b-4b50-9d3e-000000000001";
@@ -84,7 +84,7 @@ fn what_a_connector_on_pycti_wants_looked_at_first_is_a_draft_or_a_file() {
 #[test]
 fn a_connector_on_pycti_is_called_and_answers_over_http() {
     let (platform, provider) = (Platform::new(NEWEST), Provider::with(2));
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let port = free_port();
     let mut command = command(&platform, &provider);
     command
         .env("CONNECTOR_QUEUE_PROTOCOL", "api")

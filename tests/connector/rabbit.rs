@@ -2,9 +2,8 @@
 //! host of its own; a test that stops its node starts another. `broker.sh` sees to it that none outlives the tests.
 
 use super::authority::Authority;
-use super::{runtime, soon};
+use super::{free_port, runtime, soon};
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -46,7 +45,7 @@ impl Broker {
         let folder = tempfile::tempdir().expect("a folder").keep();
         let authority = Authority::new();
         authority.put(&folder, "broker");
-        let [amqp, tls, management, distribution, names] = free_ports();
+        let [amqp, tls, management, distribution, names] = [(); 5].map(|()| free_port());
         let mut script = Command::new("sh")
             .arg(crate::support::root().join("tests/connector/broker.sh"))
             .arg(&folder)
@@ -126,12 +125,6 @@ impl Drop for Broker {
         control.commands = None;
         let _ = control.script.wait();
     }
-}
-
-/// Ports that nothing uses now.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
-    listeners.map(|listener| listener.local_addr().expect("an address").port())
 }
 
 /// What the network does with the bytes it is given.
