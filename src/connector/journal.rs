@@ -1,8 +1,8 @@
-//! What must be known after the process died: how far a message's objects were sent, that everybody was told what came of it,
-//! and what was dangerous. While a delivery's answer is read and mapped, a file says so. A message that is found so is
-//! suspected of having ended the process; or somebody ended it from outside at that moment. So its answer is tried apart from
-//! then on, which decides; only where the process ends again and again all the same is the message held to be deadly without
-//! that. Where no file can be written, every message that comes again is suspected.
+//! What must be known after the process died: how far a delivery came, that everybody was told what came of it, what a playbook
+//! could not be answered with yet, and what was dangerous. While something is done that takes memory or time as a message wants
+//! it, a file says so. A message that is found so is suspected of having ended the process; or somebody ended it from outside at
+//! that moment. So its answer is tried apart from then on, which decides; only where the process ends again and again all the
+//! same is the message held to be deadly without that. Where no file can be written, every message that comes again is suspected.
 
 use super::progress::Progress;
 use sha1::{Digest, Sha1};
