@@ -2,11 +2,12 @@
 //! come after all.
 
 use super::Connector;
+use super::answered::Refused;
 use super::delivery::Delivery;
 use super::journal::Entry;
 use super::log::because;
 use super::outgoing::Sending;
-use super::platform::{Errand, Refused};
+use super::platform::Errand;
 use super::progress::{Progress, Said};
 use futures_util::future::join_all;
 use serde_json::json;

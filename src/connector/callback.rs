@@ -164,8 +164,7 @@ async fn verdict(connector: &Arc<Connector>, body: &[u8], until: Instant) -> Ver
         connector.metrics.begin();
         // A worker does not say whether it brought the message before.
         let brought = Brought { body, comes_again: true, until, acker: None };
-        // Somebody else had it for so long that there is too little time left.
-        let is_late = until.saturating_duration_since(Instant::now()) < allowed(connector) / 4;
+        let is_late = brought.is_late(allowed(connector) / 4);
         verdict = if is_late { Verdict::Again } else { dealt(connector, brought).await };
         connector.metrics.end();
         connector.metrics.delivered(match verdict {

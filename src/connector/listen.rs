@@ -129,9 +129,7 @@ async fn verdict(connector: &Arc<Connector>, message: &lapin::message::Delivery)
     let brought = Brought { body, comes_again: message.redelivered, until, acker: Some(&message.acker) };
     let mut verdict = Verdict::Done;
     let dealing = async {
-        // Somebody else had it for so long that there is too little time left.
-        let is_late = until.saturating_duration_since(Instant::now()) < patience / 2;
-        verdict = if is_late { Verdict::Again } else { dealt(connector, brought).await };
+        verdict = if brought.is_late(patience / 2) { Verdict::Again } else { dealt(connector, brought).await };
         verdict == Verdict::Done
     };
     connector.turns.once(body, dealing).await;

@@ -4,6 +4,7 @@
 mod announcing;
 #[doc(hidden)]
 pub mod any;
+mod answered;
 mod apart;
 mod broker;
 mod callback;
@@ -31,6 +32,7 @@ pub(crate) use apart::{rehearse, stand_in};
 use crate::cli::ConnectorArgs;
 use crate::setting::Given;
 use crate::{Exit, http, shelf};
+use answered::Refused;
 use anyhow::Context;
 use broker::{Address, Outbox};
 use configuration::Configuration;
@@ -38,7 +40,7 @@ use copies::Store;
 use journal::Journal;
 use log::{Log, because, nothing};
 use metrics::{Metrics, Served};
-use platform::{Platform, Refused};
+use platform::Platform;
 use prometheus_client::registry::Registry;
 use reqwest::Client;
 use serde_json::{Value, json};

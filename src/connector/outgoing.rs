@@ -1,11 +1,12 @@
 //! What is found, on its way to the platform: to the workers' queue in messages of one object, to the platform whole, to a
 //! folder, or to a person who looks at it first. What is announced is what is sent.
 
+use super::answered::Refused;
 use super::broker::LARGEST;
 use super::delivery::Delivery;
 use super::journal::Entry;
 use super::log::because;
-use super::platform::{Errand, Refused};
+use super::platform::Errand;
 use super::progress::{Progress, Said};
 use super::review::Review;
 use super::split::{Part, Split, split};

@@ -1,16 +1,16 @@
 //! The platform: one function for each thing that is asked of it. It waits and asks again while the platform is away; what a
 //! version does not know is left out, and remembered.
 
+use super::answered::{Refused, answered};
 use super::configuration::{Configuration, Tls};
 use super::ladder::{INPUTS, Version, document, named_as_unknown};
-use crate::http::{self, distrust, innermost};
+use crate::http;
 use anyhow::Context;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Certificate, Client, RequestBuilder};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -27,85 +27,6 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 
 /// How often a document is made smaller for one request.
 const MOST_ROUNDS: usize = 12;
-
-/// The longest answer that is read.
-const LARGEST: usize = 32 * 1024 * 1024;
-
-/// The names of what the platform will say again, however often it is asked. Whatever else goes wrong there may pass.
-const FINAL: [&str; 15] = [
-    "ACCESS_REQUIRED",
-    "ALREADY_DELETED_ERROR",
-    "BAD_REQUEST",
-    "BAD_USER_INPUT",
-    "CONFIGURATION_ERROR",
-    "DRAFT_LOCKED",
-    FORBIDDEN,
-    "FUNCTIONAL_ERROR",
-    "GRAPHQL_PARSE_FAILED",
-    "GRAPHQL_VALIDATION_FAILED",
-    "MISSING_REFERENCE_ERROR",
-    "RESOURCE_NOT_FOUND",
-    "UNSUPPORTED_ERROR",
-    "VALIDATION_ERROR",
-    "WORK_NOT_ALIVE",
-];
-
-/// What an account is told that lacks a right.
-const FORBIDDEN: &str = "FORBIDDEN_ACCESS";
-
-/// Why the platform did not do what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refused {
-    /// It is away: what was asked is not done.
-    Away(String),
-    /// It broke off, or what stands before it did: what was asked may be done.
-    Unanswered(String),
-    /// It could not do what was asked, this time.
-    Failed(String),
-    /// What is there is not the platform, or cannot show that it is.
-    Astray(String),
-    /// It does not know who is asking.
-    Unauthorized(String),
-    /// It says no, by this name.
-    No { name: String, message: String },
-}
-
-impl Refused {
-    /// Whether what it was about is there no more.
-    pub(super) fn is_gone(&self) -> bool {
-        matches!(self, Self::No { name, .. } if name == "WORK_NOT_ALIVE" || name == "ALREADY_DELETED_ERROR")
-    }
-
-    /// Whether it is worth asking again.
-    fn may_pass(&self) -> bool {
-        matches!(self, Self::Away(_) | Self::Unanswered(_) | Self::Failed(_))
-    }
-
-    /// Whether what was sent is not what the platform takes, or what stands before it: by its length, say.
-    pub(super) fn is_about_the_body(&self) -> bool {
-        matches!(self, Self::No { name, .. } if name.starts_with("HTTP "))
-    }
-
-    /// Whether an operator can change it: the account lacks a right.
-    pub(super) fn is_forbidden(&self) -> bool {
-        matches!(self, Self::No { name, .. } if name == FORBIDDEN || name == "HTTP 403")
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Away(reason) => write!(f, "the platform cannot be reached: {reason}"),
-            Self::Unanswered(reason) => write!(f, "the platform did not answer: {reason}"),
-            Self::Failed(message) => write!(f, "the platform fails: {message}"),
-            Self::Astray(reason) => write!(f, "OPENCTI_URL is not that of the platform: {reason}"),
-            Self::Unauthorized(message) => write!(f, "the platform does not accept the token: {message}"),
-            Self::No { name, message } => write!(f, "{message} ({name})"),
-        }
-    }
-}
-
-impl std::error::Error for Refused {}
 
 /// The platform, as one connector asks it.
 #[derive(Debug)]
@@ -155,8 +76,7 @@ impl Platform {
             .default_headers(headers(configuration)?)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
-            .pool_idle_timeout(IDLE)
-            .timeout(TIMEOUT);
+            .pool_idle_timeout(IDLE);
         let builder = match &configuration.tls {
             Tls::Unchecked => builder.danger_accept_invalid_certs(true),
             Tls::Checked(None) => http::authorities(builder)?,
@@ -365,7 +285,7 @@ impl Platform {
             let part = Part::text(bundle.clone()).file_name(name.to_owned()).mime_str("application/json");
             let part = part.map_err(|error| Refused::Away(error.to_string()))?;
             let form = Form::new().text("operations", operations.clone()).text("map", r#"{"0":["variables.file"]}"#);
-            self.answer(self.request(context.with_much()).multipart(form.part("0", part))).await.map(drop)
+            answered(self.request(context.with_much()).multipart(form.part("0", part))).await.map(drop)
         })
         .await
     }
@@ -442,58 +362,8 @@ impl Platform {
     }
 
     async fn send(&self, text: &str, variables: &Value, context: Errand<'_>) -> Result<Value, Refused> {
-        self.answer(self.request(context).json(&json!({ "query": text, "variables": variables }))).await
+        answered(self.request(context).json(&json!({ "query": text, "variables": variables }))).await
     }
-
-    async fn answer(&self, request: RequestBuilder) -> Result<Value, Refused> {
-        let response = request.send().await.map_err(|error| lost(&error))?;
-        let status = response.status();
-        let told: Option<Value> = serde_json::from_slice(&body(response).await?).ok();
-        let otherwise = || format!("it answers {status}, and not as OpenCTI does");
-        match (status, told) {
-            // What stands before the platform says so, or the platform while it starts: whatever else it says, nothing is done.
-            (StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE, _) => {
-                Err(Refused::Away(otherwise()))
-            }
-            (StatusCode::INTERNAL_SERVER_ERROR, Some(told)) if has_errors(&told) => Err(refusal(&told)),
-            (status, _) if status.is_server_error() => Err(Refused::Unanswered(otherwise())),
-            (status, _) if status.is_redirection() => {
-                Err(Refused::Astray(format!("it leads elsewhere, with {status}")))
-            }
-            (_, Some(told)) if has_errors(&told) => Err(refusal(&told)),
-            (StatusCode::UNAUTHORIZED, _) => Err(Refused::Unauthorized(status.to_string())),
-            (status, Some(mut told)) if status.is_success() && told["data"].is_object() => Ok(told["data"].take()),
-            // There may be nothing behind what stands before the platform.
-            (StatusCode::NOT_FOUND | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY, _) => {
-                Err(Refused::Away(otherwise()))
-            }
-            (status, _) if status.is_client_error() => {
-                Err(Refused::No { name: format!("HTTP {}", status.as_u16()), message: otherwise() })
-            }
-            (..) => Err(Refused::Away(otherwise())),
-        }
-    }
-}
-
-/// Why there is no answer.
-fn lost(error: &reqwest::Error) -> Refused {
-    match (error.is_connect(), distrust(error)) {
-        (_, Some(reason)) => Refused::Astray(format!("its certificate is not trusted: {reason}")),
-        (true, None) => Refused::Away(innermost(error)),
-        (false, None) => Refused::Unanswered(innermost(error)),
-    }
-}
-
-/// A body that is not longer than it may be.
-async fn body(mut response: Response) -> Result<Vec<u8>, Refused> {
-    let mut body = vec![];
-    while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
-        if body.len() + chunk.len() > LARGEST {
-            return Err(Refused::Unanswered(format!("its answer is longer than {} MiB", LARGEST >> 20)));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 /// What goes with every request; the operator's own headers go before ours.
@@ -504,26 +374,6 @@ fn headers(configuration: &Configuration) -> anyhow::Result<HeaderMap> {
     let mut headers = HeaderMap::from_iter([(AUTHORIZATION, token)]);
     headers.extend(configuration.headers.clone());
     Ok(headers)
-}
-
-fn has_errors(told: &Value) -> bool {
-    told["errors"].as_array().is_some_and(|errors| !errors.is_empty())
-}
-
-/// What a platform's errors say: one line each, the first one's name.
-fn refusal(told: &Value) -> Refused {
-    let message = |error: &Value| error["message"].as_str().unwrap_or("the platform does not say why").to_owned();
-    let first = &told["errors"][0];
-    let name = first["name"].as_str().or_else(|| first["extensions"]["code"].as_str()).unwrap_or_default().to_owned();
-    let message = told["errors"].as_array().into_iter().flatten().map(message).collect::<Vec<_>>().join("\n");
-    match name.as_str() {
-        "AUTH_REQUIRED" | "AUTH_FAILURE" => Refused::Unauthorized(message),
-        // Somebody else has what is needed for it.
-        "LOCK_ERROR" => Refused::Away(message),
-        name if name.is_empty() || FINAL.contains(&name) => Refused::No { name: name.to_owned(), message },
-        _ if message.lines().any(|line| named_as_unknown(line).is_some()) => Refused::No { name, message },
-        name => Refused::Failed(format!("{message} ({name})")),
-    }
 }
 
 /// Only the variables that a document declares: others are an error to GraphQL.

@@ -1,7 +1,7 @@
 //! What a person is to look at before it is imported: it goes to a draft, or to the workbench, once, however often it is begun.
 
+use super::answered::Refused;
 use super::outgoing::{Sending, whole};
-use super::platform::Refused;
 use super::progress::Said;
 use super::split::Part;
 

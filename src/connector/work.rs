@@ -2,12 +2,13 @@
 //! rejected, or it goes back to the queue since nobody could be told what came of it.
 
 use super::announcing::{give_up, recall};
+use super::answered::Refused;
 use super::delivery::{Delivery, Fields, Malformed, Playbook};
 use super::entity::{Entity, enriched};
 use super::journal::Entry;
 use super::log::because;
 use super::outgoing::Sending;
-use super::platform::{Errand, Refused};
+use super::platform::Errand;
 use super::progress::Said;
 use super::{Connector, apart};
 use jiff::{SignedDuration, Timestamp};
@@ -59,6 +60,11 @@ impl Brought<'_> {
     /// Whether it is still with this connector: the broker gives what was with a connection that broke to whoever asks next.
     fn is_held(&self) -> bool {
         self.acker.is_none_or(Acker::usable)
+    }
+
+    /// Whether somebody else had it for so long that there is less time left than that.
+    pub(super) fn is_late(&self, enough: Duration) -> bool {
+        self.until.saturating_duration_since(Instant::now()) < enough
     }
 }
 
@@ -337,29 +343,9 @@ async fn enrich(
             "the provider's answer ended the connector again and again, and is not read any more",
         ));
     }
-    let (name, kind) = (&connector.plan.name, delivery.kind());
-    let is_in_scope =
-        connector.configuration.kinds.iter().any(|known| {
-            known.entity_type().eq_ignore_ascii_case(kind) || known.stix_type().eq_ignore_ascii_case(kind)
-        });
-    if !is_in_scope {
-        return Ok(Conclusion::error(format!("{kind} is out of scope: {name} is not asked about it")));
-    }
-    let told = match connector.platform.entity(&delivery.entity, errand).await {
-        Ok(Some(told)) => told,
-        Ok(None) => {
-            return Ok(Conclusion::error("Unable to read/access the entity, please check the connector permissions"));
-        }
-        Err(Refused::No { message, .. }) => return Ok(Conclusion::error(message)),
-        Err(refused) => return Err(refused),
-    };
-    let read = || {
-        let bundle = delivery.playbook.as_ref().map(Playbook::read).transpose()?;
-        Entity::read(&told, bundle.as_ref())
-    };
-    let entity = match entry.dangerously(read) {
+    let entity = match entity(connector, delivery, entry, errand).await? {
         Ok(entity) => entity,
-        Err(reason) => return Ok(Conclusion::error(format!("the entity cannot be enriched: {reason}"))),
+        Err(reason) => return Ok(Conclusion::error(reason)),
     };
     let Some(report) = ask(connector, delivery, &entity, entry, until).await else {
         return Ok(Conclusion::error("the provider's answer ends the connector, and is not read again"));
@@ -379,6 +365,36 @@ async fn enrich(
     }
     let sending = Sending { connector, delivery, entry, bundle: &bundle, errand };
     Ok(sending.send(objects, said).await?.into())
+}
+
+/// What is to be enriched; or why it is not.
+async fn entity(
+    connector: &Connector,
+    delivery: &Delivery,
+    entry: &Entry,
+    errand: Errand<'_>,
+) -> Result<Result<Entity, String>, Refused> {
+    let (name, kind) = (&connector.plan.name, delivery.kind());
+    let is_in_scope =
+        connector.configuration.kinds.iter().any(|known| {
+            known.entity_type().eq_ignore_ascii_case(kind) || known.stix_type().eq_ignore_ascii_case(kind)
+        });
+    if !is_in_scope {
+        return Ok(Err(format!("{kind} is out of scope: {name} is not asked about it")));
+    }
+    let told = match connector.platform.entity(&delivery.entity, errand).await {
+        Ok(Some(told)) => told,
+        Ok(None) => {
+            return Ok(Err("Unable to read/access the entity, please check the connector permissions".to_owned()));
+        }
+        Err(Refused::No { message, .. }) => return Ok(Err(message)),
+        Err(refused) => return Err(refused),
+    };
+    let read = || {
+        let bundle = delivery.playbook.as_ref().map(Playbook::read).transpose()?;
+        Entity::read(&told, bundle.as_ref())
+    };
+    Ok(entry.dangerously(read).map_err(|reason| format!("the entity cannot be enriched: {reason}")))
 }
 
 /// What is sent: what came with the entity, and what was found; and the bundle's id.
