@@ -39,10 +39,7 @@ fn every_version_is_spoken_to_in_its_own_words() {
 fn what_is_found_in_a_draft_stays_in_it() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(2));
     let _connector = site.start();
-    let entity = site.platform.add(Entity::domain("example.com"));
-    let (work, mut message) = site.platform.message(ID, &entity);
-    message["internal"]["draft_id"] = json!("draft-7");
-    site.platform.publish(ID, &message);
+    let work = site.enrich_with(Entity::domain("example.com"), ("internal", "draft_id"), "draft-7");
     site.platform.await_complete(&work);
     assert!(site.platform.pushes().iter().all(|push| push.message["draft_id"] == "draft-7"));
     let read = site.platform.asked("stixCyberObservable");
@@ -56,10 +53,7 @@ fn what_is_found_in_a_draft_stays_in_it() {
 fn what_is_found_is_found_on_behalf_of_who_asked() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(2));
     let _connector = site.start();
-    let entity = site.platform.add(Entity::domain("example.com"));
-    let (work, mut message) = site.platform.message(ID, &entity);
-    message["internal"]["applicant_id"] = json!("who-asked");
-    site.platform.publish(ID, &message);
+    let work = site.enrich_with(Entity::domain("example.com"), ("internal", "applicant_id"), "who-asked");
     site.platform.await_complete(&work);
     let count = site.platform.pushed();
     site.complete(Entity::domain("after.example"));
@@ -238,10 +232,7 @@ fn bundles_go_over_http() {
 fn what_belongs_in_a_draft_is_not_handed_over_whole() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(2)).with("CONNECTOR_QUEUE_PROTOCOL", "api");
     let _connector = site.start();
-    let entity = site.platform.add(Entity::domain("example.com"));
-    let (work, mut message) = site.platform.message(ID, &entity);
-    message["internal"]["draft_id"] = json!("draft-7");
-    site.platform.publish(ID, &message);
+    let work = site.enrich_with(Entity::domain("example.com"), ("internal", "draft_id"), "draft-7");
     let work = site.platform.await_complete(&work);
     assert!(work.expected > 0 && site.platform.asked("stixBundlePush").is_empty(), "{work:#?}");
     assert!(site.platform.pushes().iter().all(|push| push.message["draft_id"] == "draft-7"));

@@ -40,10 +40,7 @@ fn what_a_person_is_to_look_at_first_is_a_draft_or_a_file() {
 fn a_message_may_want_it_by_itself() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(2));
     let _connector = site.start();
-    let entity = site.platform.add(Entity::domain("example.com"));
-    let (id, mut message) = site.platform.message(ID, &entity);
-    message["event"]["force_validation"] = true.into();
-    site.platform.publish(ID, &message);
+    let id = site.enrich_with(Entity::domain("example.com"), ("event", "force_validation"), true);
     assert!(site.platform.await_complete(&id).draft.is_some());
     site.complete(Entity::domain("after.example"));
     assert_eq!(site.platform.drafts().len(), 1, "the next message does not want it");
@@ -65,10 +62,7 @@ fn killed_while(operation: &str, mode: &str) -> (Site, Work) {
     let site = Site::on(Platform::new(NEWEST), Provider::with(2)).with("CONNECTOR_VALIDATE_BEFORE_IMPORT", "true");
     site.platform.fail(operation, 1, Fault::Slow(Duration::from_secs(2)));
     let mut connector = site.start();
-    let entity = site.platform.add(Entity::domain("example.com"));
-    let (id, mut message) = site.platform.message(ID, &entity);
-    message["event"]["validation_mode"] = mode.into();
-    site.platform.publish(ID, &message);
+    let id = site.enrich_with(Entity::domain("example.com"), ("event", "validation_mode"), mode);
     soon(Duration::from_secs(10), operation, || site.platform.is_slow());
     connector.kill();
     site.platform.await_no_consumer(ID);

@@ -5,6 +5,7 @@ use super::platform::{NEWEST, Platform, TOKEN, Work};
 use super::program::Program;
 use super::provider::{Answer, Provider};
 use crate::support::{root, stixmap};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -113,6 +114,15 @@ impl Site {
     pub(crate) fn enrich(&self, entity: Entity) -> Work {
         let entity = self.platform.add(entity);
         self.platform.await_report(&self.platform.enrich(ID, &entity))
+    }
+
+    /// An enrichment whose message says something else besides, at `section.key`. Its work's id.
+    pub(crate) fn enrich_with(&self, entity: Entity, (section, key): (&str, &str), value: impl Into<Value>) -> String {
+        let entity = self.platform.add(entity);
+        let (work, mut message) = self.platform.message(ID, &entity);
+        message[section][key] = value.into();
+        self.platform.publish(ID, &message);
+        work
     }
 
     /// An enrichment that must end well, to its completion.
