@@ -9,6 +9,7 @@ use crate::setting::Given;
 use crate::{format, http, output, paint, progress, shelf};
 use anyhow::{Context, bail};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use stixmap_engine::plan::{Plan, Settings};
@@ -39,8 +40,8 @@ pub(crate) fn run(args: &EnrichArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     runtime.block_on(async {
         let Some(providers) = providers(args, &observables).await? else { return Ok(Exit::Told) };
         let answers = ask_all(args, verbosity, providers, observables, &markings, deadline).await?;
-        tell(&answers, &args.output, verbosity);
-        let exit = answers.iter().map(|answer| exit(answer.report.outcome.kind)).max().unwrap_or(Exit::Fine);
+        let explained = report(&answers, &args.output, verbosity);
+        let exit = answers.iter().map(|answer| exit(answer.report.outcome.kind)).fold(explained, Exit::max);
         let mut reports = answers.into_iter().map(|answer| answer.report).collect();
         let fill = &mut |out: &mut dyn Write| format::write(args.output.format, &mut reports, out);
         output::write(args.output.output.as_deref(), fill)?;
@@ -62,11 +63,11 @@ fn observables(args: &EnrichArgs) -> anyhow::Result<Vec<Observable>> {
         values.extend(lines.filter(|line| !line.is_empty()).map(str::to_owned));
     }
     let kind = kind(args.kind.as_deref())?;
-    let mut observables: Vec<Observable> = vec![];
+    let (mut observables, mut known) = (vec![], HashSet::new());
     let mut refused = vec![];
     for value in &values {
         match observable(value, kind) {
-            Ok(observable) if observables.contains(&observable) => {}
+            Ok(observable) if !known.insert((observable.kind(), observable.value().to_owned())) => {}
             Ok(observable) => observables.push(observable),
             Err(reason) => refused.push(reason.to_string()),
         }
@@ -180,24 +181,32 @@ async fn ask_all(
 /// How many disagreements of answers and profile are shown; the rest is counted.
 const MAX_SHOWN: usize = 10;
 
-/// What came of it, for people.
-pub(crate) fn tell(answers: &[Answer], args: &OutputArgs, verbosity: Verbosity) {
+/// Prints the results for people; returns the exit status of `--why`, which fails for an object that is not in the bundle.
+pub(crate) fn report(answers: &[Answer], args: &OutputArgs, verbosity: Verbosity) -> Exit {
     if args.trace {
         answers.iter().for_each(|answer| paint::remark(&format::trace(&answer.report)));
     }
-    if let Some(id) = &args.why {
-        let reports: Vec<_> = answers.iter().map(|answer| &answer.report).collect();
-        let text = format::why(&reports, id);
-        paint::remark(&text.unwrap_or_else(|| format!("{id} is not in the bundle")));
-    }
+    let explained = args.why.as_ref().map_or(Exit::Fine, |id| explain(answers, id));
     if verbosity > Verbosity::Quiet {
-        let told: Vec<_> = answers.iter().flat_map(|answer| answer.report.diagnostics.iter().cloned()).collect();
-        paint::diagnostics(&told[..told.len().min(MAX_SHOWN)]);
-        if told.len() > MAX_SHOWN {
-            paint::remark(&format!("{} more are not shown", told.len() - MAX_SHOWN));
+        let found: Vec<_> = answers.iter().flat_map(|answer| answer.report.diagnostics.iter().cloned()).collect();
+        paint::diagnostics(&found[..found.len().min(MAX_SHOWN)]);
+        if found.len() > MAX_SHOWN {
+            paint::remark(&format!("{} more diagnostics are not shown", found.len() - MAX_SHOWN));
         }
-        answers.iter().for_each(|answer| paint::remark(&summary(answer)));
     }
+    // `--quiet` still prints what went wrong.
+    let is_shown = |answer: &&Answer| verbosity > Verbosity::Quiet || exit(answer.report.outcome.kind) != Exit::Fine;
+    answers.iter().filter(is_shown).for_each(|answer| paint::remark(&summary(answer)));
+    explained
+}
+
+/// Prints which records and rules an object of the bundle comes from.
+fn explain(answers: &[Answer], id: &str) -> Exit {
+    let reports: Vec<_> = answers.iter().map(|answer| &answer.report).collect();
+    let text = format::why(&reports, id);
+    let exit = if text.is_some() { Exit::Fine } else { Exit::Told };
+    paint::remark(&text.unwrap_or_else(|| format!("unknown object `{id}`: it is not in the bundle")));
+    exit
 }
 
 pub(crate) fn summary(answer: &Answer) -> String {

@@ -2,7 +2,7 @@
 
 use crate::Exit;
 use crate::cli::{MapArgs, Verbosity};
-use crate::enrich::{Answer, exit, kind, markings, observable, tell};
+use crate::enrich::{self, Answer, exit, kind, markings, observable};
 use crate::pieces::{Failed, Pieces};
 use crate::setting::Given;
 use crate::{connector, format, output, shelf};
@@ -43,8 +43,8 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
         connector::rehearse(&report);
     }
     let answer = Answer { observable, report };
-    tell(std::slice::from_ref(&answer), &args.output, verbosity);
-    let exit = exit(answer.report.outcome.kind);
+    let explained = enrich::report(std::slice::from_ref(&answer), &args.output, verbosity);
+    let exit = explained.max(exit(answer.report.outcome.kind));
     let mut reports = vec![answer.report];
     let fill = &mut |out: &mut dyn Write| format::write(args.output.format, &mut reports, out);
     output::write(args.output.output.as_deref(), fill)?;

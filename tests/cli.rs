@@ -207,7 +207,9 @@ fn every_object_can_be_traced_to_its_records_and_rules() {
         "{why}"
     );
     assert!(enrich(&["--why", &id("identity")]).err.contains("no record made it"));
-    assert!(enrich(&["--why", "ipv4-addr--none"]).err.contains("ipv4-addr--none is not in the bundle"));
+    let missing = enrich(&["--why", "ipv4-addr--none"]);
+    assert!(missing.err.contains("unknown object `ipv4-addr--none`: it is not in the bundle"), "{}", missing.err);
+    assert_eq!(missing.code, 1);
 }
 
 #[test]
@@ -226,7 +228,16 @@ fn an_answer_that_disagrees_is_shown_in_both_places() {
         "{told}"
     );
     assert!(told.contains("::: GET http://127.0.0.1:"), "{told}");
-    assert!(ended(stixmap(&["enrich", "shape.example.com", "-q", "-p", "riskiq", "--replay"])).err.is_empty());
+}
+
+#[test]
+fn quiet_prints_what_failed_and_nothing_else() {
+    let quiet = |value| ended(stixmap(&["enrich", value, "-q", "-p", "riskiq", "--replay"]));
+    let failed = quiet("shape.example.com");
+    assert!(failed.code == 1 && failed.err.lines().count() == 1, "{}", failed.err);
+    assert!(failed.err.contains("shape.example.com: failed"), "{}", failed.err);
+    let fine = quiet("example.com");
+    assert!(fine.code == 0 && fine.err.is_empty(), "{}", fine.err);
 }
 
 #[test]
