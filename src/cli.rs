@@ -137,6 +137,9 @@ pub(crate) struct EnrichArgs {
     /// A file of values, one a line; `-` is standard input. Blank lines and `#` comments are nothing.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
+    /// Look up nothing if one of the values is invalid; without it the others are looked up, and the exit code is 3.
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// The STIX type of the values, instead of finding it: `domain-name`, `ipv4-addr` …
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) kind: Option<String>,

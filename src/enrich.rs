@@ -33,7 +33,9 @@ pub(crate) struct Answer {
 }
 
 pub(crate) fn run(args: &EnrichArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
-    let observables = observables(args)?;
+    let Values { observables, invalid } = Values::read(args)?;
+    invalid.iter().for_each(|reason| paint::remark(&format!("not asked: {reason}")));
+    output::check(args.output.output.as_deref())?;
     let markings = markings(&args.tlp)?;
     let deadline = duration(&args.deadline)?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime cannot be started")?;
@@ -41,7 +43,7 @@ pub(crate) fn run(args: &EnrichArgs, verbosity: Verbosity) -> anyhow::Result<Exi
         let Some(providers) = providers(args, &observables).await? else { return Ok(Exit::Told) };
         let answers = ask_all(args, verbosity, providers, observables, &markings, deadline).await?;
         let explained = report(&answers, &args.output, verbosity);
-        let exit = answers.iter().map(|answer| exit(answer.report.outcome.kind)).fold(explained, Exit::max);
+        let exit = explained.max(exit_of_all(&answers, !invalid.is_empty()));
         let mut reports = answers.into_iter().map(|answer| answer.report).collect();
         let fill = &mut |out: &mut dyn Write| format::write(args.output.format, &mut reports, out);
         output::write(args.output.output.as_deref(), fill)?;
@@ -49,33 +51,47 @@ pub(crate) fn run(args: &EnrichArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     })
 }
 
-/// What is asked about: each once, in the order of the command line, then those of the file.
-fn observables(args: &EnrichArgs) -> anyhow::Result<Vec<Observable>> {
-    let mut values = args.values.clone();
-    if let Some(path) = &args.input {
-        let mut text = String::new();
-        if path.as_os_str() == "-" {
-            std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
-        } else {
-            text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+/// The values to look up, and why others are not.
+struct Values {
+    /// Each once, in the order of the command line, then those of the file.
+    observables: Vec<Observable>,
+    /// A message for each value that is not an observable.
+    invalid: Vec<String>,
+}
+
+impl Values {
+    /// Reads the values of the command line and the input file. One that is not valid costs only itself, unless `--strict`.
+    fn read(args: &EnrichArgs) -> anyhow::Result<Values> {
+        let kind = kind(args.kind.as_deref())?;
+        let mut values = Values { observables: vec![], invalid: vec![] };
+        let mut known = HashSet::new();
+        for (value, line) in given(args)? {
+            match observable(&value, kind) {
+                Ok(observable) if !known.insert((observable.kind(), observable.value().to_owned())) => {}
+                Ok(observable) => values.observables.push(observable),
+                Err(reason) => values.invalid.push(line.map_or(reason.to_string(), |n| format!("line {n}: {reason}"))),
+            }
         }
-        let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-        values.extend(lines.filter(|line| !line.is_empty()).map(str::to_owned));
-    }
-    let kind = kind(args.kind.as_deref())?;
-    let (mut observables, mut known) = (vec![], HashSet::new());
-    let mut refused = vec![];
-    for value in &values {
-        match observable(value, kind) {
-            Ok(observable) if !known.insert((observable.kind(), observable.value().to_owned())) => {}
-            Ok(observable) => observables.push(observable),
-            Err(reason) => refused.push(reason.to_string()),
+        if !values.invalid.is_empty() && (args.strict || values.observables.is_empty()) {
+            bail!("nothing was asked: {}", values.invalid.join("; "));
         }
+        Ok(values)
     }
-    if !refused.is_empty() {
-        bail!("nothing was asked: {}", refused.join("; "));
+}
+
+/// Every value that was given; one of the input file with its line.
+fn given(args: &EnrichArgs) -> anyhow::Result<Vec<(String, Option<usize>)>> {
+    let mut values: Vec<_> = args.values.iter().map(|value| (value.clone(), None)).collect();
+    let Some(path) = &args.input else { return Ok(values) };
+    let mut text = String::new();
+    if path.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
+    } else {
+        text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     }
-    Ok(observables)
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()).enumerate();
+    values.extend(lines.filter(|(_, line)| !line.is_empty()).map(|(i, line)| (line.to_owned(), Some(i + 1))));
+    Ok(values)
 }
 
 pub(crate) fn kind(text: Option<&str>) -> anyhow::Result<Option<Kind>> {
@@ -220,6 +236,15 @@ pub(crate) fn summary(answer: &Answer) -> String {
         report.outcome,
         report.counts
     )
+}
+
+/// The exit status of all lookups: the heaviest. A value that cannot be asked about makes a list partial, not failed.
+fn exit_of_all(answers: &[Answer], has_invalid: bool) -> Exit {
+    let kinds = || answers.iter().map(|answer| answer.report.outcome.kind);
+    let is_refused = |kind| kind == OutcomeKind::Refused;
+    let is_mixed = kinds().any(is_refused) && !kinds().all(is_refused);
+    let asked = kinds().filter(|kind| !is_mixed || !is_refused(*kind)).map(exit).max().unwrap_or(Exit::Fine);
+    if is_mixed || has_invalid { asked.max(Exit::Partial) } else { asked }
 }
 
 pub(crate) fn exit(kind: OutcomeKind) -> Exit {

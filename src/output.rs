@@ -9,6 +9,24 @@ use std::path::Path;
 /// Whatever writes data to its place, piece by piece.
 type Fill<'f> = &'f mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>;
 
+/// Refuses a place that cannot be written, before anything is done whose results would be lost.
+pub(crate) fn check(path: Option<&Path>) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let is_special = std::fs::metadata(path).is_ok_and(|known| !known.is_file());
+    let checked = match is_special {
+        // A pipe is not opened: that would wait for its reader.
+        true if path.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        true => Ok(()),
+        false => tempfile::tempfile_in(folder_of(path)).map(drop),
+    };
+    checked.with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Writes data to its place.
 pub(crate) fn write(path: Option<&Path>, fill: Fill<'_>) -> anyhow::Result<()> {
     match path {
@@ -40,8 +58,7 @@ fn to_file(path: &Path, fill: Fill<'_>) -> anyhow::Result<()> {
     }
     // The umask takes away what nobody else may do, as with any new file. A link stays a link: what it leads to is replaced.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut part = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
+    let mut part = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder_of(&path))?;
     fill(&mut part)?;
     if let Ok(known) = std::fs::metadata(&path) {
         part.as_file().set_permissions(known.permissions())?;

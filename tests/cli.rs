@@ -84,6 +84,33 @@ fn outcomes_are_exit_codes() {
 }
 
 #[test]
+fn invalid_value_costs_only_itself() {
+    let enrich = |more: &[&str]| ended(stixmap(&[&["enrich", "-p", "riskiq", "--replay"], more].concat()));
+    let mixed = enrich(&["example.com", "not a name", "-q"]);
+    assert_eq!(mixed.code, 3, "{}", mixed.err);
+    assert!(mixed.out.contains("\"example.com\"") && mixed.err.starts_with("not asked: "), "{}", mixed.err);
+    let strict = enrich(&["example.com", "not a name", "--strict"]);
+    assert_eq!((strict.code, strict.out.as_str()), (2, ""), "{}", strict.err);
+    let folder = tempfile::tempdir().expect("a folder");
+    let input = folder.path().join("values");
+    std::fs::write(&input, "# pasted\nexample.com\n\nnot a name\n").expect("it can be written");
+    let listed = enrich(&["-i", input.to_str().expect("UTF-8")]);
+    assert!(listed.code == 3 && listed.err.contains("not asked: line 4: "), "{}", listed.err);
+}
+
+#[test]
+fn output_that_cannot_be_written_is_refused_before_a_request() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path().to_str().expect("UTF-8");
+    for output in [format!("{folder}/missing/bundle.json"), folder.to_owned()] {
+        let enriched = ended(stixmap(&["enrich", "example.com", "-v", "-p", "riskiq", "--replay", "-o", &output]));
+        assert_eq!(enriched.code, 2, "{}", enriched.err);
+        assert!(enriched.err.contains(&format!("{output} cannot be written")), "{}", enriched.err);
+        assert!(!enriched.err.contains("GET "), "{}", enriched.err);
+    }
+}
+
+#[test]
 fn stored_answers_are_mapped_without_settings_or_network() {
     let answer = r#"{"totalRecords":1,"results":[{"recordType":"A","resolve":"192.0.2.1","resolveType":"ip","firstSeen":"2010-01-01 00:00:00","lastSeen":"2010-02-01 00:00:00"}]}"#;
     let mut command = stixmap(&["map", "--profile", "riskiq", "--observable", "Example.COM.", "-", "--trace"]);
