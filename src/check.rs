@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use stixmap_engine::case::{self, Case};
-use stixmap_engine::diagnostic::{Code, Diagnostic, Severity, Source};
+use stixmap_engine::diagnostic::{Code, Diagnostic, Fix, Severity, Source};
 use stixmap_engine::parallel;
 use stixmap_engine::plan::Plan;
 
@@ -159,8 +159,8 @@ fn check_case(source: &Arc<Source>, plan: Option<&Plan>, path: &Path) -> Vec<Dia
     diagnostics
 }
 
-/// Applies the fixes, from the end of each file to its start, so that places stay right. Of two fixes for one place the
-/// first is applied; another run finds whether the second is still needed.
+/// Applies the fixes, from the end of each file to its start, so that places stay right. One is kept only where the file has
+/// fewer mistakes with it than without.
 fn fix(diagnostics: &[Diagnostic]) -> anyhow::Result<usize> {
     let mut fixed = 0;
     let mut sources: Vec<&Arc<Source>> = diagnostics.iter().map(|diagnostic| &diagnostic.labels[0].source).collect();
@@ -169,17 +169,40 @@ fn fix(diagnostics: &[Diagnostic]) -> anyhow::Result<usize> {
     sources.dedup_by(|a, b| a.name == b.name);
     for source in sources {
         let of_source = diagnostics.iter().filter(|diagnostic| diagnostic.labels[0].source == *source);
-        let mut fixes: Vec<_> = of_source.filter_map(|diagnostic| diagnostic.fix.as_ref()).collect();
-        fixes.sort_by_key(|fix| (fix.span.start, fix.span.end));
-        fixes.dedup_by(|later, earlier| later.span.start < earlier.span.end || later.span == earlier.span);
-        let mut text = source.text.clone();
-        for fix in fixes.iter().rev() {
-            text.replace_range(fix.span.clone(), &fix.replacement);
-        }
-        if !fixes.is_empty() {
+        let fixes = of_source.filter_map(|diagnostic| diagnostic.fix.as_ref()).collect();
+        let (text, applied) = with_fixes(source, fixes)?;
+        if applied > 0 {
             output::write(Some(Path::new(&source.name)), &mut |out| out.write_all(text.as_bytes()))?;
         }
-        fixed += fixes.len();
+        fixed += applied;
     }
     Ok(fixed)
+}
+
+/// The text with the fixes that make it better, and their number. Of two for one place the first is tried.
+fn with_fixes(source: &Arc<Source>, mut fixes: Vec<&Fix>) -> anyhow::Result<(String, usize)> {
+    fixes.sort_by_key(|fix| (fix.span.start, fix.span.end));
+    fixes.dedup_by(|later, earlier| later.span.start < earlier.span.end || later.span == earlier.span);
+    let (mut text, mut applied) = (source.text.clone(), 0);
+    let mut left = mistakes(&source.name, &text)?;
+    for fix in fixes.iter().rev() {
+        let mut changed = text.clone();
+        changed.replace_range(fix.span.clone(), &fix.replacement);
+        let remaining = mistakes(&source.name, &changed)?;
+        if remaining < left {
+            (text, left, applied) = (changed, remaining, applied + 1);
+        }
+    }
+    Ok((text, applied))
+}
+
+/// How many errors, and then warnings, a file would have with this text. An error may hide a warning.
+fn mistakes(name: &str, text: &str) -> anyhow::Result<(usize, usize)> {
+    let (source, path) = (Source::new(name, text), Path::new(name));
+    let found = match folder_of_case(path) {
+        Some(folder) => check_case(&source, plan(&folder)?.0.as_ref(), path),
+        None => Plan::check(&source).1,
+    };
+    let errors = found.iter().filter(|found| found.severity == Severity::Error).count();
+    Ok((errors, found.len() - errors))
 }

@@ -142,3 +142,26 @@ fn a_profile_without_a_seeded_mistake_has_none() {
         assert!(found.is_empty(), "{}: {}", path.display(), found[0]);
     }
 }
+
+#[test]
+fn fix_mends_its_own_line_and_leaves_fewer_mistakes() {
+    let (mut offered, mut restored, mut wrong) = (0, 0, vec![]);
+    for mistake in mistakes() {
+        let original = profile(&mistake.profile);
+        let (text, _) = mistake.seed(&original);
+        let found = errors(&mistake.profile, &text);
+        for fix in found.iter().filter_map(|found| found.fix.as_ref()) {
+            let mut fixed = text.clone();
+            fixed.replace_range(fix.span.clone(), &fix.replacement);
+            let left = errors(&mistake.profile, &fixed);
+            let is_one_line = !text[fix.span.clone()].contains('\n') && !fix.replacement.contains('\n');
+            (offered, restored) = (offered + 1, restored + usize::from(fixed == original));
+            if left.len() >= found.len() || !is_one_line {
+                wrong.push(format!("{mistake}: `{}` for `{}`", fix.replacement, &text[fix.span.clone()]));
+            }
+        }
+    }
+    println!("{offered} fixes are offered, {restored} give the original text");
+    assert!(wrong.is_empty(), "these fixes do harm:\n{}", wrong.join("\n"));
+    assert!(offered >= 20 && restored * 10 >= offered * 7, "{restored} of {offered} give the original text");
+}

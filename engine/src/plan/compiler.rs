@@ -123,10 +123,12 @@ impl<'t> Compiler<'t> {
     ) -> &mut Diagnostic {
         let near = nearest(word, known);
         let label = near.map_or_else(|| otherwise.to_owned(), |near| format!("did you mean `{near}`?"));
-        let found = self.error_at(code, place.clone(), message, label);
-        if let Some(near) = near {
-            found.fix = Some(Fix { span: place, replacement: near.to_owned() });
-        }
+        // A fix replaces the word alone: where the word stands inside something else, there is none.
+        let written = &self.tree.source().text[place.clone()];
+        let fix = near.filter(|_| written.trim_matches(['"', '\'']) == word);
+        let fix = fix.map(|near| Fix { span: place.clone(), replacement: near.to_owned() });
+        let found = self.error_at(code, place, message, label);
+        found.fix = fix;
         found
     }
 
@@ -134,9 +136,12 @@ impl<'t> Compiler<'t> {
     pub(super) fn request_path(&mut self, path: &Template, pointer: &str) {
         let first = path.parts().first();
         if !matches!(first, Some(Part::Literal(text)) if text.starts_with('/')) {
+            let is_url = matches!(first, Some(Part::Literal(text)) if text.contains("://"));
+            let label =
+                if is_url { "this is a URL: its origin belongs in `http.base_url`" } else { "this one does not" };
             let start = self.span_within(pointer, 0..0);
-            let found = self.error(Code::PathStart, pointer, "a request's path starts with `/`", "this one does not");
-            *found = found.clone().fix(start, "/");
+            let found = self.error(Code::PathStart, pointer, "a request's path starts with `/`", label);
+            found.fix = (!is_url).then(|| Fix { span: start, replacement: "/".to_owned() });
         }
         let literal = |part: &Part| matches!(part, Part::Literal(text) if text.contains(['?', '#']));
         if path.parts().iter().any(literal) {
@@ -211,6 +216,11 @@ impl<'t> Compiler<'t> {
 
     pub(super) fn span_within(&self, pointer: &str, inside: Range<usize>) -> Range<usize> {
         self.tree.span_within(pointer, inside)
+    }
+
+    /// How often a name is written in the profile: as a key, or as a word of a text.
+    pub(super) fn occurrences(&self, name: &str) -> usize {
+        occurrences(self.tree.value(), name)
     }
 
     /// The line a pointer's value stands on.
@@ -544,6 +554,19 @@ impl<'t> Compiler<'t> {
                 self.error(Code::NotBoolean, pointer, "a condition is true or false", label);
             }
         }
+    }
+}
+
+fn occurrences(value: &serde_json::Value, name: &str) -> usize {
+    let is_of_word = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
+    let words = |text: &str| text.split(|sign| !is_of_word(sign)).filter(|word| *word == name).count();
+    match value {
+        serde_json::Value::String(text) => words(text),
+        serde_json::Value::Array(items) => items.iter().map(|item| occurrences(item, name)).sum(),
+        serde_json::Value::Object(fields) => {
+            fields.iter().map(|(key, value)| usize::from(key == name) + occurrences(value, name)).sum()
+        }
+        _ => 0,
     }
 }
 

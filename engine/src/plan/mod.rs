@@ -159,8 +159,9 @@ impl Plan {
             return (None, vec![found]);
         }
         let mut diagnostics = read.diagnostics;
-        let Some((profile, tree)) = read.value else { return (None, diagnostics) };
+        let Some((mut profile, tree)) = read.value else { return (None, diagnostics) };
         let mut compiler = Compiler::new(&tree);
+        records::correct_field_names(&mut compiler, &mut profile.record);
         let parts = Parts::compile(&mut compiler, &profile);
         consistency::check(&mut compiler, &profile, &parts);
         let plan = parts.plan(profile, source, compiler.span("/id"));

@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Span};
 use crate::dns::{Name, RrType, Scope, parse_address};
 use crate::profile::{Field, FieldSource, FieldType, OneOrMany, Orientation, OtherNames, RecordBlock, Scalar};
 use crate::stix::Tlp;
-use crate::yaml::child;
+use crate::yaml::{child, nearest};
 use minijinja::value::Value;
 use std::collections::BTreeMap;
 
@@ -32,6 +32,9 @@ pub struct RecordPlan {
     pub drop_addresses: Vec<Scope>,
 }
 
+/// The fields that make a record.
+const MAIN: [&str; 3] = ["rrname", "rrtype", "rdata"];
+
 /// The fields that have a role besides the three that make a record, and the type each needs.
 pub const ROLES: [(&str, FieldType); 5] = [
     ("time_first", FieldType::Timestamp),
@@ -40,6 +43,31 @@ pub const ROLES: [(&str, FieldType); 5] = [
     ("bailiwick", FieldType::String),
     ("tlp", FieldType::Tlp),
 ];
+
+/// Reports a field whose name is a misspelling of one of the Common Output Format, and goes on with the right name: what
+/// else reads that field is right as it stands.
+pub(super) fn correct_field_names(compiler: &mut Compiler, block: &mut RecordBlock) {
+    for name in MAIN.into_iter().chain(ROLES.map(|(name, _)| name)) {
+        let Some(misspelt) = misspelling(compiler, block, name) else { continue };
+        let key = child("/record/fields", &misspelt);
+        let (place, message) = (compiler.key_span(&key), format!("unknown field `{misspelt}`"));
+        compiler.unknown(Code::UnknownField, place, message, &misspelt, std::iter::once(name), "not read by anything");
+        let field = block.fields.remove(&misspelt).expect("it is one of the fields");
+        block.fields.insert(name.to_owned(), field);
+    }
+}
+
+/// The declared field that was meant to be `name`: nothing reads the one, and something reads the other.
+fn misspelling(compiler: &Compiler, block: &RecordBlock, name: &str) -> Option<String> {
+    let uses = |word: &str| compiler.occurrences(word);
+    let is_needed = name == "rrtype" || uses(name) > 0 || block.orientation.is_empty() && MAIN.contains(&name);
+    if block.fields.contains_key(name) || !is_needed {
+        return None;
+    }
+    let is_standard = |field: &str| MAIN.contains(&field) || ROLES.iter().any(|(role, _)| *role == field);
+    let unread = block.fields.keys().map(String::as_str).filter(|field| !is_standard(field) && uses(field) == 1);
+    nearest(name, unread).map(str::to_owned)
+}
 
 /// One value of a row.
 #[derive(Debug)]

@@ -121,7 +121,13 @@ pub(super) fn tab(source: &Arc<Source>, line: usize) -> Diagnostic {
 
 /// A template without quotes.
 pub(super) fn template(source: &Arc<Source>, span: Span) -> Diagnostic {
-    let replacement = quoted(&source.text[span.clone()]);
+    let written = &source.text[span.clone()];
+    // A setting is read by a placeholder: one pair of braces.
+    let inside = written.trim_start_matches('{').trim_end_matches('}').trim();
+    let replacement = match inside.starts_with("settings.") {
+        true => quoted(&format!("{{{inside}}}")),
+        false => quoted(written),
+    };
     let message = "a template needs quotes";
     Diagnostic::error(Code::BlockAsKey, message, source, span.clone(), "read as a block inside a block")
         .fix(span, replacement)
