@@ -15,6 +15,7 @@ mod enrich;
 mod explain;
 mod format;
 mod http;
+mod http_server;
 mod list;
 mod loopback;
 mod map;

@@ -1,14 +1,15 @@
 //! An HTTP server on loopback that gives recorded answers. Which answer a request gets is for its caller to say.
 
+use crate::http_server::HttpServer;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use stixmap_engine::run::{Fault, Response as Recorded};
 use tokio::net::TcpListener;
+
+/// The number of connections that are open at once.
+const CONNECTIONS: usize = 256;
 
 /// What a request gets: an answer, or what goes wrong on the way.
 pub(crate) type Answer = Result<Recorded, Fault>;
@@ -25,18 +26,12 @@ where
     F: Fn(&str, &str) -> anyhow::Result<Answer> + Send + Sync + 'static,
 {
     let answer = Arc::new(answer);
-    // The listener fails only when the process runs out of sockets: then the client is told by its own.
-    while let Ok((stream, _)) = listener.accept().await {
-        let answer = Arc::clone(&answer);
-        tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let response = respond(&request, answer.as_ref());
-                async move { response }
-            });
-            // A broken connection is what a recorded fault asks for, and the client tells it.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
-    }
+    // A broken connection is what a recorded fault asks for.
+    let respond = move |request| {
+        let response = respond(&request, answer.as_ref());
+        async move { response }
+    };
+    HttpServer::new(listener, CONNECTIONS).serve(respond).await;
 }
 
 fn respond(

@@ -6,6 +6,7 @@ use super::log::Level;
 use super::values::Values;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::{ClientConfig, ServerConfig};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -71,7 +72,7 @@ pub(super) enum Tls {
 /// Where workers bring messages over HTTP.
 #[derive(Debug, Clone)]
 pub(super) struct Callback {
-    pub(super) port: u16,
+    pub(super) address: SocketAddr,
     pub(super) path: String,
     /// As the platform knows it.
     pub(super) uri: String,
@@ -126,7 +127,7 @@ impl BrokerOverrides {
 /// Where metrics are served, and how they are called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Metrics {
-    pub(super) port: u16,
+    pub(super) address: SocketAddr,
     pub(super) prefix: String,
 }
 
@@ -299,7 +300,9 @@ fn callback(values: &mut Values) -> Option<Callback> {
         values.mistake("connector", "listen_protocol_api_uri", "is not the URL of a web server");
     }
     let uri = format!("{}{path}", base.trim_end_matches('/'));
-    Some(Callback { port: u16::try_from(port).unwrap_or(7070), uri, path, tls })
+    // Workers run on other machines: they must reach it, with the platform's token.
+    let address = address(values, "listen_protocol_api_address", Ipv4Addr::UNSPECIFIED, port);
+    Some(Callback { address, uri, path, tls })
 }
 
 /// Whether requests come by this path as it is written.
@@ -384,6 +387,18 @@ fn level(values: &mut Values) -> Level {
     })
 }
 
+/// The address that a server listens on.
+fn address(values: &mut Values, key: &str, default: Ipv4Addr, port: u64) -> SocketAddr {
+    let port = u16::try_from(port).expect("the port was read in its range");
+    let Some(text) = values.text("connector", key) else { return (default, port).into() };
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&text);
+    let address = bare.parse().unwrap_or_else(|_| {
+        values.mistake("connector", key, "is no IP address, such as 127.0.0.1, 0.0.0.0 or ::");
+        IpAddr::from(default)
+    });
+    (address, port).into()
+}
+
 fn metrics(values: &mut Values) -> Option<Metrics> {
     let port = values.number("connector", "metrics_port", 9095, 1, 65_535);
     let parts = ["metrics_namespace", "metrics_subsystem"].map(|key| (key, values.text("connector", key)));
@@ -394,8 +409,8 @@ fn metrics(values: &mut Values) -> Option<Metrics> {
         }
     }
     let prefix = parts.into_iter().filter_map(|(_, part)| part).map(|part| format!("{part}_")).collect();
-    let port = u16::try_from(port).unwrap_or(9095);
-    values.flag("connector", "expose_metrics", false).then_some(Metrics { port, prefix })
+    let address = address(values, "metrics_address", Ipv4Addr::LOCALHOST, port);
+    values.flag("connector", "expose_metrics", false).then_some(Metrics { address, prefix })
 }
 
 #[cfg(test)]
@@ -482,6 +497,30 @@ mod tests {
         assert_eq!(with("OPENCTI_CUSTOM_HEADERS", "X A: 1"), [told]);
         assert_eq!(with("OPENCTI_CUSTOM_HEADERS", "X-A: 1;; X-B: a:b ;c"), [""; 0]);
         assert_eq!(with("CONNECTOR_METRICS_NAMESPACE", "my-own").len(), 1);
+    }
+
+    #[test]
+    fn addresses_of_servers_are_loopback_or_as_given() {
+        let metrics = |address: &[(&str, &str)]| {
+            let variables = [&ENOUGH[..], &[("CONNECTOR_EXPOSE_METRICS", "true")], address].concat();
+            let (configuration, mistakes) = read(&variables, "{}", None);
+            (configuration.metrics.expect("they are served").address.to_string(), mistakes.len())
+        };
+        assert_eq!(metrics(&[]), ("127.0.0.1:9095".to_owned(), 0));
+        for (text, expected, mistakes) in [
+            ("0.0.0.0", "0.0.0.0:9095", 0),
+            ("::1", "[::1]:9095", 0),
+            ("[::]", "[::]:9095", 0),
+            ("localhost", "127.0.0.1:9095", 1),
+            ("127.0.0.1:80", "127.0.0.1:9095", 1),
+            ("[127.0.0.1", "127.0.0.1:9095", 1),
+        ] {
+            let found = metrics(&[("CONNECTOR_METRICS_ADDRESS", text)]);
+            assert_eq!(found, (expected.to_owned(), mistakes), "{text}");
+        }
+        let callback = [&ENOUGH[..], &[("CONNECTOR_LISTEN_PROTOCOL", "API")]].concat();
+        let (configuration, _) = read(&callback, "{}", None);
+        assert_eq!(configuration.callback.expect("it is served").address.to_string(), "0.0.0.0:7070");
     }
 
     #[test]

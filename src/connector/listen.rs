@@ -8,7 +8,6 @@ use anyhow::{Context, bail};
 use futures_util::StreamExt;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicNackOptions, BasicRejectOptions};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
@@ -30,7 +29,7 @@ pub(super) async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Rec
         };
         let reason = match inbox {
             Ok(inbox) => {
-                connector.metrics.ready.store(true, Ordering::Relaxed);
+                connector.metrics.ready.set_listening(true);
                 connector.log.info("Starting ListenQueue thread", nothing());
                 (wait, was_let_in) = (WAITS.0, true);
                 match take(connector, inbox, stopped, &mut under_way).await {
@@ -45,7 +44,7 @@ pub(super) async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Rec
             Err(error) => error.to_string(),
         };
         connector.journal.doubt();
-        connector.metrics.ready.store(false, Ordering::Relaxed);
+        connector.metrics.ready.set_listening(false);
         connector.log.error("The broker cannot be listened to", because(reason));
         // The platform declares queues when it is pinged or registered with.
         connector.again.notify_one();

@@ -1,11 +1,9 @@
 //! What is counted, under pycti's names and ours, and where it is served: `/metrics`, `/health`, `/ready`.
 
+use crate::http_server::{HttpServer, not_allowed};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, Request, Response};
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -13,22 +11,38 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use stixmap_engine::run::Counts;
 use tokio::net::TcpListener;
-use tokio::time::sleep;
 
 /// A figure that is not there as long as it is not known: 0 would be a lie.
 type Known<N, A = AtomicI64> = Family<[(&'static str, &'static str); 0], Gauge<N, A>>;
 
 const ALONE: [(&str, &str); 0] = [];
 
-/// How long to wait where no connection can be taken.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The number of connections that are open at once.
+const CONNECTIONS: usize = 64;
+
+/// What `…build_info` says.
+pub(super) struct Build<'p> {
+    pub(super) profile: &'p str,
+    pub(super) profile_version: &'p str,
+}
+
+impl Build<'_> {
+    fn info(&self) -> Info<Vec<(String, String)>> {
+        let labels = [
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("profile", self.profile),
+            ("profile_version", self.profile_version),
+        ];
+        Info::new(labels.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec())
+    }
+}
 
 /// A label's name and value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -58,7 +72,30 @@ pub(super) struct Metrics {
     quota_left: Known<i64>,
     queue_lag: Known<f64, AtomicU64>,
     pub(super) seconds: Histogram,
-    pub(super) ready: Arc<AtomicBool>,
+    pub(super) ready: Arc<Readiness>,
+}
+
+/// Whether a connector can be sent messages: the platform answers, and messages can arrive.
+#[derive(Debug, Default)]
+pub(super) struct Readiness {
+    platform: AtomicBool,
+    listening: AtomicBool,
+}
+
+impl Readiness {
+    /// Whether the platform answered when it was last asked.
+    pub(super) fn set_platform(&self, answers: bool) {
+        self.platform.store(answers, Ordering::Relaxed);
+    }
+
+    /// Whether the broker's queue is consumed, or the callback served.
+    pub(super) fn set_listening(&self, listens: bool) {
+        self.listening.store(listens, Ordering::Relaxed);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.platform.load(Ordering::Relaxed) && self.listening.load(Ordering::Relaxed)
+    }
 }
 
 impl Default for Metrics {
@@ -90,12 +127,13 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Registers the figures of a connector.
-    pub(super) fn register(&self, registry: &mut Registry, prefix: &str, connector: &str) {
+    pub(super) fn register(&self, registry: &mut Registry, prefix: &str, connector: &str, build: Build) {
         let of_connector = registry.sub_registry_with_label(("connector".into(), connector.to_owned().into()));
         let registry = match prefix {
             "" => of_connector,
             prefix => of_connector.sub_registry_with_prefix(prefix.trim_end_matches('_')),
         };
+        registry.register("build", "The program and the profile that run", build.info());
         registry.register("state", "What the connector does", self.state.clone());
         // As Python's client has it, the label is called as the figure is.
         let _ = self.state_label.set(format!("{prefix}state"));
@@ -180,42 +218,68 @@ fn by(kind: &str) -> By {
     By { kind: kind.to_owned() }
 }
 
-/// What is served of a process: all its connectors' figures, and whether they are ready.
+/// The figures of all connectors of a process, and whether they are ready.
 pub(super) struct Served {
     pub(super) registry: Registry,
-    pub(super) ready: Vec<Arc<AtomicBool>>,
+    pub(super) ready: Vec<Arc<Readiness>>,
 }
 
 /// Serves until the process ends.
 pub(super) async fn serve(listener: TcpListener, served: Arc<Served>) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // There are no more descriptors: some are given back.
-            sleep(PAUSE).await;
-            continue;
-        };
-        let served = Arc::clone(&served);
-        tokio::spawn(async move {
-            let service = service_fn(move |request| answer(request, Arc::clone(&served)));
-            // Whoever asked is gone.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
-    }
+    let answer = move |request: Request<Incoming>| {
+        let response = answer(request.method(), request.uri().path(), &served);
+        async move { Ok::<_, Infallible>(response) }
+    };
+    HttpServer::new(listener, CONNECTIONS).serve(answer).await;
 }
 
-async fn answer(request: Request<Incoming>, served: Arc<Served>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let is_ready = served.ready.iter().all(|ready| ready.load(Ordering::Relaxed));
-    let (status, kind, text) = match request.uri().path() {
-        "/health" => (200, "application/json", r#"{"status":"ok"}"#.to_owned()),
-        "/ready" if is_ready => (200, "application/json", r#"{"status":"ready"}"#.to_owned()),
-        "/ready" => (503, "application/json", r#"{"status":"starting"}"#.to_owned()),
-        _ => {
+fn answer(method: &Method, path: &str, served: &Served) -> Response<Full<Bytes>> {
+    let is_ready = || served.ready.iter().all(|ready| ready.is_ready());
+    let json = |status: u16, text: &str| (status, "application/json", text.to_owned());
+    let (status, kind, text) = match path {
+        "/metrics" | "/health" | "/ready" if !matches!(*method, Method::GET | Method::HEAD) => {
+            return not_allowed(&[Method::GET, Method::HEAD]);
+        }
+        "/health" => json(200, r#"{"status":"ok"}"#),
+        "/ready" if is_ready() => json(200, r#"{"status":"ready"}"#),
+        "/ready" => json(503, r#"{"status":"starting"}"#),
+        "/metrics" => {
             let mut text = String::new();
-            // Writing into a text does not fail.
-            let _ = encode(&mut text, &served.registry);
+            encode(&mut text, &served.registry).expect("writing into a text does not fail");
             (200, "application/openmetrics-text; version=1.0.0; charset=utf-8", text)
         }
+        _ => json(404, r#"{"error":"not found"}"#),
     };
     let response = Response::builder().status(status).header("content-type", kind).body(Full::from(text));
-    Ok(response.expect("a response of our own"))
+    response.expect("a response of our own")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_by_method_path_and_readiness_have_their_status() {
+        let ready = Arc::new(Readiness::default());
+        let served = Served { registry: Registry::default(), ready: vec![Arc::clone(&ready)] };
+        let status = |method, path| answer(&method, path, &served).status().as_u16();
+        for (method, path, expected) in [
+            (Method::GET, "/health", 200),
+            (Method::HEAD, "/health", 200),
+            (Method::GET, "/metrics", 200),
+            (Method::GET, "/ready", 503),
+            (Method::POST, "/metrics", 405),
+            (Method::DELETE, "/ready", 405),
+            (Method::GET, "/", 404),
+            (Method::GET, "/metrics/", 404),
+            (Method::POST, "/admin", 404),
+        ] {
+            assert_eq!(status(method, path), expected, "{path}");
+        }
+        for (platform, broker, expected) in [(true, false, 503), (false, true, 503), (true, true, 200)] {
+            ready.set_platform(platform);
+            ready.set_listening(broker);
+            assert_eq!(status(Method::GET, "/ready"), expected);
+        }
+    }
 }

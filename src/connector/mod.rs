@@ -23,6 +23,7 @@ mod platform;
 mod progress;
 mod review;
 mod split;
+mod token;
 mod turns;
 mod values;
 mod work;
@@ -39,7 +40,7 @@ use configuration::Configuration;
 use copies::Store;
 use journal::Journal;
 use log::{Log, because, nothing};
-use metrics::{Metrics, Served};
+use metrics::{Build, Metrics, Served};
 use platform::Platform;
 use prometheus_client::registry::Registry;
 use reqwest::Client;
@@ -47,7 +48,6 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use stixmap_engine::plan::{Plan, Settings};
@@ -274,11 +274,14 @@ async fn serve_metrics(connectors: &[Arc<Connector>]) -> anyhow::Result<()> {
     };
     let mut registry = Registry::default();
     for connector in connectors {
-        connector.metrics.register(&mut registry, &place.prefix, &connector.configuration.name);
+        let build = Build { profile: &connector.plan.id, profile_version: &connector.plan.version };
+        connector.metrics.register(&mut registry, &place.prefix, &connector.configuration.name, build);
     }
     let ready = connectors.iter().map(|connector| Arc::clone(&connector.metrics.ready)).collect();
-    let listener = TcpListener::bind(("0.0.0.0", place.port)).await;
-    let listener = listener.with_context(|| format!("CONNECTOR_METRICS_PORT: {} cannot be had", place.port))?;
+    let listener = TcpListener::bind(place.address).await;
+    let listener = listener.with_context(|| {
+        format!("CONNECTOR_METRICS_ADDRESS, CONNECTOR_METRICS_PORT: {} cannot be had", place.address)
+    })?;
     tokio::spawn(metrics::serve(listener, Arc::new(Served { registry, ready })));
     Ok(())
 }
@@ -294,7 +297,7 @@ async fn connect(connector: Arc<Connector>, mut stopped: watch::Receiver<bool>) 
         Some(callback) => callback::serve(Arc::clone(&connector), callback, &mut stopped).await,
         None => listen::consume(&connector, &mut stopped).await,
     };
-    connector.metrics.ready.store(false, Ordering::Relaxed);
+    connector.metrics.ready.set_listening(false);
     pinging.abort();
     connector.log.info("The connector stops", nothing());
     ended
@@ -347,6 +350,7 @@ fn keep(connector: &Connector, told: &Value) -> anyhow::Result<()> {
         store: Store::read(&told["config"]["s3"], connector.configuration.store.as_ref())?.map(Arc::new),
     };
     *connector.registered.lock().unwrap_or_else(PoisonError::into_inner) = Some(registered);
+    connector.metrics.ready.set_platform(true);
     connector.log.info("Connector registered with ID", json!({ "id": connector.configuration.id }));
     Ok(())
 }
@@ -360,6 +364,7 @@ async fn keep_alive(connector: Arc<Connector>) {
         match connector.platform.ping(&state).await {
             Ok(kept) => {
                 connector.metrics.pings.inc();
+                connector.metrics.ready.set_platform(true);
                 if std::mem::take(&mut was_away) {
                     connector.log.info("API Ping back to normal", nothing());
                 }
@@ -371,6 +376,7 @@ async fn keep_alive(connector: Arc<Connector>) {
             }
             Err(refused) => {
                 connector.metrics.ping_errors.inc();
+                connector.metrics.ready.set_platform(false);
                 connector.log.error("Error pinging the API", because(&refused));
                 was_away = true;
                 // It may have been deleted there.

@@ -146,6 +146,7 @@ impl Sending<'_> {
             connector.platform.push_bundle(delivery.work.as_deref(), &text, errand).await?;
             entry.note(|progress| progress.send_up_to(number + 1));
             connector.metrics.bundles_sent.inc();
+            connector.metrics.records_sent.inc_by(some.len() as u64);
         }
         Ok(said)
     }

@@ -101,6 +101,13 @@ fn connector(plan: &Plan) -> Vec<Variable> {
             "Whether metrics, `/health` and `/ready` are served",
         ),
         optional("connector", "metrics_port", whole(1, 65_535), "9095", "The port they are served on"),
+        optional(
+            "connector",
+            "metrics_address",
+            Form::Text,
+            "127.0.0.1",
+            "The IP address they are served on; without it only this machine reaches them",
+        ),
     ]
 }
 

@@ -76,6 +76,30 @@ fn figures_and_health_are_served() {
 }
 
 #[test]
+fn half_open_requests_by_the_hundred_leave_health_and_the_callback_served() {
+    let (metrics, callback) = (free_port(), free_port());
+    let site = Site::new(|_, _| Answer::Records(1))
+        .with("CONNECTOR_EXPOSE_METRICS", "true")
+        .with("CONNECTOR_METRICS_PORT", &metrics.to_string())
+        .with("CONNECTOR_LISTEN_PROTOCOL", "API")
+        .with("CONNECTOR_LISTEN_PROTOCOL_API_PORT", &callback.to_string())
+        .with("CONNECTOR_LISTEN_PROTOCOL_API_URI", &format!("http://127.0.0.1:{callback}"));
+    let _connector = site.start();
+    let half_open = |port: u16| {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+        std::io::Write::write_all(&mut stream, b"GET /health HTTP/1.1\r\nx: ").expect("it is written");
+        stream
+    };
+    let _held: Vec<_> = (0..300).flat_map(|_| [half_open(metrics), half_open(callback)]).collect();
+    assert_eq!(read(metrics, "/health").expect("an answer").0, 200);
+    assert_eq!((read(metrics, "/").expect("an answer").0, read(callback, "/health").expect("an answer").0), (404, 200));
+    site.complete(Entity::domain("example.com"));
+    let (_, text) = read(metrics, "/metrics").expect("an answer");
+    let build = text.lines().find(|line| line.starts_with("build_info{")).expect("the build is served");
+    assert!(build.contains("profile=\"riskiq\"") && build.contains("profile_version="), "{build}");
+}
+
+#[test]
 fn one_process_is_a_shelf_of_connectors() {
     let platform = Platform::new(NEWEST);
     let site = Site::on(platform, Provider::with(3))
