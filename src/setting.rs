@@ -128,8 +128,9 @@ fn from_environment(profile: &str, name: &str) -> anyhow::Result<Option<String>>
     }
     let path = std::env::var(format!("{variable}_FILE")).ok().filter(|path| !path.is_empty());
     let Some(path) = path else { return Ok(value) };
+    // The value is not repeated: it may be the secret itself, given by the wrong variable.
     let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("{variable}_FILE names {path}, which cannot be read"))?;
+        .with_context(|| format!("failed to read the file named by `{variable}_FILE`"))?;
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 

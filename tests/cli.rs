@@ -141,6 +141,19 @@ fn missing_settings_are_all_told_with_how_to_give_them() {
 }
 
 #[test]
+fn unreadable_secret_file_is_named_by_its_variable_alone() {
+    let variable = "RISKIQ_API_KEY_FILE";
+    for value in ["sk-secret-in-the-wrong-variable", "/"] {
+        let mut command = stixmap(&["enrich", "example.com", "-p", "riskiq", "--set", "username=u"]);
+        command.env(variable, value);
+        let enriched = ended(command);
+        assert_eq!(enriched.code, 2);
+        assert!(enriched.err.contains(&format!("failed to read the file named by `{variable}`")), "{}", enriched.err);
+        assert!(!enriched.err.contains("sk-secret"), "{}", enriched.err);
+    }
+}
+
+#[test]
 fn settings_nobody_has_are_refused() {
     let enriched = ended(stixmap(&["enrich", "example.com", "-p", "riskiq", "--set", "api_kye=x"]));
     assert_eq!(enriched.code, 2);
