@@ -278,9 +278,9 @@ fn targets(rdata: &Rdata) -> Vec<Observable> {
         | Rdata::Naptr { replacement: name, .. } => Observable::of_name(name).into_iter().collect(),
         Rdata::Soa(soa) => {
             let primary = soa.mname.as_ref().and_then(Observable::of_name);
-            primary.into_iter().chain(soa.rname.as_ref().and_then(Observable::of_mailbox)).collect()
+            primary.into_iter().chain(soa.rname.as_ref().map(Observable::of_mailbox)).collect()
         }
-        Rdata::Rp { mailbox, .. } => Observable::of_mailbox(mailbox).into_iter().collect(),
+        Rdata::Rp { mailbox, .. } => vec![Observable::of_mailbox(mailbox)],
         Rdata::Text(text) => parsed(Kind::Text, text),
         Rdata::Uri { target, .. } => parsed(Kind::Url, target),
         Rdata::Mac(_) => parsed(Kind::MacAddr, &rdata.to_string()),
