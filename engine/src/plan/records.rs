@@ -51,7 +51,7 @@ pub(super) fn correct_field_names(compiler: &mut Compiler, block: &mut RecordBlo
         let Some(misspelt) = misspelling(compiler, block, name) else { continue };
         let key = child("/record/fields", &misspelt);
         let (place, message) = (compiler.key_span(&key), format!("unknown field `{misspelt}`"));
-        compiler.unknown(Code::UnknownField, place, message, &misspelt, std::iter::once(name), "not read by anything");
+        compiler.unknown(Code::UnknownName, place, message, &misspelt, std::iter::once(name), "not read by anything");
         let field = block.fields.remove(&misspelt).expect("it is one of the fields");
         block.fields.insert(name.to_owned(), field);
     }
