@@ -237,6 +237,10 @@ codes! {
     SettingDefault = "setting-default",
     /// A setting that every profile has is declared again.
     ReservedSetting = "reserved-setting",
+    /// A setting whose environment variable belongs to another program: its value would be sent to the provider.
+    ReservedVariable = "reserved-variable",
+    /// A setting with the name of a credential and another type than `secret`: its value could be printed.
+    CredentialNotSecret = "credential-not-secret",
     /// The base URL is no literal `https` URL of scheme, host and path.
     BaseUrl = "base-url",
     /// A header's name holds signs that no header's name has.

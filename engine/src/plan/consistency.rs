@@ -2,14 +2,15 @@
 //! Each part by itself was checked where it is compiled.
 
 use super::compiler::Compiler;
+use super::reserved::{is_credential, owner, variable};
 use super::template::{Local, Part, Template};
 use super::{
     AnswerPlan, AuthPlan, BASE_URL, CursorTarget, HttpPlan, LookupPlan, PagingPlan, Parameter, Parts, QueryPlan,
     RulePlan, RuleThen, TokenCarrier, ValueOrSetting, WindowPlan, exact, fields, lookups,
 };
-use crate::diagnostic::{Code, Severity};
+use crate::diagnostic::{Code, Fix, Severity};
 use crate::dns::RrType;
-use crate::profile::{OtherNames, Profile, SettingType, TimeField, WindowPoint};
+use crate::profile::{OtherNames, Profile, Setting, SettingType, TimeField, WindowPoint};
 use crate::stix::Kind;
 use crate::yaml::child;
 use jiff::SignedDuration;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn check(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
     settings(compiler, profile);
+    variables(compiler, profile);
     http(compiler, parts);
     answers(compiler, &parts.answers);
     window(compiler, profile, parts);
@@ -58,6 +60,38 @@ fn settings(compiler: &mut Compiler, profile: &Profile) {
             let message = format!("nothing uses the setting `{name}`");
             compiler.error_at_key(Code::SettingUnused, &at, message, "declared here").severity = Severity::Warning;
         }
+    }
+}
+
+/// No variable of the profile belongs to another program: neither by the id nor by the id and a setting's name together.
+fn variables(compiler: &mut Compiler, profile: &Profile) {
+    if let Some(owner) = owner(&profile.id) {
+        let message = format!("variables of the id `{}` belong to another program", profile.id);
+        let found = compiler.error(Code::ReservedVariable, "/id", message, format!("`{owner}` is reserved"));
+        found.notes.push("a profile sends the values of its variables to its provider".into());
+        return;
+    }
+    for (name, setting) in &profile.settings {
+        let at = child("/settings", name);
+        let names = std::iter::once(name).chain(&setting.also).map(|name| variable(&profile.id, name));
+        for (variable, owner) in names.filter_map(|variable| owner(&variable).map(|owner| (variable, owner))) {
+            let message = format!("the variable `{variable}` belongs to another program");
+            let label = format!("`{owner}` is reserved");
+            compiler.error_at_key(Code::ReservedVariable, &at, message, label);
+        }
+        credential(compiler, name, setting, &at);
+    }
+}
+
+/// A value that may be a credential is a secret, whatever the profile calls its type.
+fn credential(compiler: &mut Compiler, name: &str, setting: &Setting, at: &str) {
+    let holds_text = matches!(setting.kind, SettingType::String | SettingType::Integer) && setting.choices.is_empty();
+    let is_named_so = std::iter::once(name).chain(setting.also.iter().map(String::as_str)).any(is_credential);
+    if holds_text && is_named_so {
+        let at = format!("{at}/type");
+        let fix = Fix { span: compiler.span(&at), replacement: "secret".into() };
+        let message = format!("`{name}` is the name of a credential");
+        compiler.error(Code::CredentialNotSecret, &at, message, "its type is `secret`").fix = Some(fix);
     }
 }
 

@@ -19,6 +19,7 @@ mod paging;
 mod path;
 mod quota;
 mod records;
+mod reserved;
 mod rows;
 mod rules;
 mod setting;
@@ -40,6 +41,7 @@ pub use paging::{CursorTarget, PagingPlan, Parameter};
 pub use path::{Path, PathStep};
 pub use quota::{ElementPlan, ProbeFigures, ProbePlan, QuotaPlan, RatePlan};
 pub use records::{FieldPlan, Operand, OrientationPlan, ROLES, RecordPlan, Source as FieldPlace};
+pub use reserved::variable;
 pub use rows::{ColumnsPlan, LevelPlan, RowTestPlan, RowsPlan, SignalPlan};
 pub use rules::{BesidesPlan, RulePlan, RuleThen, RulesPlan};
 pub use setting::{BASE_URL, Secret, SettingError, SettingSpec, SettingValue, Settings, TOKEN_URL};
@@ -53,6 +55,7 @@ use crate::stix::{Kind, Policy, Repeats, Tlp};
 use crate::yaml;
 use compiler::Compiler;
 use jiff::Span as TimeSpan;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use url::Url;
 
@@ -195,6 +198,27 @@ impl Plan {
             _ => String::new(),
         };
         Some(url.parts().iter().map(part).collect())
+    }
+
+    /// The origins that credentials may go to as the profile states them: of its base URL, and of another server for
+    /// tokens. Empty where the base URL is a setting without a default: the operator names the server.
+    pub fn origins(&self) -> BTreeSet<String> {
+        let base = match &self.http.base_url {
+            BaseUrl::Literal(url) => Some(url.clone()),
+            BaseUrl::Setting(name) => {
+                let spec = self.settings.iter().find(|spec| spec.name == *name);
+                spec.and_then(|spec| spec.default.as_deref()).and_then(|text| Url::parse(text).ok())
+            }
+        };
+        let token = self.token().and_then(|token| match &token.from {
+            TokenPlace::Url(url) => url.parts().first(),
+            TokenPlace::Path(_) => None,
+        });
+        let token = token.and_then(|part| match part {
+            Part::Literal(start) => Url::parse(start).ok(),
+            _ => None,
+        });
+        base.into_iter().chain(token).map(|url| url.origin().ascii_serialization()).collect()
     }
 
     /// How the token of requests is come by, if they carry one.

@@ -1,0 +1,329 @@
+//! Environment variables that belong to other programs: a profile that could name one would read a value that its
+//! operator gave to something else, and send it to the profile's server.
+
+/// First words of variables that other programs read.
+const PREFIXES: &[&str] = &[
+    // This program, its platform, broker and stores.
+    "OPENCTI",
+    "OPENAEV",
+    "OPENBAS",
+    "XTM",
+    "CONNECTOR",
+    "MQ",
+    "QUEUE",
+    "LISTEN",
+    "S3",
+    "MINIO",
+    "STIXMAP",
+    "APP",
+    "RABBITMQ",
+    "AMQP",
+    "KAFKA",
+    "ELASTIC",
+    "ELASTICSEARCH",
+    "OPENSEARCH",
+    // Clouds.
+    "AWS",
+    "AMAZON",
+    "AZURE",
+    "ARM",
+    "MSI",
+    "IDENTITY",
+    "GOOGLE",
+    "GCP",
+    "GCLOUD",
+    "CLOUDSDK",
+    "FIREBASE",
+    "OCI",
+    "ALIBABA",
+    "ALICLOUD",
+    "IBMCLOUD",
+    "DIGITALOCEAN",
+    "HEROKU",
+    "FLY",
+    "NETLIFY",
+    "VERCEL",
+    "HETZNER",
+    "HCLOUD",
+    "LINODE",
+    "SCW",
+    "OVH",
+    "SNOWFLAKE",
+    "DATABRICKS",
+    // Code hosting and builds.
+    "GITHUB",
+    "GH",
+    "GITLAB",
+    "GITEA",
+    "BITBUCKET",
+    "GIT",
+    "CI",
+    "ACTIONS",
+    "RUNNER",
+    "JENKINS",
+    "TRAVIS",
+    "BUILDKITE",
+    "DRONE",
+    "SONAR",
+    "CODECOV",
+    // Containers and infrastructure.
+    "DOCKER",
+    "COMPOSE",
+    "PODMAN",
+    "BUILDAH",
+    "REGISTRY",
+    "KUBERNETES",
+    "KUBE",
+    "KUBECONFIG",
+    "HELM",
+    "ARGO",
+    "ARGOCD",
+    "TF",
+    "TERRAFORM",
+    "PULUMI",
+    "ANSIBLE",
+    "VAULT",
+    "CONSUL",
+    "NOMAD",
+    "OP",
+    "BW",
+    "BITWARDEN",
+    "SOPS",
+    "AGE",
+    // Transport.
+    "HTTP",
+    "HTTPS",
+    "FTP",
+    "RSYNC",
+    "SOCKS",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "PROXY",
+    "SSL",
+    "TLS",
+    "SSLKEYLOGFILE",
+    "OPENSSL",
+    "CURL",
+    "WGET",
+    "REQUESTS",
+    "GRPC",
+    "SSH",
+    "GPG",
+    "GNUPG",
+    "KRB5",
+    "LDAP",
+    "NETRC",
+    // Languages and their registries.
+    "NODE",
+    "NPM",
+    "YARN",
+    "PNPM",
+    "PIP",
+    "UV",
+    "POETRY",
+    "TWINE",
+    "PYPI",
+    "PYTHON",
+    "CARGO",
+    "RUST",
+    "RUSTUP",
+    "GEM",
+    "BUNDLE",
+    "MAVEN",
+    "GRADLE",
+    "JAVA",
+    "NUGET",
+    "DOTNET",
+    "COMPOSER",
+    // Databases.
+    "DATABASE",
+    "DB",
+    "POSTGRES",
+    "POSTGRESQL",
+    "PG",
+    "MYSQL",
+    "MARIADB",
+    "MSSQL",
+    "ORACLE",
+    "MONGO",
+    "MONGODB",
+    "REDIS",
+    "MEMCACHED",
+    "INFLUX",
+    "INFLUXDB",
+    "CLICKHOUSE",
+    "NEO4J",
+    "CASSANDRA",
+    // Services that hold credentials in most environments.
+    "SMTP",
+    "MAIL",
+    "SLACK",
+    "DISCORD",
+    "TELEGRAM",
+    "TWILIO",
+    "SENDGRID",
+    "MAILGUN",
+    "STRIPE",
+    "PAYPAL",
+    "OPENAI",
+    "ANTHROPIC",
+    "HF",
+    "HUGGINGFACE",
+    "SENTRY",
+    "DATADOG",
+    "DD",
+    "NEW_RELIC",
+    "NEWRELIC",
+    "OTEL",
+    "GRAFANA",
+    "SPLUNK",
+    "OKTA",
+    "AUTH0",
+    "KEYCLOAK",
+    "OAUTH",
+    "JWT",
+    "SECRET",
+    "SESSION",
+    "DJANGO",
+    "FLASK",
+    "RAILS",
+    // The system.
+    "LD",
+    "DYLD",
+    "LC",
+    "XDG",
+    "DBUS",
+    "SYSTEMD",
+    "CREDENTIALS",
+    "SUDO",
+    "MALLOC",
+];
+
+/// Words that no variable of a profile holds: where several connectors run in one process, the variables of each
+/// stand under its profile's name, such as `ACME_OPENCTI_TOKEN`.
+const INNER: &[&str] = &["OPENCTI", "CONNECTOR", "MQ", "S3"];
+
+/// The variable of a setting.
+pub fn variable(profile: &str, name: &str) -> String {
+    format!("{profile}_{name}").replace('-', "_").to_uppercase()
+}
+
+/// The words by which a variable, or all variables of a profile's id, belong to another program.
+pub(super) fn owner(name: &str) -> Option<&'static str> {
+    let name = name.replace('-', "_").to_uppercase();
+    let begins =
+        |prefix: &&&str| name.strip_prefix(**prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+    let inner = || INNER.iter().find(|word| name.split('_').any(|part| part == **word));
+    PREFIXES.iter().find(begins).or_else(inner).copied()
+}
+
+/// Whether a setting's name says that its value is a credential.
+pub(super) fn is_credential(name: &str) -> bool {
+    const ANYWHERE: &[&str] = &["token", "secret", "passw", "passphrase", "credential", "apikey", "privatekey"];
+    const WORDS: &[&str] = &[
+        "key",
+        "keys",
+        "pass",
+        "pwd",
+        "pw",
+        "auth",
+        "authorization",
+        "bearer",
+        "cert",
+        "certificate",
+        "private",
+        "pem",
+        "cookie",
+        "jwt",
+        "pat",
+        "pin",
+        "otp",
+        "psk",
+        "hmac",
+        "signature",
+    ];
+    let name = name.to_lowercase();
+    ANYWHERE.iter().any(|part| name.contains(part)) || name.split(['_', '-']).any(|word| WORDS.contains(&word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::{Code, Source};
+    use crate::plan::Plan;
+    use proptest::prelude::*;
+
+    /// A profile with one secret setting.
+    fn profile(id: &str, setting: &str, kind: &str) -> String {
+        let text = include_str!("../../../tests/diagnostics/secret-default.yaml");
+        text.replace("id: example", &format!("id: {id}"))
+            .replace("key: { type: secret, default: letmein,", &format!("{setting}: {{ type: {kind}, required: true,"))
+            .replace("settings.key", &format!("settings.{setting}"))
+    }
+
+    fn codes(text: &str) -> Vec<Code> {
+        let (_, diagnostics) = Plan::check(&Source::new("profile.yaml", text));
+        diagnostics.into_iter().map(|diagnostic| diagnostic.code).collect()
+    }
+
+    #[test]
+    fn variable_of_another_program_is_reserved() {
+        for (id, setting) in [
+            ("opencti", "token"),
+            ("aws-web-identity", "token"),
+            ("ssl", "cert"),
+            ("http", "proxy"),
+            ("no", "proxy"),
+            ("all", "proxy"),
+            ("new", "relic_key"),
+            ("acme", "opencti_token"),
+            ("acme-opencti", "token"),
+            ("acme", "mq_pass"),
+            ("listen-protocol-api-ssl", "key"),
+            ("app", "admin_token"),
+        ] {
+            assert_eq!(codes(&profile(id, setting, "secret")), [Code::ReservedVariable], "{id} {setting}");
+        }
+        for (id, setting) in [("acme", "key"), ("httpbin", "key"), ("notes", "proxy"), ("circl", "password")] {
+            assert_eq!(codes(&profile(id, setting, "secret")), [], "{id} {setting}");
+        }
+    }
+
+    #[test]
+    fn credential_name_of_any_text_type_is_refused() {
+        for (setting, kind) in [("api_key", "string"), ("token", "string"), ("passwd", "string"), ("auth", "integer")] {
+            let found = codes(&profile("acme", setting, kind));
+            assert!(found.contains(&Code::CredentialNotSecret), "{setting}: {kind}: {found:?}");
+        }
+        for name in ["username", "keyword", "monkey", "tenant_id", "authors", "limit"] {
+            assert!(!is_credential(name), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn accepted_profile_reads_no_variable_of_another_program(
+            id in prop_oneof![
+                "[a-z]{1,4}(-[a-z0-9]{1,4}){0,2}",
+                (prop::sample::select(PREFIXES), "(-[a-z]{1,3})?").prop_map(|(prefix, rest)| {
+                    format!("{}{rest}", prefix.to_lowercase().replace('_', "-"))
+                }),
+                prop::sample::select(PREFIXES).prop_map(|prefix| {
+                    prefix.to_lowercase().split('_').next().unwrap_or_default().to_owned()
+                }),
+            ],
+            setting in prop_oneof![
+                "[a-z]{1,5}(_[a-z]{1,4})?",
+                Just("proxy".to_owned()),
+                Just("relic_key".to_owned()),
+                prop::sample::select(INNER).prop_map(|word| format!("{}_token", word.to_lowercase())),
+            ],
+        ) {
+            let words: Vec<String> = variable(&id, &setting).split('_').map(str::to_owned).collect();
+            let is_reserved = (1..=words.len()).any(|end| PREFIXES.contains(&words[..end].join("_").as_str()))
+                || words.iter().any(|word| INNER.contains(&word.as_str()));
+            let found = codes(&profile(&id, &setting, "secret"));
+            prop_assert_eq!(found.contains(&Code::ReservedVariable), is_reserved, "{:?} {:?} {:?}", id, setting, found);
+        }
+    }
+}
