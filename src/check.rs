@@ -2,7 +2,7 @@
 
 use crate::cli::{CheckArgs, CheckFormat};
 use crate::output::{self, to_stdout};
-use crate::shelf::{Folder, source};
+use crate::shelf::{Folder, other_name, source};
 use crate::{Exit, paint};
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
@@ -116,17 +116,8 @@ fn plan(folder: &Path) -> anyhow::Result<(Option<Plan>, Vec<Diagnostic>)> {
         Err(mistake) => return Ok((None, vec![mistake])),
     };
     let (plan, mut diagnostics) = Plan::check(&source);
-    diagnostics.extend(plan.as_ref().and_then(|plan| other_name(plan, folder, &source)));
+    diagnostics.extend(plan.as_ref().and_then(|plan| other_name(plan, folder)).map(Diagnostic::warning));
     Ok((plan, diagnostics))
-}
-
-/// `--profile` finds a profile by its folder's name, its variables go by its id: they had better be one.
-fn other_name(plan: &Plan, folder: &Path, source: &Arc<Source>) -> Option<Diagnostic> {
-    let name = folder.canonicalize().ok()?.file_name()?.to_str()?.to_owned();
-    let is_other = name != plan.id;
-    let message = format!("the profile `{}` stands in the folder `{name}`", plan.id);
-    let label = "its variables go by this name, `--profile` by the folder's";
-    is_other.then(|| Diagnostic::error(Code::IdNotFolder, message, source, plan.id_span.clone(), label).warning())
 }
 
 fn check_folder(folder: &Path) -> anyhow::Result<Vec<Diagnostic>> {

@@ -67,9 +67,15 @@ pub(crate) enum Command {
 /// Where profiles are looked for.
 #[derive(Debug, Args)]
 pub(crate) struct ShelfArgs {
-    /// A folder with profiles, besides those built in: `DIR/NAME/profile.yaml`.
+    /// A folder with profiles in addition to those built in: `DIR/NAME/profile.yaml`.
     #[arg(long, value_name = "DIR", env = "STIXMAP_PROFILES")]
     pub(crate) profiles: Option<PathBuf>,
+    /// An origin that profiles may send the variables of other profiles to: `https://api.example.com`.
+    #[arg(long, value_name = "ORIGIN", env = "STIXMAP_TRUST", value_delimiter = ',')]
+    pub(crate) trust: Vec<String>,
+    /// A file of such origins, one a line.
+    #[arg(long, value_name = "FILE", env = "STIXMAP_TRUST_FILE")]
+    pub(crate) trust_file: Option<PathBuf>,
 }
 
 /// Where settings come from.

@@ -3,9 +3,11 @@
 use crate::Exit;
 use crate::cli::{EnrichArgs, OutputArgs, Verbosity};
 use crate::clock::Clock;
+use crate::connector::other_sections;
 use crate::drive::Driver;
 use crate::replay::Replay;
 use crate::setting::Given;
+use crate::trust::Trust;
 use crate::{format, http, output, paint, progress, shelf};
 use anyhow::{Context, bail};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
@@ -132,7 +134,9 @@ async fn providers(args: &EnrichArgs, observables: &[Observable]) -> anyhow::Res
         let Some(plan) = folder.plan()? else { return Ok(None) };
         folders.push((folder, plan));
     }
-    given.refuse_unknown(folders.iter().map(|(_, plan)| plan))?;
+    let plans: Vec<&Plan> = folders.iter().map(|(_, plan)| plan).collect();
+    given.refuse_unknown(&plans, &other_sections(&plans, args.shelf.profiles.as_deref())?)?;
+    let trust = Trust::read(&args.shelf)?;
     let mut providers = vec![];
     for (folder, plan) in folders {
         let replay = match args.replay {
@@ -140,7 +144,10 @@ async fn providers(args: &EnrichArgs, observables: &[Observable]) -> anyhow::Res
             false => None,
         };
         // Recorded cases bring the settings they were recorded with.
-        let settings = if replay.is_some() { Settings::default() } else { given.settings(&plan)? };
+        let settings = match replay {
+            Some(_) => Settings::default(),
+            None => given.settings(&trust.confirm(&folder, &plan)?)?,
+        };
         providers.push(Provider { plan, settings, account: Arc::default(), replay });
     }
     Ok(Some(providers))

@@ -32,6 +32,7 @@ mod setting;
 mod shelf;
 mod skeleton;
 mod test;
+mod trust;
 
 use clap::Parser;
 use cli::{Cli, Command};

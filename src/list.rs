@@ -2,7 +2,7 @@
 
 use crate::cli::ListArgs;
 use crate::output::to_stdout;
-use crate::{Exit, shelf};
+use crate::{Exit, paint, shelf};
 use serde::Serialize;
 use std::fmt::Write;
 use stixmap_engine::plan::Plan;
@@ -13,13 +13,18 @@ struct Row<'p> {
     version: &'p str,
     status: &'static str,
     accepts: Vec<&'static str>,
+    /// Where credentials may go; empty where the operator names the server.
+    origins: Vec<String>,
     summary: &'p str,
 }
 
 pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Exit> {
-    let folders: Vec<_> = shelf::known(args.shelf.profiles.as_deref())?.into_values().collect();
+    let known = shelf::known(args.shelf.profiles.as_deref())?;
+    let conflicts: Vec<String> = known.conflicts().collect();
+    conflicts.iter().for_each(|conflict| paint::remark(conflict));
+    let folders: Vec<_> = known.folders().cloned().collect();
     let plans = shelf::plans(&folders)?;
-    let exit = if plans.iter().all(Option::is_some) { Exit::Fine } else { Exit::Told };
+    let exit = if plans.iter().all(Option::is_some) && conflicts.is_empty() { Exit::Fine } else { Exit::Told };
     let rows: Vec<Row> = plans.iter().flatten().map(row).collect();
     let text = if args.json { format!("{}\n", serde_json::to_string_pretty(&rows)?) } else { table(&rows) };
     to_stdout(text.as_bytes())?;
@@ -32,6 +37,7 @@ fn row(plan: &Plan) -> Row<'_> {
         version: &plan.version,
         status: plan.status.as_str(),
         accepts: plan.accepts().into_iter().map(|kind| kind.stix_type()).collect(),
+        origins: plan.origins().into_iter().collect(),
         summary: &plan.summary,
     }
 }
@@ -41,6 +47,9 @@ fn table(rows: &[Row]) -> String {
     for row in rows {
         let _ = writeln!(text, "{:<24} {:<8} {:<13} {}", row.profile, row.version, row.status, row.accepts.join(", "));
         let _ = writeln!(text, "    {}", row.summary);
+        if !row.origins.is_empty() {
+            let _ = writeln!(text, "    {}", row.origins.join(", "));
+        }
     }
     text
 }

@@ -2,6 +2,7 @@
 
 use crate::Exit;
 use crate::cli::{MapArgs, Verbosity};
+use crate::connector::other_sections;
 use crate::enrich::{self, Answer, exit, kind, markings, observable};
 use crate::pieces::{Failed, Pieces};
 use crate::setting::Given;
@@ -20,7 +21,10 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
     }
     let Some(plan) = shelf::find(&args.profile, args.shelf.profiles.as_deref())?.plan()? else { return Ok(Exit::Told) };
     let given = Given::read(&args.settings)?;
-    given.refuse_unknown(std::iter::once(&plan))?;
+    // The connector has checked its settings, and those of profiles that run beside this one.
+    if !args.as_sent {
+        given.refuse_unknown(&[&plan], &other_sections(&[&plan], args.shelf.profiles.as_deref())?)?;
+    }
     let observable = observable(&args.observable, kind(args.kind.as_deref())?)?;
     let lookup = lookup(&plan, &observable, args.lookup.as_deref())?;
     let now = jiff::Timestamp::now();

@@ -1,11 +1,14 @@
 //! Where settings come from: `--set`, variables, files named by variables, a settings file; in this order.
 
 use crate::cli::SettingArgs;
+use crate::trust::Trusted;
 use anyhow::{Context, bail};
 use serde_yaml::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+pub(crate) use stixmap_engine::plan::variable;
 use stixmap_engine::plan::{Plan, SettingError, SettingSpec, Settings};
 use stixmap_engine::profile::SettingType;
+use stixmap_engine::yaml::nearest;
 
 /// What was given on the command line and in the settings file.
 pub(crate) struct Given {
@@ -30,22 +33,67 @@ impl Given {
         Ok(Given { set: set.collect::<anyhow::Result<_>>()?, file })
     }
 
-    /// Refuses `--set` for a setting that none of the profiles has.
-    pub(crate) fn refuse_unknown<'p>(&self, plans: impl Iterator<Item = &'p Plan> + Clone) -> anyhow::Result<()> {
+    /// Refuses settings that none of the profiles has: given by `--set`, in the file, or by a variable with a profile's
+    /// prefix whose name is nearly that of a setting. `others` are the other sections that the file may have.
+    pub(crate) fn refuse_unknown(&self, plans: &[&Plan], others: &[String]) -> anyhow::Result<()> {
+        let mut mistakes = vec![];
         for key in self.set.keys() {
-            let is_known = plans.clone().any(|plan| {
-                let name = key.strip_prefix(&format!("{}.", plan.id)).unwrap_or(key);
-                plan.settings.iter().any(|spec| spec.names().any(|known| known == name))
+            let known = plans.iter().flat_map(|plan| {
+                plan.settings.iter().flat_map(SettingSpec::names).map(|name| (format!("{}.{name}", plan.id), name))
             });
-            if !is_known {
-                bail!("no profile here has a setting `{key}`");
+            let known: BTreeSet<String> = known.flat_map(|(long, name)| [long, name.to_owned()]).collect();
+            if !known.contains(key) {
+                mistakes.push(format!("--set: {}", unknown("setting", key, &known)));
             }
+        }
+        self.unknown_in_file(plans, others, &mut mistakes);
+        plans.iter().for_each(|plan| unknown_variables(plan, &mut mistakes));
+        if !mistakes.is_empty() {
+            bail!(mistakes.join("\n"));
         }
         Ok(())
     }
 
+    fn unknown_in_file(&self, plans: &[&Plan], others: &[String], mistakes: &mut Vec<String>) {
+        let Some(file) = &self.file else { return };
+        let sections = match file {
+            Value::Mapping(sections) => sections,
+            Value::Null => return,
+            _ => return mistakes.push("--config: expected sections such as `acme: { api_key: … }`".to_owned()),
+        };
+        let known: BTreeSet<String> = plans.iter().map(|plan| plan.id.clone()).chain(others.iter().cloned()).collect();
+        for (section, keys) in sections {
+            let section = shown(section);
+            let Some(plan) = plans.iter().find(|plan| plan.id == section) else {
+                if !known.contains(&section) {
+                    mistakes.push(format!("--config: {}", unknown("section", &section, &known)));
+                }
+                continue;
+            };
+            let keys = match keys {
+                Value::Mapping(keys) => keys,
+                Value::Null => continue,
+                _ => {
+                    mistakes.push(format!("--config: invalid section `{section}`: expected settings"));
+                    continue;
+                }
+            };
+            let names = plan.settings.iter().flat_map(SettingSpec::names);
+            let known: BTreeSet<String> = names.map(|name| format!("{section}.{name}")).collect();
+            for (key, value) in keys {
+                let key = format!("{section}.{}", shown(key));
+                if !known.contains(&key) {
+                    mistakes.push(format!("--config: {}", unknown("setting", &key, &known)));
+                } else if !matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null) {
+                    mistakes.push(format!("--config: invalid `{key}`: expected one value"));
+                }
+            }
+        }
+    }
+
     /// The settings of a profile; or everything that is missing or wrong, and how to give it.
-    pub(crate) fn settings(&self, plan: &Plan) -> anyhow::Result<Settings> {
+    pub(crate) fn settings(&self, profile: &Trusted) -> anyhow::Result<Settings> {
+        let plan = profile.plan();
         let mut unreadable = vec![];
         let settings = Settings::read(&plan.settings, |spec| match self.value(&plan.id, spec) {
             Ok(value) => value,
@@ -105,6 +153,37 @@ impl Given {
     }
 }
 
+/// A variable with the prefix of a profile and nearly the name of one of its settings is a misspelling.
+fn unknown_variables(plan: &Plan, mistakes: &mut Vec<String>) {
+    let names = plan.settings.iter().flat_map(|spec| spec.names().map(|name| variable(&plan.id, name)));
+    let known: BTreeSet<String> = names.flat_map(|name| [format!("{name}_FILE"), name]).collect();
+    let prefix = variable(&plan.id, "");
+    let found = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in found.filter(|name| name.starts_with(&prefix) && !known.contains(name)) {
+        // Connectors in one process have variables of their own under this prefix.
+        if let Some(near) = nearest(&name, known.iter().map(String::as_str)) {
+            mistakes.push(format!("unknown variable `{name}`; did you mean `{near}`?"));
+        }
+    }
+}
+
+/// More known names than this are not listed.
+const LONGEST_LIST: usize = 30;
+
+/// An unknown name, with the known one that was probably meant.
+pub(crate) fn unknown(what: &str, name: &str, known: &BTreeSet<String>) -> String {
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => format!("unknown {what} `{name}`; did you mean `{near}`?"),
+        None if known.len() > LONGEST_LIST => format!("unknown {what} `{name}`"),
+        None => format!("unknown {what} `{name}`; available: {}", Vec::from_iter(known.iter().cloned()).join(", ")),
+    }
+}
+
+/// A key of YAML as text; only texts are known keys.
+fn shown(key: &Value) -> String {
+    key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned)
+}
+
 /// What stands for a value that nobody gave; none where one must be known to say anything.
 fn stand_in(spec: &SettingSpec) -> Option<String> {
     let is_text = matches!(spec.kind, SettingType::String | SettingType::Secret) && spec.choices.is_empty();
@@ -113,11 +192,6 @@ fn stand_in(spec: &SettingSpec) -> Option<String> {
         SettingType::Url if is_wanted => Some(format!("https://{}.invalid", spec.name.replace('_', "-"))),
         _ => (is_text && is_wanted).then(|| format!("{{{}}}", spec.name)),
     }
-}
-
-/// The variable of a setting.
-pub(crate) fn variable(profile: &str, name: &str) -> String {
-    format!("{profile}_{name}").replace('-', "_").to_uppercase()
 }
 
 fn from_environment(profile: &str, name: &str) -> anyhow::Result<Option<String>> {

@@ -22,8 +22,10 @@ struct Embedded;
 pub(crate) enum Folder {
     /// In the binary, by its name.
     Embedded(String),
-    /// On disk.
+    /// On disk, named by its path.
     OnDisk(PathBuf),
+    /// In the operator's folder of profiles, named by its folder's name: its id is the same.
+    Listed(PathBuf),
 }
 
 impl Folder {
@@ -31,7 +33,7 @@ impl Folder {
     fn source(&self, name: &str) -> anyhow::Result<Result<Arc<Source>, Diagnostic>> {
         match self {
             Self::Embedded(profile) => Ok(as_source(format!("profiles/{profile}/{name}"), self.bytes(name)?)),
-            Self::OnDisk(folder) => source(&folder.join(name)),
+            Self::OnDisk(folder) | Self::Listed(folder) => source(&folder.join(name)),
         }
     }
 
@@ -43,10 +45,21 @@ impl Folder {
                 let file = Embedded::get(&path).with_context(|| format!("profiles/{path} is not there"))?;
                 Ok(file.data.into_owned())
             }
-            Self::OnDisk(folder) => {
+            Self::OnDisk(folder) | Self::Listed(folder) => {
                 let path = folder.join(name);
                 std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))
             }
+        }
+    }
+
+    /// Whether this is the same folder as another.
+    pub(crate) fn is_same(&self, other: &Folder) -> bool {
+        match (self, other) {
+            (Self::Embedded(one), Self::Embedded(other)) => one == other,
+            (Self::OnDisk(one) | Self::Listed(one), Self::OnDisk(other) | Self::Listed(other)) => {
+                matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+            }
+            _ => false,
         }
     }
 
@@ -57,7 +70,7 @@ impl Folder {
                 let prefix = format!("{profile}/cases/");
                 Embedded::iter().filter_map(|path| path.strip_prefix(&prefix).map(str::to_owned)).collect()
             }
-            Self::OnDisk(folder) => {
+            Self::OnDisk(folder) | Self::Listed(folder) => {
                 let entries = std::fs::read_dir(folder.join("cases")).into_iter().flatten();
                 entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
             }
@@ -72,9 +85,15 @@ impl Folder {
         Ok(told(self.compiled()?))
     }
 
-    fn compiled(&self) -> anyhow::Result<Compiled> {
+    /// Compiles the profile without printing its diagnostics.
+    pub(crate) fn compiled(&self) -> anyhow::Result<Compiled> {
         let source = self.source("profile.yaml")?.map_err(|mistake| vec![mistake]);
-        Ok(source.and_then(|source| Plan::read(&source)))
+        let plan = source.and_then(|source| Plan::read(&source));
+        let Self::Listed(folder) = self else { return Ok(plan) };
+        Ok(plan.and_then(|plan| match other_name(&plan, folder) {
+            Some(found) => Err(vec![found]),
+            None => Ok(plan),
+        }))
     }
 
     /// Reads a case; `None` after its mistakes were told.
@@ -132,16 +151,62 @@ fn as_source(shown: String, mut bytes: Vec<u8>) -> Result<Arc<Source>, Diagnosti
     })
 }
 
-/// The profiles of a shelf, by name; those of the folder before those built in.
-pub(crate) fn known(extra: Option<&Path>) -> anyhow::Result<BTreeMap<String, Folder>> {
-    let embedded = Embedded::iter().filter_map(|path| path.strip_suffix("/profile.yaml").map(str::to_owned));
-    let mut known: BTreeMap<String, Folder> = embedded.map(|name| (name.clone(), Folder::Embedded(name))).collect();
-    if let Some(extra) = extra {
-        let entries = std::fs::read_dir(extra).with_context(|| format!("{} cannot be read", extra.display()))?;
-        for folder in entries.flatten().map(|entry| entry.path()).filter(|path| path.join("profile.yaml").is_file()) {
-            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            known.insert(name, Folder::OnDisk(folder));
+/// The profiles that have a name: those built in, and those of the operator's folder.
+pub(crate) struct Known {
+    by_name: BTreeMap<String, Folder>,
+    /// Folders of the operator's with the name of a built-in profile. They can only be named by their path.
+    shadowed: BTreeMap<String, PathBuf>,
+}
+
+impl Known {
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &Folder> {
+        self.by_name.values()
+    }
+
+    pub(crate) fn names(self) -> impl Iterator<Item = String> {
+        self.by_name.into_keys()
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
+    pub(crate) fn built_in(mut self, name: &str) -> Option<Folder> {
+        self.by_name.remove(name).filter(|folder| matches!(folder, Folder::Embedded(_)))
+    }
+
+    /// Why each folder with the name of a built-in profile is not listed.
+    pub(crate) fn conflicts(&self) -> impl Iterator<Item = String> {
+        self.shadowed.iter().map(|(name, path)| conflict(name, path))
+    }
+
+    fn nearest(&self, name: &str) -> String {
+        let names: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
+        match stixmap_engine::yaml::nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("available: {}", names.join(", ")),
         }
+    }
+}
+
+fn conflict(name: &str, path: &Path) -> String {
+    let path = path.display();
+    format!("ambiguous profile `{name}`: it is built in, and `{path}` has the same name; use the path for the latter")
+}
+
+/// The profiles that have a name.
+pub(crate) fn known(extra: Option<&Path>) -> anyhow::Result<Known> {
+    let embedded = Embedded::iter().filter_map(|path| path.strip_suffix("/profile.yaml").map(str::to_owned));
+    let by_name = embedded.map(|name| (name.clone(), Folder::Embedded(name))).collect();
+    let mut known = Known { by_name, shadowed: BTreeMap::new() };
+    let Some(extra) = extra else { return Ok(known) };
+    let entries = std::fs::read_dir(extra).with_context(|| format!("{} cannot be read", extra.display()))?;
+    for folder in entries.flatten().map(|entry| entry.path()).filter(|path| path.join("profile.yaml").is_file()) {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match known.by_name.get(&name) {
+            Some(_) => known.shadowed.insert(name, folder).map(drop),
+            None => known.by_name.insert(name, Folder::Listed(folder)).map(drop),
+        };
     }
     Ok(known)
 }
@@ -149,7 +214,10 @@ pub(crate) fn known(extra: Option<&Path>) -> anyhow::Result<BTreeMap<String, Fol
 /// Finds a profile by its name, or by the path of its folder or its `profile.yaml`.
 pub(crate) fn find(name: &str, extra: Option<&Path>) -> anyhow::Result<Folder> {
     let known = known(extra)?;
-    if let Some(folder) = known.get(name) {
+    if let Some(path) = known.shadowed.get(name) {
+        bail!(conflict(name, path));
+    }
+    if let Some(folder) = known.by_name.get(name) {
         return Ok(folder.clone());
     }
     let path = Path::new(name);
@@ -159,6 +227,14 @@ pub(crate) fn find(name: &str, extra: Option<&Path>) -> anyhow::Result<Folder> {
     if path.is_file() && path.file_name().is_some_and(|name| name == "profile.yaml") {
         return Ok(Folder::OnDisk(path.parent().unwrap_or(Path::new(".")).to_owned()));
     }
-    let names: Vec<&str> = known.keys().map(String::as_str).collect();
-    bail!("no profile is called `{name}`, and there is none at this path; known are {}", names.join(", "))
+    bail!("unknown profile `{name}`; {}", known.nearest(name))
+}
+
+/// A profile whose id is not its folder's name: `--profile` goes by the folder's name, variables go by the id.
+pub(crate) fn other_name(plan: &Plan, folder: &Path) -> Option<Diagnostic> {
+    let name = folder.canonicalize().ok()?.file_name()?.to_string_lossy().into_owned();
+    let message = format!("the profile `{}` stands in the folder `{name}`", plan.id);
+    let label = "its variables go by this name, `--profile` by the folder's";
+    let found = || Diagnostic::error(Code::IdNotFolder, message, &plan.source, plan.id_span.clone(), label);
+    (name != plan.id).then(found)
 }

@@ -157,7 +157,7 @@ fn unreadable_secret_file_is_named_by_its_variable_alone() {
 fn settings_nobody_has_are_refused() {
     let enriched = ended(stixmap(&["enrich", "example.com", "-p", "riskiq", "--set", "api_kye=x"]));
     assert_eq!(enriched.code, 2);
-    assert!(enriched.err.contains("no profile here has a setting `api_kye`"), "{}", enriched.err);
+    assert!(enriched.err.contains("unknown setting `api_kye`; did you mean `api_key`?"), "{}", enriched.err);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn profiles_are_listed_and_found() {
     assert!(list.out.contains("by-cursor") && list.out.contains("riskiq"), "{}", list.out);
     let unknown = ended(stixmap(&["enrich", "example.com", "-p", "riskqi"]));
     assert_eq!(unknown.code, 2);
-    assert!(unknown.err.contains("known are") && unknown.err.contains("riskiq"), "{}", unknown.err);
+    assert!(unknown.err.contains("unknown profile `riskqi`; did you mean `riskiq`?"), "{}", unknown.err);
     let by_path = ended(stixmap(&[
         "enrich",
         "six.example.com",

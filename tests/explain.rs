@@ -65,6 +65,6 @@ fn every_code_has_a_page_with_an_example() {
 fn an_unknown_word_is_told_so() {
     let told = ended(stixmap(&["explain", "nonsense"]));
     assert_eq!(told.code, 2);
-    assert!(told.err.contains("no profile is called `nonsense`"), "{}", told.err);
+    assert!(told.err.contains("unknown profile `nonsense`"), "{}", told.err);
     assert!(told.err.contains("one of the codes"), "{}", told.err);
 }

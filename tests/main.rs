@@ -21,3 +21,4 @@ mod seeded;
 mod stix;
 mod support;
 mod tls;
+mod trust;

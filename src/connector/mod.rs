@@ -32,6 +32,7 @@ pub(crate) use apart::{rehearse, stand_in};
 
 use crate::cli::ConnectorArgs;
 use crate::setting::Given;
+use crate::trust::Trust;
 use crate::{Exit, http, shelf};
 use answered::Refused;
 use anyhow::Context;
@@ -47,7 +48,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use stixmap_engine::plan::{Plan, Settings};
@@ -169,14 +170,23 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
     // A variable that is no text is none of ours.
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let variables: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
-    let (mut connectors, mut mistakes) = (vec![], vec![]);
+    let trust = Trust::read(&args.shelf)?;
+    let mut profiles = vec![];
     for name in &args.profile {
-        let Some(plan) = shelf::find(name, args.shelf.profiles.as_deref())?.plan()? else { return Ok(None) };
+        let folder = shelf::find(name, args.shelf.profiles.as_deref())?;
+        let Some(plan) = folder.plan()? else { return Ok(None) };
+        profiles.push((name, folder, plan));
+    }
+    let plans: Vec<&Plan> = profiles.iter().map(|(_, _, plan)| plan).collect();
+    given.refuse_unknown(&plans, &other_sections(&plans, args.shelf.profiles.as_deref())?)?;
+    let (mut connectors, mut mistakes) = (vec![], vec![]);
+    for (name, folder, plan) in profiles {
         let prefix = (args.profile.len() > 1).then(|| plan.id.clone());
         let mut values = Values::new(variables.clone(), file.clone(), prefix);
-        let configuration = Configuration::read(&mut values, &plan);
+        let mut configuration = Configuration::read(&mut values, &plan);
+        configuration.warnings.append(&mut values.unknown());
         mistakes.append(&mut values.mistakes);
-        match given.settings(&plan) {
+        match trust.confirm(&folder, &plan).and_then(|trusted| given.settings(&trusted)) {
             Ok(settings) if mistakes.is_empty() => {
                 let shelf = args.shelf.profiles.clone();
                 let profile = Named { name: name.clone(), shelf, config: settings_file.clone() };
@@ -198,6 +208,14 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
         anyhow::bail!("the connector cannot start:\n  {}", mistakes.join("\n  "));
     }
     Ok(Some(connectors))
+}
+
+/// The sections that a settings file may have beside those of these profiles: of other profiles, and of the connector.
+pub(crate) fn other_sections(plans: &[&Plan], extra: Option<&Path>) -> anyhow::Result<Vec<String>> {
+    let mut ids: Vec<String> = shelf::known(extra)?.names().collect();
+    ids.extend(plans.iter().map(|plan| plan.id.clone()));
+    let sections = Values::section_names(&ids);
+    Ok(ids.into_iter().chain(sections).collect())
 }
 
 /// `config.yml` where connectors have it: here, or beside the program, or above it.

@@ -6,8 +6,35 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_yaml::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use stixmap_engine::yaml::nearest;
 use zeroize::Zeroizing;
+
+/// Every key of the platform's, the connector's, the broker's and the object store's sections.
+#[rustfmt::skip]
+const KEYS: &[(&str, &[&str])] = &[
+    ("opencti", &["url", "token", "custom_headers", "ssl_verify", "json_logging"]),
+    ("connector", &[
+        "id", "name", "type", "scope", "auto", "auto_update", "only_contextual", "enrichment_resolution",
+        "xtm_one_intent", "auto_create_service_account", "validate_before_import", "log_level", "concurrency",
+        "delivery_timeout", "grace_period", "queue_protocol", "send_to_queue", "send_to_directory",
+        "send_to_directory_path", "send_to_directory_retention", "send_to_s3", "send_to_s3_bucket",
+        "send_to_s3_folder", "send_to_s3_retention", "expose_metrics", "metrics_port", "metrics_address",
+        "metrics_namespace", "metrics_subsystem", "listen_protocol", "listen_protocol_api_port",
+        "listen_protocol_api_address", "listen_protocol_api_path", "listen_protocol_api_uri",
+        "listen_protocol_api_ssl", "listen_protocol_api_ssl_cert", "listen_protocol_api_ssl_key",
+        "listen_protocol_api_ssl_passphrase", "journal_path",
+    ]),
+    ("mq", &[
+        "host", "port", "vhost", "user", "pass", "use_ssl", "use_ssl_reject_unauthorized", "use_ssl_ca", "use_ssl_cert",
+        "use_ssl_key", "use_ssl_passphrase",
+    ]),
+    ("s3", &["endpoint", "port", "use_ssl", "bucket_region", "access_key", "secret_key"]),
+];
+
+fn is_known(section: &str, key: &str) -> bool {
+    KEYS.iter().any(|(known, keys)| *known == section && keys.contains(&key))
+}
 
 /// Where values come from.
 pub(super) struct Values {
@@ -31,6 +58,7 @@ impl Values {
 
     /// A value of `section.key`.
     fn find(&self, section: &str, key: &str) -> Option<String> {
+        debug_assert!(is_known(section, key), "`{section}.{key}` is missing in the table of keys");
         for section in self.sections(section) {
             if let Some(value) = self.variables.get(&variable(&section, key)) {
                 // A variable that is set and empty stands for the default, whatever the file says.
@@ -41,6 +69,53 @@ impl Values {
             }
         }
         None
+    }
+
+    /// Reports keys and variables that no setting has: a likely misspelling in the file is a mistake, anything else is
+    /// returned as a warning, since other programs may share the file and the environment.
+    pub(super) fn unknown(&mut self) -> Vec<String> {
+        let mut warnings = vec![];
+        for (section, keys) in KEYS {
+            let known: BTreeSet<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+            for section in self.sections(section) {
+                let Some(Value::Mapping(found)) = self.file.get(&section) else { continue };
+                let found = found.keys().filter_map(Value::as_str).filter(|key| !known.contains(*key));
+                for key in found {
+                    match nearest(key, keys.iter().copied()) {
+                        Some(near) => {
+                            self.mistakes.push(format!("unknown setting `{section}.{key}`; did you mean `{near}`?"));
+                        }
+                        None => warnings.push(format!("Unknown setting `{section}.{key}` is ignored")),
+                    }
+                }
+            }
+        }
+        warnings.extend(self.misspelt_variables());
+        warnings
+    }
+
+    fn misspelt_variables(&self) -> Vec<String> {
+        let sections = KEYS.iter().flat_map(|(section, keys)| {
+            let pairs = keys.iter().map(move |key| (*section, *key));
+            pairs.flat_map(|(section, key)| {
+                self.sections(section).map(|section| variable(&section, key)).collect::<Vec<_>>()
+            })
+        });
+        let known: BTreeSet<String> = sections.flat_map(|name| [format!("{name}_FILE"), name]).collect();
+        let prefixes: BTreeSet<String> =
+            KEYS.iter().flat_map(|(section, _)| self.sections(section)).map(|section| variable(&section, "")).collect();
+        let is_ours = |name: &&String| prefixes.iter().any(|prefix| name.starts_with(prefix)) && !known.contains(*name);
+        let near = |name: &String| {
+            nearest(name, known.iter().map(String::as_str))
+                .map(|near| format!("Unknown variable `{name}` is ignored; did you mean `{near}`?"))
+        };
+        self.variables.keys().filter(is_ours).filter_map(near).collect()
+    }
+
+    /// The sections of a settings file that are not a profile's.
+    pub(super) fn section_names(ids: &[String]) -> Vec<String> {
+        let own = ids.iter().flat_map(|id| KEYS.iter().map(move |(section, _)| format!("{id}_{section}")));
+        KEYS.iter().map(|(section, _)| (*section).to_owned()).chain(own).collect()
     }
 
     /// A value in the file.
@@ -73,6 +148,7 @@ impl Values {
 
     /// A secret may stand in a file that a variable names, too.
     pub(super) fn secret(&mut self, section: &str, key: &str) -> Option<Zeroizing<String>> {
+        debug_assert!(is_known(section, key), "`{section}.{key}` is missing in the table of keys");
         for section in self.sections(section) {
             let name = variable(&section, key);
             if let Some(text) = self.variable(&name) {

@@ -12,7 +12,7 @@ pub(crate) use image::Image;
 
 use crate::cli::{DeployArgs, Verbosity};
 use crate::output::{to_stdout, write};
-use crate::shelf::{self, Folder};
+use crate::shelf;
 use crate::{Exit, paint};
 use anyhow::{Context, bail};
 use std::io::ErrorKind;
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &DeployArgs, verbosity: Verbosity) -> anyhow::Result<Exi
 
 /// Whether the program has this very profile inside, wherever it was read from now.
 fn is_built_in(plan: &Plan) -> anyhow::Result<bool> {
-    let Some(built_in @ Folder::Embedded(_)) = shelf::known(None)?.remove(&plan.id) else { return Ok(false) };
+    let Some(built_in) = shelf::known(None)?.built_in(&plan.id) else { return Ok(false) };
     Ok(built_in.plan()?.is_some_and(|built_in| built_in.source.text == plan.source.text))
 }
 

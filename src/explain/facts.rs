@@ -30,6 +30,8 @@ pub(super) struct Head {
     pub(super) name: String,
     pub(super) summary: String,
     pub(super) file: String,
+    /// Where credentials may go.
+    pub(super) origins: Vec<String>,
 }
 
 /// The value that was given, and whether it may be sent as it is marked.

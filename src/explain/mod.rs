@@ -13,6 +13,7 @@ mod text;
 pub(crate) use bound::most_requests;
 
 use crate::cli::ExplainArgs;
+use crate::connector::other_sections;
 use crate::enrich::{kind, markings, observable};
 use crate::output::to_stdout;
 use crate::setting::{Given, variable};
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
 
 /// The page of the manual that a word stands for; none where a profile has this name.
 fn page(args: &ExplainArgs) -> anyhow::Result<Option<String>> {
-    let is_profile = shelf::known(args.shelf.profiles.as_deref())?.contains_key(&args.word);
+    let is_profile = shelf::known(args.shelf.profiles.as_deref())?.contains(&args.word);
     if is_profile || args.value.is_some() {
         return Ok(None);
     }
@@ -78,7 +79,7 @@ struct Ahead {
 impl Ahead {
     fn look(args: &ExplainArgs, plan: &Plan, observable: Observable) -> anyhow::Result<Ahead> {
         let given = Given::read(&args.settings)?;
-        given.refuse_unknown(std::iter::once(plan))?;
+        given.refuse_unknown(&[plan], &other_sections(&[plan], args.shelf.profiles.as_deref())?)?;
         let now = match &args.now {
             Some(text) => text.parse().with_context(|| format!("--now takes a time, not `{text}`"))?,
             None => Timestamp::now(),
@@ -126,6 +127,7 @@ fn head(plan: &Plan) -> Head {
         name: plan.name.clone(),
         summary: plan.summary.clone(),
         file: plan.source.name.clone(),
+        origins: plan.origins().into_iter().collect(),
     }
 }
 

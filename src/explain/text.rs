@@ -98,6 +98,9 @@ fn head(page: &mut Page, facts: &Facts) {
         let _ = writeln!(page.text, "{line}");
     }
     let _ = writeln!(page.text, "{}", profile.file);
+    if !profile.origins.is_empty() {
+        let _ = writeln!(page.text, "Credentials are sent to {} only", profile.origins.join(" and "));
+    }
 }
 
 fn asked(asked: &Asked) -> Vec<Row> {

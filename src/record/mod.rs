@@ -7,10 +7,12 @@ mod scrub;
 use crate::case_file::{CaseText, ExchangeText, ObservableText, ReplyText};
 use crate::cli::{RecordArgs, Verbosity};
 use crate::clock::Clock;
+use crate::connector::other_sections;
 use crate::drive::{Driver, Tape};
 use crate::enrich::{Answer, duration, exit, kind, markings, observable, summary};
 use crate::setting::Given;
 use crate::shelf::{self, Folder};
+use crate::trust::Trust;
 use crate::{Exit, http, output, paint};
 use anyhow::{Context, bail};
 use identity::Identity;
@@ -31,8 +33,8 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     let Some(plan) = folder.plan()? else { return Ok(Exit::Told) };
     let place = Place::new(args, &folder)?;
     let given = Given::read(&args.settings)?;
-    given.refuse_unknown(std::iter::once(&plan))?;
-    let settings = given.settings(&plan)?;
+    given.refuse_unknown(&[&plan], &other_sections(&[&plan], args.shelf.profiles.as_deref())?)?;
+    let settings = given.settings(&Trust::read(&args.shelf)?.confirm(&folder, &plan)?)?;
     let identity = Identity::new(&plan, &settings);
     let observable = observable(&args.value, kind(args.kind.as_deref())?)?;
     // A case's clock has no parts of a second.
@@ -195,7 +197,7 @@ impl Place {
     fn new(args: &RecordArgs, folder: &Folder) -> anyhow::Result<Place> {
         let folder = match (&args.out, folder) {
             (Some(out), _) => out.clone(),
-            (None, Folder::OnDisk(folder)) => folder.join("cases"),
+            (None, Folder::OnDisk(folder) | Folder::Listed(folder)) => folder.join("cases"),
             (None, Folder::Embedded(name)) => bail!("{name} is built in: say with --out where the case goes"),
         };
         let case = args.case.clone().unwrap_or_else(|| name(&args.value));

@@ -1,0 +1,114 @@
+//! Whether a profile may have the values of its variables. A profile from outside the program that names a variable of
+//! another profile would send that value to its own server: it needs the operator's word for that server.
+
+use crate::cli::ShelfArgs;
+use crate::setting::variable;
+use crate::shelf::{self, Folder};
+use anyhow::{Context, bail};
+use std::collections::BTreeSet;
+use stixmap_engine::plan::{BASE_URL, Plan, TOKEN_URL};
+use url::Url;
+
+/// A profile whose variables may be read and sent to its origins.
+pub(crate) struct Trusted<'p>(&'p Plan);
+
+impl<'p> Trusted<'p> {
+    pub(crate) fn plan(&self) -> &'p Plan {
+        self.0
+    }
+}
+
+/// The origins that the operator trusts with the variables of any profile.
+pub(crate) struct Trust<'a> {
+    shelf: &'a ShelfArgs,
+    origins: BTreeSet<String>,
+}
+
+impl<'a> Trust<'a> {
+    /// Reads `--trust` and the trust file: one origin a line; blank lines and `#` comments are ignored.
+    pub(crate) fn read(shelf: &'a ShelfArgs) -> anyhow::Result<Self> {
+        let mut origins = BTreeSet::new();
+        for text in &shelf.trust {
+            origins.insert(origin(text).with_context(|| format!("invalid --trust `{text}`"))?);
+        }
+        if let Some(path) = &shelf.trust_file {
+            let shown = path.display();
+            let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {shown}"))?;
+            for (number, line) in (1..).zip(text.lines()) {
+                let line = line.split('#').next().unwrap_or_default().trim();
+                if !line.is_empty() {
+                    origins.insert(origin(line).with_context(|| format!("invalid line {number} of {shown}"))?);
+                }
+            }
+        }
+        Ok(Self { shelf, origins })
+    }
+
+    /// Refuses a profile from outside the program that would send a variable of another profile to a server that neither
+    /// that profile nor the operator names.
+    pub(crate) fn confirm<'p>(&self, folder: &Folder, plan: &'p Plan) -> anyhow::Result<Trusted<'p>> {
+        if matches!(folder, Folder::Embedded(_)) {
+            return Ok(Trusted(plan));
+        }
+        let own = variables(plan);
+        for other in shelf::known(self.shelf.profiles.as_deref())?.folders().filter(|other| !other.is_same(folder)) {
+            // A profile with mistakes reads no variable.
+            let Ok(other) = other.compiled()? else { continue };
+            let Some(shared) = variables(&other).into_iter().find(|name| own.contains(name)) else { continue };
+            let known = other.origins();
+            let is_trusted = |origin: &String| known.contains(origin) || self.origins.contains(origin);
+            if let Some(origin) = plan.origins().into_iter().find(|origin| !is_trusted(origin)) {
+                bail!(refusal(plan, &other, &shared, &origin));
+            }
+        }
+        Ok(Trusted(plan))
+    }
+}
+
+fn refusal(plan: &Plan, other: &Plan, variable: &str, origin: &str) -> String {
+    let known = Vec::from_iter(other.origins()).join(", ");
+    let known = if known.is_empty() { "the server that its settings name".to_owned() } else { known };
+    format!(
+        "untrusted profile `{}` ({}): it would send `{variable}` to {origin}\n  `{variable}` is a variable of the profile \
+         `{}`, for {known}\n  if this is intended, pass --trust {origin}, or set STIXMAP_TRUST={origin}",
+        plan.id, plan.source.name, other.id
+    )
+}
+
+/// Every variable that is read for a profile's own settings, with those that name a file.
+fn variables(plan: &Plan) -> BTreeSet<String> {
+    let own = plan.settings.iter().filter(|spec| ![BASE_URL, TOKEN_URL].contains(&spec.name.as_str()));
+    let names = own.flat_map(|spec| spec.names().map(|name| variable(&plan.id, name)).collect::<Vec<_>>());
+    names.flat_map(|name| [format!("{name}_FILE"), name]).collect()
+}
+
+/// An origin as RFC 6454 §6.2 writes it; only `https`, since credentials go to it.
+fn origin(text: &str) -> anyhow::Result<String> {
+    let url = Url::parse(text.trim()).ok().filter(|url| url.scheme() == "https" && url.has_host());
+    let is_plain = |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let url = url.filter(|url| is_plain(url) && url.username().is_empty() && url.password().is_none());
+    Ok(url.context("expected an origin such as https://api.example.com")?.origin().ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origin_is_scheme_host_and_port_only() {
+        for (text, expected) in [
+            ("https://api.example.com", Some("https://api.example.com")),
+            ("https://API.Example.com:443/", Some("https://api.example.com")),
+            ("https://api.example.com:8443", Some("https://api.example.com:8443")),
+            ("http://api.example.com", None),
+            ("https://api.example.com/v1", None),
+            ("https://user:pass@api.example.com", None),
+            ("https://api.example.com?x", None),
+            ("api.example.com", None),
+            ("", None),
+            ("*", None),
+        ] {
+            assert_eq!(origin(text).ok().as_deref(), expected, "{text}");
+        }
+    }
+}

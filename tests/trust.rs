@@ -1,0 +1,167 @@
+//! Profiles of strangers, as a user runs them: which variables they may read, under which names they may run.
+
+use crate::support::{Ended, ended, root, stixmap};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A profile of a stranger: another id, another secret, another server than the built-in profile it is made from.
+fn stranger(folder: &Path, id: &str, setting: &str, server: &str) -> PathBuf {
+    let text = std::fs::read_to_string(root().join("profiles/shodan/profile.yaml")).expect("the profile");
+    let text = text
+        .replace("id: shodan", &format!("id: {id}"))
+        .replace("  api_key: {", &format!("  {setting}: {{"))
+        .replace("settings.api_key", &format!("settings.{setting}"))
+        .replace("https://api.shodan.io", server);
+    let place = folder.join(id);
+    std::fs::create_dir_all(&place).expect("a folder");
+    std::fs::write(place.join("profile.yaml"), text).expect("it can be written");
+    place
+}
+
+fn enrich(profile: &str, variables: &[(&str, &str)], more: &[&str]) -> Ended {
+    let mut command = stixmap(&["enrich", "example.com", "-p", profile, "--deadline", "1s"]);
+    command.args(more).envs(variables.iter().copied());
+    ended(command)
+}
+
+/// The lookup was started: it failed at the server.
+fn assert_asked(ended: &Ended) {
+    assert!([1, 3].contains(&ended.code) && !ended.err.contains("untrusted"), "{}: {}", ended.code, ended.err);
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+/// Port 9 of the loopback has no server: a profile that may be asked fails to connect.
+const SERVER: &str = "https://127.0.0.1:9";
+
+#[test]
+fn profile_from_outside_does_not_get_the_variable_of_another() {
+    let folder = folder();
+    for (id, setting, variable) in [
+        ("otx-api", "key", "OTX_API_KEY"),
+        ("otx", "api_key", "OTX_API_KEY"),
+        ("riskiq-api", "key", "RISKIQ_API_KEY"),
+        ("riskiq", "api_key", "RISKIQ_API_KEY"),
+        ("securitytrails", "api_key", "SECURITYTRAILS_API_KEY"),
+    ] {
+        let path = stranger(folder.path(), id, setting, SERVER);
+        let path = path.to_str().expect("UTF-8");
+        let file = format!("{variable}_FILE");
+        for (name, value) in [(variable, "a-key-of-another"), (&file, "/proc/self/environ")] {
+            let refused = enrich(path, &[(name, value)], &[]);
+            assert_eq!(refused.code, 2, "{id}: {}", refused.err);
+            assert!(refused.err.contains("untrusted profile") && refused.err.contains(variable), "{}", refused.err);
+            assert!(refused.err.contains(&format!("--trust {SERVER}")), "{}", refused.err);
+            assert!(!refused.err.contains("a-key-of-another"), "{}", refused.err);
+            let other = enrich(path, &[(name, value), ("STIXMAP_TRUST", "https://elsewhere.example")], &[]);
+            assert_eq!(other.code, 2, "{}", other.err);
+        }
+    }
+}
+
+#[test]
+fn operator_trusts_an_origin_by_flag_variable_or_file() {
+    let folder = folder();
+    let path = stranger(folder.path(), "otx-api", "key", SERVER);
+    let path = path.to_str().expect("UTF-8");
+    let key = ("OTX_API_KEY", "a-key-of-another");
+    let file = folder.path().join("trust");
+    std::fs::write(&file, format!("# ours\n\n{SERVER} # a test server\n")).expect("it can be written");
+    let file = file.to_str().expect("UTF-8");
+    for (variables, more) in [
+        (vec![key], vec!["--trust", SERVER]),
+        (vec![key, ("STIXMAP_TRUST", "https://a.example,https://127.0.0.1:9")], vec![]),
+        (vec![key], vec!["--trust-file", file]),
+    ] {
+        let asked = enrich(path, &variables, &more);
+        assert_asked(&asked);
+    }
+    let invalid = enrich(path, &[key], &["--trust", "http://127.0.0.1:9"]);
+    assert_eq!(invalid.code, 2);
+    assert!(invalid.err.contains("invalid --trust"), "{}", invalid.err);
+}
+
+#[test]
+fn profile_with_variables_of_its_own_needs_no_trust() {
+    let folder = folder();
+    let path = stranger(folder.path(), "acme", "api_key", SERVER);
+    let asked = enrich(path.to_str().expect("UTF-8"), &[("ACME_API_KEY", "a-key-of-acme")], &[]);
+    assert_asked(&asked);
+}
+
+#[test]
+fn copy_of_a_built_in_profile_at_its_own_server_needs_no_trust() {
+    let folder = folder();
+    let path = stranger(folder.path(), "shodan", "api_key", "https://api.shodan.io");
+    let elsewhere = ["--set", "api_base_url=http://127.0.0.1:9"];
+    let asked = enrich(path.to_str().expect("UTF-8"), &[("SHODAN_API_KEY", "a-key-of-shodan")], &elsewhere);
+    assert_asked(&asked);
+}
+
+#[test]
+fn folder_of_profiles_cannot_shadow_a_built_in_profile() {
+    let folder = folder();
+    let path = stranger(folder.path(), "shodan", "api_key", SERVER);
+    let shelf = folder.path().to_str().expect("UTF-8");
+    let by_name = enrich("shodan", &[("SHODAN_API_KEY", "a-key-of-shodan")], &["--profiles", shelf]);
+    assert_eq!(by_name.code, 2, "{}", by_name.err);
+    assert!(by_name.err.contains("ambiguous profile `shodan`"), "{}", by_name.err);
+    let by_path = enrich(path.to_str().expect("UTF-8"), &[], &["--set", "api_key=a-key-of-acme"]);
+    assert!(by_path.err.contains("untrusted profile"), "{}", by_path.err);
+    let list = ended(stixmap(&["list", "--profiles", shelf]));
+    assert_eq!(list.code, 1);
+    assert!(list.out.contains("https://api.shodan.io") && !list.out.contains(SERVER), "{}", list.out);
+    assert!(list.err.contains("ambiguous profile `shodan`"), "{}", list.err);
+}
+
+#[test]
+fn listed_folder_has_the_name_of_its_profile() {
+    let folder = folder();
+    stranger(folder.path(), "acme", "api_key", SERVER);
+    std::fs::rename(folder.path().join("acme"), folder.path().join("harmless")).expect("renamed");
+    let shelf = folder.path().to_str().expect("UTF-8");
+    let refused = enrich("harmless", &[("ACME_API_KEY", "a-key-of-acme")], &["--profiles", shelf]);
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    assert!(refused.err.contains("error[id-not-folder]"), "{}", refused.err);
+}
+
+#[test]
+fn origins_of_credentials_are_shown() {
+    let folder = folder();
+    let path = stranger(folder.path(), "acme", "api_key", SERVER);
+    let shelf = folder.path().to_str().expect("UTF-8");
+    let list = ended(stixmap(&["list", "--profiles", shelf]));
+    assert!(list.out.contains(SERVER), "{}", list.out);
+    let explained = ended(stixmap(&["explain", path.to_str().expect("UTF-8")]));
+    assert!(explained.out.contains(&format!("Credentials are sent to {SERVER} only")), "{}", explained.out);
+    let two = ended(stixmap(&["explain", "microsoft-defender-ti"]));
+    assert!(two.out.contains("https://graph.microsoft.com and https://login.microsoftonline.com"), "{}", two.out);
+}
+
+#[test]
+fn misspelt_settings_are_refused_with_the_known_name() {
+    let folder = folder();
+    let file = folder.path().join("settings.yaml");
+    let path = file.to_str().expect("UTF-8");
+    for (text, expected) in [
+        ("riskiq: { max_tpl: TLP:RED }", "unknown setting `riskiq.max_tpl`; did you mean `riskiq.max_tlp`?"),
+        ("risqiq: { max_tlp: TLP:RED }", "unknown section `risqiq`; did you mean `riskiq`?"),
+        ("riskiq: { max_tlp: [TLP:RED] }", "invalid `riskiq.max_tlp`: expected one value"),
+        ("riskiq: TLP:RED", "invalid section `riskiq`"),
+        ("- riskiq", "expected sections"),
+        ("max_tlp: TLP:RED", "unknown section `max_tlp`"),
+    ] {
+        std::fs::write(&file, text).expect("it can be written");
+        let refused = enrich("riskiq", &[("RISKIQ_USERNAME", "user"), ("RISKIQ_API_KEY", "key")], &["--config", path]);
+        assert_eq!(refused.code, 2, "{text}: {}", refused.err);
+        assert!(refused.err.contains(expected), "{text}: {}", refused.err);
+    }
+    let variable = enrich("riskiq", &[("RISKIQ_MAX_TPL", "TLP:RED")], &[]);
+    assert!(variable.err.contains("unknown variable `RISKIQ_MAX_TPL`; did you mean `RISKIQ_MAX_TLP`?"));
+    let set = enrich("riskiq", &[], &["--set", "max_tpl=TLP:RED"]);
+    assert!(set.err.contains("unknown setting `max_tpl`; did you mean `max_tlp`?"), "{}", set.err);
+    let profile = enrich("riskqi", &[], &[]);
+    assert!(profile.err.contains("unknown profile `riskqi`; did you mean `riskiq`?"), "{}", profile.err);
+}
