@@ -284,7 +284,7 @@ mod tests {
         ] {
             assert_eq!(codes(&profile(id, setting, "secret")), [Code::ReservedVariable], "{id} {setting}");
         }
-        for (id, setting) in [("acme", "key"), ("httpbin", "key"), ("notes", "proxy"), ("circl", "password")] {
+        for (id, setting) in [("acme", "key"), ("httpbin", "key"), ("notes", "proxy")] {
             assert_eq!(codes(&profile(id, setting, "secret")), [], "{id} {setting}");
         }
     }
