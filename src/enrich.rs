@@ -103,7 +103,7 @@ pub(crate) fn kind(text: Option<&str>) -> anyhow::Result<Option<Kind>> {
 }
 
 pub(crate) fn observable(value: &str, kind: Option<Kind>) -> anyhow::Result<Observable> {
-    Ok(kind.map_or_else(|| Observable::detect(value), |kind| Observable::parse(kind, value))?)
+    Ok(Observable::asked(kind, value)?)
 }
 
 pub(crate) fn markings(tlps: &[String]) -> anyhow::Result<Vec<Marking>> {

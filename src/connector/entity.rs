@@ -26,7 +26,7 @@ impl Entity {
         let kind =
             Kind::parse(&kind_word).ok_or_else(|| format!("`{kind_word}` is no observable that can be looked up"))?;
         let value = text(told, "value").or_else(|| text(told, "observable_value")).unwrap_or_default();
-        let observable = Observable::parse(kind, &value).map_err(|error| error.to_string())?;
+        let observable = Observable::asked(Some(kind), &value).map_err(|error| error.to_string())?;
         let standard = text(told, "standard_id").unwrap_or_default();
         let observable = match Id::parse_observable(kind, &standard) {
             Some(id) => observable.with_id(id),

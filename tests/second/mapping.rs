@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp, civil};
 use minijinja::Environment;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use stixmap_engine::dns::{Mailbox, Name, Rdata, RrType, parse_address, reverse_name, scope};
 use stixmap_engine::stix::{Kind, Observable, Tlp};
 
@@ -160,7 +161,7 @@ impl Second<'_> {
         {
             return;
         }
-        let reversed = rrname.reverse_address().filter(|_| rrtype == RrType::PTR).map(Observable::of_address);
+        let reversed = rrname.reverse_address().filter(|_| rrtype == RrType::PTR).and_then(found_address);
         let sources: Vec<Observable> = reversed.into_iter().chain(Observable::of_name(rrname)).collect();
         let asked: Vec<Observable> = sources.iter().filter(|source| source.is_same(self.asked)).cloned().collect();
         let sources = if asked.is_empty() { sources } else { asked };
@@ -267,10 +268,16 @@ fn time(format: &str, value: &Value, integer: Option<i64>) -> Option<Timestamp> 
     time.filter(|time| *time >= Timestamp::UNIX_EPOCH)
 }
 
+/// An IPv4-mapped address belongs to no node.
+fn found_address(address: IpAddr) -> Option<Observable> {
+    let is_mapped = address.is_ipv6() && address.to_canonical().is_ipv4();
+    (!is_mapped).then(|| Observable::of_address(address))
+}
+
 fn targets(rdata: &Rdata) -> Vec<Observable> {
     let parsed = |kind: Kind, text: &str| Observable::parse(kind, text).into_iter().collect();
     match rdata {
-        Rdata::Address(address) => vec![Observable::of_address(*address)],
+        Rdata::Address(address) => found_address(*address).into_iter().collect(),
         Rdata::Name(name)
         | Rdata::Mx { exchange: name, .. }
         | Rdata::Srv { target: name, .. }
@@ -278,9 +285,9 @@ fn targets(rdata: &Rdata) -> Vec<Observable> {
         | Rdata::Naptr { replacement: name, .. } => Observable::of_name(name).into_iter().collect(),
         Rdata::Soa(soa) => {
             let primary = soa.mname.as_ref().and_then(Observable::of_name);
-            primary.into_iter().chain(soa.rname.as_ref().map(Observable::of_mailbox)).collect()
+            primary.into_iter().chain(soa.rname.as_ref().and_then(Observable::of_mailbox)).collect()
         }
-        Rdata::Rp { mailbox, .. } => vec![Observable::of_mailbox(mailbox)],
+        Rdata::Rp { mailbox, .. } => Observable::of_mailbox(mailbox).into_iter().collect(),
         Rdata::Text(text) => parsed(Kind::Text, text),
         Rdata::Uri { target, .. } => parsed(Kind::Url, target),
         Rdata::Mac(_) => parsed(Kind::MacAddr, &rdata.to_string()),

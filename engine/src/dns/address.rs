@@ -36,6 +36,8 @@ pub enum AddressError {
     Port,
     /// Blanks before or after it.
     Blanks,
+    /// An IPv4-mapped IPv6 address where an IPv6 address is wanted.
+    Mapped,
 }
 
 impl fmt::Display for AddressError {
@@ -47,6 +49,7 @@ impl fmt::Display for AddressError {
             Self::Zone => "the address has a zone, which means something on one machine only",
             Self::Port => "the address stands in brackets or has a port",
             Self::Blanks => "blanks stand around the text",
+            Self::Mapped => "it is IPv4-mapped: an IPv4 address, and no IPv6 address of a node",
         })
     }
 }

@@ -264,7 +264,9 @@ fn look_alike(text: &str) -> Option<NameError> {
     match parse_address(text) {
         Err(AddressError::Network) => Some(NameError::Network),
         Err(AddressError::NotAnAddress | AddressError::Blanks) => is_url(text).then_some(NameError::Url),
-        Ok(_) | Err(AddressError::Octet | AddressError::Zone | AddressError::Port) => Some(NameError::Address),
+        Ok(_) | Err(AddressError::Octet | AddressError::Zone | AddressError::Port | AddressError::Mapped) => {
+            Some(NameError::Address)
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::stix::{Kind, Observable};
 
 /// What the owner's name stands for: itself, and for a reverse name its address first.
 pub fn sources(owner: &Name, rrtype: RrType) -> Vec<Observable> {
-    let address = owner.reverse_address().filter(|_| rrtype == RrType::PTR).map(Observable::of_address);
+    let address = owner.reverse_address().filter(|_| rrtype == RrType::PTR).and_then(Observable::found_address);
     address.into_iter().chain(Observable::of_name(owner)).collect()
 }
 
@@ -21,7 +21,7 @@ pub fn possible_sources(rrtype: Option<RrType>) -> &'static [Kind] {
 /// What the data stands for; each is matched against the rules by itself.
 pub fn targets(data: &Rdata) -> Vec<Observable> {
     match data {
-        Rdata::Address(address) => vec![Observable::of_address(*address)],
+        Rdata::Address(address) => Observable::found_address(*address).into_iter().collect(),
         Rdata::Name(name) => Observable::of_name(name).into_iter().collect(),
         Rdata::Mx { exchange: name, .. }
         | Rdata::Srv { target: name, .. }
@@ -29,9 +29,9 @@ pub fn targets(data: &Rdata) -> Vec<Observable> {
         | Rdata::Naptr { replacement: name, .. } => Observable::of_name(name).into_iter().collect(),
         Rdata::Soa(soa) => {
             let mname = soa.mname.as_ref().and_then(Observable::of_name);
-            mname.into_iter().chain(soa.rname.as_ref().map(Observable::of_mailbox)).collect()
+            mname.into_iter().chain(soa.rname.as_ref().and_then(Observable::of_mailbox)).collect()
         }
-        Rdata::Rp { mailbox, .. } => vec![Observable::of_mailbox(mailbox)],
+        Rdata::Rp { mailbox, .. } => Observable::of_mailbox(mailbox).into_iter().collect(),
         Rdata::Caa { tag, value, .. } => issuer(tag, value).into_iter().collect(),
         Rdata::Uri { target, .. } => Observable::parse(Kind::Url, target).into_iter().collect(),
         Rdata::Text(text) => Observable::parse(Kind::Text, text).into_iter().collect(),
@@ -90,7 +90,47 @@ mod tests {
         ])
     }
 
+    /// OpenCTI's syntax, written down a second time.
+    fn is_accepted(observable: &Observable) -> bool {
+        let domain = regex::Regex::new(r"^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)+[a-z0-9_]([a-z0-9_-]*[a-z0-9_])$");
+        let domain = domain.expect("a pattern");
+        match observable.kind() {
+            Kind::DomainName => domain.is_match(observable.value()),
+            Kind::EmailAddr => observable.value().split_once('@').is_some_and(|(local, name)| {
+                !local.is_empty() && local.is_ascii() && domain.is_match(name) && !name.contains('_')
+            }),
+            _ => true,
+        }
+    }
+
     proptest! {
+        #[test]
+        fn observable_of_any_name_or_mailbox_is_accepted_by_the_platform(
+            labels in proptest::collection::vec(r"[a-c_*/ü-]{1,3}|\\[0-9]{3}|\\\.|[0-9]{1,3}|localhost", 1..5),
+            rrtype in proptest::sample::select(vec!["NS", "MX", "SOA", "RP", "SRV", "CAA", "PTR", "NAPTR", "HTTPS"]),
+        ) {
+            let name = labels.join(".");
+            let rrtype = RrType::parse(rrtype).expect("a type");
+            let spellings = [
+                name.clone(),
+                format!("10 {name}"),
+                format!("1 2 3 {name}"),
+                format!("0 issue \"{name}\""),
+                format!("{name} {name}"),
+                format!("{name} {name} 1 2 3 4 5"),
+                format!("1 2 \"\" \"\" \"\" {name}"),
+                format!("hostmaster@{name}"),
+            ];
+            for data in spellings.iter().filter_map(|text| Rdata::parse(rrtype, text).ok()) {
+                for found in targets(&data) {
+                    prop_assert!(is_accepted(&found), "{found} of {rrtype} {data}");
+                }
+            }
+            for found in Name::parse(&name).iter().flat_map(|owner| sources(owner, rrtype)) {
+                prop_assert!(is_accepted(&found), "{found}");
+            }
+        }
+
         #[test]
         fn a_record_gives_only_what_its_type_can_give(number in 1_u16..300, data in data(), owner in data()) {
             let rrtype = RrType::parse(&number.to_string()).expect("a number");

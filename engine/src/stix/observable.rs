@@ -33,13 +33,17 @@ impl Observable {
             }
             Kind::Ipv4Addr | Kind::Ipv6Addr => {
                 let address = parse_address(text).map_err(|error| ObservableError::address(text, error))?;
+                if kind == Kind::Ipv6Addr && address.is_ipv4() && text.contains(':') {
+                    return Err(ObservableError::address(text, AddressError::Mapped));
+                }
                 Some(Self::of_address(address))
                     .filter(|observable| observable.kind == kind)
                     .ok_or_else(|| ObservableError::OtherFamily { text: text.to_owned(), kind })
             }
             Kind::EmailAddr => Mailbox::parse(text)
-                .map(|mailbox| Self::of_mailbox(&mailbox))
-                .map_err(|_| ObservableError::Mailbox(text.to_owned())),
+                .ok()
+                .and_then(|mailbox| Self::of_mailbox(&mailbox))
+                .ok_or_else(|| ObservableError::Mailbox(text.to_owned())),
             Kind::Hostname => Ok(Self::parse(Kind::DomainName, text)?.as_hostname()),
             Kind::Url => Self::of_url(text).ok_or_else(|| ObservableError::other(kind, text)),
             Kind::Text => {
@@ -79,6 +83,17 @@ impl Observable {
         }
     }
 
+    /// Reads what is asked about, of this kind or of the one its value shows. A network of one address (`192.0.2.1/32`,
+    /// STIX 2.1 §6.9) is asked about as that address and keeps the id that follows from how it was written.
+    pub fn asked(kind: Option<Kind>, text: &str) -> Result<Observable, ObservableError> {
+        let read = |text: &str| kind.map_or_else(|| Self::detect(text), |kind| Self::parse(kind, text));
+        let text = text.trim();
+        let Some(address) = single_address(text) else { return read(text) };
+        let observable = read(address)?;
+        let id = derived_id(observable.kind, text);
+        Ok(observable.with_id(id))
+    }
+
     /// Finds the kind from the value: an address, a mailbox, or else a name.
     pub fn detect(text: &str) -> Result<Observable, ObservableError> {
         let text = text.trim();
@@ -91,8 +106,9 @@ impl Observable {
     }
 
     /// The observable a name stands for. None for the root, for a wildcard, which names no single domain, and for names
-    /// that DNS permits and OpenCTI refuses: escaped signs, the slash of classless reverse zones (RFC 2317), and labels that
-    /// begin or end with a hyphen, which STIX refuses too (RFC 5890 §2.3.1).
+    /// that DNS permits and OpenCTI refuses: escaped signs, the slash of classless reverse zones (RFC 2317), labels that
+    /// begin or end with a hyphen, which STIX refuses too (RFC 5890 §2.3.1), and names of a single label or with a last
+    /// label of one octet.
     pub fn of_name(name: &Name) -> Option<Observable> {
         let mut before = b'.';
         let is_good = |octet: u8| {
@@ -102,7 +118,14 @@ impl Observable {
             is_plain && !is_hyphen_at_an_end
         };
         let is_one_domain = !name.is_root() && name.as_str().bytes().chain([b'.']).all(is_good);
-        is_one_domain.then(|| Self::new(Kind::DomainName, name.shared()))
+        (is_one_domain && has_top_level(name.as_str())).then(|| Self::new(Kind::DomainName, name.shared()))
+    }
+
+    /// The observable of an address that a record holds. None for an IPv4-mapped one (RFC 4291 §2.5.5.2): it is no address
+    /// of a node in the DNS, and validators of STIX refuse it.
+    pub fn found_address(address: IpAddr) -> Option<Observable> {
+        let is_mapped = matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_some());
+        (!is_mapped).then(|| Self::of_address(address))
     }
 
     /// The observable of an address.
@@ -116,9 +139,12 @@ impl Observable {
         Self::new(kind, text.as_str())
     }
 
-    /// The observable of an e-mail address.
-    pub fn of_mailbox(mailbox: &Mailbox) -> Observable {
-        Self::new(Kind::EmailAddr, mailbox.to_string())
+    /// The observable of an e-mail address. None if OpenCTI refuses it: letters outside ASCII before the `@`, or a domain
+    /// that is no domain-name observable or has an underscore, which no host name has (RFC 5321 §2.3.5).
+    pub fn of_mailbox(mailbox: &Mailbox) -> Option<Observable> {
+        let domain = Self::of_name(mailbox.domain())?;
+        let is_permitted = mailbox.local().is_ascii() && !domain.value.contains('_');
+        is_permitted.then(|| Self::new(Kind::EmailAddr, mailbox.to_string()))
     }
 
     pub(super) fn new(kind: Kind, value: impl Into<Arc<str>>) -> Observable {
@@ -127,7 +153,9 @@ impl Observable {
 
     /// The same, known by the id that something else gave it.
     pub fn with_id(self, id: Id) -> Observable {
-        Observable { given: Some(id).filter(|given| *given != self.id()), ..self }
+        let derived = Observable { given: None, ..self };
+        let given = Some(id).filter(|given| *given != derived.id());
+        Observable { given, ..derived }
     }
 
     /// Its kind.
@@ -154,6 +182,21 @@ impl Observable {
     pub fn is_same(&self, other: &Observable) -> bool {
         self.kind == other.kind && self.value == other.value
     }
+}
+
+/// The address of a network that holds no other.
+fn single_address(text: &str) -> Option<&str> {
+    let (address, length) = text.split_once('/')?;
+    let bits = match address.parse().ok()? {
+        IpAddr::V4(_) => "32",
+        IpAddr::V6(_) => "128",
+    };
+    (length == bits).then_some(address)
+}
+
+/// Whether a name has at least two labels, the last of at least two octets.
+fn has_top_level(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, last)| last.len() >= 2)
 }
 
 /// As its `Display` does, in a sixth of the steps: no other observable is as frequent.
@@ -245,10 +288,44 @@ mod tests {
     #[test]
     fn a_name_is_a_domain_where_stix_and_opencti_take_it_for_one() {
         let is_one = |text: &str| Observable::of_name(&Name::parse(text).expect("a name")).is_some();
-        let domains = ["example.com", "_dmarc.example.com", "a-b.example.com", "xn--bcher-kva.example", "com"];
+        let domains = ["example.com", "_dmarc.example.com", "a-b.example.com", "xn--bcher-kva.example", "a.co"];
         assert_eq!(domains.map(is_one), [true; 5]);
         let others = [".", "*.example.com", "-a.example.com", "a-.example.com", "example.-7", "a/b.example.com"];
         assert_eq!(others.map(is_one), [false; 6]);
+        assert_eq!(["com", "localhost", "example.c"].map(is_one), [false; 3]);
+    }
+
+    #[test]
+    fn network_of_one_address_is_asked_about_as_the_address_with_its_own_id() {
+        for (text, value) in [("198.51.100.7/32", "198.51.100.7"), ("2001:db8::7/128", "2001:db8::7")] {
+            let asked = Observable::asked(None, text).expect("an address");
+            assert_eq!((asked.value(), asked.id()), (value, derived_id(asked.kind(), text)));
+            assert_eq!(Observable::asked(Some(asked.kind()), text), Ok(asked));
+        }
+        for network in ["198.51.100.0/24", "198.51.100.7/128", "2001:db8::7/32", "example.com/32", "198.51.100.7/032"] {
+            assert!(Observable::asked(None, network).is_err(), "{network}");
+        }
+    }
+
+    #[test]
+    fn mapped_address_is_an_ipv4_address_or_no_observable() {
+        for text in ["::ffff:192.0.2.1", "::FFFF:c000:201", "0:0:0:0:0:ffff:192.0.2.1"] {
+            assert_eq!(Observable::found_address(text.parse().expect("an address")), None, "{text}");
+            let asked = Observable::parse(Kind::Ipv6Addr, text);
+            assert!(asked.expect_err(text).to_string().contains("IPv4-mapped"), "{text}");
+            for read in [Observable::detect(text), Observable::parse(Kind::Ipv4Addr, text)] {
+                assert_eq!(read.expect(text).value(), "192.0.2.1");
+            }
+        }
+    }
+
+    #[test]
+    fn mailbox_whose_domain_is_no_host_name_gives_no_observable() {
+        let is_one = |text: &str| Observable::of_mailbox(&Mailbox::parse(text).expect("a mailbox")).is_some();
+        assert_eq!(["a@example.com", "a.b+c@xn--bcher-kva.example", "a_b@example.com"].map(is_one), [true; 3]);
+        let refused =
+            ["root@localhost", "a@my_zone.example.com", "grün@example.com", "a@*.example.com", "a@b.c", "a@-b.example"];
+        assert_eq!(refused.map(is_one), [false; 6]);
     }
 
     #[test]

@@ -4,11 +4,11 @@ use super::{Rdata, RdataError};
 use crate::dns::address::parse_address;
 use crate::dns::escape::find_unescaped;
 use crate::dns::mailbox::Mailbox;
-use crate::dns::name::Name;
+use crate::dns::name::{Name, NameError};
 use crate::dns::rrtype::{Form, RrType};
 use crate::dns::soa::Soa;
 use crate::dns::text::{Tokens, excerpt, unquoted};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 type Read<T = Rdata> = Result<T, RdataError>;
@@ -21,9 +21,9 @@ pub(super) fn rdata(rrtype: RrType, text: &str) -> Read {
     if is_generic(data.text) {
         return Ok(Rdata::Opaque(data.text.to_owned()));
     }
-    match rrtype.form() {
+    let read = match rrtype.form() {
         Form::Ipv4 => data.address(IpAddr::is_ipv4),
-        Form::Ipv6 => data.address(IpAddr::is_ipv6),
+        Form::Ipv6 => data.ipv6(),
         Form::Name => data.name(data.text).map(Rdata::Name),
         Form::Mx => data.mx(),
         Form::Soa => data.soa().map(Rdata::Soa),
@@ -36,6 +36,12 @@ pub(super) fn rdata(rrtype: RrType, text: &str) -> Read {
         Form::Rp => data.rp(),
         Form::Mac => data.mac(),
         Form::Opaque => Ok(Rdata::Opaque(data.text.to_owned())),
+    };
+    match read {
+        Err(RdataError::Name { error: NameError::Address, .. }) if data.holds_address() => {
+            Ok(Rdata::Opaque(data.text.to_owned()))
+        }
+        read => read,
     }
 }
 
@@ -55,6 +61,12 @@ impl Data<'_> {
         address.map(Rdata::Address).ok_or_else(|| self.other_form())
     }
 
+    /// In the family it is written in: an IPv4-mapped address in an AAAA record is an IPv6 address.
+    fn ipv6(&self) -> Read {
+        let address = self.text.parse::<Ipv6Addr>().map(IpAddr::from);
+        address.map(Rdata::Address).map_err(|_| self.other_form())
+    }
+
     fn mx(&self) -> Read {
         let (preference, exchange) = match self.tokens()[..] {
             [exchange] => (None, exchange),
@@ -69,7 +81,7 @@ impl Data<'_> {
         match self.tokens()[..] {
             [mname, rname, ref numbers @ ..] => {
                 let rest = self.soa_numbers(numbers)?;
-                Ok(Soa { mname: self.mname(mname)?, rname: self.rname(rname)?, rest })
+                Ok(Soa { mname: self.mname_beside(mname)?, rname: self.rname_beside(rname)?, rest })
             }
             [one] if has_at(one) => Ok(Soa { mname: None, rname: self.rname(one)?, rest: None }),
             [one] => Ok(Soa { mname: self.mname(one)?, rname: None, rest: None }),
@@ -93,6 +105,20 @@ impl Data<'_> {
         match token {
             "." => Ok(None),
             _ => self.mailbox(token).map(Some),
+        }
+    }
+
+    /// An address in place of the server is a valid name of no host, and costs the mailbox nothing.
+    fn mname_beside(&self, token: &str) -> Read<Option<Name>> {
+        if is_address(token) { Ok(None) } else { self.mname(token) }
+    }
+
+    /// A valid name that is no mailbox costs the server beside it nothing; so does a mailbox at an address.
+    fn rname_beside(&self, token: &str) -> Read<Option<Mailbox>> {
+        let domain = find_unescaped(token, b'@').map_or(token, |at| &token[at + 1..]);
+        match self.rname(token) {
+            Err(_) if is_address(domain) || Name::parse(domain).is_ok() => Ok(None),
+            read => read,
         }
     }
 
@@ -172,6 +198,11 @@ impl Data<'_> {
         token.parse().ok().filter(|_| is_number).ok_or_else(|| self.other_form())
     }
 
+    /// Whether a name in it is written as an address, such as the exchange of `10 192.0.2.1.`: labels that DNS permits.
+    fn holds_address(&self) -> bool {
+        Tokens::of(self.text).any(is_address)
+    }
+
     fn name(&self, token: &str) -> Read<Name> {
         let rrtype = self.rrtype;
         Name::parse(token).map_err(|error| RdataError::Name { rrtype, found: excerpt(token), error })
@@ -185,6 +216,10 @@ impl Data<'_> {
     fn other_form(&self) -> RdataError {
         RdataError::Form { rrtype: self.rrtype, found: excerpt(self.text) }
     }
+}
+
+fn is_address(token: &str) -> bool {
+    token.strip_suffix('.').unwrap_or(token).parse::<IpAddr>().is_ok()
 }
 
 fn has_at(text: &str) -> bool {
