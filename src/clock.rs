@@ -1,6 +1,7 @@
 //! The clock of a run: the real one, or one that starts when a recorded case did.
 
 use jiff::{SignedDuration, Timestamp};
+use stixmap_engine::plan::after;
 
 /// Tells the time.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,6 @@ impl Clock {
     }
 
     pub(crate) fn now(self) -> Timestamp {
-        Timestamp::now() - self.behind
+        after(Timestamp::now(), -self.behind)
     }
 }

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::sync::Arc;
-use stixmap_engine::plan::{Plan, Settings};
+use stixmap_engine::plan::{Plan, Settings, after};
 use stixmap_engine::run::{Account, Input, OutcomeKind, Report};
 use stixmap_engine::stix::{Kind, Marking, Observable, Tlp};
 use tokio::sync::Semaphore;
@@ -186,7 +186,7 @@ async fn ask_all(
                 }
             };
             input.markings.extend(markings);
-            input.deadline = clock.now() + deadline;
+            input.deadline = after(clock.now(), deadline);
             input.seed = seed.wrapping_add(position as u64);
             input.trace = keeps_trace;
             let report = driver.drive(&provider.plan, account, input, clock).await;

@@ -17,6 +17,7 @@ use serde_json::value::to_raw_value;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+use stixmap_engine::plan::after;
 use stixmap_engine::run::{Input, OutcomeKind, Report, Run, Step};
 use stixmap_engine::stix::Observable;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -425,7 +426,7 @@ async fn ask(
         observable: entity.observable.clone(),
         markings: entity.markings.clone(),
         settings: connector.settings.clone(),
-        deadline: now + (left - TO_SEND).max(left / 2),
+        deadline: after(now, (left - TO_SEND).max(left / 2)),
         seed: u64::from(now.subsec_nanosecond().unsigned_abs()),
         trace: false,
     };

@@ -2,7 +2,7 @@
 
 use super::facts::{AnswerFact, Limits, LookupFact, ProbeFact, QuotaFact, TimeFact, WindowFact};
 use super::{Ahead, manual, request, types, word};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use std::fmt::Display;
 use stixmap_engine::plan::{
     AnswerPlace, AnswerPlan, BodyTestPlan, CursorTarget, ElementPlan, JobPlan, LevelPlan, LookupPlan, PagingPlan, Path,
@@ -102,7 +102,7 @@ pub(super) fn window(plan: &Plan, ahead: Option<&Ahead>) -> Option<WindowFact> {
                 _ => return None,
             },
         };
-        Some(format!("{:.0}", before(ahead.now, span).unwrap_or(Timestamp::UNIX_EPOCH)))
+        Some(format!("{:.0}", before(ahead.now, span)))
     });
     let last = value_or_setting(plan, &window.last, ahead.map(|ahead| &ahead.settings));
     Some(WindowFact { last, start, filter: window.filter.map(|field| field.to_string()) })

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use stixmap_engine::case::{Case, Exchange, Played, input, play};
 use stixmap_engine::diagnostic::Source;
-use stixmap_engine::plan::Plan;
+use stixmap_engine::plan::{Plan, after};
 use stixmap_engine::run::{Account, Fault, Input, Response, Run, Step};
 
 /// A body of more bytes than this stands in a file of its own.
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     // A case's clock has no parts of a second.
     let now = Timestamp::from_second(Timestamp::now().as_second()).context("the clock")?;
     let markings = markings(&args.tlp)?;
-    let deadline = now + duration(&args.deadline)?;
+    let deadline = after(now, duration(&args.deadline)?);
     let input =
         Input { observable: observable.clone(), markings: markings.clone(), settings, deadline, seed: 0, trace: false };
     let tape = Tape::default();

@@ -1,7 +1,7 @@
 //! Plays a case and writes its transcript: the outcome, the requests, what became of each record, the relationships.
 
 use super::Case;
-use crate::plan::{Plan, SettingError, Settings};
+use crate::plan::{Plan, SettingError, Settings, after};
 use crate::run::{Account, Fate, Fault, Input, Report, Request, Response, Run, Step, Traced};
 use crate::stix::{Bundle, Object, Relationship, Tlp, stix_time};
 use jiff::{SignedDuration, Timestamp};
@@ -98,7 +98,7 @@ pub fn input(plan: &Plan, case: &Case) -> Result<Input, Vec<SettingError>> {
         observable: case.observable.clone(),
         markings: case.markings.clone(),
         settings,
-        deadline: case.now + DEADLINE,
+        deadline: after(case.now, DEADLINE),
         seed: 0,
         trace: true,
     })

@@ -46,7 +46,7 @@ pub use rows::{ColumnsPlan, LevelPlan, RowTestPlan, RowsPlan, SignalPlan};
 pub use rules::{BesidesPlan, RulePlan, RuleThen, RulesPlan};
 pub use setting::{BASE_URL, Secret, SettingError, SettingSpec, SettingValue, Settings, TOKEN_URL};
 pub use template::{Local, Part, Template};
-pub use time::{Datum, TimeFormat, before, exact, integer, time_text};
+pub use time::{Datum, TimeFormat, after, before, exact, integer, time_text};
 pub use window::WindowText;
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};

@@ -1,5 +1,6 @@
 //! How a provider writes instants, and how long a duration is: read once, used for each record.
 
+use crate::stix::LATEST;
 use crate::yaml::nearest;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime::BrokenDownTime;
@@ -104,7 +105,7 @@ impl TimeFormat {
         }
     }
 
-    /// Reads an instant. `None` if it is none in this format, or lies before 1970.
+    /// Reads an instant. `None` if it is none in this format, lies before 1970, or beyond what STIX can write ([`LATEST`]).
     pub fn read<'d>(&self, datum: impl Into<Datum<'d>>) -> Option<Timestamp> {
         let datum = datum.into();
         let time = match self {
@@ -117,7 +118,7 @@ impl TimeFormat {
                 zone.to_ambiguous_timestamp(civil(pattern, datum.as_str()?)?).compatible().ok()?
             }
         };
-        (time >= Timestamp::UNIX_EPOCH).then_some(time)
+        (Timestamp::UNIX_EPOCH..=LATEST).contains(&time).then_some(time)
     }
 
     /// Writes an instant; patterns without a zone, in theirs.
@@ -181,9 +182,16 @@ pub(super) fn duration(text: &str) -> Option<Span> {
     (!span.is_negative() && text.starts_with('P')).then_some(span)
 }
 
-/// How long before an instant the span began, in calendar days of UTC.
-pub fn before(time: Timestamp, span: Span) -> Option<Timestamp> {
-    time.to_zoned(TimeZone::UTC).checked_sub(span).ok().map(|zoned| zoned.timestamp())
+/// The start of a span that ends at an instant, in calendar days of UTC; 1970 at the earliest, as far back as every format
+/// can write.
+pub fn before(time: Timestamp, span: Span) -> Timestamp {
+    let start = time.to_zoned(TimeZone::UTC).checked_sub(span).map(|zoned| zoned.timestamp());
+    start.unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH)
+}
+
+/// The instant after a wait; the last one there is, if the wait is longer.
+pub fn after(time: Timestamp, wait: SignedDuration) -> Timestamp {
+    time.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 /// The length of a span without months and years.
@@ -253,7 +261,9 @@ mod tests {
         fn no_format_or_value_makes_reading_panic(format in r"[%a-zA-Z0-9 :-]{0,12}", text in r"\PC{0,24}") {
             if let Ok(format) = TimeFormat::parse(&format, Some("UTC")) {
                 let _ = format.read(&json!(text));
-                let _ = format.write(Timestamp::UNIX_EPOCH);
+                for time in [Timestamp::MIN, Timestamp::UNIX_EPOCH, LATEST, Timestamp::MAX] {
+                    let _ = format.write(time);
+                }
             }
         }
     }

@@ -4,7 +4,7 @@
 use super::Response;
 use super::answer::wait;
 use super::slots::find;
-use crate::plan::{AnswerPlace, ElementPlan, Path, Plan, ProbeFigures, ProbePlan, TokenPlan, integer};
+use crate::plan::{AnswerPlace, ElementPlan, Path, Plan, ProbeFigures, ProbePlan, TokenPlan, after, integer};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -118,23 +118,23 @@ impl Account {
     /// When a quota is likely to be full again, if nobody says.
     pub(super) fn quota_guess(&self, plan: &Plan, now: Timestamp) -> Timestamp {
         let wait = plan.quota.probe.as_ref().map_or(UNKNOWN_RESET, |probe| probe.every);
-        now.checked_add(wait).unwrap_or(Timestamp::MAX)
+        after(now, wait)
     }
 
     /// Counts a request that is sent now, or says when it may be.
     pub(super) fn take_slot(self: &Arc<Self>, plan: &Plan, now: Timestamp) -> Result<UnderWay, Timestamp> {
         let mut state = self.state();
         if plan.quota.concurrency.is_some_and(|most| state.under_way >= most) {
-            return Err(now + BUSY);
+            return Err(after(now, BUSY));
         }
         let longest = plan.quota.rates.iter().map(|rate| rate.per).max();
         if let Some(longest) = longest {
-            while state.sent.front().is_some_and(|&sent| sent + longest <= now) {
+            while state.sent.front().is_some_and(|&sent| after(sent, longest) <= now) {
                 state.sent.pop_front();
             }
             for rate in &plan.quota.rates {
                 // The oldest of as many as may be sent in this stretch.
-                let oldest = state.sent.len().checked_sub(rate.requests).map(|at| state.sent[at] + rate.per);
+                let oldest = state.sent.len().checked_sub(rate.requests).map(|at| after(state.sent[at], rate.per));
                 if let Some(free) = oldest.filter(|free| *free > now) {
                     return Err(free);
                 }
@@ -150,7 +150,7 @@ impl Account {
         let mut state = self.state();
         match &state.token {
             Token::Known(token, until) if until.is_none_or(|until| now < until) => Tokening::Known(token.clone()),
-            Token::SentAt(at) if now < *at + PROBE_LOST => Tokening::ByAnother,
+            Token::SentAt(at) if now < after(*at, PROBE_LOST) => Tokening::ByAnother,
             _ => {
                 state.token = Token::SentAt(now);
                 Tokening::Due
@@ -189,8 +189,8 @@ impl Account {
     pub(super) fn probing(&self, probe: &ProbePlan, now: Timestamp) -> Probing {
         let mut state = self.state();
         match state.probe {
-            Probe::KnownAt(at) if now < at + probe.every => Probing::Known,
-            Probe::SentAt(at) if now < at + PROBE_LOST => Probing::ByAnother,
+            Probe::KnownAt(at) if now < after(at, probe.every) => Probing::Known,
+            Probe::SentAt(at) if now < after(at, PROBE_LOST) => Probing::ByAnother,
             _ => {
                 state.probe = Probe::SentAt(now);
                 Probing::Due
@@ -208,7 +208,7 @@ impl Account {
         let body: Option<Value> = body.and_then(|body| serde_json::from_slice(body).ok());
         let reset =
             body.as_ref().zip(probe.reset.as_ref()).and_then(|(body, (path, format))| format.read(path.find(body)?));
-        let until = reset.filter(|reset| *reset > now).unwrap_or(now + probe.every);
+        let until = reset.filter(|reset| *reset > now).unwrap_or(after(now, probe.every));
         let figures = match &probe.element {
             Some(element) => body.as_ref().and_then(|body| chosen(element, body)),
             None => body.as_ref(),
@@ -217,7 +217,7 @@ impl Account {
             Ok(Left::Some(remaining)) => (None, remaining),
             Ok(Left::Nothing(reason)) => (Some((until, reason)), Some(0)),
             // Fails closed, but asks again soon.
-            Err(missing) => (Some((now + probe.every, format!("the quota cannot be told: {missing}"))), None),
+            Err(missing) => (Some((after(now, probe.every), format!("the quota cannot be told: {missing}"))), None),
         };
         let mut state = self.state();
         state.probe = Probe::KnownAt(now);

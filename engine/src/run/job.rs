@@ -4,7 +4,7 @@ use super::request::Target;
 use super::slots::find;
 use super::trace::Failure;
 use super::{Awaiting, Response, Run};
-use crate::plan::{AnswerPlace, JobPlan};
+use crate::plan::{AnswerPlace, JobPlan, after};
 use crate::profile::Scalar;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -46,7 +46,7 @@ impl Run<'_> {
         match target {
             Ok(target) => {
                 self.current.as_mut().expect("a page was asked for").target = target;
-                self.not_before = now + job.every;
+                self.not_before = after(now, job.every);
             }
             Err(reason) => self.fail(Failure::lookup(format!("the job: {}", self.asker.scrub(&reason)))),
         }
@@ -69,7 +69,7 @@ impl Run<'_> {
             let text = format!("the job was not done when it was asked for {} times", job.at_most);
             return self.fail(Failure::lookup(text));
         }
-        self.not_before = now + job.every;
+        self.not_before = after(now, job.every);
     }
 }
 

@@ -35,7 +35,7 @@ pub use request::{Request, Shown};
 pub use stored::map_stored;
 pub use trace::{Counts, Fate, Link, Outcome, OutcomeKind, Report, Traced};
 
-use crate::plan::{LookupPlan, Plan, SettingValue, ValueOrSetting, before};
+use crate::plan::{LookupPlan, Plan, SettingValue, ValueOrSetting, after, before};
 use crate::profile::Framing;
 use crate::stix::{Graph, Identity, Observable, Tlp};
 use account::{Probing, Tokening, UnderWay};
@@ -125,7 +125,7 @@ impl<'p> Run<'p> {
                 _ => unreachable!("a window's setting is a duration that always has a value"),
             },
         });
-        let window_start = span.map(|span| before(now, span).unwrap_or(Timestamp::UNIX_EPOCH));
+        let window_start = span.map(|span| before(now, span));
         let (tlp, levels) = (gate::result_tlp(plan, &input), gate::levels(plan, &input));
         let graph = Graph::new(input.observable.clone(), plan.relationship.policy);
         let mut ledger = Ledger::new(input.trace);
@@ -205,7 +205,7 @@ impl<'p> Run<'p> {
                 self.asker.carry(&token);
                 None
             }
-            Tokening::ByAnother => Some(self.wait(now + PROBE_PATIENCE, "there is no token by the deadline")),
+            Tokening::ByAnother => Some(self.wait(after(now, PROBE_PATIENCE), "there is no token by the deadline")),
             Tokening::Due => {
                 self.attempts += 1;
                 self.awaiting = Awaiting::Token;
@@ -232,7 +232,7 @@ impl<'p> Run<'p> {
         let probe = self.plan.quota.probe.as_ref()?;
         match self.account.probing(probe, now) {
             Probing::Known => None,
-            Probing::ByAnother => Some(self.wait(now + PROBE_PATIENCE, "the quota is not known by the deadline")),
+            Probing::ByAnother => Some(self.wait(after(now, PROBE_PATIENCE), "the quota is not known by the deadline")),
             Probing::Due => {
                 let slot = match self.account.take_slot(self.plan, now) {
                     Ok(slot) => slot,
@@ -348,7 +348,7 @@ impl<'p> Run<'p> {
         self.release_probe(awaiting);
         let retry = &self.plan.http.retry;
         let wait = asked_wait.unwrap_or_else(|| self.backoff());
-        let until = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+        let until = after(now, wait);
         let is_too_late = until >= self.input.deadline;
         if wait > retry.longest || (asked_wait.is_some() && is_too_late) {
             self.account.set_exhausted(until, why.text());

@@ -1,7 +1,7 @@
 //! The bundle that holds STIX objects: sorted, each once, the same bytes for the same content. Its objects are columns until
 //! somebody looks at one, and JSON as soon as they are written.
 
-use super::columns::{Columns, Link, Moment, NodeNumber};
+use super::columns::{Columns, Link, Moment, NodeNumber, ProviderNumber};
 use super::id::{Id, Uuid};
 use super::kind::{Kind, RelationshipType};
 use super::object::{Identity, Object, Relationship};
@@ -112,7 +112,7 @@ impl Bundle {
                 Object::Marking(tlp) => bundle.markings.push(tlp),
                 Object::Identity(identity) => bundle.identities.push(identity),
                 Object::Observable { observable, tlp, created_by } => {
-                    let author = created_by.map(|author| number_of(&mut bundle.providers, author));
+                    let author = created_by.and_then(|author| number_of(&mut bundle.providers, author));
                     numbers
                         .insert(observable.id(), bundle.found.push(observable.kind(), observable.value(), tlp, author));
                     bundle.ids.push(observable.id().uuid());
@@ -139,7 +139,8 @@ impl Bundle {
         let end = |id: Id| numbers[&id];
         self.found.links.push(Link {
             first: Moment::new(relationship.start_time),
-            last: Moment::new(relationship.stop_time),
+            // One bundle may have told the start, and another the stop.
+            last: Moment::new(later_than(relationship.start_time, relationship.stop_time)),
             source: end(relationship.source),
             target: end(relationship.target),
             said: self.found.words.number(relationship.descriptions),
@@ -211,7 +212,7 @@ impl Bundle {
         let identities = self.identities.iter().cloned().map(Object::Identity);
         let observables = self.observables.iter().map(|number| {
             let node = self.found.node(*number);
-            let created_by = node.author.map(|author| self.providers[usize::from(author)]);
+            let created_by = node.author.map(|author| self.providers[author.place()]);
             Object::Observable { observable: self.observable_at(*number), tlp: node.tlp, created_by }
         });
         markings.chain(identities).chain(observables).chain(self.relationships().map(Object::Relationship))
@@ -311,12 +312,12 @@ fn words(uuid: Uuid) -> [u32; 4] {
 }
 
 /// The number of a provider that is known, or is from now on.
-fn number_of(providers: &mut Vec<Id>, wanted: Id) -> u8 {
+fn number_of(providers: &mut Vec<Id>, wanted: Id) -> Option<ProviderNumber> {
     let place = providers.iter().position(|known| *known == wanted).unwrap_or_else(|| {
         providers.push(wanted);
         providers.len() - 1
     });
-    u8::try_from(place).expect("nobody asks so many providers")
+    ProviderNumber::at(place)
 }
 
 fn node_id(found: &Columns, ids: &[Uuid], number: NodeNumber) -> Id {

@@ -5,6 +5,7 @@ use super::kind::{Kind, RelationshipType};
 use super::tlp::Tlp;
 use super::words::{Said, Words};
 use jiff::Timestamp;
+use std::num::NonZeroU16;
 
 /// An observable's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +18,26 @@ impl NodeNumber {
     }
 }
 
+/// A provider's number. Counted from 1, so that not to have one takes no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ProviderNumber(NonZeroU16);
+
+impl ProviderNumber {
+    /// Of the provider that is the first.
+    pub(super) const FIRST: ProviderNumber = ProviderNumber(NonZeroU16::MIN);
+
+    /// Of the provider that stands at this place. None behind the 65,535th: more room for each of a million observables
+    /// would be a high price, and its relationships name the provider still.
+    pub(super) fn at(place: usize) -> Option<ProviderNumber> {
+        u16::try_from(place + 1).ok().and_then(NonZeroU16::new).map(ProviderNumber)
+    }
+
+    /// Its place.
+    pub(super) fn place(self) -> usize {
+        usize::from(self.0.get()) - 1
+    }
+}
+
 /// An observable: its kind, where its value stands, and how it is marked.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -25,7 +46,7 @@ pub(super) struct Node {
     pub(super) kind: Kind,
     pub(super) tlp: Option<Tlp>,
     /// Who reported it, by number.
-    pub(super) author: Option<u8>,
+    pub(super) author: Option<ProviderNumber>,
 }
 
 /// A relationship.
@@ -53,7 +74,9 @@ impl Moment {
 
     pub(super) fn time(self) -> Option<Timestamp> {
         let is_known = self != Self::UNKNOWN;
-        is_known.then(|| Timestamp::from_microsecond(self.0).expect("it was made of a time"))
+        // Not `from_microsecond`: it refuses the last second of what a `Timestamp` can be.
+        let (second, micros) = (self.0.div_euclid(1_000_000), self.0.rem_euclid(1_000_000));
+        is_known.then(|| Timestamp::new(second, micros as i32 * 1_000).expect("it was made of a time"))
     }
 
     /// The earlier of two, where there are two.
@@ -96,7 +119,13 @@ impl Columns {
     }
 
     /// Adds an observable.
-    pub(super) fn push(&mut self, kind: Kind, value: &str, tlp: Option<Tlp>, author: Option<u8>) -> NodeNumber {
+    pub(super) fn push(
+        &mut self,
+        kind: Kind,
+        value: &str,
+        tlp: Option<Tlp>,
+        author: Option<ProviderNumber>,
+    ) -> NodeNumber {
         let number = NodeNumber(u32::try_from(self.nodes.len()).expect("as many as fit into memory"));
         let start = self.values.len();
         let length = u32::try_from(value.len()).expect("a value is far shorter");

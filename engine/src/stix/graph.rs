@@ -2,7 +2,7 @@
 //! Becomes a bundle when the run is over.
 
 use super::bundle::Bundle;
-use super::columns::{Columns, Link, Moment, NodeNumber};
+use super::columns::{Columns, Link, Moment, NodeNumber, ProviderNumber};
 use super::index::Index;
 use super::kind::{Kind, RelationshipType};
 use super::object::Identity;
@@ -102,7 +102,7 @@ pub struct Report {
 }
 
 /// Everything in a graph is of one provider.
-const AUTHOR: u8 = 0;
+const AUTHOR: ProviderNumber = ProviderNumber::FIRST;
 
 /// The observable asked about is the first.
 const ASKED: NodeNumber = NodeNumber::at(0);

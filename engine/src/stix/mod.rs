@@ -23,5 +23,5 @@ pub use json::Layout;
 pub use kind::{Kind, Permission, RelationshipType, is_permitted, permission, permitted_between};
 pub use object::{Identity, Object, Relationship};
 pub use observable::{Observable, ObservableError};
-pub use time::{id_time, object_time, stix_time};
+pub use time::{LATEST, id_time, object_time, stix_time};
 pub use tlp::{Marking, Tlp};

@@ -7,6 +7,10 @@ use jiff::fmt::StdFmtWrite;
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::Offset;
 
+/// The latest instant at which something may have been seen. A relationship's stop may be moved to a second after its start,
+/// and what is written to the microsecond must read back: the library's own range ends on 9999-12-30T22:00:00.999999999Z.
+pub const LATEST: Timestamp = Timestamp::constant(253_402_207_198, 0);
+
 /// A property of time: whole seconds without a fraction, otherwise milliseconds or microseconds.
 pub fn stix_time(time: Timestamp) -> String {
     stix_text(time).as_str().to_owned()

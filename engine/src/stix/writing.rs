@@ -83,7 +83,7 @@ impl Bundle {
         let nodes: Vec<_> = numbers.iter().map(|number| (self.found.node(*number), self.id_of(*number))).collect();
         let values: Vec<_> = nodes.iter().map(|(node, _)| self.found.value(node)).collect();
         for ((node, id), value) in nodes.into_iter().zip(values) {
-            let author = node.author.map(|author| self.providers[usize::from(author)]);
+            let author = node.author.map(|author| self.providers[author.place()]);
             text.object(|text| object::observable(text, node.kind, value, id, node.tlp, author));
         }
     }

@@ -8,7 +8,7 @@ use crate::case_file::{CaseText, ExchangeText, ObservableText, ReplyText};
 use jiff::{SignedDuration, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use stixmap_engine::plan::{Plan, SettingSpec, Settings};
+use stixmap_engine::plan::{Plan, SettingSpec, Settings, after};
 use stixmap_engine::profile::SettingType;
 use stixmap_engine::run::{Account, Input, Report, Run, Step};
 use stixmap_engine::stix::{Kind, Marking, Observable, Tlp};
@@ -153,7 +153,7 @@ impl<'p> Stage<'p> {
             observable: setting.observable.clone(),
             markings: setting.tlp.iter().map(|text| Marking::tlp(text)).collect(),
             settings: settings.clone(),
-            deadline: self.now + DEADLINE,
+            deadline: after(self.now, DEADLINE),
             seed: 0,
             trace: true,
         };
