@@ -148,6 +148,7 @@ async fn providers(args: &EnrichArgs, observables: &[Observable]) -> anyhow::Res
             Some(_) => Settings::default(),
             None => given.settings(&trust.confirm(&folder, &plan)?)?,
         };
+        given.warnings(&plan, &settings).iter().for_each(|warning| paint::warning(warning));
         providers.push(Provider { plan, settings, account: Arc::default(), replay });
     }
     Ok(Some(providers))

@@ -70,25 +70,36 @@ pub(crate) async fn send(client: &Client, request: &Request) -> Result<Response,
 }
 
 async fn start(client: &Client, request: &Request) -> Result<reqwest::Response, Fault> {
+    client.execute(built(client, request)?).await.map_err(|error| fault(&error))
+}
+
+/// The request as it is sent: neither URL nor headers are others than those the engine made, and shows.
+fn built(client: &Client, request: &Request) -> Result<reqwest::Request, Fault> {
     let method = Method::from_bytes(request.method.as_bytes()).expect("the engine's methods are HTTP's");
     let headers = headers(request)?;
-    let mut asked = client.request(method, request.url.expose()).headers(headers);
+    let mut asked = client.request(method, request.url.expose()).headers(headers.clone());
     if let Some(body) = &request.body {
         asked = asked.body(body.expose().to_owned());
     }
-    asked.send().await.map_err(|error| fault(&error))
+    let asked = asked.build().map_err(|_| Fault::Unsendable("its URL is none".to_owned()))?;
+    if asked.url().as_str() != request.url.expose() {
+        return Err(Fault::Unsendable("its URL would become another".to_owned()));
+    }
+    match *asked.headers() == headers {
+        true => Ok(asked),
+        false => Err(Fault::Unsendable("its headers would become others".to_owned())),
+    }
 }
 
 fn headers(request: &Request) -> Result<HeaderMap, Fault> {
     let mut headers = HeaderMap::new();
     for (name, value) in &request.headers {
-        let unusable = |_| {
-            Fault::Connect(format!("the header `{name}` cannot be sent: its value holds signs that no header holds"))
-        };
+        let unusable = |_| Fault::Unsendable(format!("the header `{name}` cannot hold its value"));
         let mut value = HeaderValue::from_str(value.expose()).map_err(unusable)?;
         value.set_sensitive(true);
         headers.append(
-            HeaderName::from_bytes(name.as_bytes()).expect("names were checked when the profile was compiled"),
+            HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| Fault::Unsendable(format!("`{name}` is not the name of a header")))?,
             value,
         );
     }
@@ -139,4 +150,73 @@ pub(crate) fn distrust(error: &reqwest::Error) -> Option<String> {
         cause = held.map(|held| held as &(dyn Error + 'static)).or_else(|| error.source());
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::{Path, PathBuf};
+    use std::sync::Arc;
+    use stixmap_engine::case::{Case, input};
+    use stixmap_engine::diagnostic::Source;
+    use stixmap_engine::plan::Plan;
+    use stixmap_engine::run::{Run, Step};
+
+    fn entries(folder: &Path) -> Vec<PathBuf> {
+        std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()).collect()
+    }
+
+    fn source(path: &Path) -> Arc<Source> {
+        Source::new(path.display().to_string(), std::fs::read_to_string(path).expect("a file"))
+    }
+
+    /// Looks at what is sent for each request of a case.
+    fn check(client: &Client, plan: &Plan, case: &Case) -> usize {
+        let (mut now, mut exchanges, mut checked) = (case.now, case.exchanges.iter(), 0);
+        let mut run = Run::new(plan, Arc::default(), input(plan, case).expect("settings"), now);
+        loop {
+            match run.next(now) {
+                Step::Done => return checked,
+                Step::Wait(until) => now = until,
+                Step::Send(request) => {
+                    let sent = built(client, &request).unwrap_or_else(|fault| panic!("{fault:?}: {request:?}"));
+                    assert_eq!(sent.url().as_str(), request.url.expose());
+                    assert_eq!(sent.method().as_str(), request.method);
+                    let mut shown: Vec<(String, String)> = request
+                        .headers
+                        .iter()
+                        .map(|(name, value)| (name.to_lowercase(), value.expose().to_owned()))
+                        .collect();
+                    let text = |value: &HeaderValue| value.to_str().expect("ASCII").to_owned();
+                    let mut headers: Vec<(String, String)> =
+                        sent.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+                    shown.sort();
+                    headers.sort();
+                    assert_eq!(headers, shown);
+                    let body = sent.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
+                    assert_eq!(body, request.body.as_ref().map_or("", |body| body.expose()).as_bytes());
+                    checked += 1;
+                    let answer = exchanges.next().map_or(Err(Fault::Reset), |exchange| exchange.answer());
+                    run.accept(answer, now);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_recorded_request_is_sent_as_it_is_shown() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let (client, mut checked) = (client().expect("a client"), 0);
+        for folder in entries(&root.join("profiles")).into_iter().chain(entries(&root.join("tests/providers"))) {
+            let plan = Plan::read(&source(&folder.join("profile.yaml"))).expect("a profile");
+            let cases = folder.join("cases");
+            let load = |name: &str| std::fs::read(cases.join(name)).map_err(|error| error.to_string());
+            for path in entries(&cases) {
+                if path.extension().is_some_and(|extension| extension == "yaml") {
+                    checked += check(&client, &plan, &Case::read(&source(&path), load).expect("a case"));
+                }
+            }
+        }
+        assert!(checked > 300, "{checked}");
+    }
 }

@@ -12,6 +12,11 @@ pub(crate) fn error(error: &anyhow::Error) {
     eprintln!("\x1b[1;31merror\x1b[0m: {error:#}");
 }
 
+/// Prints what the operator should know, and need not stop for.
+pub(crate) fn warning(text: &str) {
+    eprintln!("\x1b[1;33mwarning\x1b[0m: {text}");
+}
+
 /// Prints a remark on the work.
 pub(crate) fn remark(text: &str) {
     eprintln!("{text}");

@@ -5,6 +5,7 @@ use crate::trust::Trusted;
 use anyhow::{Context, bail};
 use serde_yaml::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::env::VarError;
 pub(crate) use stixmap_engine::plan::variable;
 use stixmap_engine::plan::{Plan, SettingError, SettingSpec, Settings};
 use stixmap_engine::profile::SettingType;
@@ -105,7 +106,36 @@ impl Given {
         if !unreadable.is_empty() {
             bail!(unreadable.join("\n"));
         }
-        settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))
+        let settings = settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))?;
+        match plan.unsendable(&settings) {
+            unfit if unfit.is_empty() => Ok(settings),
+            unfit => bail!(told(plan, &unfit)),
+        }
+    }
+
+    /// What an operator should know of the secrets that were given.
+    pub(crate) fn warnings(&self, plan: &Plan, settings: &Settings) -> Vec<String> {
+        let mut warnings = vec![];
+        for spec in plan.settings.iter().filter(|spec| spec.kind == SettingType::Secret) {
+            let variable = variable(&plan.id, &spec.name);
+            if spec.names().any(|name| self.set_to(&plan.id, name).is_some()) {
+                warnings.push(format!(
+                    "the secret `{}` was given with --set, where other users of this machine can read it; use {variable} or {variable}_FILE",
+                    spec.name
+                ));
+            }
+            if settings.has_short_secret(&spec.name) {
+                warnings.push(format!(
+                    "the secret `{}` is too short to be recognised in responses: it is removed from messages, but records that repeat it are kept",
+                    spec.name
+                ));
+            }
+        }
+        warnings
+    }
+
+    fn set_to(&self, profile: &str, name: &str) -> Option<&String> {
+        self.set.get(&format!("{profile}.{name}")).or_else(|| self.set.get(name))
     }
 
     /// The same for work without a network: only levels and windows are required, since results depend on them.
@@ -129,8 +159,7 @@ impl Given {
 
     /// The value of a setting: by any of its names, what was set, then a variable, then the file.
     fn value(&self, profile: &str, spec: &SettingSpec) -> anyhow::Result<Option<String>> {
-        let set = |name| self.set.get(&format!("{profile}.{name}")).or_else(|| self.set.get(name));
-        if let Some(value) = spec.names().find_map(set) {
+        if let Some(value) = spec.names().find_map(|name| self.set_to(profile, name)) {
             return Ok(Some(value.clone()));
         }
         for name in spec.names() {
@@ -196,11 +225,11 @@ fn stand_in(spec: &SettingSpec) -> Option<String> {
 
 fn from_environment(profile: &str, name: &str) -> anyhow::Result<Option<String>> {
     let variable = variable(profile, name);
-    let value = std::env::var(&variable).ok();
+    let value = text_of(&variable)?;
     if value.as_ref().is_some_and(|value| !value.is_empty()) {
         return Ok(value);
     }
-    let path = std::env::var(format!("{variable}_FILE")).ok().filter(|path| !path.is_empty());
+    let path = text_of(&format!("{variable}_FILE"))?.filter(|path| !path.is_empty());
     let Some(path) = path else { return Ok(value) };
     // The value is not repeated: it may be the secret itself, given by the wrong variable.
     let text = std::fs::read_to_string(&path)
@@ -208,11 +237,21 @@ fn from_environment(profile: &str, name: &str) -> anyhow::Result<Option<String>>
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
+/// The value of a variable. One that is no text was given by mistake, and is not as good as none.
+fn text_of(variable: &str) -> anyhow::Result<Option<String>> {
+    match std::env::var(variable) {
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => bail!("the value of `{variable}` is not UTF-8"),
+    }
+}
+
 fn told(plan: &Plan, errors: &[SettingError]) -> String {
     let mut text = format!("{} needs other settings:", plan.name);
     for error in errors {
         let (spec, fact) = match error {
             SettingError::Missing { spec } => (spec, "is missing".to_owned()),
+            SettingError::Unfit { spec, flaw } => (spec, (*flaw).to_owned()),
             SettingError::NotOfType { spec } if !spec.choices.is_empty() => {
                 (spec, format!("is none of {}", spec.choices.join(", ")))
             }

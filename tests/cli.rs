@@ -154,6 +154,52 @@ fn unreadable_secret_file_is_named_by_its_variable_alone() {
 }
 
 #[test]
+fn secrets_that_cannot_be_sent_are_refused_before_a_request() {
+    use std::os::unix::ffi::OsStringExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("key");
+    let asked = |variable: &str, value: std::ffi::OsString| {
+        let mut command = stixmap(&["enrich", "example.com", "-p", "otx", "--set", "api_base_url=http://127.0.0.1:1"]);
+        command.env(variable, value);
+        ended(command)
+    };
+    let bytes = [
+        "ab\ncdefgh".into(),
+        "\u{feff}abcdefgh".into(),
+        " abcdefgh".into(),
+        "abcdefgh ".into(),
+        "abcde\u{7f}fgh".into(),
+        "abcdefgh-schl\u{fc}ssel".into(),
+        b"abcdefgh\xff".to_vec(),
+    ];
+    for value in bytes {
+        std::fs::write(&file, [&value[..], b"\n"].concat()).expect("it can be written");
+        let given =
+            [("OTX_API_KEY", std::ffi::OsString::from_vec(value.clone())), ("OTX_API_KEY_FILE", file.clone().into())];
+        for (variable, value) in given {
+            let refused = asked(variable, value);
+            assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{}", refused.err);
+            assert!(refused.err.contains("OTX_API_KEY"), "{}", refused.err);
+            assert!(!refused.err.contains("cdefgh") && !refused.err.contains("reached"), "{}", refused.err);
+        }
+    }
+    let warned = ended(stixmap(&[
+        "enrich",
+        "-p",
+        "otx",
+        "example.com",
+        "--set",
+        "api_base_url=http://127.0.0.1:1",
+        "--set",
+        "api_key=short",
+        "--deadline",
+        "1s",
+    ]));
+    assert!(warned.err.contains("given with --set") && warned.err.contains("too short"), "{}", warned.err);
+    assert!(!warned.err.contains("short\n") && !warned.err.contains("=short"), "{}", warned.err);
+}
+
+#[test]
 fn settings_nobody_has_are_refused() {
     let enriched = ended(stixmap(&["enrich", "example.com", "-p", "riskiq", "--set", "api_kye=x"]));
     assert_eq!(enriched.code, 2);

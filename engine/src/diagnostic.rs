@@ -245,6 +245,10 @@ codes! {
     BaseUrl = "base-url",
     /// A header's name holds signs that no header's name has.
     HeaderName = "header-name",
+    /// A header that says how a request is sent, to whom, or through what: it is set by whoever sends the request.
+    HeaderReserved = "header-reserved",
+    /// A path that is not sent as it stands: URLs are normalised, which resolves `.` and `..` and encodes blanks.
+    PathNormal = "path-normal",
     /// A quota probe reads neither `used` and `limit` nor `remaining`.
     QuotaFigures = "quota-figures",
     /// A row of `answers` tests neither status nor body.

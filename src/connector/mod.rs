@@ -188,6 +188,8 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
         mistakes.append(&mut values.mistakes);
         match trust.confirm(&folder, &plan).and_then(|trusted| given.settings(&trusted)) {
             Ok(settings) if mistakes.is_empty() => {
+                let mut configuration = configuration;
+                configuration.warnings.extend(given.warnings(&plan, &settings));
                 let shelf = args.shelf.profiles.clone();
                 let profile = Named { name: name.clone(), shelf, config: settings_file.clone() };
                 connectors.push(Arc::new(connector(configuration, profile, plan, settings)?));

@@ -7,6 +7,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use std::collections::BTreeMap;
 use stixmap_engine::plan::{BASE_URL, BaseUrl, Plan, SettingSpec, SettingValue, Settings};
 use stixmap_engine::profile::SettingType;
+use stixmap_engine::run::Secrets;
 use url::form_urlencoded;
 
 /// A shorter value stands in an answer by accident: it is not looked for, and a secret so short is refused.
@@ -21,12 +22,19 @@ pub(super) struct Identity {
     /// Every form of every secret.
     secrets: Vec<String>,
     has_short_secret: bool,
+    /// The same secrets and the tokens of the run, in spellings that have no made-up form.
+    all_secrets: Secrets,
 }
 
 impl Identity {
     pub(super) fn new(plan: &Plan, settings: &Settings) -> Identity {
-        let mut identity =
-            Identity { settings: BTreeMap::new(), replaced: vec![], secrets: vec![], has_short_secret: false };
+        let mut identity = Identity {
+            settings: BTreeMap::new(),
+            replaced: vec![],
+            secrets: vec![],
+            has_short_secret: false,
+            all_secrets: Secrets::of(settings).searchable(),
+        };
         let mut pairs = vec![];
         for spec in &plan.settings {
             let Some(value) = settings.value(&spec.name) else { continue };
@@ -50,6 +58,11 @@ impl Identity {
         }
         identity.replaced = replaced(&pairs);
         identity
+    }
+
+    /// Hides what else the run came to know.
+    pub(super) fn also_hide(&mut self, secrets: Secrets) {
+        self.all_secrets = secrets;
     }
 
     /// The settings of the case.
@@ -78,14 +91,16 @@ impl Identity {
     }
 
     fn hidden_in(&self, text: &str) -> String {
-        self.replaced.iter().fold(text.to_owned(), |text, (real, made_up)| text.replace(real, made_up))
+        let text = self.replaced.iter().fold(text.to_owned(), |text, (real, made_up)| text.replace(real, made_up));
+        self.all_secrets.redact(&text)
     }
 
     /// Refuses files that hold a secret in spite of all.
     pub(super) fn refuse_in(&self, files: &[(String, Vec<u8>)]) -> anyhow::Result<()> {
         for (name, bytes) in files {
             let text = String::from_utf8_lossy(bytes);
-            if self.secrets.iter().any(|secret| text.contains(secret.as_str())) {
+            let is_plain = self.secrets.iter().any(|secret| text.contains(secret.as_str()));
+            if is_plain || self.all_secrets.are_in(&text) {
                 bail!("nothing is written: {name} would hold a secret");
             }
         }

@@ -35,7 +35,8 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     let given = Given::read(&args.settings)?;
     given.refuse_unknown(&[&plan], &other_sections(&[&plan], args.shelf.profiles.as_deref())?)?;
     let settings = given.settings(&Trust::read(&args.shelf)?.confirm(&folder, &plan)?)?;
-    let identity = Identity::new(&plan, &settings);
+    given.warnings(&plan, &settings).iter().for_each(|warning| paint::warning(warning));
+    let mut identity = Identity::new(&plan, &settings);
     let observable = observable(&args.value, kind(args.kind.as_deref())?)?;
     // A case's clock has no parts of a second.
     let now = Timestamp::from_second(Timestamp::now().as_second()).context("the clock")?;
@@ -50,6 +51,7 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
         anyhow::Ok(driver.drive(&plan, Arc::default(), input, Clock::real()).await)
     })?;
     let ended = exit(report.outcome.kind);
+    identity.also_hide(report.secrets.searchable());
     paint::remark(&summary(&Answer { observable: observable.clone(), report }));
     let answers = std::mem::take(&mut *tape.lock().unwrap_or_else(PoisonError::into_inner));
     if answers.is_empty() {
@@ -181,6 +183,7 @@ fn word(fault: &Fault) -> anyhow::Result<&'static str> {
     match fault {
         Fault::Connect(_) => Ok("connect"),
         Fault::Untrusted(reason) => bail!("nothing is written: the provider's certificate is not trusted: {reason}"),
+        Fault::Unsendable(reason) => bail!("nothing is written: the request was not sent: {reason}"),
         Fault::Timeout => Ok("timeout"),
         Fault::Reset => Ok("reset"),
         Fault::TooLarge(_) => bail!("nothing is written: an answer is longer than the profile lets it be"),

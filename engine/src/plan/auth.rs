@@ -152,7 +152,11 @@ fn auth(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<Option<AuthPla
             let (username, password) = (template(username, "username"), template(password, "password"));
             Some(AuthPlan::Basic(BasicPlan { username: username?, password: password? }))
         }
-        Auth::Header { name, value } => Some(AuthPlan::Header { name: name.clone(), value: template(value, "value")? }),
+        Auth::Header { name, value } => {
+            let value = template(value, "value");
+            let name = compiler.sent_header(name, compiler.span(&format!("{at}/name")));
+            Some(AuthPlan::Header { name: name?, value: value? })
+        }
         Auth::Bearer { token } => {
             let token = template(token, "token")?;
             Some(AuthPlan::Header { name: "Authorization".into(), value: token.after("Bearer ") })
@@ -228,7 +232,8 @@ fn token_place(compiler: &mut Compiler, text: &TemplateText, at: &str) -> Option
     };
     let host_ends =
         start.strip_prefix("https://").is_some_and(|rest| rest.contains('/') || template.parts().len() == 1);
-    if !host_ends || Url::parse(start).is_err() {
+    let is_plain = |url: &Url| url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    if !host_ends || !Url::parse(start).is_ok_and(|url| is_plain(&url)) {
         let label = "not `https://`, a literal host, and a path";
         compiler.error(Code::BaseUrl, at, "this is no URL for tokens", label);
         return None;
@@ -328,7 +333,10 @@ fn carrier(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<(TokenCarri
             return None;
         }
         (None, Some(parameter)) => TokenCarrier::Query(parameter.clone()),
-        (header, None) => TokenCarrier::Header(header.clone().unwrap_or_else(|| "Authorization".to_owned())),
+        (Some(header), None) => {
+            TokenCarrier::Header(compiler.sent_header(header, compiler.span(&format!("{at}/header")))?)
+        }
+        (None, None) => TokenCarrier::Header("Authorization".to_owned()),
     };
     let is_bearer = matches!(&carrier, TokenCarrier::Header(name) if name.eq_ignore_ascii_case("authorization"));
     let usual = TemplateText(if is_bearer { "Bearer {token}" } else { "{token}" }.to_owned());

@@ -13,6 +13,24 @@ use jiff::SignedDuration;
 use minijinja::value::Value;
 use std::collections::BTreeSet;
 use std::ops::Range;
+use url::Url;
+
+/// Headers of the connection and of the body, in lower case.
+const RESERVED_HEADERS: [&str; 13] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
 
 /// A compilation under way. A part that has a mistake is told, gives `None`, and the rest is still read.
 pub(super) struct Compiler<'t> {
@@ -147,6 +165,16 @@ impl<'t> Compiler<'t> {
         if path.parts().iter().any(literal) {
             let label = "parameters stand in `query`, where values are encoded";
             self.error(Code::PathQuery, pointer, "a path has no `?` and no `#`", label);
+            return;
+        }
+        let text: String =
+            path.parts().iter().map(|part| if let Part::Literal(text) = part { text.as_str() } else { "x" }).collect();
+        let sent = Url::parse(&format!("https://example.net{text}"));
+        if text.starts_with('/') && sent.is_ok_and(|sent| sent.path() != text) {
+            let found = self.error(Code::PathNormal, pointer, "this path is not sent as it stands", "this one");
+            found.notes.push(
+                "a URL has no `.` or `..` segments, no blanks and no `\\`; other signs are written like `%20`".into(),
+            );
         }
     }
 
@@ -158,6 +186,19 @@ impl<'t> Compiler<'t> {
             self.error_at(Code::HeaderName, place, format!("`{name}` is no header's name"), "named here");
         }
         is_token.then(|| name.to_owned())
+    }
+
+    /// Reads the name of a header that is sent. Those of the connection, of the body and of proxies are not a profile's: one
+    /// would say otherwise than what is sent, or lead it elsewhere (RFC 9110 §7.6.1, RFC 9112 §6).
+    pub(super) fn sent_header(&mut self, name: &str, place: Range<usize>) -> Option<String> {
+        let name = self.header_name(name, place.clone())?;
+        let lower = name.to_ascii_lowercase();
+        let is_reserved = RESERVED_HEADERS.contains(&lower.as_str()) || lower.starts_with("proxy-");
+        if is_reserved {
+            let label = "it is set by whoever sends the request";
+            self.error_at(Code::HeaderReserved, place, format!("`{name}` cannot be sent by a profile"), label);
+        }
+        (!is_reserved).then_some(name)
     }
 
     /// Whether some text names this setting, or might: one that could not be read.

@@ -1,13 +1,16 @@
 //! Origin, credentials, headers and limits, compiled. What would send credentials astray is refused here.
 
+use super::Plan;
 use super::auth::{AuthPlan, auths};
 use super::compiler::{Compiler, Place, ValueOrSetting};
+use super::setting::{SettingError, SettingValue, Settings};
 use super::template::Template;
 use crate::diagnostic::Code;
 use crate::profile::{Http, SettingType, TemplateText};
 use jiff::SignedDuration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use url::Url;
+use zeroize::Zeroizing;
 
 /// Origin, credentials, limits.
 #[derive(Debug)]
@@ -44,6 +47,30 @@ pub struct RetryPlan {
     pub first: SignedDuration,
     /// The longest wait.
     pub longest: SignedDuration,
+}
+
+impl Plan {
+    /// The settings whose values no request can hold: a header takes the printable signs of ASCII only (RFC 9110 §5.5).
+    pub fn unsendable(&self, settings: &Settings) -> Vec<SettingError> {
+        let is_fit = |name: &str| {
+            let text = Zeroizing::new(settings.value(name).map(SettingValue::as_text).unwrap_or_default());
+            text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        };
+        let names: BTreeSet<&str> = self.header_templates().flat_map(Template::settings).collect();
+        let specs = self.settings.iter().filter(|spec| names.contains(&*spec.name) && !is_fit(&spec.name));
+        specs.map(|spec| spec.unfit("holds signs that no HTTP header can hold")).collect()
+    }
+
+    fn header_templates(&self) -> impl Iterator<Item = &Template> {
+        let of_auth = self.http.auth.iter().flat_map(|auth| match auth {
+            AuthPlan::Header { value, .. } => vec![value],
+            AuthPlan::Signature(signature) => signature.headers.iter().map(|(_, value)| value).collect(),
+            AuthPlan::Token(token) => token.headers.iter().map(|(_, value)| value).chain([&token.value]).collect(),
+            AuthPlan::Basic(_) | AuthPlan::Query { .. } | AuthPlan::Path { .. } | AuthPlan::Body { .. } => vec![],
+        });
+        let lookups = self.lookups.iter().flat_map(|lookup| &lookup.headers);
+        of_auth.chain(self.http.headers.iter().chain(lookups).map(|(_, value)| value))
+    }
 }
 
 pub(super) fn http(compiler: &mut Compiler, http: &Http) -> Option<HttpPlan> {
@@ -123,6 +150,6 @@ fn header(
     place: Place,
 ) -> Option<(String, Template)> {
     let pointer = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
-    let name = compiler.header_name(name, compiler.key_span(&pointer))?;
+    let name = compiler.sent_header(name, compiler.key_span(&pointer))?;
     Some((name, compiler.template(value, &pointer, place)?))
 }

@@ -44,7 +44,7 @@ pub use records::{FieldPlan, Operand, OrientationPlan, ROLES, RecordPlan, Source
 pub use reserved::variable;
 pub use rows::{ColumnsPlan, LevelPlan, RowTestPlan, RowsPlan, SignalPlan};
 pub use rules::{BesidesPlan, RulePlan, RuleThen, RulesPlan};
-pub use setting::{BASE_URL, Secret, SettingError, SettingSpec, SettingValue, Settings, TOKEN_URL};
+pub use setting::{BASE_URL, SHORTEST_SECRET, Secret, SettingError, SettingSpec, SettingValue, Settings, TOKEN_URL};
 pub use template::{Local, Part, Template};
 pub use time::{Datum, TimeFormat, after, before, exact, integer, time_text};
 pub use window::WindowText;

@@ -180,11 +180,14 @@ pub(super) fn paging(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Opti
 fn cursor(compiler: &mut Compiler, paging: &Paging, sent: Option<Parameter>, at: &str) -> Option<PagingPlan> {
     let Paging::Cursor { at: place, header, request_header, at_most, .. } = paging else { return None };
     let body = compiler.optional_path(place.as_ref(), &format!("{at}/at"))?;
-    let mut name = |header: &Option<String>, key: &str| match header {
-        Some(name) => compiler.header_name(name, compiler.span(&format!("{at}/{key}"))).map(Some),
+    let header = match header {
+        Some(name) => compiler.header_name(name, compiler.span(&format!("{at}/header"))).map(Some),
         None => Some(None),
     };
-    let (header, request_header) = (name(header, "header"), name(request_header, "request_header"));
+    let request_header = match request_header {
+        Some(name) => compiler.sent_header(name, compiler.span(&format!("{at}/request_header"))).map(Some),
+        None => Some(None),
+    };
     let from = match (body, header?) {
         (Some(path), None) => Some(AnswerPlace::Body(path)),
         (None, Some(header)) => Some(AnswerPlace::Header(header)),

@@ -15,6 +15,9 @@ pub const BASE_URL: &str = "api_base_url";
 /// The setting of profiles that fetch tokens elsewhere: where they are fetched instead.
 pub const TOKEN_URL: &str = "api_token_url";
 
+/// A shorter secret stands in other text by accident: it is not searched for.
+pub const SHORTEST_SECRET: usize = 8;
+
 /// A setting, and the names it can be given by.
 #[derive(Debug, Clone)]
 pub struct SettingSpec {
@@ -40,12 +43,31 @@ impl SettingSpec {
         std::iter::once(self.name.as_str()).chain(self.also.iter().map(String::as_str))
     }
 
+    /// Why its value cannot be used.
+    pub(super) fn unfit(&self, flaw: &'static str) -> SettingError {
+        SettingError::Unfit { spec: Box::new(self.clone()), flaw }
+    }
+
     /// Reads a value of its type.
     pub fn read(&self, text: &str) -> Result<SettingValue, SettingError> {
+        if let Some(flaw) = flaw(text).filter(|_| matches!(self.kind, SettingType::String | SettingType::Secret)) {
+            return Err(self.unfit(flaw));
+        }
         let value = SettingValue::read(self.kind, text);
         let allowed = self.choices.is_empty() || self.choices.iter().any(|choice| choice == text);
         value.filter(|_| allowed).ok_or_else(|| SettingError::NotOfType { spec: Box::new(self.clone()) })
     }
+}
+
+/// Why a text cannot be meant to be sent: it came from a file or a clipboard with more than the value in it.
+fn flaw(text: &str) -> Option<&'static str> {
+    if text.contains('\u{feff}') {
+        return Some("holds a byte order mark");
+    }
+    if text.contains(char::is_control) {
+        return Some("holds a line end or another control character");
+    }
+    (text.trim() != text).then_some("has blanks at its ends")
 }
 
 /// A secret: held once, wiped when dropped, readable only where credentials are made.
@@ -145,6 +167,13 @@ pub enum SettingError {
         /// The setting.
         spec: Box<SettingSpec>,
     },
+    /// What was given cannot be sent. The value is not repeated.
+    Unfit {
+        /// The setting.
+        spec: Box<SettingSpec>,
+        /// What is wrong with the value, as a predicate.
+        flaw: &'static str,
+    },
     /// What was given is not of its type. The value itself is not repeated: it may be a secret in the wrong place.
     NotOfType {
         /// The setting.
@@ -192,6 +221,11 @@ impl Settings {
             SettingValue::Url(url) => Some(url),
             _ => None,
         }
+    }
+
+    /// Whether a setting is a secret that is too short to be told from other text.
+    pub fn has_short_secret(&self, name: &str) -> bool {
+        self.secrets().any(|(known, secret)| known == name && secret.len() < SHORTEST_SECRET)
     }
 
     /// The secrets, by the names of their settings.

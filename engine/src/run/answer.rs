@@ -50,6 +50,7 @@ impl Why {
         let text = match fault {
             Fault::Connect(reason) => format!("the provider cannot be reached: {reason}"),
             Fault::Untrusted(reason) => format!("the provider's certificate is not trusted: {reason}"),
+            Fault::Unsendable(reason) => format!("the request was not sent: {reason}"),
             Fault::Timeout => "the provider did not answer in time".to_owned(),
             Fault::Reset => "the connection to the provider broke".to_owned(),
             Fault::TooLarge(limit) => format!("the answer is larger than {} MiB", limit >> 20),
@@ -77,8 +78,8 @@ pub(super) fn judge(plan: &Plan, framing: Framing, response: &Response, now: Tim
     let Some(meaning) = meaning else { return redirect(response) };
     let is_told = meaning != Meaning::Ok && meaning != Meaning::Empty;
     let paths = row.map_or(&[][..], |row| &row.message);
-    let message = message(paths, response).filter(|_| is_told);
-    let why = why(meaning, response.status, message.map(|text| asker.scrub(&text)));
+    let message = message(paths, response, asker).filter(|_| is_told);
+    let why = why(meaning, response.status, message);
     let wait =
         row.and_then(|row| row.retry_after.as_ref()).and_then(|(place, unit)| stated(place, *unit, response, now));
     let wait = wait.or_else(|| retry_after(response, now));
@@ -167,9 +168,10 @@ fn is(body: &[u8], text: &str) -> bool {
 }
 
 /// The first of these places that holds a text; or a body that is text itself, and short.
-fn message(paths: &[Path], response: &Response) -> Option<String> {
+fn message(paths: &[Path], response: &Response, asker: &Asker) -> Option<String> {
     let found = paths.iter().find_map(|path| find(&response.body, path)?.as_str().map(str::to_owned));
-    let text = found.or_else(|| plain_text(&response.body))?;
+    // Whole: half a secret would not be found.
+    let text = asker.scrub(&found.or_else(|| plain_text(&response.body))?);
     let printable: String = text.trim().chars().filter(|c| !c.is_control()).take(MAX_MESSAGE).collect();
     (!printable.is_empty()).then_some(printable)
 }

@@ -45,24 +45,26 @@ impl Body {
     }
 
     /// Puts a value of paging into it; objects on the way that are not there are made.
-    pub(super) fn set(&mut self, path: &Path, value: &PageValue, shown: &PageValue) {
+    pub(super) fn set(&mut self, path: &Path, value: &PageValue, text: &Shown) {
         match self {
             Self::Json(whole, whole_shown) => {
-                set(whole, path, value);
-                set(whole_shown, path, shown);
+                let as_text = |text: &str| match value {
+                    PageValue::Number(number) => Value::from(*number),
+                    PageValue::Cursor(_) => Value::from(text),
+                };
+                set(whole, path, as_text(text.expose()));
+                set(whole_shown, path, as_text(&text.to_string()));
             }
             Self::Form(fields) => {
                 let Some(PathStep::Name(name)) = path.steps().first() else { return };
-                let value = Shown::both(&value.as_text(), &shown.as_text()).encoded(encoded);
-                fields.push((name.clone(), value));
+                fields.push((name.clone(), text.encoded(encoded)));
             }
         }
     }
 
     /// Puts a text into it: a credential.
     pub(super) fn set_text(&mut self, path: &Path, text: &Shown) {
-        let value = |text: &str| PageValue::Cursor(text.to_owned());
-        self.set(path, &value(text.expose()), &value(&text.to_string()));
+        self.set(path, &PageValue::Cursor(String::new()), text);
     }
 
     pub(super) fn text(self) -> Shown {
@@ -107,7 +109,7 @@ fn value(asker: &Asker, plan: &BodyPlan, known: Known) -> (Value, Value) {
     }
 }
 
-fn set(whole: &mut Value, path: &Path, value: &PageValue) {
+fn set(whole: &mut Value, path: &Path, value: Value) {
     let mut place = whole;
     for step in path.steps() {
         let PathStep::Name(name) = step else { return };
@@ -116,8 +118,5 @@ fn set(whole: &mut Value, path: &Path, value: &PageValue) {
         }
         place = &mut place[name.as_str()];
     }
-    *place = match value {
-        PageValue::Number(number) => Value::from(*number),
-        PageValue::Cursor(cursor) => Value::from(cursor.as_str()),
-    };
+    *place = value;
 }

@@ -49,6 +49,8 @@ pub enum Fault {
     Connect(String),
     /// Somebody was reached who cannot show to be the provider, and why.
     Untrusted(String),
+    /// The request cannot be sent as it is shown, and why.
+    Unsendable(String),
     /// Nothing, or not all, came in time.
     Timeout,
     /// The connection broke.

@@ -3,7 +3,7 @@
 use super::gate::Levels;
 use super::record::{BadRow, Record, Records, Typed, fields, rrtype_text};
 use super::rows::{Reader, Row};
-use super::secret;
+use super::secret::{self, Secrets};
 use super::trace::{Fate, Ledger, Link, Traced};
 use crate::dns::{Name, Rdata, scope};
 use crate::plan::{Plan, Prose, RuleThen, possible_targets, push_value, sources, targets};
@@ -42,7 +42,7 @@ pub(super) struct Context<'r> {
     pub(super) plan: &'r Plan,
     pub(super) reader: &'r Reader<'r>,
     /// Secrets that the answer repeats.
-    pub(super) secrets: &'r [String],
+    pub(super) secrets: &'r Secrets,
     pub(super) asked: &'r Observable,
     /// The same as an owner, if it is a name: most records are its own.
     pub(super) asked_name: Option<&'r Name>,
@@ -78,7 +78,7 @@ pub(super) fn row(
             && ledger.is_news(values.field)
         {
             told = Some(BadPlace {
-                shown: secret::place(context.secrets, row),
+                shown: context.secrets.place(row),
                 pointer: row.place.pointer(),
                 line: row.place.line,
                 bad: BadRow { reason: reason.clone(), field: values.field },
@@ -87,7 +87,7 @@ pub(super) fn row(
         ledger.note(fate, |fate| Traced {
             lookup: context.lookup.to_owned(),
             page: context.page,
-            place: secret::place(context.secrets, row),
+            place: context.secrets.place(row),
             values: values.shown,
             record: record.map(|record| *record),
             fate,
@@ -106,7 +106,7 @@ fn outcomes(context: &Context, row: &Row, texts: &mut Texts, graph: &mut Graph, 
     if !context.reader.is_record(slots) {
         return sink(Outcome::dropped("the lookup leaves rows like it out"));
     }
-    if secret::is_in_row(context.secrets, slots, &context.reader.fields) {
+    if context.secrets.are_in_row(slots, &context.reader.fields) {
         return sink(Outcome::bad(secret::REPEATED.to_owned().into()));
     }
     let fields = match fields(&context.plan.record, &context.reader.fields, slots, context.asked) {

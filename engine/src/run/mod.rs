@@ -21,6 +21,7 @@ mod rows;
 mod secret;
 mod signature;
 mod slots;
+mod spelling;
 mod stored;
 mod trace;
 mod walk;
@@ -32,6 +33,7 @@ pub use page::Repeat;
 pub use preview::Preview;
 pub use record::Record;
 pub use request::{Request, Shown};
+pub use secret::Secrets;
 pub use stored::map_stored;
 pub use trace::{Counts, Fate, Link, Outcome, OutcomeKind, Report, Traced};
 
@@ -207,9 +209,16 @@ impl<'p> Run<'p> {
             }
             Tokening::ByAnother => Some(self.wait(after(now, PROBE_PATIENCE), "there is no token by the deadline")),
             Tokening::Due => {
+                let request = match self.asker.token(plan).checked() {
+                    Ok(request) => request,
+                    Err(reason) => {
+                        self.account.forget_token();
+                        return Some(self.stop(Failure::stop(reason)));
+                    }
+                };
                 self.attempts += 1;
                 self.awaiting = Awaiting::Token;
-                Some(Step::Send(self.asker.token(plan).within(self.input.deadline, now)))
+                Some(Step::Send(request.within(self.input.deadline, now)))
             }
         }
     }
@@ -218,7 +227,14 @@ impl<'p> Run<'p> {
         let asking = self.current.as_ref().expect("next() has just seen to it");
         let lookup = &self.plan.lookups[asking.ask.lookup];
         let each = asking.ask.each.as_deref();
-        let built = self.asker.lookup(self.plan, lookup, each, &asking.target, &asking.pages, now);
+        let built = match self.asker.lookup(self.plan, lookup, each, &asking.target, &asking.pages, now).checked() {
+            Ok(built) => built,
+            Err(reason) => {
+                self.under_way = None;
+                self.fail(Failure::lookup(reason));
+                return self.next(now);
+            }
+        };
         self.awaiting = Awaiting::Page;
         self.last_request = LastRequest { method: built.method, url: built.url.clone() };
         Step::Send(built.within(self.input.deadline, now))
@@ -241,10 +257,17 @@ impl<'p> Run<'p> {
                         return Some(self.wait(until, "the request rate goes past the deadline"));
                     }
                 };
+                let request = match self.asker.probe(self.plan, probe, now).checked() {
+                    Ok(request) => request,
+                    Err(reason) => {
+                        self.account.probe_again();
+                        return Some(self.stop(Failure::stop(reason)));
+                    }
+                };
                 self.under_way = Some(slot);
                 self.attempts += 1;
                 self.awaiting = Awaiting::Probe;
-                Some(Step::Send(self.asker.probe(self.plan, probe, now).within(self.input.deadline, now)))
+                Some(Step::Send(request.within(self.input.deadline, now)))
             }
         }
     }
@@ -263,7 +286,7 @@ impl<'p> Run<'p> {
         let verdict = match &result {
             Ok(response) => answer::judge(self.plan, self.framing(&awaiting), response, now, &self.asker),
             // Whom to trust is the operator's matter: asking again changes nothing.
-            Err(fault @ Fault::Untrusted(_)) => Verdict::StopAll(Why::of_fault(fault)),
+            Err(fault @ (Fault::Untrusted(_) | Fault::Unsendable(_))) => Verdict::StopAll(Why::of_fault(fault)),
             Err(fault) => Verdict::TryAgain(Why::of_fault(fault), None),
         };
         match (verdict, awaiting) {
@@ -436,7 +459,7 @@ impl<'p> Run<'p> {
         let asking = self.current.as_ref().expect("a page was asked for");
         let (page, each) = (asking.pages.count, asking.ask.each.as_deref());
         let reader = Reader::new(&self.plan.record, lookup, each, &self.input.observable, response);
-        let secrets = secret::repeated(self.asker.credentials(), response);
+        let secrets = self.asker.secrets().repeated(response);
         let asked_name = record::asked_name(&self.input.observable);
         self.graph.make_room(response.body.len());
         let context = map::Context {
@@ -457,13 +480,14 @@ impl<'p> Run<'p> {
         if !bad.is_empty() {
             let exhibit = self.exhibit(page, response);
             let told = bad.iter().map(|place| evidence::bad_record(self.plan, lookup, place, &exhibit));
-            self.ledger.diagnostics.extend(told);
+            self.ledger.diagnostics.extend(told.map(|told| self.asker.secrets().redact_in(told)));
         }
         match read {
             Ok(beside) => Some(beside),
             Err(broken) => {
                 let exhibit = self.exhibit(page, response);
-                self.ledger.diagnostics.push(evidence::broken(self.plan, lookup, &broken, &exhibit));
+                let told = evidence::broken(self.plan, lookup, &broken, &exhibit);
+                self.ledger.diagnostics.push(self.asker.secrets().redact_in(told));
                 self.fail(Failure::lookup(format!("page {page}: {broken}")));
                 None
             }
@@ -570,7 +594,7 @@ impl<'p> Run<'p> {
         let asked_tlp = gate::asked_tlp(&self.input.markings);
         let unfinished = self.current.is_some() || !self.queue.is_empty();
         let bundle = self.graph.into_bundle(&author, asked_tlp, created);
-        self.ledger.report(bundle, self.tlp, &self.plan.name, unfinished)
+        self.ledger.report(bundle, self.tlp, &self.plan.name, unfinished, self.asker.secrets().clone())
     }
 }
 

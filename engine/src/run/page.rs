@@ -152,7 +152,7 @@ impl Pages {
         total: Option<i64>,
         beside: &Beside,
     ) -> Turn {
-        let read = first + u64::from(self.count) - 1;
+        let read = first.saturating_add(u64::from(self.count.saturating_sub(1)));
         let more = more.map(|path| path.find(&beside.envelope).is_some_and(is_yes));
         let is_last = match (last, more, total) {
             (Some(last), ..) => i128::from(read) >= i128::from(last),

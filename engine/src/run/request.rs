@@ -3,6 +3,7 @@
 
 use super::body::Body;
 use super::page::Pages;
+use super::secret::{Piece, Secrets};
 use super::signature::digest;
 use super::{Input, Observable};
 use crate::dns::{expanded, parse_address, reverse_name};
@@ -29,42 +30,44 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Shown {
     real: Zeroizing<String>,
-    shown: String,
+    shown: Vec<Piece>,
 }
 
 impl Shown {
     /// What is sent, and what is shown for it.
     pub(super) fn both(real: &str, shown: &str) -> Self {
-        Self { real: Zeroizing::new(real.to_owned()), shown: shown.to_owned() }
+        Self { real: Zeroizing::new(real.to_owned()), shown: vec![Piece::Text(shown.to_owned())] }
     }
 
     fn plain(text: &str) -> Self {
-        Self { real: Zeroizing::new(text.to_owned()), shown: text.to_owned() }
+        Self::both(text, text)
     }
 
     pub(super) fn push(&mut self, text: &str) {
         self.real.push_str(text);
-        self.shown.push_str(text);
+        match self.shown.last_mut() {
+            Some(Piece::Text(last)) => last.push_str(text),
+            _ => self.shown.push(Piece::Text(text.to_owned())),
+        }
     }
 
     /// A secret that is shown by its name.
     fn hidden(secret: &str, name: &str) -> Self {
-        Self { real: Zeroizing::new(secret.to_owned()), shown: format!("{{{name}}}") }
+        Self { real: Zeroizing::new(secret.to_owned()), shown: vec![Piece::Name(name.to_owned())] }
     }
 
-    /// Both faces, encoded.
+    /// Both faces, encoded. The names of secrets stay as they are.
     pub(super) fn encoded(&self, encode: fn(&str) -> String) -> Self {
-        Self { real: Zeroizing::new(encode(&self.real)), shown: self.shown_encoded(encode) }
-    }
-
-    /// The braces of a secret's name stay braces.
-    fn shown_encoded(&self, encode: fn(&str) -> String) -> String {
-        if *self.real == self.shown { encode(&self.shown) } else { self.shown.clone() }
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(text) => Piece::Text(encode(text)),
+            Piece::Name(name) => Piece::Name(name.clone()),
+        };
+        Self { real: Zeroizing::new(encode(&self.real)), shown: self.shown.iter().map(piece).collect() }
     }
 
     pub(super) fn push_both(&mut self, other: &Shown) {
         self.real.push_str(&other.real);
-        self.shown.push_str(&other.shown);
+        self.shown.extend(other.shown.iter().cloned());
     }
 
     /// What is sent. For the socket and for nothing else.
@@ -75,13 +78,13 @@ impl Shown {
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+        self.shown.iter().try_for_each(|piece| piece.fmt(f))
     }
 }
 
 impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.shown)
+        write!(f, "{:?}", self.to_string())
     }
 }
 
@@ -111,8 +114,28 @@ impl Request {
 
     /// Path and query, after the base URL, as they are shown.
     pub fn shown_target(&self, base: &str) -> String {
-        self.url.shown.strip_prefix(base).unwrap_or(&self.url.shown).to_owned()
+        let shown = self.url.to_string();
+        shown.strip_prefix(base).map(str::to_owned).unwrap_or(shown)
     }
+
+    /// The request, if it can be sent as it is shown; or why not. URLs are normalised by whoever sends them, so what a value
+    /// from outside makes of one must be normal already: `..` would take a segment away, and a user's name would be sent.
+    pub(super) fn checked(self) -> Result<Request, String> {
+        let url = Url::parse(self.url.expose()).ok().filter(|url| url.as_str() == self.url.expose());
+        let is_plain = |url: &Url| url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+        if !url.is_some_and(|url| is_plain(&url)) {
+            return Err(format!("the request was not sent: its URL would not stay as it is, {}", self.url));
+        }
+        match self.headers.iter().find(|(_, value)| !is_header_value(value.expose())) {
+            Some((name, _)) => Err(format!("the request was not sent: the header `{name}` cannot hold its value")),
+            None => Ok(self),
+        }
+    }
+}
+
+/// Whether a text stays as it is in a header (RFC 9110 §5.5).
+fn is_header_value(text: &str) -> bool {
+    text.trim() == text && text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
 }
 
 /// Where the next page is asked for.
@@ -153,6 +176,8 @@ pub(super) struct Asker {
     token: Option<Zeroizing<String>>,
     /// What the request for a token says of who asks, where it says so.
     token_basic: Option<Shown>,
+    /// Everything that nobody else may learn: secrets, tokens, and what they make.
+    secrets: Secrets,
     timeout: SignedDuration,
     max_body: u64,
 }
@@ -172,6 +197,7 @@ impl Asker {
             auth_query: vec![],
             token: None,
             token_basic: None,
+            secrets: Secrets::default(),
             timeout: plan.http.timeout,
             max_body: plan.http.max_body,
         };
@@ -181,6 +207,9 @@ impl Asker {
         }
         let basic = plan.token().and_then(|token| token.basic.as_ref());
         asker.token_basic = basic.map(|basic| asker.basic(basic));
+        let pairs: Vec<Zeroizing<String>> = asker.basics().map(|pair| Zeroizing::new(pair.to_owned())).collect();
+        pairs.iter().for_each(|pair| asker.secrets.add("credentials", pair));
+        asker.secrets.add_all(&input.settings);
         asker
     }
 
@@ -212,7 +241,10 @@ impl Asker {
 
     /// The token that requests carry from now on.
     pub(super) fn carry(&mut self, token: &str) {
-        self.token = Some(Zeroizing::new(token.to_owned()));
+        if self.token.as_ref().is_none_or(|known| **known != token) {
+            self.secrets.add("token", token);
+            self.token = Some(Zeroizing::new(token.to_owned()));
+        }
     }
 
     /// The request for the page that is due.
@@ -245,13 +277,10 @@ impl Asker {
         };
         for (parameter, value) in page_parameters(lookup, target, pages) {
             match parameter {
-                Parameter::Query(name) => query.push((name, self.outside(&encoded(&value.as_text())))),
+                Parameter::Query(name) => query.push((name, self.outside(&value.as_text()).encoded(encoded))),
                 Parameter::Body(path) => {
-                    let shown = match &value {
-                        PageValue::Cursor(cursor) => PageValue::Cursor(self.scrub(cursor)),
-                        PageValue::Number(number) => PageValue::Number(*number),
-                    };
-                    body.iter_mut().for_each(|body| body.set(&path, &value, &shown));
+                    let text = self.outside(&value.as_text());
+                    body.iter_mut().for_each(|body| body.set(&path, &value, &text));
                 }
             }
         }
@@ -294,7 +323,7 @@ impl Asker {
             TokenPlace::Path(path) => self.path(path, known),
             TokenPlace::Url(url) => match self.settings.url(TOKEN_URL) {
                 Some(url) => Shown::plain(url.as_str()),
-                None => self.text(url, known, encoded),
+                None => with_path(self.text(url, known, encoded)),
             },
         };
         let mut headers = match &token.from {
@@ -318,10 +347,11 @@ impl Asker {
         let text = |template| self.text(template, Known::default(), as_is);
         let (username, password) = (text(&pair.username), text(&pair.password));
         let pair = Zeroizing::new(format!("{}:{}", username.expose(), password.expose()));
-        Shown {
-            real: Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))),
-            shown: format!("Basic {username}:{password}"),
-        }
+        let mut shown = Shown::plain("Basic ");
+        shown.push_both(&username);
+        shown.push(":");
+        shown.push_both(&password);
+        Shown { real: Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))), ..shown }
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of a request, each of its own type")]
@@ -481,7 +511,7 @@ impl Asker {
         match self.settings.value(name) {
             Some(SettingValue::Secret(secret)) => {
                 text.real.push_str(&Zeroizing::new(encode(secret.expose())));
-                text.shown.push_str(&format!("{{{name}}}"));
+                text.shown.push(Piece::Name(name.to_owned()));
             }
             Some(value) => text.push(&encode(&value.as_text())),
             None => {}
@@ -491,23 +521,21 @@ impl Asker {
     /// A URL the provider gave in its answer to a request, if it is one of its own origin: credentials go nowhere else.
     pub(super) fn own_url(&self, text: &str, asked: &Shown) -> Result<Url, String> {
         let url = Url::parse(asked.expose()).and_then(|asked| asked.join(text));
-        let url = url.map_err(|_| "its next URL is none".to_owned())?;
+        let mut url = url.map_err(|_| "its next URL is none".to_owned())?;
         if url.origin() != self.base.origin() {
             return Err(format!("its next URL is at another origin, {}", url.origin().ascii_serialization()));
         }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("its next URL holds credentials".to_owned());
+        }
+        // It is for the reader of an answer, and never sent.
+        url.set_fragment(None);
         Ok(url)
     }
 
-    /// Everything that nobody else may learn: secrets, the token, and what they make.
-    pub(super) fn credentials(&self) -> impl Iterator<Item = String> {
-        let secrets = self.settings.secrets().map(|(_, secret)| secret.to_owned());
-        let token = self.token.iter().map(|token| token.to_string());
-        // An answer that repeats the URL has them as they stand there.
-        let in_url = |secret: String| {
-            let encoded = Some(encoded(&secret)).filter(|encoded| *encoded != secret);
-            std::iter::once(secret).chain(encoded)
-        };
-        secrets.chain(token).flat_map(in_url).chain(self.basics().map(str::to_owned))
+    /// Everything that nobody else may learn.
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Names with their passwords, as they are sent: in every request, or to get a token.
@@ -518,33 +546,21 @@ impl Asker {
 
     /// A text of the provider's that becomes part of a request. It may repeat a secret: a next URL repeats the parameters.
     fn outside(&self, text: &str) -> Shown {
-        Shown { real: Zeroizing::new(text.to_owned()), shown: self.scrub(text) }
+        Shown { real: Zeroizing::new(text.to_owned()), shown: self.secrets.pieces(text) }
     }
 
     /// Takes secrets out of a text that came from outside.
     pub(super) fn scrub(&self, text: &str) -> String {
-        let mut known: Vec<(String, String)> = vec![];
-        for (name, secret) in self.settings.secrets() {
-            known.extend([secret.to_owned(), encoded(secret)].map(|spelling| (spelling, format!("{{{name}}}"))));
-        }
-        known.extend(self.token.iter().map(|token| (token.to_string(), "{token}".to_owned())));
-        known.extend(self.basics().map(|basic| (basic.to_owned(), "{credentials}".to_owned())));
-        known.retain(|(secret, _)| !secret.is_empty() && text.contains(secret.as_str()));
-        // Of two that begin alike the longer is meant. What was put in is not looked at again.
-        known.sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
-        let (mut scrubbed, mut rest) = (String::with_capacity(text.len()), text);
-        while let Some((at, (secret, name))) = first_of(&known, rest) {
-            scrubbed.push_str(&rest[..at]);
-            scrubbed.push_str(name);
-            rest = &rest[at + secret.len()..];
-        }
-        scrubbed + rest
+        self.secrets.redact(text)
     }
 }
 
-/// The first place where one of these stands; of several at one place the first of the list.
-fn first_of<'k>(known: &'k [(String, String)], text: &str) -> Option<(usize, &'k (String, String))> {
-    known.iter().filter_map(|pair| Some((text.find(&pair.0)?, pair))).min_by_key(|(at, _)| *at)
+/// A URL of a host alone has the path `/`.
+fn with_path(mut url: Shown) -> Shown {
+    if url.expose().matches('/').count() == 2 {
+        url.push("/");
+    }
+    url
 }
 
 /// What of a request can be signed.
@@ -588,7 +604,7 @@ fn page_parameters(lookup: &LookupPlan, target: &Target, pages: &Pages) -> Vec<(
     }
     match &lookup.paging {
         PagingPlan::Page { parameter, first, .. } => {
-            vec![(parameter.clone(), PageValue::Number(first + u64::from(pages.count)))]
+            vec![(parameter.clone(), PageValue::Number(first.saturating_add(u64::from(pages.count))))]
         }
         PagingPlan::Offset { parameter, not_first, limit, .. } => {
             let start = (parameter.clone(), PageValue::Number(pages.rows));

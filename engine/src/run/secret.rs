@@ -1,70 +1,277 @@
-//! Rows that repeat a secret: a provider may answer with what it was asked with, and what a row says becomes part of the
-//! bundle and of the trace. Such a row is bad, and none of it is kept.
+//! Secrets in what comes from outside, however they are spelt there: a provider may answer with what it was asked with. A row
+//! that repeats one is bad, and none of it is kept; in a text for people its name stands in its place.
 
 use super::Response;
 use super::rows::{Pick, Row};
 use super::slots::Slot;
-use std::borrow::Cow;
-
-/// A shorter secret may stand in a name by accident: it keeps nothing from being read.
-const SHORTEST: usize = 8;
+use super::spelling::{SHORTEST, unescaped, views};
+use crate::diagnostic::Diagnostic;
+use crate::plan::Settings;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use memchr::memmem::Finder;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use std::cmp::Reverse;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Why such a row is bad.
 pub(super) const REPEATED: &str = "the row repeats a secret";
 
-/// Those secrets that an answer repeats; mostly none, and then no row is searched.
-pub(super) fn repeated(secrets: impl IntoIterator<Item = String>, response: &Response) -> Vec<String> {
-    let mut secrets: Vec<String> = secrets.into_iter().filter(|secret| secret.len() >= SHORTEST).collect();
-    if secrets.is_empty() {
-        return secrets;
+/// How many spellings around one another are undone.
+const LAYERS: usize = 4;
+
+/// How much of a text is looked at once.
+const WINDOW: usize = 64 * 1024;
+
+/// How much longer a spelling in two layers is than what it spells: `&#x5c;&#x75;…` has 36 signs for one.
+const LONGEST_SPELLING: usize = 40;
+
+/// Everything that nobody else may learn, and the names it goes by.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    known: Vec<Arc<Known>>,
+    /// Whether one of them holds other signs than those of ASCII.
+    has_other_signs: bool,
+}
+
+/// One secret.
+struct Known {
+    name: String,
+    /// What is searched for under every spelling, in lower case; nothing if the secret is too short.
+    spelt: Vec<Finder<'static>>,
+    /// What is taken out of texts as it stands, if the secret is too short for more.
+    as_is: Vec<Zeroizing<String>>,
+    length: usize,
+}
+
+/// A part of a text that may be shown, or the name of a secret that stood there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Piece {
+    Text(String),
+    Name(String),
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.known.iter().map(|known| &known.name)).finish()
     }
-    // The fast check first: a body that is no UTF-8 is rare.
-    let body = match std::str::from_utf8(&response.body) {
-        Ok(body) => Cow::Borrowed(body),
-        Err(_) => String::from_utf8_lossy(&response.body),
-    };
-    secrets.retain(|secret| {
-        let quoted = serde_json::Value::from(secret.as_str()).to_string();
-        let escaped = &quoted[1..quoted.len() - 1];
-        let slashed = escaped.replace('/', "\\/");
-        // Most secrets are written in one way only.
-        let mut spellings = vec![secret.as_str(), escaped, &slashed];
+}
+
+impl Secrets {
+    /// The secrets among settings.
+    pub fn of(settings: &Settings) -> Secrets {
+        let mut secrets = Secrets::default();
+        secrets.add_all(settings);
+        secrets
+    }
+
+    /// Adds the secrets among settings.
+    pub(super) fn add_all(&mut self, settings: &Settings) {
+        settings.secrets().for_each(|(name, secret)| self.add(name, secret));
+    }
+
+    /// Adds one, with the parts of it that are credentials by themselves.
+    pub(super) fn add(&mut self, name: &str, secret: &str) {
+        self.has_other_signs |= !secret.is_ascii();
+        for secret in parts(secret) {
+            self.known.push(Arc::new(Known::new(name, &secret)));
+        }
+    }
+
+    /// Those that an answer repeats; mostly none, and then no row is searched.
+    pub(super) fn repeated(&self, response: &Response) -> Secrets {
+        let mut texts = vec![response.body.as_slice()];
+        texts.extend(response.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]));
+        let mut is_there = vec![false; self.known.len()];
+        for text in texts {
+            self.find(text).iter().for_each(|(_, number)| is_there[*number] = true);
+        }
+        let known = self.known.iter().zip(is_there).filter(|(_, is_there)| *is_there).map(|(known, _)| known);
+        Secrets { known: known.cloned().collect(), has_other_signs: self.has_other_signs }
+    }
+
+    /// Those that are long enough to be searched for in any text.
+    pub fn searchable(&self) -> Secrets {
+        let known = self.known.iter().filter(|known| !known.spelt.is_empty()).cloned().collect();
+        Secrets { known, has_other_signs: self.has_other_signs }
+    }
+
+    /// Whether a text holds one that is long enough to be searched for.
+    pub fn are_in(&self, text: &str) -> bool {
+        text.len() >= SHORTEST && !self.find(text.as_bytes()).is_empty()
+    }
+
+    /// A text with their names in their place.
+    pub fn redact(&self, text: &str) -> String {
+        self.pieces(text).iter().map(Piece::to_string).collect()
+    }
+
+    /// A diagnostic of which no text holds one. The sources it shows are redacted as they are made.
+    pub(super) fn redact_in(&self, mut told: Diagnostic) -> Diagnostic {
+        let labels = told.labels.iter_mut().map(|label| &mut label.text);
+        for text in labels.chain(&mut told.notes).chain([&mut told.message]) {
+            *text = self.redact(text);
+        }
+        told
+    }
+
+    pub(super) fn pieces(&self, text: &str) -> Vec<Piece> {
+        let mut found = self.find(text.as_bytes());
+        for (number, known) in self.known.iter().enumerate() {
+            let places = known.as_is.iter().flat_map(|secret| text.match_indices(secret.as_str()));
+            found.extend(places.map(|(at, secret)| (at..at + secret.len(), number)));
+        }
+        // Of two that begin alike the longer is meant.
+        found.sort_by_key(|(range, number)| (range.start, Reverse(range.end), *number));
+        let (mut pieces, mut shown) = (vec![], 0);
+        for (range, number) in found {
+            let Range { start, end } = whole_characters(text, range);
+            if start >= shown {
+                pieces.push(Piece::Text(text[shown..start].to_owned()));
+                pieces.push(Piece::Name(self.known[number].name.clone()));
+            }
+            shown = shown.max(end);
+        }
+        pieces.push(Piece::Text(text[shown..].to_owned()));
+        pieces.retain(|piece| *piece != Piece::Text(String::new()));
+        pieces
+    }
+
+    /// Where they stand, by number. A long text is looked at piece by piece, each long enough for any spelling to be whole in one.
+    fn find(&self, text: &[u8]) -> Vec<(Range<usize>, usize)> {
+        let longest = self.known.iter().filter(|known| !known.spelt.is_empty()).map(|known| known.length).max();
+        let Some(longest) = longest else { return vec![] };
+        let overlap = longest * LONGEST_SPELLING;
+        let window = WINDOW.max(4 * overlap);
+        let (mut found, mut start) = (vec![], 0);
+        loop {
+            let end = text.len().min(start + window);
+            let inside = self.find_in(&text[start..end], LAYERS);
+            found.extend(inside.into_iter().map(|(range, number)| (start + range.start..start + range.end, number)));
+            if end == text.len() {
+                return found;
+            }
+            start = end - overlap;
+        }
+    }
+
+    fn find_in(&self, text: &[u8], layers: usize) -> Vec<(Range<usize>, usize)> {
+        let lower = Zeroizing::new(text.to_ascii_lowercase());
+        let mut found = vec![];
+        for (number, known) in self.known.iter().enumerate() {
+            for finder in &known.spelt {
+                let length = finder.needle().len();
+                found.extend(finder.find_iter(&lower).map(|at| (at..at + length, number)));
+            }
+        }
+        if layers > 0 {
+            for view in views(text, self.has_other_signs) {
+                let inside = self.find_in(&view.octets, layers - 1);
+                found.extend(inside.into_iter().map(|(range, number)| (view.source(range), number)));
+            }
+        }
+        found
+    }
+
+    /// Whether a row, or what is read beside it, holds one.
+    pub(super) fn are_in_row(&self, slots: &[Slot], fields: &[Vec<Pick>]) -> bool {
+        let fixed = fields.iter().flatten().filter_map(|pick| match pick {
+            Pick::Fixed(slot) => Some(slot),
+            Pick::Slot(_) => None,
+        });
+        !self.known.is_empty() && slots.iter().chain(fixed).any(|slot| self.are_in_slot(slot))
+    }
+
+    fn are_in_slot(&self, slot: &Slot) -> bool {
+        match slot {
+            Slot::Text(text) => self.are_in(text),
+            Slot::Texts(texts) => texts.iter().any(|text| self.are_in(text)) || self.are_in(&texts.join(" ")),
+            Slot::Node(value) => self.are_in_value(value),
+            Slot::Integer(number) => self.are_in(&number.to_string()),
+            Slot::Number(number) => self.are_in(&number.to_string()),
+            Slot::Absent | Slot::Null | Slot::Boolean(_) => false,
+        }
+    }
+
+    fn are_in_value(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => self.are_in(text),
+            Value::Number(number) => self.are_in(&number.to_string()),
+            Value::Array(items) => items.iter().any(|item| self.are_in_value(item)),
+            Value::Object(entries) => entries.iter().any(|(key, item)| self.are_in(key) || self.are_in_value(item)),
+            Value::Null | Value::Bool(_) => false,
+        }
+    }
+
+    /// Where a row stands, for people: the keys of an object are a provider's words too.
+    pub(super) fn place(&self, row: &Row) -> String {
+        let shown = row.place.shown();
+        if self.known.is_empty() { shown } else { self.redact(&shown) }
+    }
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Name(name) => write!(f, "{{{name}}}"),
+        }
+    }
+}
+
+impl Known {
+    fn new(name: &str, secret: &str) -> Known {
+        let known = Known { name: name.to_owned(), spelt: vec![], as_is: vec![], length: secret.len() };
+        if secret.is_empty() {
+            return known;
+        }
+        if secret.len() < SHORTEST {
+            let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+            let as_is = [secret.to_owned(), encoded].map(Zeroizing::new).into();
+            return Known { as_is, ..known };
+        }
+        // A secret that has escapes itself is undone by whatever undoes the text around it.
+        let mut spellings = vec![secret.as_bytes().to_vec(), secret.replace(' ', "+").into_bytes(), undone(secret)];
+        spellings.iter_mut().for_each(|spelling| spelling.make_ascii_lowercase());
+        spellings.retain(|spelling| spelling.len() >= SHORTEST);
+        spellings.sort();
         spellings.dedup();
-        let is_in = |text: &str| spellings.iter().any(|spelling| text.contains(spelling));
-        is_in(&body) || response.headers.iter().any(|(_, value)| is_in(value))
-    });
-    secrets
-}
-
-/// Whether a row, or what is read beside it, holds one of these.
-pub(super) fn is_in_row(secrets: &[String], slots: &[Slot], fields: &[Vec<Pick>]) -> bool {
-    let fixed = fields.iter().flatten().filter_map(|pick| match pick {
-        Pick::Fixed(slot) => Some(slot),
-        Pick::Slot(_) => None,
-    });
-    !secrets.is_empty() && slots.iter().chain(fixed).any(|slot| holds(secrets, slot))
-}
-
-/// Where a row stands, for people: the keys of an object are a provider's words too.
-pub(super) fn place(secrets: &[String], row: &Row) -> String {
-    secrets.iter().fold(row.place.shown(), |shown, secret| shown.replace(secret.as_str(), "{secret}"))
-}
-
-fn holds(secrets: &[String], slot: &Slot) -> bool {
-    let is_in = |text: &str| secrets.iter().any(|secret| text.contains(secret.as_str()));
-    match slot {
-        Slot::Text(text) => is_in(text),
-        Slot::Texts(texts) => texts.iter().any(|text| is_in(text)),
-        Slot::Node(value) => holds_value(&is_in, value),
-        Slot::Absent | Slot::Null | Slot::Boolean(_) | Slot::Integer(_) | Slot::Number(_) => false,
+        Known { spelt: spellings.iter().map(|spelling| Finder::new(spelling).into_owned()).collect(), ..known }
     }
 }
 
-fn holds_value(is_in: &impl Fn(&str) -> bool, value: &serde_json::Value) -> bool {
-    match value {
-        serde_json::Value::String(text) => is_in(text),
-        serde_json::Value::Array(items) => items.iter().any(|item| holds_value(is_in, item)),
-        serde_json::Value::Object(entries) => entries.iter().any(|(key, item)| is_in(key) || holds_value(is_in, item)),
-        _ => false,
+/// The same part, with the whole of the characters that it begins and ends in.
+fn whole_characters(text: &str, part: Range<usize>) -> Range<usize> {
+    let start = (0..=part.start).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let end = (part.end..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    start..end
+}
+
+/// A text without any of its escapes.
+fn undone(text: &str) -> Vec<u8> {
+    let mut octets = text.as_bytes().to_vec();
+    while let Some(view) = unescaped(&octets) {
+        octets = view.octets;
     }
+    octets
+}
+
+/// A secret, and what is a secret in it: the credentials behind a scheme (RFC 9110 §11.4), the password of the Basic scheme,
+/// the value of a cookie.
+fn parts(secret: &str) -> Vec<Zeroizing<String>> {
+    let mut parts = vec![Zeroizing::new(secret.to_owned())];
+    let is_word =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let credentials = secret.split_once(' ').filter(|(scheme, _)| is_word(scheme)).map(|(_, rest)| rest);
+    let cookie = secret.split_once('=').filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_graphic()));
+    let cookie = cookie.map(|(_, value)| value).filter(|value| !value.is_empty() && !value.starts_with('='));
+    let pair = credentials.and_then(|text| STANDARD.decode(text).ok()).and_then(|pair| String::from_utf8(pair).ok());
+    let password = pair.as_deref().and_then(|pair| pair.split_once(':')).map(|(_, password)| password.to_owned());
+    let found = credentials.into_iter().chain(cookie).map(str::to_owned).chain(password);
+    parts.extend(found.filter(|part| part.len() >= SHORTEST).map(Zeroizing::new));
+    parts
 }

@@ -1,8 +1,9 @@
 //! Maps answers that were stored earlier: the same rows, records and rules as in a run, without requests.
 
 use super::rows::{Broken, Ending, Reader, Row};
+use super::secret::Secrets;
 use super::trace::{Failure, Ledger, Report};
-use super::{Input, Response, evidence, gate, map, record, secret};
+use super::{Input, Response, evidence, gate, map, record};
 use crate::plan::{LookupPlan, Plan};
 use crate::stix::{Graph, Identity};
 use jiff::Timestamp;
@@ -23,8 +24,9 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
     let mut ledger = Ledger::new(input.trace);
     let mut graph = Graph::new(input.observable.clone(), plan.relationship.policy);
     let mut texts = map::Texts::default();
+    let secrets = Secrets::of(&input.settings);
     for (number, (name, pieces)) in (1..).zip(answers) {
-        let mut page = Page { plan, lookup, each, input: &input, number, name: &name, lines: 0 };
+        let mut page = Page { plan, lookup, each, input: &input, secrets: &secrets, number, name: &name, lines: 0 };
         let mut read = Ok(Ending::Cut);
         for piece in pieces {
             let ending = page.piece(piece, &mut texts, &mut graph, &mut ledger);
@@ -39,11 +41,12 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
         }
         match read {
             Err(broken) => {
-                ledger.failures.push(Failure::lookup(format!("{name}: {broken}")));
+                ledger.failures.push(Failure::lookup(secrets.redact(&format!("{name}: {broken}"))));
             }
             Ok(Ending::Cut) => ledger.truncated.push(format!("{name}: it has no last line: it was cut")),
             Ok(Ending::Failed(reason)) => {
-                ledger.truncated.push(format!("{name}: the provider could not go on: {reason}"))
+                let text = format!("{name}: the provider could not go on: {reason}");
+                ledger.truncated.push(secrets.redact(&text));
             }
             Ok(Ending::Limited) => ledger.truncated.push(format!("{name}: the provider holds more records")),
             Ok(Ending::Silent | Ending::Whole) => {}
@@ -59,7 +62,7 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
     let author = Identity::new(author, class, now);
     let tlp = gate::result_tlp(plan, &input);
     let bundle = graph.into_bundle(&author, gate::asked_tlp(&input.markings), now);
-    ledger.report(bundle, tlp, &plan.name, false)
+    ledger.report(bundle, tlp, &plan.name, false, secrets)
 }
 
 /// A stored answer, as it is read.
@@ -68,6 +71,7 @@ struct Page<'p> {
     lookup: &'p LookupPlan,
     each: Option<&'p str>,
     input: &'p Input,
+    secrets: &'p Secrets,
     number: u32,
     name: &'p str,
     /// How many lines the pieces before had.
@@ -82,11 +86,11 @@ impl Page<'_> {
         graph: &mut Graph,
         ledger: &mut Ledger,
     ) -> Result<Ending, Broken> {
-        let Self { plan, lookup, each, input, number, name, lines } = *self;
+        let Self { plan, lookup, each, input, number, name, lines, .. } = *self;
         graph.make_room(body.len());
         let response = Response { status: 200, headers: vec![], body, cut: None };
         let reader = Reader::new(&plan.record, lookup, each, &input.observable, &response).behind(lines);
-        let secrets = secret::repeated(input.settings.secrets().map(|(_, secret)| secret.to_owned()), &response);
+        let secrets = self.secrets.repeated(&response);
         let asked_name = record::asked_name(&input.observable);
         let context = map::Context {
             plan,
@@ -105,10 +109,12 @@ impl Page<'_> {
         let read = reader.read(&response, &mut |row: Row| bad.extend(map::row(&context, &row, texts, graph, ledger)));
         // Of an answer in pieces, nothing can be shown: it is too long.
         let shown = if lines == 0 { &response.body[..] } else { &[] };
-        let exhibit = || evidence::Exhibit::new(name.to_owned(), shown, str::to_owned);
-        ledger.diagnostics.extend(bad.iter().map(|place| evidence::bad_record(plan, lookup, place, &exhibit())));
+        let exhibit = || evidence::Exhibit::new(name.to_owned(), shown, |text| self.secrets.redact(text));
+        let told = bad.iter().map(|place| evidence::bad_record(plan, lookup, place, &exhibit()));
+        ledger.diagnostics.extend(told.map(|told| self.secrets.redact_in(told)));
         if let Err(broken) = &read {
-            ledger.diagnostics.push(evidence::broken(plan, lookup, broken, &exhibit()));
+            let told = evidence::broken(plan, lookup, broken, &exhibit());
+            ledger.diagnostics.push(self.secrets.redact_in(told));
         }
         if lookup.reads_pieces() {
             self.lines += memchr_iter(b'\n', &response.body).count();

@@ -1,6 +1,7 @@
 //! What became of each record and of the run: counts that add up, reasons, and one outcome of a closed set.
 
 use super::record::Record;
+use super::secret::Secrets;
 use crate::diagnostic::Diagnostic;
 use crate::stix::{Bundle, Observable, RelationshipType, Seen, Tlp};
 use jiff::Timestamp;
@@ -199,6 +200,8 @@ pub struct Report {
     pub requests: u64,
     /// Where the answers and the profile disagree, each kind once.
     pub diagnostics: Vec<Diagnostic>,
+    /// What the run knew that nobody else may learn, also the tokens it was given.
+    pub secrets: Secrets,
 }
 
 /// Why a lookup, or the run, ended early.
@@ -278,7 +281,7 @@ impl Ledger {
         self.blamed.insert(field)
     }
 
-    pub(super) fn report(self, bundle: Bundle, tlp: Tlp, provider: &str, unfinished: bool) -> Report {
+    pub(super) fn report(self, bundle: Bundle, tlp: Tlp, provider: &str, unfinished: bool, secrets: Secrets) -> Report {
         assert!(self.counts.add_up(), "every record is accounted for");
         let outcome = self.outcome(unfinished);
         Report {
@@ -290,6 +293,7 @@ impl Ledger {
             trace: self.trace.unwrap_or_default(),
             requests: self.requests,
             diagnostics: self.diagnostics,
+            secrets,
         }
     }
 

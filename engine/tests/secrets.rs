@@ -1,0 +1,280 @@
+//! No output holds a secret, however an answer spells it: any secret, in any two spellings around one another, in any place
+//! of an answer.
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use jiff::{SignedDuration, Timestamp};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use stixmap_engine::diagnostic::Source;
+use stixmap_engine::plan::{Plan, Settings};
+use stixmap_engine::run::{Account, Input, Report, Response, Run, Secrets, Step, map_stored};
+use stixmap_engine::stix::Observable;
+
+fn plan(name: &str) -> Plan {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/providers").join(name).join("profile.yaml");
+    let text = fs::read_to_string(path).expect("a profile");
+    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+}
+
+static CURSOR: LazyLock<Plan> = LazyLock::new(|| plan("by-cursor"));
+static ORDERS: LazyLock<Plan> = LazyLock::new(|| plan("orders"));
+
+/// Ways to write a text that another program reads as the same.
+const SPELLINGS: [fn(&str) -> String; 19] = [
+    str::to_owned,
+    |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string(),
+    |text| each(text, |octet| format!("%{octet:02x}")),
+    |text| each(text, |octet| format!("%{octet:02X}")),
+    |text| units(text, |unit| format!("\\u{unit:04x}")),
+    |text| units(text, |unit| format!("\\u{unit:04X}")),
+    |text| {
+        text.chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() {
+                    c.to_string()
+                } else {
+                    units(&c.to_string(), |unit| format!("\\u{unit:04X}"))
+                }
+            })
+            .collect()
+    },
+    |text| text.replace('\\', "\\\\").replace('"', "\\\"").replace('/', "\\/"),
+    |text| text.chars().map(|c| if c.is_ascii_punctuation() { format!("\\{c}") } else { c.to_string() }).collect(),
+    |text| each(text, |octet| format!("\\{octet:03}")),
+    |text| each(text, |octet| format!("\\x{octet:02x}")),
+    |text| text.chars().map(|c| format!("&#{};", u32::from(c))).collect(),
+    |text| text.chars().map(|c| format!("&#x{:X};", u32::from(c))).collect(),
+    |text| {
+        let named = [
+            ('&', "&amp;"),
+            ('<', "&lt;"),
+            ('>', "&gt;"),
+            ('"', "&quot;"),
+            ('+', "&plus;"),
+            ('/', "&sol;"),
+            ('=', "&equals;"),
+            ('%', "&percnt;"),
+        ];
+        text.chars()
+            .map(|c| named.iter().find(|(sign, _)| *sign == c).map_or(c.to_string(), |(_, name)| (*name).to_owned()))
+            .collect()
+    },
+    |text| BASE64_STANDARD.encode(text),
+    |text| BASE64_URL_SAFE_NO_PAD.encode(format!("user:{text}")),
+    |text| BASE64_STANDARD.encode(format!("x{text}yz")),
+    |text| each(text, |octet| format!("{octet:02x}")),
+    |text| each(text, |octet| format!("{octet:02X}")),
+];
+
+fn each(text: &str, spell: impl Fn(u8) -> String) -> String {
+    text.bytes().map(spell).collect()
+}
+
+fn units(text: &str, spell: impl Fn(u16) -> String) -> String {
+    text.encode_utf16().map(spell).collect()
+}
+
+/// Secrets as they are given out, and some that look like escapes themselves.
+fn secret() -> impl Strategy<Value = String> {
+    let odd = [
+        "%41%42%43%44",
+        "a%2Bb%2Fc%3D",
+        "\\u0041bcdefgh",
+        "&amp;&lt;&gt;&quot;",
+        "AAAAAAAAAAAA",
+        "deadbeefdeadbeef",
+        "p@ss word+1",
+        "schlüssel-ÄÖÜ",
+        "12345678",
+        "a/b+c=d&e%f\\g\"h",
+    ];
+    prop_oneof![3 => "[!-~]{8,40}", 2 => "[A-Za-z0-9+/]{20,40}={0,2}", 1 => select(odd.to_vec()).prop_map(str::to_owned)]
+}
+
+fn input(plan: &Plan, secret: &str) -> Input {
+    let given = |name: &str| match name {
+        "password" | "key" => Some(secret.to_owned()),
+        "user" => Some("somebody".to_owned()),
+        _ => None,
+    };
+    Input {
+        observable: Observable::detect("example.com").expect("an observable"),
+        markings: vec![],
+        settings: Settings::read(&plan.settings, |spec| given(&spec.name)).expect("settings"),
+        deadline: now() + SignedDuration::from_hours(1),
+        seed: 7,
+        trace: true,
+    }
+}
+
+fn now() -> Timestamp {
+    "2024-03-01T00:00:00Z".parse().expect("a time")
+}
+
+/// Everything that a run leaves or shows, text by text.
+fn run(plan: &Plan, secret: &str, answers: Vec<Response>) -> Vec<String> {
+    let (mut now, mut texts, mut answers) = (now(), vec![], answers.into_iter());
+    let mut run = Run::new(plan, Arc::new(Account::default()), input(plan, secret), now);
+    loop {
+        match run.next(now) {
+            Step::Done => break,
+            Step::Wait(until) => now = until,
+            Step::Send(request) => {
+                texts.push(request.url.to_string());
+                texts.push(format!("{request:?}"));
+                texts.extend(request.headers.iter().map(|(_, value)| value.to_string()));
+                texts.extend(request.body.iter().map(ToString::to_string));
+                run.accept(Ok(answers.next().unwrap_or_default()), now);
+            }
+        }
+    }
+    texts.extend(told(&run.finish()));
+    texts
+}
+
+fn told(report: &Report) -> Vec<String> {
+    let mut texts = report.outcome.reasons.clone();
+    texts.extend(strings(&serde_json::to_value(&report.bundle).expect("JSON")));
+    texts.extend(report.counts.bad.keys().chain(report.counts.dropped.keys()).cloned());
+    for found in &report.diagnostics {
+        texts.push(found.message.clone());
+        texts.extend(found.notes.iter().cloned());
+        texts.extend(
+            found
+                .labels
+                .iter()
+                .flat_map(|label| [label.text.clone(), label.source.text.clone(), label.source.name.clone()]),
+        );
+    }
+    for traced in &report.trace {
+        texts.push(traced.place.clone());
+        texts.push(format!("{:?}", traced.fate));
+        texts.extend(traced.values.iter().flat_map(|(name, value)| [name.clone(), value.clone()]));
+        texts.extend(traced.record.iter().flat_map(|record| strings(&serde_json::to_value(record).expect("JSON"))));
+    }
+    texts
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().flat_map(strings).collect(),
+        Value::Object(entries) => {
+            entries.iter().flat_map(|(key, item)| [vec![key.clone()], strings(item)].concat()).collect()
+        }
+        other => vec![other.to_string()],
+    }
+}
+
+fn check(texts: &[String], secret: &str, spelt: &str) {
+    for text in texts {
+        assert!(!text.to_lowercase().contains(&secret.to_lowercase()), "`{secret}` in `{text}`");
+        assert!(!text.contains(spelt), "`{secret}`, spelt `{spelt}`, in `{text}`");
+    }
+}
+
+/// A text inside a JSON string: as a value, or as the very signs, where they are a string's.
+fn quoted(text: &str, as_it_is: bool) -> String {
+    let is_json = serde_json::from_str::<String>(&format!("\"{text}\"")).is_ok();
+    if as_it_is && is_json { format!("\"{text}\"") } else { Value::from(text).to_string() }
+}
+
+/// Answers with `"@"` in one place each.
+const PLACES: [&str; 12] = [
+    r#"{"rows": [{"name": "@", "type": "A", "data": "192.0.2.1"}]}"#,
+    r#"{"rows": [{"name": "example.com", "type": "A", "data": "@"}]}"#,
+    r#"{"rows": [{"name": "example.com", "type": "@", "data": "192.0.2.1"}]}"#,
+    r#"{"rows": [{"name": "example.com", "type": "TXT", "data": "@"}]}"#,
+    r#"{"rows": [{"name": "example.com", "type": "A", "data": ["192.0.2.1", "@"]}]}"#,
+    r#"{"rows": [{"name": "example.com", "type": "A", "data": "192.0.2.1", "first": "@"}]}"#,
+    r#"{"rows": [{"name": "example.com", "type": "A", "data": "192.0.2.1"}], "meta": {"cursor": "@"}}"#,
+    r#"{"error": {"code": "x", "message": "@"}}"#,
+    r#"{"error": {"code": "QuotaExceededError", "message": "@"}}"#,
+    r#"{"rows": {"@": 1}, "other": "@"}"#,
+    r#"{"rows": [{"name": 5, "type": "A", "data": "192.0.2.1"}], "other": "@"}"#,
+    r#"{"rows": [{"name": "example.com", "type": "A", "data": "192.0.2.1", "other": "@"},"#,
+];
+
+fn answer(status: u16, body: &str) -> Response {
+    Response { status, headers: vec![], body: body.as_bytes().to_vec(), cut: None }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_secret_in_any_spelling_and_place_is_in_no_output(
+        secret in secret(),
+        spellings in (select(SPELLINGS.to_vec()), select(SPELLINGS.to_vec())),
+        place in select(PLACES.to_vec()),
+        before in "[a-z ]{0,6}",
+        as_it_is in any::<bool>(),
+        status in select(vec![200_u16, 200, 200, 400, 403, 500]),
+    ) {
+        prop_assume!(!secret.starts_with(' ') && secret.is_ascii());
+        let spelt = spellings.0(&spellings.1(&secret));
+        let body = place.replace("\"@\"", &quoted(&format!("{before} {spelt} z"), as_it_is));
+        check(&run(&CURSOR, &secret, vec![answer(status, &body)]), &secret, &spelt);
+        let stored = map_stored(&CURSOR, &CURSOR.lookups[0], None, input(&CURSOR, &secret), [("answer".to_owned(), [body.into_bytes()])], now());
+        check(&told(&stored), &secret, &spelt);
+    }
+
+    #[test]
+    fn a_token_in_any_spelling_is_in_no_output(
+        token in secret(),
+        spellings in (select(SPELLINGS.to_vec()), select(SPELLINGS.to_vec())),
+        at in 0_usize..3,
+    ) {
+        prop_assume!(token.is_ascii());
+        let spelt = spellings.0(&spellings.1(&token));
+        let day = |data: &str, key: &str| json!({ "history": { key: { "A": ["192.0.2.1", data] } } });
+        let results: [Value; 3] = [day(&spelt, "2024-01-01"), day("192.0.2.2", &spelt), json!({ "history": spelt })];
+        let result = results[at].to_string();
+        let answers = vec![
+            answer(200, &json!({ "session": { "token": token, "valid_until": "2024-03-02T00:00:00Z" } }).to_string()),
+            answer(200, r#"{"order": 17}"#),
+            answer(200, r#"{"state": "done"}"#),
+            answer(200, &result),
+        ];
+        check(&run(&ORDERS, "another-password", answers), &token, &spelt);
+    }
+
+    #[test]
+    fn any_text_can_be_searched_and_keeps_what_is_no_secret(text in ".{0,200}", cut in ".{0,40}") {
+        let secrets = Secrets::of(&input(&CURSOR, "a-secret-of-its-own").settings);
+        prop_assert_eq!(secrets.redact(&text), text.clone());
+        let held = format!("{text} a-secret-of-its-own {cut}");
+        prop_assert_eq!(secrets.redact(&held), format!("{text} {{key}} {cut}"));
+    }
+}
+
+#[test]
+fn a_secret_at_any_place_of_a_long_answer_is_found() {
+    let secret = "s3cr3t/+key=of-a-provider";
+    let secrets = Secrets::of(&input(&CURSOR, secret).settings);
+    for spell in SPELLINGS {
+        for length in [65_000, 65_400, 65_535, 65_536, 131_000, 131_072] {
+            let text = format!("{}|{}|{}", "x y".repeat(length / 3), spell(&spell(secret)), "z w".repeat(50_000));
+            assert!(secrets.are_in(&text), "{} behind {length}", spell(secret));
+        }
+    }
+}
+
+#[test]
+fn parts_that_are_credentials_are_secrets_too() {
+    for (given, repeated) in [
+        ("Basic dXNlcjpzZWNyZXQtcGFzc3dvcmQ=", "secret-password"),
+        ("Basic dXNlcjpzZWNyZXQtcGFzc3dvcmQ=", "dXNlcjpzZWNyZXQtcGFzc3dvcmQ="),
+        ("Bearer abcdefgh-ijkl", "abcdefgh-ijkl"),
+        ("session=0123456789abcdef", "0123456789ABCDEF"),
+    ] {
+        let secrets = Secrets::of(&input(&CURSOR, given).settings);
+        assert!(secrets.are_in(&format!("it is {repeated}.")), "{repeated} of {given}");
+    }
+}
