@@ -375,6 +375,9 @@ pub(crate) struct ExplainArgs {
 ///   CONNECTOR_CONCURRENCY       deliveries dealt with at once (4)
 ///   CONNECTOR_DELIVERY_TIMEOUT  seconds that one may take (600; from 10 to 1600)
 ///   CONNECTOR_GRACE_PERIOD      seconds that a stop waits for what is under way (8)
+///   OPENCTI_SSL_VERIFY          whether the platform's certificate is verified (true), or authorities in PEM
+///   MQ_USE_SSL_REJECT_UNAUTHORIZED
+///                               whether the broker's certificate is verified (true)
 ///   CONNECTOR_JOURNAL_PATH      a folder that remembers what was under way when the process ended
 ///
 /// A secret may stand in a file: OPENCTI_TOKEN_FILE, ACME_API_KEY_FILE. With several profiles each has an id of its own:

@@ -2,7 +2,7 @@
 //! opened again by whoever needs it next; queues are the platform's, and are never declared here.
 
 use super::configuration::BrokerOverrides;
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use futures_util::future::try_join_all;
 use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, QueueDeclareOptions,
@@ -66,6 +66,9 @@ impl Address {
         let user = overrides.user.clone().or_else(|| text(&told["user"])).unwrap_or_default();
         let password = overrides.password.as_ref().map(|password| password.to_string()).or_else(|| text(&told["pass"]));
         let queue = |key: &str| text(&config[key]).with_context(|| format!("the platform does not say `{key}`"));
+        let tls = overrides.tls.clone().filter(|_| is_tls);
+        // Without it the connection would be in the clear.
+        ensure!(tls.is_some() == is_tls, "the broker speaks TLS, which cannot be set up");
         Ok(Address {
             uri: AMQPUri {
                 scheme: if is_tls { AMQPScheme::AMQPS } else { AMQPScheme::AMQP },
@@ -82,7 +85,7 @@ impl Address {
                     ..Default::default()
                 },
             },
-            tls: overrides.tls.clone().filter(|_| is_tls),
+            tls,
             listen: queue("listen")?,
             push: queue("push")?,
             exchange: queue("push_exchange")?,

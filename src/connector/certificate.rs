@@ -111,7 +111,7 @@ pub(super) fn of_callback(values: &mut Values) -> Option<Arc<ServerConfig>> {
     made.map_err(|error| values.mistakes.push(format!("{}: {error}", CALLBACK.name("cert")))).ok().map(Arc::new)
 }
 
-/// How the broker is spoken to over TLS. As pycti has it, it is believed to be whoever it says, unless that is not wanted.
+/// How the broker is spoken to over TLS. Its certificate is verified, unless the operator turned that off.
 pub(super) fn of_broker(values: &mut Values, is_checked: bool) -> Option<Arc<ClientConfig>> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let authorities = BROKER.certificates(values, "ca").unwrap_or_default();

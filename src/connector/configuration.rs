@@ -58,12 +58,14 @@ pub(super) struct Configuration {
     pub(super) metrics: Option<Metrics>,
     /// What is understood, but probably not meant.
     pub(super) warnings: Vec<String>,
+    /// Protections that the operator has turned off. They are logged at every level.
+    pub(super) dangers: Vec<String>,
 }
 
 /// How the platform's certificate is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Tls {
-    /// Not at all, as pycti does unless told otherwise.
+    /// Not at all: only where `OPENCTI_SSL_VERIFY=false` says so.
     Unchecked,
     /// By the system's authorities, and these, in PEM.
     Checked(Option<String>),
@@ -134,7 +136,7 @@ pub(super) struct Metrics {
 impl Configuration {
     /// Reads all of it. What is wrong or missing is in the values' mistakes.
     pub(super) fn read(values: &mut Values, plan: &Plan) -> Configuration {
-        let mut warnings = vec![];
+        let (mut warnings, mut dangers) = (vec![], vec![]);
         let url = url(values);
         let token = token(values);
         let (scope, kinds) = scope(values, plan, &mut warnings);
@@ -151,7 +153,7 @@ impl Configuration {
             url,
             token,
             headers: headers(values, &mut warnings),
-            tls: tls(values, &mut warnings),
+            tls: tls(values, &mut dangers),
             id: values.required("connector", "id", "an id of its own, a UUID that never changes"),
             scope,
             kinds,
@@ -166,7 +168,7 @@ impl Configuration {
             sends_to_queue: values.flag("connector", "send_to_queue", true),
             directory: directory(values),
             store: store(values),
-            broker: broker(values, &mut warnings),
+            broker: broker(values, &mut dangers),
             concurrency: u16::try_from(values.number("connector", "concurrency", 4, 1, 256)).unwrap_or(4),
             patience: Duration::from_secs(values.number("connector", "delivery_timeout", 600, 10, 1600)),
             grace: Duration::from_secs(values.number("connector", "grace_period", 8, 0, 600)),
@@ -179,6 +181,7 @@ impl Configuration {
             name,
             slug: plan.id.clone(),
             warnings,
+            dangers,
         }
     }
 }
@@ -231,20 +234,19 @@ fn headers(values: &mut Values, warnings: &mut Vec<String>) -> HeaderMap {
     headers
 }
 
-fn tls(values: &mut Values, warnings: &mut Vec<String>) -> Tls {
+/// Certificates are verified unless the operator says otherwise; pycti's default is the opposite.
+fn tls(values: &mut Values, dangers: &mut Vec<String>) -> Tls {
     const AUTHORITIES: &str = "HTTPS_CA_CERTIFICATES";
     if let Some(given) = values.variable(AUTHORITIES) {
         return Tls::Checked(values.authorities(AUTHORITIES, &given));
     }
     let given = values.text("opencti", "ssl_verify");
     match given.as_deref().map(str::to_ascii_lowercase).as_deref() {
-        None | Some("false" | "no" | "off" | "0") => {
-            if values.text("opencti", "url").is_some_and(|url| url.starts_with("https:")) {
-                warnings.push("OPENCTI_SSL_VERIFY is off: the platform's certificate is not checked".to_owned());
-            }
+        Some("false" | "no" | "off" | "0" | "f" | "n") => {
+            dangers.push("OPENCTI_SSL_VERIFY is off: the platform's certificate is not verified".to_owned());
             Tls::Unchecked
         }
-        Some("true" | "yes" | "on" | "1") => Tls::Checked(None),
+        None | Some("true" | "yes" | "on" | "1" | "t" | "y") => Tls::Checked(None),
         Some(_) => Tls::Checked(values.authorities("OPENCTI_SSL_VERIFY", &given.unwrap_or_default())),
     }
 }
@@ -360,13 +362,14 @@ fn store(values: &mut Values) -> Option<StoreSettings> {
     })
 }
 
-fn broker(values: &mut Values, warnings: &mut Vec<String>) -> BrokerOverrides {
+fn broker(values: &mut Values, dangers: &mut Vec<String>) -> BrokerOverrides {
     let port = values.number("mq", "port", 0, 0, 65_535);
     let use_ssl = values.text("mq", "use_ssl").is_some().then(|| values.flag("mq", "use_ssl", false));
-    let is_checked = values.flag("mq", "use_ssl_reject_unauthorized", false);
-    if use_ssl == Some(true) && !is_checked {
-        let text = "MQ_USE_SSL_REJECT_UNAUTHORIZED is off: the broker's certificate is not checked";
-        warnings.push(text.to_owned());
+    // The platform may name a broker with TLS although nothing here does.
+    let is_checked = values.flag("mq", "use_ssl_reject_unauthorized", true);
+    if !is_checked {
+        let text = "MQ_USE_SSL_REJECT_UNAUTHORIZED is off: the broker's certificate is not verified";
+        dangers.push(text.to_owned());
     }
     BrokerOverrides {
         host: values.text("mq", "host"),
@@ -441,7 +444,26 @@ mod tests {
         assert_eq!(configuration.url.as_str(), "http://platform:8080/graphql");
         assert_eq!(configuration.scope, ["Domain-Name", "IPv4-Addr"]);
         assert_eq!((configuration.concurrency, configuration.level), (4, Level::Error));
-        assert_eq!(configuration.tls, Tls::Unchecked);
+        assert_eq!((configuration.tls, configuration.dangers), (Tls::Checked(None), vec![]));
+    }
+
+    #[test]
+    fn certificates_unverified_only_when_said_and_dangers_reported() {
+        let with = |name: &'static str, value: &'static str| {
+            read(&ENOUGH.into_iter().chain([(name, value)]).collect::<Vec<_>>(), "{}", None).0
+        };
+        for value in ["", " ", "true", "TRUE", "yes", "1", "on", "y", "t"] {
+            let configuration = with("OPENCTI_SSL_VERIFY", value);
+            assert_eq!((configuration.tls, configuration.dangers), (Tls::Checked(None), vec![]), "{value}");
+            assert_eq!(with("MQ_USE_SSL_REJECT_UNAUTHORIZED", value).dangers, [""; 0], "{value}");
+        }
+        for value in ["false", "False", "no", "0", "off", "n", "f"] {
+            let configuration = with("OPENCTI_SSL_VERIFY", value);
+            assert_eq!((configuration.tls, configuration.dangers.len()), (Tls::Unchecked, 1), "{value}");
+            assert_eq!(with("MQ_USE_SSL_REJECT_UNAUTHORIZED", value).dangers.len(), 1, "{value}");
+        }
+        let (configuration, _) = read(&ENOUGH, "opencti: { ssl_verify: false }", None);
+        assert_eq!((configuration.tls, configuration.dangers.len()), (Tls::Unchecked, 1));
     }
 
     #[test]

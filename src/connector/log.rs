@@ -70,11 +70,20 @@ impl Log {
         self.write(Level::Error, message, attributes);
     }
 
+    /// A warning that no level hides.
+    pub(super) fn danger(&self, message: &str) {
+        self.put(Level::Warning, message, nothing());
+    }
+
     fn write(&self, level: Level, message: &str, attributes: Value) {
         if level >= self.least {
-            // Who reads it may be gone; there is nobody else to tell.
-            let _ = writeln!(std::io::stderr().lock(), "{}", self.line(level, message, attributes, Timestamp::now()));
+            self.put(level, message, attributes);
         }
+    }
+
+    fn put(&self, level: Level, message: &str, attributes: Value) {
+        // Who reads it may be gone; there is nobody else to tell.
+        let _ = writeln!(std::io::stderr().lock(), "{}", self.line(level, message, attributes, Timestamp::now()));
     }
 
     fn line(&self, level: Level, message: &str, attributes: Value, now: Timestamp) -> String {

@@ -237,6 +237,7 @@ fn connector(
 ) -> anyhow::Result<Connector> {
     let log = Log::new(&configuration.name, configuration.level, configuration.logs_json);
     configuration.warnings.iter().for_each(|warning| log.warning(warning, nothing()));
+    configuration.dangers.iter().for_each(|danger| log.danger(danger));
     let (journal, problem) = Journal::open(&configuration.journal, &configuration.id);
     if let Some(problem) = problem {
         log.warning("There is no journal: what comes again is tried apart, and may be told twice", because(problem));

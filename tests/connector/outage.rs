@@ -101,11 +101,20 @@ fn a_url_that_leads_elsewhere_is_no_outage() {
 #[test]
 fn a_platform_that_is_not_trusted_is_no_outage() {
     let (url, authority) = crate::tls::provider();
-    let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("OPENCTI_URL", &url);
-    let site = site.with("OPENCTI_SSL_VERIFY", "true");
-    let mut connector = site.launch();
-    assert_eq!(connector.ended(), Some(2));
-    assert!(connector.said().contains("certificate is not trusted"), "{}", connector.said());
+    let mut site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("OPENCTI_URL", &url);
+    for verify in ["", "true"] {
+        site = site.with("OPENCTI_SSL_VERIFY", verify);
+        let mut connector = site.launch();
+        assert_eq!(connector.ended(), Some(2));
+        assert!(connector.said().contains("certificate is not trusted"), "{}", connector.said());
+    }
+    // Only who says so does without, and is warned at the level that shows least.
+    let site = site.with("OPENCTI_SSL_VERIFY", "false").with("CONNECTOR_LOG_LEVEL", "critical");
+    let connector = site.launch();
+    let warned = "OPENCTI_SSL_VERIFY is off: the platform's certificate is not verified";
+    soon(Duration::from_secs(10), "it warns", || connector.said().contains(warned));
+    drop(connector);
+    let site = site.without("OPENCTI_SSL_VERIFY").with("CONNECTOR_LOG_LEVEL", "debug");
     // With its authority it is; that it is no platform is another matter, which may pass.
     let connector = site.with("HTTPS_CA_CERTIFICATES", &authority).launch();
     soon(Duration::from_secs(10), "it waits", || connector.said().contains("OpenCTI API is not reachable"));
