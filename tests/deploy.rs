@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Variables that are no setting of the connector.
-const OTHERS: [&str; 5] = ["CONNECTOR_ID", "STIXMAP_PROFILES", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+const OTHERS: [&str; 6] =
+    ["CONNECTOR_ID", "CONNECTOR_JOURNAL_PATH", "STIXMAP_PROFILES", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 
 fn deploy(profile: &str, out: &Path, more: &[&str]) -> Ended {
     let mut arguments = vec!["deploy", profile, "--out", out.to_str().expect("UTF-8")];
@@ -204,7 +205,9 @@ fn what_must_be_known_after_a_crash_has_a_place() {
         let services = compose["services"].as_object().expect("services");
         let service = services.values().next().expect("a service");
         let volumes = service["volumes"].as_array().expect("volumes");
-        assert!(service["read_only"] == true && volumes.contains(&"journal:/tmp".into()), "{service:#}");
+        assert!(service["read_only"] == true && volumes.contains(&"journal:/var/lib/stixmap".into()), "{service:#}");
+        let environment = service["environment"].as_array().expect("variables");
+        assert!(environment.contains(&"CONNECTOR_JOURNAL_PATH=/var/lib/stixmap".into()), "{service:#}");
         assert!(compose["volumes"].get("journal").is_some(), "{compose:#}");
         let kubernetes = documents(&read(&folder, "kubernetes.yaml"));
         let deployment = kubernetes.iter().find(|document| document["kind"] == "Deployment").expect("a deployment");
@@ -213,7 +216,9 @@ fn what_must_be_known_after_a_crash_has_a_place() {
             let mut items = list.as_array().expect("a list").iter();
             items.any(|item| item["name"] == "journal" && item[key].to_string().contains(value))
         };
-        assert!(named(&pod["containers"][0]["volumeMounts"], "mountPath", "/tmp"), "{pod:#}");
+        assert!(named(&pod["containers"][0]["volumeMounts"], "mountPath", "/var/lib/stixmap"), "{pod:#}");
+        let values = kubernetes.iter().find(|document| document["kind"] == "ConfigMap").expect("a map of values");
+        assert_eq!(values["data"]["CONNECTOR_JOURNAL_PATH"], "/var/lib/stixmap");
         assert!(named(&pod["volumes"], "emptyDir", "sizeLimit"), "{pod:#}");
     }
 }
@@ -308,6 +313,25 @@ fn without_a_folder_the_files_are_listed() {
     assert_eq!(ended(stixmap(&["deploy", "nobody"])).code, 2);
     assert_eq!(ended(stixmap(&["deploy", "riskiq", "--check"])).code, 2, "--check needs --out");
     assert_eq!(ended(stixmap(&["deploy", "riskiq", "--image", "a@sha256:0"])).code, 2);
+}
+
+#[test]
+fn base_images_and_actions_are_pinned() {
+    let dockerfile = read(&root(), "Dockerfile");
+    let images: Vec<&str> = dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")).collect();
+    let is_hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    for image in &images {
+        let name = image.split_whitespace().next().expect("an image");
+        assert!(name.split_once("@sha256:").is_some_and(|(_, digest)| is_hex(digest, 64)), "{image} is a tag");
+    }
+    assert_eq!(images.len(), 2);
+    let workflow = read(&root(), ".github/workflows/check.yml");
+    let uses = workflow.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: "));
+    for action in uses {
+        let (_, commit) = action.split_once('@').expect("an action of a version");
+        assert!(is_hex(commit.split(' ').next().unwrap_or_default(), 40), "{action} is a tag");
+    }
+    assert!(workflow.contains("cargo deny --workspace --locked check advisories bans licenses sources"));
 }
 
 #[test]
