@@ -1,8 +1,9 @@
 //! `stixmap check`: all mistakes of profiles and cases, in one run, each at its place; and the sure fixes, applied.
 
 use crate::cli::{CheckArgs, CheckFormat};
-use crate::output::{self, to_stdout};
-use crate::shelf::{Folder, other_name, source};
+use crate::files::{Root, named};
+use crate::output::to_stdout;
+use crate::shelf::{self, Folder, PROFILE, other_name, source};
 use crate::{Exit, paint};
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
@@ -76,42 +77,35 @@ fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {
 
 /// A profile's folder, a folder of such, a profile, or a case.
 fn check_path(path: &Path) -> anyhow::Result<Vec<Diagnostic>> {
-    if path.join("profile.yaml").is_file() {
-        return check_folder(path);
+    let root = Root::new(path);
+    if root.claims(PROFILE) {
+        return check_folder(&root);
     }
-    if path.is_dir() {
-        let entries = std::fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        folders.retain(|folder| folder.join("profile.yaml").is_file());
-        folders.sort();
+    if named::is_folder(path) {
+        let folders: Vec<Root> = shelf::folders_in(&root)?.into_values().collect();
         if folders.is_empty() {
             bail!("{} holds no profile", path.display());
         }
-        let found = parallel::all(&folders, |folder| check_folder(folder)).into_iter();
+        let found = parallel::all(&folders, check_folder).into_iter();
         return found.collect::<anyhow::Result<Vec<_>>>().map(|found| found.concat());
     }
-    let source = match source(path)? {
+    let (root, name) = shelf::place(path)?;
+    let source = match source(&root, name)? {
         Ok(source) => source,
         Err(mistake) => return Ok(vec![mistake]),
     };
-    match folder_of_case(path) {
+    match shelf::folder_of_case(path) {
         Some(folder) => {
             let (plan, mut diagnostics) = plan(&folder)?;
-            diagnostics.extend(check_case(&source, plan.as_ref(), path));
+            diagnostics.extend(check_case(&source, plan.as_ref(), &folder, path));
             Ok(diagnostics)
         }
         None => Ok(Plan::check(&source).1),
     }
 }
 
-/// The profile that a case belongs to: the folder above its `cases`.
-fn folder_of_case(path: &Path) -> Option<PathBuf> {
-    let cases = path.parent().filter(|folder| folder.file_name().is_some_and(|name| name == "cases"))?;
-    cases.parent().filter(|folder| folder.join("profile.yaml").is_file()).map(Path::to_owned)
-}
-
-fn plan(folder: &Path) -> anyhow::Result<(Option<Plan>, Vec<Diagnostic>)> {
-    let source = match source(&folder.join("profile.yaml"))? {
+fn plan(folder: &Root) -> anyhow::Result<(Option<Plan>, Vec<Diagnostic>)> {
+    let source = match source(folder, PROFILE)? {
         Ok(source) => source,
         Err(mistake) => return Ok((None, vec![mistake])),
     };
@@ -120,12 +114,12 @@ fn plan(folder: &Path) -> anyhow::Result<(Option<Plan>, Vec<Diagnostic>)> {
     Ok((plan, diagnostics))
 }
 
-fn check_folder(folder: &Path) -> anyhow::Result<Vec<Diagnostic>> {
+fn check_folder(folder: &Root) -> anyhow::Result<Vec<Diagnostic>> {
     let (plan, mut diagnostics) = plan(folder)?;
-    for name in Folder::OnDisk(folder.to_owned()).cases() {
-        let path = folder.join("cases").join(name);
-        match source(&path)? {
-            Ok(source) => diagnostics.extend(check_case(&source, plan.as_ref(), &path)),
+    for name in Folder::OnDisk(folder.clone()).cases()? {
+        let path = Path::new("cases").join(name);
+        match source(folder, &path)? {
+            Ok(source) => diagnostics.extend(check_case(&source, plan.as_ref(), folder, &path)),
             Err(mistake) => diagnostics.push(mistake),
         }
     }
@@ -133,15 +127,16 @@ fn check_folder(folder: &Path) -> anyhow::Result<Vec<Diagnostic>> {
 }
 
 /// Without a plan, since the profile has mistakes of its own, only what the case itself says is checked.
-fn check_case(source: &Arc<Source>, plan: Option<&Plan>, path: &Path) -> Vec<Diagnostic> {
-    let cases = path.parent().expect("a case stands in a folder");
-    let folder = Folder::OnDisk(cases.parent().map_or_else(PathBuf::new, Path::to_owned));
-    let load = |name: &str| folder.beside(name);
+fn check_case(source: &Arc<Source>, plan: Option<&Plan>, root: &Root, path: &Path) -> Vec<Diagnostic> {
+    let folder = Folder::OnDisk(root.clone());
+    let beside = folder.beside();
+    let load = |name: &str| beside.read(name);
     let mut diagnostics = match plan {
         Some(plan) => case::check(source, plan, load),
         None => Case::read(source, load).err().unwrap_or_default(),
     };
-    if diagnostics.is_empty() && !path.with_extension("expected").is_file() {
+    let expected = Path::new("cases").join(path.file_name().unwrap_or_default()).with_extension("expected");
+    if diagnostics.is_empty() && !root.claims(expected) {
         let message = "nobody has said what is expected of this case";
         let label = "no file of this name ends in `.expected`";
         let found = Diagnostic::error(Code::CaseNotAccepted, message, source, 0..0, label).warning();
@@ -163,7 +158,9 @@ fn fix(diagnostics: &[Diagnostic]) -> anyhow::Result<usize> {
         let fixes = of_source.filter_map(|diagnostic| diagnostic.fix.as_ref()).collect();
         let (text, applied) = with_fixes(source, fixes)?;
         if applied > 0 {
-            output::write(Some(Path::new(&source.name)), &mut |out| out.write_all(text.as_bytes()))?;
+            let (root, name) = shelf::place(Path::new(&source.name))?;
+            let written = root.replace(name, &mut |out| out.write_all(text.as_bytes()));
+            written.with_context(|| format!("{} cannot be written", source.name))?;
         }
         fixed += applied;
     }
@@ -190,8 +187,8 @@ fn with_fixes(source: &Arc<Source>, mut fixes: Vec<&Fix>) -> anyhow::Result<(Str
 /// How many errors, and then warnings, a file would have with this text. An error may hide a warning.
 fn mistakes(name: &str, text: &str) -> anyhow::Result<(usize, usize)> {
     let (source, path) = (Source::new(name, text), Path::new(name));
-    let found = match folder_of_case(path) {
-        Some(folder) => check_case(&source, plan(&folder)?.0.as_ref(), path),
+    let found = match shelf::folder_of_case(path) {
+        Some(folder) => check_case(&source, plan(&folder)?.0.as_ref(), &folder, path),
         None => Plan::check(&source).1,
     };
     let errors = found.iter().filter(|found| found.severity == Severity::Error).count();

@@ -378,7 +378,11 @@ pub(crate) struct ExplainArgs {
 ///   OPENCTI_SSL_VERIFY          whether the platform's certificate is verified (true), or authorities in PEM
 ///   MQ_USE_SSL_REJECT_UNAUTHORIZED
 ///                               whether the broker's certificate is verified (true)
-///   CONNECTOR_JOURNAL_PATH      a folder that remembers what was under way when the process ended
+///   CONNECTOR_JOURNAL_PATH      a folder that remembers what was under way when the process ended; without it
+///                               STATE_DIRECTORY, or `stixmap` in XDG_STATE_HOME or in ~/.local/state
+///
+/// A `config.yml` that nobody named is read only if it and its folder belong to this user or to root, and nobody else may
+/// write them; `--config config.yml` reads it all the same.
 ///
 /// A secret may stand in a file: OPENCTI_TOKEN_FILE, ACME_API_KEY_FILE. With several profiles each has an id of its own:
 /// ACME_CONNECTOR_ID; any other variable of a connector may be given so too.

@@ -5,6 +5,7 @@ use crate::cli::{EnrichArgs, OutputArgs, Verbosity};
 use crate::clock::Clock;
 use crate::connector::other_sections;
 use crate::drive::Driver;
+use crate::files::{Bound, named};
 use crate::replay::Replay;
 use crate::setting::Given;
 use crate::trust::Trust;
@@ -12,7 +13,7 @@ use crate::{format, http, output, paint, progress, shelf};
 use anyhow::{Context, bail};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use std::collections::HashSet;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::sync::Arc;
 use stixmap_engine::plan::{Plan, Settings, after};
 use stixmap_engine::run::{Account, Input, OutcomeKind, Report};
@@ -85,12 +86,8 @@ impl Values {
 fn given(args: &EnrichArgs) -> anyhow::Result<Vec<(String, Option<usize>)>> {
     let mut values: Vec<_> = args.values.iter().map(|value| (value.clone(), None)).collect();
     let Some(path) = &args.input else { return Ok(values) };
-    let mut text = String::new();
-    if path.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
-    } else {
-        text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    }
+    let text = named::read_input(path, Bound::LIST).and_then(named::text);
+    let text = text.with_context(|| format!("{} cannot be read", path.display()))?;
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()).enumerate();
     values.extend(lines.filter(|(_, line)| !line.is_empty()).map(|(i, line)| (line.to_owned(), Some(i + 1))));
     Ok(values)

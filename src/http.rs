@@ -1,10 +1,12 @@
 //! Sends requests and brings back answers as they came: no redirect is followed, nothing is tried again, no body is longer
 //! than it may be. What an answer means is the engine's matter.
 
+use crate::files::{Bound, named};
 use anyhow::Context;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Method, redirect};
 use std::error::Error;
+use std::path::Path;
 use std::time::Duration;
 use stixmap_engine::run::{Fault, Request, Response};
 
@@ -30,7 +32,8 @@ pub(crate) fn authorities(builder: ClientBuilder) -> anyhow::Result<ClientBuilde
         let pem = match value.trim_start().starts_with("-----BEGIN") {
             true => value,
             false => {
-                std::fs::read_to_string(&value).with_context(|| format!("{name} names a file that cannot be read"))?
+                let read = named::read_text(Path::new(&value), Bound::VALUE);
+                read.with_context(|| format!("{name} names a file that cannot be read"))?
             }
         };
         let certificates = Certificate::from_pem_bundle(pem.as_bytes()).ok().filter(|found| !found.is_empty());

@@ -13,6 +13,7 @@ mod draft;
 mod drive;
 mod enrich;
 mod explain;
+mod files;
 mod format;
 mod http;
 mod http_server;

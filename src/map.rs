@@ -4,11 +4,11 @@ use crate::Exit;
 use crate::cli::{MapArgs, Verbosity};
 use crate::connector::other_sections;
 use crate::enrich::{self, Answer, exit, kind, markings, observable};
+use crate::files::named;
 use crate::pieces::{Failed, Pieces};
 use crate::setting::Given;
 use crate::{connector, format, output, shelf};
 use anyhow::{Context, bail};
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use stixmap_engine::plan::{LookupPlan, Plan};
@@ -91,7 +91,6 @@ fn open(path: &Path, by_lines: bool, failed: &Failed) -> anyhow::Result<(String,
         return Ok(("standard input".into(), Pieces::new(Box::new(std::io::stdin()), by_lines, 0, failed)));
     }
     let shown = path.display().to_string();
-    let file = File::open(path).with_context(|| format!("{shown} cannot be read"))?;
-    let length = file.metadata().ok().and_then(|known| usize::try_from(known.len()).ok()).unwrap_or(0);
-    Ok((shown, Pieces::new(Box::new(file), by_lines, length, failed)))
+    let (from, length) = named::input(path).with_context(|| format!("{shown} cannot be read"))?;
+    Ok((shown, Pieces::new(from, by_lines, length, failed)))
 }

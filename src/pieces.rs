@@ -1,5 +1,6 @@
 //! A stored answer as pieces, so that a long one is never held as a whole: lines are cut apart behind a line's end.
 
+use crate::files::{Bound, bounded, too_large};
 use std::cell::RefCell;
 use std::io::{self, Read};
 use std::rc::Rc;
@@ -14,6 +15,7 @@ pub(crate) type Failed = Rc<RefCell<Option<io::Error>>>;
 pub(crate) struct Pieces {
     from: Box<dyn Read>,
     by_lines: bool,
+    length: u64,
     /// What was read behind the last line's end.
     rest: Vec<u8>,
     is_first: bool,
@@ -22,16 +24,15 @@ pub(crate) struct Pieces {
 
 impl Pieces {
     /// `length` is how long it is, as far as that is known: where it is one piece, that much memory is taken and no more.
-    pub(crate) fn new(from: Box<dyn Read>, by_lines: bool, length: usize, failed: &Failed) -> Pieces {
-        let rest = Vec::with_capacity(if by_lines { 0 } else { length + 1 });
-        Pieces { from, by_lines, rest, is_first: true, failed: Rc::clone(failed) }
+    pub(crate) fn new(from: Box<dyn Read>, by_lines: bool, length: u64, failed: &Failed) -> Pieces {
+        Pieces { from, by_lines, length, rest: vec![], is_first: true, failed: Rc::clone(failed) }
     }
 
     fn read(&mut self) -> io::Result<Vec<u8>> {
         let mut piece = std::mem::take(&mut self.rest);
         if !self.by_lines {
-            self.from.read_to_end(&mut piece)?;
-            return Ok(piece);
+            let length = std::mem::take(&mut self.length);
+            return bounded(&mut self.from, length, Bound::ANSWER);
         }
         loop {
             let before = piece.len();
@@ -39,6 +40,8 @@ impl Pieces {
             let end = piece[before..].iter().rposition(|&byte| byte == b'\n').map(|at| before + at + 1);
             if let Some(end) = end.filter(|_| read > 0) {
                 self.rest = piece.split_off(end);
+            } else if piece.len() as u64 > Bound::LINE.0 {
+                return Err(too_large(Bound::LINE));
             } else if read > 0 {
                 continue;
             }
@@ -71,7 +74,7 @@ mod tests {
         for text in [String::new(), "a".into(), "a\n".into(), "line\n".repeat(LEAST), "x".repeat(3 * LEAST) + "\nb"] {
             let read = |by_lines: bool| {
                 let from = Box::new(io::Cursor::new(text.clone().into_bytes()));
-                Pieces::new(from, by_lines, text.len(), &Failed::default()).collect::<Vec<_>>()
+                Pieces::new(from, by_lines, text.len() as u64, &Failed::default()).collect::<Vec<_>>()
             };
             assert_eq!(read(false), [text.as_bytes()]);
             let pieces = read(true);

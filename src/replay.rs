@@ -66,7 +66,7 @@ impl Replay {
 
 fn recorded(folder: &Folder) -> anyhow::Result<Vec<(String, Case)>> {
     let mut cases = vec![];
-    for file in folder.cases() {
+    for file in folder.cases()? {
         let Some(case) = folder.case(&file)? else { bail!("a recorded case has a mistake") };
         cases.push((file.trim_end_matches(".yaml").to_owned(), case));
     }

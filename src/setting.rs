@@ -1,11 +1,13 @@
 //! Where settings come from: `--set`, variables, files named by variables, a settings file; in this order.
 
 use crate::cli::SettingArgs;
+use crate::files::{Bound, named};
 use crate::trust::Trusted;
 use anyhow::{Context, bail};
 use serde_yaml::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::env::VarError;
+use std::path::Path;
 pub(crate) use stixmap_engine::plan::variable;
 use stixmap_engine::plan::{Plan, SettingError, SettingSpec, Settings};
 use stixmap_engine::profile::SettingType;
@@ -19,18 +21,15 @@ pub(crate) struct Given {
 
 impl Given {
     pub(crate) fn read(args: &SettingArgs) -> anyhow::Result<Given> {
+        Given::with(args, args.config.as_deref().map(file).transpose()?)
+    }
+
+    /// What was given, with a settings file that was read already.
+    pub(crate) fn with(args: &SettingArgs, file: Option<Value>) -> anyhow::Result<Given> {
         let set = args.set.iter().map(|text| {
             let (key, value) = text.split_once('=').context("--set takes KEY=VALUE")?;
             Ok((key.to_owned(), value.to_owned()))
         });
-        let file = match &args.config {
-            None => None,
-            Some(path) => {
-                let text =
-                    std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-                Some(serde_yaml::from_str(&text).with_context(|| format!("{} is no YAML", path.display()))?)
-            }
-        };
         Ok(Given { set: set.collect::<anyhow::Result<_>>()?, file })
     }
 
@@ -213,6 +212,17 @@ fn shown(key: &Value) -> String {
     key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned)
 }
 
+/// Reads a settings file that the operator names.
+pub(crate) fn file(path: &Path) -> anyhow::Result<Value> {
+    let text = named::read_text(path, Bound::SETTINGS).with_context(|| format!("{} cannot be read", path.display()))?;
+    parsed(path, &text)
+}
+
+/// The values of a settings file.
+pub(crate) fn parsed(path: &Path, text: &str) -> anyhow::Result<Value> {
+    serde_yaml::from_str(text).with_context(|| format!("{} is no YAML", path.display()))
+}
+
 /// What stands for a value that nobody gave; none where one must be known to say anything.
 fn stand_in(spec: &SettingSpec) -> Option<String> {
     let is_text = matches!(spec.kind, SettingType::String | SettingType::Secret) && spec.choices.is_empty();
@@ -232,7 +242,7 @@ fn from_environment(profile: &str, name: &str) -> anyhow::Result<Option<String>>
     let path = text_of(&format!("{variable}_FILE"))?.filter(|path| !path.is_empty());
     let Some(path) = path else { return Ok(value) };
     // The value is not repeated: it may be the secret itself, given by the wrong variable.
-    let text = std::fs::read_to_string(&path)
+    let text = named::read_text(Path::new(&path), Bound::VALUE)
         .with_context(|| format!("failed to read the file named by `{variable}_FILE`"))?;
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }

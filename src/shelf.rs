@@ -1,11 +1,12 @@
 //! The profiles that are known: those built into the binary, those of a folder, and any by its path; with their cases.
 
+use crate::files::{Bound, Root};
 use crate::paint;
 use anyhow::{Context, bail};
 use rust_embed::RustEmbed;
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use stixmap_engine::case::Case;
@@ -17,28 +18,33 @@ use stixmap_engine::plan::Plan;
 #[folder = "profiles"]
 struct Embedded;
 
+/// The file that makes a folder a profile's.
+pub(crate) const PROFILE: &str = "profile.yaml";
+
 /// A profile's folder, wherever it is.
 #[derive(Debug, Clone)]
 pub(crate) enum Folder {
     /// In the binary, by its name.
     Embedded(String),
     /// On disk, named by its path.
-    OnDisk(PathBuf),
+    OnDisk(Root),
     /// In the operator's folder of profiles, named by its folder's name: its id is the same.
-    Listed(PathBuf),
+    Listed(Root),
 }
 
 impl Folder {
     /// Reads a file of the folder as a text.
     fn source(&self, name: &str) -> anyhow::Result<Result<Arc<Source>, Diagnostic>> {
         match self {
-            Self::Embedded(profile) => Ok(as_source(format!("profiles/{profile}/{name}"), self.bytes(name)?)),
-            Self::OnDisk(folder) | Self::Listed(folder) => source(&folder.join(name)),
+            Self::Embedded(profile) => {
+                Ok(as_source(format!("profiles/{profile}/{name}"), self.bytes(name, Bound::CASE)?))
+            }
+            Self::OnDisk(folder) | Self::Listed(folder) => source(folder, name),
         }
     }
 
     /// Reads a file of the folder as it is.
-    fn bytes(&self, name: &str) -> anyhow::Result<Vec<u8>> {
+    fn bytes(&self, name: &str, bound: Bound) -> anyhow::Result<Vec<u8>> {
         match self {
             Self::Embedded(profile) => {
                 let path = format!("{profile}/{name}");
@@ -46,8 +52,8 @@ impl Folder {
                 Ok(file.data.into_owned())
             }
             Self::OnDisk(folder) | Self::Listed(folder) => {
-                let path = folder.join(name);
-                std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))
+                let path = folder.path().join(name);
+                folder.read(name, bound).with_context(|| format!("{} cannot be read", path.display()))
             }
         }
     }
@@ -57,27 +63,32 @@ impl Folder {
         match (self, other) {
             (Self::Embedded(one), Self::Embedded(other)) => one == other,
             (Self::OnDisk(one) | Self::Listed(one), Self::OnDisk(other) | Self::Listed(other)) => {
-                matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+                let place = |folder: &Root| folder.path().canonicalize();
+                matches!((place(one), place(other)), (Ok(one), Ok(other)) if one == other)
             }
             _ => false,
         }
     }
 
     /// The names of its cases, sorted.
-    pub(crate) fn cases(&self) -> Vec<String> {
+    pub(crate) fn cases(&self) -> anyhow::Result<Vec<String>> {
         let mut names: Vec<String> = match self {
             Self::Embedded(profile) => {
                 let prefix = format!("{profile}/cases/");
                 Embedded::iter().filter_map(|path| path.strip_prefix(&prefix).map(str::to_owned)).collect()
             }
             Self::OnDisk(folder) | Self::Listed(folder) => {
-                let entries = std::fs::read_dir(folder.join("cases")).into_iter().flatten();
-                entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+                let cases = folder.below("cases");
+                let names = match cases.names() {
+                    Err(error) if error.kind() == ErrorKind::NotFound => vec![],
+                    names => names.with_context(|| format!("{} cannot be read", cases.path().display()))?,
+                };
+                names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect()
             }
         };
         names.retain(|name| name.ends_with(".yaml"));
         names.sort();
-        names
+        Ok(names)
     }
 
     /// Compiles the profile; `None` after its mistakes were told.
@@ -98,18 +109,36 @@ impl Folder {
 
     /// Reads a case; `None` after its mistakes were told.
     pub(crate) fn case(&self, name: &str) -> anyhow::Result<Option<Case>> {
-        let load = |name: &str| self.beside(name);
+        let beside = self.beside();
+        let load = |name: &str| beside.read(name);
         let source = self.source(&format!("cases/{name}"))?.map_err(|mistake| vec![mistake]);
         let case = source.and_then(|source| Case::read(&source, load));
         Ok(case.map_err(|mistakes| paint::diagnostics(&mistakes)).ok())
     }
 
-    /// A file beside the cases, by its name alone: a case reads nothing from elsewhere.
-    pub(crate) fn beside(&self, name: &str) -> Result<Vec<u8>, String> {
+    /// The files beside a case.
+    pub(crate) fn beside(&self) -> Beside<'_> {
+        Beside { folder: self, left: Cell::new(Bound::CASE.0) }
+    }
+}
+
+/// The files beside one case, which are bounded together: a case may name one more than once.
+pub(crate) struct Beside<'f> {
+    folder: &'f Folder,
+    left: Cell<u64>,
+}
+
+impl Beside<'_> {
+    /// A file by its name alone: a case reads nothing from elsewhere.
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, String> {
         if name.contains(['/', '\\']) || name.starts_with('.') {
             return Err("a file beside the case, by its name alone".to_owned());
         }
-        self.bytes(&format!("cases/{name}")).map_err(|error| format!("{:#}", error.root_cause()))
+        let bytes = self.folder.bytes(&format!("cases/{name}"), Bound::CASE);
+        let bytes = bytes.map_err(|error| format!("{:#}", error.root_cause()))?;
+        let left = self.left.get().checked_sub(bytes.len() as u64);
+        self.left.set(left.ok_or_else(|| format!("the bodies of the case are larger than {} together", Bound::CASE))?);
+        Ok(bytes)
     }
 }
 
@@ -129,12 +158,32 @@ pub(crate) fn plans(folders: &[Folder]) -> anyhow::Result<Vec<Option<Plan>>> {
 const MAX_READ: u64 = 2 << 20;
 
 /// A file as a text a person can open; or a diagnostic, if it is no text.
-pub(crate) fn source(path: &Path) -> anyhow::Result<Result<Arc<Source>, Diagnostic>> {
-    let shown = path.display().to_string();
-    let mut bytes = vec![];
-    let file = File::open(path).with_context(|| format!("{shown} cannot be read"))?;
-    file.take(MAX_READ).read_to_end(&mut bytes).with_context(|| format!("{shown} cannot be read"))?;
+pub(crate) fn source(root: &Root, name: impl AsRef<Path>) -> anyhow::Result<Result<Arc<Source>, Diagnostic>> {
+    let shown = root.path().join(&name).display().to_string();
+    let bytes = root.read_start(name, MAX_READ).with_context(|| format!("{shown} cannot be read"))?;
     Ok(as_source(shown, bytes))
+}
+
+/// Where a file of a profile stands: a case below its profile's folder, another file in its own folder.
+pub(crate) fn place(path: &Path) -> anyhow::Result<(Root, PathBuf)> {
+    let placed = match folder_of_case(path) {
+        Some(folder) => path.file_name().map(|name| (folder, Path::new("cases").join(name))),
+        None => Root::of(path).ok().map(|(root, name)| (root, PathBuf::from(name))),
+    };
+    placed.with_context(|| format!("{} is no file", path.display()))
+}
+
+/// The profile that a case belongs to: the folder above its `cases`.
+pub(crate) fn folder_of_case(path: &Path) -> Option<Root> {
+    let cases = path.parent().filter(|folder| folder.file_name().is_some_and(|name| name == "cases"))?;
+    cases.parent().map(Root::new).filter(|folder| folder.claims(PROFILE))
+}
+
+/// The folders of profiles in a folder, by name.
+pub(crate) fn folders_in(folder: &Root) -> anyhow::Result<BTreeMap<String, Root>> {
+    let names = folder.names().with_context(|| format!("{} cannot be read", folder.path().display()))?;
+    let named = names.iter().map(|name| (name.to_string_lossy().into_owned(), folder.below(name)));
+    Ok(named.filter(|(_, folder)| folder.claims(PROFILE)).collect())
 }
 
 fn as_source(shown: String, mut bytes: Vec<u8>) -> Result<Arc<Source>, Diagnostic> {
@@ -200,15 +249,19 @@ pub(crate) fn known(extra: Option<&Path>) -> anyhow::Result<Known> {
     let by_name = embedded.map(|name| (name.clone(), Folder::Embedded(name))).collect();
     let mut known = Known { by_name, shadowed: BTreeMap::new() };
     let Some(extra) = extra else { return Ok(known) };
-    let entries = std::fs::read_dir(extra).with_context(|| format!("{} cannot be read", extra.display()))?;
-    for folder in entries.flatten().map(|entry| entry.path()).filter(|path| path.join("profile.yaml").is_file()) {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for (name, folder) in folders_in(&Root::new(extra))? {
         match known.by_name.get(&name) {
-            Some(_) => known.shadowed.insert(name, folder).map(drop),
+            Some(_) => known.shadowed.insert(name, folder.path()).map(drop),
             None => known.by_name.insert(name, Folder::Listed(folder)).map(drop),
         };
     }
     Ok(known)
+}
+
+/// The profile's folder at a path: of the folder, or of its `profile.yaml`.
+pub(crate) fn at(path: &Path) -> Option<Root> {
+    let of_file = || path.parent().filter(|_| path.ends_with(PROFILE)).map(Root::new);
+    [Some(Root::new(path)), of_file()].into_iter().flatten().find(|folder| folder.claims(PROFILE))
 }
 
 /// Finds a profile by its name, or by the path of its folder or its `profile.yaml`.
@@ -221,18 +274,15 @@ pub(crate) fn find(name: &str, extra: Option<&Path>) -> anyhow::Result<Folder> {
         return Ok(folder.clone());
     }
     let path = Path::new(name);
-    if path.join("profile.yaml").is_file() {
-        return Ok(Folder::OnDisk(path.to_owned()));
-    }
-    if path.is_file() && path.file_name().is_some_and(|name| name == "profile.yaml") {
-        return Ok(Folder::OnDisk(path.parent().unwrap_or(Path::new(".")).to_owned()));
+    if let Some(folder) = at(path) {
+        return Ok(Folder::OnDisk(folder));
     }
     bail!("unknown profile `{name}`; {}", known.nearest(name))
 }
 
 /// A profile whose id is not its folder's name: `--profile` goes by the folder's name, variables go by the id.
-pub(crate) fn other_name(plan: &Plan, folder: &Path) -> Option<Diagnostic> {
-    let name = folder.canonicalize().ok()?.file_name()?.to_string_lossy().into_owned();
+pub(crate) fn other_name(plan: &Plan, folder: &Root) -> Option<Diagnostic> {
+    let name = folder.name()?;
     let message = format!("the profile `{}` stands in the folder `{name}`", plan.id);
     let label = "its variables go by this name, `--profile` by the folder's";
     let found = || Diagnostic::error(Code::IdNotFolder, message, &plan.source, plan.id_span.clone(), label);

@@ -2,6 +2,7 @@
 //! another profile would send that value to its own server: it needs the operator's word for that server.
 
 use crate::cli::ShelfArgs;
+use crate::files::{Bound, named};
 use crate::setting::variable;
 use crate::shelf::{self, Folder};
 use anyhow::{Context, bail};
@@ -33,7 +34,7 @@ impl<'a> Trust<'a> {
         }
         if let Some(path) = &shelf.trust_file {
             let shown = path.display();
-            let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {shown}"))?;
+            let text = named::read_text(path, Bound::SETTINGS).with_context(|| format!("failed to read {shown}"))?;
             for (number, line) in (1..).zip(text.lines()) {
                 let line = line.split('#').next().unwrap_or_default().trim();
                 if !line.is_empty() {

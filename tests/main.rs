@@ -10,6 +10,7 @@ mod diff;
 mod editor;
 mod explain;
 mod fault;
+mod files;
 mod kit;
 mod profiles;
 mod properties;

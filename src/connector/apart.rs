@@ -4,6 +4,7 @@
 use super::Connector;
 use super::log::because;
 use super::split::split;
+use crate::files::named;
 use serde_json::Value;
 use std::process::Stdio;
 use stixmap_engine::run::Report;
@@ -60,7 +61,7 @@ async fn tried(
 /// This process is the one to end when there is no memory left, and not the one that tries it.
 pub(crate) fn stand_in() {
     // Elsewhere than on Linux there is no such file.
-    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    let _ = named::tell_system("/proc/self/oom_score_adj", "1000");
 }
 
 /// What is done with what was found before it is sent.

@@ -4,6 +4,7 @@
 use super::certificate;
 use super::log::Level;
 use super::values::Values;
+use crate::files::named;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::{ClientConfig, ServerConfig};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -52,7 +53,7 @@ pub(super) struct Configuration {
     /// How long a stop waits for what is under way.
     pub(super) grace: Duration,
     /// Where it is kept what was under way when the process died.
-    pub(super) journal: PathBuf,
+    pub(super) journal: Option<PathBuf>,
     pub(super) level: Level,
     pub(super) logs_json: bool,
     pub(super) metrics: Option<Metrics>,
@@ -172,9 +173,7 @@ impl Configuration {
             concurrency: u16::try_from(values.number("connector", "concurrency", 4, 1, 256)).unwrap_or(4),
             patience: Duration::from_secs(values.number("connector", "delivery_timeout", 600, 10, 1600)),
             grace: Duration::from_secs(values.number("connector", "grace_period", 8, 0, 600)),
-            journal: values
-                .text("connector", "journal_path")
-                .map_or_else(|| std::env::temp_dir().join("stixmap-journal"), PathBuf::from),
+            journal: journal(values),
             level: level(values),
             logs_json: values.flag("opencti", "json_logging", true),
             metrics: metrics(values),
@@ -335,10 +334,22 @@ fn directory(values: &mut Values) -> Option<Directory> {
         return None;
     }
     let path = values.required("connector", "send_to_directory_path", "where bundles are written");
-    if !path.is_empty() && !Path::new(&path).is_dir() {
+    if !path.is_empty() && !named::is_folder(Path::new(&path)) {
         values.mistake("connector", "send_to_directory_path", "is no folder");
     }
     Some(Directory { path: PathBuf::from(path), retention })
+}
+
+/// Where the journal is: where it is said, where systemd has a place for it, or the user's own place for such. Never in a
+/// folder for all, such as `/tmp`.
+fn journal(values: &Values) -> Option<PathBuf> {
+    let absolute = |path: PathBuf| Some(path).filter(|path| path.is_absolute());
+    let variable = |name: &str| values.variable(name).map(PathBuf::from).and_then(absolute);
+    // systemd separates several by colons.
+    let of_service = values.variable("STATE_DIRECTORY").and_then(|all| absolute(all.split(':').next()?.into()));
+    let of_home = || variable("HOME").map(|home| home.join(".local/state"));
+    let of_user = || variable("XDG_STATE_HOME").or_else(of_home).map(|state| state.join("stixmap"));
+    values.text("connector", "journal_path").map(PathBuf::from).or(of_service).or_else(of_user)
 }
 
 fn store(values: &mut Values) -> Option<StoreSettings> {
@@ -464,6 +475,29 @@ mod tests {
         }
         let (configuration, _) = read(&ENOUGH, "opencti: { ssl_verify: false }", None);
         assert_eq!((configuration.tls, configuration.dangers.len()), (Tls::Unchecked, 1));
+    }
+
+    #[test]
+    fn journal_is_where_said_or_the_users_own() {
+        let place = |more: &[(&'static str, &'static str)]| {
+            let variables = [&ENOUGH[..], more].concat();
+            read(&variables, "{}", None).0.journal.map(|path| path.display().to_string())
+        };
+        let (home, xdg) = (("HOME", "/home/u"), ("XDG_STATE_HOME", "/xdg"));
+        let (service, said) = (("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"), ("CONNECTOR_JOURNAL_PATH", "/own"));
+        for (given, expected) in [
+            (&[][..], None),
+            (&[("TMPDIR", "/tmp")], None),
+            (&[("HOME", "relative")], None),
+            (&[home], Some("/home/u/.local/state/stixmap")),
+            (&[home, ("XDG_STATE_HOME", "relative")], Some("/home/u/.local/state/stixmap")),
+            (&[home, xdg], Some("/xdg/stixmap")),
+            (&[xdg], Some("/xdg/stixmap")),
+            (&[home, xdg, service], Some("/var/lib/a")),
+            (&[home, xdg, service, said], Some("/own")),
+        ] {
+            assert_eq!(place(given).as_deref(), expected, "{given:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::delivery::Delivery;
 use super::journal::Entry;
 use super::log::because;
 use super::{Connector, configuration};
+use crate::files::Root;
 use anyhow::{Context, ensure};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, RequestBuilder};
@@ -13,8 +14,6 @@ use rusty_s3::actions::{ListObjectsV2, S3Action};
 use rusty_s3::{Bucket, Credentials, UrlStyle};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::fs;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -33,16 +32,16 @@ pub(super) async fn keep(
     bundle: &impl Serialize,
     until: Instant,
 ) {
-    let name = file_name(&connector.configuration);
+    let (own, name) = (own_name(&connector.configuration), file_name(&connector.configuration));
     let content = |kind| entry.dangerously(|| content(connector, delivery, kind, bundle));
     if let Some(directory) = &connector.configuration.directory {
-        tell(connector, in_directory(directory, &name, &content("DIRECTORY_BUNDLE")));
+        tell(connector, in_directory(directory, (&own, &name), &content("DIRECTORY_BUNDLE")));
     }
     if let Some(store) = connector.registered().and_then(|registered| registered.store) {
         let content = content("S3_BUNDLE");
         let keeping = async {
             store.put(&connector.client, &name, content).await?;
-            store.clear(&connector.client, &own_name(&connector.configuration)).await
+            store.clear(&connector.client, &own).await
         };
         let left = until.saturating_duration_since(Instant::now());
         let kept = timeout(ALTOGETHER.min(left / 2), keeping).await;
@@ -84,27 +83,24 @@ fn content(connector: &Connector, delivery: &Delivery, kind: &str, bundle: &impl
     whole.to_string()
 }
 
-fn in_directory(directory: &Directory, name: &str, content: &str) -> anyhow::Result<()> {
-    clear(&directory.path, directory.retention)?;
-    let file = directory.path.join(name);
-    let half = file.with_extension("json.tmp");
-    fs::write(&half, content).with_context(|| half.display().to_string())?;
-    fs::rename(&half, &file).with_context(|| file.display().to_string())
+fn in_directory(directory: &Directory, (own, name): (&str, &str), content: &str) -> anyhow::Result<()> {
+    let folder = Root::new(&directory.path);
+    // 0 keeps them all.
+    if directory.retention > 0 {
+        let oldest = SystemTime::now() - Duration::from_secs(directory.retention * 86_400);
+        folder.sweep(oldest, |name| is_own(name, own)).with_context(|| directory.path.display().to_string())?;
+    }
+    let written = folder.replace(name, &mut |out| out.write_all(content.as_bytes()));
+    written.with_context(|| directory.path.join(name).display().to_string())
 }
 
-/// Bundles older than so many days are deleted; 0 keeps them all.
-fn clear(folder: &Path, days: u64) -> anyhow::Result<()> {
-    if days == 0 {
-        return Ok(());
-    }
-    let oldest = SystemTime::now() - Duration::from_secs(days * 86_400);
-    for file in fs::read_dir(folder)?.flatten() {
-        let is_bundle = file.path().extension().is_some_and(|extension| extension == "json");
-        if is_bundle && file.metadata()?.modified()? < oldest {
-            fs::remove_file(file.path())?;
-        }
-    }
-    Ok(())
+/// Whether a file is called as `file_name` calls those of a connector: what others keep in the same place is theirs.
+fn is_own(name: &str, own: &str) -> bool {
+    let rest = name.strip_prefix(own).and_then(|rest| rest.strip_prefix('-')?.strip_suffix(".json"));
+    let Some(parts) = rest.map(|rest| rest.split('-').collect::<Vec<_>>()) else { return false };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let [date, time, seconds] = parts[..] else { return false };
+    date.len() == 8 && time.len() == 6 && [date, time].into_iter().chain(seconds.splitn(2, '.')).all(is_number)
 }
 
 /// A bucket of an object store that speaks S3.
@@ -167,7 +163,8 @@ impl Store {
             for object in listed.contents {
                 let modified = object.last_modified.and_then(|text| text.parse::<Timestamp>().ok());
                 let is_old = modified.is_some_and(|modified| modified < oldest);
-                if is_old && object.key.ends_with(".json") {
+                let name = object.key.strip_prefix(self.folder.as_str()).unwrap_or(&object.key);
+                if is_old && is_own(name, own) {
                     let url = self.bucket.delete_object(Some(&self.credentials), &object.key).sign(PATIENCE);
                     answered(client.delete(url)).await?;
                 }

@@ -5,11 +5,10 @@
 //! same is the message held to be deadly without that. Where no file can be written, every message that comes again is suspected.
 
 use super::progress::Progress;
+use crate::files::{Bound, NoState, State};
 use sha1::{Digest, Sha1};
 use std::collections::{BTreeSet, HashSet};
-use std::fs::{self, DirBuilder, Permissions};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -32,7 +31,7 @@ const UNCERTAIN: Duration = Duration::from_secs(600);
 /// The marks of one connector, in a folder; none if no folder can be written.
 #[derive(Debug, Clone)]
 pub(super) struct Journal {
-    folder: Option<Arc<Path>>,
+    folder: Option<Arc<State>>,
     told: Arc<Mutex<Told>>,
 }
 
@@ -47,7 +46,7 @@ struct Told {
 #[derive(Debug)]
 pub(super) struct Entry {
     name: String,
-    path: Option<PathBuf>,
+    folder: Option<Arc<State>>,
     told: Arc<Mutex<Told>>,
     comes_again: bool,
     deaths: Deaths,
@@ -77,22 +76,21 @@ enum Danger {
 }
 
 impl Journal {
-    /// Opens the journal; or says why there is none.
-    pub(super) fn open(path: &Path, connector: &str) -> (Journal, Option<String>) {
+    /// Opens the journal; or says why there is none. One in which others have a hand is an error: it says what was done.
+    pub(super) fn open(path: Option<&Path>, connector: &str) -> anyhow::Result<(Journal, Option<String>)> {
+        let none = |why: String| Ok((Journal { folder: None, told: Arc::default() }, Some(why)));
+        let Some(path) = path else {
+            return none("there is no place for it: CONNECTOR_JOURNAL_PATH names one".to_owned());
+        };
         let word = |sign: char| if sign.is_ascii_alphanumeric() || sign == '-' { sign } else { '_' };
-        let folder = path.join(connector.chars().map(word).collect::<String>());
-        // Nobody else is to read what a playbook is answered with.
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-        let made = made.and_then(|()| fs::set_permissions(&folder, Permissions::from_mode(0o700)));
-        match made.and_then(|()| fs::write(folder.join(".probe"), b"")) {
-            Ok(()) => {
-                sweep(&folder);
-                (Journal { folder: Some(folder.into()), told: Arc::default() }, None)
+        match State::open(path, &connector.chars().map(word).collect::<String>()) {
+            Ok(state) => {
+                // What cannot be removed is in nobody's way.
+                let _ = state.sweep(SystemTime::now() - KEPT, is_own);
+                Ok((Journal { folder: Some(state.into()), told: Arc::default() }, None))
             }
-            Err(error) => (
-                Journal { folder: None, told: Arc::default() },
-                Some(format!("{} cannot be written: {error}", folder.display())),
-            ),
+            Err(NoState::Unwritable(error)) => none(format!("{} cannot be written: {error}", path.display())),
+            Err(NoState::Unsafe(why)) => anyhow::bail!("the journal is not safe: {why} (CONNECTOR_JOURNAL_PATH)"),
         }
     }
 
@@ -100,17 +98,17 @@ impl Journal {
     pub(super) fn entry(&self, body: &[u8], comes_again: bool) -> Entry {
         self.forget(Instant::now());
         let name = name(body);
-        let path = self.folder.as_ref().map(|folder| folder.join(&name));
-        let marks = match &path {
-            Some(path) => fs::read(path).unwrap_or_default(),
+        let folder = self.folder.clone();
+        let marks = match &folder {
+            Some(folder) => folder.read(&name, Bound::OWN).unwrap_or_default(),
             None if comes_again => vec![Danger::Here as u8],
             None => vec![],
         };
-        let sent = path.as_ref().and_then(|path| fs::read(path.with_extension("sent")).ok());
+        let sent = folder.as_ref().and_then(|folder| folder.read(&with(&name, "sent"), Bound::OWN).ok());
         let progress = sent.and_then(|text| serde_json::from_slice(&text).ok());
         Entry {
             name,
-            path,
+            folder,
             told: Arc::clone(&self.told),
             comes_again,
             deaths: Deaths(marks),
@@ -136,7 +134,7 @@ impl Journal {
             let Some((_, name)) = told.until.pop_first() else { return };
             if let Some(folder) = &self.folder {
                 // It may be gone already.
-                let _ = fs::remove_file(folder.join(&name).with_extension("told"));
+                let _ = folder.remove(&with(&name, "told"));
             }
             told.names.remove(&name);
         }
@@ -152,16 +150,16 @@ pub(super) fn name(body: &[u8]) -> String {
     Sha1::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Marks of messages that never came again.
-fn sweep(folder: &Path) {
-    let oldest = SystemTime::now() - KEPT;
-    for file in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let is_old = file.metadata().and_then(|data| data.modified()).is_ok_and(|modified| modified < oldest);
-        if is_old {
-            // What cannot be removed is in nobody's way.
-            let _ = fs::remove_file(file.path());
-        }
-    }
+/// What a message's file is called that says one thing of it.
+fn with(name: &str, what: &str) -> String {
+    format!("{name}.{what}")
+}
+
+/// Whether a file is called as those of a message are: marks of messages that never came again are removed, and nothing else.
+fn is_own(file: &str) -> bool {
+    let (name, what) = file.split_once('.').unwrap_or((file, ""));
+    let is_name = name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    is_name && ["", "sent", "answer", "failed", "told", "half"].contains(&what)
 }
 
 impl Entry {
@@ -223,11 +221,11 @@ impl Entry {
     }
 
     fn write(&self, deaths: &Deaths) {
-        let Some(path) = &self.path else { return };
+        let Some(folder) = &self.folder else { return };
         // Without the marks a deadly message is tried once more, and there may be none to remove.
         let _ = match deaths.0.is_empty() {
-            true => fs::remove_file(path),
-            false => fs::write(path, &deaths.0),
+            true => folder.remove(&self.name),
+            false => folder.write(&self.name, &deaths.0),
         };
     }
 
@@ -248,7 +246,7 @@ impl Entry {
 
     /// The platform was there, and could not be told what came of the message. Gives how often by now.
     pub(super) fn strike(&self) -> usize {
-        let before = self.path.as_ref().and_then(|path| fs::read(path.with_extension("failed")).ok());
+        let before = self.read("failed");
         let strikes = before.unwrap_or_default().len() + 1;
         self.put("failed", &vec![b'f'; strikes]);
         strikes
@@ -261,7 +259,7 @@ impl Entry {
 
     /// What a playbook could not be answered with before.
     pub(super) fn answer(&self) -> Option<String> {
-        fs::read_to_string(self.path.as_ref()?.with_extension("answer")).ok()
+        String::from_utf8(self.read("answer")?).ok()
     }
 
     /// Whoever waits was told what came of it; only the broker may not know yet.
@@ -274,26 +272,27 @@ impl Entry {
 
     /// Whether the message was concluded before.
     pub(super) fn is_concluded(&self) -> bool {
-        let has_mark = || self.path.as_ref().is_some_and(|path| path.with_extension("told").exists());
+        let has_mark = || self.folder.as_ref().is_some_and(|folder| folder.has(&with(&self.name, "told")));
         locked(&self.told).names.contains(&self.name) || has_mark()
     }
 
     /// Writes a file that appears when it is whole: one that is cut in the middle would say something else.
-    fn put(&self, extension: &str, text: &[u8]) {
-        if let Some(path) = &self.path {
-            let half = path.with_extension("half");
-            let _ = fs::write(&half, text).and_then(|()| fs::rename(&half, path.with_extension(extension)));
+    fn put(&self, what: &str, text: &[u8]) {
+        if let Some(folder) = &self.folder {
+            let _ = folder.put(&with(&self.name, what), &with(&self.name, "half"), text);
         }
+    }
+
+    fn read(&self, what: &str) -> Option<Vec<u8>> {
+        self.folder.as_ref()?.read(&with(&self.name, what), Bound::OWN).ok()
     }
 
     /// The message was dealt with. That it was concluded is remembered for a while.
     pub(super) fn close(&self) {
-        if let Some(path) = &self.path {
+        if let Some(folder) = &self.folder {
             // They may never have been written.
-            let _ = fs::remove_file(path);
-            let _ = fs::remove_file(path.with_extension("sent"));
-            let _ = fs::remove_file(path.with_extension("answer"));
-            let _ = fs::remove_file(path.with_extension("failed"));
+            let _ = folder.remove(&self.name);
+            ["sent", "answer", "failed"].iter().for_each(|what| drop(folder.remove(&with(&self.name, what))));
         }
     }
 }
@@ -301,11 +300,13 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn only_what_was_under_way_when_the_process_died_is_suspected() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (journal, problem) = Journal::open(folder.path(), "an/id");
+        let (journal, problem) = Journal::open(Some(folder.path()), "an/id").expect("it is safe");
         assert_eq!(problem, None);
         let entry = journal.entry(b"message", false);
         assert_eq!(entry.dangerously(|| 7), 7);
@@ -326,7 +327,7 @@ mod tests {
     #[tokio::test]
     async fn what_ends_the_process_from_apart_is_deadly_in_the_end() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (journal, _) = Journal::open(folder.path(), "id");
+        let (journal, _) = Journal::open(Some(folder.path()), "id").expect("it is safe");
         for deaths in 1..=TRIALS {
             let entry = journal.entry(b"message", false);
             // As if the process died: nothing is done after it.
@@ -339,7 +340,7 @@ mod tests {
     #[tokio::test]
     async fn a_message_that_is_begun_and_never_ended_is_deadly_in_the_end() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (journal, _) = Journal::open(folder.path(), "id");
+        let (journal, _) = Journal::open(Some(folder.path()), "id").expect("it is safe");
         for deaths in 1..=BEGINNINGS {
             let mut entry = journal.entry(b"message", false);
             let never = entry.begun(async |_: &Entry| std::future::pending::<()>().await);
@@ -356,7 +357,7 @@ mod tests {
     #[test]
     fn how_often_nobody_could_be_told_is_counted() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (journal, _) = Journal::open(folder.path(), "id");
+        let (journal, _) = Journal::open(Some(folder.path()), "id").expect("it is safe");
         assert_eq!([0; 3].map(|_| journal.entry(b"message", false).strike()), [1, 2, 3]);
         assert_eq!(journal.entry(b"another", false).strike(), 1);
         journal.entry(b"message", false).close();
@@ -366,7 +367,7 @@ mod tests {
     #[test]
     fn nobody_else_reads_the_journal() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (_, problem) = Journal::open(folder.path(), "id");
+        let (_, problem) = Journal::open(Some(folder.path()), "id").expect("it is safe");
         let mode = fs::metadata(folder.path().join("id")).expect("a folder").permissions().mode();
         assert_eq!((problem, mode & 0o777), (None, 0o700));
     }
@@ -374,7 +375,7 @@ mod tests {
     #[test]
     fn how_far_the_sending_came_is_remembered() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (journal, _) = Journal::open(folder.path(), "id");
+        let (journal, _) = Journal::open(Some(folder.path()), "id").expect("it is safe");
         assert_eq!(journal.entry(b"message", false).progress(), None);
         let progress = journal.entry(b"message", false).note(|progress| progress.ask(3));
         assert_eq!(journal.entry(b"message", false).progress(), Some(progress));
@@ -389,11 +390,11 @@ mod tests {
     fn what_was_told_is_remembered_for_a_while() {
         let folder = tempfile::tempdir().expect("a folder");
         for path in [folder.path(), Path::new("/proc/nowhere")] {
-            let (journal, _) = Journal::open(path, "id");
+            let (journal, _) = Journal::open(Some(path), "id").expect("it is safe");
             journal.entry(b"message", false).conclude();
             journal.entry(b"message", false).close();
             assert!(journal.entry(b"message", true).is_concluded() && !journal.entry(b"another", true).is_concluded());
-            let (after, _) = Journal::open(path, "id");
+            let (after, _) = Journal::open(Some(path), "id").expect("it is safe");
             assert_eq!(after.entry(b"message", true).is_concluded(), path == folder.path(), "after a crash");
             let later = |time: Duration| Instant::now() + time + Duration::from_secs(1);
             journal.doubt();
@@ -409,7 +410,7 @@ mod tests {
 
     #[test]
     fn without_a_folder_what_comes_again_is_suspected() {
-        let (journal, problem) = Journal::open(Path::new("/proc/nowhere"), "id");
+        let (journal, problem) = Journal::open(Some(Path::new("/proc/nowhere")), "id").expect("it is safe");
         assert!(problem.is_some());
         assert!(!journal.entry(b"message", false).is_suspect());
         let again = journal.entry(b"message", true);
@@ -419,12 +420,12 @@ mod tests {
     #[test]
     fn marks_of_long_ago_go() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (journal, _) = Journal::open(folder.path(), "id");
+        let (journal, _) = Journal::open(Some(folder.path()), "id").expect("it is safe");
         journal.entry(b"message", false).conclude();
         let file = fs::File::options().write(true).open(folder.path().join("id").join(name(b"message") + ".told"));
         let long_ago = SystemTime::now() - KEPT - Duration::from_secs(60);
         file.and_then(|file| file.set_modified(long_ago)).expect("its time can be set");
-        let (journal, _) = Journal::open(folder.path(), "id");
+        let (journal, _) = Journal::open(Some(folder.path()), "id").expect("it is safe");
         assert!(!journal.entry(b"message", false).is_concluded());
     }
 }

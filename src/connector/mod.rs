@@ -31,7 +31,8 @@ mod work;
 pub(crate) use apart::{rehearse, stand_in};
 
 use crate::cli::ConnectorArgs;
-use crate::setting::Given;
+use crate::files::{Bound, found};
+use crate::setting::{self, Given};
 use crate::trust::Trust;
 use crate::{Exit, http, shelf};
 use answered::Refused;
@@ -156,17 +157,13 @@ fn started(args: &ConnectorArgs) -> anyhow::Result<Exit> {
 
 /// Every connector, ready to start; none after all that is missing or wrong was told.
 fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>>> {
-    let mut settings = args.settings.clone();
-    settings.config = settings.config.or_else(found_file);
-    let given = Given::read(&settings)?;
-    let settings_file = settings.config;
-    let file = match &settings_file {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-            serde_yaml::from_str(&text).with_context(|| format!("{} is no YAML", path.display()))?
-        }
-        None => serde_yaml::Value::Null,
-    };
+    let (settings_file, file) = match &args.settings.config {
+        Some(path) => Some((path.clone(), setting::file(path)?)),
+        None => found_file()?,
+    }
+    .unzip();
+    let given = Given::with(&args.settings, file.clone())?;
+    let file = file.unwrap_or_default();
     // A variable that is no text is none of ours.
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let variables: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
@@ -220,13 +217,24 @@ pub(crate) fn other_sections(plans: &[&Plan], extra: Option<&Path>) -> anyhow::R
     Ok(ids.into_iter().chain(sections).collect())
 }
 
-/// `config.yml` where connectors have it: here, or beside the program, or above it.
-fn found_file() -> Option<PathBuf> {
+/// `config.yml` where connectors have it: here, or beside the program, or above it. One that others may have put there is
+/// refused, since it says where the token goes.
+fn found_file() -> anyhow::Result<Option<(PathBuf, serde_yaml::Value)>> {
     let program = std::env::current_exe().ok();
     let folder = program.as_ref().and_then(|program| program.parent());
     let above = folder.and_then(|folder| folder.parent());
     let folders = [Some(std::path::Path::new(".")), folder, above].into_iter().flatten();
-    folders.map(|folder| folder.join("config.yml")).find(|path| path.is_file())
+    for path in folders.map(|folder| folder.join("config.yml")) {
+        let found = found::read(&path, Bound::SETTINGS).with_context(|| {
+            let shown = path.display();
+            format!("{shown} was found and is not read; make it yours alone, or name it with `--config {shown}`")
+        })?;
+        if let Some(text) = found {
+            let values = setting::parsed(&path, &text)?;
+            return Ok(Some((path, values)));
+        }
+    }
+    Ok(None)
 }
 
 fn connector(
@@ -238,7 +246,7 @@ fn connector(
     let log = Log::new(&configuration.name, configuration.level, configuration.logs_json);
     configuration.warnings.iter().for_each(|warning| log.warning(warning, nothing()));
     configuration.dangers.iter().for_each(|danger| log.danger(danger));
-    let (journal, problem) = Journal::open(&configuration.journal, &configuration.id);
+    let (journal, problem) = Journal::open(configuration.journal.as_deref(), &configuration.id)?;
     if let Some(problem) = problem {
         log.warning("There is no journal: what comes again is tried apart, and may be told twice", because(problem));
     }

@@ -1,12 +1,14 @@
 //! Where a connector's values come from: a variable that is set, then the file. What is no value of its kind is remembered as a
 //! mistake, by name; the default stands in its place.
 
+use crate::files::{Bound, named};
 use crate::setting::variable;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_yaml::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use stixmap_engine::yaml::nearest;
 use zeroize::Zeroizing;
 
@@ -170,7 +172,7 @@ impl Values {
 
     /// A secret in a file that the variable `name` names.
     pub(super) fn in_file(&mut self, name: &str, path: &str) -> Option<Zeroizing<String>> {
-        let read = std::fs::read_to_string(path).map(|text| Zeroizing::new(text.trim().to_owned()));
+        let read = named::read_text(Path::new(path), Bound::VALUE).map(|text| Zeroizing::new(text.trim().to_owned()));
         let read = read.map_err(|error| format!("{name} names a file that cannot be read: {error}"));
         read.map_err(|mistake| self.mistakes.push(mistake)).ok()
     }
@@ -228,20 +230,20 @@ impl Values {
             return Some(value);
         }
         // The value is not repeated: it may be a key whose first line is gone.
-        let read = std::fs::read_to_string(&value);
+        let read = named::read_text(Path::new(&value), Bound::VALUE);
         let read = read.map_err(|error| format!("{name} is neither PEM nor a file that can be read: {error}"));
         read.map_err(|mistake| self.mistakes.push(mistake)).ok()
     }
 
     /// Certificates of authorities: PEM, or the path of a file or of a folder of files.
     pub(super) fn authorities(&mut self, name: &str, value: &str) -> Option<String> {
-        let pem = match std::fs::read_dir(value) {
+        let pem = match named::files_of(Path::new(value)) {
             // What else lies there is passed over.
-            Ok(folder) => {
-                let texts = folder.flatten().filter_map(|file| std::fs::read_to_string(file.path()).ok());
+            Some(files) => {
+                let texts = files.iter().filter_map(|file| named::read_text(file, Bound::VALUE).ok());
                 texts.filter(|text| is_certificates(text)).collect::<Vec<_>>().join("\n")
             }
-            Err(_) => self.pem(name, Some(value.to_owned()))?,
+            None => self.pem(name, Some(value.to_owned()))?,
         };
         if is_certificates(&pem) {
             return Some(pem);

@@ -11,7 +11,8 @@ mod variable;
 pub(crate) use image::Image;
 
 use crate::cli::{DeployArgs, Verbosity};
-use crate::output::{to_stdout, write};
+use crate::files::Root;
+use crate::output::to_stdout;
 use crate::shelf;
 use crate::{Exit, paint};
 use anyhow::{Context, bail};
@@ -83,12 +84,12 @@ impl File {
     }
 
     fn state(&self, out: &Path) -> anyhow::Result<State> {
-        let path = out.join(&self.name);
-        match std::fs::read(&path) {
+        let length = self.text.len() as u64;
+        match Root::new(out).read_start(&self.name, length + 1) {
             Ok(bytes) if bytes == self.text.as_bytes() => Ok(State::Same),
             Ok(_) => Ok(State::Different),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(State::Missing),
-            Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+            Err(error) => Err(error).with_context(|| format!("{} cannot be read", out.join(&self.name).display())),
         }
     }
 }
@@ -142,10 +143,11 @@ fn put(files: &[File], out: &Path, force: bool) -> anyhow::Result<Exit> {
         bail!("{} would be overwritten in {}: --force does it", differing.join(", "), out.display());
     }
     for (file, _) in states.iter().filter(|(_, state)| *state != State::Same) {
-        let path = out.join(&file.name);
-        let folder = path.parent().expect("a file stands in a folder");
-        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        write(Some(&path), &mut |out| out.write_all(file.text.as_bytes()))?;
+        let (root, path) = (Root::new(out), out.join(&file.name));
+        let folder = Path::new(&file.name).parent().expect("a file stands in a folder");
+        let written = root.below(folder).make();
+        let written = written.and_then(|()| root.replace(&file.name, &mut |out| out.write_all(file.text.as_bytes())));
+        written.with_context(|| format!("{} cannot be written", path.display()))?;
         to_stdout(format!("{}\n", path.display()).as_bytes())?;
     }
     Ok(Exit::Fine)

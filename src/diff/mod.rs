@@ -4,8 +4,9 @@ mod graph;
 mod tell;
 
 use crate::cli::DiffArgs;
+use crate::files::{Root, named};
 use crate::output::to_stdout;
-use crate::shelf::{self, Folder};
+use crate::shelf::{self, Folder, PROFILE};
 use crate::{Exit, paint};
 use anyhow::bail;
 use graph::{Difference, difference};
@@ -26,9 +27,9 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     };
     let folder = match &args.cases {
         Some(cases) => with_cases(cases),
-        None => new_folder.or(old_folder).unwrap_or(Folder::OnDisk(Path::new("").to_owned())),
+        None => new_folder.or(old_folder).unwrap_or(Folder::OnDisk(Root::default())),
     };
-    let names = folder.cases();
+    let names = folder.cases()?;
     if names.is_empty() {
         bail!("there is no case to play: name the folder of the recordings with `--cases`");
     }
@@ -51,19 +52,20 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
 /// A profile and, unless it is a file of another name, its folder; `None` after its mistakes were told.
 fn read(name: &str, shelf: Option<&Path>) -> anyhow::Result<Option<(Plan, Option<Folder>)>> {
     let path = Path::new(name);
-    if !path.is_file() || path.ends_with("profile.yaml") {
+    if !named::is_file(path) || path.ends_with(PROFILE) {
         let folder = shelf::find(name, shelf)?;
         return Ok(folder.plan()?.map(|plan| (plan, Some(folder))));
     }
-    let plan = shelf::source(path)?.map_err(|mistake| vec![mistake]).and_then(|source| Plan::read(&source));
+    let (root, name) = shelf::place(path)?;
+    let plan = shelf::source(&root, name)?.map_err(|mistake| vec![mistake]).and_then(|source| Plan::read(&source));
     Ok(plan.map_err(|mistakes| paint::diagnostics(&mistakes)).ok().map(|plan| (plan, None)))
 }
 
 /// The folder whose `cases` are meant.
 fn with_cases(path: &Path) -> Folder {
-    let is_inner = !path.join("cases").is_dir() && path.file_name().is_some_and(|name| name == "cases");
+    let is_inner = !named::is_folder(&path.join("cases")) && path.file_name().is_some_and(|name| name == "cases");
     let folder = if is_inner { path.parent().unwrap_or(Path::new("")) } else { path };
-    Folder::OnDisk(folder.to_owned())
+    Folder::OnDisk(Root::new(folder))
 }
 
 /// How a case ended, in words; a case that lacks a setting is not played.

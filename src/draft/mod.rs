@@ -10,6 +10,7 @@ mod table;
 
 use crate::cli::{AuthKind, DraftArgs, Framing, Verbosity};
 use crate::enrich::{kind, observable};
+use crate::files::{Bound, named};
 use crate::skeleton::{self, FirstCase, Line, Lookup, Skeleton};
 use crate::{Exit, new, paint};
 use anyhow::{Context, bail};
@@ -17,7 +18,6 @@ use asked::Asked;
 use sample::Sample;
 use serde_json::Value;
 use std::cmp::Reverse;
-use std::io::Read;
 use stixmap_engine::case::Played;
 use stixmap_engine::stix::Observable;
 use table::{Is, Level, Table};
@@ -43,12 +43,8 @@ pub(crate) fn run(args: &DraftArgs, verbosity: Verbosity) -> anyhow::Result<Exit
 }
 
 fn read(args: &DraftArgs) -> anyhow::Result<Vec<u8>> {
-    if args.sample.as_os_str() == "-" {
-        let mut bytes = vec![];
-        std::io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;
-        return Ok(bytes);
-    }
-    std::fs::read(&args.sample).with_context(|| format!("{} cannot be read", args.sample.display()))
+    let read = named::read_input(&args.sample, Bound::SAMPLE);
+    read.with_context(|| format!("{} cannot be read", args.sample.display()))
 }
 
 /// A sample in which the key, where the provider repeats it, is made up.

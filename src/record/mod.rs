@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::connector::other_sections;
 use crate::drive::{Driver, Tape};
 use crate::enrich::{Answer, duration, exit, kind, markings, observable, summary};
+use crate::files::Root;
 use crate::setting::Given;
 use crate::shelf::{self, Folder};
 use crate::trust::Trust;
@@ -18,7 +19,6 @@ use anyhow::{Context, bail};
 use identity::Identity;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use stixmap_engine::case::{Case, Exchange, Played, input, play};
 use stixmap_engine::diagnostic::Source;
@@ -69,7 +69,8 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     }
     let files = recording.files(&place, &identity)?;
     place.write(&files)?;
-    let written: String = files.iter().map(|(name, _)| format!("{}\n", place.folder.join(name).display())).collect();
+    let written: String =
+        files.iter().map(|(name, _)| format!("{}\n", place.folder.path().join(name).display())).collect();
     output::to_stdout(written.as_bytes())?;
     if verbosity > Verbosity::Quiet {
         paint::remark("next: read it, since it tells what the provider found; then `stixmap test`");
@@ -174,7 +175,7 @@ fn reply<'a>(
         return Ok(ReplyText::whole(*status, headers, body));
     }
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
-    let name = format!("{}-{}.{}", place.case, number + 1, if is_json { "json" } else { "txt" });
+    let name = place.free(&format!("{}-{}", place.case, number + 1), if is_json { "json" } else { "txt" });
     files.push((name.clone(), body.clone()));
     Ok(ReplyText::beside(*status, headers, name))
 }
@@ -192,15 +193,15 @@ fn word(fault: &Fault) -> anyhow::Result<&'static str> {
 
 /// Where the case goes.
 struct Place {
-    folder: PathBuf,
+    folder: Root,
     case: String,
 }
 
 impl Place {
     fn new(args: &RecordArgs, folder: &Folder) -> anyhow::Result<Place> {
         let folder = match (&args.out, folder) {
-            (Some(out), _) => out.clone(),
-            (None, Folder::OnDisk(folder) | Folder::Listed(folder)) => folder.join("cases"),
+            (Some(out), _) => Root::new(out),
+            (None, Folder::OnDisk(folder) | Folder::Listed(folder)) => folder.below("cases"),
             (None, Folder::Embedded(name)) => bail!("{name} is built in: say with --out where the case goes"),
         };
         let case = args.case.clone().unwrap_or_else(|| name(&args.value));
@@ -210,25 +211,27 @@ impl Place {
         }
         let place = Place { folder, case };
         for ending in ["yaml", "expected"] {
-            let path = place.folder.join(format!("{}.{ending}", place.case));
-            if path.exists() {
+            let name = format!("{}.{ending}", place.case);
+            if place.folder.claims(&name) {
                 bail!(
                     "{} is there already, and nothing is written over: choose another name with --case",
-                    path.display()
+                    place.folder.path().join(name).display()
                 );
             }
         }
         Ok(place)
     }
 
+    /// A name that no file has yet.
+    fn free(&self, name: &str, ending: &str) -> String {
+        let others = (2..).map(|number| format!("{name}-{number}.{ending}"));
+        let mut names = std::iter::once(format!("{name}.{ending}")).chain(others);
+        names.find(|name| !self.folder.claims(name)).expect("names do not end")
+    }
+
     fn write(&self, files: &[(String, Vec<u8>)]) -> anyhow::Result<()> {
-        let shown = |path: &Path| format!("{} cannot be written", path.display());
-        std::fs::create_dir_all(&self.folder).with_context(|| shown(&self.folder))?;
-        for (name, bytes) in files {
-            let path = self.folder.join(name);
-            std::fs::write(&path, bytes).with_context(|| shown(&path))?;
-        }
-        Ok(())
+        let written = self.folder.make().and_then(|()| self.folder.create(files));
+        written.with_context(|| format!("{} cannot be written", self.folder.path().display()))
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &ServeArgs, verbosity: Verbosity) -> anyhow::Result<Exit
     let folder = shelf::find(&args.profile, args.shelf.profiles.as_deref())?;
     let Some(plan) = folder.plan()? else { return Ok(Exit::Told) };
     let mut cases = vec![];
-    for file in folder.cases() {
+    for file in folder.cases()? {
         let Some(case) = folder.case(&file)? else { return Ok(Exit::Told) };
         cases.push((file.trim_end_matches(".yaml").to_owned(), case));
     }

@@ -5,7 +5,9 @@ pub(crate) mod auth;
 mod text;
 
 use crate::cli::{AuthKind, Framing};
+use crate::files::Root;
 use anyhow::{Context, bail};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use stixmap_engine::case::{Case, Played, play};
 use stixmap_engine::diagnostic::{Diagnostic, Source};
@@ -79,25 +81,26 @@ impl Default for Lookup {
 impl Skeleton {
     /// Writes the profile's folder; nothing is written over, and nothing is left where the profile cannot be written whole.
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-        let target = folder.join(&self.id);
-        if target.exists() {
-            bail!("{} is there already, and nothing is written over: choose another name", target.display());
-        }
+        let root = Root::new(folder);
+        let (shown, cases) = (folder.join(&self.id), root.below(&self.id).below("cases"));
+        let is_taken =
+            || bail!("{} is there already, and nothing is written over: choose another name", shown.display());
+        let cannot = || format!("{} cannot be written", shown.display());
         let (profile, case) = (text::profile(self), text::case(self));
         let expected = self.playing(&profile, &case)?.transcript;
-        let mut files = vec![
-            (target.join("profile.yaml"), profile.into_bytes()),
-            (target.join("cases/first.yaml"), case.into_bytes()),
-            (target.join("cases/first.expected"), expected.into_bytes()),
-        ];
-        let beside = self.case.files.iter().map(|(name, bytes)| (target.join("cases").join(name), bytes.clone()));
-        files.extend(beside);
-        let cases = target.join("cases");
-        std::fs::create_dir_all(&cases).with_context(|| format!("{} cannot be made", cases.display()))?;
-        for (path, bytes) in &files {
-            std::fs::write(path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
+        let profile = [("profile.yaml".to_owned(), profile.into_bytes())];
+        let mut files =
+            vec![("first.yaml".to_owned(), case.into_bytes()), ("first.expected".to_owned(), expected.into_bytes())];
+        files.extend(self.case.files.iter().cloned());
+        match root.make_new(&self.id) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return is_taken(),
+            made => made.with_context(cannot)?,
         }
-        Ok(files.into_iter().map(|(path, _)| path).collect())
+        cases.make().with_context(cannot)?;
+        root.below(&self.id).create(&profile).with_context(cannot)?;
+        cases.create(&files).with_context(cannot)?;
+        let written = files.iter().map(|(name, _)| cases.path().join(name));
+        Ok(std::iter::once(shown.join("profile.yaml")).chain(written).collect())
     }
 
     /// What comes of the first case.

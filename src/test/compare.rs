@@ -6,7 +6,7 @@ use crate::cli::Verbosity;
 use crate::output::to_stdout;
 use crate::paint;
 use crate::shelf::Folder;
-use anyhow::{Context, bail};
+use anyhow::bail;
 use std::collections::BTreeSet;
 use stixmap_engine::case::play;
 use stixmap_engine::plan::{Plan, SettingError};
@@ -100,8 +100,7 @@ fn play_case(
         }
     };
     used.extend(&played.rules);
-    let path = suite.folder.join("cases").join(name).with_extension("expected");
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let expected = suite.expected(name)?;
     if !played.is_as_expected {
         let odd = played.transcript.lines().filter(|line| line.contains("expected"));
         return Ok(Verdict::AsksOtherwise(odd.map(|line| format!("  {line}\n")).collect()));
@@ -110,7 +109,7 @@ fn play_case(
         return Ok(Verdict::Same);
     }
     if accepts {
-        std::fs::write(&path, &played.transcript).with_context(|| format!("{} cannot be written", path.display()))?;
+        suite.accept(name, &played.transcript)?;
         return Ok(Verdict::Rewritten);
     }
     Ok(Verdict::Differs(difference(&expected, &played.transcript)))

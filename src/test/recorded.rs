@@ -3,7 +3,7 @@
 use super::compare::setting_remark;
 use super::suite::Suite;
 use crate::paint;
-use crate::shelf::{self, Folder};
+use crate::shelf::{self, Folder, PROFILE};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use stixmap_engine::case::{Case, Played, play};
@@ -34,8 +34,8 @@ pub(crate) struct RecordedCase {
 impl Recorded {
     /// Reads and plays a profile's cases; `None` after it was told why that cannot be built on.
     pub(crate) fn read(suite: &Suite) -> anyhow::Result<Option<Recorded>> {
-        let file = suite.folder.join("profile.yaml");
-        let checked = shelf::source(&file)?.map_err(|mistake| vec![mistake]).and_then(|source| {
+        let file = suite.folder.path().join(PROFILE);
+        let checked = shelf::source(&suite.folder, PROFILE)?.map_err(|mistake| vec![mistake]).and_then(|source| {
             let tree = Tree::parse(&source)?;
             let (plan, diagnostics) = Plan::check(&source);
             plan.map(|plan| (tree, plan, count(&diagnostics))).ok_or(diagnostics)
@@ -96,8 +96,7 @@ fn recorded_case(suite: &Suite, plan: &Plan, name: &str) -> anyhow::Result<Optio
             return Ok(None);
         }
     };
-    let expected = suite.folder.join("cases").join(name).with_extension("expected");
-    if std::fs::read_to_string(expected).unwrap_or_default() != played.transcript {
+    if suite.expected(name)? != played.transcript {
         let name = name.trim_end_matches(".yaml");
         paint::remark(&format!("{} {name} differs from what is expected of it: `stixmap test` tells how", plan.id));
         return Ok(None);

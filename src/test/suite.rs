@@ -1,22 +1,46 @@
 //! What is to be tested: profiles with their cases, found at paths.
 
-use crate::shelf::Folder;
+use crate::files::{Bound, Root, named};
+use crate::shelf::{self, Folder};
 use anyhow::{Context, bail};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A profile, and which of its cases are to be played.
 #[derive(Debug)]
 pub(crate) struct Suite {
-    pub(crate) folder: PathBuf,
+    pub(crate) folder: Root,
     pub(crate) cases: Vec<String>,
     pub(crate) is_whole: bool,
 }
 
 impl Suite {
-    fn whole(folder: &Path) -> Suite {
-        let cases = Folder::OnDisk(folder.to_owned()).cases();
-        Suite { folder: folder.to_owned(), cases, is_whole: true }
+    fn whole(folder: Root) -> anyhow::Result<Suite> {
+        let cases = Folder::OnDisk(folder.clone()).cases()?;
+        Ok(Suite { folder, cases, is_whole: true })
     }
+
+    /// What is expected of a case; nothing where nobody has said it.
+    pub(crate) fn expected(&self, case: &str) -> anyhow::Result<String> {
+        let path = expected_of(case);
+        let bytes = match self.folder.read(&path, Bound::CASE) {
+            Err(error) if error.kind() == ErrorKind::NotFound => vec![],
+            bytes => bytes.with_context(|| format!("{} cannot be read", self.folder.path().join(&path).display()))?,
+        };
+        // What is no text is not what comes.
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Writes what is expected of a case from now on.
+    pub(crate) fn accept(&self, case: &str, transcript: &str) -> anyhow::Result<()> {
+        let path = expected_of(case);
+        let written = self.folder.replace(&path, &mut |out| out.write_all(transcript.as_bytes()));
+        written.with_context(|| format!("{} cannot be written", self.folder.path().join(&path).display()))
+    }
+}
+
+fn expected_of(case: &str) -> PathBuf {
+    Path::new("cases").join(case).with_extension("expected")
 }
 
 /// What stands at these paths; without any, at `profiles`.
@@ -32,23 +56,17 @@ pub(crate) fn found(paths: &[PathBuf]) -> anyhow::Result<Vec<Suite>> {
 
 /// A profile's folder, a folder of such, or a case.
 fn at(path: &Path) -> anyhow::Result<Vec<Suite>> {
-    if path.join("profile.yaml").is_file() {
-        return Ok(vec![Suite::whole(path)]);
+    if let Some(folder) = shelf::at(path) {
+        return Ok(vec![Suite::whole(folder)?]);
     }
-    if path.is_file() && path.ends_with("profile.yaml") {
-        return Ok(vec![Suite::whole(path.parent().unwrap_or(Path::new(".")))]);
-    }
-    let of_case = path.parent().and_then(Path::parent).filter(|folder| folder.join("profile.yaml").is_file());
-    if let (true, Some(folder), Some(name)) = (path.is_file(), of_case, path.file_name()) {
+    if let (false, Some(folder), Some(name)) = (named::is_folder(path), shelf::folder_of_case(path), path.file_name()) {
         let cases = vec![name.to_string_lossy().into_owned()];
-        return Ok(vec![Suite { folder: folder.to_owned(), cases, is_whole: false }]);
+        return Ok(vec![Suite { folder, cases, is_whole: false }]);
     }
-    let entries = std::fs::read_dir(path).with_context(|| format!("{} holds no profile", path.display()))?;
-    let mut folders: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| path.join("profile.yaml").is_file()).collect();
-    folders.sort();
+    let folders =
+        shelf::folders_in(&Root::new(path)).with_context(|| format!("{} holds no profile", path.display()))?;
     if folders.is_empty() {
         bail!("{} holds no profile", path.display());
     }
-    Ok(folders.iter().map(|folder| Suite::whole(folder)).collect())
+    folders.into_values().map(Suite::whole).collect()
 }

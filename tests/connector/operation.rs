@@ -186,12 +186,22 @@ fn the_broker_is_spoken_to_over_tls() {
 #[test]
 fn copies_are_kept_in_a_store_and_in_a_folder() {
     let (store, folder) = (Store::new(), tempfile::tempdir().expect("a folder"));
-    store.put("connectors/riskiq-old.json", "2020-01-01T00:00:00.000Z");
-    store.put("connectors/riskiq-new.json", "2126-01-01T00:00:00.000Z");
-    store.put("others/riskiq-old.json", "2020-01-01T00:00:00.000Z");
-    store.put("connectors/another-old.json", "2020-01-01T00:00:00.000Z");
-    let old = std::fs::File::create(folder.path().join("riskiq-old.json")).expect("a file");
-    old.set_modified(SystemTime::now() - Duration::from_secs(8 * 86_400)).expect("its time can be set");
+    let old = |name: &str| format!("{name}-20200101-000000-1577836800.000000001.json");
+    let kept = [
+        "connectors/riskiq-20260101-000000-1767225600.5.json".to_owned(),
+        old("others/riskiq"),
+        old("connectors/another"),
+        old("connectors/riskiq-two"),
+        "connectors/riskiq-notes.json".to_owned(),
+    ];
+    store.put(&old("connectors/riskiq"), "2020-01-01T00:00:00.000Z");
+    store.put(&kept[0], "2126-01-01T00:00:00.000Z");
+    kept[1..].iter().for_each(|name| store.put(name, "2020-01-01T00:00:00.000Z"));
+    let others = [old("riskiq-two"), "riskiq-notes.json".to_owned(), "notes.json".to_owned()];
+    for name in [&others[..], &[old("riskiq")]].concat() {
+        let old = std::fs::File::create(folder.path().join(name)).expect("a file");
+        old.set_modified(SystemTime::now() - Duration::from_secs(8 * 86_400)).expect("its time can be set");
+    }
     let site = Site::on(Platform::new(NEWEST), Provider::with(3))
         .with("CONNECTOR_SEND_TO_DIRECTORY", "true")
         .with("CONNECTOR_SEND_TO_DIRECTORY_PATH", path(folder.path()))
@@ -201,19 +211,16 @@ fn copies_are_kept_in_a_store_and_in_a_folder() {
     let connector = site.start();
     let work = site.complete(Entity::domain("example.com"));
     let names = store.names();
-    assert!(
-        !names.contains(&"connectors/riskiq-old.json".to_owned())
-            && ["others/riskiq-old.json", "connectors/another-old.json", "connectors/riskiq-new.json"]
-                .iter()
-                .all(|name| names.iter().any(|known| known == name))
-    );
-    let [written] = &names.into_iter().filter(|name| name.starts_with("connectors/riskiq-20")).collect::<Vec<_>>()[..]
-    else {
+    assert!(!names.contains(&old("connectors/riskiq")) && kept.iter().all(|name| names.contains(name)), "{names:?}");
+    let is_new = |name: &String| name.starts_with("connectors/riskiq-20") && !kept.contains(name);
+    let [written] = &names.into_iter().filter(is_new).collect::<Vec<_>>()[..] else {
         panic!("one file: {}", connector.said())
     };
-    let [file] = &std::fs::read_dir(folder.path()).expect("the folder").flatten().collect::<Vec<_>>()[..] else {
-        panic!("one file: {}", connector.said())
-    };
+    let files = std::fs::read_dir(folder.path()).expect("the folder").flatten();
+    let (left, new): (Vec<_>, Vec<_>) =
+        files.partition(|file| others.iter().any(|name| file.file_name() == name.as_str()));
+    assert_eq!(left.len(), others.len(), "what others keep there stays");
+    let [file] = &new[..] else { panic!("one file: {}", connector.said()) };
     let sent: BTreeSet<String> = work.objects.iter().map(|object| object["id"].to_string()).collect();
     let copied = std::fs::read_to_string(file.path()).expect("a file");
     for (text, kind) in [(copied, "DIRECTORY_BUNDLE"), (store.text(written), "S3_BUNDLE")] {

@@ -87,6 +87,34 @@ fn what_an_answer_tells_of_who_asked_is_made_up() {
 }
 
 #[test]
+fn recorded_bodies_take_the_place_of_no_file_and_no_link() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let profile = bare("tests/providers/by-cursor", folder.path());
+    let row = r#"{"name":"example.com","type":"A","data":"192.0.2.7","first":1700000000}"#;
+    let body = format!(r#"{{"meta":{{}},"rows":[{}]}}"#, [row; 20].join(","));
+    let (url, _) = server(move |_, stream| reply(stream, "200 OK", "", &body));
+    let (cases, victim) = (profile.join("cases"), folder.path().join("victim"));
+    fs::create_dir(&cases).expect("a folder");
+    fs::write(cases.join("found-1.json"), "of another case").expect("it can be written");
+    std::os::unix::fs::symlink(&victim, cases.join("found-1-2.json")).expect("a link");
+    let recorded = record(&profile, "example.com", &url, &["--set", "key=long-enough", "--case", "found"]);
+    assert_eq!(recorded.code, 0, "{}", recorded.err);
+    assert!(recorded.out.contains("found-1-3.json"), "{}", recorded.out);
+    assert_eq!(fs::read_to_string(cases.join("found-1.json")).expect("it is there"), "of another case");
+    assert!(!victim.exists());
+    passes(&profile);
+    // Where a case is, a link is one, too.
+    std::os::unix::fs::symlink(&victim, cases.join("other.expected")).expect("a link");
+    let refused = record(&profile, "example.com", &url, &["--set", "key=long-enough", "--case", "other"]);
+    assert!(refused.code == 2 && refused.err.contains("nothing is written over"), "{}", refused.err);
+    fs::rename(&cases, folder.path().join("elsewhere")).expect("it can be moved");
+    std::os::unix::fs::symlink("../elsewhere", &cases).expect("a link");
+    let refused = record(&profile, "example.com", &url, &["--set", "key=long-enough", "--case", "third"]);
+    assert!(refused.code == 2 && refused.err.contains("`cases` is a symbolic link"), "{}", refused.err);
+    assert!(!victim.exists() && !folder.path().join("elsewhere/third.yaml").exists());
+}
+
+#[test]
 fn a_failure_is_recorded_as_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let profile = bare("tests/providers/by-cursor", folder.path());

@@ -24,6 +24,7 @@ use super::parallel;
 use super::suite::Suite;
 use crate::Exit;
 use crate::cli::{TestArgs, TestFormat};
+use crate::files::{Bound, Root};
 use crate::shelf::Folder;
 use anyhow::{Context, bail};
 use play::Stage;
@@ -31,7 +32,8 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestCaseResult, Test
 use scene::{Scene, scenes};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use stixmap_engine::plan::Plan;
 use stixmap_engine::profile::SettingType;
 use stixmap_engine::run::{Fate, Report};
@@ -104,7 +106,7 @@ pub(super) fn run(suites: &[Suite], args: &TestArgs) -> anyhow::Result<Exit> {
     }
     let cases = args.cases.unwrap_or_else(|| of_environment().max(USUAL_CASES));
     if let Some(folder) = &args.runs {
-        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        Root::new(folder).make().with_context(|| format!("{} cannot be made", folder.display()))?;
         let written = quietly(|| parallel::map(&plans, |(_, plan)| runs::write(folder, plan, cases, args.seed)));
         return written.into_iter().collect::<anyhow::Result<()>>().map(|()| Exit::Fine);
     }
@@ -227,15 +229,25 @@ fn failure(stage: &Stage, name: &str, scene: &Scene) -> anyhow::Result<Failure> 
 }
 
 /// Writes the run beside the cases of its profile, and over no other one.
-fn keep(tally: &mut Tally, folder: &Path) -> anyhow::Result<()> {
+fn keep(tally: &mut Tally, folder: &Root) -> anyhow::Result<()> {
     let Some(failure) = &mut tally.failure else { return Ok(()) };
-    let cases = folder.join("cases");
-    std::fs::create_dir_all(&cases).with_context(|| format!("{} cannot be made", cases.display()))?;
+    let cases = folder.below("cases");
+    let shown = cases.path();
+    cases.make().with_context(|| format!("{} cannot be made", shown.display()))?;
     let name = format!("property-{}", tally.property.name);
     let names = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
-    let may_be = |file: &PathBuf| std::fs::read_to_string(file).map_or(!file.exists(), |kept| kept == failure.case);
-    let file = names.map(|name| cases.join(name).with_extension("yaml")).find(may_be).context("names do not end")?;
-    std::fs::write(&file, &failure.case).with_context(|| format!("{} cannot be written", file.display()))?;
-    failure.file = Some(file);
-    Ok(())
+    for name in names.map(|name| format!("{name}.yaml")) {
+        let file = (name, failure.case.clone().into_bytes());
+        let is_kept = match cases.create(std::slice::from_ref(&file)) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                cases.read(&file.0, Bound::CASE).is_ok_and(|kept| kept == file.1)
+            }
+            created => created.map(|()| true).with_context(|| format!("{} cannot be written", shown.display()))?,
+        };
+        if is_kept {
+            failure.file = Some(shown.join(file.0));
+            return Ok(());
+        }
+    }
+    unreachable!("names do not end")
 }

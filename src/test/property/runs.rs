@@ -5,11 +5,11 @@ use super::play::Stage;
 use super::scene::scenes;
 use super::{levels, runner};
 use crate::case_file::CaseText;
+use crate::files::Root;
 use anyhow::Context;
 use proptest::strategy::{Strategy, ValueTree};
 use serde::Serialize;
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 use stixmap_engine::plan::Plan;
 
@@ -22,8 +22,17 @@ struct Run<'r> {
 
 /// Writes the runs of a profile. One that panics has no line; a property tells of it.
 pub(super) fn write(folder: &Path, plan: &Plan, cases: u32, seed: u64) -> anyhow::Result<()> {
-    let path = folder.join(&plan.id).with_extension("ndjson");
-    let mut file = BufWriter::new(File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?);
+    let name = format!("{}.ndjson", plan.id);
+    let mut failed = None;
+    let written = Root::new(folder).replace(&name, &mut |file| {
+        failed = lines(file, plan, cases, seed).err();
+        Ok(())
+    });
+    failed.map_or(Ok(()), Err)?;
+    written.with_context(|| format!("{} cannot be written", folder.join(&name).display()))
+}
+
+fn lines(file: &mut dyn Write, plan: &Plan, cases: u32, seed: u64) -> anyhow::Result<()> {
     let stage = Stage::new(plan);
     let mut runner = runner(cases, seed);
     let scenes = scenes(plan.record.fields.len(), levels(plan));
@@ -32,8 +41,8 @@ pub(super) fn write(folder: &Path, plan: &Plan, cases: u32, seed: u64) -> anyhow
         let Ok(played) = stage.play(&scene) else { continue };
         let outcome = played.report.outcome.kind.as_str();
         let case = played.case("a generated run");
-        serde_json::to_writer(&mut file, &Run { case, outcome, bundle: &played.bundle })?;
+        serde_json::to_writer(&mut *file, &Run { case, outcome, bundle: &played.bundle })?;
         file.write_all(b"\n")?;
     }
-    file.flush().with_context(|| format!("{} cannot be written", path.display()))
+    Ok(())
 }

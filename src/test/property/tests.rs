@@ -5,6 +5,7 @@ use super::play::{Exchange, Fault, Played, Stage};
 use super::reply::Reply;
 use super::table::{PROPERTIES, Property};
 use super::{Reached, Tally, failure, first_failure, keep};
+use crate::files::Root;
 use crate::shelf::Folder;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -19,7 +20,7 @@ use stixmap_engine::stix::Observable;
 
 static PLAN: LazyLock<Plan> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/providers/by-cursor");
-    Folder::OnDisk(folder).plan().expect("a profile").expect("it compiles")
+    Folder::OnDisk(Root::new(&folder)).plan().expect("a profile").expect("it compiles")
 });
 
 /// For each property, what a mistake in the engine could do to what comes of a run.
@@ -136,7 +137,7 @@ fn a_case_is_kept_and_no_other_one_is_lost() {
     let property = PROPERTIES.iter().find(|property| property.name == "closed").expect("it is one of them");
     let mut tally = found(property);
     let mut kept = || {
-        keep(&mut tally, folder.path()).expect("it can be written");
+        keep(&mut tally, &Root::new(folder.path())).expect("it can be written");
         let failure = tally.failure.as_mut().expect("it was found");
         let file = failure.file.clone().expect("it was written");
         assert_eq!(std::fs::read_to_string(&file).expect("a case"), failure.case);
@@ -145,6 +146,6 @@ fn a_case_is_kept_and_no_other_one_is_lost() {
     };
     assert_eq!(kept(), Path::new("cases/property-closed.yaml"));
     assert_eq!(kept(), Path::new("cases/property-closed-2.yaml"));
-    keep(&mut tally, folder.path()).expect("it can be written");
+    keep(&mut tally, &Root::new(folder.path())).expect("it can be written");
     assert_eq!(std::fs::read_dir(folder.path().join("cases")).expect("cases").count(), 3);
 }

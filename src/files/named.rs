@@ -1,0 +1,132 @@
+//! Files that the operator names: in an argument, in a variable. A link is followed, and what it leads to is a regular file;
+//! data may also come from a pipe or a terminal, and go to one.
+
+use super::{Bound, at};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat, stat};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+pub(crate) fn read(path: &Path, bound: Bound) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let length = file.metadata()?.len();
+    at::bounded(file, length, bound)
+}
+
+pub(crate) fn read_text(path: &Path, bound: Bound) -> io::Result<String> {
+    text(read(path, bound)?)
+}
+
+/// Reads from wherever data may come.
+pub(crate) fn read_input(path: &Path, bound: Bound) -> io::Result<Vec<u8>> {
+    let (from, length) = input(path)?;
+    at::bounded(from, length, bound)
+}
+
+/// The bytes are not repeated: they may be a secret.
+pub(crate) fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text"))
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    at::regular(FileType::from_raw_mode(stat(path)?.st_mode), path.as_os_str())?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = openat(CWD, path, flags, Mode::empty())?;
+    at::regular(FileType::from_raw_mode(fstat(&file)?.st_mode), path.as_os_str())?;
+    Ok(File::from(file))
+}
+
+/// Where data comes from, and how long it says that it is; `-` is standard input.
+pub(crate) fn input(path: &Path) -> io::Result<(Box<dyn Read>, u64)> {
+    if path.as_os_str() == "-" {
+        return Ok((Box::new(io::stdin()), 0));
+    }
+    let kind = FileType::from_raw_mode(stat(path)?.st_mode);
+    if !matches!(kind, FileType::Fifo | FileType::CharacterDevice) {
+        let file = open(path)?;
+        let length = file.metadata()?.len();
+        return Ok((Box::new(file), length));
+    }
+    let file = File::open(path)?;
+    // Other devices do not end, or do something when they are read.
+    let known = file.metadata()?;
+    let is_null = std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == known.rdev());
+    if !known.file_type().is_fifo() && !file.is_terminal() && !is_null {
+        at::regular(kind, path.as_os_str())?;
+    }
+    Ok((Box::new(file), 0))
+}
+
+/// Whether a regular file, or a link to one, is there.
+pub(crate) fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// Whether a folder, or a link to one, is there.
+pub(crate) fn is_folder(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// The files of a folder; none if it is no folder.
+pub(crate) fn files_of(path: &Path) -> Option<Vec<PathBuf>> {
+    Some(std::fs::read_dir(path).ok()?.flatten().map(|entry| entry.path()).collect())
+}
+
+/// Where data goes.
+enum Place {
+    /// A regular file, by a path without links: it is replaced as a whole.
+    File(PathBuf),
+    /// A pipe, a terminal, `/dev/null`: to put a file in its place would take it away from everybody.
+    Stream,
+}
+
+fn place(path: &Path) -> io::Result<Place> {
+    // In a folder for all, others may have put a link or a pipe where the operator expects nothing.
+    let entry = std::fs::symlink_metadata(path);
+    if let Ok(entry) = entry.as_ref().map(|entry| (entry.uid(), entry.file_type()))
+        && !entry.1.is_file()
+        && ![0, at::user()].contains(&entry.0)
+        && !std::fs::metadata(path).is_ok_and(|known| known.file_type().is_char_device())
+    {
+        let message = format!("it belongs to another user (uid {}), and is no regular file", entry.0);
+        return Err(io::Error::new(ErrorKind::PermissionDenied, message));
+    }
+    match std::fs::metadata(path) {
+        Err(_) => Ok(Place::File(path.to_owned())),
+        Ok(known) if known.is_file() => Ok(Place::File(path.canonicalize()?)),
+        Ok(known) if known.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        Ok(known) if known.file_type().is_block_device() => {
+            Err(io::Error::new(ErrorKind::InvalidInput, "it is a block device"))
+        }
+        Ok(_) => Ok(Place::Stream),
+    }
+}
+
+/// Refuses a place that cannot be written. A pipe is not opened: that would wait for its reader.
+pub(crate) fn check_output(path: &Path) -> io::Result<()> {
+    match place(path)? {
+        Place::Stream => Ok(()),
+        Place::File(path) => tempfile::tempfile_in(folder_of(&path)).map(drop),
+    }
+}
+
+/// Writes data to its place: a file appears when it is whole.
+pub(crate) fn write(path: &Path, fill: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    match place(path)? {
+        Place::Stream => fill(&mut OpenOptions::new().write(true).open(path)?),
+        Place::File(path) => {
+            let name = path.file_name().ok_or(ErrorKind::IsADirectory)?;
+            at::replace(at::folder(folder_of(&path))?, name, 0o666, fill)
+        }
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes to a file that the system has there, such as one below `/proc/self`.
+pub(crate) fn tell_system(path: &str, text: &str) -> io::Result<()> {
+    OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
+}

@@ -1,0 +1,156 @@
+//! A folder that somebody named, and what is below it, which a stranger may have made.
+
+use super::{Bound, at};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// A folder. Links on the way to it are followed up to where somebody named it, and none below.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Root {
+    base: PathBuf,
+    below: PathBuf,
+}
+
+impl Root {
+    /// The folder at a path that somebody named.
+    pub(crate) fn new(path: &Path) -> Root {
+        Root { base: path.to_owned(), below: PathBuf::new() }
+    }
+
+    /// A folder in this one.
+    pub(crate) fn below(&self, name: impl AsRef<Path>) -> Root {
+        Root { base: self.base.clone(), below: self.below.join(name) }
+    }
+
+    /// The folder that a file is in, and the file's name.
+    pub(crate) fn of(file: &Path) -> io::Result<(Root, &OsStr)> {
+        let name = file.file_name().ok_or(ErrorKind::IsADirectory)?;
+        Ok((Root::new(file.parent().unwrap_or(Path::new(""))), name))
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.base.join(&self.below)
+    }
+
+    /// What the folder is called, whatever it was reached by.
+    pub(crate) fn name(&self) -> Option<String> {
+        let path = if self.path().as_os_str().is_empty() { PathBuf::from(".") } else { self.path() };
+        Some(std::fs::canonicalize(path).ok()?.file_name()?.to_str()?.to_owned())
+    }
+
+    fn open(&self) -> io::Result<OwnedFd> {
+        self.open_folder(&self.below)
+    }
+
+    fn open_folder(&self, below: &Path) -> io::Result<OwnedFd> {
+        let mut folder = at::folder(&self.base)?;
+        for name in at::names(below)? {
+            folder = at::folder_in(&folder, name)?;
+        }
+        Ok(folder)
+    }
+
+    /// The folder that holds a file of this name or path.
+    fn holder<'n>(&self, name: &'n Path) -> io::Result<(OwnedFd, &'n OsStr)> {
+        let names = at::names(name)?;
+        let (leaf, _) = names.split_last().ok_or(ErrorKind::InvalidInput)?;
+        Ok((self.open_folder(&self.below.join(name.parent().unwrap_or(Path::new(""))))?, leaf))
+    }
+
+    /// Whether there is something that claims to be this file: it may be one that is refused when it is read.
+    pub(crate) fn claims(&self, name: impl AsRef<Path>) -> bool {
+        let name = name.as_ref();
+        match self.holder(name).and_then(|(folder, leaf)| at::kind(folder, leaf)) {
+            Ok(kind) => !kind.is_dir(),
+            Err(_) => self.path().join(name).exists(),
+        }
+    }
+
+    /// The names in it, sorted.
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut names = at::list(self.open()?)?;
+        names.sort();
+        Ok(names)
+    }
+
+    pub(crate) fn read(&self, name: impl AsRef<Path>, bound: Bound) -> io::Result<Vec<u8>> {
+        let (folder, leaf) = self.holder(name.as_ref())?;
+        at::read(folder, leaf, bound)
+    }
+
+    /// Reads the beginning of a file, which says by itself that it is too long.
+    pub(crate) fn read_start(&self, name: impl AsRef<Path>, most: u64) -> io::Result<Vec<u8>> {
+        let (folder, leaf) = self.holder(name.as_ref())?;
+        let mut bytes = vec![];
+        at::open(folder, leaf)?.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Makes the folder, and those it is in.
+    pub(crate) fn make(&self) -> io::Result<()> {
+        if !self.base.as_os_str().is_empty() {
+            std::fs::create_dir_all(&self.base)?;
+        }
+        let mut folder = at::folder(&self.base)?;
+        for name in at::names(&self.below)? {
+            at::make(&folder, name, 0o777)?;
+            folder = at::folder_in(&folder, name)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a folder in it that is not there yet.
+    pub(crate) fn make_new(&self, name: &str) -> io::Result<()> {
+        self.make()?;
+        let [name] = at::names(Path::new(name))?[..] else { return Err(ErrorKind::InvalidInput.into()) };
+        at::make_new(self.open()?, name, 0o777)
+    }
+
+    /// Makes files that are not there yet: all of them, or none.
+    pub(crate) fn create(&self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+        let folder = self.open()?;
+        for (number, (name, bytes)) in files.iter().enumerate() {
+            let [name] = at::names(Path::new(name))?[..] else { return Err(ErrorKind::InvalidInput.into()) };
+            let created = at::create(&folder, name, 0o666);
+            let is_new = created.is_ok();
+            if let Err(error) = created.and_then(|mut file| file.write_all(bytes)) {
+                for (name, _) in &files[..number + usize::from(is_new)] {
+                    // What is left in spite of it is what was to be written.
+                    let _ = at::remove(&folder, OsStr::new(name));
+                }
+                return Err(io::Error::new(error.kind(), format!("{}: {error}", name.display())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a file that appears when it is whole, in the place of the one that was there.
+    pub(crate) fn replace(
+        &self,
+        name: impl AsRef<Path>,
+        fill: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let (folder, leaf) = self.holder(name.as_ref())?;
+        at::replace(folder, leaf, 0o666, fill)
+    }
+
+    /// Removes those files whose names fit and that were written before a time.
+    pub(crate) fn sweep(&self, before: SystemTime, fits: impl Fn(&str) -> bool) -> io::Result<()> {
+        sweep(&self.open()?, before, fits)
+    }
+}
+
+/// Removes the regular files of a folder whose names fit and that were written before a time.
+pub(super) fn sweep(folder: &OwnedFd, before: SystemTime, fits: impl Fn(&str) -> bool) -> io::Result<()> {
+    for name in at::list(folder)? {
+        let is_old =
+            || at::open(folder, &name).and_then(|file| file.metadata()?.modified()).is_ok_and(|at| at < before);
+        if name.to_str().is_some_and(&fits) && is_old() {
+            at::remove(folder, &name)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,391 @@
+//! Files as hostile users and hostile profiles have them: links, pipes, devices, files without end, files of others.
+//! Whatever they are and wherever they stand, the program ends at once, names them, shows and changes nothing of what they lead to.
+
+use crate::support::{Ended, root, stixmap};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What stands in the file that nobody may be led to.
+const CANARY: &str = "canary-9f1d3c: the content of another file\n";
+
+/// Another user.
+const STRANGER: Option<u32> = Some(65_534);
+
+/// How it ends within a time that is short for any of these commands.
+fn ended(arguments: &[&str], folder: &Path, variables: &[(&str, &str)]) -> Ended {
+    let program = stixmap(arguments);
+    let mut command = Command::new("timeout");
+    command.arg("20").arg(program.get_program()).args(program.get_args());
+    command.env_clear().env("CANARY", CANARY.trim()).envs(variables.iter().copied()).current_dir(folder);
+    let ended = crate::support::ended(command);
+    assert_ne!(ended.code, 124, "{arguments:?} hangs: {}", ended.err);
+    ended
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path that is text")
+}
+
+fn special(path: &Path, arguments: &[&str]) {
+    let made = Command::new(arguments[0]).arg(path).args(&arguments[1..]).status().expect("it starts");
+    assert!(made.success(), "{arguments:?}");
+}
+
+/// Puts something hostile at a path. A link leads to `victim`.
+type Put = fn(&Path, victim: &Path);
+
+const HOSTILE: [(&str, Put); 8] = [
+    ("a link", |path, victim| symlink(victim, path).expect("a link")),
+    ("a link to nothing", |path, victim| symlink(victim.with_extension("nothing"), path).expect("a link")),
+    ("a link to the environment", |path, _| symlink("/proc/self/environ", path).expect("a link")),
+    ("a link to a device", |path, _| symlink("/dev/zero", path).expect("a link")),
+    ("a pipe", |path, _| special(path, &["mkfifo"])),
+    ("a device", |path, _| special(path, &["mknod", "c", "1", "5"])),
+    ("a socket", |path, _| drop(UnixListener::bind(path).expect("a socket"))),
+    ("a folder", |path, _| fs::create_dir(path).expect("a folder")),
+];
+
+/// A place with a profile in it, and a file elsewhere that is nobody's business.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Place {
+        let folder = tempfile::tempdir().expect("a folder");
+        let copied = Command::new("cp").arg("-r").arg(root().join("tests/providers/lines")).arg(folder.path()).status();
+        assert!(copied.expect("cp starts").success());
+        let cases = fs::read_dir(folder.path().join("lines/cases")).expect("a folder").flatten();
+        let is_needed = |name: &str| name.starts_with("by-type") || name.starts_with("ptr");
+        let others = cases.filter(|case| !case.file_name().to_str().is_some_and(is_needed));
+        others.for_each(|case| fs::remove_file(case.path()).expect("it was there"));
+        fs::create_dir(folder.path().join("elsewhere")).expect("a folder");
+        fs::write(folder.path().join("elsewhere/file"), CANARY).expect("it can be written");
+        Place { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What stands at this path from now on.
+    fn put(&self, name: &str, put: Put) {
+        let path = self.path(name);
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.expect("it was there");
+        put(&path, &self.path("elsewhere/file"));
+    }
+
+    /// Runs a command in it, and sees to it that nothing leaks, and that nothing elsewhere changes.
+    fn run(&self, arguments: &[&str], why: &str) -> Ended {
+        let ended = ended(arguments, self.folder.path(), &[]);
+        assert!(!(ended.out.clone() + &ended.err).contains("canary-9f1d3c"), "{why}: {}{}", ended.out, ended.err);
+        assert_eq!(fs::read_to_string(self.path("elsewhere/file")).expect("it is there"), CANARY, "{why}");
+        let others = fs::read_dir(self.path("elsewhere")).expect("a folder").count();
+        assert_eq!(others, 1, "{why}: nothing is made elsewhere");
+        ended
+    }
+}
+
+#[test]
+fn profile_file_of_another_kind_is_refused_by_every_command() {
+    let commands: [&[&str]; 9] = [
+        &["check", "lines"],
+        &["check", "--fix", "."],
+        &["check", "lines/profile.yaml"],
+        &["test", "lines"],
+        &["test", "--accept", "lines"],
+        &["explain", "lines", "--profiles", "."],
+        &["explain", "lines/profile.yaml"],
+        &["enrich", "lines.example.com", "--profile", "lines", "--profiles", ".", "--replay"],
+        &["diff", "lines", "lines"],
+    ];
+    for (kind, put) in HOSTILE {
+        let place = Place::new();
+        place.put("lines/profile.yaml", put);
+        for command in commands {
+            let why = format!("{kind}: {command:?}");
+            let ended = place.run(command, &why);
+            assert!(ended.code == 2, "{why} ends with {}: {}{}", ended.code, ended.out, ended.err);
+            assert!(kind == "a folder" || ended.err.contains("profile.yaml"), "{why}: {}", ended.err);
+        }
+    }
+}
+
+#[test]
+fn files_of_cases_of_another_kind_are_refused() {
+    for (kind, put) in HOSTILE {
+        for (file, codes) in [("by-type.yaml", [2, 2]), ("by-type-a.ndjson", [1, 1]), ("by-type.expected", [0, 2])] {
+            let place = Place::new();
+            place.put(&format!("lines/cases/{file}"), put);
+            for (command, code) in [(&["check", "lines"][..], codes[0]), (&["test", "lines"], codes[1])] {
+                let why = format!("{kind} at {file}: {command:?}");
+                let ended = place.run(command, &why);
+                // Only whether something is expected is asked of that file by `check`.
+                assert_eq!(ended.code.max(1), code.max(1), "{why}: {}{}", ended.out, ended.err);
+                assert!(code == 0 || (ended.out + &ended.err).contains(file), "{why}");
+            }
+            let why = format!("{kind} at {file}: accepted");
+            assert_ne!(place.run(&["test", "--accept", "lines"], &why).code, 0, "{why}");
+            let played = place.run(&["enrich", "lines.example.com", "-p", "lines/profile.yaml", "--replay"], &why);
+            assert!(file.ends_with("expected") || played.code > 0, "{why}: {}", played.err);
+        }
+    }
+}
+
+#[test]
+fn folders_that_are_links_are_refused_below_what_was_named() {
+    let place = Place::new();
+    fs::rename(place.path("lines"), place.path("moved")).expect("it can be moved");
+    fs::create_dir(place.path("shelf")).expect("a folder");
+    symlink("../moved", place.path("shelf/lines")).expect("a link");
+    let commands: [&[&str]; 4] = [
+        &["check", "shelf"],
+        &["test", "--accept", "shelf"],
+        &["explain", "lines", "--profiles", "shelf"],
+        &["list", "--profiles", "shelf"],
+    ];
+    for command in commands {
+        let ended = place.run(command, "a folder of a shelf");
+        assert!(ended.code == 2 && ended.err.contains("`lines` is a symbolic link"), "{command:?}: {}", ended.err);
+    }
+    // What the operator names may be one.
+    assert_eq!(place.run(&["test", "shelf/lines"], "named").code, 0);
+
+    fs::rename(place.path("moved/cases"), place.path("cases")).expect("it can be moved");
+    symlink("../cases", place.path("moved/cases")).expect("a link");
+    for command in [&["check", "moved"][..], &["test", "moved"], &["test", "--accept", "moved/cases/by-type.yaml"]] {
+        let ended = place.run(command, "the folder of cases");
+        assert!(ended.code == 2 && ended.err.contains("`cases` is a symbolic link"), "{command:?}: {}", ended.err);
+    }
+}
+
+#[test]
+fn bodies_of_a_case_are_bounded_one_by_one_and_together() {
+    let place = Place::new();
+    let body = File::create(place.path("lines/cases/by-type-a.ndjson")).expect("a file");
+    body.set_len(1 << 40).expect("a long file");
+    let ended = place.run(&["test", "lines/cases/by-type.yaml"], "a file without end");
+    assert!(ended.code == 1 && ended.err.contains("larger than 64 MiB"), "{}", ended.err);
+    for name in ["a", "mx", "soa"] {
+        let body = File::create(place.path(&format!("lines/cases/by-type-{name}.ndjson"))).expect("a file");
+        body.set_len(40 << 20).expect("a long file");
+    }
+    let ended = place.run(&["test", "lines/cases/by-type.yaml"], "files that are long together");
+    assert!(ended.code == 1 && ended.err.contains("larger than 64 MiB together"), "{}", ended.err);
+    let profile = File::options().write(true).open(place.path("lines/profile.yaml")).expect("a file");
+    profile.set_len(1 << 40).expect("a long file");
+    let ended = place.run(&["check", "lines/profile.yaml"], "a profile without end");
+    assert!(ended.code == 1 && ended.err.contains("longer than 1 MiB"), "{}", ended.err);
+}
+
+#[test]
+fn new_files_overwrite_nothing_and_follow_no_link() {
+    for (kind, put) in HOSTILE {
+        let place = Place::new();
+        put(&place.path("acme"), &place.path("elsewhere/file"));
+        let ended = place.run(&["new", "acme", "--out", "."], kind);
+        assert!(ended.code == 2 && ended.err.contains("is there already"), "{kind}: {}", ended.err);
+
+        let out = place.path("deployed");
+        fs::create_dir(&out).expect("a folder");
+        put(&out.join("README.md"), &place.path("elsewhere/file"));
+        for more in [&[][..], &["--force"], &["--check"]] {
+            let command = [&["deploy", "riskiq", "--out", "deployed"], more].concat();
+            let ended = place.run(&command, kind);
+            let is_absent = kind == "a link to nothing" && ended.err.contains("symbolic link");
+            assert!(ended.code == 2 && (is_absent || ended.err.contains("README.md")), "{kind}: {}", ended.err);
+        }
+    }
+    let place = Place::new();
+    fs::create_dir(place.path("deployed")).expect("a folder");
+    symlink("../elsewhere", place.path("deployed/profiles")).expect("a link");
+    let ended = place.run(&["deploy", "lines/profile.yaml", "--out", "deployed", "--force"], "a folder");
+    assert!(ended.code == 2 && ended.err.contains("`profiles` is a symbolic link"), "{}", ended.err);
+}
+
+#[test]
+fn files_that_the_operator_names_are_regular_and_bounded() {
+    let place = Place::new();
+    let enrich = ["enrich", "--replay", "--profile", "lines/profile.yaml"];
+    let places: [(&str, &[&str]); 4] = [
+        ("--config", &["enrich", "lines.example.com", "--profile", "lines", "--replay", "--config"]),
+        ("--input", &[&enrich[..], &["--input"]].concat()),
+        ("sample", &["draft", "drafted", "--observable", "example.com", "--out", ".", "--sample"]),
+        ("answer", &["map", "--profile", "lines", "--observable", "192.0.2.7"]),
+    ];
+    for (name, command) in places {
+        let device = place.run(&[command, &["/dev/zero"]].concat(), name);
+        assert!(device.code == 2 && device.err.contains("a device"), "{name}: {}", device.err);
+        let long = place.path("long");
+        File::create(&long).and_then(|file| file.set_len(1 << 40)).expect("a long file");
+        let long = place.run(&[command, &[text(&long)]].concat(), name);
+        assert!(long.code == 2 && long.err.contains("larger than"), "{name}: {}", long.err);
+        symlink("/nowhere/at/all", place.path("dangling")).expect("a link");
+        assert_eq!(place.run(&[command, &["dangling"]].concat(), name).code, 2, "{name}");
+        fs::remove_file(place.path("dangling")).expect("it was there");
+    }
+    special(&place.path("pipe"), &["mkfifo"]);
+    for variable in ["RISKIQ_API_KEY_FILE", "HTTPS_CA_CERTIFICATES", "CURL_CA_BUNDLE"] {
+        for (file, what) in [("pipe", "a pipe"), ("/dev/zero", "a device"), ("lines", "directory"), ("long", "larger")]
+        {
+            let key = if variable.starts_with("RISKIQ") { "" } else { "k" };
+            let variables = [("RISKIQ_USERNAME", "user"), ("RISKIQ_API_KEY", key), (variable, file)];
+            let ended = ended(&["enrich", "example.com", "--profile", "riskiq"], place.folder.path(), &variables);
+            assert!(ended.code == 2 && ended.err.contains(what), "{variable}={file}: {}", ended.err);
+        }
+    }
+}
+
+#[test]
+fn lists_and_answers_come_by_pipes_and_links_too() {
+    let place = Place::new();
+    fs::write(place.path("list"), "lines.example.com\n").expect("it can be written");
+    symlink("list", place.path("linked")).expect("a link");
+    let program = stixmap(&[]).get_program().to_owned();
+    let shell = |script: &str| {
+        let mut shell = Command::new("bash");
+        shell.args(["-c", script]).env_clear().env("PATH", "/usr/bin:/bin").env("S", &program);
+        crate::support::ended({
+            shell.current_dir(place.folder.path());
+            shell
+        })
+    };
+    for input in ["linked", "<(cat list)", "/dev/stdin < list", "- < list", "/dev/stdin < <(cat list)"] {
+        let ended = shell(&format!("timeout 20 \"$S\" enrich -q -p lines/profile.yaml --replay --input {input}"));
+        assert!(ended.code == 0 && ended.out.contains("lines.example.com"), "{input}: {}", ended.err);
+        let answer =
+            input.replace("list", "lines/cases/ptr-reverse.ndjson").replace("linked", "lines/cases/ptr-reverse.ndjson");
+        let ended = shell(&format!("timeout 20 \"$S\" map -q -p lines/profile.yaml --observable 192.0.2.7 {answer}"));
+        assert!(ended.code == 0 && ended.out.contains("192.0.2.7"), "{answer}: {}", ended.err);
+    }
+}
+
+#[test]
+fn output_goes_through_no_link_of_another_user() {
+    let place = Place::new();
+    let shared = place.path("shared");
+    fs::create_dir(&shared).expect("a folder");
+    fs::set_permissions(&shared, Permissions::from_mode(0o1777)).expect("its mode can be set");
+    let command = ["enrich", "lines.example.com", "-q", "-p", "lines/profile.yaml", "--replay", "-o", "shared/out"];
+    symlink("../elsewhere/file", shared.join("out")).expect("a link");
+    lchown(shared.join("out"), STRANGER, STRANGER).expect("its owner can be set");
+    let refused = place.run(&command, "a link of another user");
+    assert!(refused.code == 2 && refused.err.contains("another user (uid 65534)"), "{}", refused.err);
+    fs::remove_file(shared.join("out")).expect("it was there");
+    special(&shared.join("out"), &["mkfifo"]);
+    chown(shared.join("out"), STRANGER, STRANGER).expect("its owner can be set");
+    assert_eq!(place.run(&command, "a pipe of another user").code, 2);
+    fs::remove_file(shared.join("out")).expect("it was there");
+    // What another user made and lets everybody read is not how ours is made.
+    fs::write(shared.join("out"), "").expect("it can be written");
+    fs::set_permissions(shared.join("out"), Permissions::from_mode(0o666)).expect("its mode can be set");
+    chown(shared.join("out"), STRANGER, STRANGER).expect("its owner can be set");
+    assert_eq!(place.run(&command, "a file of another user").code, 0);
+    assert_eq!(fs::metadata(shared.join("out")).expect("it is there").permissions().mode() & 0o022, 0);
+    // One's own link stays a link.
+    fs::write(place.path("mine"), "").expect("it can be written");
+    fs::remove_file(shared.join("out")).expect("it was there");
+    symlink("../mine", shared.join("out")).expect("a link");
+    assert_eq!(place.run(&command, "a link of one's own").code, 0);
+    assert!(fs::symlink_metadata(shared.join("out")).expect("it is there").is_symlink());
+    assert!(fs::read_to_string(place.path("mine")).expect("it is there").contains("bundle"));
+}
+
+#[test]
+fn settings_that_others_may_have_put_there_stop_the_connector() {
+    let place = Place::new();
+    let settings = "opencti: { url: 'http://127.0.0.1:1/canary-9f1d3c', token: canary-9f1d3c }\nconnector: { id: x }\n";
+    type Spoil = fn(&Path, &Path);
+    let spoilt: [(&str, Spoil); 9] = [
+        ("belongs to another user", |_, file| chown(file, STRANGER, None).expect("an owner")),
+        ("others may write it", |_, file| fs::set_permissions(file, Permissions::from_mode(0o664)).expect("a mode")),
+        ("others may write it", |_, file| fs::set_permissions(file, Permissions::from_mode(0o602)).expect("a mode")),
+        ("its folder belongs to another user", |folder, _| chown(folder, STRANGER, None).expect("an owner")),
+        ("others may write its folder", |folder, _| {
+            fs::set_permissions(folder, Permissions::from_mode(0o1777)).expect("a mode");
+        }),
+        ("others may write its folder", |folder, _| {
+            fs::set_permissions(folder, Permissions::from_mode(0o775)).expect("a mode");
+        }),
+        ("belongs to another user", |folder, file| {
+            fs::rename(file, folder.join("real.yml")).expect("it can be moved");
+            symlink("real.yml", file).and_then(|()| lchown(file, STRANGER, None)).expect("a link");
+        }),
+        ("others may write its folder", |folder, file| {
+            let shared = folder.join("shared");
+            fs::create_dir(&shared).expect("a folder");
+            fs::set_permissions(&shared, Permissions::from_mode(0o1777)).expect("a mode");
+            fs::rename(file, shared.join("config.yml")).expect("it can be moved");
+            symlink("shared/config.yml", file).expect("a link");
+        }),
+        ("a pipe", |_, file| {
+            fs::remove_file(file).expect("it was there");
+            special(file, &["mkfifo"]);
+        }),
+    ];
+    for (number, (why, spoil)) in spoilt.into_iter().enumerate() {
+        let folder = place.path(&format!("started-{number}"));
+        fs::create_dir(&folder).expect("a folder");
+        let file = folder.join("config.yml");
+        fs::write(&file, settings).expect("it can be written");
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("a mode");
+        spoil(&folder, &file);
+        let started = ended(&["connector", "--profile", "riskiq"], &folder, &[]);
+        assert!(started.code == 2 && started.err.contains(why), "{why}: {}", started.err);
+        assert!(started.err.contains("./config.yml") && !started.err.contains("canary-9f1d3c"), "{}", started.err);
+    }
+    // One's own is read: what it lacks is told.
+    let folder = place.path("own");
+    fs::create_dir(&folder).expect("a folder");
+    fs::write(folder.join("config.yml"), settings).expect("it can be written");
+    let started = ended(&["connector", "--profile", "riskiq"], &folder, &[]);
+    assert!(started.code == 2 && started.err.contains("RISKIQ_API_KEY"), "{}", started.err);
+    assert!(!started.err.contains("OPENCTI_URL"), "{}", started.err);
+}
+
+/// Whatever opens, makes, removes or looks at files.
+const OPENERS: [&str; 17] = [
+    "std::fs",
+    "fs::",
+    "File::open",
+    "File::create",
+    "File::options",
+    "OpenOptions",
+    "tempfile",
+    "rustix",
+    "read_dir",
+    "temp_dir",
+    "canonicalize",
+    "read_link",
+    "symlink_metadata",
+    ".exists()",
+    ".is_file()",
+    ".is_dir()",
+    ".try_exists()",
+];
+
+#[test]
+fn files_are_opened_in_one_place() {
+    let mut pending = vec![root().join("src")];
+    while let Some(folder) = pending.pop() {
+        for entry in fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
+            match (entry.is_dir(), entry.file_name().is_some_and(|name| name == "tests.rs")) {
+                (true, _) if entry.ends_with("src/files") => {}
+                (true, _) => pending.push(entry),
+                (false, true) => {}
+                (false, false) => {
+                    let text = fs::read_to_string(&entry).expect("a text");
+                    let program = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+                    for line in program.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                        let found = OPENERS.iter().find(|opener| line.contains(*opener));
+                        assert!(found.is_none(), "{}: {line}", entry.display());
+                    }
+                }
+            }
+        }
+    }
+}
