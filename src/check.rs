@@ -2,7 +2,7 @@
 
 use crate::cli::{CheckArgs, CheckFormat};
 use crate::files::{Root, named};
-use crate::output::to_stdout;
+use crate::output::{print, print_json};
 use crate::shelf::{self, Folder, PROFILE, other_name, source};
 use crate::{Exit, paint};
 use anyhow::{Context, bail};
@@ -33,10 +33,8 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     }
     match args.format {
         CheckFormat::Text => paint::diagnostics(&diagnostics),
-        CheckFormat::Json => {
-            to_stdout(format!("{}\n", serde_json::to_string_pretty(&paint::json(&diagnostics))?).as_bytes())?
-        }
-        CheckFormat::Github => to_stdout(diagnostics.iter().map(paint::github).collect::<String>().as_bytes())?,
+        CheckFormat::Json => print_json(&paint::json(&diagnostics))?,
+        CheckFormat::Github => print(&diagnostics.iter().map(paint::github).collect::<String>())?,
     }
     if args.format == CheckFormat::Text {
         paint::remark(&summary(&diagnostics));

@@ -2,12 +2,12 @@
 
 use crate::Exit;
 use crate::cli::{Cli, CompletionsArgs};
-use crate::output::to_stdout;
+use crate::output::print;
 use clap::CommandFactory;
 
 pub(crate) fn run(args: &CompletionsArgs) -> anyhow::Result<Exit> {
     let mut script = vec![];
     clap_complete::generate(args.shell, &mut Cli::command(), "stixmap", &mut script);
-    to_stdout(&script)?;
+    print(std::str::from_utf8(&script)?)?;
     Ok(Exit::Fine)
 }

@@ -172,7 +172,7 @@ async fn ask_all(
         let (observable, provider, markings) = (observable.clone(), Arc::clone(provider), markings.to_vec());
         lookups.spawn(async move {
             let _place = places.acquire().await.expect("the semaphore is never closed");
-            bar.set_message(observable.value().to_owned());
+            progress::show(&bar, observable.value());
             let (clock, account, mut input) = match &provider.replay {
                 Some(replay) => replay.recorded(&provider.plan, &observable),
                 None => {
@@ -205,7 +205,7 @@ const MAX_SHOWN: usize = 10;
 /// Prints the results for people; returns the exit status of `--why`, which fails for an object that is not in the bundle.
 pub(crate) fn report(answers: &[Answer], args: &OutputArgs, verbosity: Verbosity) -> Exit {
     if args.trace {
-        answers.iter().for_each(|answer| paint::remark(&format::trace(&answer.report)));
+        answers.iter().for_each(|answer| paint::remarks(&format::trace(&answer.report)));
     }
     let explained = args.why.as_ref().map_or(Exit::Fine, |id| explain(answers, id));
     if verbosity > Verbosity::Quiet {
@@ -226,7 +226,10 @@ fn explain(answers: &[Answer], id: &str) -> Exit {
     let reports: Vec<_> = answers.iter().map(|answer| &answer.report).collect();
     let text = format::why(&reports, id);
     let exit = if text.is_some() { Exit::Fine } else { Exit::Told };
-    paint::remark(&text.unwrap_or_else(|| format!("unknown object `{id}`: it is not in the bundle")));
+    match text {
+        Some(text) => paint::remarks(&text),
+        None => paint::remark(&format!("unknown object `{id}`: it is not in the bundle")),
+    }
     exit
 }
 

@@ -3,6 +3,7 @@
 use crate::cli::Format;
 use std::fmt::Write;
 use std::io;
+use stixmap_engine::printable;
 use stixmap_engine::run::{Fate, Link, Record, Report, Traced};
 use stixmap_engine::stix::{Bundle, Layout, Object, Relationship, stix_time};
 
@@ -21,16 +22,18 @@ fn merged(reports: &mut Vec<Report>) -> Bundle {
 }
 
 fn stix(bundle: &Bundle, out: &mut dyn io::Write) -> io::Result<()> {
-    bundle.write(Layout::Pretty, |piece| out.write_all(piece))?;
+    bundle.write(Layout::Pretty, |piece| {
+        let text = std::str::from_utf8(piece).expect("a bundle is written in pieces of whole texts");
+        out.write_all(printable::json(text).as_bytes())
+    })?;
     out.write_all(b"\n")
 }
 
 /// Every record that could be read, mapped or not.
 pub(crate) fn cof(reports: &[Report], out: &mut dyn io::Write) -> io::Result<()> {
     for record in reports.iter().flat_map(|report| &report.trace).filter_map(|traced| traced.record.as_ref()) {
-        let mut line = serde_json::to_vec(record)?;
-        line.push(b'\n');
-        out.write_all(&line)?;
+        let line = serde_json::to_string(record)?;
+        writeln!(out, "{}", printable::json(&line))?;
     }
     Ok(())
 }
@@ -82,19 +85,33 @@ fn csv(bundle: &Bundle, out: &mut dyn io::Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(COLUMNS)?;
     for row in rows(bundle) {
-        // Spreadsheets take a text that starts like this for a formula, and names come from outside.
-        writer.write_record(
-            row.map(|cell| if cell.starts_with(['=', '+', '-', '@']) { format!("'{cell}") } else { cell }),
-        )?;
+        writer.write_record(row.map(|cell| spreadsheet_cell(&cell)))?;
     }
     writer.flush()
+}
+
+/// Returns the text of a cell that no spreadsheet takes for a formula (OWASP, CSV Injection): `'` stands before a sign that
+/// starts one, at the start of the cell and after whatever another reader's settings take for a separator or a quote. All
+/// columns are texts and times: a number such as `-1` is a provider's text too.
+fn spreadsheet_cell(text: &str) -> String {
+    let text = printable::value(text);
+    let mut cell = String::with_capacity(text.len() + 1);
+    let mut is_start = true;
+    for sign in text.chars() {
+        if is_start && matches!(sign, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠') {
+            cell.push('\'');
+        }
+        is_start = matches!(sign, ',' | ';' | '|' | '"') || (is_start && sign.is_whitespace());
+        cell.push(sign);
+    }
+    cell
 }
 
 fn table(bundle: &Bundle) -> String {
     let rows: Vec<[String; 6]> = rows(bundle)
         .into_iter()
         .map(|[_, source, relationship, _, target, start, stop, description, _]| {
-            [source, relationship, target, start, stop, description]
+            [source, relationship, target, start, stop, description].map(|cell| printable::value(&cell).into_owned())
         })
         .collect();
     let mut widths = [0; 6];
@@ -119,15 +136,15 @@ pub(crate) fn trace(report: &Report) -> String {
 fn traced_line(traced: &Traced) -> String {
     let mut text = head(traced);
     for (name, value) in &traced.values {
-        let _ = write!(text, "\n    {name}: {value}");
+        let _ = write!(text, "\n    {}: {}", printable::line(name), printable::value(value));
     }
     match &traced.fate {
         Fate::Mapped => traced.links.iter().for_each(|link| text.push_str(&link_line(link))),
         Fate::Dropped(reason, _) => {
-            let _ = write!(text, "\n    dropped: {reason}");
+            let _ = write!(text, "\n    dropped: {}", printable::line(reason));
         }
         Fate::Bad(reason) => {
-            let _ = write!(text, "\n    bad: {reason}");
+            let _ = write!(text, "\n    bad: {}", printable::line(reason));
         }
         Fate::Outside => text.push_str("\n    outside the window"),
     }
@@ -137,11 +154,14 @@ fn traced_line(traced: &Traced) -> String {
 fn head(traced: &Traced) -> String {
     let Traced { lookup, page, place, record, .. } = traced;
     let said = record.as_ref().map(|Record { rrname, rrtype, rdata, .. }| format!("{rrname} {rrtype} {rdata}"));
-    format!("{lookup} page {page} {place}  {}", said.unwrap_or_default()).trim_end().to_owned()
+    let text = format!("{lookup} page {page} {place}  {}", said.unwrap_or_default());
+    printable::line(text.trim_end()).into_owned()
 }
 
 fn link_line(link: &Link) -> String {
     let Link { source, relationship, target, line, .. } = link;
+    let (source, target) = (source.to_string(), target.to_string());
+    let (source, target) = (printable::line(&source), printable::line(&target));
     format!("\n    → {source} {relationship} {target}  by the rule on line {line}")
 }
 
@@ -172,4 +192,56 @@ pub(crate) fn why(reports: &[&Report], id: &str) -> Option<String> {
         }
     }
     (!text.is_empty()).then(|| text.trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(text: &str, expected: &str) {
+        assert_eq!(spreadsheet_cell(text), expected);
+    }
+
+    #[test]
+    fn formula_is_written_as_text() {
+        check("=1+1", "'=1+1");
+        check("-1", "'-1");
+        check("  @SUM(A1)", "  '@SUM(A1)");
+        check("\u{3000}＝1", "\u{3000}'＝1");
+        check("a;=1", "a;'=1");
+        check("a\" ,\"+1", "a\" ,\"'+1");
+        check("\t=1", r"\009=1");
+        check("\r\n-1", r"\013\010-1");
+        check("ns-1.example.com", "ns-1.example.com");
+        check("v=spf1 -all", "v=spf1 -all");
+    }
+
+    /// The cells of a line as a spreadsheet with these settings reads it.
+    fn cells(line: &[u8], delimiter: u8, has_quotes: bool) -> Vec<String> {
+        let mut reader = csv::ReaderBuilder::new();
+        let reader = reader.has_headers(false).flexible(true).delimiter(delimiter).quoting(has_quotes);
+        let mut rows = reader.from_reader(line).into_records();
+        rows.next().map_or(vec![], |row| row.expect("a row").iter().map(str::to_owned).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn no_cell_is_a_formula_whatever_the_settings_of_its_reader(
+            texts in prop::collection::vec("[=+@＝＋－＠a,;|\"'\t\r\n \u{a0}\u{3000}\\-]{0,8}", 1..4),
+        ) {
+            let mut line = vec![];
+            let row: Vec<String> = texts.iter().map(|text| spreadsheet_cell(text)).collect();
+            let mut writer = csv::Writer::from_writer(&mut line);
+            writer.write_record(&row).expect("a row");
+            drop(writer);
+            prop_assert_eq!(cells(&line, b',', true), row);
+            for (delimiter, has_quotes) in [b',', b';', b'|', b'\t'].into_iter().flat_map(|sign| [(sign, true), (sign, false)]) {
+                for cell in cells(&line, delimiter, has_quotes) {
+                    let bare = cell.trim_start_matches(|sign: char| sign.is_whitespace() || sign == '"');
+                    prop_assert!(!bare.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']), "{:?} in {:?}", cell, line);
+                }
+            }
+        }
+    }
 }

@@ -66,7 +66,10 @@ impl Exit {
 
 /// Does what the arguments of the process say.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refused) => return paint::usage(&refused),
+    };
     let verbosity = cli.verbosity();
     let result = match cli.command {
         Command::Enrich(args) => enrich::run(&args, verbosity),

@@ -1,11 +1,12 @@
 //! `stixmap list`: the profiles that are known, and what they are for.
 
 use crate::cli::ListArgs;
-use crate::output::to_stdout;
+use crate::output::{print, print_json};
 use crate::{Exit, paint, shelf};
 use serde::Serialize;
 use std::fmt::Write;
 use stixmap_engine::plan::Plan;
+use stixmap_engine::printable;
 
 #[derive(Serialize)]
 struct Row<'p> {
@@ -26,8 +27,10 @@ pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Exit> {
     let plans = shelf::plans(&folders)?;
     let exit = if plans.iter().all(Option::is_some) && conflicts.is_empty() { Exit::Fine } else { Exit::Told };
     let rows: Vec<Row> = plans.iter().flatten().map(row).collect();
-    let text = if args.json { format!("{}\n", serde_json::to_string_pretty(&rows)?) } else { table(&rows) };
-    to_stdout(text.as_bytes())?;
+    match args.json {
+        true => print_json(&rows)?,
+        false => print(&table(&rows))?,
+    }
     Ok(exit)
 }
 
@@ -46,7 +49,7 @@ fn table(rows: &[Row]) -> String {
     let mut text = String::new();
     for row in rows {
         let _ = writeln!(text, "{:<24} {:<8} {:<13} {}", row.profile, row.version, row.status, row.accepts.join(", "));
-        let _ = writeln!(text, "    {}", row.summary);
+        let _ = writeln!(text, "    {}", printable::line(row.summary));
         if !row.origins.is_empty() {
             let _ = writeln!(text, "    {}", row.origins.join(", "));
         }

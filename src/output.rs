@@ -2,8 +2,10 @@
 
 use crate::files::named;
 use anyhow::Context;
+use serde::Serialize;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+use stixmap_engine::printable;
 
 /// Whatever writes data to its place, piece by piece.
 type Fill<'f> = &'f mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>;
@@ -22,9 +24,16 @@ pub(crate) fn write(path: Option<&Path>, fill: Fill<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// Writes to standard output.
-pub(crate) fn to_stdout(data: &[u8]) -> anyhow::Result<()> {
-    fill_stdout(&mut |out| out.write_all(data))
+/// Prints a text for people on standard output. Its own line ends are kept; a value that may hold others is escaped when it
+/// is put into its line.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    fill_stdout(&mut |out| out.write_all(printable::lines(text).as_bytes()))
+}
+
+/// Prints JSON on standard output.
+pub(crate) fn print_json(json: &impl Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(json)?;
+    fill_stdout(&mut |out| writeln!(out, "{}", printable::json(&text)))
 }
 
 /// A reader that has had enough, as `head` has, is no error.

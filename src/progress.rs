@@ -3,6 +3,7 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
+use stixmap_engine::printable;
 
 /// A bar over so many lookups, that shows itself after a second; or nothing, where nobody would see it.
 pub(crate) fn bar(lookups: usize, is_wanted: bool) -> ProgressBar {
@@ -21,4 +22,9 @@ pub(crate) fn bar(lookups: usize, is_wanted: bool) -> ProgressBar {
         }
     });
     bar
+}
+
+/// Shows what is worked on.
+pub(crate) fn show(bar: &ProgressBar, text: &str) {
+    bar.set_message(printable::line(text).into_owned());
 }

@@ -2,7 +2,7 @@
 
 use crate::Exit;
 use crate::cli::{SchemaArgs, SchemaOf};
-use crate::output::to_stdout;
+use crate::output::print_json;
 use stixmap_engine::case::CaseFile;
 use stixmap_engine::profile::Profile;
 
@@ -11,6 +11,6 @@ pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
         SchemaOf::Profile => schemars::schema_for!(Profile),
         SchemaOf::Case => schemars::schema_for!(CaseFile),
     };
-    to_stdout(format!("{}\n", serde_json::to_string_pretty(&schema)?).as_bytes())?;
+    print_json(&schema)?;
     Ok(Exit::Fine)
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::SettingArgs;
 use crate::files::{Bound, named};
+use crate::paint::{Several, causes};
 use crate::trust::Trusted;
 use anyhow::{Context, bail};
 use serde_yaml::Value;
@@ -49,7 +50,7 @@ impl Given {
         self.unknown_in_file(plans, others, &mut mistakes);
         plans.iter().for_each(|plan| unknown_variables(plan, &mut mistakes));
         if !mistakes.is_empty() {
-            bail!(mistakes.join("\n"));
+            return Err(Several::new(mistakes).into());
         }
         Ok(())
     }
@@ -98,14 +99,14 @@ impl Given {
         let settings = Settings::read(&plan.settings, |spec| match self.value(&plan.id, spec) {
             Ok(value) => value,
             Err(error) => {
-                unreadable.push(format!("{error:#}"));
+                unreadable.push(causes(&error));
                 None
             }
         });
         if !unreadable.is_empty() {
-            bail!(unreadable.join("\n"));
+            bail!(Several::new(unreadable));
         }
-        let settings = settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))?;
+        let settings = settings.map_err(|errors| anyhow::Error::from(told(plan, &errors)))?;
         match plan.unsendable(&settings) {
             unfit if unfit.is_empty() => Ok(settings),
             unfit => bail!(told(plan, &unfit)),
@@ -146,14 +147,14 @@ impl Given {
             .map(|spec| SettingSpec { required: spec.required && is_needed(spec), ..spec.clone() })
             .collect();
         let settings = Settings::read(&optional, |spec| self.value(&plan.id, spec).ok().flatten());
-        settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))
+        settings.map_err(|errors| told(plan, &errors).into())
     }
 
     /// The same for looking ahead: a text or secret that is required and not given is stood in for by its name in braces.
     pub(crate) fn stand_ins(&self, plan: &Plan) -> anyhow::Result<Settings> {
         let settings =
             Settings::read(&plan.settings, |spec| self.value(&plan.id, spec).ok().flatten().or_else(|| stand_in(spec)));
-        settings.map_err(|errors| anyhow::anyhow!(told(plan, &errors)))
+        settings.map_err(|errors| told(plan, &errors).into())
     }
 
     /// The value of a setting: by any of its names, what was set, then a variable, then the file.
@@ -256,8 +257,8 @@ fn text_of(variable: &str) -> anyhow::Result<Option<String>> {
     }
 }
 
-fn told(plan: &Plan, errors: &[SettingError]) -> String {
-    let mut text = format!("{} needs other settings:", plan.name);
+fn told(plan: &Plan, errors: &[SettingError]) -> Several {
+    let mut lines = vec![format!("{} needs other settings:", plan.name)];
     for error in errors {
         let (spec, fact) = match error {
             SettingError::Missing { spec } => (spec, "is missing".to_owned()),
@@ -268,11 +269,11 @@ fn told(plan: &Plan, errors: &[SettingError]) -> String {
             SettingError::NotOfType { spec } => (spec, format!("is not {}", spec.kind.wanted())),
         };
         let (id, name) = (&plan.id, &spec.name);
-        text.push_str(&format!("\n  `{name}` {fact}: {}", spec.description));
-        text.push_str(&format!(
-            "\n      give it as {}, in --config as `{id}.{name}`, or with --set {name}=…",
+        lines.push(format!("  `{name}` {fact}: {}", spec.description));
+        lines.push(format!(
+            "      give it as {}, in --config as `{id}.{name}`, or with --set {name}=…",
             variable(id, name)
         ));
     }
-    text
+    Several::new(lines)
 }

@@ -3,9 +3,10 @@
 
 use crate::cli::ShelfArgs;
 use crate::files::{Bound, named};
+use crate::paint::Several;
 use crate::setting::variable;
 use crate::shelf::{self, Folder};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use std::collections::BTreeSet;
 use stixmap_engine::plan::{BASE_URL, Plan, TOKEN_URL};
 use url::Url;
@@ -59,21 +60,22 @@ impl<'a> Trust<'a> {
             let known = other.origins();
             let is_trusted = |origin: &String| known.contains(origin) || self.origins.contains(origin);
             if let Some(origin) = plan.origins().into_iter().find(|origin| !is_trusted(origin)) {
-                bail!(refusal(plan, &other, &shared, &origin));
+                return Err(refusal(plan, &other, &shared, &origin).into());
             }
         }
         Ok(Trusted(plan))
     }
 }
 
-fn refusal(plan: &Plan, other: &Plan, variable: &str, origin: &str) -> String {
+fn refusal(plan: &Plan, other: &Plan, variable: &str, origin: &str) -> Several {
     let known = Vec::from_iter(other.origins()).join(", ");
     let known = if known.is_empty() { "the server that its settings name".to_owned() } else { known };
-    format!(
-        "untrusted profile `{}` ({}): it would send `{variable}` to {origin}\n  `{variable}` is a variable of the profile \
-         `{}`, for {known}\n  if this is intended, pass --trust {origin}, or set STIXMAP_TRUST={origin}",
-        plan.id, plan.source.name, other.id
-    )
+    let (profile, file) = (&plan.id, &plan.source.name);
+    Several::new([
+        format!("untrusted profile `{profile}` ({file}): it would send `{variable}` to {origin}"),
+        format!("  `{variable}` is a variable of the profile `{}`, for {known}", other.id),
+        format!("  if this is intended, pass --trust {origin}, or set STIXMAP_TRUST={origin}"),
+    ])
 }
 
 /// Every variable that is read for a profile's own settings, with those that name a file.

@@ -12,6 +12,7 @@ mod explain;
 mod fault;
 mod files;
 mod kit;
+mod printable;
 mod profiles;
 mod properties;
 mod reports;

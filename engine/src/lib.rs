@@ -5,6 +5,7 @@
 //! names only those above it, and a test holds them to it.
 
 pub mod parallel;
+pub mod printable;
 pub mod diagnostic;
 pub mod yaml;
 pub mod dns;

@@ -6,6 +6,7 @@ use serde_json::ser::Formatter;
 use serde_json::{Map, Value, json};
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+use stixmap_engine::printable;
 
 /// How much it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,7 +89,8 @@ impl Log {
 
     fn line(&self, level: Level, message: &str, attributes: Value, now: Timestamp) -> String {
         if !self.is_json {
-            return format!("{}:{}:{}", level.as_str(), self.name, message.replace('\n', " "));
+            let line = format!("{}:{}:{message}", level.as_str(), self.name);
+            return printable::line(&line).into_owned();
         }
         let text = |value: &str| written(&Value::from(value));
         let mut line = format!(
@@ -191,5 +193,17 @@ mod tests {
         let line = log.line(Level::Error, "no", nothing(), now);
         assert!(line.contains(r#""message": "no", "exc_info": "NoneType: None"}"#), "{line}");
         serde_json::from_str::<Value>(&line).expect("JSON");
+    }
+
+    #[test]
+    fn hostile_text_is_one_printable_line() {
+        let hostile = "a\u{1b}[2K\r\nERROR:x:forged\u{7f}\u{85}\u{9b}2J\u{2028}\u{202e}b\u{200b}";
+        for is_json in [true, false] {
+            let log = Log::new(hostile, Level::Info, is_json);
+            let line = log.line(Level::Info, hostile, json!({ hostile: hostile }), Timestamp::UNIX_EPOCH);
+            assert_eq!(printable::first_unprintable(&line), None, "{line}");
+        }
+        let log = Log::new("acme", Level::Info, false);
+        assert_eq!(log.line(Level::Info, "a\u{1b}\nb", nothing(), Timestamp::UNIX_EPOCH), r"INFO:acme:a\027\010b");
     }
 }

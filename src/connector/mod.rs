@@ -32,6 +32,7 @@ pub(crate) use apart::{rehearse, stand_in};
 
 use crate::cli::ConnectorArgs;
 use crate::files::{Bound, found};
+use crate::paint::{Several, causes};
 use crate::setting::{self, Given};
 use crate::trust::Trust;
 use crate::{Exit, http, shelf};
@@ -192,7 +193,7 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
                 connectors.push(Arc::new(connector(configuration, profile, plan, settings)?));
             }
             Ok(_) => {}
-            Err(error) => mistakes.push(format!("{error:#}")),
+            Err(error) => mistakes.push(causes(&error)),
         }
     }
     let mut ids = BTreeSet::new();
@@ -204,7 +205,8 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
     }
     if !mistakes.is_empty() {
         mistakes.dedup();
-        anyhow::bail!("the connector cannot start:\n  {}", mistakes.join("\n  "));
+        let lines = mistakes.iter().flat_map(|mistake| mistake.lines()).map(|line| format!("  {line}"));
+        anyhow::bail!(Several::new(std::iter::once("the connector cannot start:".to_owned()).chain(lines)));
     }
     Ok(Some(connectors))
 }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use stixmap_engine::printable;
 use tokio::time::{Instant, sleep};
 
 /// How long one request may take, and one that brings much, which the platform takes apart before it answers.
@@ -151,7 +152,7 @@ impl Platform {
     }
 
     pub(super) async fn to_received(&self, work: &str, message: &str, context: Errand<'_>) -> Result<(), Refused> {
-        let variables = json!({ "id": work, "message": message });
+        let variables = json!({ "id": work, "message": printable::line(message) });
         self.ask(include_str!("operations/to_received.graphql"), variables, context).await.map(drop)
     }
 
@@ -162,7 +163,7 @@ impl Platform {
         in_error: bool,
         context: Errand<'_>,
     ) -> Result<(), Refused> {
-        let variables = json!({ "id": work, "message": message, "inError": in_error });
+        let variables = json!({ "id": work, "message": printable::line(message), "inError": in_error });
         self.ask(include_str!("operations/to_processed.graphql"), variables, context).await.map(drop)
     }
 
@@ -220,7 +221,7 @@ impl Platform {
         error: Option<(&str, &str)>,
         context: Errand<'_>,
     ) -> Result<(), Refused> {
-        let error = error.map(|(error, source)| json!({ "error": error, "source": source }));
+        let error = error.map(|(error, source)| json!({ "error": printable::line(error), "source": source }));
         let variables = json!({ "id": work, "error": error });
         self.ask(include_str!("operations/report_expectation.graphql"), variables, context).await.map(drop)
     }

@@ -12,13 +12,14 @@ pub(crate) use image::Image;
 
 use crate::cli::{DeployArgs, Verbosity};
 use crate::files::Root;
-use crate::output::to_stdout;
+use crate::output::print;
 use crate::shelf;
 use crate::{Exit, paint};
 use anyhow::{Context, bail};
 use std::io::ErrorKind;
 use std::path::Path;
 use stixmap_engine::plan::Plan;
+use stixmap_engine::printable;
 use variable::Variable;
 
 /// What is to be deployed.
@@ -118,7 +119,7 @@ fn states<'f>(files: &'f [File], out: &Path) -> anyhow::Result<Vec<(&'f File, St
 
 fn list(files: &[File], verbosity: Verbosity) -> anyhow::Result<Exit> {
     let lines: String = files.iter().map(|file| format!("{:<30} {}\n", file.name, file.purpose)).collect();
-    to_stdout(lines.as_bytes())?;
+    print(&lines)?;
     if verbosity > Verbosity::Quiet {
         paint::remark("nothing was written: give --out DIR");
     }
@@ -128,7 +129,7 @@ fn list(files: &[File], verbosity: Verbosity) -> anyhow::Result<Exit> {
 fn check(files: &[File], out: &Path) -> anyhow::Result<Exit> {
     let states = states(files, out)?;
     let lines: String = states.iter().map(|(file, state)| format!("{:<10} {}\n", state.word(), file.name)).collect();
-    to_stdout(lines.as_bytes())?;
+    print(&lines)?;
     let is_current = states.iter().all(|(_, state)| *state == State::Same);
     Ok(if is_current { Exit::Fine } else { Exit::Told })
 }
@@ -148,7 +149,7 @@ fn put(files: &[File], out: &Path, force: bool) -> anyhow::Result<Exit> {
         let written = root.below(folder).make();
         let written = written.and_then(|()| root.replace(&file.name, &mut |out| out.write_all(file.text.as_bytes())));
         written.with_context(|| format!("{} cannot be written", path.display()))?;
-        to_stdout(format!("{}\n", path.display()).as_bytes())?;
+        print(&format!("{}\n", printable::line(&path.to_string_lossy())))?;
     }
     Ok(Exit::Fine)
 }

@@ -5,7 +5,7 @@ mod tell;
 
 use crate::cli::DiffArgs;
 use crate::files::{Root, named};
-use crate::output::to_stdout;
+use crate::output::{print, print_json};
 use crate::shelf::{self, Folder, PROFILE};
 use crate::{Exit, paint};
 use anyhow::bail;
@@ -41,11 +41,10 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
         let case = name.trim_end_matches(".yaml").to_owned();
         differences.extend((!difference.is_none()).then_some(CaseDifference { case, difference }));
     }
-    let told = match args.json {
-        true => format!("{:#}\n", tell::json(&old, &new, names.len(), &differences)),
-        false => tell::text(&old, &new, names.len(), &differences),
-    };
-    to_stdout(told.as_bytes())?;
+    match args.json {
+        true => print_json(&tell::json(&old, &new, names.len(), &differences))?,
+        false => print(&tell::text(&old, &new, names.len(), &differences))?,
+    }
     Ok(if differences.is_empty() { Exit::Fine } else { Exit::Told })
 }
 

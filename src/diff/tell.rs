@@ -5,31 +5,36 @@ use super::graph::{Change, Changed, Sets};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use stixmap_engine::plan::Plan;
+use stixmap_engine::printable;
 
 pub(super) fn text(old: &Plan, new: &Plan, played: usize, differences: &[CaseDifference]) -> String {
     let mut text = String::new();
     for CaseDifference { case, difference } in differences {
-        let _ = writeln!(text, "{case}");
+        push(&mut text, case);
         let changes = [("outcome", &difference.outcome), ("records", &difference.records)];
         for (name, change) in changes.into_iter().filter_map(|(name, change)| Some((name, change.as_ref()?))) {
-            let _ = writeln!(text, "  ~ {name}: {} → {}", change.old, change.new);
+            push(&mut text, &format!("  ~ {name}: {} → {}", change.old, change.new));
         }
         sets(&mut text, &difference.observables);
         sets(&mut text, &difference.relationships);
         difference.changed.iter().for_each(|changed| self::changed(&mut text, changed));
     }
-    let _ = writeln!(text, "{}", summary(old, new, played, differences));
+    push(&mut text, &summary(old, new, played, differences));
     text
 }
 
+fn push(text: &mut String, line: &str) {
+    let _ = writeln!(text, "{}", printable::line(line));
+}
+
 fn sets(text: &mut String, sets: &Sets) {
-    sets.gone.iter().for_each(|gone| text.push_str(&format!("  - {gone}\n")));
-    sets.added.iter().for_each(|added| text.push_str(&format!("  + {added}\n")));
+    sets.gone.iter().for_each(|gone| push(text, &format!("  - {gone}")));
+    sets.added.iter().for_each(|added| push(text, &format!("  + {added}")));
 }
 
 fn changed(text: &mut String, Changed { relationship, changes }: &Changed) {
     let told = changes.iter().map(|(name, Change { old, new })| format!("{name} {old} → {new}"));
-    let _ = writeln!(text, "  ~ {relationship}: {}", told.collect::<Vec<_>>().join(", "));
+    push(text, &format!("  ~ {relationship}: {}", told.collect::<Vec<_>>().join(", ")));
 }
 
 fn summary(old: &Plan, new: &Plan, played: usize, differences: &[CaseDifference]) -> String {

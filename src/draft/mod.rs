@@ -11,6 +11,7 @@ mod table;
 use crate::cli::{AuthKind, DraftArgs, Framing, Verbosity};
 use crate::enrich::{kind, observable};
 use crate::files::{Bound, named};
+use crate::paint::{Several, causes};
 use crate::skeleton::{self, FirstCase, Line, Lookup, Skeleton};
 use crate::{Exit, new, paint};
 use anyhow::{Context, bail};
@@ -19,6 +20,7 @@ use sample::Sample;
 use serde_json::Value;
 use std::cmp::Reverse;
 use stixmap_engine::case::Played;
+use stixmap_engine::printable;
 use stixmap_engine::stix::Observable;
 use table::{Is, Level, Table};
 
@@ -82,7 +84,9 @@ impl Drafts<'_> {
                             best = Some((rank, skeleton, played));
                         }
                     }
-                    Err(reason) => reasons.push(format!("  {}: {reason}", rows_at(&table))),
+                    Err(reason) => {
+                        reasons.push(format!("  {}: {}", printable::line(&rows_at(&table)), reason));
+                    }
                 }
             }
         }
@@ -97,19 +101,22 @@ impl Drafts<'_> {
         if more > 0 {
             reasons.push(format!("  and {more} places more"));
         }
-        bail!("no passive-DNS records were found in the sample:\n{}", reasons.join("\n"));
+        let head = "no passive-DNS records were found in the sample:".to_owned();
+        let lines = reasons.iter().flat_map(|reason| reason.lines().map(str::to_owned));
+        bail!(Several::new(std::iter::once(head).chain(lines)));
     }
 
     fn tried(&self, sample: &Sample, table: &Table<'_>) -> Result<Tried, String> {
         let columns = column::columns(table);
-        let roles = role::roles(table, &columns, self.observable)?;
+        let roles =
+            role::roles(table, &columns, self.observable).map_err(|reason| printable::line(&reason).into_owned())?;
         let likeness = roles.likeness;
         let mut skeleton = self.skeleton(sample, table, roles);
-        let mut played = skeleton.played().map_err(|error| error.to_string())?;
+        let mut played = skeleton.played().map_err(|error| causes(&error))?;
         if played.report.counts.mapped == 0 && played.report.counts.dropped() > 0 {
             let why = "all rows are about other names, such as those below it; `drop` leaves them out";
             skeleton.other_names = Some(Line::new("keep", why));
-            played = skeleton.played().map_err(|error| error.to_string())?;
+            played = skeleton.played().map_err(|error| causes(&error))?;
         }
         let counts = &played.report.counts;
         if counts.mapped == 0 {

@@ -15,7 +15,7 @@ pub(crate) use bound::most_requests;
 use crate::cli::ExplainArgs;
 use crate::connector::other_sections;
 use crate::enrich::{kind, markings, observable};
-use crate::output::to_stdout;
+use crate::output::{print, print_json};
 use crate::setting::{Given, variable};
 use crate::{Exit, shelf};
 use anyhow::Context;
@@ -29,7 +29,7 @@ use stixmap_engine::stix::{Kind, Observable, Tlp};
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     match page(args)? {
         Some(page) => {
-            to_stdout(page.as_bytes())?;
+            print(&page)?;
             Ok(Exit::Fine)
         }
         None => explain(args),
@@ -61,8 +61,10 @@ fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
         None => None,
     };
     let facts = facts(&plan, ahead.as_ref());
-    let text = if args.json { format!("{}\n", serde_json::to_string_pretty(&facts)?) } else { text::write(&facts) };
-    to_stdout(text.as_bytes())?;
+    match args.json {
+        true => print_json(&facts)?,
+        false => print(&text::write(&facts))?,
+    }
     Ok(Exit::Fine)
 }
 

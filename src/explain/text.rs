@@ -6,6 +6,7 @@ use super::facts::{
     RequestFact, RuleFact, SettingFact, Then,
 };
 use std::fmt::Write;
+use stixmap_engine::printable;
 
 /// How wide a line is at most, as far as words can be parted.
 const WIDTH: usize = 120;
@@ -41,7 +42,7 @@ pub(super) fn write(facts: &Facts) -> String {
 type Row = (String, String);
 
 fn row(label: &str, text: impl Into<String>) -> Row {
-    (label.to_owned(), text.into())
+    (printable::line(label).into_owned(), printable::line(&text.into()).into_owned())
 }
 
 /// A text that grows by sections.
@@ -93,11 +94,12 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 fn head(page: &mut Page, facts: &Facts) {
     let profile = &facts.profile;
-    let _ = writeln!(page.text, "{}: {} {}, {}", profile.name, profile.id, profile.version, profile.status);
-    for line in wrapped(&profile.summary, WIDTH) {
+    let title = format!("{}: {} {}, {}", profile.name, profile.id, profile.version, profile.status);
+    let _ = writeln!(page.text, "{}", printable::line(&title));
+    for line in wrapped(&printable::line(&profile.summary), WIDTH) {
         let _ = writeln!(page.text, "{line}");
     }
-    let _ = writeln!(page.text, "{}", profile.file);
+    let _ = writeln!(page.text, "{}", printable::line(&profile.file));
     if !profile.origins.is_empty() {
         let _ = writeln!(page.text, "Credentials are sent to {} only", profile.origins.join(" and "));
     }
@@ -119,7 +121,8 @@ fn setting(setting: &SettingFact) -> Row {
         (None, true) => "required".to_owned(),
         (None, false) => "optional".to_owned(),
     };
-    row(&setting.name, format!("{}, {given}, {}\n{}", setting.r#type, setting.variable, setting.description))
+    let (name, first) = row(&setting.name, format!("{}, {given}, {}", setting.r#type, setting.variable));
+    (name, format!("{first}\n{}", printable::line(&setting.description)))
 }
 
 fn bounds(facts: &Facts) -> Vec<Row> {
@@ -207,7 +210,7 @@ fn lookup(page: &mut Page, lookup: &LookupFact) {
         pages => format!("; {pages} pages at most, with more the outcome is `partial`"),
     };
     rows.push(row("pages", format!("{}{bound}", lookup.paging)));
-    page.section(&title, &rows);
+    page.section(&printable::line(&title), &rows);
 }
 
 fn answer(answer: &AnswerFact) -> Row {

@@ -9,6 +9,7 @@ use crate::skeleton::{self, Skeleton};
 use crate::{Exit, output, paint};
 use ask::Questions;
 use std::path::Path;
+use stixmap_engine::printable;
 use stixmap_engine::stix::Kind;
 
 /// What requests begin with where nobody says otherwise.
@@ -34,8 +35,9 @@ pub(crate) fn run(args: &NewArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
 /// Writes a skeleton, and tells what was written and what to do with it.
 pub(crate) fn written(skeleton: &Skeleton, folder: &Path, verbosity: Verbosity) -> anyhow::Result<Exit> {
     let files = skeleton.write(folder)?;
-    let paths: Vec<String> = files.iter().map(|path| format!("{}\n", path.display())).collect();
-    output::to_stdout(paths.concat().as_bytes())?;
+    let paths: Vec<String> =
+        files.iter().map(|path| format!("{}\n", printable::line(&path.to_string_lossy()))).collect();
+    output::print(&paths.concat())?;
     if verbosity > Verbosity::Quiet {
         let profile = folder.join(&skeleton.id);
         let profile = profile.display();

@@ -23,6 +23,7 @@ use std::sync::{Arc, PoisonError};
 use stixmap_engine::case::{Case, Exchange, Played, input, play};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, after};
+use stixmap_engine::printable;
 use stixmap_engine::run::{Account, Fault, Input, Response, Run, Step};
 
 /// A body of more bytes than this stands in a file of its own.
@@ -69,9 +70,9 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     }
     let files = recording.files(&place, &identity)?;
     place.write(&files)?;
-    let written: String =
-        files.iter().map(|(name, _)| format!("{}\n", place.folder.path().join(name).display())).collect();
-    output::to_stdout(written.as_bytes())?;
+    let shown = |name: &String| place.folder.path().join(name).to_string_lossy().into_owned();
+    let written: String = files.iter().map(|(name, _)| format!("{}\n", printable::line(&shown(name)))).collect();
+    output::print(&written)?;
     if verbosity > Verbosity::Quiet {
         paint::remark("next: read it, since it tells what the provider found; then `stixmap test`");
     }

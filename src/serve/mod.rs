@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ServeArgs, verbosity: Verbosity) -> anyhow::Result<Exit
             TcpListener::bind(args.listen).await.with_context(|| format!("{} cannot be used", args.listen))?;
         let origin = format!("http://{}", listener.local_addr()?);
         let script = Script::new(&plan, cases);
-        output::to_stdout(format!("{origin}\n").as_bytes())?;
+        output::print(&format!("{origin}\n"))?;
         if verbosity > Verbosity::Quiet {
             paint::remark(&usage(&args.profile, &plan, script.best(), &origin));
         }

@@ -6,6 +6,7 @@ mod text;
 
 use crate::cli::{AuthKind, Framing};
 use crate::files::Root;
+use crate::paint::Several;
 use anyhow::{Context, bail};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -117,15 +118,16 @@ impl Skeleton {
         let case = Case::read(&Source::new("first.yaml", case), load).map_err(|mistakes| told(&mistakes))?;
         let played = play(&plan, &case).map_err(|_| anyhow::anyhow!("the first case lacks a setting"))?;
         if !played.is_as_expected {
-            bail!("the first case is not what the profile asks:\n{}", played.transcript);
+            let head = "the first case is not what the profile asks:";
+            bail!(Several::new(std::iter::once(head).chain(played.transcript.lines())));
         }
         Ok(played)
     }
 }
 
 fn told(mistakes: &[Diagnostic]) -> anyhow::Error {
-    let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-    anyhow::anyhow!("nothing is written, since it would have a mistake:\n{}", mistakes.join("\n"))
+    let head = "nothing is written, since it would have a mistake:".to_owned();
+    Several::new(std::iter::once(head).chain(mistakes.iter().map(ToString::to_string))).into()
 }
 
 /// Whether a profile may be called so: lower-case words joined by `-`.

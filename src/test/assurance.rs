@@ -4,7 +4,7 @@ use super::coverage::Coverage;
 use super::mutate::{Mutation, Score};
 use super::property;
 use super::recorded::Recorded;
-use super::tell;
+use crate::output::print;
 use std::fmt::Write;
 
 const HEAD: &str = "\
@@ -37,7 +37,7 @@ pub(super) fn run(profiles: &[Recorded]) -> anyhow::Result<f64> {
         row(&mut page, profile, coverage, score, &format!("{held} of {of}"));
         lowest = lowest.min(coverage).min(score.percent());
     }
-    tell(&page)?;
+    print(&page)?;
     Ok(lowest)
 }
 

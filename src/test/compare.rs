@@ -3,7 +3,7 @@
 use super::suite::Suite;
 use crate::Exit;
 use crate::cli::Verbosity;
-use crate::output::to_stdout;
+use crate::output::print;
 use crate::paint;
 use crate::shelf::Folder;
 use anyhow::bail;
@@ -71,7 +71,7 @@ fn play_suite(suite: &Suite, accepts: bool, verbosity: Verbosity, score: &mut Sc
 }
 
 fn tell(line: String) -> anyhow::Result<()> {
-    to_stdout(format!("{line}\n").as_bytes())
+    print(&format!("{line}\n"))
 }
 
 enum Verdict {

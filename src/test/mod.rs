@@ -15,7 +15,6 @@ mod words;
 
 use crate::Exit;
 use crate::cli::{TestArgs, Verbosity};
-use crate::output::to_stdout;
 use recorded::Recorded;
 use suite::{Suite, found};
 
@@ -44,8 +43,4 @@ pub(crate) fn properties() -> String {
 /// The profiles with their cases as they are expected; `None` after it was told that they are not.
 fn recorded(suites: &[Suite]) -> anyhow::Result<Option<Vec<Recorded>>> {
     suites.iter().map(Recorded::read).collect()
-}
-
-fn tell(text: &str) -> anyhow::Result<()> {
-    to_stdout(text.as_bytes())
 }

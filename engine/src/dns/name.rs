@@ -6,6 +6,7 @@ mod tests;
 
 use super::address::{AddressError, are_numbers, parse_address};
 use super::escape::{BadEscape, Octet, find_unescaped, has_meaning, octets, push_octet};
+use crate::printable;
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 use std::borrow::Cow;
@@ -157,7 +158,11 @@ impl fmt::Display for NameError {
             Self::TooLong => "the name is longer than 255 octets",
             Self::Character(' ') => "a blank stands in it",
             Self::Character(character) => {
-                return write!(f, "`{}` stands in it without a backslash", character.escape_debug());
+                return write!(
+                    f,
+                    "`{}` stands in it without a backslash",
+                    printable::line(character.encode_utf8(&mut [0; 4]))
+                );
             }
             Self::Escape => "a backslash escapes neither a character nor an octet",
             Self::International => "its letters outside ASCII do not make an internationalised name",

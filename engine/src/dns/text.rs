@@ -2,6 +2,7 @@
 //! messages.
 
 use super::escape::{find_unescaped, push_number, resolved};
+use crate::printable;
 
 /// The tokens of record data: what stands between blanks or quotes, escapes and quotes untouched.
 pub(super) struct Tokens<'a> {
@@ -91,8 +92,8 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) fn excerpt(text: &str) -> String {
     const LENGTH: usize = 60;
     match text.char_indices().nth(LENGTH) {
-        Some((end, _)) => format!("{}…", text[..end].escape_debug()),
-        None => text.escape_debug().to_string(),
+        Some((end, _)) => format!("{}…", printable::line(&text[..end])),
+        None => printable::line(text).into_owned(),
     }
 }
 
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn excerpts_are_short() {
-        assert_eq!(excerpt("a\nb"), r"a\nb");
+        assert_eq!(excerpt("a\nb"), r"a\010b");
         assert_eq!(excerpt(&"ü".repeat(61)), format!("{}…", "ü".repeat(60)));
     }
 

@@ -5,6 +5,7 @@ use super::request::Asker;
 use super::slots::find;
 use super::{Fault, Response};
 use crate::plan::{AnswerPlace, AnswerPlan, BodyTestPlan, Path, Plan, integer};
+use crate::printable;
 use crate::profile::{Framing, Meaning, WaitUnit};
 use jiff::civil::DateTime;
 use jiff::fmt::rfc2822;
@@ -172,7 +173,7 @@ fn message(paths: &[Path], response: &Response, asker: &Asker) -> Option<String>
     let found = paths.iter().find_map(|path| find(&response.body, path)?.as_str().map(str::to_owned));
     // Whole: half a secret would not be found.
     let text = asker.scrub(&found.or_else(|| plain_text(&response.body))?);
-    let printable: String = text.trim().chars().filter(|c| !c.is_control()).take(MAX_MESSAGE).collect();
+    let printable: String = printable::line(text.trim()).chars().take(MAX_MESSAGE).collect();
     (!printable.is_empty()).then_some(printable)
 }
 

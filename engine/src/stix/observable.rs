@@ -5,6 +5,7 @@ use super::id::Id;
 use super::kind::Kind;
 use super::short::Short;
 use crate::dns::{AddressError, Mailbox, Name, NameError, parse_address};
+use crate::printable;
 use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -269,12 +270,12 @@ impl ObservableError {
 impl fmt::Display for ObservableError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(text, error) => write!(f, "`{}` is no domain name: {error}", text.escape_debug()),
+            Self::Name(text, error) => write!(f, "`{}` is no domain name: {error}", printable::line(text)),
             Self::NotOneName(text) => write!(f, "`{text}` is not the name of one domain"),
-            Self::Address(text, error) => write!(f, "`{}` is no address: {error}", text.escape_debug()),
+            Self::Address(text, error) => write!(f, "`{}` is no address: {error}", printable::line(text)),
             Self::OtherFamily { text, kind } => write!(f, "`{text}` is no {kind}"),
-            Self::Other { text, kind } => write!(f, "`{}` is no {kind}", text.escape_debug()),
-            Self::Mailbox(text) => write!(f, "`{}` is no e-mail address", text.escape_debug()),
+            Self::Other { text, kind } => write!(f, "`{}` is no {kind}", printable::line(text)),
+            Self::Mailbox(text) => write!(f, "`{}` is no e-mail address", printable::line(text)),
         }
     }
 }

@@ -6,9 +6,9 @@ mod lcov;
 mod measure;
 
 use super::recorded::Recorded;
-use super::tell;
 use super::words::{percent, plural};
 use crate::cli::TestFormat;
+use crate::output::{print, print_json};
 use items::{Item, Sort};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -100,11 +100,11 @@ impl Coverage<'_> {
 /// Tells what the cases of profiles exercise, and the lowest share.
 pub(super) fn run(profiles: &[Recorded], format: TestFormat) -> anyhow::Result<f64> {
     let coverages: Vec<Coverage> = profiles.iter().map(Coverage::of).collect();
-    tell(&match format {
-        TestFormat::Text => coverages.iter().map(Coverage::text).collect::<String>(),
-        TestFormat::Json => format!("{:#}\n", Value::from_iter(coverages.iter().map(Coverage::json))),
-        TestFormat::Lcov => coverages.iter().map(lcov::record).collect(),
-        TestFormat::Cobertura => cobertura::report(&coverages),
-    })?;
+    match format {
+        TestFormat::Text => print(&coverages.iter().map(Coverage::text).collect::<String>())?,
+        TestFormat::Json => print_json(&Value::from_iter(coverages.iter().map(Coverage::json)))?,
+        TestFormat::Lcov => print(&coverages.iter().map(lcov::record).collect::<String>())?,
+        TestFormat::Cobertura => print(&cobertura::report(&coverages))?,
+    }
     Ok(coverages.iter().map(Coverage::percent).fold(100.0, f64::min))
 }

@@ -5,10 +5,11 @@ mod mutants;
 mod text;
 
 use super::edit::source;
+use super::parallel;
 use super::recorded::Recorded;
 use super::words::{percent, plural};
-use super::{parallel, tell};
 use crate::cli::TestFormat;
+use crate::output::{print, print_json};
 use anyhow::bail;
 use mutants::{Change, Mutant, mutants};
 use serde_json::{Value, json};
@@ -133,8 +134,8 @@ fn fate(recorded: &Recorded, mutant: &Mutant) -> Fate {
 pub(super) fn run(profiles: &[Recorded], format: TestFormat) -> anyhow::Result<f64> {
     let mutations: Vec<Mutation> = profiles.iter().map(Mutation::of).collect();
     match format {
-        TestFormat::Text => tell(&mutations.iter().map(Mutation::text).collect::<String>())?,
-        TestFormat::Json => tell(&format!("{:#}\n", Value::from_iter(mutations.iter().map(Mutation::json))))?,
+        TestFormat::Text => print(&mutations.iter().map(Mutation::text).collect::<String>())?,
+        TestFormat::Json => print_json(&Value::from_iter(mutations.iter().map(Mutation::json)))?,
         TestFormat::Lcov | TestFormat::Cobertura => bail!("mutants are told as text or json"),
     }
     Ok(mutations.iter().map(|mutation| mutation.score().percent()).fold(100.0, f64::min))

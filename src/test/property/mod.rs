@@ -25,6 +25,7 @@ use super::suite::Suite;
 use crate::Exit;
 use crate::cli::{TestArgs, TestFormat};
 use crate::files::{Bound, Root};
+use crate::output::{print, print_json};
 use crate::shelf::Folder;
 use anyhow::{Context, bail};
 use play::Stage;
@@ -119,11 +120,11 @@ pub(super) fn run(suites: &[Suite], args: &TestArgs) -> anyhow::Result<Exit> {
             tried.results.iter_mut().try_for_each(|tally| keep(tally, &suite.folder))?;
         }
     }
-    super::tell(&match args.format() {
-        TestFormat::Text => tell::text(&tried),
-        TestFormat::Json => tell::json(&tried)?,
+    match args.format() {
+        TestFormat::Text => print(&tell::text(&tried))?,
+        TestFormat::Json => print_json(&tell::json(&tried))?,
         TestFormat::Lcov | TestFormat::Cobertura => bail!("properties are told as text or json"),
-    })?;
+    }
     let is_kept = tried.iter().flat_map(|tried| &tried.results).all(|tally| tally.failure.is_none());
     Ok(if is_kept { Exit::Fine } else { Exit::Told })
 }

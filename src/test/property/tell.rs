@@ -46,9 +46,8 @@ fn shown(failure: &Failure) -> String {
 }
 
 /// For programs.
-pub(super) fn json(tried: &[Tried]) -> anyhow::Result<String> {
-    let profiles: Vec<Value> = tried.iter().map(profile).collect();
-    Ok(format!("{}\n", serde_json::to_string_pretty(&profiles)?))
+pub(super) fn json(tried: &[Tried]) -> Value {
+    tried.iter().map(profile).collect()
 }
 
 fn profile(tried: &Tried) -> Value {

@@ -236,7 +236,7 @@ fn relative_owners_are_joined() {
 #[test]
 fn errors_are_facts() {
     assert_eq!(NameError::LongLabel.to_string(), "a label is longer than 63 octets");
-    assert_eq!(NameError::Character('\n').to_string(), r"`\n` stands in it without a backslash");
+    assert_eq!(NameError::Character('\n').to_string(), r"`\010` stands in it without a backslash");
 }
 
 /// Everything that holds for a text, whatever it is.
