@@ -2,7 +2,7 @@
 //! that plays what they found.
 
 use super::configuration::Configuration;
-use super::delivery::Delivery;
+use super::delivery::{Content, Delivery};
 use super::entity::{Entity, enriched};
 use super::split::split;
 use super::values::Values;
@@ -27,17 +27,17 @@ pub fn delivery(bytes: &[u8]) {
                 "none waits in the future"
             );
             let bundle = delivery.playbook.as_ref().and_then(|playbook| playbook.read().ok());
-            told(bundle.as_ref().unwrap_or(&Value::Null), bundle.as_ref(), &message);
-            told(&message["told"], bundle.as_ref(), &message);
+            told(bundle.as_ref().unwrap_or(&Value::Null), bundle.as_ref(), &delivery.content, &message);
+            told(&message["told"], bundle.as_ref(), &delivery.content, &message);
         }
     }
-    told(&message, None, &message);
+    told(&message, None, &Content::default(), &message);
     sent(message["objects"].as_array().or(message.as_array()).map_or(&[], |objects| objects));
 }
 
 /// Any value as what the platform tells of an observable: it is read, and what is found is sent with it.
-fn told(value: &Value, bundle: Option<&Value>, message: &Value) {
-    match Entity::read(value, bundle) {
+fn told(value: &Value, bundle: Option<&Value>, content: &Content, message: &Value) {
+    match Entity::read(value, bundle, content) {
         Err(reason) => assert!(!reason.is_empty()),
         Ok(entity) => {
             let observable = &entity.observable;

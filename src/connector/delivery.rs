@@ -24,6 +24,8 @@ pub(super) struct Delivery {
     pub(super) entity_type: Option<String>,
     /// The step of a playbook that waits for the answer.
     pub(super) playbook: Option<Playbook>,
+    /// What the message itself brings of the entity.
+    pub(super) content: Content,
     pub(super) validation: Validation,
 }
 
@@ -40,6 +42,52 @@ impl Playbook {
     /// The bundle as a value.
     pub(super) fn read(&self) -> Result<Value, String> {
         serde_json::from_str(&self.bundle).map_err(|error| format!("the playbook's bundle cannot be read: {error}"))
+    }
+}
+
+/// What a message brings of its entity in STIX, by key, as it came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Content(Vec<(&'static str, String)>);
+
+/// The objects of a message.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Parts {
+    /// The entity, where the message has it alone.
+    pub(super) entity: Vec<Value>,
+    /// The entity among others.
+    pub(super) objects: Vec<Value>,
+}
+
+impl Content {
+    /// Platforms since 6.8.9 bring `stix_entity` and `stix_objects`. The bundle of a playbook is read as such.
+    fn of(event: &Fields<'_>, is_playbook: bool) -> Content {
+        let keys = ["stix_entity", "stix_objects"].into_iter().chain((!is_playbook).then_some("bundle"));
+        let part = |key: &'static str| Some((key, event.get(key)?.get().to_owned()));
+        Content(keys.filter_map(part).collect())
+    }
+
+    /// The objects; or which key cannot be read.
+    pub(super) fn read(&self) -> Result<Parts, String> {
+        let mut parts = Parts::default();
+        for (key, text) in &self.0 {
+            let unreadable = |_| format!("`{key}` of the message is not JSON");
+            let mut value: Value = serde_json::from_str(text).map_err(unreadable)?;
+            // The platform sends JSON in a text.
+            if let Value::String(text) = value {
+                value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).map_err(unreadable)? };
+            }
+            match (*key, value) {
+                (_, Value::Null) => {}
+                ("stix_entity", entity @ Value::Object(_)) => parts.entity.push(entity),
+                ("stix_objects" | "bundle", Value::Array(objects)) => parts.objects.extend(objects),
+                ("stix_objects" | "bundle", Value::Object(mut bundle)) => match bundle.remove("objects") {
+                    Some(Value::Array(objects)) => parts.objects.extend(objects),
+                    _ => return Err(format!("`{key}` of the message has no list of objects")),
+                },
+                _ => return Err(format!("`{key}` of the message is neither an object nor a list")),
+            }
+        }
+        Ok(parts)
     }
 }
 
@@ -90,6 +138,7 @@ impl Delivery {
             applicant: text(&internal, "applicant_id"),
             draft: text(&internal, "draft_id"),
             entity_type: text(&event, "entity_type").or_else(|| type_in_bundle(playbook.as_ref(), &entity)),
+            content: Content::of(&event, playbook.is_some()),
             entity,
             playbook,
             validation: Validation {

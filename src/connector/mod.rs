@@ -17,6 +17,7 @@ mod journal;
 mod ladder;
 mod listen;
 mod log;
+mod marking;
 mod metrics;
 mod outgoing;
 mod platform;

@@ -393,7 +393,7 @@ async fn entity(
     };
     let read = || {
         let bundle = delivery.playbook.as_ref().map(Playbook::read).transpose()?;
-        Entity::read(&told, bundle.as_ref())
+        Entity::read(&told, bundle.as_ref(), &delivery.content)
     };
     Ok(entry.dangerously(read).map_err(|reason| format!("the entity cannot be enriched: {reason}")))
 }
@@ -424,7 +424,7 @@ async fn ask(
         SignedDuration::try_from(until.saturating_duration_since(Instant::now())).unwrap_or(SignedDuration::ZERO);
     let input = Input {
         observable: entity.observable.clone(),
-        markings: entity.markings.clone(),
+        markings: entity.markings.evidence.clone(),
         settings: connector.settings.clone(),
         deadline: after(now, (left - TO_SEND).max(left / 2)),
         seed: u64::from(now.subsec_nanosecond().unsigned_abs()),

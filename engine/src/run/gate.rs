@@ -8,12 +8,12 @@ use crate::stix::{Marking, Tlp};
 
 /// Why this observable may not be sent to this provider; `None` if it may.
 pub(super) fn refusal(plan: &Plan, input: &Input) -> Option<String> {
-    let unknown = input.markings.iter().find_map(|marking| match marking {
-        Marking::UnknownTlp(text) => Some(text),
-        Marking::Tlp(_) => None,
+    let unreadable = input.markings.iter().find_map(|marking| match marking {
+        Marking::Unreadable(what) => Some(what),
+        Marking::Tlp(_) | Marking::Pap(_) => None,
     });
-    if let Some(text) = unknown {
-        return Some(format!("the marking `{text}` is no TLP level that is known"));
+    if let Some(what) = unreadable {
+        return Some(format!("unreadable marking: {what}"));
     }
     let max = level(&plan.tlp.max, &input.settings);
     match asked_tlp(&input.markings) {
@@ -29,7 +29,7 @@ pub(super) fn refusal(plan: &Plan, input: &Input) -> Option<String> {
 pub(super) fn asked_tlp(markings: &[Marking]) -> Option<Tlp> {
     let levels = markings.iter().filter_map(|marking| match marking {
         Marking::Tlp(tlp) => Some(*tlp),
-        Marking::UnknownTlp(_) => None,
+        Marking::Pap(_) | Marking::Unreadable(_) => None,
     });
     levels.max()
 }

@@ -69,6 +69,20 @@ impl Id {
         Self::derived("identity", &[r#"{"identity_class":""#, &class, r#"","name":""#, &name, r#""}"#])
     }
 
+    /// Of a marking definition that is not a TLP, as OpenCTI derives it.
+    pub(super) fn of_marking(kind: &str, definition: &str) -> Id {
+        let (kind, definition) = (escaped(kind), escaped(definition));
+        let canonical = [r#"{"definition":""#, &definition, r#"","definition_type":""#, &kind, r#""}"#];
+        Self::derived("marking-definition", &canonical)
+    }
+
+    /// Reads the id of a marking definition, in any case; `None` if it holds no UUID.
+    pub fn parse_marking(text: &str) -> Option<Id> {
+        let text = text.trim().to_ascii_lowercase();
+        let uuid = parse_uuid(text.strip_prefix("marking-definition--")?)?;
+        Some(Id { kind: "marking-definition", uuid })
+    }
+
     /// Of a bundle: by the ids of what is in it.
     pub(super) fn of_bundle(content: impl Iterator<Item = Id>) -> Id {
         const PIECE: usize = 4096;

@@ -67,22 +67,6 @@ impl fmt::Display for Tlp {
     }
 }
 
-/// A marking of the observable that is asked about, as far as the gate is concerned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Marking {
-    /// A known level.
-    Tlp(Tlp),
-    /// Calls itself a TLP, but is none that is known: above every maximum.
-    UnknownTlp(String),
-}
-
-impl Marking {
-    /// Reads the definition of a marking whose definition type is `TLP`.
-    pub fn tlp(definition: &str) -> Marking {
-        Tlp::parse(definition).map_or_else(|| Marking::UnknownTlp(definition.to_owned()), Marking::Tlp)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -151,7 +151,7 @@ fn level_of(id: &str) -> Option<Tlp> {
 pub(super) fn gate(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let (plan, sent) = (take.stage.plan, played.exchanges.len());
-    let is_unknown = played.setting.tlp.iter().any(|text| matches!(Marking::tlp(text), Marking::UnknownTlp(_)));
+    let is_unknown = played.setting.tlp.iter().any(|text| matches!(Marking::tlp(text), Marking::Unreadable(_)));
     let may = match asked_level(played) {
         _ if is_unknown => false,
         None => plan.tlp.unmarked != Unmarked::Refuse,

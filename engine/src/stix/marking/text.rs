@@ -1,0 +1,221 @@
+//! The levels that a text names: `TLP:AMBER+STRICT`, `PAP: red`, or a sentence with such a word in it.
+
+use super::{Marking, Protocol};
+
+/// Words that may stand between a protocol's name and the level.
+const FILLERS: [&str; 10] =
+    ["LIGHT", "ACTION", "ACTIONS", "PROTOCOL", "LEVEL", "MARKING", "VERSION", "IS", "DEFINITION", "COLOR"];
+
+/// The levels that any text names. A protocol that is named without a level that is known is an unreadable marking.
+pub(super) fn named(text: &str) -> Vec<Marking> {
+    Reader::new(text, None).read()
+}
+
+/// The levels of a text that is a level of this protocol and nothing else: every word counts.
+pub(super) fn stated(protocol: Protocol, text: &str) -> Vec<Marking> {
+    Reader::new(text, Some(protocol)).read()
+}
+
+/// The protocol that the name of a type or a key means, in any spelling: `tlp`, ` TLP2`, `T.L.P.`, `Traffic Light Protocol`.
+pub(super) fn protocol(name: &str) -> Option<Protocol> {
+    let squeezed: String = folded(name).chars().filter(|letter| letter.is_alphanumeric()).collect();
+    let words = folded(name);
+    let of_words = words.split(is_separator).find_map(|word| mention(word).map(|(protocol, _)| protocol));
+    of_words.or_else(|| match () {
+        () if squeezed.contains("TLP") || squeezed.contains("TRAFFICLIGHT") => Some(Protocol::Tlp),
+        () if squeezed.contains("PERMISSIBLEACTION") => Some(Protocol::Pap),
+        () => mention(&squeezed).map(|(protocol, _)| protocol),
+    })
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    /// The protocol that levels are read of.
+    protocol: Option<Protocol>,
+    /// Every word must be a level.
+    is_strict: bool,
+    /// A level must follow.
+    wants_level: bool,
+    found: Vec<Marking>,
+}
+
+impl<'t> Reader<'t> {
+    fn new(text: &'t str, protocol: Option<Protocol>) -> Self {
+        let is_strict = protocol.is_some();
+        Reader { text, protocol, is_strict, wants_level: is_strict, found: vec![] }
+    }
+
+    fn read(mut self) -> Vec<Marking> {
+        let folded = folded(self.text);
+        let words: Vec<&str> = folded.split(is_separator).filter(|word| !word.is_empty()).collect();
+        for (place, word) in words.iter().enumerate() {
+            let (before, after) = (place.checked_sub(1).map(|before| words[before]), words.get(place + 1).copied());
+            if self.word(before, word, after).is_none() {
+                return self.unreadable();
+            }
+        }
+        match self.wants_level {
+            true => self.unreadable(),
+            false => self.found,
+        }
+    }
+
+    /// Reads a word between two others; none if it cannot be read.
+    fn word(&mut self, before: Option<&str>, word: &str, after: Option<&str>) -> Option<()> {
+        if let Some((protocol, rest)) = mention_before(word, after) {
+            if self.wants_level && self.protocol != Some(protocol) && !self.is_strict {
+                return None;
+            }
+            (self.protocol, self.wants_level) = (Some(protocol), true);
+            return if is_version(rest) { Some(()) } else { self.level(protocol, rest) };
+        }
+        let Some(protocol) = self.protocol else { return Some(()) };
+        if protocol.level(word).is_some() {
+            return self.level(protocol, word);
+        }
+        // `AMBER STRICT` is not a level, and above AMBER it is meant to be.
+        let is_torn = before == Some("AMBER") && (word.starts_with('+') || word == "STRICT");
+        let may_stand = is_version(word) || FILLERS.contains(&word) || !(self.is_strict || self.wants_level);
+        (may_stand && !is_torn).then_some(())
+    }
+
+    fn level(&mut self, protocol: Protocol, word: &str) -> Option<()> {
+        self.found.push(protocol.level(word)?);
+        self.wants_level = false;
+        Some(())
+    }
+
+    fn unreadable(mut self) -> Vec<Marking> {
+        self.found.push(self.protocol.unwrap_or(Protocol::Tlp).unknown(self.text));
+        self.found
+    }
+}
+
+/// A word that names a protocol, and what stands after the name in the same word.
+fn mention(word: &str) -> Option<(Protocol, &str)> {
+    if let Some(at) = word.find("TLP") {
+        return Some((Protocol::Tlp, &word[at + 3..]));
+    }
+    // Other words begin so too: `PAPER`.
+    let rest = word.strip_prefix("PAP")?;
+    (is_version(rest) || Protocol::Pap.level(rest).is_some()).then_some((Protocol::Pap, rest))
+}
+
+fn mention_before<'w>(word: &'w str, after: Option<&str>) -> Option<(Protocol, &'w str)> {
+    match (word, after) {
+        ("TRAFFIC", Some("LIGHT")) => Some((Protocol::Tlp, "")),
+        ("PERMISSIBLE", Some("ACTION" | "ACTIONS")) => Some((Protocol::Pap, "")),
+        _ => mention(word),
+    }
+}
+
+/// Nothing, `2`, `V2`.
+fn is_version(word: &str) -> bool {
+    word.strip_prefix('V').unwrap_or(word).bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_separator(letter: char) -> bool {
+    !(letter.is_alphanumeric() || letter == '+')
+}
+
+/// In upper case, without what cannot be seen, and with the letters that look like those of the protocols as what they look like.
+fn folded(text: &str) -> String {
+    let is_seen = |letter: &char| !matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '.');
+    text.chars().filter(is_seen).map(wide).flat_map(char::to_uppercase).map(look_alike).collect()
+}
+
+/// The letter of a full-width one.
+fn wide(letter: char) -> char {
+    match letter {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(letter) - 0xfee0).expect("ASCII"),
+        other => other,
+    }
+}
+
+/// The Latin letter that a Greek or Cyrillic capital looks like.
+fn look_alike(letter: char) -> char {
+    match letter {
+        'Α' | 'А' => 'A',
+        'Β' | 'В' => 'B',
+        'С' => 'C',
+        'Ε' | 'Е' => 'E',
+        'Η' | 'Н' => 'H',
+        'Ι' | 'І' => 'I',
+        'Μ' | 'М' => 'M',
+        'Ν' => 'N',
+        'Ρ' | 'Р' => 'P',
+        'Τ' | 'Т' => 'T',
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Pap, Tlp};
+    use super::*;
+
+    #[test]
+    fn a_level_in_any_text_is_read() {
+        let cases = [
+            ("TLP:RED", vec![Marking::Tlp(Tlp::Red)]),
+            ("tlp: amber+strict", vec![Marking::Tlp(Tlp::AmberStrict)]),
+            ("TLP2.0:RED", vec![Marking::Tlp(Tlp::Red)]),
+            ("TLP v2 AMBER", vec![Marking::Tlp(Tlp::Amber)]),
+            ("Shared as TLP:GREEN. Thank you", vec![Marking::Tlp(Tlp::Green)]),
+            ("TLP:GREEN/RED", vec![Marking::Tlp(Tlp::Green), Marking::Tlp(Tlp::Red)]),
+            ("TLP:RED PAP:AMBER", vec![Marking::Tlp(Tlp::Red), Marking::Pap(Pap::Amber)]),
+            ("Traffic Light Protocol: RED", vec![Marking::Tlp(Tlp::Red)]),
+            ("T\u{200b}LP\u{ff1a}RED", vec![Marking::Tlp(Tlp::Red)]),
+            ("\u{422}LP:R\u{415}D", vec![Marking::Tlp(Tlp::Red)]),
+            ("TLPRED", vec![Marking::Tlp(Tlp::Red)]),
+            ("TLP-WHITE", vec![Marking::Tlp(Tlp::Clear)]),
+            ("Permissible Actions Protocol RED", vec![Marking::Pap(Pap::Red)]),
+            ("Copyright 2024, this paper is red", vec![]),
+            ("", vec![]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(named(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_protocol_without_a_known_level_is_unreadable() {
+        for text in [
+            "TLP",
+            "TLP:",
+            "TLP:ORANGE",
+            "TLP:AMBER STRICT",
+            "TLP:AMBER + STRICT",
+            "PAP:",
+            "TLP PAP:RED",
+            "TLP:REDDISH",
+        ] {
+            assert!(named(text).iter().any(|marking| matches!(marking, Marking::Unreadable(_))), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_level_alone_is_one_of_the_protocol_that_is_stated() {
+        assert_eq!(stated(Protocol::Tlp, "red"), [Marking::Tlp(Tlp::Red)]);
+        assert_eq!(stated(Protocol::Pap, "PAP:RED"), [Marking::Pap(Pap::Red)]);
+        assert_eq!(stated(Protocol::Tlp, "PAP:RED"), [Marking::Pap(Pap::Red)]);
+        for text in ["", "orange", "clear orange", "AMBER STRICT"] {
+            assert!(matches!(stated(Protocol::Tlp, text).last(), Some(Marking::Unreadable(_))), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_type_names_its_protocol_in_any_spelling() {
+        for name in
+            ["TLP", "tlp", " TLP", "TLP2", "tlp_2_0", "T.L.P.", "T L P", "TLP:AMBER", "Traffic-Light Protocol", "x-tlp"]
+        {
+            assert_eq!(protocol(name), Some(Protocol::Tlp), "{name:?}");
+        }
+        for name in ["PAP", " pap ", "PAP2", "p a p", "Permissible Actions Protocol"] {
+            assert_eq!(protocol(name), Some(Protocol::Pap), "{name:?}");
+        }
+        for name in ["statement", "Company", "paper", ""] {
+            assert_eq!(protocol(name), None, "{name:?}");
+        }
+    }
+}

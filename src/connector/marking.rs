@@ -1,0 +1,124 @@
+//! The markings of an entity, from everywhere that tells them: the platform by GraphQL, the message, and the bundle of a playbook.
+
+use super::delivery::Content;
+use serde_json::{Value, json};
+use stixmap_engine::stix::{Evidence, Id, Marking, Pap, Tlp};
+
+/// How an entity is marked.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Markings {
+    /// What the gate decides by.
+    pub(super) evidence: Vec<Marking>,
+    /// The definitions of what is carried to everything that is found: all markings but the levels of TLP, which the engine sets.
+    pub(super) carried: Vec<Value>,
+}
+
+impl Markings {
+    /// Reads the markings of the entity with this id. Platform and message both count, and the highest decides.
+    pub(super) fn read(told: &Value, id: &str, bundle: Option<&Value>, content: &Content) -> Markings {
+        let mut evidence = Evidence::default();
+        let nodes = of_platform(told).unwrap_or_else(|reason| {
+            evidence.unreadable(reason);
+            vec![]
+        });
+        for node in &nodes {
+            evidence.marking(node["standard_id"].as_str(), node);
+        }
+        let parts = content.read().unwrap_or_else(|reason| {
+            evidence.unreadable(reason);
+            Default::default()
+        });
+        let bundle = bundle.and_then(|bundle| bundle["objects"].as_array()).map_or(&[][..], Vec::as_slice);
+        for objects in [bundle, &parts.objects] {
+            if !objects.iter().all(Value::is_object) {
+                evidence.unreadable("a bundle with something that is not an object");
+            }
+            evidence.objects(id, objects);
+        }
+        let others = if bundle.is_empty() { &parts.objects } else { bundle };
+        parts.entity.iter().for_each(|entity| evidence.object(entity, others));
+        let carried = evidence.ids().iter().filter(|id| !Tlp::ALL.iter().any(|tlp| tlp.marking_id() == **id));
+        let carried = carried.filter_map(|id| definition(*id, &nodes, &[bundle, &parts.objects])).collect();
+        Markings { evidence: evidence.markings(), carried }
+    }
+
+    /// Marks what was found as the entity is.
+    pub(super) fn carry(&self, found: &mut Value) {
+        if self.carried.is_empty() || matches!(found["type"].as_str(), None | Some("identity" | "marking-definition")) {
+            return;
+        }
+        let mut refs = found["object_marking_refs"].as_array().cloned().unwrap_or_default();
+        refs.extend(self.carried.iter().map(|definition| definition["id"].clone()));
+        found["object_marking_refs"] = Value::from(refs);
+    }
+}
+
+/// What the platform gives as markings: a list, or the edges of a connection.
+pub(super) fn of_platform(told: &Value) -> Result<Vec<&Value>, String> {
+    let wrong = |what: &str| Err(format!("`objectMarking` {what}"));
+    match &told["objectMarking"] {
+        Value::Array(markings) => Ok(markings.iter().collect()),
+        Value::Object(connection) => {
+            let more = connection.get("pageInfo").and_then(|page| page.get("hasNextPage"));
+            match connection.get("edges").and_then(Value::as_array) {
+                Some(edges) if matches!(more, None | Some(Value::Null | Value::Bool(false))) => {
+                    Ok(edges.iter().map(|edge| &edge["node"]).collect())
+                }
+                Some(_) => wrong("has more pages"),
+                None => wrong("has no list of edges"),
+            }
+        }
+        // The platform gives a list of an unmarked entity too.
+        Value::Null => wrong("is missing"),
+        _ => wrong("is not a list"),
+    }
+}
+
+/// The definition of a marking as it came, as the platform knows it, or as it must be.
+fn definition(id: Id, nodes: &[&Value], bundles: &[&[Value]]) -> Option<Value> {
+    let is_it = |text: &Value| text.as_str().and_then(Id::parse_marking) == Some(id);
+    let brought = bundles.iter().copied().flatten().find(|object| is_it(&object["id"])).cloned();
+    let known = || nodes.iter().find(|node| is_it(&node["standard_id"])).map(|node| exported(node));
+    let pap = || Pap::ALL.into_iter().find(|pap| pap.marking_id() == id);
+    let derived = || pap().map(|pap| custom(&json!(id), None, "PAP", pap.as_str()));
+    brought.or_else(known).or_else(derived)
+}
+
+/// A marking of the platform as STIX. Levels of TLP are written as pycti writes them, all others keep their case.
+pub(super) fn exported(told: &Value) -> Value {
+    let text = |key: &str| told[key].as_str().filter(|text| !text.is_empty());
+    let (kind, definition) = (text("definition_type").unwrap_or_default(), text("definition").unwrap_or_default());
+    if !kind.eq_ignore_ascii_case("tlp") {
+        return custom(&told["standard_id"], text("created"), kind, definition);
+    }
+    let level = definition.to_lowercase().replace("tlp:", "");
+    json!({
+        "type": "marking-definition",
+        "spec_version": "2.1",
+        "id": told["standard_id"],
+        "created": CREATED,
+        "definition_type": "tlp",
+        "name": definition,
+        "definition": { "tlp": level },
+    })
+}
+
+/// When the markings of TLP were made.
+const CREATED: &str = "2017-01-20T00:00:00.000Z";
+
+fn custom(id: &Value, created: Option<&str>, kind: &str, definition: &str) -> Value {
+    json!({
+        "type": "marking-definition",
+        "spec_version": "2.1",
+        "id": id,
+        "created": created.unwrap_or(CREATED),
+        "definition_type": kind,
+        "name": definition,
+        "definition": { kind: definition },
+        "x_opencti_definition_type": kind,
+        "x_opencti_definition": definition,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,509 @@
+//! Nothing is sent unless every reading of the markings allows it, whatever shape they come in.
+
+use super::super::delivery::Delivery;
+use super::super::entity::{Entity, enriched};
+use super::*;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use std::sync::{Arc, LazyLock};
+use stixmap_engine::diagnostic::Source;
+use stixmap_engine::plan::{Plan, Settings};
+use stixmap_engine::run::{Account, Input, Run, Step};
+
+const ID: &str = "domain-name--bedb4899-d24b-5401-bc86-8f6b4cc18ec7";
+const RED: &str = "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed";
+const RED_OF_TLP_2: &str = "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1";
+const STRICT: &str = "marking-definition--826578e1-40ad-459f-bc73-ede076f81f37";
+const GREEN: &str = "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da";
+const OWN: &str = "marking-definition--11111111-2222-5333-8444-555555555555";
+
+/// Sends up to TLP:AMBER.
+static PLAN: LazyLock<Plan> = LazyLock::new(|| {
+    let text = "\
+profile: stixmap/v1
+id: small
+version: 1.0.0
+name: Small
+summary: Names.
+http: { base_url: https://api.example.net/v1 }
+lookups:
+  names: { accepts: [domain-name], path: \"/names/{observable.value}\", records: $.rows }
+record:
+  fields:
+    rrtype: { at: $.type, as: rrtype }
+    name: { at: $.name, as: string }
+    rdata: { at: $.data, as: rdata }
+  orientation: [{ rrname: name, rdata: rdata }]
+rules:
+  - { rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }
+  - { rrtype: \"*\", drop: of no interest }
+tlp: { max: TLP:AMBER, unmarked: allow, results: { at_least: \"TLP:CLEAR\" } }
+identity: { name: Small }
+";
+    Plan::read(&Source::new("profile.yaml", text)).expect("a profile")
+});
+
+fn told(marking: Value) -> Value {
+    json!({ "id": "internal", "standard_id": ID, "entity_type": "Domain-Name", "value": "example.com", "objectMarking": marking })
+}
+
+fn node(id: &str, kind: impl Into<Value>, definition: impl Into<Value>) -> Value {
+    json!({ "standard_id": id, "definition_type": kind.into(), "definition": definition.into(), "created": "2024-01-01T00:00:00Z" })
+}
+
+fn base(refs: Value) -> Value {
+    json!({ "id": ID, "type": "domain-name", "spec_version": "2.1", "value": "example.com", "object_marking_refs": refs })
+}
+
+/// As if the message had come with this event.
+fn read(told: &Value, mut event: Value, is_playbook: bool) -> Result<Entity, String> {
+    event["entity_id"] = ID.into();
+    let step = if is_playbook { json!({ "step_id": "s" }) } else { Value::Null };
+    let message = json!({ "internal": { "work_id": "w", "playbook": step }, "event": event });
+    let delivery = Delivery::parse(message.to_string().as_bytes()).map_err(|malformed| malformed.reason)?;
+    let bundle = delivery.playbook.as_ref().map(|playbook| playbook.read().expect("JSON"));
+    Entity::read(told, bundle.as_ref(), &delivery.content)
+}
+
+/// Whether anything is sent to the provider; or why not.
+fn send(entity: Result<Entity, String>) -> Result<(), String> {
+    let entity = entity?;
+    let now = Timestamp::UNIX_EPOCH;
+    let input = Input {
+        observable: entity.observable,
+        markings: entity.markings.evidence,
+        settings: Settings::read(&PLAN.settings, |_| None).expect("it has none"),
+        deadline: now + SignedDuration::from_mins(1),
+        seed: 0,
+        trace: false,
+    };
+    let mut run = Run::new(&PLAN, Arc::new(Account::default()), input, now);
+    match run.next(now) {
+        Step::Send(_) => Ok(()),
+        Step::Done => Err(run.finish().outcome.to_string()),
+        Step::Wait(_) => unreachable!("nothing makes it wait"),
+    }
+}
+
+fn by_platform(marking: Value) -> Result<(), String> {
+    send(read(&told(marking), json!({}), false))
+}
+
+fn by_playbook(objects: Value) -> Result<(), String> {
+    send(read(&told(json!([])), json!({ "bundle": { "objects": objects } }), true))
+}
+
+fn by_message(event: Value) -> Result<(), String> {
+    send(read(&told(json!([])), event, false))
+}
+
+fn refused(what: &str, sent: Result<(), String>) {
+    let reason = sent.expect_err(what);
+    assert!(reason.contains("TLP:") || reason.contains("unreadable marking: "), "{what}: {reason}");
+}
+
+#[test]
+fn markings_of_normal_messages_are_read_and_allow_sending() {
+    let amber = "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82";
+    for marking in [
+        json!([]),
+        json!([node(amber, "TLP", "TLP:AMBER")]),
+        json!([node(GREEN, "TLP", "TLP:GREEN"), node(OWN, "Company", "Internal use")]),
+        json!([node("marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9", "TLP", "TLP:WHITE")]),
+        json!([node(OWN, "statement", "Copyright 2024 Example Inc.")]),
+        json!({ "edges": [{ "node": node(GREEN, "TLP", "TLP:GREEN") }], "pageInfo": { "hasNextPage": false } }),
+    ] {
+        assert_eq!(by_platform(marking.clone()), Ok(()), "{marking}");
+    }
+    let own = json!({ "type": "marking-definition", "id": OWN, "definition_type": "statement",
+        "definition": { "statement": "custom" }, "x_opencti_definition_type": "TLP", "x_opencti_definition": "TLP:CLEAR" });
+    let unmarked = json!({ "id": ID, "type": "domain-name", "value": "example.com" });
+    for objects in
+        [json!([unmarked]), json!([base(json!([]))]), json!([base(json!([GREEN]))]), json!([base(json!([OWN])), own])]
+    {
+        assert_eq!(by_playbook(objects.clone()), Ok(()), "{objects}");
+        assert_eq!(by_message(json!({ "stix_objects": objects.to_string() })), Ok(()), "{objects}");
+    }
+    for entity in [json!(null), json!(""), json!("{}"), json!(base(json!([amber])).to_string()), base(json!([amber]))] {
+        assert_eq!(by_message(json!({ "stix_entity": entity, "stix_objects": null })), Ok(()));
+    }
+}
+
+#[test]
+fn a_red_marking_of_the_platform_is_refused_in_any_shape() {
+    let cases = [
+        ("statement", json!([node(OWN, "statement", "TLP:RED")])),
+        ("TLP2", json!([node(OWN, "TLP2", "RED")])),
+        ("blank", json!([node(OWN, " TLP", "RED")])),
+        ("no type", json!([node(OWN, json!(null), "TLP:RED")])),
+        ("no type, bare level", json!([node(OWN, "", "RED")])),
+        ("type missing", json!([{ "standard_id": OWN, "definition": "RED" }])),
+        ("type is a list", json!([node(OWN, json!(["TLP"]), "TLP:RED")])),
+        ("definition is an object", json!([node(OWN, "TLP", json!({ "tlp": "red" }))])),
+        ("definition is a list", json!([node(OWN, "statement", json!(["TLP:RED"]))])),
+        ("RED's id, CLEAR's text", json!([node(RED, "TLP", "TLP:CLEAR")])),
+        ("RED's id in capitals", json!([node(&RED.to_uppercase(), "statement", "free")])),
+        ("RED's id of TLP 2", json!([node(RED_OF_TLP_2, "statement", "free")])),
+        ("strict", json!([node(STRICT, "statement", "free")])),
+        ("above among lower", json!([node(GREEN, "TLP", "TLP:GREEN"), node(RED, "TLP", "TLP:RED")])),
+        ("full width", json!([node(OWN, "statement", "\u{ff34}\u{ff2c}\u{ff30}\u{ff1a}\u{ff32}\u{ff25}\u{ff24}")])),
+        ("unknown level", json!([node(OWN, "TLP", "TLP:ORANGE")])),
+        ("no definition", json!([node(OWN, "statement", json!(null))])),
+        ("no id", json!([{ "definition_type": "statement", "definition": "free" }])),
+        ("null", json!(null)),
+        ("null in a list", json!([null])),
+        ("text", json!("TLP:RED")),
+        ("edges", json!({ "edges": [{ "node": node(RED, "TLP", "TLP:RED") }] })),
+        ("edges without nodes", json!({ "edges": [{}] })),
+        ("no edges", json!({})),
+        ("more pages", json!({ "edges": [], "pageInfo": { "hasNextPage": true } })),
+        ("a list of edges", json!([{ "node": node(GREEN, "TLP", "TLP:GREEN") }])),
+    ];
+    for (what, marking) in cases {
+        refused(what, by_platform(marking));
+    }
+    let mut missing = told(json!(null));
+    missing.as_object_mut().expect("an object").remove("objectMarking");
+    refused("missing", send(read(&missing, json!({}), false)));
+}
+
+#[test]
+fn a_red_marking_of_a_bundle_is_refused_in_any_shape() {
+    let defined = |definition: Value| {
+        let mut object = json!({ "type": "marking-definition", "spec_version": "2.1", "id": OWN });
+        object.as_object_mut().expect("an object").extend(definition.as_object().expect("an object").clone());
+        json!([base(json!([OWN])), object])
+    };
+    let other = |key: &str, value: Value| {
+        let mut object = base(json!([]));
+        object[key] = value;
+        json!([object])
+    };
+    let clear =
+        json!({ "type": "marking-definition", "id": OWN, "definition_type": "tlp", "definition": { "tlp": "clear" } });
+    let red =
+        json!({ "type": "marking-definition", "id": OWN, "definition_type": "tlp", "definition": { "tlp": "red" } });
+    let cases = [
+        ("text instead of a list", json!([base(json!(RED))])),
+        ("null", json!([base(json!(null))])),
+        ("an object", json!([base(json!({ "0": RED }))])),
+        ("null in the list", json!([base(json!([null]))])),
+        ("a list in the list", json!([base(json!([[RED]]))])),
+        ("unknown", json!([base(json!([OWN]))])),
+        ("RED's id", json!([base(json!([RED]))])),
+        ("RED's id in capitals", json!([base(json!([RED.to_uppercase()]))])),
+        ("RED's id of TLP 2", json!([base(json!([RED_OF_TLP_2]))])),
+        ("granular", other("granular_markings", json!([{ "marking_ref": RED, "selectors": ["value"] }]))),
+        ("another key", other("objectMarking", json!([RED]))),
+        (
+            "in an extension",
+            other("extensions", json!({ "extension-definition--1": { "object_marking_refs": [RED] } })),
+        ),
+        ("a second object of the id", json!([base(json!([])), base(json!([RED]))])),
+        ("a second definition", json!([base(json!([OWN])), clear, red])),
+        (
+            "not a definition",
+            json!([base(json!([OWN])), { "type": "identity", "id": OWN, "definition_type": "statement", "name": "x" }]),
+        ),
+        ("not an object", json!([base(json!([])), RED])),
+        (
+            "CLEAR's name",
+            defined(json!({ "definition_type": "tlp", "name": "TLP:CLEAR", "definition": { "tlp": "red" } })),
+        ),
+        (
+            "CLEAR's definition",
+            defined(json!({ "definition_type": "tlp", "name": "TLP:RED", "definition": { "tlp": "clear" } })),
+        ),
+        ("no type", defined(json!({ "name": "TLP:CLEAR", "definition": "RED" }))),
+        (
+            "statement",
+            defined(json!({ "definition_type": "statement", "definition": { "statement": "Handle as TLP:RED" } })),
+        ),
+        (
+            "statement and bare level",
+            defined(json!({ "definition_type": "statement", "name": "TLP:CLEAR", "definition": "RED" })),
+        ),
+        (
+            "extension of TLP 2",
+            defined(
+                json!({ "extensions": { "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d": { "tlp_2_0": "red" } } }),
+            ),
+        ),
+        (
+            "extension of OpenCTI",
+            defined(json!({ "definition_type": "statement", "definition": { "statement": "custom" },
+            "extensions": { "extension-definition--ea279b3e-5c71-4632-ac08-831c66a786ba": { "definition_type": "TLP", "definition": "TLP:RED" } } })),
+        ),
+        (
+            "OpenCTI's own keys",
+            defined(json!({ "definition_type": "statement", "definition": { "statement": "custom" },
+            "x_opencti_definition_type": "TLP", "x_opencti_definition": "TLP:AMBER+STRICT" })),
+        ),
+        ("the type is the level", defined(json!({ "definition_type": "TLP:RED", "name": "x" }))),
+        ("no level", defined(json!({ "definition_type": "tlp", "definition": { "tlp": null } }))),
+        ("no level at all", defined(json!({ "definition_type": "tlp" }))),
+        ("nothing", defined(json!({}))),
+    ];
+    for (what, objects) in cases {
+        refused(what, by_playbook(objects.clone()));
+        refused(what, by_message(json!({ "stix_objects": objects.to_string() })));
+        refused(what, by_message(json!({ "stix_objects": objects })));
+        refused(what, by_message(json!({ "bundle": { "objects": objects } })));
+    }
+}
+
+#[test]
+fn the_message_counts_although_the_platform_says_less() {
+    let platform = told(json!([node(GREEN, "TLP", "TLP:GREEN")]));
+    let red = base(json!([RED]));
+    for event in [
+        json!({ "stix_entity": red.to_string() }),
+        json!({ "stix_entity": red }),
+        json!({ "stix_objects": json!([red]).to_string() }),
+        json!({ "stix_objects": { "objects": [red] } }),
+        json!({ "stix_entity": "{" }),
+        json!({ "stix_entity": [] }),
+        json!({ "stix_entity": 5 }),
+        json!({ "stix_objects": "5" }),
+        json!({ "stix_objects": {} }),
+        json!({ "stix_entity": base(json!([OWN])).to_string() }),
+    ] {
+        refused(&event.to_string(), send(read(&platform, event, false)));
+    }
+    let known = told(json!([node(OWN, "Company", "Internal use")]));
+    assert_eq!(send(read(&known, json!({ "stix_entity": base(json!([OWN])).to_string() }), false)), Ok(()));
+}
+
+#[test]
+fn every_marking_is_carried_to_what_is_found_with_its_definition() {
+    let platform = told(json!([node(OWN, "Company", "Need to Know"), node(GREEN, "TLP", "TLP:GREEN")]));
+    let author = json!({ "type": "identity", "id": "identity--1", "name": "Small" });
+    let found = vec![
+        author.clone(),
+        json!({ "type": "ipv4-addr", "id": "ipv4-addr--1", "object_marking_refs": [GREEN] }),
+        json!({ "type": "relationship", "id": "relationship--1", "object_marking_refs": [GREEN] }),
+    ];
+    for (event, is_playbook) in [(json!({}), false), (json!({ "bundle": { "objects": [base(json!([GREEN]))] } }), true)]
+    {
+        let objects = enriched(&read(&platform, event, is_playbook).expect("an entity"), found.clone());
+        let object = |id: &str| objects.iter().find(|object| object["id"] == id).expect("it is there");
+        for id in ["ipv4-addr--1", "relationship--1"] {
+            assert_eq!(object(id)["object_marking_refs"], json!([GREEN, OWN]));
+        }
+        assert_eq!(object("identity--1"), &author);
+        let definition = object(OWN);
+        assert_eq!(definition["definition"], json!({ "Company": "Need to Know" }));
+        assert_eq!(
+            (&definition["x_opencti_definition_type"], &definition["name"]),
+            (&json!("Company"), &json!("Need to Know"))
+        );
+        let place = |id: &str| objects.iter().position(|object| object["id"] == id);
+        assert!(place(OWN) < place("ipv4-addr--1"), "what is referred to comes first");
+    }
+}
+
+#[test]
+fn a_marking_that_only_a_step_before_gave_is_carried() {
+    let own = json!({ "type": "marking-definition", "id": OWN, "definition_type": "Company", "definition": { "Company": "Mine" } });
+    let event = json!({ "bundle": { "objects": [own, base(json!([OWN]))] } });
+    let entity = read(&told(json!([])), event, true).expect("an entity");
+    let objects = enriched(&entity, vec![json!({ "type": "ipv4-addr", "id": "ipv4-addr--1" })]);
+    assert_eq!(objects.len(), 3, "its definition came with it");
+    assert_eq!(objects[2]["object_marking_refs"], json!([OWN]));
+}
+
+/// Any JSON, with words and keys that mean something here.
+fn any_json() -> impl Strategy<Value = Value> {
+    let word = prop::sample::select(vec![
+        "TLP",
+        "tlp",
+        " TLP ",
+        "TLP2",
+        "statement",
+        "PAP",
+        "TLP:RED",
+        "TLP:CLEAR",
+        "red",
+        "GREEN",
+        "TLP:AMBER+STRICT",
+        "custom",
+        "",
+        "marking-definition",
+        RED,
+        GREEN,
+        OWN,
+        STRICT,
+        ID,
+    ]);
+    let leaf = prop_oneof![
+        1 => Just(Value::Null),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => any::<i8>().prop_map(Value::from),
+        4 => word.prop_map(Value::from),
+        1 => ".{0,8}".prop_map(Value::from),
+    ];
+    let key = prop::sample::select(vec![
+        "standard_id",
+        "id",
+        "type",
+        "definition_type",
+        "definition",
+        "name",
+        "tlp",
+        "tlp_2_0",
+        "edges",
+        "node",
+        "pageInfo",
+        "hasNextPage",
+        "extensions",
+        "x_opencti_definition_type",
+        "x_opencti_definition",
+        "object_marking_refs",
+        "granular_markings",
+    ]);
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(key.clone(), inner, 0..5)
+                .prop_map(|map| map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+        ]
+    })
+}
+
+/// A change somewhere in a value: the places are counted as they are come by.
+#[derive(Debug, Clone)]
+enum Change {
+    Replace(Value),
+    Remove,
+    Wrap,
+    Upper,
+    Pad,
+    Text,
+}
+
+fn any_change() -> impl Strategy<Value = (usize, Change)> {
+    let change = prop_oneof![
+        any_json().prop_map(Change::Replace),
+        Just(Change::Remove),
+        Just(Change::Wrap),
+        Just(Change::Upper),
+        Just(Change::Pad),
+        Just(Change::Text),
+    ];
+    (0_usize..24, change)
+}
+
+fn change(value: &mut Value, place: &mut usize, how: &Change) {
+    if *place == 0 {
+        *place = usize::MAX;
+        match how {
+            Change::Replace(other) => *value = other.clone(),
+            Change::Remove => *value = Value::Null,
+            Change::Wrap => *value = json!([value.take()]),
+            Change::Upper => *value = value.as_str().map_or_else(|| value.clone(), |text| text.to_uppercase().into()),
+            Change::Pad => {
+                *value = value.as_str().map_or_else(|| value.clone(), |text| format!(" {text}\u{200b}").into())
+            }
+            Change::Text => *value = value.to_string().into(),
+        }
+        return;
+    }
+    if *place == usize::MAX {
+        return;
+    }
+    *place -= 1;
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| change(item, place, how)),
+        Value::Object(properties) => properties.values_mut().for_each(|item| change(item, place, how)),
+        _ => {}
+    }
+}
+
+/// Whether some text in it still says RED, as someone who looks for it would find.
+fn says_red(value: &Value) -> bool {
+    match value {
+        Value::String(text) => {
+            let lower = text.to_lowercase();
+            let squeezed: String = lower.chars().filter(|letter| letter.is_alphanumeric()).collect();
+            squeezed.contains("tlpred") || lower.contains(RED)
+        }
+        Value::Array(items) => items.iter().any(says_red),
+        Value::Object(properties) => properties.values().any(says_red),
+        _ => false,
+    }
+}
+
+/// A RED marking in each of the shapes that are common.
+fn red_node() -> impl Strategy<Value = Value> {
+    prop::sample::select(vec![
+        node(RED, "TLP", "TLP:RED"),
+        node(OWN, "TLP", "TLP:RED"),
+        json!({ "type": "marking-definition", "id": RED, "standard_id": RED, "definition_type": "tlp", "name": "TLP:RED", "definition": { "tlp": "TLP:RED" } }),
+        json!({ "type": "marking-definition", "id": OWN, "standard_id": OWN, "definition_type": "statement", "name": "TLP:RED",
+            "definition": { "statement": "custom" }, "x_opencti_definition_type": "TLP", "x_opencti_definition": "TLP:RED" }),
+        json!({ "type": "marking-definition", "id": OWN, "standard_id": OWN, "name": "TLP:RED", "extensions": { "extension-definition--1": { "tlp_2_0": "TLP:RED" } } }),
+    ])
+}
+
+proptest! {
+    #[test]
+    fn any_json_as_the_platform_s_markings_is_a_list_of_readable_ones_or_refused(marking in any_json()) {
+        if by_platform(marking.clone()).is_ok() {
+            prop_assert!(!says_red(&marking), "{marking}");
+            let list = marking.as_array().or_else(|| marking["edges"].as_array());
+            prop_assert!(list.is_some(), "{marking}");
+            for one in list.expect("it is there") {
+                let one = if marking.is_array() { one } else { &one["node"] };
+                prop_assert!(one["standard_id"].as_str().is_some_and(|id| Id::parse_marking(id).is_some()), "{one}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_json_in_a_message_is_a_list_of_known_references_or_refused(refs in any_json(), more in any_json()) {
+        let known = [RED, GREEN, STRICT];
+        let is_list = refs.as_array().is_some_and(|refs| refs.iter().all(|id| {
+            id.as_str().is_some_and(|id| known.contains(&id) || more["id"] == id || more[0]["id"] == id)
+        }));
+        for objects in [json!([base(refs.clone()), more]), json!([more, base(refs.clone())])] {
+            let sent = [
+                by_playbook(objects.clone()),
+                by_message(json!({ "stix_objects": objects })),
+                by_message(json!({ "stix_entity": base(refs.clone()), "stix_objects": [more] })),
+            ];
+            for sent in sent {
+                prop_assert!(sent.is_err() || is_list && !says_red(&refs), "{refs} {more}");
+            }
+        }
+        let parts = [("stix_entity", refs.clone()), ("stix_objects", more.clone()), ("bundle", more)];
+        for (key, part) in parts {
+            let _ = by_message(json!({ key: part }));
+        }
+    }
+
+    #[test]
+    fn a_red_marking_that_is_changed_and_still_says_so_is_refused(
+        red in red_node(),
+        changes in prop::collection::vec(any_change(), 0..4),
+        lower in any::<bool>(),
+    ) {
+        let mut changed = red;
+        for (place, how) in &changes {
+            change(&mut changed, &mut place.clone(), how);
+        }
+        if !says_red(&changed) {
+            return Ok(());
+        }
+        let mut list = vec![changed.clone()];
+        if lower {
+            list.insert(0, node(GREEN, "TLP", "TLP:GREEN"));
+        }
+        prop_assert!(by_platform(list.into()).is_err(), "by the platform: {changed}");
+        prop_assert!(by_platform(json!({ "edges": [{ "node": changed }] })).is_err(), "by edges: {changed}");
+        if changed["id"].as_str() == Some(OWN) {
+            let objects = json!([base(json!([OWN])), changed]);
+            prop_assert!(by_playbook(objects.clone()).is_err(), "by a playbook: {changed}");
+            prop_assert!(by_message(json!({ "stix_objects": objects.to_string() })).is_err(), "by a message: {changed}");
+        }
+    }
+}
