@@ -100,7 +100,7 @@ fn profile_file_of_another_kind_is_refused_by_every_command() {
         &["test", "--accept", "lines"],
         &["explain", "lines", "--profiles", "."],
         &["explain", "lines/profile.yaml"],
-        &["enrich", "lines.example.com", "--profile", "lines", "--profiles", ".", "--replay"],
+        &["enrich", "192.0.2.7", "--profile", "lines", "--profiles", ".", "--replay"],
         &["diff", "lines", "lines"],
     ];
     for (kind, put) in HOSTILE {
@@ -130,7 +130,7 @@ fn files_of_cases_of_another_kind_are_refused() {
             }
             let why = format!("{kind} at {file}: accepted");
             assert_ne!(place.run(&["test", "--accept", "lines"], &why).code, 0, "{why}");
-            let played = place.run(&["enrich", "lines.example.com", "-p", "lines/profile.yaml", "--replay"], &why);
+            let played = place.run(&["enrich", "192.0.2.7", "-p", "lines/profile.yaml", "--replay"], &why);
             assert!(file.ends_with("expected") || played.code > 0, "{why}: {}", played.err);
         }
     }
@@ -212,7 +212,7 @@ fn files_that_the_operator_names_are_regular_and_bounded() {
     let place = Place::new();
     let enrich = ["enrich", "--replay", "--profile", "lines/profile.yaml"];
     let places: [(&str, &[&str]); 4] = [
-        ("--config", &["enrich", "lines.example.com", "--profile", "lines", "--replay", "--config"]),
+        ("--config", &["enrich", "192.0.2.7", "--profile", "lines", "--replay", "--config"]),
         ("--input", &[&enrich[..], &["--input"]].concat()),
         ("sample", &["draft", "drafted", "--observable", "example.com", "--out", ".", "--sample"]),
         ("answer", &["map", "--profile", "lines", "--observable", "192.0.2.7"]),
@@ -243,7 +243,7 @@ fn files_that_the_operator_names_are_regular_and_bounded() {
 #[test]
 fn lists_and_answers_come_by_pipes_and_links_too() {
     let place = Place::new();
-    fs::write(place.path("list"), "lines.example.com\n").expect("it can be written");
+    fs::write(place.path("list"), "192.0.2.7\n").expect("it can be written");
     symlink("list", place.path("linked")).expect("a link");
     let program = stixmap(&[]).get_program().to_owned();
     let shell = |script: &str| {
@@ -256,7 +256,7 @@ fn lists_and_answers_come_by_pipes_and_links_too() {
     };
     for input in ["linked", "<(cat list)", "/dev/stdin < list", "- < list", "/dev/stdin < <(cat list)"] {
         let ended = shell(&format!("timeout 20 \"$S\" enrich -q -p lines/profile.yaml --replay --input {input}"));
-        assert!(ended.code == 0 && ended.out.contains("lines.example.com"), "{input}: {}", ended.err);
+        assert!(ended.code == 0 && ended.out.contains("192.0.2.7"), "{input}: {}", ended.err);
         let answer =
             input.replace("list", "lines/cases/ptr-reverse.ndjson").replace("linked", "lines/cases/ptr-reverse.ndjson");
         let ended = shell(&format!("timeout 20 \"$S\" map -q -p lines/profile.yaml --observable 192.0.2.7 {answer}"));
@@ -270,7 +270,7 @@ fn output_goes_through_no_link_of_another_user() {
     let shared = place.path("shared");
     fs::create_dir(&shared).expect("a folder");
     fs::set_permissions(&shared, Permissions::from_mode(0o1777)).expect("its mode can be set");
-    let command = ["enrich", "lines.example.com", "-q", "-p", "lines/profile.yaml", "--replay", "-o", "shared/out"];
+    let command = ["enrich", "192.0.2.7", "-q", "-p", "lines/profile.yaml", "--replay", "-o", "shared/out"];
     symlink("../elsewhere/file", shared.join("out")).expect("a link");
     lchown(shared.join("out"), STRANGER, STRANGER).expect("its owner can be set");
     let refused = place.run(&command, "a link of another user");
@@ -300,7 +300,7 @@ fn settings_that_others_may_have_put_there_stop_the_connector() {
     let place = Place::new();
     let settings = "opencti: { url: 'http://127.0.0.1:1/canary-9f1d3c', token: canary-9f1d3c }\nconnector: { id: x }\n";
     type Spoil = fn(&Path, &Path);
-    let spoilt: [(&str, Spoil); 9] = [
+    let spoilt: [(&str, Spoil); 10] = [
         ("belongs to another user", |_, file| chown(file, STRANGER, None).expect("an owner")),
         ("others may write it", |_, file| fs::set_permissions(file, Permissions::from_mode(0o664)).expect("a mode")),
         ("others may write it", |_, file| fs::set_permissions(file, Permissions::from_mode(0o602)).expect("a mode")),
@@ -321,6 +321,12 @@ fn settings_that_others_may_have_put_there_stop_the_connector() {
             fs::set_permissions(&shared, Permissions::from_mode(0o1777)).expect("a mode");
             fs::rename(file, shared.join("config.yml")).expect("it can be moved");
             symlink("shared/config.yml", file).expect("a link");
+        }),
+        ("belongs to another user", |folder, file| {
+            fs::rename(file, folder.join("real.yml")).expect("it can be moved");
+            symlink("real.yml", folder.join("next.yml")).expect("a link");
+            lchown(folder.join("next.yml"), STRANGER, None).expect("an owner");
+            symlink("next.yml", file).expect("a link");
         }),
         ("a pipe", |_, file| {
             fs::remove_file(file).expect("it was there");
@@ -345,6 +351,54 @@ fn settings_that_others_may_have_put_there_stop_the_connector() {
     let started = ended(&["connector", "--profile", "riskiq"], &folder, &[]);
     assert!(started.code == 2 && started.err.contains("RISKIQ_API_KEY"), "{}", started.err);
     assert!(!started.err.contains("OPENCTI_URL"), "{}", started.err);
+}
+
+#[test]
+fn accepted_expectation_leaves_the_file_it_was_linked_with() {
+    let place = Place::new();
+    let expected = place.path("lines/cases/by-type.expected");
+    fs::remove_file(&expected).expect("it was there");
+    fs::hard_link(place.path("elsewhere/file"), &expected).expect("one file by two names");
+    assert_eq!(place.run(&["test", "lines/cases/by-type.yaml", "--accept", "-q"], "a hard link").code, 0);
+    assert_ne!(fs::read_to_string(&expected).expect("it is there"), CANARY);
+}
+
+#[test]
+fn journal_in_which_others_have_a_hand_stops_the_connector() {
+    let place = Place::new();
+    let variables = [
+        ("OPENCTI_URL", "http://127.0.0.1:1"),
+        ("OPENCTI_TOKEN", "t0ken"),
+        ("CONNECTOR_ID", "an-id"),
+        ("RISKIQ_USERNAME", "user"),
+        ("RISKIQ_API_KEY", "a-long-key"),
+    ];
+    let started = |name: &str, value: &str| {
+        let variables = [&variables[..], &[(name, value)]].concat();
+        ended(&["connector", "--profile", "riskiq"], place.folder.path(), &variables)
+    };
+    fs::create_dir_all(place.path("state/stixmap")).expect("a folder");
+    let (file, own) = (place.path("elsewhere/file"), place.path("state/stixmap/an-id"));
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(30 * 86_400);
+    let set = File::options().write(true).open(&file).and_then(|file| file.set_modified(long_ago));
+    set.expect("its time can be set");
+    let state = place.path("state");
+    for (name, value) in [
+        ("CONNECTOR_JOURNAL_PATH", state.join("stixmap")),
+        ("STATE_DIRECTORY", state.join("stixmap")),
+        ("XDG_STATE_HOME", state),
+    ] {
+        symlink(place.path("elsewhere"), &own).expect("a link");
+        let refused = started(name, text(&value));
+        assert!(refused.code == 2 && refused.err.contains("symbolic link"), "{name}: {}", refused.err);
+        fs::remove_file(&own).expect("it was there");
+        fs::create_dir(&own).and_then(|()| chown(&own, STRANGER, None)).expect("a folder");
+        let refused = started(name, text(&value));
+        assert!(refused.code == 2 && refused.err.contains("another user (uid 65534)"), "{name}: {}", refused.err);
+        fs::remove_dir(&own).expect("it was there");
+    }
+    assert_eq!(fs::read_to_string(&file).expect("it is not swept"), CANARY);
+    assert_eq!(fs::metadata(place.path("elsewhere")).expect("it is there").permissions().mode() & 0o777, 0o755);
 }
 
 /// Whatever opens, makes, removes or looks at files.

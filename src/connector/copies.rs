@@ -94,8 +94,11 @@ fn in_directory(directory: &Directory, (own, name): (&str, &str), content: &str)
     written.with_context(|| directory.path.join(name).display().to_string())
 }
 
-/// Whether a file is called as `file_name` calls those of a connector: what others keep in the same place is theirs.
+/// Whether a file is called as `file_name` calls those of a connector, or is one that did not become whole: what others keep
+/// in the same place is theirs.
 fn is_own(name: &str, own: &str) -> bool {
+    let part = name.strip_prefix('.').and_then(|part| part.strip_suffix(".part")?.rsplit_once('.'));
+    let name = part.map_or(name, |(name, _)| name);
     let rest = name.strip_prefix(own).and_then(|rest| rest.strip_prefix('-')?.strip_suffix(".json"));
     let Some(parts) = rest.map(|rest| rest.split('-').collect::<Vec<_>>()) else { return false };
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -184,4 +187,31 @@ async fn answered(request: RequestBuilder) -> anyhow::Result<String> {
     let text = answer.text().await.map_err(reqwest::Error::without_url)?;
     ensure!(status.is_success(), "the store answered with status {status}");
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_files_are_known_by_name_and_date() {
+        for (name, is_ours) in [
+            ("acme-20260101-000000-1767225600.000000001.json", true),
+            ("acme-20260101-000000-1767225600.json", true),
+            (".acme-20260101-000000-1767225600.5.json.4711-0.part", true),
+            ("acme-two-20260101-000000-1767225600.5.json", false),
+            ("acm-20260101-000000-1767225600.5.json", false),
+            ("acme-20260101-000000-1767225600.5.json.bak", false),
+            ("acme-20260101-000000-.json", false),
+            ("acme-20260101-000000-1.2.3.json", false),
+            ("acme-2026010x-000000-1767225600.5.json", false),
+            ("acme-notes.json", false),
+            ("acme-.json", false),
+            ("acme.json", false),
+            (".part", false),
+            ("", false),
+        ] {
+            assert_eq!(is_own(name, "acme"), is_ours, "{name}");
+        }
+    }
 }

@@ -1,29 +1,37 @@
 //! A file that lies where it is looked for, although nobody named it. In a folder that others can write, one of them may have
 //! put it there: so it is read only where it and its folder belong to this user or to root, and nobody else may write them.
 
-use super::{Bound, at};
+use super::{Bound, at, named};
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+/// So many links, one after the other, are followed; Linux has the same limit.
+const MAX_LINKS: usize = 40;
+
 /// Reads the file; none if there is none.
 pub(crate) fn read(path: &Path, bound: Bound) -> io::Result<Option<String>> {
-    let entry = match std::fs::symlink_metadata(path) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
-        entry => entry?,
-    };
-    let bytes = match entry.is_symlink() {
-        false => checked(path, bound)?,
-        true => {
-            owned(&entry, "it")?;
-            folder(path)?;
-            checked(&path.canonicalize()?, bound)?
+    let mut path = path.to_owned();
+    for links in 0..MAX_LINKS {
+        let entry = match std::fs::symlink_metadata(&path) {
+            Err(error) if links == 0 && is_absence(error.kind()) => return Ok(None),
+            entry => entry?,
+        };
+        if !entry.is_symlink() {
+            return named::text(checked(&path, bound)?).map(Some);
         }
-    };
-    let text = String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text"));
-    text.map(Some)
+        // A link leads where its owner wants, or whoever can write its folder.
+        owned(&entry, "it")?;
+        folder(&path)?;
+        path = path.parent().unwrap_or(Path::new("")).join(std::fs::read_link(&path)?);
+    }
+    Err(io::Error::other("too many links lead to it"))
+}
+
+fn is_absence(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 /// Reads a file after it and its folder were found to be of this user or root alone.

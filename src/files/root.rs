@@ -154,3 +154,69 @@ pub(super) fn sweep(folder: &OwnedFd, before: SystemTime, fits: impl Fn(&str) ->
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn root() -> (tempfile::TempDir, Root) {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir_all(folder.path().join("root/below")).expect("folders");
+        fs::write(folder.path().join("outside"), "outside").expect("it can be written");
+        let root = Root::new(&folder.path().join("root"));
+        (folder, root)
+    }
+
+    #[test]
+    fn paths_lead_nowhere_else() {
+        let (folder, root) = root();
+        let absolute = folder.path().join("outside");
+        symlink("..", folder.path().join("root/up")).expect("a link");
+        for name in ["../outside", "below/../../outside", "up/outside", "", ".", "..", absolute.to_str().expect("text")]
+        {
+            assert!(root.read(name, Bound(9)).is_err(), "{name}");
+            assert!(root.replace(name, &mut |out| out.write_all(b"x")).is_err(), "{name}");
+            assert!(root.create(&[(name.to_owned(), b"x".to_vec())]).is_err(), "{name}");
+        }
+        for below in ["..", "up", "below/../..", "/"] {
+            assert!(root.below(below).read("outside", Bound(9)).is_err(), "{below}");
+            assert!(root.below(below).make_new("made").is_err(), "{below}");
+        }
+        assert_eq!(fs::read(absolute).expect("it is there"), b"outside");
+        assert!(!folder.path().join("made").exists());
+    }
+
+    #[test]
+    fn created_files_are_all_there_or_none() {
+        let (folder, root) = root();
+        let files = ["one", "two", "three"].map(|name| (name.to_owned(), name.as_bytes().to_vec()));
+        symlink("../outside", folder.path().join("root/three")).expect("a link");
+        assert!(root.create(&files).is_err_and(|error| error.kind() == ErrorKind::AlreadyExists));
+        assert_eq!(root.names().expect("names"), ["below", "three"]);
+        fs::remove_file(folder.path().join("root/three")).expect("it was there");
+        root.create(&files).expect("they can be made");
+        assert_eq!(root.names().expect("names"), ["below", "one", "three", "two"]);
+        assert!(root.create(&files[..1]).is_err());
+        assert_eq!(root.read("one", Bound(3)).expect("it is there"), b"one");
+    }
+
+    #[test]
+    fn replaced_file_is_whole_or_the_old_one() {
+        let (folder, root) = root();
+        root.replace("below/file", &mut |out| out.write_all(b"old")).expect("it can be written");
+        let path = folder.path().join("root/below/file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("its mode can be set");
+        let broken = root.replace("below/file", &mut |out| {
+            out.write_all(b"ne")?;
+            Err(ErrorKind::StorageFull.into())
+        });
+        assert!(broken.is_err_and(|error| error.kind() == ErrorKind::StorageFull));
+        assert_eq!(root.read("below/file", Bound(3)).expect("it is there"), b"old");
+        root.replace("below/file", &mut |out| out.write_all(b"new")).expect("it can be written");
+        assert_eq!(fs::metadata(path).expect("it is there").permissions().mode() & 0o777, 0o640);
+        assert_eq!(root.below("below").names().expect("names"), ["file"], "no part is left");
+        assert!(root.read("below/file", Bound(2)).is_err_and(|error| error.kind() == ErrorKind::FileTooLarge));
+    }
+}
