@@ -3,7 +3,7 @@
 use crate::cli::{CheckArgs, CheckFormat};
 use crate::files::{Root, named};
 use crate::output::{print, print_json};
-use crate::shelf::{self, Folder, PROFILE, other_name, source};
+use crate::shelf::{self, Folder, PROFILE, USUAL, other_name, source};
 use crate::{Exit, paint};
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use stixmap_engine::plan::Plan;
 const MAX_ROUNDS: usize = 10;
 
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
-    let paths = if args.paths.is_empty() { vec![PathBuf::from("profiles")] } else { args.paths.clone() };
+    let paths = if args.paths.is_empty() { vec![PathBuf::from(USUAL)] } else { args.paths.clone() };
     let mut diagnostics = check(&paths)?;
     if args.fix {
         let mut fixed = 0;
@@ -75,7 +75,7 @@ fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {
 
 /// A profile's folder, a folder of such, a profile, or a case.
 fn check_path(path: &Path) -> anyhow::Result<Vec<Diagnostic>> {
-    let root = Root::new(path);
+    let root = shelf::root(path);
     if root.claims(PROFILE) {
         return check_folder(&root);
     }

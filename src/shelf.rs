@@ -258,10 +258,18 @@ pub(crate) fn known(extra: Option<&Path>) -> anyhow::Result<Known> {
     Ok(known)
 }
 
+/// The folder of profiles where nobody names another.
+pub(crate) const USUAL: &str = "profiles";
+
+/// The folder at a path. The usual one is named by nobody: in a stranger's folder it may be a link, which is not followed.
+pub(crate) fn root(path: &Path) -> Root {
+    if path == Path::new(USUAL) { Root::default().below(USUAL) } else { Root::new(path) }
+}
+
 /// The profile's folder at a path: of the folder, or of its `profile.yaml`.
 pub(crate) fn at(path: &Path) -> Option<Root> {
     let of_file = || path.parent().filter(|_| path.ends_with(PROFILE)).map(Root::new);
-    [Some(Root::new(path)), of_file()].into_iter().flatten().find(|folder| folder.claims(PROFILE))
+    [Some(root(path)), of_file()].into_iter().flatten().find(|folder| folder.claims(PROFILE))
 }
 
 /// Finds a profile by its name, or by the path of its folder or its `profile.yaml`.

@@ -261,6 +261,11 @@ fn a_profile_that_the_image_lacks_goes_along() {
     assert!(kubernetes.iter().any(|document| document["data"]["profile.yaml"] == profile.as_str()));
     let compose = document(&read(&folder, "docker-compose.yml"));
     assert_eq!(compose["services"]["connector-every-setting"]["volumes"][0], "./profiles:/profiles:ro");
+    // In the folder of a ConfigMap each file is a link, and links of profiles are not followed.
+    let deployment = kubernetes.iter().find(|document| document["kind"] == "Deployment").expect("a deployment");
+    let mount = &deployment["spec"]["template"]["spec"]["containers"][0]["volumeMounts"][0];
+    assert_eq!(mount["mountPath"], "/profiles/every-setting/profile.yaml");
+    assert_eq!(mount["subPath"], "profile.yaml");
     let listed = ended(stixmap(&["list", "--profiles", folder.join("profiles").to_str().expect("UTF-8")]));
     assert!(listed.out.contains("every-setting"), "{}", listed.out);
     let manifest: Value = serde_json::from_str(&read(&folder, "connector_manifest.json")).expect("JSON");

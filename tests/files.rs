@@ -164,6 +164,28 @@ fn folders_that_are_links_are_refused_below_what_was_named() {
 }
 
 #[test]
+fn usual_folder_of_profiles_is_no_link() {
+    let place = Place::new();
+    symlink("elsewhere", place.path("profiles")).expect("a link");
+    fs::create_dir(place.path("moved")).expect("a folder");
+    fs::rename(place.path("lines"), place.path("moved/lines")).expect("it can be moved");
+    for target in ["elsewhere", "moved"] {
+        fs::remove_file(place.path("profiles")).expect("it was there");
+        symlink(target, place.path("profiles")).expect("a link");
+        for command in [&["check"][..], &["check", "--fix"], &["test"], &["test", "--accept"], &["new", "acme"]] {
+            let ended = place.run(command, target);
+            assert!(
+                ended.code == 2 && ended.err.contains("`profiles` is a symbolic link"),
+                "{command:?}: {}",
+                ended.err
+            );
+        }
+    }
+    assert!(!place.path("moved/acme").exists());
+    assert_eq!(place.run(&["test", "./moved"], "named").code, 0);
+}
+
+#[test]
 fn bodies_of_a_case_are_bounded_one_by_one_and_together() {
     let place = Place::new();
     let body = File::create(place.path("lines/cases/by-type-a.ndjson")).expect("a file");

@@ -5,8 +5,8 @@ pub(crate) mod auth;
 mod text;
 
 use crate::cli::{AuthKind, Framing};
-use crate::files::Root;
 use crate::paint::Several;
+use crate::shelf;
 use anyhow::{Context, bail};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ impl Default for Lookup {
 impl Skeleton {
     /// Writes the profile's folder; nothing is written over, and nothing is left where the profile cannot be written whole.
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-        let root = Root::new(folder);
+        let root = shelf::root(folder);
         let (shown, cases) = (folder.join(&self.id), root.below(&self.id).below("cases"));
         let is_taken =
             || bail!("{} is there already, and nothing is written over: choose another name", shown.display());

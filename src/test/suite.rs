@@ -1,7 +1,7 @@
 //! What is to be tested: profiles with their cases, found at paths.
 
 use crate::files::{Bound, Root, named};
-use crate::shelf::{self, Folder};
+use crate::shelf::{self, Folder, USUAL};
 use anyhow::{Context, bail};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ fn expected_of(case: &str) -> PathBuf {
 
 /// What stands at these paths; without any, at `profiles`.
 pub(crate) fn found(paths: &[PathBuf]) -> anyhow::Result<Vec<Suite>> {
-    let usual = [PathBuf::from("profiles")];
+    let usual = [PathBuf::from(USUAL)];
     let paths = if paths.is_empty() { &usual } else { paths };
     paths
         .iter()
@@ -64,7 +64,7 @@ fn at(path: &Path) -> anyhow::Result<Vec<Suite>> {
         return Ok(vec![Suite { folder, cases, is_whole: false }]);
     }
     let folders =
-        shelf::folders_in(&Root::new(path)).with_context(|| format!("{} holds no profile", path.display()))?;
+        shelf::folders_in(&shelf::root(path)).with_context(|| format!("{} holds no profile", path.display()))?;
     if folders.is_empty() {
         bail!("{} holds no profile", path.display());
     }
