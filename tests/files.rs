@@ -394,6 +394,9 @@ fn journal_in_which_others_have_a_hand_stops_the_connector() {
         ("CONNECTOR_ID", "an-id"),
         ("RISKIQ_USERNAME", "user"),
         ("RISKIQ_API_KEY", "a-long-key"),
+        // An address that no machine has ends what is not ended before.
+        ("CONNECTOR_EXPOSE_METRICS", "true"),
+        ("CONNECTOR_METRICS_ADDRESS", "192.0.2.1"),
     ];
     let started = |name: &str, value: &str| {
         let variables = [&variables[..], &[(name, value)]].concat();
@@ -419,6 +422,13 @@ fn journal_in_which_others_have_a_hand_stops_the_connector() {
         assert!(refused.code == 2 && refused.err.contains("another user (uid 65534)"), "{name}: {}", refused.err);
         fs::remove_dir(&own).expect("it was there");
     }
+    // Without a place for one it is not made in a folder for all: that is said, whatever the level.
+    let without = started("TMPDIR", text(place.folder.path()));
+    assert!(
+        without.err.contains("There is no journal") && without.err.contains("CONNECTOR_JOURNAL_PATH"),
+        "{}",
+        without.err
+    );
     assert_eq!(fs::read_to_string(&file).expect("it is not swept"), CANARY);
     assert_eq!(fs::metadata(place.path("elsewhere")).expect("it is there").permissions().mode() & 0o777, 0o755);
 }

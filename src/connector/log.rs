@@ -72,8 +72,8 @@ impl Log {
     }
 
     /// A warning that no level hides.
-    pub(super) fn danger(&self, message: &str) {
-        self.put(Level::Warning, message, nothing());
+    pub(super) fn danger(&self, message: &str, attributes: Value) {
+        self.put(Level::Warning, message, attributes);
     }
 
     fn write(&self, level: Level, message: &str, attributes: Value) {

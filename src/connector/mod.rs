@@ -248,10 +248,10 @@ fn connector(
 ) -> anyhow::Result<Connector> {
     let log = Log::new(&configuration.name, configuration.level, configuration.logs_json);
     configuration.warnings.iter().for_each(|warning| log.warning(warning, nothing()));
-    configuration.dangers.iter().for_each(|danger| log.danger(danger));
+    configuration.dangers.iter().for_each(|danger| log.danger(danger, nothing()));
     let (journal, problem) = Journal::open(configuration.journal.as_deref(), &configuration.id)?;
     if let Some(problem) = problem {
-        log.warning("There is no journal: what comes again is tried apart, and may be told twice", because(problem));
+        log.danger("There is no journal: what comes again is tried apart, and may be told twice", because(problem));
     }
     Ok(Connector {
         platform: Platform::new(&configuration)?,
