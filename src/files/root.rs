@@ -37,8 +37,18 @@ impl Root {
 
     /// What the folder is called, whatever it was reached by.
     pub(crate) fn name(&self) -> Option<String> {
+        Some(self.place()?.file_name()?.to_str()?.to_owned())
+    }
+
+    /// Whether this is the same folder as another; one that is not there is none.
+    pub(crate) fn is_same(&self, other: &Root) -> bool {
+        self.place().is_some_and(|place| other.place() == Some(place))
+    }
+
+    /// Its path without links.
+    fn place(&self) -> Option<PathBuf> {
         let path = if self.path().as_os_str().is_empty() { PathBuf::from(".") } else { self.path() };
-        Some(std::fs::canonicalize(path).ok()?.file_name()?.to_str()?.to_owned())
+        std::fs::canonicalize(path).ok()
     }
 
     fn open(&self) -> io::Result<OwnedFd> {
