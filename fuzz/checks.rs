@@ -244,6 +244,7 @@ fn given(kind: SettingType) -> String {
     let text = match kind {
         SettingType::String | SettingType::Secret => "given",
         SettingType::Tlp => "TLP:GREEN",
+        SettingType::Pap => "PAP:GREEN",
         SettingType::Duration => "P30D",
         SettingType::Integer => "3",
         SettingType::Boolean => "true",

@@ -24,6 +24,8 @@ pub(crate) struct ObservableText<'c> {
     pub(crate) value: &'c str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tlp: Vec<&'c str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) pap: Vec<&'c str>,
 }
 
 /// A request as it is shown, and its answer.

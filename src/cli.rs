@@ -126,6 +126,17 @@ pub(crate) enum Format {
     Csv,
 }
 
+/// How an observable is marked.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct MarkingArgs {
+    /// TLP marking of the observables, such as `TLP:GREEN`. Above the profile's maximum nothing is sent.
+    #[arg(long, value_name = "TLP")]
+    pub(crate) tlp: Vec<String>,
+    /// PAP marking of the observables, such as `PAP:AMBER`. Above the profile's maximum nothing is sent.
+    #[arg(long, value_name = "PAP")]
+    pub(crate) pap: Vec<String>,
+}
+
 /// Ask providers about domain names and addresses.
 ///
 /// Examples:
@@ -149,9 +160,8 @@ pub(crate) struct EnrichArgs {
     /// The STIX type of the values, instead of finding it: `domain-name`, `ipv4-addr` …
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) kind: Option<String>,
-    /// How the values are marked: `TLP:GREEN`. Above the profile's maximum nothing is sent.
-    #[arg(long, value_name = "TLP")]
-    pub(crate) tlp: Vec<String>,
+    #[command(flatten)]
+    pub(crate) marking: MarkingArgs,
     /// Answer from the profile's recorded cases, by a server on loopback: no account, no network.
     #[arg(long)]
     pub(crate) replay: bool,
@@ -190,9 +200,8 @@ pub(crate) struct MapArgs {
     /// Which of the lookup's list was asked for, if it has one: a record type, for instance.
     #[arg(long, value_name = "ELEMENT")]
     pub(crate) each: Option<String>,
-    /// How the observable is marked.
-    #[arg(long, value_name = "TLP")]
-    pub(crate) tlp: Vec<String>,
+    #[command(flatten)]
+    pub(crate) marking: MarkingArgs,
     /// Do with it what a connector does before it sends it, to see whether that can be survived.
     #[arg(long, hide = true)]
     pub(crate) as_sent: bool,
@@ -351,9 +360,8 @@ pub(crate) struct ExplainArgs {
     /// The STIX type of the value, instead of finding it.
     #[arg(long = "type", value_name = "TYPE", requires = "value")]
     pub(crate) kind: Option<String>,
-    /// How the value is marked.
-    #[arg(long, value_name = "TLP", requires = "value")]
-    pub(crate) tlp: Vec<String>,
+    #[command(flatten)]
+    pub(crate) marking: MarkingArgs,
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -584,9 +592,8 @@ pub(crate) struct RecordArgs {
     /// Its STIX type, instead of finding it.
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) kind: Option<String>,
-    /// How it is marked.
-    #[arg(long, value_name = "TLP")]
-    pub(crate) tlp: Vec<String>,
+    #[command(flatten)]
+    pub(crate) marking: MarkingArgs,
     /// What the case is called; without it, as the value is.
     #[arg(long, value_name = "NAME")]
     pub(crate) case: Option<String>,

@@ -1,7 +1,7 @@
 //! `stixmap enrich`: asks providers about values, and writes one answer of all of theirs.
 
 use crate::Exit;
-use crate::cli::{EnrichArgs, OutputArgs, Verbosity};
+use crate::cli::{EnrichArgs, MarkingArgs, OutputArgs, Verbosity};
 use crate::clock::Clock;
 use crate::connector::other_sections;
 use crate::drive::Driver;
@@ -17,7 +17,7 @@ use std::io::Write;
 use std::sync::Arc;
 use stixmap_engine::plan::{Plan, Settings, after};
 use stixmap_engine::run::{Account, Input, OutcomeKind, Report};
-use stixmap_engine::stix::{Kind, Marking, Observable, Tlp};
+use stixmap_engine::stix::{Kind, Marking, Observable, Pap, Tlp};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &EnrichArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     let Values { observables, invalid } = Values::read(args)?;
     invalid.iter().for_each(|reason| paint::remark(&format!("not asked: {reason}")));
     output::check(args.output.output.as_deref())?;
-    let markings = markings(&args.tlp)?;
+    let markings = markings(&args.marking)?;
     let deadline = duration(&args.deadline)?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime cannot be started")?;
     runtime.block_on(async {
@@ -103,12 +103,14 @@ pub(crate) fn observable(value: &str, kind: Option<Kind>) -> anyhow::Result<Obse
     Ok(Observable::asked(kind, value)?)
 }
 
-pub(crate) fn markings(tlps: &[String]) -> anyhow::Result<Vec<Marking>> {
-    let marking = |text: &String| {
-        let levels = || Tlp::ALL.map(Tlp::as_str).join(", ");
-        Tlp::parse(text).map(Marking::Tlp).with_context(|| format!("--tlp takes one of {}, not `{text}`", levels()))
+pub(crate) fn markings(args: &MarkingArgs) -> anyhow::Result<Vec<Marking>> {
+    let read = |marking: Marking, option: &str, text: &str, levels: &[&str]| match marking {
+        Marking::Unreadable(_) => bail!("{option} takes one of {}, not `{text}`", levels.join(", ")),
+        level => Ok(level),
     };
-    tlps.iter().map(marking).collect()
+    let tlp = args.tlp.iter().map(|text| read(Marking::tlp(text), "--tlp", text, &Tlp::ALL.map(Tlp::as_str)));
+    let pap = args.pap.iter().map(|text| read(Marking::pap(text), "--pap", text, &Pap::ALL.map(Pap::as_str)));
+    tlp.chain(pap).collect()
 }
 
 /// `90s`, `5m` or ISO 8601.

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
     let now = jiff::Timestamp::now();
     let input = Input {
         observable: observable.clone(),
-        markings: markings(&args.tlp)?,
+        markings: markings(&args.marking)?,
         settings: given.optional_settings(&plan)?,
         deadline: now,
         seed: 0,

@@ -140,7 +140,8 @@ impl Given {
 
     /// The same for work without a network: only levels and windows are required, since results depend on them.
     pub(crate) fn optional_settings(&self, plan: &Plan) -> anyhow::Result<Settings> {
-        let is_needed = |spec: &SettingSpec| matches!(spec.kind, SettingType::Tlp | SettingType::Duration);
+        let is_needed =
+            |spec: &SettingSpec| matches!(spec.kind, SettingType::Tlp | SettingType::Pap | SettingType::Duration);
         let optional: Vec<SettingSpec> = plan
             .settings
             .iter()

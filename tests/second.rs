@@ -53,6 +53,7 @@ fn given(spec: &SettingSpec) -> Option<String> {
     let value = match spec.kind {
         SettingType::String | SettingType::Secret => "not-in-any-answer",
         SettingType::Tlp => "TLP:GREEN",
+        SettingType::Pap => "PAP:GREEN",
         SettingType::Duration => "P30D",
         SettingType::Integer => "7",
         SettingType::Boolean => "true",

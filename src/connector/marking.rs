@@ -1,7 +1,7 @@
 //! The markings of an entity, from everywhere that tells them: the platform by GraphQL, the message, and the bundle of a playbook.
 
 use super::delivery::Content;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use stixmap_engine::stix::{Evidence, Id, Marking, Pap, Tlp};
 
 /// How an entity is marked.
@@ -55,23 +55,33 @@ impl Markings {
 
 /// What the platform gives as markings: a list, or the edges of a connection.
 pub(super) fn of_platform(told: &Value) -> Result<Vec<&Value>, String> {
-    let wrong = |what: &str| Err(format!("`objectMarking` {what}"));
     match &told["objectMarking"] {
         Value::Array(markings) => Ok(markings.iter().collect()),
         Value::Object(connection) => {
-            let more = connection.get("pageInfo").and_then(|page| page.get("hasNextPage"));
-            match connection.get("edges").and_then(Value::as_array) {
-                Some(edges) if matches!(more, None | Some(Value::Null | Value::Bool(false))) => {
-                    Ok(edges.iter().map(|edge| &edge["node"]).collect())
-                }
-                Some(_) => wrong("has more pages"),
-                None => wrong("has no list of edges"),
-            }
+            nodes(connection).ok_or_else(|| "`objectMarking` is not a whole connection".to_owned())
         }
         // The platform gives a list of an unmarked entity too.
-        Value::Null => wrong("is missing"),
-        _ => wrong("is not a list"),
+        Value::Null => Err("`objectMarking` is missing".to_owned()),
+        _ => Err("`objectMarking` is not a list".to_owned()),
     }
+}
+
+/// The nodes of a connection; none if it has more of them elsewhere, or anything else beside them.
+fn nodes(connection: &Map<String, Value>) -> Option<Vec<&Value>> {
+    let is_last = match connection.get("pageInfo") {
+        None | Some(Value::Null) => true,
+        Some(page) => page["hasNextPage"] == false,
+    };
+    let is_whole = is_last && has_only(connection, &["edges", "pageInfo", "__typename"]);
+    connection.get("edges").filter(|_| is_whole)?.as_array()?.iter().map(node).collect()
+}
+
+fn node(edge: &Value) -> Option<&Value> {
+    edge.as_object().filter(|edge| has_only(edge, &["node", "cursor", "__typename"]))?.get("node")
+}
+
+fn has_only(object: &Map<String, Value>, keys: &[&str]) -> bool {
+    object.keys().all(|key| keys.contains(&key.as_str()))
 }
 
 /// The definition of a marking as it came, as the platform knows it, or as it must be.

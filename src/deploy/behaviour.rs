@@ -4,7 +4,7 @@ use crate::setting::variable;
 use serde::Serialize;
 use stixmap_engine::plan::{BaseUrl, BesidesPlan, LookupPlan, PagingPlan, Plan, RulePlan, RuleThen, ValueOrSetting};
 use stixmap_engine::profile::{Side, Status, Unmarked};
-use stixmap_engine::stix::{Kind, Tlp};
+use stixmap_engine::stix::{Kind, Pap, Tlp};
 
 #[derive(Serialize)]
 pub(super) struct Behaviour {
@@ -20,6 +20,8 @@ pub(super) struct Behaviour {
     has_conditions: bool,
     made: Vec<Made>,
     tlp: TlpFacts,
+    /// The highest PAP level that is sent.
+    pap_max: String,
     /// How far back, as text or as a variable.
     window: Option<String>,
     /// How often the provider may be asked.
@@ -95,6 +97,7 @@ pub(super) fn behaviour(plan: &Plan) -> Behaviour {
         besides: plan.besides.iter().map(|row| besides(plan, row)).collect(),
         drops,
         tlp: tlp(plan),
+        pap_max: value(plan, &plan.pap_max, Pap::to_string),
         window: plan.window.as_ref().map(|window| value(plan, &window.last, ToString::to_string)),
         rate: rate(plan),
         has_probe: plan.quota.probe.is_some(),

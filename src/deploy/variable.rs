@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use stixmap_engine::plan::{Plan, SettingSpec};
 use stixmap_engine::profile::SettingType;
-use stixmap_engine::stix::Tlp;
+use stixmap_engine::stix::{Pap, Tlp};
 
 /// What the type of this connector is called in OpenCTI.
 pub(super) const CONNECTOR_TYPE: &str = "INTERNAL_ENRICHMENT";
@@ -155,6 +155,7 @@ fn in_one_way(kind: SettingType, text: &str) -> String {
     let text = text.trim();
     match kind {
         SettingType::Tlp => Tlp::parse(text).map_or_else(|| text.to_owned(), |tlp| tlp.to_string()),
+        SettingType::Pap => Pap::parse(text).map_or_else(|| text.to_owned(), |pap| pap.to_string()),
         SettingType::Boolean => {
             let is_true = ["true", "yes", "on", "1"].iter().any(|word| word.eq_ignore_ascii_case(text));
             is_true.to_string()
@@ -174,6 +175,7 @@ fn form(spec: &SettingSpec) -> Form {
         SettingType::String => Form::Text,
         SettingType::Secret => Form::Secret,
         SettingType::Tlp => Form::Choice(Tlp::ALL.iter().map(|tlp| json!(tlp.as_str())).collect()),
+        SettingType::Pap => Form::Choice(Pap::ALL.iter().map(|pap| json!(pap.as_str())).collect()),
         SettingType::Duration => Form::Duration,
         SettingType::Integer => Form::Integer { least: None, most: None },
         SettingType::Boolean => Form::Boolean,

@@ -19,6 +19,7 @@ pub(super) struct Facts {
     pub(super) rules: Vec<RuleFact>,
     pub(super) relationship: RelationshipFact,
     pub(super) tlp: TlpFact,
+    pub(super) pap: PapFact,
     pub(super) identity: IdentityFact,
 }
 
@@ -40,6 +41,8 @@ pub(super) struct Asked {
     pub(super) r#type: &'static str,
     pub(super) value: String,
     pub(super) tlp: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) pap: Vec<String>,
     pub(super) may_be_sent: bool,
     pub(super) refused: Option<String>,
     pub(super) results_tlp: &'static str,
@@ -209,6 +212,11 @@ pub(super) struct TlpFact {
     pub(super) max: String,
     pub(super) unmarked: &'static str,
     pub(super) at_least: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct PapFact {
+    pub(super) max: String,
 }
 
 #[derive(Serialize)]

@@ -12,13 +12,13 @@ mod text;
 
 pub(crate) use bound::most_requests;
 
-use crate::cli::ExplainArgs;
+use crate::cli::{ExplainArgs, MarkingArgs};
 use crate::connector::other_sections;
 use crate::enrich::{kind, markings, observable};
 use crate::output::{print, print_json};
 use crate::setting::{Given, variable};
 use crate::{Exit, shelf};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use facts::{Asked, Facts, Head, SettingFact};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -58,6 +58,7 @@ fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let Some(plan) = folder?.plan()? else { return Ok(Exit::Told) };
     let ahead = match &args.value {
         Some(value) => Some(Ahead::look(args, &plan, observable(value, kind(args.kind.as_deref())?)?)?),
+        None if !(args.marking.tlp.is_empty() && args.marking.pap.is_empty()) => bail!("--tlp and --pap need a value"),
         None => None,
     };
     let facts = facts(&plan, ahead.as_ref());
@@ -71,7 +72,7 @@ fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
 /// A run for a value that is only looked at.
 struct Ahead {
     observable: Observable,
-    tlp: Vec<String>,
+    marking: MarkingArgs,
     settings: Settings,
     now: Timestamp,
     preview: Preview,
@@ -86,7 +87,7 @@ impl Ahead {
             Some(text) => text.parse().with_context(|| format!("--now takes a time, not `{text}`"))?,
             None => Timestamp::now(),
         };
-        let (settings, markings) = (given.stand_ins(plan)?, markings(&args.tlp)?);
+        let (settings, markings) = (given.stand_ins(plan)?, markings(&args.marking)?);
         let input = Input {
             observable: observable.clone(),
             markings,
@@ -98,7 +99,7 @@ impl Ahead {
         let run = Run::new(plan, Arc::new(Account::default()), input, now);
         let preview = run.preview();
         let results = run.finish().tlp;
-        Ok(Ahead { observable, tlp: args.tlp.clone(), settings, now, preview, results })
+        Ok(Ahead { observable, marking: args.marking.clone(), settings, now, preview, results })
     }
 }
 
@@ -117,6 +118,7 @@ fn facts(plan: &Plan, ahead: Option<&Ahead>) -> Facts {
         rules: result::rules(plan),
         relationship: result::relationship(plan),
         tlp: result::tlp(plan, ahead),
+        pap: result::pap(plan, ahead),
         identity: result::identity(plan),
     }
 }
@@ -137,7 +139,8 @@ fn asked(ahead: &Ahead) -> Asked {
     Asked {
         r#type: ahead.observable.kind().stix_type(),
         value: ahead.observable.value().to_owned(),
-        tlp: ahead.tlp.clone(),
+        tlp: ahead.marking.tlp.clone(),
+        pap: ahead.marking.pap.clone(),
         may_be_sent: ahead.preview.refused.is_none(),
         refused: ahead.preview.refused.clone(),
         results_tlp: ahead.results.as_str(),

@@ -1,7 +1,9 @@
 //! The half of a profile that makes STIX: records, rules, what relationships say, markings, the author.
 
 use super::asking::{pattern, scalar, value_or_setting, zone};
-use super::facts::{FieldFact, IdentityFact, OrientationFact, RecordFact, RelationshipFact, RuleFact, Then, TlpFact};
+use super::facts::{
+    FieldFact, IdentityFact, OrientationFact, PapFact, RecordFact, RelationshipFact, RuleFact, Then, TlpFact,
+};
 use super::{Ahead, manual, word};
 use stixmap_engine::plan::{FieldPlace, FieldPlan, Operand, OrientationPlan, Plan, RuleThen};
 use stixmap_engine::profile::{FieldType, Unmarked};
@@ -111,6 +113,10 @@ pub(super) fn tlp(plan: &Plan, ahead: Option<&Ahead>) -> TlpFact {
         },
         at_least: value_or_setting(plan, &plan.tlp.at_least, settings),
     }
+}
+
+pub(super) fn pap(plan: &Plan, ahead: Option<&Ahead>) -> PapFact {
+    PapFact { max: value_or_setting(plan, &plan.pap_max, ahead.map(|ahead| &ahead.settings)) }
 }
 
 pub(super) fn identity(plan: &Plan) -> IdentityFact {

@@ -36,6 +36,7 @@ pub(super) fn write(facts: &Facts) -> String {
     page.section("Rules, the first that matches", &rules(&facts.rules));
     page.section("Relationships", &relationship(facts));
     page.section("TLP", &tlp(facts));
+    page.section("PAP", &[row("highest that is sent", &facts.pap.max)]);
     page.text
 }
 
@@ -106,7 +107,8 @@ fn head(page: &mut Page, facts: &Facts) {
 }
 
 fn asked(asked: &Asked) -> Vec<Row> {
-    let marked = if asked.tlp.is_empty() { "not marked".to_owned() } else { asked.tlp.join(", ") };
+    let marked: Vec<&str> = asked.tlp.iter().chain(&asked.pap).map(String::as_str).collect();
+    let marked = if marked.is_empty() { "not marked".to_owned() } else { marked.join(", ") };
     let verdict = match &asked.refused {
         None => "it may be sent".to_owned(),
         Some(reason) => format!("nothing is sent: {reason}; what follows would be sent otherwise"),

@@ -5,7 +5,7 @@ mod identity;
 mod scrub;
 
 use crate::case_file::{CaseText, ExchangeText, ObservableText, ReplyText};
-use crate::cli::{RecordArgs, Verbosity};
+use crate::cli::{MarkingArgs, RecordArgs, Verbosity};
 use crate::clock::Clock;
 use crate::connector::other_sections;
 use crate::drive::{Driver, Tape};
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     let observable = observable(&args.value, kind(args.kind.as_deref())?)?;
     // A case's clock has no parts of a second.
     let now = Timestamp::from_second(Timestamp::now().as_second()).context("the clock")?;
-    let markings = markings(&args.tlp)?;
+    let markings = markings(&args.marking)?;
     let deadline = after(now, duration(&args.deadline)?);
     let input =
         Input { observable: observable.clone(), markings: markings.clone(), settings, deadline, seed: 0, trace: false };
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     }
     let about = args.about.clone().unwrap_or_else(|| format!("What was found of {}", args.value));
     let case = Case { about, now, observable, markings, settings: identity.made_up(), exchanges: vec![] };
-    let mut recording = Recording { plan: &plan, case, tlp: &args.tlp, answers: identity.hidden(answers)? };
+    let mut recording = Recording { plan: &plan, case, marking: &args.marking, answers: identity.hidden(answers)? };
     if !args.whole {
         recording.answers = scrub::scrubbed(&recording)?;
     }
@@ -86,7 +86,7 @@ type Told = Result<Response, Fault>;
 struct Recording<'r> {
     plan: &'r Plan,
     case: Case,
-    tlp: &'r [String],
+    marking: &'r MarkingArgs,
     answers: Vec<Told>,
 }
 
@@ -139,8 +139,9 @@ impl Recording<'_> {
         let (now, observable) = (self.case.now.to_string(), &self.case.observable);
         let settings: BTreeMap<&str, &str> =
             self.case.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let tlp = self.tlp.iter().map(String::as_str).collect();
-        let observable = ObservableText { kind: observable.kind().stix_type(), value: observable.value(), tlp };
+        let [tlp, pap] =
+            [&self.marking.tlp, &self.marking.pap].map(|levels| levels.iter().map(String::as_str).collect());
+        let observable = ObservableText { kind: observable.kind().stix_type(), value: observable.value(), tlp, pap };
         let text = CaseText { about: self.case.about.clone(), now, observable, settings, exchanges }.text()?;
         let load = |name: &str| {
             let file = files.iter().find(|(known, _)| known == name);

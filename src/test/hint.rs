@@ -33,6 +33,7 @@ const ROWS: &[Row] = &[
     ("QuotaHeaders", |_| "an answer whose headers say that nothing is left, and until when".into()),
     ("Quota", |_| "a quota that is just used up, and until when".into()),
     ("RelationshipBlock", |_| "two records of one fact, seen at different times".into()),
+    ("PapBlock", |_| "an observable whose PAP marking is just above the limit".into()),
     ("TlpBlock", |_| "an observable that is marked just at the limit, or not at all".into()),
     ("RecordBlock", |_| "records that depend on it".into()),
     ("Http", |_| "a request that shows it".into()),

@@ -68,6 +68,18 @@ fn defect_01_the_highest_of_several_markings_decides() {
 }
 
 #[test]
+fn a_message_that_says_red_is_refused_although_the_platform_says_less() {
+    let site = Site::new(|_, _| one());
+    let _connector = site.start();
+    let entity = Entity::domain("example.com").marked("TLP:GREEN");
+    let stix = entity.clone().marked("TLP:RED").stix().to_string();
+    let work = site.enrich_with(entity, ("event", "stix_entity"), stix);
+    let work = site.platform.await_report(&work);
+    assert_eq!(site.provider.requests(), 0);
+    assert!(work.reports[0].0.contains("TLP:RED"), "{work:#?}");
+}
+
+#[test]
 fn defect_02_a_marking_is_not_kept_for_the_next_message() {
     let site = Site::new(|_, _| one());
     let _connector = site.start();

@@ -97,3 +97,29 @@ fn every_version_is_answered_as_it_asks() {
     }
     assert_eq!(VERSIONS[4], NEWEST);
 }
+
+#[test]
+fn refused_by_a_bundle_whose_markings_cannot_be_read() {
+    let red = "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed";
+    let site = Site::new(|_, _| Answer::Records(3));
+    let _connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let mut second = entity.stix();
+    second["object_marking_refs"] = json!([red]);
+    let bundle = site.platform.await_step(&site.platform.playbook(ID, &entity, &[second]));
+    assert_eq!(bundle["objects"].as_array().map(Vec::len), Some(2), "it goes on as it came");
+    assert_eq!(site.provider.requests(), 0);
+}
+
+#[test]
+fn every_marking_is_carried_to_what_is_found() {
+    let entity = Entity::domain("example.com").marked("TLP:GREEN").marked("PAP:AMBER");
+    let (objects, _) = step(&Site::new(|_, _| Answer::Records(1)), entity);
+    let pap = super::entity::marking_id("PAP:AMBER");
+    for kind in ["ipv4-addr", "relationship"] {
+        let found = objects.iter().find(|object| object["type"] == kind).expect("it is found");
+        assert!(found["object_marking_refs"].as_array().is_some_and(|refs| refs.contains(&json!(pap))), "{found}");
+    }
+    let definition = objects.iter().find(|object| object["id"] == pap.as_str()).expect("its definition came along");
+    assert_eq!(definition["name"], "PAP:AMBER");
+}

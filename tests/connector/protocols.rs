@@ -254,7 +254,8 @@ fn messages_longer_than_a_frame_come_and_go() {
     let long: &str = "long ".repeat(100_000).leak();
     let entity = site.platform.add(Entity { description: Some(long), ..Entity::domain("example.com") });
     let (work, mut message) = site.platform.message(ID, &entity);
-    message["event"]["stix_entity"] = json!(long);
+    message["event"]["stix_entity"] =
+        json!(json!({ "type": "domain-name", "x_opencti_description": long }).to_string());
     site.platform.publish(ID, &message);
     let work = site.platform.await_complete(&work);
     assert!(work.errors.is_empty(), "{:?}", work.errors);

@@ -127,6 +127,8 @@ fn nothing_is_asked_above_the_maximum_and_all_below_it() {
             let [(_, in_error)] = work.reports[..] else { panic!("{marking} up to {max}: {work:#?}") };
             assert_eq!((site.provider.asked(&name), in_error), (usize::from(is_asked), !is_asked), "{marking}, {max}");
         }
-        site.complete(Entity::domain("unmarked.example.com").marked("PAP:RED"));
+        site.complete(Entity::domain("unmarked.example.com").marked("PAP:AMBER"));
+        site.enrich(Entity::domain("secret.example.com").marked("PAP:RED"));
+        assert_eq!(site.provider.asked("secret.example.com"), 0, "a third party may not be asked");
     }
 }

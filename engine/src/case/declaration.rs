@@ -37,6 +37,9 @@ pub struct ObservableBlock {
     /// Its TLP markings.
     #[serde(default)]
     pub tlp: Vec<String>,
+    /// Its PAP markings.
+    #[serde(default)]
+    pub pap: Vec<String>,
 }
 
 /// A request and its answer.

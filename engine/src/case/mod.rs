@@ -50,7 +50,8 @@ impl Case {
         let (Some(now), Some(observable), Some(exchanges)) = (now, observable, exchanges) else {
             return Err(diagnostics);
         };
-        let markings = file.observable.tlp.iter().map(|text| Marking::tlp(text)).collect();
+        let tlp = file.observable.tlp.iter().map(|text| Marking::tlp(text));
+        let markings = tlp.chain(file.observable.pap.iter().map(|text| Marking::pap(text))).collect();
         Ok(Case { about: file.about, now, observable, markings, settings: file.settings, exchanges })
     }
 }

@@ -646,6 +646,7 @@ fn kind_word(kind: SettingType) -> &'static str {
         SettingType::String => "string",
         SettingType::Secret => "secret",
         SettingType::Tlp => "tlp",
+        SettingType::Pap => "pap",
         SettingType::Duration => "duration",
         SettingType::Integer => "integer",
         SettingType::Boolean => "boolean",

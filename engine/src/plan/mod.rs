@@ -51,7 +51,7 @@ pub use window::WindowText;
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
 use crate::profile::{Auth, Licence, Profile, RepeatsWord, Setting, SettingType, Status, TimeField, Unmarked};
-use crate::stix::{Kind, Policy, Repeats, Tlp};
+use crate::stix::{Kind, Pap, Policy, Repeats, Tlp};
 use crate::yaml;
 use compiler::Compiler;
 use jiff::Span as TimeSpan;
@@ -106,6 +106,8 @@ pub struct Plan {
     pub relationship: RelationshipPlan,
     /// What may be sent, and how results are marked.
     pub tlp: TlpPlan,
+    /// The highest PAP level that may be sent.
+    pub pap_max: ValueOrSetting<Pap>,
     /// The author of what is found: name and class.
     pub identity: (String, &'static str),
 }
@@ -260,6 +262,7 @@ struct Parts {
     besides: Vec<Option<BesidesPlan>>,
     relationship: Option<RelationshipPlan>,
     tlp: Option<TlpPlan>,
+    pap_max: Option<ValueOrSetting<Pap>>,
 }
 
 impl Parts {
@@ -278,6 +281,7 @@ impl Parts {
             besides: rules::besides(compiler, profile),
             relationship: relationship(compiler, profile),
             tlp: tlp(compiler, profile),
+            pap_max: pap_max(compiler, profile),
         }
     }
 
@@ -305,6 +309,7 @@ impl Parts {
             besides: self.besides.into_iter().collect::<Option<_>>()?,
             relationship: self.relationship?,
             tlp: self.tlp?,
+            pap_max: self.pap_max?,
             identity: (profile.identity.name, profile.identity.class.as_str()),
         })
     }
@@ -387,6 +392,12 @@ fn relationship(compiler: &mut Compiler, profile: &Profile) -> Option<Relationsh
     };
     let policy = Policy { repeats, start_in_id: !block.id_includes.is_empty() };
     Some(RelationshipPlan { description, start_time: block.start_time, stop_time: block.stop_time, policy })
+}
+
+/// Asking a provider is asking a third party, which PAP:RED forbids.
+fn pap_max(compiler: &mut Compiler, profile: &Profile) -> Option<ValueOrSetting<Pap>> {
+    let Some(block) = &profile.pap else { return Some(ValueOrSetting::Value(Pap::Amber)) };
+    compiler.value_or_setting(&block.max, "/pap/max", SettingType::Pap, Pap::parse)
 }
 
 fn tlp(compiler: &mut Compiler, profile: &Profile) -> Option<TlpPlan> {

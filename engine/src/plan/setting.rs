@@ -2,7 +2,7 @@
 
 use super::time::duration;
 use crate::profile::SettingType;
-use crate::stix::Tlp;
+use crate::stix::{Pap, Tlp};
 use jiff::Span;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -101,6 +101,8 @@ pub enum SettingValue {
     Secret(Secret),
     /// A TLP level.
     Tlp(Tlp),
+    /// A PAP level.
+    Pap(Pap),
     /// A duration.
     Duration(Span),
     /// A whole number.
@@ -117,6 +119,7 @@ impl SettingValue {
             SettingType::String => Some(Self::Text(text.to_owned())),
             SettingType::Secret => (!text.is_empty()).then(|| Self::Secret(Secret::new(text))),
             SettingType::Tlp => Tlp::parse(text).map(Self::Tlp),
+            SettingType::Pap => Pap::parse(text).map(Self::Pap),
             SettingType::Duration => days(text).or_else(|| duration(text)).map(Self::Duration),
             SettingType::Integer => text.trim().parse().ok().map(Self::Integer),
             SettingType::Boolean => boolean(text).map(Self::Boolean),
@@ -130,6 +133,7 @@ impl SettingValue {
             Self::Text(text) => text.clone(),
             Self::Secret(secret) => secret.expose().to_owned(),
             Self::Tlp(tlp) => tlp.to_string(),
+            Self::Pap(pap) => pap.to_string(),
             Self::Duration(span) => span.to_string(),
             Self::Integer(number) => number.to_string(),
             Self::Boolean(flag) => flag.to_string(),

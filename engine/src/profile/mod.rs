@@ -17,7 +17,9 @@ pub use lookup::{
     BodyValue, Columns, Framing, Job, Level, LevelKind, Lookup, Method, OffsetLimit, Paging, QueryValue, Records,
     RowTest, Signal, Window, WindowPoint,
 };
-pub use policy::{IdContribution, IdentityBlock, RelationshipBlock, RepeatsWord, ResultsTlp, TlpBlock, Unmarked};
+pub use policy::{
+    IdContribution, IdentityBlock, PapBlock, RelationshipBlock, RepeatsWord, ResultsTlp, TlpBlock, Unmarked,
+};
 pub use quota::{Element, Probe, Quota, QuotaHeaders, Rate, Reset};
 pub use record::{BadRecords, Field, FieldSource, FieldType, Orientation, OtherNames, RecordBlock, Scalar, TimeField};
 pub use rule::{Besides, DropRule, MapRule, Rule, Side, UseRule};
@@ -90,6 +92,9 @@ pub struct Profile {
     pub relationship: RelationshipBlock,
     /// What may be sent to the provider, and how its answers are marked.
     pub tlp: TlpBlock,
+    /// What may be sent by the Permissible Actions Protocol; without it up to `PAP:AMBER`, which lets a third party be asked.
+    #[serde(default)]
+    pub pap: Option<PapBlock>,
     /// Who is named as the author of what was found.
     pub identity: IdentityBlock,
 }

@@ -57,6 +57,14 @@ pub struct TlpBlock {
     pub results: ResultsTlp,
 }
 
+/// What may be sent to the provider, by the Permissible Actions Protocol.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PapBlock {
+    /// The highest PAP marking of an observable that may be sent: a level, or `{settings.NAME}` of type `pap`.
+    pub max: TemplateText,
+}
+
 /// Whether an observable without a TLP marking may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -36,6 +36,8 @@ pub enum SettingType {
     Secret,
     /// A level of the Traffic Light Protocol: `TLP:AMBER`, `amber+strict`.
     Tlp,
+    /// A level of the Permissible Actions Protocol: `PAP:AMBER`, `amber`.
+    Pap,
     /// A number of days, or an ISO 8601 duration: `30`, `P30D`, `PT12H`.
     Duration,
     /// A whole number.
@@ -52,6 +54,7 @@ impl SettingType {
         match self {
             Self::String | Self::Secret => "text",
             Self::Tlp => "a TLP level: clear, green, amber, amber+strict or red",
+            Self::Pap => "a PAP level: clear, green, amber or red",
             Self::Duration => "a number of days, or an ISO 8601 duration such as P30D",
             Self::Integer => "a whole number",
             Self::Boolean => "true or false",

@@ -1,10 +1,10 @@
-//! The TLP gate: what may be sent at all, asked before the first request; and how high results are marked.
+//! The gate of TLP and PAP: what may be sent at all, asked before the first request; and how high results are marked.
 //! Fails closed: a marking that cannot be read is above every maximum.
 
 use super::Input;
 use crate::plan::{Plan, SettingValue, Settings, ValueOrSetting};
 use crate::profile::Unmarked;
-use crate::stix::{Marking, Tlp};
+use crate::stix::{Marking, Pap, Tlp};
 
 /// Why this observable may not be sent to this provider; `None` if it may.
 pub(super) fn refusal(plan: &Plan, input: &Input) -> Option<String> {
@@ -14,6 +14,10 @@ pub(super) fn refusal(plan: &Plan, input: &Input) -> Option<String> {
     });
     if let Some(what) = unreadable {
         return Some(format!("unreadable marking: {what}"));
+    }
+    let max = pap_level(&plan.pap_max, &input.settings);
+    if let Some(pap) = asked_pap(&input.markings).filter(|pap| *pap > max) {
+        return Some(format!("the observable is {pap}; {} may be asked up to {max}", plan.name));
     }
     let max = level(&plan.tlp.max, &input.settings);
     match asked_tlp(&input.markings) {
@@ -30,6 +34,14 @@ pub(super) fn asked_tlp(markings: &[Marking]) -> Option<Tlp> {
     let levels = markings.iter().filter_map(|marking| match marking {
         Marking::Tlp(tlp) => Some(*tlp),
         Marking::Pap(_) | Marking::Unreadable(_) => None,
+    });
+    levels.max()
+}
+
+fn asked_pap(markings: &[Marking]) -> Option<Pap> {
+    let levels = markings.iter().filter_map(|marking| match marking {
+        Marking::Pap(pap) => Some(*pap),
+        Marking::Tlp(_) | Marking::Unreadable(_) => None,
     });
     levels.max()
 }
@@ -68,6 +80,16 @@ fn level(value: &ValueOrSetting<Tlp>, settings: &Settings) -> Tlp {
         ValueOrSetting::Setting(name) => match settings.value(name) {
             Some(SettingValue::Tlp(tlp)) => *tlp,
             _ => unreachable!("a level's setting is of type tlp and always has a value"),
+        },
+    }
+}
+
+fn pap_level(value: &ValueOrSetting<Pap>, settings: &Settings) -> Pap {
+    match value {
+        ValueOrSetting::Value(pap) => *pap,
+        ValueOrSetting::Setting(name) => match settings.value(name) {
+            Some(SettingValue::Pap(pap)) => *pap,
+            _ => unreachable!("a level's setting is of type pap and always has a value"),
         },
     }
 }

@@ -17,9 +17,8 @@ const STRICT: &str = "marking-definition--826578e1-40ad-459f-bc73-ede076f81f37";
 const GREEN: &str = "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da";
 const OWN: &str = "marking-definition--11111111-2222-5333-8444-555555555555";
 
-/// Sends up to TLP:AMBER.
-static PLAN: LazyLock<Plan> = LazyLock::new(|| {
-    let text = "\
+/// Sends up to TLP:AMBER, and PAP:AMBER as it says nothing of it.
+const PROFILE: &str = "\
 profile: stixmap/v1
 id: small
 version: 1.0.0
@@ -40,8 +39,12 @@ rules:
 tlp: { max: TLP:AMBER, unmarked: allow, results: { at_least: \"TLP:CLEAR\" } }
 identity: { name: Small }
 ";
-    Plan::read(&Source::new("profile.yaml", text)).expect("a profile")
-});
+
+static PLAN: LazyLock<Plan> = LazyLock::new(|| plan("").expect("a profile"));
+
+fn plan(more: &str) -> Option<Plan> {
+    Plan::read(&Source::new("profile.yaml", format!("{PROFILE}{more}"))).ok()
+}
 
 fn told(marking: Value) -> Value {
     json!({ "id": "internal", "standard_id": ID, "entity_type": "Domain-Name", "value": "example.com", "objectMarking": marking })
@@ -67,17 +70,21 @@ fn read(told: &Value, mut event: Value, is_playbook: bool) -> Result<Entity, Str
 
 /// Whether anything is sent to the provider; or why not.
 fn send(entity: Result<Entity, String>) -> Result<(), String> {
+    send_by(&PLAN, entity)
+}
+
+fn send_by(plan: &Plan, entity: Result<Entity, String>) -> Result<(), String> {
     let entity = entity?;
     let now = Timestamp::UNIX_EPOCH;
     let input = Input {
         observable: entity.observable,
         markings: entity.markings.evidence,
-        settings: Settings::read(&PLAN.settings, |_| None).expect("it has none"),
+        settings: Settings::read(&plan.settings, |_| None).expect("it has none"),
         deadline: now + SignedDuration::from_mins(1),
         seed: 0,
         trace: false,
     };
-    let mut run = Run::new(&PLAN, Arc::new(Account::default()), input, now);
+    let mut run = Run::new(plan, Arc::new(Account::default()), input, now);
     match run.next(now) {
         Step::Send(_) => Ok(()),
         Step::Done => Err(run.finish().outcome.to_string()),
@@ -156,6 +163,11 @@ fn a_red_marking_of_the_platform_is_refused_in_any_shape() {
         ("edges", json!({ "edges": [{ "node": node(RED, "TLP", "TLP:RED") }] })),
         ("edges without nodes", json!({ "edges": [{}] })),
         ("no edges", json!({})),
+        ("something beside edges", json!({ "edges": [], "standard_id": [RED] })),
+        (
+            "something beside a node",
+            json!({ "edges": [{ "node": node(GREEN, "TLP", "TLP:GREEN"), "standard_id": RED }] }),
+        ),
         ("more pages", json!({ "edges": [], "pageInfo": { "hasNextPage": true } })),
         ("a list of edges", json!([{ "node": node(GREEN, "TLP", "TLP:GREEN") }])),
     ];
@@ -249,6 +261,53 @@ fn a_red_marking_of_a_bundle_is_refused_in_any_shape() {
         refused(what, by_message(json!({ "stix_objects": objects.to_string() })));
         refused(what, by_message(json!({ "stix_objects": objects })));
         refused(what, by_message(json!({ "bundle": { "objects": objects } })));
+    }
+}
+
+#[test]
+fn pap_red_forbids_asking_a_third_party() {
+    let (amber, red) = (Pap::Amber.marking_id().to_string(), Pap::Red.marking_id().to_string());
+    assert_eq!(by_platform(json!([node(&amber, "PAP", "PAP:AMBER")])), Ok(()));
+    assert_eq!(by_playbook(json!([base(json!([amber]))])), Ok(()));
+    let defined = json!({ "type": "marking-definition", "id": OWN, "definition_type": "PAP", "definition": { "PAP": "PAP:RED" } });
+    let cases = [
+        ("usual", by_platform(json!([node(OWN, "PAP", "PAP:RED")]))),
+        ("another type", by_platform(json!([node(OWN, " pap2", "red")]))),
+        ("statement", by_platform(json!([node(OWN, "statement", "PAP:RED")]))),
+        ("its id", by_platform(json!([node(&red, "statement", "free")]))),
+        ("its id in a bundle", by_playbook(json!([base(json!([red]))]))),
+        ("defined in a bundle", by_playbook(json!([base(json!([OWN])), defined]))),
+        ("unknown level", by_platform(json!([node(OWN, "PAP", "PAP:ORANGE")]))),
+        ("beside a low TLP", by_platform(json!([node(GREEN, "TLP", "TLP:GREEN"), node(OWN, "PAP", "PAP:RED")]))),
+    ];
+    for (what, sent) in cases {
+        let reason = sent.expect_err(what);
+        assert!(
+            reason.contains("PAP:RED; Small may be asked up to PAP:AMBER") || reason.contains("unreadable"),
+            "{what}: {reason}"
+        );
+    }
+}
+
+#[test]
+fn the_highest_pap_level_is_the_profile_s_or_a_setting_s() {
+    let entity = |level: Pap| read(&told(json!([node(OWN, "PAP", level.as_str())])), json!({}), false);
+    let setting = "pap: { max: \"{settings.max_pap}\" }\nsettings:\n  max_pap: { type: pap, default: \"green\", description: Highest PAP }\n";
+    for (more, max) in [
+        ("", Pap::Amber),
+        ("pap: { max: PAP:RED }\n", Pap::Red),
+        ("pap: { max: clear }\n", Pap::Clear),
+        (setting, Pap::Green),
+    ] {
+        let plan = plan(more).expect("a profile");
+        for level in Pap::ALL {
+            assert_eq!(send_by(&plan, entity(level)).is_ok(), level <= max, "{level} up to {max}");
+        }
+    }
+    for wrong in
+        ["pap: { max: PAP:PURPLE }\n", "pap: { max: TLP:RED }\n", "pap: {}\n", "pap: { max: \"{settings.none}\" }\n"]
+    {
+        assert!(plan(wrong).is_none(), "{wrong}");
     }
 }
 

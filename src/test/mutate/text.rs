@@ -3,7 +3,7 @@
 use crate::test::part::Part;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use stixmap_engine::stix::Tlp;
+use stixmap_engine::stix::{Pap, Tlp};
 
 /// The texts of a profile, to take another from.
 #[derive(Debug, Default)]
@@ -163,6 +163,9 @@ fn duration(text: &str) -> Option<String> {
 
 /// The next level up; from the highest the lowest.
 fn level(text: &str) -> Option<String> {
+    if let Some(place) = Pap::ALL.iter().position(|level| level.as_str() == text.trim()) {
+        return Some(Pap::ALL[(place + 1) % Pap::ALL.len()].as_str().to_owned());
+    }
     let place = Tlp::ALL.iter().position(|&level| Some(level) == Tlp::parse(text))?;
     Some(Tlp::ALL[(place + 1) % Tlp::ALL.len()].as_str().to_owned())
 }

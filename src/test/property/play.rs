@@ -97,7 +97,12 @@ fn case<'c>(setting: &'c Setting, exchanges: &'c [Exchange], about: &str) -> Cas
     CaseText {
         about: about.to_owned(),
         now: NOW.to_owned(),
-        observable: ObservableText { kind: observable.kind().stix_type(), value: observable.value(), tlp: tlp.clone() },
+        observable: ObservableText {
+            kind: observable.kind().stix_type(),
+            value: observable.value(),
+            tlp: tlp.clone(),
+            pap: vec![],
+        },
         settings: given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         exchanges: exchanges.iter().map(Exchange::text).collect(),
     }
@@ -219,6 +224,7 @@ impl<'p> Stage<'p> {
         let value = match spec.kind {
             _ if !spec.choices.is_empty() => return spec.choices.first().cloned(),
             SettingType::Tlp => "TLP:GREEN",
+            SettingType::Pap => "PAP:GREEN",
             SettingType::Duration => "P30D",
             SettingType::Integer => "7",
             SettingType::Boolean => "true",

@@ -42,6 +42,7 @@ fn given(spec: &SettingSpec) -> Option<String> {
     match spec.kind {
         SettingType::Url => Some("https://given.example.net".into()),
         SettingType::Tlp => Some("TLP:CLEAR".into()),
+        SettingType::Pap => Some("PAP:CLEAR".into()),
         _ => None,
     }
 }
