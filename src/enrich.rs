@@ -113,6 +113,12 @@ pub(crate) fn markings(args: &MarkingArgs) -> anyhow::Result<Vec<Marking>> {
     tlp.chain(pap).collect()
 }
 
+/// The highest level of PAP that what is found is marked with.
+pub(crate) fn pap(markings: &[Marking]) -> Option<Pap> {
+    let level = |marking: &Marking| if let Marking::Pap(pap) = marking { Some(*pap) } else { None };
+    markings.iter().filter_map(level).max()
+}
+
 /// `90s`, `5m` or ISO 8601.
 pub(crate) fn duration(text: &str) -> anyhow::Result<SignedDuration> {
     let span: Span =
@@ -189,7 +195,9 @@ async fn ask_all(
             input.deadline = after(clock.now(), deadline);
             input.seed = seed.wrapping_add(position as u64);
             input.trace = keeps_trace;
-            let report = driver.drive(&provider.plan, account, input, clock).await;
+            let pap = pap(&input.markings);
+            let mut report = driver.drive(&provider.plan, account, input, clock).await;
+            report.bundle.mark(pap);
             bar.inc(1);
             (position, Answer { observable, report })
         });

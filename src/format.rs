@@ -178,7 +178,7 @@ pub(crate) fn why(reports: &[&Report], id: &str) -> Option<String> {
                     == (relationship.relationship_type, relationship.source, relationship.target)
             }
             Object::Observable { observable, .. } => link.source.is_same(observable) || link.target.is_same(observable),
-            Object::Identity(_) | Object::Marking(_) => false,
+            Object::Identity(_) | Object::Marking(_) | Object::PapMarking(_) => false,
         };
         for traced in &report.trace {
             let links: String = traced.links.iter().filter(made).map(link_line).collect();

@@ -39,10 +39,12 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
     let failed = Failed::default();
     let open = |path: &PathBuf| open(path, lookup.reads_pieces(), &failed);
     let answers = args.answers.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
-    let report = map_stored(&plan, lookup, each(lookup, args.each.as_deref())?, input, answers, now);
+    let pap = enrich::pap(&input.markings);
+    let mut report = map_stored(&plan, lookup, each(lookup, args.each.as_deref())?, input, answers, now);
     if let Some(error) = failed.take() {
         bail!("an answer cannot be read to its end: {error}");
     }
+    report.bundle.mark(pap);
     if args.as_sent {
         connector::rehearse(&report);
     }

@@ -365,3 +365,23 @@ fn help_and_completions_are_there() {
         assert!(completions.code == 0 && completions.out.contains("stixmap"), "{shell}");
     }
 }
+
+#[test]
+fn a_level_of_pap_is_a_gate_and_marks_what_is_found() {
+    let enrich = |pap: &str| ended(stixmap(&["enrich", "example.com", "-q", "-p", "riskiq", "--replay", "--pap", pap]));
+    let enriched = enrich("amber");
+    assert_eq!(enriched.code, 0, "{}", enriched.err);
+    let bundle = bundle(&enriched);
+    let objects = bundle["objects"].as_array().expect("objects");
+    let definition = objects.iter().find(|object| object["name"] == "PAP:AMBER").expect("its definition");
+    for object in objects.iter().filter(|object| object["type"] == "relationship") {
+        assert!(
+            object["object_marking_refs"].as_array().expect("it is marked").contains(&definition["id"]),
+            "{object}"
+        );
+    }
+    let refused = enrich("PAP:RED");
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("may be asked up to PAP:AMBER"), "{}", refused.err);
+    assert_eq!(enrich("PAP:PURPLE").code, 2);
+}

@@ -48,7 +48,8 @@ impl Markings {
             return;
         }
         let mut refs = found["object_marking_refs"].as_array().cloned().unwrap_or_default();
-        refs.extend(self.carried.iter().map(|definition| definition["id"].clone()));
+        let carried = self.carried.iter().map(|definition| &definition["id"]).filter(|id| !refs.contains(id)).cloned();
+        refs.extend(carried.collect::<Vec<_>>());
         found["object_marking_refs"] = Value::from(refs);
     }
 }

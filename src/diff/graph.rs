@@ -79,7 +79,7 @@ fn observables(bundle: &Bundle) -> BTreeSet<String> {
         Object::Observable { observable, tlp, .. } => {
             Some(format!("{observable} {}", tlp.map_or("unmarked", |tlp| tlp.as_str())))
         }
-        Object::Marking(_) | Object::Identity(_) | Object::Relationship(_) => None,
+        Object::Marking(_) | Object::PapMarking(_) | Object::Identity(_) | Object::Relationship(_) => None,
     });
     told.collect()
 }

@@ -6,6 +6,7 @@ use super::id::{Id, Uuid};
 use super::kind::{Kind, RelationshipType};
 use super::object::{Identity, Object, Relationship};
 use super::observable::{Observable, derived_id};
+use super::pap::Pap;
 use super::time::id_text;
 use super::tlp::Tlp;
 use crate::parallel;
@@ -22,6 +23,8 @@ pub(super) const TOGETHER: usize = 64;
 #[derive(Debug, Clone)]
 pub struct Bundle {
     pub(super) markings: Vec<Tlp>,
+    /// How far one may go with any of it.
+    pub(super) pap: Option<Pap>,
     pub(super) identities: Vec<Identity>,
     /// Who reported observables.
     pub(super) providers: Vec<Id>,
@@ -88,13 +91,15 @@ impl Bundle {
         });
         let markings = levels.into_iter().collect();
         let (made_by, observables) = (vec![], vec![]);
-        Bundle { markings, identities, providers, authors, made_by, found, ids, observables, relationships }.sorted()
+        Bundle { markings, pap: None, identities, providers, authors, made_by, found, ids, observables, relationships }
+            .sorted()
     }
 
     /// Of objects with ids of their own, of which each refers to none but these.
     fn of(objects: Vec<Object>) -> Bundle {
         let mut bundle = Bundle {
             markings: vec![],
+            pap: None,
             identities: vec![],
             providers: vec![],
             authors: vec![],
@@ -110,8 +115,9 @@ impl Bundle {
         for object in others {
             match object {
                 Object::Marking(tlp) => bundle.markings.push(tlp),
+                Object::PapMarking(pap) => bundle.pap = bundle.pap.max(Some(pap)),
                 Object::Identity(identity) => bundle.identities.push(identity),
-                Object::Observable { observable, tlp, created_by } => {
+                Object::Observable { observable, tlp, created_by, .. } => {
                     let author = created_by.and_then(|author| number_of(&mut bundle.providers, author));
                     numbers
                         .insert(observable.id(), bundle.found.push(observable.kind(), observable.value(), tlp, author));
@@ -206,21 +212,29 @@ impl Bundle {
         Self::of(by_id.into_values().collect())
     }
 
+    /// Marks all observables and relationships with a level of PAP, and never lower than they are.
+    pub fn mark(&mut self, pap: Option<Pap>) {
+        if !self.is_empty() {
+            self.pap = self.pap.max(pap);
+        }
+    }
+
     /// The objects: markings, identities, observables, relationships, each sorted.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
-        let markings = self.markings.iter().copied().map(Object::Marking);
+        let pap = self.pap.into_iter().map(Object::PapMarking);
+        let markings = pap.chain(self.markings.iter().copied().map(Object::Marking));
         let identities = self.identities.iter().cloned().map(Object::Identity);
         let observables = self.observables.iter().map(|number| {
             let node = self.found.node(*number);
             let created_by = node.author.map(|author| self.providers[author.place()]);
-            Object::Observable { observable: self.observable_at(*number), tlp: node.tlp, created_by }
+            Object::Observable { observable: self.observable_at(*number), tlp: node.tlp, pap: self.pap, created_by }
         });
         markings.chain(identities).chain(observables).chain(self.relationships().map(Object::Relationship))
     }
 
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
-        self.markings.is_empty() && self.identities.is_empty() && self.observables.is_empty()
+        self.markings.is_empty() && self.pap.is_none() && self.identities.is_empty() && self.observables.is_empty()
     }
 
     /// Only the relationships.
@@ -250,6 +264,7 @@ impl Bundle {
             stop_time: link.last.time(),
             descriptions: self.found.words.of(link.said).clone(),
             tlp: link.tlp,
+            pap: self.pap,
             created_by,
             created,
         }
@@ -273,7 +288,9 @@ impl Bundle {
 
     /// Its id: another one as soon as any object has another id.
     pub fn id(&self) -> Id {
-        let first = self.markings.iter().map(|tlp| tlp.marking_id()).chain(self.identities.iter().map(Identity::id));
+        let markings = self.markings.iter().map(|tlp| tlp.marking_id());
+        let first =
+            self.pap.map(Pap::marking_id).into_iter().chain(markings).chain(self.identities.iter().map(Identity::id));
         let together = |numbers: &[NodeNumber]| numbers.iter().map(|number| self.id_of(*number)).collect::<Vec<_>>();
         let observables = self.observables.chunks(TOGETHER).flat_map(together);
         Id::of_bundle(first.chain(observables).chain(self.relationships.iter().map(Placed::id)))

@@ -29,8 +29,8 @@ pub(super) trait Properties {
     /// An id.
     fn id(&mut self, name: &'static str, id: Id) -> Result<(), Self::Error>;
 
-    /// A list of one id.
-    fn only_id(&mut self, name: &'static str, id: Id) -> Result<(), Self::Error>;
+    /// A list of ids.
+    fn ids(&mut self, name: &'static str, ids: &[Id]) -> Result<(), Self::Error>;
 
     /// An object of one property.
     fn only_property(&mut self, name: &'static str, inner: &'static str, text: &str) -> Result<(), Self::Error>;
@@ -58,8 +58,8 @@ impl<M: SerializeMap> Properties for InMap<'_, M> {
         self.0.serialize_entry(name, &id)
     }
 
-    fn only_id(&mut self, name: &'static str, id: Id) -> Result<(), M::Error> {
-        self.0.serialize_entry(name, &[id])
+    fn ids(&mut self, name: &'static str, ids: &[Id]) -> Result<(), M::Error> {
+        self.0.serialize_entry(name, ids)
     }
 
     fn only_property(&mut self, name: &'static str, inner: &'static str, text: &str) -> Result<(), M::Error> {
@@ -203,11 +203,13 @@ impl Properties for Text {
         Ok(())
     }
 
-    fn only_id(&mut self, name: &'static str, id: Id) -> Result<(), Infallible> {
+    fn ids(&mut self, name: &'static str, ids: &[Id]) -> Result<(), Infallible> {
         self.name(name);
         self.open(b'[');
-        self.item();
-        self.quoted_id(id);
+        for id in ids {
+            self.item();
+            self.quoted_id(*id);
+        }
         self.close(b']');
         Ok(())
     }

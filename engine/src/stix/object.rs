@@ -4,6 +4,7 @@ use super::id::Id;
 use super::json::{InMap, Properties};
 use super::kind::{Kind, RelationshipType};
 use super::observable::Observable;
+use super::pap::Pap;
 use super::time::{object_time, stix_text};
 use super::tlp::Tlp;
 use jiff::Timestamp;
@@ -67,6 +68,8 @@ pub struct Relationship {
     pub descriptions: Arc<[Arc<str>]>,
     /// Its marking.
     pub tlp: Tlp,
+    /// How far one may go with it, where the observable asked about says so.
+    pub pap: Option<Pap>,
     /// Who reported it.
     pub created_by: Id,
     /// When this object was made.
@@ -103,7 +106,7 @@ impl Relationship {
         if let Some(stop) = self.stop_time {
             to.short("stop_time", stix_text(stop))?;
         }
-        to.only_id("object_marking_refs", self.tlp.marking_id())
+        markings(to, Some(self.tlp), self.pap)
     }
 }
 
@@ -112,6 +115,8 @@ impl Relationship {
 pub enum Object {
     /// A marking definition of the Traffic Light Protocol.
     Marking(Tlp),
+    /// A marking definition of the Permissible Actions Protocol.
+    PapMarking(Pap),
     /// A provider.
     Identity(Identity),
     /// An observable. The one that was asked about carries no author, and only the marking it came with.
@@ -120,6 +125,8 @@ pub enum Object {
         observable: Observable,
         /// Its marking.
         tlp: Option<Tlp>,
+        /// Its PAP marking.
+        pap: Option<Pap>,
         /// Who reported it.
         created_by: Option<Id>,
     },
@@ -132,6 +139,7 @@ impl Object {
     pub fn id(&self) -> Id {
         match self {
             Self::Marking(tlp) => tlp.marking_id(),
+            Self::PapMarking(pap) => pap.marking_id(),
             Self::Identity(identity) => identity.id,
             Self::Observable { observable, .. } => observable.id(),
             Self::Relationship(relationship) => relationship.id,
@@ -142,10 +150,11 @@ impl Object {
     pub(super) fn absorb(&mut self, other: Object) {
         match (self, other) {
             (
-                Self::Observable { tlp, created_by, .. },
-                Self::Observable { tlp: also, created_by: other_author, .. },
+                Self::Observable { tlp, pap, created_by, .. },
+                Self::Observable { tlp: also, pap: other_pap, created_by: other_author, .. },
             ) => {
                 *tlp = (*tlp).max(also);
+                *pap = (*pap).max(other_pap);
                 *created_by = created_by.and(other_author).and(*created_by);
             }
             (Self::Relationship(one), Self::Relationship(other)) => {
@@ -156,6 +165,7 @@ impl Object {
                 said.dedup();
                 one.descriptions = said.into();
                 one.tlp = one.tlp.max(other.tlp);
+                one.pap = one.pap.max(other.pap);
             }
             _ => {}
         }
@@ -165,9 +175,11 @@ impl Object {
     pub(super) fn tell<P: Properties>(&self, to: &mut P) -> Result<(), P::Error> {
         match self {
             Self::Marking(tlp) => marking(to, *tlp),
+            Self::PapMarking(pap) => pap_marking(to, *pap),
             Self::Identity(identity) => identity.tell(to),
-            Self::Observable { observable, tlp, created_by } => {
-                self::observable(to, observable.kind(), observable.value(), observable.id(), *tlp, *created_by)
+            Self::Observable { observable, tlp, pap, created_by } => {
+                let (kind, value, id) = (observable.kind(), observable.value(), observable.id());
+                self::observable(to, kind, value, id, (*tlp, *pap), *created_by)
             }
             Self::Relationship(relationship) => relationship.tell(to, &object_time(relationship.created)),
         }
@@ -215,13 +227,34 @@ pub(super) fn marking<P: Properties>(to: &mut P, tlp: Tlp) -> Result<(), P::Erro
     }
 }
 
+/// A marking of OpenCTI's own: it has no object in STIX.
+pub(super) fn pap_marking<P: Properties>(to: &mut P, pap: Pap) -> Result<(), P::Error> {
+    to.plain("type", "marking-definition")?;
+    to.plain("spec_version", "2.1")?;
+    to.id("id", pap.marking_id())?;
+    to.plain("created", "2017-01-20T00:00:00.000Z")?;
+    to.plain("definition_type", "statement")?;
+    to.plain("name", pap.as_str())?;
+    to.only_property("definition", "statement", "custom")?;
+    to.plain("x_opencti_definition_type", "PAP")?;
+    to.plain("x_opencti_definition", pap.as_str())
+}
+
+fn markings<P: Properties>(to: &mut P, tlp: Option<Tlp>, pap: Option<Pap>) -> Result<(), P::Error> {
+    match (tlp.map(Tlp::marking_id), pap.map(Pap::marking_id)) {
+        (Some(tlp), Some(pap)) => to.ids("object_marking_refs", &[tlp, pap]),
+        (Some(one), None) | (None, Some(one)) => to.ids("object_marking_refs", &[one]),
+        (None, None) => Ok(()),
+    }
+}
+
 /// What an observable says.
 pub(super) fn observable<P: Properties>(
     to: &mut P,
     kind: Kind,
     value: &str,
     id: Id,
-    tlp: Option<Tlp>,
+    (tlp, pap): (Option<Tlp>, Option<Pap>),
     created_by: Option<Id>,
 ) -> Result<(), P::Error> {
     to.plain("type", kind.stix_type())?;
@@ -234,8 +267,6 @@ pub(super) fn observable<P: Properties>(
         }
         _ => to.text("value", value)?,
     }
-    if let Some(tlp) = tlp {
-        to.only_id("object_marking_refs", tlp.marking_id())?;
-    }
+    markings(to, tlp, pap)?;
     created_by.map_or(Ok(()), |author| to.id("x_opencti_created_by_ref", author))
 }

@@ -50,6 +50,9 @@ impl Bundle {
             text.name("objects");
             text.open(b'[');
         }
+        if let Some(pap) = self.pap {
+            text.object(|text| object::pap_marking(text, pap));
+        }
         for tlp in &self.markings {
             text.object(|text| object::marking(text, *tlp));
         }
@@ -60,7 +63,7 @@ impl Bundle {
     }
 
     fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
-        let is_bare = self.markings.is_empty() && self.identities.is_empty();
+        let is_bare = self.markings.is_empty() && self.pap.is_none() && self.identities.is_empty();
         let observables = self.observables.chunks(PIECE).map(Objects::Observables);
         let objects = observables.chain(self.relationships.chunks(PIECE).map(Objects::Relationships));
         objects.enumerate().map(move |(place, objects)| Piece { is_first: is_bare && place == 0, objects })
@@ -84,7 +87,7 @@ impl Bundle {
         let values: Vec<_> = nodes.iter().map(|(node, _)| self.found.value(node)).collect();
         for ((node, id), value) in nodes.into_iter().zip(values) {
             let author = node.author.map(|author| self.providers[author.place()]);
-            text.object(|text| object::observable(text, node.kind, value, id, node.tlp, author));
+            text.object(|text| object::observable(text, node.kind, value, id, (node.tlp, self.pap), author));
         }
     }
 
@@ -110,7 +113,7 @@ impl Bundle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stix::{Graph, Identity, Kind, Observable, Policy, RelationshipType, Report, Seen, Tlp};
+    use crate::stix::{Graph, Identity, Kind, Observable, Pap, Policy, RelationshipType, Report, Seen, Tlp};
     use jiff::Timestamp;
 
     /// So many names on addresses of which some are shared.
@@ -129,8 +132,9 @@ mod tests {
 
     #[test]
     fn few_and_many_are_written_as_serde_writes_them() {
-        for names in [0, 1, 200, 10_000] {
-            let bundle = bundle(names);
+        for (names, pap) in [(0, None), (1, None), (1, Some(Pap::Amber)), (200, None), (10_000, None)] {
+            let mut bundle = bundle(names);
+            bundle.mark(pap);
             let text = |layout| {
                 let mut text = vec![];
                 let Ok(()) = bundle.write(layout, |piece| {
@@ -142,5 +146,22 @@ mod tests {
             assert!(text(Layout::Compact) == serde_json::to_vec(&bundle).expect("JSON"), "{names} names");
             assert!(text(Layout::Pretty) == serde_json::to_vec_pretty(&bundle).expect("JSON"), "{names} names");
         }
+    }
+    #[test]
+    fn a_level_of_pap_marks_everything_and_is_never_lowered() {
+        let [mut green, mut red] = [1, 2].map(bundle);
+        green.mark(Some(Pap::Green));
+        red.mark(Some(Pap::Red));
+        red.mark(Some(Pap::Clear));
+        let written = serde_json::to_value(Bundle::merged([green, red])).expect("JSON");
+        let objects = written["objects"].as_array().expect("objects");
+        let id = Pap::Red.marking_id().to_string();
+        for object in
+            objects.iter().filter(|object| object["type"] != "identity" && object["type"] != "marking-definition")
+        {
+            let refs = object["object_marking_refs"].as_array().expect("it is marked");
+            assert!(refs.iter().any(|reference| *reference == id.as_str()), "{object}");
+        }
+        assert!(objects.iter().any(|object| object["id"] == id.as_str()), "its definition is there");
     }
 }
