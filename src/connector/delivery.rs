@@ -1,5 +1,6 @@
 //! A message of the platform as a value: everything one enrichment needs to know is in it, and nothing of it outlives it.
 
+use super::json;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -41,7 +42,7 @@ pub(super) struct Playbook {
 impl Playbook {
     /// The bundle as a value.
     pub(super) fn read(&self) -> Result<Value, String> {
-        serde_json::from_str(&self.bundle).map_err(|error| format!("the playbook's bundle cannot be read: {error}"))
+        json::parse(&self.bundle).map_err(|error| format!("the playbook's bundle cannot be read: {error}"))
     }
 }
 
@@ -70,11 +71,11 @@ impl Content {
     pub(super) fn read(&self) -> Result<Parts, String> {
         let mut parts = Parts::default();
         for (key, text) in &self.0 {
-            let unreadable = |_| format!("`{key}` of the message is not JSON");
-            let mut value: Value = serde_json::from_str(text).map_err(unreadable)?;
+            let unreadable = |error| format!("`{key}` of the message cannot be read: {error}");
+            let mut value = json::parse(text).map_err(unreadable)?;
             // The platform sends JSON in a text.
             if let Value::String(text) = value {
-                value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).map_err(unreadable)? };
+                value = if text.is_empty() { Value::Null } else { json::parse(&text).map_err(unreadable)? };
             }
             match (*key, value) {
                 (_, Value::Null) => {}

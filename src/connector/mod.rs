@@ -14,6 +14,7 @@ mod copies;
 mod delivery;
 mod entity;
 mod journal;
+mod json;
 mod ladder;
 mod listen;
 mod log;

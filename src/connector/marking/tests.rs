@@ -290,6 +290,19 @@ fn pap_red_forbids_asking_a_third_party() {
 }
 
 #[test]
+fn a_key_that_is_repeated_is_refused() {
+    let twice =
+        format!(r#"{{"id":"{ID}","type":"domain-name","object_marking_refs":["{RED}"],"object_marking_refs":[]}}"#);
+    for key in ["stix_entity", "stix_objects", "bundle"] {
+        let part = if key == "stix_entity" { twice.clone() } else { format!("[{twice}]") };
+        refused(key, by_message(json!({ key: part })));
+    }
+    let (head, tail) = (r#"{"internal":{"playbook":{}},"event":{"entity_id":"x","bundle":{"objects":["#, "]}}}");
+    let delivery = Delivery::parse(format!("{head}{twice}{tail}").as_bytes()).expect("a message");
+    assert!(delivery.playbook.expect("a step").read().is_err());
+}
+
+#[test]
 fn the_highest_pap_level_is_the_profile_s_or_a_setting_s() {
     let entity = |level: Pap| read(&told(json!([node(OWN, "PAP", level.as_str())])), json!({}), false);
     let setting = "pap: { max: \"{settings.max_pap}\" }\nsettings:\n  max_pap: { type: pap, default: \"green\", description: Highest PAP }\n";
