@@ -4,7 +4,7 @@
 use super::Response;
 use super::rows::{Pick, Row};
 use super::slots::Slot;
-use super::spelling::{SHORTEST, unescaped, views};
+use super::spelling::{SHORTEST, Wanted, has_escapes, unescaped, views};
 use crate::diagnostic::Diagnostic;
 use crate::plan::Settings;
 use base64::Engine;
@@ -22,7 +22,10 @@ use zeroize::Zeroizing;
 pub(super) const REPEATED: &str = "the row repeats a secret";
 
 /// How many spellings around one another are undone.
-const LAYERS: usize = 4;
+const LAYERS: usize = 6;
+
+/// In how many of them escapes of each kind are undone apart: their number is a power of it.
+const LAYERS_APART: usize = 3;
 
 /// How much of a text is looked at once.
 const WINDOW: usize = 64 * 1024;
@@ -34,8 +37,7 @@ const LONGEST_SPELLING: usize = 40;
 #[derive(Clone, Default)]
 pub struct Secrets {
     known: Vec<Arc<Known>>,
-    /// Whether one of them holds other signs than those of ASCII.
-    has_other_signs: bool,
+    wanted: Wanted,
 }
 
 /// One secret.
@@ -76,7 +78,8 @@ impl Secrets {
 
     /// Adds one, with the parts of it that are credentials by themselves.
     pub(super) fn add(&mut self, name: &str, secret: &str) {
-        self.has_other_signs |= !secret.is_ascii();
+        self.wanted.has_other_signs |= !secret.is_ascii();
+        self.wanted.has_escapes |= has_escapes(secret.as_bytes());
         for secret in parts(secret) {
             self.known.push(Arc::new(Known::new(name, &secret)));
         }
@@ -91,13 +94,13 @@ impl Secrets {
             self.find(text).iter().for_each(|(_, number)| is_there[*number] = true);
         }
         let known = self.known.iter().zip(is_there).filter(|(_, is_there)| *is_there).map(|(known, _)| known);
-        Secrets { known: known.cloned().collect(), has_other_signs: self.has_other_signs }
+        Secrets { known: known.cloned().collect(), wanted: self.wanted }
     }
 
     /// Those that are long enough to be searched for in any text.
     pub fn searchable(&self) -> Secrets {
         let known = self.known.iter().filter(|known| !known.spelt.is_empty()).cloned().collect();
-        Secrets { known, has_other_signs: self.has_other_signs }
+        Secrets { known, wanted: self.wanted }
     }
 
     /// Whether a text holds one that is long enough to be searched for.
@@ -169,7 +172,8 @@ impl Secrets {
             }
         }
         if layers > 0 {
-            for view in views(text, self.has_other_signs) {
+            let has_escapes = self.wanted.has_escapes && layers + LAYERS_APART > LAYERS;
+            for view in views(text, Wanted { has_escapes, ..self.wanted }) {
                 let inside = self.find_in(&view.octets, layers - 1);
                 found.extend(inside.into_iter().map(|(range, number)| (view.source(range), number)));
             }

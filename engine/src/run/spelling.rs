@@ -3,20 +3,42 @@
 //! no matter of this file.
 
 use crate::plan::SHORTEST_SECRET;
+use memchr::{memchr, memchr3};
 use std::ops::Range;
 
 /// A text with one layer of spelling undone.
+#[derive(Default)]
 pub(super) struct View {
     pub(super) octets: Vec<u8>,
-    /// Where each octet stood in the text.
-    places: Vec<Range<usize>>,
+    stretches: Vec<Stretch>,
+}
+
+/// Octets of a view, and where they stood in the text: as they are, or spelt as a whole.
+struct Stretch {
+    at: usize,
+    source: Range<usize>,
+    is_spelt: bool,
 }
 
 impl View {
     /// Where a part of the view stood in the text.
     pub(super) fn source(&self, part: Range<usize>) -> Range<usize> {
-        let places = &self.places[part];
-        places.first().map_or(0, |place| place.start)..places.last().map_or(0, |place| place.end)
+        let (first, last) = (self.stretch(part.start), self.stretch(part.end.saturating_sub(1)));
+        let start = if first.is_spelt { first.source.start } else { first.source.start + (part.start - first.at) };
+        let end = if last.is_spelt { last.source.end } else { last.source.start + (part.end - last.at) };
+        start..end
+    }
+
+    fn stretch(&self, at: usize) -> &Stretch {
+        let next = self.stretches.partition_point(|stretch| stretch.at <= at);
+        &self.stretches[next.max(1) - 1]
+    }
+
+    fn push(&mut self, octets: &[u8], source: Range<usize>, is_spelt: bool) {
+        if !octets.is_empty() {
+            self.stretches.push(Stretch { at: self.octets.len(), source, is_spelt });
+            self.octets.extend_from_slice(octets);
+        }
     }
 }
 
@@ -26,32 +48,85 @@ pub(super) const SHORTEST: usize = SHORTEST_SECRET;
 /// How Base64 spells so many octets.
 const SHORTEST_BASE64: usize = SHORTEST * 4 / 3 + 1;
 
-/// Every view of a text, one layer deep. What Base64 and hexadecimal hold is text of ASCII, unless other signs are wanted.
-pub(super) fn views(text: &[u8], has_other_signs: bool) -> Vec<View> {
-    let is_text = move |sign: u8| matches!(sign, b' '..=b'~') || has_other_signs && sign >= 0x80;
-    let coded = base64(text).chain(hexadecimal(text)).flat_map(move |(octets, run)| readable(&octets, &run, is_text));
-    unescaped(text).into_iter().chain(coded).collect()
+/// What is looked for in views, and so which of them there must be.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Wanted {
+    /// Texts with signs beyond ASCII: without them, Base64 and hexadecimal that hold other signs are data.
+    pub(super) has_other_signs: bool,
+    /// Texts that have escapes themselves: each kind of escape is undone apart from the others, since what is spelt in one
+    /// kind may not lose those of another.
+    pub(super) has_escapes: bool,
+}
+
+/// Whether a text could be taken for one with escapes.
+pub(super) fn has_escapes(text: &[u8]) -> bool {
+    memchr3(ESCAPES[0], ESCAPES[1], ESCAPES[2], text).is_some()
+}
+
+/// What escapes begin with.
+const ESCAPES: [u8; 3] = [b'%', b'\\', b'&'];
+
+/// Every view of a text, one layer deep.
+pub(super) fn views(text: &[u8], wanted: Wanted) -> Vec<View> {
+    let is_text = |sign: u8| matches!(sign, b' '..=b'~') || wanted.has_other_signs && sign >= 0x80;
+    let mut views = vec![];
+    if wanted.has_escapes {
+        views.extend(ESCAPES.iter().filter_map(|start| unescaped_from(text, |text| memchr(*start, text))));
+    }
+    if views.len() != 1 {
+        views.extend(unescaped(text));
+    }
+    let mut octets = vec![];
+    for run in runs(text, |sign| SEXTETS[usize::from(sign)] != NONE, SHORTEST_BASE64) {
+        for skipped in 0..4 {
+            base64(&text[run.start + skipped..run.end], &mut octets);
+            push_readable(&octets, &run, is_text, &mut views);
+        }
+    }
+    for run in runs(text, |sign| sign.is_ascii_hexdigit(), 2 * SHORTEST) {
+        for skipped in 0..2 {
+            hexadecimal(&text[run.start + skipped..run.end], &mut octets);
+            push_readable(&octets, &run, is_text, &mut views);
+        }
+    }
+    views
+}
+
+/// Words and numbers decode too, and what they become is hardly ever text: it ends here.
+fn push_readable(octets: &[u8], run: &Range<usize>, is_text: impl Fn(u8) -> bool, views: &mut Vec<View>) {
+    for part in runs(octets, is_text, SHORTEST) {
+        let mut view = View::default();
+        view.push(&octets[part], run.clone(), true);
+        views.push(view);
+    }
 }
 
 /// The text with its escapes resolved, all kinds in one pass; none if it has no escapes.
 pub(super) fn unescaped(text: &[u8]) -> Option<View> {
-    memchr::memchr3(b'%', b'\\', b'&', text)?;
-    let (mut view, mut at) = (View { octets: vec![], places: vec![] }, 0);
-    while at < text.len() {
-        let (character, length) = escape(&text[at..]).unwrap_or((Escaped::Octet(text[at]), 1));
-        let mut room = [0; 4];
-        let octets = match character {
-            Escaped::Octet(octet) => {
-                room[0] = octet;
-                &room[..1]
-            }
-            Escaped::Character(character) => character.encode_utf8(&mut room).as_bytes(),
+    let [one, two, three] = ESCAPES;
+    unescaped_from(text, |text| memchr3(one, two, three, text))
+}
+
+/// The text with those escapes resolved that begin where this finds one.
+fn unescaped_from(text: &[u8], find: impl Fn(&[u8]) -> Option<usize>) -> Option<View> {
+    let (mut view, mut at, mut seen) = (View::default(), 0, 0);
+    while let Some(next) = find(&text[seen..]) {
+        let start = seen + next;
+        let Some((character, length)) = escape(&text[start..]) else {
+            seen = start + 1;
+            continue;
         };
-        view.octets.extend_from_slice(octets);
-        view.places.extend(octets.iter().map(|_| at..at + length));
-        at += length;
+        view.push(&text[at..start], at..start, false);
+        (at, seen) = (start + length, start + length);
+        match character {
+            Escaped::Octet(octet) => view.push(&[octet], start..at, true),
+            Escaped::Character(character) => {
+                view.push(character.encode_utf8(&mut [0; 4]).as_bytes(), start..at, true);
+            }
+        }
     }
-    (view.octets.len() < text.len()).then_some(view)
+    view.push(&text[at..], at..text.len(), false);
+    (at > 0).then_some(view)
 }
 
 /// What an escape stands for.
@@ -172,43 +247,36 @@ fn named(text: &[u8]) -> Option<(Escaped, usize)> {
     (is_closed || may_be_open).then_some((Escaped::Octet(*octet), 1 + length + usize::from(is_closed)))
 }
 
-/// What stands in each run of Base64, of either alphabet, wherever its groups begin.
-fn base64(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, Range<usize>)> {
-    let runs = runs(text, |sign| sextet(sign).is_some(), SHORTEST_BASE64);
-    let decoded = move |run: Range<usize>| {
-        (0..4).map(move |skipped| {
-            let octets = text[run.start + skipped..run.end].chunks(4).flat_map(|group| {
-                let bits = group.iter().fold(0_u32, |bits, sign| (bits << 6) | u32::from(sextet(*sign).unwrap_or(0)));
-                let whole = group.len() * 6 / 8;
-                (bits << (6 * (4 - group.len()))).to_be_bytes().into_iter().skip(1).take(whole)
-            });
-            (octets.collect(), run.clone())
-        })
-    };
-    runs.into_iter().flat_map(decoded)
+/// What each sign of Base64 stands for, in both alphabets (RFC 4648 §4, §5).
+const SEXTETS: [u8; 256] = sextets();
+
+/// What no sign of Base64 stands for.
+const NONE: u8 = 0xff;
+
+const fn sextets() -> [u8; 256] {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut sextets, mut at) = ([NONE; 256], 0);
+    while at < alphabet.len() {
+        sextets[alphabet[at] as usize] = at as u8;
+        at += 1;
+    }
+    sextets[b'-' as usize] = 62;
+    sextets[b'_' as usize] = 63;
+    sextets
 }
 
-fn sextet(sign: u8) -> Option<u8> {
-    Some(match sign {
-        b'A'..=b'Z' => sign - b'A',
-        b'a'..=b'z' => sign - b'a' + 26,
-        b'0'..=b'9' => sign - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    })
+fn base64(run: &[u8], octets: &mut Vec<u8>) {
+    octets.clear();
+    for group in run.chunks(4) {
+        let bits = group.iter().fold(0, |bits, sign| (bits << 6) | u32::from(SEXTETS[usize::from(*sign)]));
+        let [_, decoded @ ..] = (bits << (6 * (4 - group.len()))).to_be_bytes();
+        octets.extend_from_slice(&decoded[..group.len() * 6 / 8]);
+    }
 }
 
-/// What stands in each run of hexadecimal digits.
-fn hexadecimal(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, Range<usize>)> {
-    let decoded = move |run: Range<usize>| {
-        (0..2).map(move |skipped| {
-            let octets = text[run.start + skipped..run.end].chunks_exact(2).filter_map(|pair| octet(pair[0], pair[1]));
-            (octets.collect(), run.clone())
-        })
-    };
-    let runs = runs(text, |sign| sign.is_ascii_hexdigit(), 2 * SHORTEST);
-    runs.into_iter().flat_map(decoded)
+fn hexadecimal(run: &[u8], octets: &mut Vec<u8>) {
+    octets.clear();
+    octets.extend(run.chunks_exact(2).filter_map(|pair| octet(pair[0], pair[1])));
 }
 
 /// Stretches of signs of one kind, at least so long.
@@ -222,10 +290,4 @@ fn runs(text: &[u8], is_of_it: impl Fn(u8) -> bool, least: usize) -> Vec<Range<u
         at += length + 1;
     }
     runs
-}
-
-/// The text in decoded octets. Words and numbers decode too, and what they become is hardly ever text: it ends here.
-fn readable(octets: &[u8], run: &Range<usize>, is_text: impl Fn(u8) -> bool) -> Vec<View> {
-    let parts = runs(octets, is_text, SHORTEST).into_iter();
-    parts.map(|part| View { places: vec![run.clone(); part.len()], octets: octets[part].to_vec() }).collect()
 }
