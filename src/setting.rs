@@ -271,10 +271,13 @@ fn told(plan: &Plan, errors: &[SettingError]) -> Several {
         };
         let (id, name) = (&plan.id, &spec.name);
         lines.push(format!("  `{name}` {fact}: {}", spec.description));
-        lines.push(format!(
-            "      give it as {}, in --config as `{id}.{name}`, or with --set {name}=…",
-            variable(id, name)
-        ));
+        let variable = variable(id, name);
+        // The list of processes shows a command line to everyone.
+        let more = match spec.kind {
+            SettingType::Secret => format!("in the file named by {variable}_FILE, or in --config as `{id}.{name}`"),
+            _ => format!("in --config as `{id}.{name}`, or with --set {name}=…"),
+        };
+        lines.push(format!("      give it as {variable}, {more}"));
     }
     Several::new(lines)
 }

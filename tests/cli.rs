@@ -128,7 +128,14 @@ fn stored_answers_are_mapped_without_settings_or_network() {
 fn missing_settings_are_all_told_with_how_to_give_them() {
     let enriched = ended(stixmap(&["enrich", "example.com", "-p", "riskiq"]));
     assert_eq!((enriched.code, enriched.out.as_str()), (2, ""));
-    for text in ["RISKIQ_USERNAME", "RISKIQ_API_KEY", "riskiq.username", "--set api_key=", "RiskIQ API key"] {
+    for text in [
+        "RISKIQ_USERNAME",
+        "RISKIQ_API_KEY",
+        "riskiq.username",
+        "RISKIQ_API_KEY_FILE",
+        "--set username=",
+        "RiskIQ API key",
+    ] {
         assert!(enriched.err.contains(text), "{text}: {}", enriched.err);
     }
     let mut command =

@@ -9,11 +9,13 @@ use crate::diagnostic::Diagnostic;
 use crate::plan::Settings;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hashbrown::{DefaultHashBuilder, HashMap};
 use memchr::memmem::Finder;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::cmp::Reverse;
 use std::fmt;
+use std::hash::BuildHasher;
 use std::ops::Range;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -48,6 +50,23 @@ struct Known {
     /// What is taken out of texts as it stands, if the secret is too short for more.
     as_is: Vec<Zeroizing<String>>,
     length: usize,
+}
+
+/// The views of one text, by their hashes, and how many layers of each were undone: in whichever order kinds of escapes are
+/// undone, the same is left mostly.
+#[derive(Default)]
+struct Seen {
+    hasher: DefaultHashBuilder,
+    known: HashMap<u64, usize>,
+}
+
+impl Seen {
+    fn is_new(&mut self, octets: &[u8], layers: usize) -> bool {
+        let known = self.known.entry(self.hasher.hash_one(octets)).or_default();
+        let is_new = *known <= layers;
+        *known = layers + 1;
+        is_new
+    }
 }
 
 /// A part of a text that may be shown, or the name of a secret that stood there.
@@ -153,7 +172,7 @@ impl Secrets {
         let (mut found, mut start) = (vec![], 0);
         loop {
             let end = text.len().min(start + window);
-            let inside = self.find_in(&text[start..end], LAYERS);
+            let inside = self.find_in(&text[start..end], LAYERS, &mut Seen::default());
             found.extend(inside.into_iter().map(|(range, number)| (start + range.start..start + range.end, number)));
             if end == text.len() {
                 return found;
@@ -162,7 +181,7 @@ impl Secrets {
         }
     }
 
-    fn find_in(&self, text: &[u8], layers: usize) -> Vec<(Range<usize>, usize)> {
+    fn find_in(&self, text: &[u8], layers: usize, seen: &mut Seen) -> Vec<(Range<usize>, usize)> {
         let lower = Zeroizing::new(text.to_ascii_lowercase());
         let mut found = vec![];
         for (number, known) in self.known.iter().enumerate() {
@@ -171,12 +190,15 @@ impl Secrets {
                 found.extend(finder.find_iter(&lower).map(|at| (at..at + length, number)));
             }
         }
-        if layers > 0 {
-            let has_escapes = self.wanted.has_escapes && layers + LAYERS_APART > LAYERS;
-            for view in views(text, Wanted { has_escapes, ..self.wanted }) {
-                let inside = self.find_in(&view.octets, layers - 1);
-                found.extend(inside.into_iter().map(|(range, number)| (view.source(range), number)));
-            }
+        let Some(layers) = layers.checked_sub(1) else { return found };
+        let has_escapes = self.wanted.has_escapes && layers + LAYERS_APART >= LAYERS;
+        for view in views(text, Wanted { has_escapes, ..self.wanted }) {
+            let inside = match view.is_whole {
+                true if !seen.is_new(&view.octets, layers) => continue,
+                true => self.find_in(&view.octets, layers, seen),
+                false => self.find_in(&view.octets, layers, &mut Seen::default()),
+            };
+            found.extend(inside.into_iter().map(|(range, number)| (view.source(range), number)));
         }
         found
     }

@@ -10,6 +10,8 @@ use std::ops::Range;
 #[derive(Default)]
 pub(super) struct View {
     pub(super) octets: Vec<u8>,
+    /// Whether it is all of the text, and not what a part of it decodes to.
+    pub(super) is_whole: bool,
     stretches: Vec<Stretch>,
 }
 
@@ -109,7 +111,7 @@ pub(super) fn unescaped(text: &[u8]) -> Option<View> {
 
 /// The text with those escapes resolved that begin where this finds one.
 fn unescaped_from(text: &[u8], find: impl Fn(&[u8]) -> Option<usize>) -> Option<View> {
-    let (mut view, mut at, mut seen) = (View::default(), 0, 0);
+    let (mut view, mut at, mut seen) = (View { is_whole: true, ..View::default() }, 0, 0);
     while let Some(next) = find(&text[seen..]) {
         let start = seen + next;
         let Some((character, length)) = escape(&text[start..]) else {
