@@ -267,6 +267,18 @@ fn a_secret_at_any_place_of_a_long_answer_is_found() {
 }
 
 #[test]
+fn a_reference_whose_end_is_spelt_otherwise_is_found() {
+    let secrets = Secrets::of(&input(&CURSOR, "A!A'A\"a+0").settings);
+    for spelt in
+        ["A\\!A\\'A\\&quot\\;a+0", "A!A'A&quot%3ba+0", "A!A'A\"a&#43\\;0", "A!A'A&#34a&#43%3B0", "A!A'A&quot&#97;+0"]
+    {
+        for text in [spelt.to_owned(), Value::from(spelt).to_string()] {
+            assert!(secrets.are_in(&text), "{text}");
+        }
+    }
+}
+
+#[test]
 fn parts_that_are_credentials_are_secrets_too() {
     for (given, repeated) in [
         ("Basic dXNlcjpzZWNyZXQtcGFzc3dvcmQ=", "secret-password"),

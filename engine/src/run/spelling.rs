@@ -190,7 +190,15 @@ fn numbered(text: &[u8]) -> Option<(Escaped, usize)> {
     let digits = std::str::from_utf8(&text[start..start + length]).ok()?;
     let character = u32::from_str_radix(digits, radix).ok().and_then(char::from_u32)?;
     let end = start + length;
+    if is_cut_short(&text[end..]) {
+        return None;
+    }
     Some((Escaped::Character(character), end + usize::from(text.get(end) == Some(&b';'))))
+}
+
+/// Whether an escape goes on in another spelling: the rest of it is to be undone first.
+fn is_cut_short(rest: &[u8]) -> bool {
+    matches!(rest, [b'\\' | b'%', ..])
 }
 
 /// HTML's names of what stands in ASCII.
@@ -246,7 +254,8 @@ fn named(text: &[u8]) -> Option<(Escaped, usize)> {
     let (name, is_closed) = (&text[1..=length], text[1 + length] == b';');
     let (known, octet) = NAMED.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))?;
     let may_be_open = ["amp", "lt", "gt", "quot"].contains(known);
-    (is_closed || may_be_open).then_some((Escaped::Octet(*octet), 1 + length + usize::from(is_closed)))
+    (is_closed || may_be_open && !is_cut_short(&text[1 + length..]))
+        .then_some((Escaped::Octet(*octet), 1 + length + usize::from(is_closed)))
 }
 
 /// What each sign of Base64 stands for, in both alphabets (RFC 4648 §4, §5).
