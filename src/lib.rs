@@ -25,6 +25,7 @@ mod output;
 mod paint;
 mod pieces;
 mod progress;
+mod quote;
 mod record;
 mod replay;
 mod schema;

@@ -248,7 +248,7 @@ fn words_of_a_profile_stay_words() {
     assert_eq!(wide.count(), 0, "a word of the profile made a column:\n{readme}");
     assert!(readme.contains("| A | Domain-Name | IPv4-Addr | resolves-to | `note == \"a\\|b\"` |\n"), "{readme}");
     assert!(readme.contains("| data | IPv4-Addr | note | Text | related-to |\n"), "{readme}");
-    assert!(readme.contains("- TXT, SPF: texts: | of no use\n- any other: of no interest\n"), "{readme}");
+    assert!(readme.contains("- TXT, SPF: texts: \\| of no use\n- any other: of no interest\n"), "{readme}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a README tells of a plan: what is asked, what records become, how answers are marked. Facts only, no layout.
 
+use crate::quote;
 use crate::setting::variable;
 use serde::Serialize;
 use stixmap_engine::plan::{BaseUrl, BesidesPlan, LookupPlan, PagingPlan, Plan, RulePlan, RuleThen, ValueOrSetting};
@@ -68,7 +69,7 @@ struct Drop {
 #[derive(Serialize)]
 struct Made {
     kind: &'static str,
-    /// The record types it comes from.
+    /// The record types and fields it comes from, in Markdown.
     of: String,
 }
 
@@ -172,7 +173,7 @@ fn made(plan: &Plan, kind: Kind, mappings: &[Mapping]) -> Made {
     };
     let sides = [of(|row| row.source, "owner"), of(|row| row.target, "data")];
     let fields = plan.besides.iter().filter(|row| row.target == kind).map(|row| field(plan, row));
-    let fields = fields.map(|field| format!("the field `{field}` of mapped records"));
+    let fields = fields.map(|field| format!("the field {} of mapped records", quote::code(&field)));
     Made { kind: name, of: sides.into_iter().flatten().chain(fields).collect::<Vec<_>>().join("; ") }
 }
 

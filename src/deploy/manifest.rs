@@ -2,10 +2,11 @@
 
 use super::Deployment;
 use super::behaviour::kinds_made;
-use super::text::one_line;
 use super::variable::CONNECTOR_TYPE;
+use crate::quote::one_line;
 use serde::Serialize;
 use stixmap_engine::plan::Plan;
+use stixmap_engine::printable;
 use stixmap_engine::profile::{Licence, Status};
 
 /// The catalogue shows no more.
@@ -61,7 +62,7 @@ pub(super) fn manifest(deployment: &Deployment) -> anyhow::Result<String> {
         container_image: &deployment.image.name,
         container_type: CONNECTOR_TYPE,
     };
-    Ok(format!("{}\n", serde_json::to_string_pretty(&manifest)?))
+    Ok(format!("{}\n", printable::json(&serde_json::to_string_pretty(&manifest)?)))
 }
 
 fn description(plan: &Plan) -> String {

@@ -153,3 +153,140 @@ fn put(files: &[File], out: &Path, force: bool) -> anyhow::Result<Exit> {
     }
     Ok(Exit::Fine)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quote::tests::{hostile, read_dotenv, visible};
+    use proptest::prelude::*;
+    use serde::Deserialize;
+    use serde_yaml::Value;
+    use std::collections::BTreeMap;
+    use stixmap_engine::diagnostic::Source;
+    use stixmap_engine::plan::RuleThen;
+
+    fn plan() -> Plan {
+        let text = include_str!("../../tests/deploy/every-setting/profile.yaml");
+        Plan::read(&Source::new("profile.yaml", text)).expect("a profile")
+    }
+
+    fn generated(plan: &Plan) -> BTreeMap<String, String> {
+        let image = Image::default();
+        let variables = variable::variables(plan);
+        let deployment = Deployment { plan, image: &image, replicas: 1, variables, in_image: false };
+        files(&deployment).expect("files").into_iter().map(|file| (file.name, file.text)).collect()
+    }
+
+    /// Every text that a profile has for people, with one that `check` would not let through.
+    fn forced(words: &[String; 5]) -> Plan {
+        let mut plan = plan();
+        let [name, summary, text, default, source] = words.clone();
+        plan.terms = Some(text.clone());
+        plan.links = vec![text.clone()];
+        plan.subscription = Some(text.clone());
+        plan.source = Source::new("profile.yaml", source);
+        for rule in &mut plan.rules.rules {
+            if let RuleThen::Drop(reason) = &mut rule.then {
+                reason.clone_from(&text);
+            }
+        }
+        for spec in &mut plan.settings {
+            spec.description.clone_from(&text);
+            if spec.name == "label" {
+                spec.default = Some(default.clone());
+            }
+            if spec.name == "region" {
+                spec.choices = vec![default.clone(), text.clone()];
+            }
+        }
+        (plan.name, plan.summary) = (name, summary);
+        plan
+    }
+
+    /// The samples have what holds anyway as comments: `#KEY…`; prose has a blank behind its sign.
+    fn uncommented(text: &str) -> String {
+        let line = |line: &str| match line.trim_start().strip_prefix('#') {
+            Some(rest) if rest.starts_with(|sign: char| sign.is_ascii_alphabetic()) => line.replacen('#', "", 1),
+            _ => line.to_owned(),
+        };
+        text.split('\n').map(|text| line(text) + "\n").collect()
+    }
+
+    fn documents(text: &str) -> Vec<Value> {
+        let documents = serde_yaml::Deserializer::from_str(text).map(Value::deserialize);
+        documents.map(|document| document.unwrap_or_else(|error| panic!("{error}\n{text}"))).collect()
+    }
+
+    /// The value without its texts: which keys it has, in what order.
+    fn shape(value: &Value) -> Value {
+        match value {
+            Value::Mapping(map) => Value::Mapping(map.iter().map(|(key, value)| (key.clone(), shape(value))).collect()),
+            Value::Sequence(items) => Value::Sequence(items.iter().map(shape).collect()),
+            Value::String(text) => {
+                Value::from(text.split('=').next().unwrap_or_default().starts_with(char::is_uppercase))
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn names(env: &str) -> Vec<(&str, &str)> {
+        let lines = env.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines.map(|line| line.split_once('=').expect("a variable")).collect()
+    }
+
+    /// How many columns each row of a table has, and how each other line begins.
+    fn layout(markdown: &str) -> Vec<String> {
+        let line = |line: &str| match line.starts_with('|') {
+            true => line.replace("\\\\", "").replace("\\|", "").matches('|').count().to_string(),
+            false if line.starts_with("```") => line.to_owned(),
+            false => line.trim_start().chars().take_while(|sign| "#-*+>~=".contains(*sign)).collect(),
+        };
+        markdown.split('\n').map(line).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn hostile_texts_add_nothing_to_generated_files(words in prop::array::uniform5(hostile())) {
+            let (plain, plan) = (generated(&plan()), forced(&words));
+            let files = generated(&plan);
+            for (name, text) in &files {
+                let is_copy = name.starts_with("profiles/");
+                prop_assert!(is_copy || text.split('\n').all(|line| printable::first_unprintable(line).is_none()), "{}", text);
+            }
+            let read = |files: &BTreeMap<String, String>, name: &str| documents(&uncommented(&files[name]));
+            for name in ["docker-compose.yml", "kubernetes.yaml", "config.yml.sample"] {
+                let shapes = |files| read(files, name).iter().map(shape).collect::<Vec<_>>();
+                if name != "docker-compose.yml" {
+                    prop_assert_eq!(shapes(&files).len(), shapes(&plain).len());
+                }
+                let keys = |files| format!("{:?}", shapes(files)).replace("Bool(true)", "_").replace("Bool(false)", "_");
+                prop_assert_eq!(keys(&files), keys(&plain), "{}", files[name]);
+            }
+            let settings = &read(&files, "config.yml.sample")[0];
+            prop_assert_eq!(settings["connector"]["name"].as_str(), Some(words[0].as_str()));
+            prop_assert_eq!(settings["every-setting"]["label"].as_str(), Some(words[3].trim()));
+            let kubernetes = read(&files, "kubernetes.yaml");
+            prop_assert!(kubernetes.iter().any(|document| document["data"]["CONNECTOR_NAME"].as_str() == Some(&words[0])));
+            prop_assert!(kubernetes.iter().any(|document| document["data"]["profile.yaml"].as_str() == Some(&words[4])));
+            let (env, plain_env) = (uncommented(&files[".env.sample"]), uncommented(&plain[".env.sample"]));
+            let variables = |env| names(env).into_iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+            prop_assert_eq!(variables(&env), variables(&plain_env));
+            for (variable, written) in names(&env) {
+                let value = read_dotenv(written);
+                prop_assert!(value.is_some(), "{}={}", variable, written);
+                if variable == "CONNECTOR_NAME" {
+                    prop_assert_eq!(value, Some(visible(&words[0])));
+                }
+            }
+            for name in ["connector_manifest.json", "connector_config_schema.json"] {
+                let json: serde_json::Value = serde_json::from_str(&files[name]).expect("JSON");
+                let plain: serde_json::Value = serde_json::from_str(&plain[name]).expect("JSON");
+                prop_assert_eq!(json.as_object().map(|map| map.len()), plain.as_object().map(|map| map.len()));
+            }
+            let (readme, plain) = (layout(&files["README.md"]), layout(&plain["README.md"]));
+            prop_assert_eq!(readme, plain, "{}", files["README.md"]);
+        }
+    }
+}

@@ -51,7 +51,7 @@ pub(super) fn schema(deployment: &Deployment) -> anyhow::Result<String> {
         required: asked().filter(|variable| variable.required).map(|variable| variable.name.as_str()).collect(),
         additional: true,
     };
-    Ok(format!("{}\n", serde_json::to_string_pretty(&schema)?))
+    Ok(format!("{}\n", stixmap_engine::printable::json(&serde_json::to_string_pretty(&schema)?)))
 }
 
 fn constant(description: &str, value: &str) -> Value {

@@ -4,11 +4,13 @@
 use super::behaviour::{Behaviour, behaviour, notice};
 use super::variable::Variable;
 use super::{Deployment, Image};
+use crate::quote;
 use anyhow::Context;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value};
 use serde::Serialize;
+use stixmap_engine::printable;
 
 /// By the name of the file each makes.
 const TEMPLATES: &[(&str, &str)] = &[
@@ -19,8 +21,14 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("kubernetes.yaml", include_str!("templates/kubernetes.yaml.jinja")),
 ];
 
+/// What stands before the lines of a block in a manifest.
+const BLOCK: &str = "    ";
+
 /// Kubernetes takes no longer name.
 const NAME: usize = 63;
+
+/// How a text is written in one notation.
+type Quote = fn(&str) -> String;
 
 pub(super) struct Texts {
     environment: Environment<'static>,
@@ -68,13 +76,21 @@ impl Texts {
         environment.set_syntax(syntax()?);
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
-        environment.add_filter("yaml", |text: String| yaml(&text));
-        environment.add_filter("dotenv", |text: String| dotenv(&text));
-        environment.add_filter("cell", |text: String| one_line(&text).replace('|', "\\|"));
-        environment.add_filter("line", |text: String| one_line(&text));
-        environment.add_filter("label", |text: String| label(&text));
-        environment.add_filter("setting", |variable: Value| setting(&variable));
-        environment.add_filter("compose", |variable: Value| compose(&variable));
+        environment.set_formatter(write_value);
+        let filters: [(&'static str, Quote); 6] = [
+            ("yaml", quote::yaml_line),
+            ("block", |text| quote::yaml_block(text, BLOCK)),
+            ("dotenv", quote::dotenv),
+            ("code", quote::code),
+            ("link", quote::link),
+            ("label", quote::mermaid),
+        ];
+        for (name, quote) in filters {
+            environment.add_filter(name, move |text: String| Value::from_safe_string(quote(&text)));
+        }
+        environment.add_filter("markup", Value::from_safe_string);
+        environment.add_filter("setting", |variable: Value| setting(&variable).map(Value::from_safe_string));
+        environment.add_filter("compose", |variable: Value| compose(&variable).map(Value::from_safe_string));
         for (name, text) in TEMPLATES {
             environment.add_template(name, text).with_context(|| format!("the template of {name}"))?;
         }
@@ -85,6 +101,18 @@ impl Texts {
         let template = self.environment.get_template(name).with_context(|| format!("{name} has no template"))?;
         template.render(&self.facts).with_context(|| format!("the template of {name}"))
     }
+}
+
+/// Writes what a template names. What no filter has quoted is written as its file takes a text that means nothing: as prose in
+/// Markdown, and in the others as one line, which stays inside a comment.
+fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(), minijinja::Error> {
+    let text = value.to_string();
+    let written = match value.is_safe() {
+        true => text,
+        false if state.name().ends_with(".md") => quote::markdown(&text),
+        false => quote::one_line(&text),
+    };
+    out.write_str(&written).map_err(|_| minijinja::Error::from(minijinja::ErrorKind::WriteFailure))
 }
 
 /// A line that holds a block only leaves no line behind.
@@ -132,77 +160,24 @@ fn command(deployment: &Deployment) -> String {
     command
 }
 
-/// A text as a YAML scalar: as it is where YAML reads it as the same text, in quotes otherwise.
-fn yaml(text: &str) -> String {
-    let is_plain = serde_yaml::from_str::<serde_yaml::Value>(&format!("a: {text}\n"))
-        .is_ok_and(|read| read.get("a").and_then(serde_yaml::Value::as_str) == Some(text) && is_text_to_all(text));
-    if is_plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
-}
-
-/// YAML 1.1, which Kubernetes reads, has more words for truth, and numbers with colons and underscores.
-fn is_text_to_all(text: &str) -> bool {
-    let is_word = matches!(text.to_ascii_lowercase().as_str(), "y" | "n" | "yes" | "no" | "on" | "off");
-    let is_number = text.starts_with(|sign: char| sign.is_ascii_digit() || "+-.".contains(sign));
-    !is_word && !is_number
-}
-
-/// A text as the value of a `.env` file: in single quotes, where nothing is replaced, unless it is plain.
-fn dotenv(text: &str) -> String {
-    let text = one_line(text);
-    let is_plain = text.chars().all(|sign| sign.is_alphanumeric() || " ._-:/,+@=%".contains(sign));
-    if is_plain { text } else { format!("'{}'", text.replace('\'', "\\'")) }
-}
-
 /// An entry of `environment:` in a compose file: from `.env`, and without it what holds anyway.
 fn compose(variable: &Value) -> Result<String, minijinja::Error> {
     let name = variable.get_attr("name")?.to_string();
     if variable.get_attr("required")?.is_true() {
-        return Ok(yaml(&format!("{name}=${{{name}:?is missing in .env}}")));
+        return Ok(quote::yaml_line(&format!("{name}=${{{name}:?is missing in .env}}")));
     }
     let default = variable.get_attr("default")?;
     // Compose would replace something within such a default; the connector knows it too, so the name alone will do.
-    let default = default.as_str().filter(|text| !text.contains(['$', '{', '}', '\\', '"', '\'', '\n']));
-    Ok(default.map_or_else(|| name.clone(), |default| yaml(&format!("{name}=${{{name}:-{default}}}"))))
+    let is_same =
+        |text: &&str| !text.contains(['$', '{', '}', '\\', '"', '\'']) && printable::first_unprintable(text).is_none();
+    let default = default.as_str().filter(is_same);
+    Ok(default.map_or_else(|| name.clone(), |default| quote::yaml_line(&format!("{name}=${{{name}:-{default}}}"))))
 }
 
 /// A variable's value in a settings file: what is no text needs no quotes there.
 fn setting(variable: &Value) -> Result<String, minijinja::Error> {
     let (form, sample) = (variable.get_attr("form")?, variable.get_attr("sample")?.to_string());
     let is_text = form.as_str() != Some("boolean") && form.get_attr("integer").is_ok_and(|range| range.is_undefined());
-    Ok(if is_text { yaml(&sample) } else { sample })
-}
-
-/// A text inside a node of a Mermaid diagram.
-fn label(text: &str) -> String {
-    format!("\"{}\"", one_line(text).replace('"', "#quot;"))
-}
-
-/// A text without breaks.
-pub(super) fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(filter: fn(&str) -> String, text: &str, expected: &str) {
-        assert_eq!(filter(text), expected);
-    }
-
-    #[test]
-    fn a_text_is_quoted_for_its_place() {
-        check(yaml, "Acme DNS", "Acme DNS");
-        check(yaml, "TLP:AMBER", "TLP:AMBER");
-        check(yaml, "false", "\"false\"");
-        check(yaml, "off", "\"off\"");
-        check(yaml, "9095", "\"9095\"");
-        check(yaml, "a: b", "\"a: b\"");
-        check(yaml, "a #b", "\"a #b\"");
-        check(yaml, "a\nb", "\"a\\nb\"");
-        check(yaml, "", "\"\"");
-        check(dotenv, "Acme DNS", "Acme DNS");
-        check(dotenv, "a #b $HOME", "'a #b $HOME'");
-        check(label, "say \"no\"", "\"say #quot;no#quot;\"");
-    }
+    let is_word = sample == "true" || sample == "false" || sample.parse::<i64>().is_ok();
+    Ok(if is_text || !is_word { quote::yaml_line(&sample) } else { sample })
 }

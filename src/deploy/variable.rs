@@ -98,7 +98,7 @@ fn connector(plan: &Plan) -> Vec<Variable> {
             "expose_metrics",
             Form::Boolean,
             "false",
-            "Whether metrics, `/health` and `/ready` are served",
+            "Whether metrics, /health and /ready are served",
         ),
         optional("connector", "metrics_port", whole(1, 65_535), "9095", "The port they are served on"),
         optional(

@@ -1,12 +1,13 @@
 //! What the rows of a table hold: each place that has a value in most rows, and what its values look like.
 
 use super::table::{Step, Table, member, names_a_type};
-use crate::skeleton;
+use crate::{quote, skeleton};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use stixmap_engine::dns::{Name, RrType, parse_address};
 use stixmap_engine::plan::{TimeFormat, integer};
+use stixmap_engine::printable;
 
 /// Words that providers write where there is no value.
 const NONE: [&str; 10] = ["", "-", "none", "null", "n/a", "na", "unknown", "nil", "0000-00-00", "0000-00-00 00:00:00"];
@@ -229,7 +230,8 @@ impl Column {
             let _ = write!(yaml, ", format: {format}{}", if is_civil { ", zone: UTC" } else { "" });
         }
         if !self.none_when.is_empty() {
-            let _ = write!(yaml, ", none_when: {}", Value::from(self.none_when.clone()));
+            let none_when: Vec<String> = self.none_when.iter().map(scalar).collect();
+            let _ = write!(yaml, ", none_when: [{}]", none_when.join(","));
         }
         let is_optional = |row: usize| other.is_none_or(|other| other.values[row].is_empty());
         if (0..self.values.len()).any(|row| self.values[row].is_empty() && is_optional(row)) {
@@ -268,12 +270,17 @@ fn last_word(at: &str) -> String {
     words.next_back().unwrap_or_default().to_lowercase()
 }
 
+/// A value that is one text or number, as YAML.
+fn scalar(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), quote::yaml)
+}
+
 /// Text for a comment: one line, and not long.
 fn excerpt(text: &str) -> String {
-    let line: String = text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).collect();
+    let line = printable::line(text);
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
+        None => line.into_owned(),
     }
 }
 

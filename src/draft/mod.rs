@@ -13,7 +13,7 @@ use crate::enrich::{kind, observable};
 use crate::files::{Bound, named};
 use crate::paint::{Several, causes};
 use crate::skeleton::{self, FirstCase, Line, Lookup, Skeleton};
-use crate::{Exit, new, paint};
+use crate::{Exit, new, paint, quote};
 use anyhow::{Context, bail};
 use asked::Asked;
 use sample::Sample;
@@ -235,7 +235,7 @@ fn level(level: &Level) -> String {
         Is::OneOrMany => ", is: one-or-many",
     };
     if !level.keys.is_empty() {
-        let keys: Vec<String> = level.keys.iter().map(|key| skeleton::quoted(key)).collect();
+        let keys: Vec<String> = level.keys.iter().map(|key| quote::yaml(key)).collect();
         yaml += &format!(", keys: [{}]", keys.join(", "));
     }
     if level.is_optional {

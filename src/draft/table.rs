@@ -130,7 +130,16 @@ pub(super) fn member(at: &str, key: &str) -> String {
     let is_word = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     match is_word && !key.is_empty() && !key.starts_with(|sign: char| sign.is_ascii_digit()) {
         true => format!("{at}.{key}"),
-        false => format!("{at}['{}']", key.replace('\\', "\\\\").replace('\'', "\\'")),
+        false => format!("{at}['{}']", key.chars().map(in_quotes).collect::<String>()),
+    }
+}
+
+/// A character of a name in single quotes (RFC 9535 §2.3.1.1).
+fn in_quotes(sign: char) -> String {
+    match sign {
+        '\\' | '\'' => format!("\\{sign}"),
+        sign if sign < ' ' => format!("\\u{:04x}", u32::from(sign)),
+        sign => sign.to_string(),
     }
 }
 

@@ -6,6 +6,7 @@ mod text;
 
 use crate::cli::{AuthKind, Framing};
 use crate::paint::Several;
+use crate::quote::yaml;
 use crate::shelf;
 use anyhow::{Context, bail};
 use std::io::ErrorKind;
@@ -148,13 +149,8 @@ pub(crate) fn check_base_url(url: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A text as YAML, so that it stays a text.
-pub(crate) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
 /// A path as YAML: quoted only where it has to be.
 pub(crate) fn plain(path: &str) -> String {
     let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"$._".contains(&byte));
-    if is_plain { path.to_owned() } else { quoted(path) }
+    if is_plain { path.to_owned() } else { yaml(path) }
 }

@@ -1,8 +1,10 @@
 //! The words of a new profile and of its first case. Comments say what a line is for, or what spoke for it.
 
-use super::{Line, Skeleton, auth, quoted};
+use super::{Line, Skeleton, auth};
 use crate::cli::AuthKind;
+use crate::quote::{yaml, yaml_line};
 use std::fmt::Write;
+use stixmap_engine::printable;
 use stixmap_engine::stix::Kind;
 
 /// The column at which comments stand, where lines leave room.
@@ -26,9 +28,9 @@ fn head(text: &mut String, skeleton: &Skeleton) {
     let accepts: Vec<&str> = skeleton.accepts.iter().map(|kind| noun(*kind)).collect();
     *text += "# Every key is explained by `stixmap explain profile`; what this profile does, by `stixmap explain`.\n";
     for remark in &skeleton.remarks {
-        let _ = writeln!(text, "# {remark}");
+        let _ = writeln!(text, "# {}", printable::line(remark));
     }
-    let summary = quoted(&format!("Passive DNS of {}, from the {title} API.", accepts.join(" and ")));
+    let summary = yaml(&format!("Passive DNS of {}, from the {title} API.", accepts.join(" and ")));
     line(text, 0, &Line::new("profile: stixmap/v1", ""));
     line(text, 0, &Line::new(format!("id: {id}"), "the name of this folder"));
     line(text, 0, &Line::new("version: 0.1.0", ""));
@@ -44,14 +46,14 @@ fn settings(text: &mut String, skeleton: &Skeleton) {
     }
     *text += "\nsettings:\n";
     for (name, kind, description, _) in settings {
-        let yaml = format!("{name}: {{ type: {kind}, required: true, description: {} }}", quoted(description));
+        let yaml = format!("{name}: {{ type: {kind}, required: true, description: {} }}", yaml(description));
         line(text, 1, &Line::new(yaml, ""));
     }
 }
 
 fn http(text: &mut String, skeleton: &Skeleton) {
     *text += "\nhttp:\n";
-    line(text, 1, &Line::new(format!("base_url: {}", quoted(&skeleton.base_url)), "what all requests begin with"));
+    line(text, 1, &Line::new(format!("base_url: {}", yaml(&skeleton.base_url)), "what all requests begin with"));
     line(text, 1, &auth_line(skeleton));
     *text += "\n# What a status or a body means, where it is not what HTTP says: a 404 that only says “nothing known”, for instance.\n";
     *text += "answers:\n";
@@ -63,7 +65,7 @@ fn auth_line(skeleton: &Skeleton) -> Line {
     match &skeleton.key_parameter {
         Some(parameter) if skeleton.auth == AuthKind::Query => {
             let yaml =
-                format!("auth: {}", auth.yaml).replace("parameter: key", &format!("parameter: {}", quoted(parameter)));
+                format!("auth: {}", auth.yaml).replace("parameter: key", &format!("parameter: {}", yaml(parameter)));
             Line::new(yaml, "as the URL had it")
         }
         _ => Line::new(format!("auth: {}", auth.yaml), auth.why),
@@ -74,9 +76,9 @@ fn lookup(text: &mut String, skeleton: &Skeleton) {
     let accepts: Vec<&str> = skeleton.accepts.iter().map(|kind| kind.stix_type()).collect();
     *text += "\nlookups:\n  passive-dns:\n";
     line(text, 2, &Line::new(format!("accepts: [{}]", accepts.join(", ")), "what can be asked about"));
-    line(text, 2, &Line::new(format!("path: {}", quoted(&skeleton.lookup.path)), "after `base_url`"));
+    line(text, 2, &Line::new(format!("path: {}", yaml(&skeleton.lookup.path)), "after `base_url`"));
     let query: Vec<String> =
-        skeleton.lookup.query.iter().map(|(name, value)| format!("{}: {}", quoted(name), quoted(value))).collect();
+        skeleton.lookup.query.iter().map(|(name, value)| format!("{}: {}", yaml(name), yaml(value))).collect();
     if !query.is_empty() {
         line(text, 2, &Line::new(format!("query: {{ {} }}", query.join(", ")), ""));
     }
@@ -98,7 +100,10 @@ fn record(text: &mut String, skeleton: &Skeleton) {
     }
     if !skeleton.unread.is_empty() {
         *text += "    # Also in the rows, and not read:\n";
-        skeleton.unread.iter().for_each(|column| line(text, 2, &Line::new(format!("#   {column}"), "")));
+        skeleton
+            .unread
+            .iter()
+            .for_each(|column| line(text, 2, &Line::new(format!("#   {}", printable::line(column)), "")));
     }
     if !skeleton.orientation.is_empty() {
         *text += "  orientation:\n";
@@ -135,9 +140,9 @@ fn policy(text: &mut String, skeleton: &Skeleton) {
 
 pub(super) fn case(skeleton: &Skeleton) -> String {
     let (auth, case) = (auth::text(skeleton.auth), &skeleton.case);
-    let mut text = format!("about: {}\nnow: 2024-03-01T00:00:00Z\n", quoted(&case.about));
+    let mut text = format!("about: {}\nnow: 2024-03-01T00:00:00Z\n", yaml(&case.about));
     let kind = case.kind.stix_type();
-    let _ = writeln!(text, "observable: {{ type: {kind}, value: {} }}", quoted(&case.value));
+    let _ = writeln!(text, "observable: {{ type: {kind}, value: {} }}", yaml(&case.value));
     if !auth.settings.is_empty() {
         let settings: Vec<String> = auth.settings.iter().map(|(name, .., value)| format!("{name}: {value}")).collect();
         let _ = writeln!(text, "settings: {{ {} }}", settings.join(", "));
@@ -145,7 +150,7 @@ pub(super) fn case(skeleton: &Skeleton) -> String {
     text += "exchanges:\n";
     let first = auth.first.map(|(request, reply)| (request.to_owned(), reply.to_owned()));
     for (request, reply) in first.iter().chain(&case.exchanges) {
-        let _ = writeln!(text, "  - request: {request}\n    reply: {reply}");
+        let _ = writeln!(text, "  - request: {}\n    reply: {reply}", yaml_line(request));
     }
     text
 }
@@ -159,7 +164,7 @@ fn line(text: &mut String, depth: usize, line: &Line) {
     if line.why.is_empty() {
         let _ = writeln!(text, "{first}");
     } else {
-        let _ = writeln!(text, "{first:COLUMN$}  # {}", line.why);
+        let _ = writeln!(text, "{first:COLUMN$}  # {}", printable::line(&line.why));
     }
     for line in rest.iter().flat_map(|rest| rest.lines()) {
         let _ = writeln!(text, "{indent}  {line}");

@@ -56,3 +56,26 @@ fn what_holds_no_records_is_told_place_by_place() {
     let said = told("{}", &["example.com", "--url", "https://example.net/?q=other"]);
     assert!(said.contains("`example.com` does not stand in the URL"), "{said}");
 }
+
+#[test]
+fn hostile_answer_adds_nothing_to_a_draft() {
+    let hostile = "x\nhttp: { base_url: http://attacker }\r\u{2028}id: forged\u{85}# '\"] } \u{202e}\u{1b}[2K";
+    let row = |name: &str| serde_json::json!({ "rrname": name, "rrtype": "A", "rdata": "192.0.2.34", hostile: hostile, "page": hostile });
+    let answer =
+        serde_json::json!({ hostile: { "rows": [row("example.com"), row("www.example.com")], "next": hostile } });
+    let folder = tempfile::tempdir().expect("a folder");
+    let sample = folder.path().join("sample");
+    fs::write(&sample, answer.to_string()).expect("it is written");
+    let drafted = draft(&sample, "acme", folder.path(), &["example.com"]);
+    assert_eq!(drafted.code, 0, "{}", drafted.err);
+    let made = folder.path().join("acme");
+    passes(&made);
+    for file in ["profile.yaml", "cases/first.yaml"] {
+        let text = fs::read_to_string(made.join(file)).expect("it is written");
+        let found = stixmap_engine::printable::first_unprintable(&text.replace('\n', ""));
+        assert_eq!(found, None, "{text}");
+        assert!(!text.lines().any(|line| line.trim_start().starts_with("http: {")), "{text}");
+        let read: serde_yaml::Value = serde_yaml::from_str(&text).expect("YAML");
+        assert!(file != "profile.yaml" || read["id"] == "acme", "{text}");
+    }
+}
