@@ -3,6 +3,9 @@
 use crate::support::{Ended, ended, root, stixmap};
 use serde_json::{Value, json};
 use std::fs;
+use std::path::Path;
+use stixmap_engine::diagnostic::{Code, Source};
+use stixmap_engine::plan::Plan;
 use stixmap_engine::printable;
 use tempfile::TempDir;
 
@@ -130,4 +133,62 @@ fn standard_streams_have_one_writer_each() {
             }
         }
     }
+}
+
+/// The JSON pointers of all texts, with the texts.
+fn texts(value: &Value, pointer: &str, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::String(text) => found.push((pointer.to_owned(), text.clone())),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, item)| texts(item, &format!("{pointer}/{i}"), found))
+        }
+        Value::Object(map) => {
+            let inner = |key: &str| format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+            map.iter().for_each(|(key, item)| texts(item, &inner(key), found));
+        }
+        _ => {}
+    }
+}
+
+/// Whatever the field: one that is added to the language is held to it.
+#[test]
+fn profile_with_unprintable_text_is_refused() {
+    for folder in ["tests/deploy/every-setting", "profiles/riskiq", "profiles/microsoft-defender-ti"] {
+        let text = fs::read_to_string(root().join(folder).join("profile.yaml")).expect("a profile");
+        let profile: Value = serde_yaml::from_str(&text).expect("YAML");
+        assert!(Plan::check(&Source::new("profile.yaml", profile.to_string())).0.is_some(), "{folder}");
+        let mut all = vec![];
+        texts(&profile, "", &mut all);
+        assert!(all.len() > 50, "{folder} has {} texts", all.len());
+        for (pointer, text) in all {
+            for sign in
+                ["\u{1b}", "\u{7f}", "\u{85}", "\u{9b}", "\u{2028}", "\u{202e}", "\u{200b}", "\u{feff}", "\u{ffff}"]
+            {
+                let mut changed = profile.clone();
+                *changed.pointer_mut(&pointer).expect("it is there") = Value::from(format!("{text}{sign}"));
+                let (plan, found) = Plan::check(&Source::new("profile.yaml", changed.to_string()));
+                assert!(plan.is_none() && !found.is_empty(), "{folder} {pointer} takes {sign:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn text_for_people_is_one_line() {
+    let text = fs::read_to_string(root().join("tests/deploy/every-setting/profile.yaml")).expect("a profile");
+    let profile: Value = serde_yaml::from_str(&text).expect("YAML");
+    let check = |pointer: &str, is_refused: bool| {
+        let mut changed = profile.clone();
+        let place = changed.pointer_mut(pointer).expect("it is there");
+        *place = Value::from(format!("{}\n ", place.as_str().expect("a text")));
+        let found = Plan::check(&Source::new(Path::new(pointer).to_string_lossy(), changed.to_string())).1;
+        let is_told = found.iter().any(|found| found.code == Code::UnprintableCharacter);
+        assert_eq!(is_told, is_refused, "{pointer}: {found:?}");
+    };
+    for pointer in
+        ["/name", "/summary", "/terms", "/settings/label/description", "/settings/label/default", "/rules/2/drop"]
+    {
+        check(pointer, true);
+    }
+    check("/rules/0/when", false);
 }

@@ -198,6 +198,11 @@ codes! {
     /// A text that does not have the form this key takes.
     WrongForm = "wrong-form",
 
+    /// A text or key with a character that people do not see, or that ends a line: a control character, a bidirectional
+    /// control, a character without width, one that Unicode does not assign. Texts of a profile stand in terminals, in
+    /// OpenCTI and in generated files, and there such a character hides, forges or adds something.
+    UnprintableCharacter = "unprintable-character",
+
     // Texts with a notation of their own.
     /// A text is no JSONPath (RFC 9535).
     PathSyntax = "path-syntax",

@@ -24,6 +24,7 @@ mod rows;
 mod rules;
 mod setting;
 mod template;
+mod texts;
 mod time;
 mod window;
 
@@ -165,11 +166,13 @@ impl Plan {
         }
         let mut diagnostics = read.diagnostics;
         let Some((mut profile, tree)) = read.value else { return (None, diagnostics) };
+        let unprintable = texts::check(&tree);
         let mut compiler = Compiler::new(&tree);
         records::correct_field_names(&mut compiler, &mut profile.record);
         let parts = Parts::compile(&mut compiler, &profile);
         consistency::check(&mut compiler, &profile, &parts);
         let plan = parts.plan(profile, source, compiler.span("/id"));
+        diagnostics.extend(unprintable);
         let found = compiler.diagnostics;
         let told: Vec<Span> = diagnostics.iter().map(|found| found.labels[0].span.clone()).collect();
         let is_told = |found: &Diagnostic| told.iter().any(|told| *told == found.labels[0].span);
@@ -294,10 +297,10 @@ impl Parts {
             name: profile.name,
             summary: profile.summary,
             status: profile.status,
-            links: profile.links,
+            links: profile.links.into_iter().map(|link| link.0).collect(),
             terms: profile.terms,
             licence: profile.licence,
-            subscription: profile.subscription,
+            subscription: profile.subscription.map(|link| link.0),
             settings: self.settings,
             http: self.http?,
             quota: self.quota?,

@@ -24,7 +24,7 @@ pub use quota::{Element, Probe, Quota, QuotaHeaders, Rate, Reset};
 pub use record::{BadRecords, Field, FieldSource, FieldType, Orientation, OtherNames, RecordBlock, Scalar, TimeField};
 pub use rule::{Besides, DropRule, MapRule, Rule, Side, UseRule};
 pub use setting::{Setting, SettingType};
-pub use text::{DurationText, OneOrMany, PathText, TemplateText};
+pub use text::{DurationText, LinkText, OneOrMany, PathText, TemplateText};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -51,7 +51,7 @@ pub struct Profile {
     pub status: Status,
     /// Where the API is documented.
     #[serde(default)]
-    pub links: Vec<String>,
+    pub links: Vec<LinkText>,
     /// What the provider's terms say about sharing and use, in a sentence.
     #[serde(default)]
     pub terms: Option<String>,
@@ -60,7 +60,7 @@ pub struct Profile {
     pub licence: Option<Licence>,
     /// The page where an account can be had.
     #[serde(default)]
-    pub subscription: Option<String>,
+    pub subscription: Option<LinkText>,
     /// What the operator gives.
     #[serde(default)]
     pub settings: BTreeMap<String, Setting>,

@@ -22,6 +22,11 @@ pub struct TemplateText(pub String);
 #[schemars(extend("pattern" = r"^P([0-9]+[YMWD])*(T([0-9]+[HMS])+)?$", "x-form" = "an ISO 8601 duration, like `PT30S` or `P30D`"))]
 pub struct DurationText(pub String);
 
+/// The address of a page for people to open.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(extend("pattern" = r#"^https?://[^\s<>"`{}|\\^]+$"#, "x-form" = "the URL of a page, like `https://example.net/docs`"))]
+pub struct LinkText(pub String);
+
 /// One value, or a list of them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
