@@ -290,3 +290,18 @@ fn parts_that_are_credentials_are_secrets_too() {
         assert!(secrets.are_in(&format!("it is {repeated}.")), "{repeated} of {given}");
     }
 }
+
+#[test]
+fn every_composition_of_spellings_of_an_odd_secret_is_found() {
+    for secret in ["A!aA!\\r0", "!\\\\A00!!"] {
+        for one in SPELLINGS {
+            for other in SPELLINGS {
+                let spelt = one(&other(secret));
+                for as_it_is in [true, false] {
+                    let body = PLACES[1].replace("\"@\"", &quoted(&format!("{spelt} z"), as_it_is));
+                    check(&run(&CURSOR, secret, vec![answer(200, &body)]), secret, &spelt);
+                }
+            }
+        }
+    }
+}

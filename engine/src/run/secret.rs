@@ -124,7 +124,10 @@ impl Secrets {
 
     /// Whether a text holds one that is long enough to be searched for.
     pub fn are_in(&self, text: &str) -> bool {
-        text.len() >= SHORTEST && !self.find(text.as_bytes()).is_empty()
+        let is_in = |text: &str| text.len() >= SHORTEST && !self.find(text.as_bytes()).is_empty();
+        // Whoever shows the text escapes it, and may make a secret of it that it was before it was read.
+        let is_escaped = text.contains(|sign: char| matches!(sign, '\\' | '"') || sign.is_control());
+        is_in(text) || is_escaped && is_in(&Value::from(text).to_string())
     }
 
     /// A text with their names in their place.
