@@ -26,7 +26,7 @@ management.tcp.ip = 127.0.0.1
 management.tcp.port = $management
 loopback_users = none
 default_user = platform
-default_pass = secret
+default_pass = amqp-of-a-test
 # Nobody looks at its figures.
 management_agent.disable_metrics_collector = true
 log.file.level = info

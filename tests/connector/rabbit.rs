@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 pub(crate) const USER: &str = "platform";
-pub(crate) const PASSWORD: &str = "secret";
+pub(crate) const PASSWORD: &str = "amqp-of-a-test";
 
 /// A node. It ends when nothing holds it any more, or with the process.
 pub(crate) struct Broker {
