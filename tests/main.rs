@@ -19,6 +19,7 @@ mod reports;
 mod runs;
 mod schemas;
 mod second;
+mod security;
 mod seeded;
 mod stix;
 mod support;
