@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Variables that are no setting of the connector.
-const OTHERS: [&str; 6] =
-    ["CONNECTOR_ID", "CONNECTOR_JOURNAL_PATH", "STIXMAP_PROFILES", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+const OTHERS: [&str; 5] = ["CONNECTOR_ID", "CONNECTOR_JOURNAL_PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 
 fn deploy(profile: &str, out: &Path, more: &[&str]) -> Ended {
     let mut arguments = vec!["deploy", profile, "--out", out.to_str().expect("UTF-8")];

@@ -36,16 +36,18 @@ impl Serialize for Properties<'_> {
 pub(super) fn schema(deployment: &Deployment) -> anyhow::Result<String> {
     // The platform makes an id for each connector itself.
     let asked = || deployment.variables.iter().filter(|variable| variable.name != "CONNECTOR_ID");
-    let profile = &deployment.plan.id;
+    let id = &deployment.plan.id;
+    // One that the image does not have is named by its path.
+    let profile = if deployment.in_image { id.clone() } else { format!("/profiles/{id}") };
     // The image holds all profiles, and a container is started by its variables alone: so this one is among them.
     let fixed = [
-        ("STIXMAP_PROFILE", constant("The profile that says how the provider is asked", profile)),
+        ("STIXMAP_PROFILE", constant("The profile that says how the provider is asked", &profile)),
         ("CONNECTOR_TYPE", constant("The type of the connector in OpenCTI", CONNECTOR_TYPE)),
     ];
     let properties = asked().map(|variable| (variable.name.as_str(), property(variable)));
     let schema = Schema {
         schema: "https://json-schema.org/draft/2020-12/schema",
-        id: format!("https://www.filigran.io/connectors/{profile}_config.schema.json"),
+        id: format!("https://www.filigran.io/connectors/{id}_config.schema.json"),
         kind: "object",
         properties: Properties(properties.chain(fixed).collect()),
         required: asked().filter(|variable| variable.required).map(|variable| variable.name.as_str()).collect(),
