@@ -5,6 +5,7 @@ use super::Connector;
 use super::configuration::Callback;
 use super::listen::dealt;
 use super::log::nothing;
+use super::replay_cache::{Fingerprint, ReplayCache};
 use super::token::{Invalid, verify};
 use super::work::{Brought, Verdict};
 use crate::http_server::{HEAD, HttpServer, not_allowed};
@@ -16,7 +17,7 @@ use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -44,8 +45,15 @@ struct Desk {
     connector: Arc<Connector>,
     path: String,
     places: Semaphore,
+    accepted: Mutex<ReplayCache>,
     keys: Seldom,
     refusals: Seldom,
+}
+
+impl Desk {
+    fn accepted(&self) -> MutexGuard<'_, ReplayCache> {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Something that is done once a minute at most.
@@ -82,8 +90,8 @@ pub(super) async fn serve(
     connector.metrics.ready.set_listening(true);
     let grace = connector.configuration.grace;
     let places = Semaphore::new(usize::from(connector.configuration.concurrency));
-    let (keys, refusals) = Default::default();
-    let desk = Arc::new(Desk { connector, path: callback.path, places, keys, refusals });
+    let (accepted, keys, refusals) = Default::default();
+    let desk = Arc::new(Desk { connector, path: callback.path, places, accepted, keys, refusals });
     let server = HttpServer {
         listener,
         tls: callback.tls.map(TlsAcceptor::from),
@@ -108,12 +116,12 @@ async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<
         _ => return Ok(reply(404, json!({ "error": "Not found" }))),
     }
     let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    if !authorization.is_some_and(|text| is_welcome(&desk, text)) {
+    let Some(token) = authorization.and_then(bearer).filter(|token| is_welcome(&desk, token)).map(str::to_owned) else {
         return Ok(reply(401, json!({ "error": "Invalid credentials" })));
-    }
+    };
     let until = Instant::now() + allowed(&desk.connector);
     // A worker waits for its answer: a connection that breaks off must not break off the work.
-    let dealt = tokio::spawn(async move { taken(&desk, request.into_body(), until).await });
+    let dealt = tokio::spawn(async move { taken(&desk, &token, request.into_body(), until).await });
     Ok(match dealt.await {
         Ok(Verdict::Done) => reply(202, json!({ "message": "Message successfully received" })),
         Ok(Verdict::NoMessage) => reply(400, json!({ "error": "Invalid JSON payload" })),
@@ -128,18 +136,27 @@ fn allowed(connector: &Connector) -> Duration {
 
 /// Takes a message as soon as there is a place for it, and deals with it. A worker brings it again that has waited so long for a
 /// place that half of the time is over.
-async fn taken(desk: &Desk, body: Incoming, until: Instant) -> Verdict {
+async fn taken(desk: &Desk, token: &str, body: Incoming, until: Instant) -> Verdict {
     let half = until.saturating_duration_since(Instant::now()) / 2;
     let Ok(Ok(_place)) = timeout(half, desk.places.acquire()).await else { return Verdict::Again };
     let body = match timeout(BODY, Limited::new(body, LARGEST).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(_)) | Err(_) => return Verdict::NoMessage,
     };
-    match verdict(&desk.connector, &body, until).await {
+    let request = Fingerprint::new(token, &body);
+    if desk.accepted().contains(request) {
+        desk.connector.log.info("The message was processed before", nothing());
+        return Verdict::Done;
+    }
+    let verdict = match verdict(&desk.connector, &body, until).await {
         // It was told and logged; a worker that hears of it would bring it for ever.
         Verdict::NoMessage if serde_json::from_slice::<IgnoredAny>(&body).is_ok() => Verdict::Done,
         verdict => verdict,
+    };
+    if verdict == Verdict::Done {
+        desk.accepted().insert(request, Instant::now());
     }
+    verdict
 }
 
 async fn verdict(connector: &Arc<Connector>, body: &[u8], until: Instant) -> Verdict {
@@ -169,14 +186,16 @@ fn reply(status: u16, body: Value) -> Response<Full<Bytes>> {
     response.body(Full::from(body.to_string())).expect("a response of our own")
 }
 
-/// With the platform's keys, a token that it signed; without, the connector's own.
-fn is_welcome(desk: &Desk, authorization: &str) -> bool {
-    let connector = &desk.connector;
+/// The token of `Bearer TOKEN` (RFC 6750 §2.1).
+fn bearer(authorization: &str) -> Option<&str> {
     let mut words = authorization.split_ascii_whitespace();
-    let (Some(scheme), Some(token), None) = (words.next(), words.next(), words.next()) else { return false };
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return false;
-    }
+    let (Some(scheme), Some(token), None) = (words.next(), words.next(), words.next()) else { return None };
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+/// With the platform's keys, a token that it signed; without, the connector's own.
+fn is_welcome(desk: &Desk, token: &str) -> bool {
+    let connector = &desk.connector;
     let verified = match connector.keys() {
         Some(keys) => verify(token, &keys, &connector.configuration.id, Timestamp::now()),
         None => {

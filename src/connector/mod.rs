@@ -23,6 +23,7 @@ mod metrics;
 mod outgoing;
 mod platform;
 mod progress;
+mod replay_cache;
 mod review;
 mod split;
 mod token;

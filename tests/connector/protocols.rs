@@ -161,6 +161,19 @@ fn a_message_that_is_brought_twice_at_once_is_dealt_with_once() {
 }
 
 #[test]
+fn replayed_request_is_answered_and_not_processed_again() {
+    let (site, url) = called(|_, _| Answer::Records(3));
+    let _connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let (work, message) = site.platform.message(ID, &entity);
+    assert_eq!(runtime().block_on(bring(&url, TOKEN, &message)), 202);
+    site.platform.await_complete(&work);
+    assert_eq!(runtime().block_on(bring(&url, TOKEN, &message)), 202);
+    assert_eq!(runtime().block_on(bring(&url, TOKEN, &message)), 202);
+    assert_eq!((site.platform.await_complete(&work).reports.len(), site.provider.asked_in_all()), (1, 1));
+}
+
+#[test]
 fn what_was_brought_before_the_end_is_answered() {
     let (site, url) = called(|_, _| Answer::After(Duration::from_secs(2), Box::new(Answer::Records(3))));
     let mut connector = site.start();
