@@ -24,15 +24,16 @@ struct Budget {
     records: u64,
     /// Allocations of a hundred records.
     allocations: u64,
-    /// Octets that are asked for, and mostly copied to; freed again or not.
+    /// Octets that are asked for, and mostly copied to; freed again or not. Where a profile has secrets, the search for them in
+    /// every spelling copies the answer two or three times, 64 KiB at once.
     allocated: u64,
     /// Octets that are held, besides the answer and the bundle's text.
     held: u64,
 }
 
 const BUDGETS: [Budget; 3] = [
-    Budget { shape: Shape::PassiveTotal, records: 2_048, allocations: 510, allocated: 580, held: 101 },
-    Budget { shape: Shape::Saf, records: 3_072, allocations: 865, allocated: 905, held: 172 },
+    Budget { shape: Shape::PassiveTotal, records: 2_048, allocations: 520, allocated: 1_300, held: 101 },
+    Budget { shape: Shape::Saf, records: 3_072, allocations: 865, allocated: 1_850, held: 172 },
     Budget { shape: Shape::Cof, records: 2_400, allocations: 600, allocated: 665, held: 99 },
 ];
 
