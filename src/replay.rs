@@ -11,6 +11,7 @@ use stixmap_engine::case::{Case, Exchange, input};
 use stixmap_engine::plan::{BASE_URL, Plan, TOKEN_URL};
 use stixmap_engine::run::{Account, Input};
 use stixmap_engine::stix::Observable;
+use stixmap_engine::yaml::closest_few;
 use tokio::net::TcpListener;
 
 /// The cases that are replayed, and where they are served.
@@ -32,9 +33,7 @@ impl Replay {
                 recorded.iter().filter(|(_, case)| case.observable.is_same(observable)).collect();
             match about[..] {
                 [(name, case)] => cases.insert(name.clone(), case.clone()),
-                [] => {
-                    bail!("{} has no recorded case about {}; it has {}", plan.id, observable.value(), values(&recorded))
-                }
+                [] => bail!(not_recorded(plan, observable, &recorded)),
                 _ => bail!("{} has {} recorded cases about {}", plan.id, about.len(), observable.value()),
             };
         }
@@ -73,9 +72,11 @@ fn recorded(folder: &Folder) -> anyhow::Result<Vec<(String, Case)>> {
     Ok(cases)
 }
 
-fn values(recorded: &[(String, Case)]) -> String {
-    let values: Vec<&str> = recorded.iter().map(|(_, case)| case.observable.value()).collect();
-    values.join(", ")
+/// Names the few recorded values that are closest: a profile may have a hundred cases.
+fn not_recorded(plan: &Plan, observable: &Observable, recorded: &[(String, Case)]) -> String {
+    let values = recorded.iter().map(|(_, case)| case.observable.value());
+    let closest = closest_few(observable.value(), values, 3).join(", ");
+    format!("no recorded case of `{}` about `{}`; the closest: {closest}", plan.id, observable.value())
 }
 
 /// The next recorded answer, if the request is the recorded one.

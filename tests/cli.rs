@@ -207,6 +207,15 @@ fn secrets_that_cannot_be_sent_are_refused_before_a_request() {
 }
 
 #[test]
+fn replay_of_an_unrecorded_value_names_the_closest_cases() {
+    let missed = ended(stixmap(&["enrich", "exampel.com", "-p", "riskiq", "--replay"]));
+    assert_eq!(missed.code, 2);
+    let named = missed.err.split("the closest: ").nth(1).expect("cases are named");
+    assert_eq!(named.split(", ").count(), 3, "{named}");
+    assert!(named.starts_with("example.com,"), "{named}");
+}
+
+#[test]
 fn settings_nobody_has_are_refused() {
     let enriched = ended(stixmap(&["enrich", "example.com", "-p", "riskiq", "--set", "api_kye=x"]));
     assert_eq!(enriched.code, 2);

@@ -20,7 +20,7 @@ pub use check::check;
 pub use schema::Schema;
 pub(crate) use tree::child;
 pub use tree::{Place, Tree};
-pub use words::nearest;
+pub use words::{closest_few, nearest};
 
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use schemars::{JsonSchema, schema_for};

@@ -17,6 +17,14 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     only_start(word, &known).or_else(|| closest(word, &known))
 }
 
+/// The known words that are closest to an unknown one, the closest first; those equally close in the order they came.
+pub fn closest_few<'a>(word: &str, known: impl IntoIterator<Item = &'a str>, few: usize) -> Vec<&'a str> {
+    let mut found: Vec<(usize, &str)> =
+        known.into_iter().map(|other| (strsim::osa_distance(word, other), other)).collect();
+    found.sort_by_key(|(distance, _)| *distance);
+    found.into_iter().take(few).map(|(_, other)| other).collect()
+}
+
 fn only_start<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let mut starting = known.iter().filter(|other| word.len() >= 3 && other.starts_with(word));
     starting.next().filter(|_| starting.next().is_none()).copied()
