@@ -64,6 +64,8 @@ pub(super) struct Metrics {
     outcomes: Family<By, Counter>,
     records: Family<By, Counter>,
     requests: Family<By, Counter>,
+    circuit_open: Gauge,
+    circuit_openings: Counter,
     under_way: Gauge,
     /// What pycti has under this name: 1 at what the connector does, 0 at what it does not.
     state: Family<Vec<(String, String)>, Gauge>,
@@ -113,6 +115,8 @@ impl Default for Metrics {
             outcomes: Family::default(),
             records: Family::default(),
             requests: Family::default(),
+            circuit_open: Gauge::default(),
+            circuit_openings: Counter::default(),
             under_way: Gauge::default(),
             state: Family::default(),
             state_label: Arc::default(),
@@ -149,6 +153,16 @@ impl Metrics {
         registry.register("outcomes", "Enrichments by how they ended", self.outcomes.clone());
         registry.register("provider_records", "Records of the provider by their fate", self.records.clone());
         registry.register("provider_requests", "Requests to the provider by status", self.requests.clone());
+        registry.register(
+            "provider_circuit_open",
+            "1 while the provider fails and is tried now and then only",
+            self.circuit_open.clone(),
+        );
+        registry.register(
+            "provider_circuit_openings",
+            "How often the provider was found to fail",
+            self.circuit_openings.clone(),
+        );
         registry.register("deliveries_under_way", "Messages being dealt with", self.under_way.clone());
         registry.register(
             "quota_exhausted_until",
@@ -207,6 +221,12 @@ impl Metrics {
 
     pub(super) fn waited(&self, seconds: f64) {
         self.queue_lag.get_or_create(&ALONE).set(seconds);
+    }
+
+    /// The circuit breaker opens or closes.
+    pub(super) fn circuit(&self, is_open: bool) {
+        self.circuit_open.set(i64::from(is_open));
+        self.circuit_openings.inc_by(u64::from(is_open));
     }
 
     pub(super) fn asked(&self, status: &str) {

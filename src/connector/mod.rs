@@ -6,6 +6,7 @@ mod announcing;
 pub mod any;
 mod answered;
 mod apart;
+mod breaker;
 mod broker;
 mod callback;
 mod certificate;
@@ -41,6 +42,7 @@ use crate::trust::Trust;
 use crate::{Exit, http, shelf};
 use answered::Refused;
 use anyhow::Context;
+use breaker::Breaker;
 use broker::{Address, Outbox};
 use configuration::Configuration;
 use copies::Store;
@@ -92,6 +94,7 @@ struct Connector {
     /// Rung when the platform has forgotten the connector, or its queue is gone.
     again: Notify,
     journal: Journal,
+    breaker: Breaker,
     turns: Turns,
     log: Log,
     metrics: Metrics,
@@ -264,6 +267,7 @@ fn connector(
         again: Notify::new(),
         metrics: Metrics::default(),
         journal,
+        breaker: Breaker::default(),
         turns: Turns::default(),
         log,
         profile,

@@ -3,10 +3,11 @@
 
 use super::announcing::{give_up, recall};
 use super::answered::Refused;
+use super::breaker::Change;
 use super::delivery::{Delivery, Fields, Malformed, Playbook};
 use super::entity::{Entity, enriched};
 use super::journal::Entry;
-use super::log::because;
+use super::log::{because, nothing};
 use super::outgoing::Sending;
 use super::platform::Errand;
 use super::progress::Said;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use stixmap_engine::plan::after;
 use stixmap_engine::run::{Input, OutcomeKind, Report, Run, Step};
-use stixmap_engine::stix::Observable;
+use stixmap_engine::stix::{Observable, stix_time};
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long reporting may take, when everything else took all the time there was.
@@ -422,16 +423,18 @@ async fn ask(
     let now = Timestamp::now();
     let left =
         SignedDuration::try_from(until.saturating_duration_since(Instant::now())).unwrap_or(SignedDuration::ZERO);
+    let to_ask = (left - TO_SEND).max(left / 2);
     let input = Input {
         observable: entity.observable.clone(),
         markings: entity.markings.evidence.clone(),
         settings: connector.settings.clone(),
-        deadline: after(now, (left - TO_SEND).max(left / 2)),
+        deadline: after(now, to_ask),
         seed: u64::from(now.subsec_nanosecond().unsigned_abs()),
         trace: false,
     };
     let run = Run::new(&connector.plan, Arc::clone(&connector.account), input, now);
-    let mut asking = std::pin::pin!(drive(connector, &entity.observable, run, entry));
+    let last = Instant::now() + Duration::try_from(to_ask).unwrap_or(Duration::ZERO);
+    let mut asking = std::pin::pin!(drive(connector, &entity.observable, run, entry, last));
     let pause = PROGRESS.min(connector.configuration.patience / 2);
     let report = loop {
         tokio::select! {
@@ -456,7 +459,14 @@ async fn progress(connector: &Connector, delivery: &Delivery, until: Instant) {
     }
 }
 
-async fn drive(connector: &Connector, observable: &Observable, mut run: Run<'_>, entry: &Entry) -> Option<Report> {
+/// Asks whatever the run wants to know, as long as the provider may be asked; gives nothing if an answer is deadly.
+async fn drive(
+    connector: &Connector,
+    observable: &Observable,
+    mut run: Run<'_>,
+    entry: &Entry,
+    last: Instant,
+) -> Option<Report> {
     loop {
         match run.next(Timestamp::now()) {
             Step::Done => return Some(entry.dangerously(|| run.finish())),
@@ -465,6 +475,10 @@ async fn drive(connector: &Connector, observable: &Observable, mut run: Run<'_>,
                 sleep(wait).await;
             }
             Step::Send(request) => {
+                let permit = match connector.breaker.enter(last).await {
+                    Ok(permit) => permit,
+                    Err(reason) => return Some(entry.dangerously(|| run.break_off(reason))),
+                };
                 let answer = crate::http::send(&connector.client, &request).await;
                 let status = answer.as_ref().map_or_else(|_| "none".to_owned(), |answer| answer.status.to_string());
                 connector.metrics.asked(&status);
@@ -477,8 +491,29 @@ async fn drive(connector: &Connector, observable: &Observable, mut run: Run<'_>,
                     return None;
                 }
                 // Mapping a large answer takes a while: other deliveries are served by the other threads meanwhile.
-                tokio::task::block_in_place(|| entry.dangerously(|| run.accept(answer, Timestamp::now())));
+                let accept = || entry.dangerously(|| run.accept(answer, Timestamp::now()));
+                let health = tokio::task::block_in_place(accept);
+                permit.learn(health).into_iter().for_each(|change| tell(connector, change));
             }
+        }
+    }
+}
+
+/// The provider fails, or works again: said once.
+fn tell(connector: &Connector, change: Change) {
+    let attributes = |reason, until| json!({ "reason": reason, "until": stix_time(until) });
+    match change {
+        Change::Opened { reason, until } => {
+            connector.metrics.circuit(true);
+            let message = "The provider fails again and again: it is tried now and then, and not asked otherwise";
+            connector.log.warning(message, attributes(reason, until));
+        }
+        Change::StaysOpen { reason, until } => {
+            connector.log.debug("The provider still fails", attributes(reason, until));
+        }
+        Change::Closed => {
+            connector.metrics.circuit(false);
+            connector.log.info("The provider works again, and is asked as before", nothing());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The connector against a stand-in for OpenCTI, a real RabbitMQ and a stand-in for the provider.
 
 pub(crate) mod authority;
+mod breaker;
 mod crash;
 mod defects;
 mod entity;

@@ -3,7 +3,7 @@
 use super::page::says;
 use super::request::Asker;
 use super::slots::find;
-use super::{Fault, Response};
+use super::{Fault, Health, Response};
 use crate::plan::{AnswerPlace, AnswerPlan, BodyTestPlan, Path, Plan, integer};
 use crate::printable;
 use crate::profile::{Framing, Meaning, WaitUnit};
@@ -36,6 +36,29 @@ pub(super) enum Verdict {
     StopAll(Why),
     /// The same request elsewhere.
     Redirect(String),
+}
+
+impl Verdict {
+    /// What the answer says of the provider. An answer that only prepares a lookup (a token, the quota) shows by failing that
+    /// none can be made, and by success nothing: lookups may be served by another part of the provider.
+    pub(super) fn health(&self, is_lookup: bool, result: &Result<Response, Fault>) -> Health {
+        let fault = result.as_ref().map_or_else(Some, |response| response.cut.as_ref());
+        match self {
+            // About this request or this answer alone.
+            _ if matches!(fault, Some(Fault::Unsendable(_) | Fault::TooLarge(_))) => Health::Unknown,
+            // Whom to trust is the operator's matter: it does not pass by itself.
+            Self::StopAll(why) => Health::Denies(why.text()),
+            Self::TryAgain(why, _) | Self::Quota(why, _) | Self::Fail(why) => match (why.meaning, is_lookup) {
+                (Meaning::Unauthorized | Meaning::Forbidden, _) | (Meaning::Rejected, false) => {
+                    Health::Denies(why.text())
+                }
+                (Meaning::Unavailable, _) => Health::Fails(why.text()),
+                _ => Health::Serves,
+            },
+            Self::Read | Self::Empty if is_lookup => Health::Serves,
+            Self::Read | Self::Empty | Self::Redirect(_) => Health::Unknown,
+        }
+    }
 }
 
 /// The reason, in words for an analyst.

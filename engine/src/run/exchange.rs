@@ -59,6 +59,19 @@ pub enum Fault {
     TooLarge(u64),
 }
 
+/// What an answer says of the provider as a whole, whatever it says about what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It serves requests.
+    Serves,
+    /// It denies access, and why: every other request would be denied too.
+    Denies(String),
+    /// It is out of order or cannot be reached, and why.
+    Fails(String),
+    /// Nothing.
+    Unknown,
+}
+
 /// What to do next.
 #[derive(Debug)]
 pub enum Step {

@@ -28,7 +28,7 @@ mod walk;
 
 pub use account::Account;
 pub use answer::meaning_of_status;
-pub use exchange::{Fault, Input, Response, Step};
+pub use exchange::{Fault, Health, Input, Response, Step};
 pub use page::Repeat;
 pub use preview::Preview;
 pub use record::Record;
@@ -272,8 +272,8 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// Takes the answer to the request that was sent last.
-    pub fn accept(&mut self, result: Result<Response, Fault>, now: Timestamp) {
+    /// Takes the answer to the request that was sent last. Returns what it says of the provider.
+    pub fn accept(&mut self, result: Result<Response, Fault>, now: Timestamp) -> Health {
         self.ledger.requests += 1;
         self.under_way = None;
         if let Ok(response) = &result {
@@ -281,7 +281,8 @@ impl<'p> Run<'p> {
         }
         let awaiting = std::mem::replace(&mut self.awaiting, Awaiting::Nothing);
         if result.as_ref().is_ok_and(|response| self.says_pending(&awaiting, response)) {
-            return self.poll_again(now);
+            self.poll_again(now);
+            return Health::Serves;
         }
         let verdict = match &result {
             Ok(response) => answer::judge(self.plan, self.framing(&awaiting), response, now, &self.asker),
@@ -289,6 +290,7 @@ impl<'p> Run<'p> {
             Err(fault @ (Fault::Untrusted(_) | Fault::Unsendable(_))) => Verdict::StopAll(Why::of_fault(fault)),
             Err(fault) => Verdict::TryAgain(Why::of_fault(fault), None),
         };
+        let health = verdict.health(awaiting == Awaiting::Page, &result);
         match (verdict, awaiting) {
             (_, Awaiting::Nothing) => {}
             (Verdict::TryAgain(why, wait), awaiting) => self.try_again(why, wait, &awaiting, now),
@@ -298,7 +300,10 @@ impl<'p> Run<'p> {
                 self.account.set_exhausted(until, why.text());
                 self.defer(until, why.text());
             }
-            (Verdict::StopAll(why), awaiting) if self.renews_token(&why, &awaiting) => self.release_probe(&awaiting),
+            (Verdict::StopAll(why), awaiting) if self.renews_token(&why, &awaiting) => {
+                self.release_probe(&awaiting);
+                return Health::Unknown;
+            }
             (Verdict::StopAll(why), awaiting) => {
                 self.release_probe(&awaiting);
                 self.stop(Failure::stop(why.text()));
@@ -310,6 +315,7 @@ impl<'p> Run<'p> {
             (Verdict::Redirect(location), Awaiting::Page) => self.redirect(&location),
             (Verdict::Read, Awaiting::Page) => self.read(result.expect("a verdict to read has a response"), now),
         }
+        health
     }
 
     /// How the answer that is awaited is framed.
@@ -584,6 +590,14 @@ impl<'p> Run<'p> {
             return self.defer(until, too_long.to_owned());
         }
         Step::Wait(until)
+    }
+
+    /// Ends the run where the next request may not be sent, and why not.
+    pub fn break_off(mut self, reason: String) -> Report {
+        let awaiting = std::mem::replace(&mut self.awaiting, Awaiting::Nothing);
+        self.release_probe(&awaiting);
+        self.stop(Failure::stop(reason));
+        self.finish()
     }
 
     /// What was found and what became of each record, also when the run was cut short.
