@@ -7,7 +7,7 @@ use super::listen::dealt;
 use super::log::nothing;
 use super::replay_cache::{Fingerprint, ReplayCache};
 use super::token::{Invalid, verify};
-use super::work::{Brought, Verdict};
+use super::work::{Brought, Verdict, repeated};
 use crate::http_server::{HEAD, HttpServer, not_allowed};
 use anyhow::Context;
 use http_body_util::{BodyExt, Full, Limited};
@@ -160,8 +160,9 @@ async fn taken(desk: &Desk, token: &str, body: Incoming, until: Instant) -> Verd
 }
 
 async fn verdict(connector: &Arc<Connector>, body: &[u8], until: Instant) -> Verdict {
-    let mut verdict = Verdict::Done;
+    let (mut verdict, mut is_repeated) = (Verdict::Done, true);
     let dealing = async {
+        is_repeated = false;
         connector.metrics.begin();
         // A worker does not say whether it brought the message before.
         let brought = Brought { body, comes_again: true, until, acker: None };
@@ -177,6 +178,9 @@ async fn verdict(connector: &Arc<Connector>, body: &[u8], until: Instant) -> Ver
     };
     if connector.turns.once(body, dealing).await {
         connector.journal.entry(body, false).close();
+    }
+    if is_repeated {
+        repeated(connector, body);
     }
     verdict
 }

@@ -1,8 +1,10 @@
 //! What must be known after the process died: how far a delivery came, that everybody was told what came of it, what a playbook
 //! could not be answered with yet, and what was dangerous. While something is done that takes memory or time as a message wants
 //! it, a file says so. A message that is found so is suspected of having ended the process; or somebody ended it from outside at
-//! that moment. So its answer is tried apart from then on, which decides; only where the process ends again and again all the
-//! same is the message held to be deadly without that. Where no file can be written, every message that comes again is suspected.
+//! that moment. So its answer is tried apart from then on, and how that process ends decides: whoever ends this one from outside
+//! does not end that. Only where this one ends all the same, time after time, is the message held to be deadly without that; what
+//! is ended several times within a minute is ended by whoever runs it. Where no file can be written, every message that comes
+//! again is suspected.
 
 use super::progress::Progress;
 use crate::files::{Bound, NoState, State};
@@ -14,6 +16,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// The process may die so often over a message whose answer was survived apart: once may be chance, and this often is none.
 const CHANCES: usize = 3;
+
+/// Deaths so close together are one: a message that ends the process does so again whenever it comes, for hours; a host that
+/// is short of memory or restarted again and again does so for a while, whatever is under way.
+const BURST: Duration = Duration::from_secs(60);
 
 /// It may die so often while the answer is tried apart. That takes longer, so that more chances fall into it.
 const TRIALS: usize = 5;
@@ -53,13 +59,52 @@ pub(super) struct Entry {
     progress: Mutex<Option<Progress>>,
 }
 
-/// What was under way each time the process died: a mark each.
-#[derive(Debug, Clone, Default)]
-struct Deaths(Vec<u8>);
+/// What was under way each time the process died: a mark each, in the order in which they were made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Deaths(Vec<Mark>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    danger: u8,
+    /// When it was begun, in seconds since 1970.
+    at: u64,
+}
 
 impl Deaths {
+    /// Reads marks as they are written. What is cut off is none.
+    fn read(bytes: &[u8]) -> Deaths {
+        let mark = |line: &[u8]| {
+            let (danger, at) = line.split_first()?;
+            Some(Mark { danger: *danger, at: std::str::from_utf8(at).ok()?.parse().ok()? })
+        };
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
+        Deaths(lines.filter_map(mark).collect())
+    }
+
+    fn written(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|mark| format!("{}{}\n", char::from(mark.danger), mark.at).into_bytes()).collect()
+    }
+
+    fn with(&self, danger: Danger, now: SystemTime) -> Deaths {
+        let at = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        Deaths(self.0.iter().copied().chain([Mark { danger: danger as u8, at }]).collect())
+    }
+
+    fn has(&self, danger: Danger) -> bool {
+        self.0.iter().any(|mark| mark.danger == danger as u8)
+    }
+
+    /// How often, where those of one burst are one.
     fn of(&self, danger: Danger) -> usize {
-        self.0.iter().filter(|mark| **mark == danger as u8).count()
+        let mut last: Option<u64> = None;
+        let mut count = 0;
+        for mark in self.0.iter().filter(|mark| mark.danger == danger as u8) {
+            // A clock that was set back begins anew.
+            if last.is_none_or(|last| mark.at.abs_diff(last) >= BURST.as_secs()) {
+                (last, count) = (Some(mark.at), count + 1);
+            }
+        }
+        count
     }
 }
 
@@ -97,23 +142,28 @@ impl Journal {
     /// What is known of a message, that may have come before.
     pub(super) fn entry(&self, body: &[u8], comes_again: bool) -> Entry {
         self.forget(Instant::now());
-        let name = name(body);
+        self.named(name(body), comes_again)
+    }
+
+    /// The messages that were begun with before a time and never concluded, and the work of each.
+    pub(super) fn owed(&self, before: SystemTime) -> Vec<(String, Entry)> {
+        let Some(folder) = &self.folder else { return vec![] };
+        let names = folder.older(before, |file| is_own(file) && file.ends_with(".work")).unwrap_or_default();
+        let names = names.iter().filter_map(|file| file.strip_suffix(".work"));
+        let entries = names.map(|name| self.named(name.to_owned(), true)).filter(|entry| !entry.is_concluded());
+        entries.filter_map(|entry| Some((String::from_utf8(entry.read("work")?).ok()?, entry))).collect()
+    }
+
+    fn named(&self, name: String, comes_again: bool) -> Entry {
         let folder = self.folder.clone();
-        let marks = match &folder {
-            Some(folder) => folder.read(&name, Bound::OWN).unwrap_or_default(),
-            None if comes_again => vec![Danger::Here as u8],
-            None => vec![],
+        let deaths = match &folder {
+            Some(folder) => Deaths::read(&folder.read(&name, Bound::OWN).unwrap_or_default()),
+            None if comes_again => Deaths::default().with(Danger::Here, SystemTime::now()),
+            None => Deaths::default(),
         };
         let sent = folder.as_ref().and_then(|folder| folder.read(&with(&name, "sent"), Bound::OWN).ok());
         let progress = sent.and_then(|text| serde_json::from_slice(&text).ok());
-        Entry {
-            name,
-            folder,
-            told: Arc::clone(&self.told),
-            comes_again,
-            deaths: Deaths(marks),
-            progress: Mutex::new(progress),
-        }
+        Entry { name, folder, told: Arc::clone(&self.told), comes_again, deaths, progress: Mutex::new(progress) }
     }
 }
 
@@ -159,10 +209,14 @@ fn with(name: &str, what: &str) -> String {
 fn is_own(file: &str) -> bool {
     let (name, what) = file.split_once('.').unwrap_or((file, ""));
     let is_name = name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    is_name && ["", "sent", "answer", "failed", "told", "half"].contains(&what)
+    is_name && ["", "sent", "answer", "failed", "told", "work", "half"].contains(&what)
 }
 
 impl Entry {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether the message may have come before, to whomever.
     pub(super) fn comes_again(&self) -> bool {
         self.comes_again
@@ -170,7 +224,7 @@ impl Entry {
 
     /// Whether the process died while it read the message's answer.
     pub(super) fn is_suspect(&self) -> bool {
-        self.deaths.of(Danger::Here) + self.deaths.of(Danger::Apart) > 0
+        self.deaths.has(Danger::Here) || self.deaths.has(Danger::Apart)
     }
 
     /// Whether it died of it so often that it is no chance.
@@ -181,7 +235,7 @@ impl Entry {
 
     /// Deals with the message. If the process dies meanwhile, that is known afterwards.
     pub(super) async fn begun<T>(&mut self, work: impl AsyncFnOnce(&Entry) -> T) -> T {
-        self.deaths.0.push(Danger::Begun as u8);
+        self.deaths = self.deaths.with(Danger::Begun, SystemTime::now());
         self.survived();
         let done = work(self).await;
         self.deaths.0.pop();
@@ -212,8 +266,7 @@ impl Entry {
     }
 
     fn mark(&self, danger: Danger) {
-        let marks = self.deaths.0.iter().copied().chain([danger as u8]).collect();
-        self.write(&Deaths(marks));
+        self.write(&self.deaths.with(danger, SystemTime::now()));
     }
 
     fn survived(&self) {
@@ -225,7 +278,7 @@ impl Entry {
         // Without the marks a deadly message is tried once more, and there may be none to remove.
         let _ = match deaths.0.is_empty() {
             true => folder.remove(&self.name),
-            false => folder.write(&self.name, &deaths.0),
+            false => folder.write(&self.name, &deaths.written()),
         };
     }
 
@@ -262,9 +315,18 @@ impl Entry {
         String::from_utf8(self.read("answer")?).ok()
     }
 
+    /// Somebody waits for this work to be reported, whether or not the message comes again.
+    pub(super) fn owe(&self, work: &str) {
+        self.put("work", work.as_bytes());
+    }
+
     /// Whoever waits was told what came of it; only the broker may not know yet.
     pub(super) fn conclude(&self) {
         self.put("told", b"");
+        if let Some(folder) = &self.folder {
+            // There may have been no work.
+            let _ = folder.remove(&with(&self.name, "work"));
+        }
         let mut told = locked(&self.told);
         told.until.insert((Instant::now() + UNCERTAIN, self.name.clone()));
         told.names.insert(self.name.clone());
@@ -292,7 +354,7 @@ impl Entry {
         if let Some(folder) = &self.folder {
             // They may never have been written.
             let _ = folder.remove(&self.name);
-            ["sent", "answer", "failed"].iter().for_each(|what| drop(folder.remove(&with(&self.name, what))));
+            ["sent", "answer", "failed", "work"].iter().for_each(|what| drop(folder.remove(&with(&self.name, what))));
         }
     }
 }
@@ -300,13 +362,24 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
+
+    /// As if all that is known of a message had happened earlier.
+    fn age(folder: &Path, body: &[u8], by: Duration) {
+        let path = folder.join("id").join(name(body));
+        let Deaths(mut marks) = Deaths::read(&fs::read(&path).unwrap_or_default());
+        marks.iter_mut().for_each(|mark| mark.at -= by.as_secs());
+        if !marks.is_empty() {
+            fs::write(path, Deaths(marks).written()).expect("it can be written");
+        }
+    }
 
     #[test]
     fn only_what_was_under_way_when_the_process_died_is_suspected() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (journal, problem) = Journal::open(Some(folder.path()), "an/id").expect("it is safe");
+        let (journal, problem) = Journal::open(Some(folder.path()), "id").expect("it is safe");
         assert_eq!(problem, None);
         let entry = journal.entry(b"message", false);
         assert_eq!(entry.dangerously(|| 7), 7);
@@ -318,6 +391,7 @@ mod tests {
             assert_eq!(journal.entry(b"message", false).is_deadly(), deaths == CHANCES);
             journal.entry(b"message", false).dangerously(|| ());
             assert!(journal.entry(b"message", false).is_suspect(), "once it came back from it, but not always");
+            age(folder.path(), b"message", BURST);
         }
         assert!(!journal.entry(b"another", false).is_suspect());
         journal.entry(b"message", false).close();
@@ -334,6 +408,56 @@ mod tests {
             let never = Box::leak(Box::new(Box::pin(entry.apart(std::future::pending::<()>()))));
             assert!(tokio::time::timeout(Duration::ZERO, never).await.is_err());
             assert_eq!(journal.entry(b"message", false).is_deadly(), deaths == TRIALS);
+            age(folder.path(), b"message", BURST);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_process_that_is_killed_again_and_again_within_a_minute_makes_no_message_deadly() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (journal, _) = Journal::open(Some(folder.path()), "id").expect("it is safe");
+        for _ in 0..50 {
+            let mut entry = journal.entry(b"message", false);
+            let killed = entry.begun(async |entry: &Entry| {
+                let killed = entry.apart(std::future::pending::<()>());
+                let killed = Box::leak(Box::new(Box::pin(killed)));
+                assert!(tokio::time::timeout(Duration::ZERO, killed).await.is_err());
+                std::future::pending::<()>().await;
+            });
+            assert!(tokio::time::timeout(Duration::ZERO, killed).await.is_err());
+        }
+        let again = journal.entry(b"message", true);
+        assert!(again.is_suspect() && !again.is_deadly());
+    }
+
+    #[test]
+    fn a_work_is_owed_until_it_is_concluded_also_by_another_process() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (journal, _) = Journal::open(Some(folder.path()), "id").expect("it is safe");
+        ["one", "two", "three"].iter().for_each(|body| journal.entry(body.as_bytes(), false).owe(body));
+        let later = || SystemTime::now() + Duration::from_secs(1);
+        journal.entry(b"one", false).conclude();
+        journal.entry(b"two", false).close();
+        let (after, _) = Journal::open(Some(folder.path()), "id").expect("it is safe");
+        let owed = after.owed(later());
+        assert_eq!(owed.iter().map(|(work, _)| work.as_str()).collect::<Vec<_>>(), ["three"]);
+        assert!(after.owed(SystemTime::now() - Duration::from_secs(60)).is_empty(), "it may be under way elsewhere");
+    }
+
+    proptest! {
+        /// Whatever is done and however long it takes: what happens within one minute is one death, and none is forgotten.
+        #[test]
+        fn deaths_count_once_a_minute(waits in proptest::collection::vec(0..200_u64, 0..40)) {
+            let (mut deaths, mut now) = (Deaths::default(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000));
+            let start = now;
+            for wait in &waits {
+                now += Duration::from_secs(*wait);
+                deaths = deaths.with(Danger::Apart, now);
+            }
+            let elapsed = now.duration_since(start).expect("it is later").as_secs();
+            prop_assert!(deaths.of(Danger::Apart) as u64 <= elapsed / BURST.as_secs() + 1);
+            prop_assert!(deaths.of(Danger::Apart) > waits.iter().skip(1).filter(|wait| **wait >= BURST.as_secs()).count() || waits.is_empty());
+            prop_assert_eq!(Deaths::read(&deaths.written()), deaths);
         }
     }
 
@@ -347,6 +471,7 @@ mod tests {
             assert!(tokio::time::timeout(Duration::ZERO, never).await.is_err());
             let again = journal.entry(b"message", false);
             assert_eq!((again.is_suspect(), again.is_deadly()), (false, deaths == BEGINNINGS));
+            age(folder.path(), b"message", BURST);
         }
         let mut entry = journal.entry(b"another", false);
         entry.begun(async |entry: &Entry| entry.dangerously(|| ())).await;

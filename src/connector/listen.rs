@@ -126,12 +126,16 @@ async fn verdict(connector: &Arc<Connector>, message: &lapin::message::Delivery)
     let (body, patience) = (&message.data[..], connector.configuration.patience);
     let until = Instant::now() + patience;
     let brought = Brought { body, comes_again: message.redelivered, until, acker: Some(&message.acker) };
-    let mut verdict = Verdict::Done;
+    let (mut verdict, mut is_repeated) = (Verdict::Done, true);
     let dealing = async {
+        is_repeated = false;
         verdict = if brought.is_late(patience / 2) { Verdict::Again } else { dealt(connector, brought).await };
         verdict == Verdict::Done
     };
     connector.turns.once(body, dealing).await;
+    if is_repeated {
+        work::repeated(connector, body);
+    }
     verdict
 }
 

@@ -95,6 +95,10 @@ impl Readiness {
         self.listening.store(listens, Ordering::Relaxed);
     }
 
+    pub(super) fn is_listening(&self) -> bool {
+        self.listening.load(Ordering::Relaxed)
+    }
+
     fn is_ready(&self) -> bool {
         self.platform.load(Ordering::Relaxed) && self.listening.load(Ordering::Relaxed)
     }

@@ -22,6 +22,7 @@ mod log;
 mod marking;
 mod metrics;
 mod outgoing;
+mod owed;
 mod platform;
 mod progress;
 mod replay_cache;
@@ -331,12 +332,14 @@ async fn connect(connector: Arc<Connector>, mut stopped: watch::Receiver<bool>) 
         _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
     }
     let pinging = tokio::spawn(keep_alive(Arc::clone(&connector)));
+    let settling = tokio::spawn(owed::settle(Arc::clone(&connector)));
     let ended = match connector.configuration.callback.clone() {
         Some(callback) => callback::serve(Arc::clone(&connector), callback, &mut stopped).await,
         None => listen::consume(&connector, &mut stopped).await,
     };
     connector.metrics.ready.set_listening(false);
     pinging.abort();
+    settling.abort();
     connector.log.info("The connector stops", nothing());
     ended
 }

@@ -26,6 +26,9 @@ const IDLE: Duration = Duration::from_secs(4);
 /// The first wait before a request is sent again, and the longest.
 const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
+/// How long an announcement may still arrive, at least, after its connection broke.
+const SETTLE: Duration = Duration::from_secs(5);
+
 /// How often a document is made smaller for one request.
 const MOST_ROUNDS: usize = 12;
 
@@ -172,8 +175,9 @@ impl Platform {
     }
 
     /// Announces so many objects more than the work expects. Each is announced once: a work that expects too much never ends,
-    /// one that expects too little ends early. So before it is asked again it is looked whether that is needed; where that
-    /// cannot be seen, what may be done is taken for done.
+    /// one that expects too little ends early. So before it is asked again it is looked whether that is needed, for as long again
+    /// as the platform has had already: what stands before it may have given up earlier than it did. Where that cannot be seen,
+    /// what may be done is taken for done.
     pub(super) async fn add_expectations(
         &self,
         work: &str,
@@ -183,20 +187,25 @@ impl Platform {
     ) -> Result<(), Refused> {
         let (text, mut wait) = (include_str!("operations/add_expectations.graphql"), WAITS.0);
         loop {
-            let variables = json!({ "id": work, "expectations": more });
-            let failure = match self.ask_once(text, variables, context).await {
+            let (variables, begun) = (json!({ "id": work, "expectations": more }), Instant::now());
+            let failure = match self.ask_once(text, variables, context.with_much()).await {
                 Err(failure) if failure.may_pass() => failure,
                 answer => return answer.map(drop),
             };
-            if Instant::now() + wait >= context.until {
-                return Err(failure);
-            }
-            sleep(wait).await;
-            wait = (wait * 2).min(WAITS.1);
-            match (self.tracking(work, context).await?, failure) {
-                (Some(tracking), _) if tracking.expected > expected => return Ok(()),
-                (None, Refused::Unanswered(_) | Refused::Failed(_)) => return Ok(()),
-                _ => {}
+            let may_be_done = matches!(failure, Refused::Unanswered(_) | Refused::Failed(_));
+            let settled = Instant::now() + if may_be_done { begun.elapsed().max(SETTLE) } else { Duration::ZERO };
+            loop {
+                if Instant::now() + wait >= context.until {
+                    return Err(failure);
+                }
+                sleep(wait).await;
+                wait = (wait * 2).min(WAITS.1);
+                match self.tracking(work, context).await? {
+                    Some(tracking) if tracking.expected > expected => return Ok(()),
+                    None if may_be_done => return Ok(()),
+                    _ if Instant::now() >= settled => break,
+                    _ => {}
+                }
             }
         }
     }
@@ -212,6 +221,15 @@ impl Platform {
         let number = |key: &str| told["work"]["tracking"][key].as_u64().and_then(|number| usize::try_from(number).ok());
         let counted = number("import_expected_number").zip(number("import_processed_number"));
         Ok(counted.map(|(expected, processed)| Tracking { expected, processed }))
+    }
+
+    /// Whether a work needs no report any more: it has one, or is deleted. Of one that may not be read that is not known.
+    pub(super) async fn is_reported(&self, work: &str, context: Errand<'_>) -> Result<bool, Refused> {
+        match self.ask(include_str!("operations/work.graphql"), json!({ "id": work }), context).await {
+            Ok(told) => Ok(told["work"].is_null() || !told["work"]["processed_time"].is_null()),
+            Err(Refused::No { .. }) => Ok(false),
+            Err(refused) => Err(refused),
+        }
     }
 
     /// Tells that an announced object was imported, or why it never will be.

@@ -24,6 +24,11 @@ impl Turns {
         *is_done
     }
 
+    /// Whether a message of this name is being dealt with.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.known().contains_key(name)
+    }
+
     fn known(&self) -> MutexGuard<'_, HashMap<String, Arc<Turn<bool>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

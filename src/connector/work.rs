@@ -24,7 +24,7 @@ use stixmap_engine::stix::{Observable, stix_time};
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long reporting may take, when everything else took all the time there was.
-const TO_REPORT: Duration = Duration::from_secs(60);
+pub(super) const TO_REPORT: Duration = Duration::from_secs(60);
 
 /// So often a message is dealt with whose outcome the platform takes from nobody, each time as long as it is worth it.
 const ROUNDS: usize = 3;
@@ -119,9 +119,16 @@ impl From<Refused> for Unconcluded {
 pub(super) async fn deal(connector: &Connector, brought: Brought<'_>) -> Verdict {
     let mut entry = connector.journal.entry(brought.body, brought.comes_again);
     if entry.is_concluded() {
+        repeated(connector, brought.body);
         return Verdict::Done;
     }
     entry.begun(async |entry: &Entry| Box::pin(deal_with(connector, entry, brought)).await).await
+}
+
+/// A message came whose like was dealt with: it is acknowledged, and nothing else is done.
+pub(super) fn repeated(connector: &Connector, body: &[u8]) {
+    let work = Delivery::parse(body).ok().and_then(|delivery| delivery.work);
+    connector.log.info("A message that was dealt with before is acknowledged", json!({ "work_id": work }));
 }
 
 async fn deal_with(connector: &Connector, entry: &Entry, brought: Brought<'_>) -> Verdict {
@@ -252,13 +259,15 @@ async fn conclude(
     }
     if let Some(work) = &delivery.work {
         recall(connector, delivery, entry, errand).await?;
-        // What was sent to its end is told as sent, whatever came after it.
-        let said = ended(entry).unwrap_or(said);
+        // What was sent to its end is told as sent, whatever came after it; also where the message is with nobody now.
+        let delivered = ended(entry);
+        let is_delivered = delivered.as_ref().is_some_and(|said| !said.in_error);
+        let said = delivered.unwrap_or(said);
         // What was not sent may be another time, if there is one.
         if is_final && entry.progress().is_none_or(|progress| progress.left() == 0) {
             entry.note(|progress| progress.end(said.clone()));
         }
-        if !brought.is_held() {
+        if !brought.is_held() && !is_delivered {
             return Err(Unconcluded::Lost);
         }
         log(connector, &said);
@@ -337,6 +346,7 @@ async fn enrich(
         if let Some(said) = ended(entry) {
             return Ok(said.into());
         }
+        entry.owe(work);
         connector.log.info("Reporting work update_received", json!({ "work_id": work }));
         connector.platform.to_received(work, "Connector ready to process the operation", errand).await?;
     }

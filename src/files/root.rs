@@ -155,14 +155,17 @@ impl Root {
 
 /// Removes the regular files of a folder whose names fit and that were written before a time.
 pub(super) fn sweep(folder: &OwnedFd, before: SystemTime, fits: impl Fn(&str) -> bool) -> io::Result<()> {
-    for name in at::list(folder)? {
-        let is_old =
-            || at::open(folder, &name).and_then(|file| file.metadata()?.modified()).is_ok_and(|at| at < before);
-        if name.to_str().is_some_and(&fits) && is_old() {
-            at::remove(folder, &name)?;
-        }
-    }
-    Ok(())
+    older(folder, before, fits)?.iter().try_for_each(|name| at::remove(folder, OsStr::new(name)))
+}
+
+/// The regular files of a folder whose names fit and that were written before a time.
+pub(super) fn older(folder: &OwnedFd, before: SystemTime, fits: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
+    let is_old = |name: &OsString| {
+        at::open(folder, name).and_then(|file| file.metadata()?.modified()).is_ok_and(|at| at < before)
+    };
+    let names = at::list(folder)?.into_iter();
+    let fitting = names.filter(|name| name.to_str().is_some_and(&fits) && is_old(name));
+    Ok(fitting.filter_map(|name| name.into_string().ok()).collect())
 }
 
 #[cfg(test)]

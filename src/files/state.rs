@@ -78,6 +78,11 @@ impl State {
     pub(crate) fn sweep(&self, before: SystemTime, fits: impl Fn(&str) -> bool) -> io::Result<()> {
         root::sweep(&self.folder, before, fits)
     }
+
+    /// Those files whose names fit and that were written before a time.
+    pub(crate) fn older(&self, before: SystemTime, fits: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
+        root::older(&self.folder, before, fits)
+    }
 }
 
 fn is_trusted(user: u32) -> bool {

@@ -123,11 +123,17 @@ fn so_is_one_where_nothing_can_be_written() {
 #[test]
 fn so_is_one_of_a_profile_of_the_operator_s_own() {
     let shelf = tempfile::tempdir().expect("a folder");
-    let folder = shelf.path().join("riskiq");
+    let folder = shelf.path().join("own");
     std::fs::create_dir(&folder).expect("a folder");
-    std::fs::copy(root().join("profiles/riskiq/profile.yaml"), folder.join("profile.yaml")).expect("a profile");
-    let path = folder.to_str().expect("a path that is text");
-    ends_the_process(|site| site.with("STIXMAP_PROFILE", path));
+    let profile = std::fs::read_to_string(root().join("profiles/riskiq/profile.yaml")).expect("a profile");
+    std::fs::write(folder.join("profile.yaml"), profile.replacen("id: riskiq", "id: own", 1))
+        .expect("it can be written");
+    let path = shelf.path().to_str().expect("a path that is text");
+    ends_the_process(|site| {
+        let provider = site.provider.url.clone();
+        let site = site.with("STIXMAP_PROFILES", path).with("STIXMAP_PROFILE", "own");
+        site.with("OWN_USERNAME", "user").with("OWN_API_KEY", "key").with("OWN_API_BASE_URL", &provider)
+    });
 }
 
 /// The process dies of an answer, and so does the one that tries it apart: then it is told.

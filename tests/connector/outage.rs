@@ -1,7 +1,7 @@
 //! The broker, the network and the platform go away and come back: what was begun ends, and ends as it would have.
 
 use super::entity::Entity;
-use super::platform::{NEWEST, Platform, TOKEN};
+use super::platform::{Fault, NEWEST, Platform, TOKEN, Work};
 use super::provider::{Answer, Provider};
 use super::rabbit::{Broker, Proxy};
 use super::site::{ID, Site};
@@ -266,6 +266,60 @@ fn a_queue_that_is_gone_alone_is_declared_again() {
     soon(Duration::from_secs(20), "it registers again", || registrations() > 1);
     site.platform.await_consumer(ID);
     site.complete(Entity::domain("example.com"));
+}
+
+/// A message is under way when its queue is deleted, and with it the message: what its work is told in the end.
+fn reported_without_its_message(answer: Answer, is_killed: bool) -> Work {
+    let site = Site::new(move |_, _| Answer::After(Duration::from_secs(2), Box::new(answer.clone())));
+    let site = site.with("CONNECTOR_DELIVERY_TIMEOUT", "10");
+    let mut connector = site.start();
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let id = site.platform.enrich(ID, &entity);
+    soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked_in_all() > 0);
+    if is_killed {
+        connector.kill();
+    }
+    runtime().block_on(site.platform.queues().delete(&format!("listen_{ID}")));
+    let _again = is_killed.then(|| site.start());
+    let work = site.platform.await_complete(&id);
+    assert_eq!((work.reports.len(), site.provider.asked_in_all()), (1, 1), "{work:?}");
+    work
+}
+
+#[test]
+fn what_was_delivered_is_reported_though_its_message_is_gone_with_the_queue() {
+    let work = reported_without_its_message(Answer::Records(3), false);
+    assert!(work.errors.is_empty() && !work.reports[0].1 && work.objects.len() > 3, "{work:?}");
+}
+
+#[test]
+fn what_failed_is_reported_though_its_message_is_gone_with_the_queue() {
+    let work = reported_without_its_message(Answer::Text(400, r#"{"error":{"message":"bad query"}}"#.into()), false);
+    assert!(matches!(&work.reports[..], [(text, true)] if text.contains("bad query")), "{work:?}");
+}
+
+#[test]
+fn what_was_under_way_is_reported_by_the_next_process_though_its_message_is_gone_with_the_queue() {
+    let work = reported_without_its_message(Answer::Records(3), true);
+    assert!(matches!(&work.reports[..], [(text, true)] if text.contains("lost the message")), "{work:?}");
+}
+
+#[test]
+fn what_was_sent_is_reported_by_the_next_process_though_the_broker_was_made_anew() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("CONNECTOR_DELIVERY_TIMEOUT", "10");
+    let mut connector = site.start();
+    site.platform.fail("toProcessed", 1, Fault::Slow(Duration::from_secs(20)));
+    let entity = site.platform.add(Entity::domain("example.com"));
+    let id = site.platform.enrich(ID, &entity);
+    let is_sent = |work: &Work| work.expected > 0 && work.processed == work.expected;
+    soon(Duration::from_secs(20), "all is sent", || is_sent(&site.platform.work(&id)));
+    soon(Duration::from_secs(10), "it is being told", || site.platform.is_slow());
+    connector.kill();
+    site.platform.forget(ID);
+    let _again = site.start();
+    let work = site.platform.await_complete(&id);
+    assert!(matches!(&work.reports[..], [(_, false)]) && work.errors.is_empty(), "{work:?}");
+    assert_eq!(site.provider.asked_in_all(), 1);
 }
 
 #[test]

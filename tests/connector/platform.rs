@@ -163,6 +163,8 @@ pub(crate) enum Fault {
     Dropped,
     /// It is done, and the connection ends before the answer.
     Unanswered,
+    /// The connection ends at once, and it is done after this time.
+    Late(Duration),
     /// Refused with this code and message.
     Refused(&'static str, &'static str),
     /// Done, after this time.
@@ -660,20 +662,18 @@ impl Inner {
                 tokio::time::sleep(time).await;
                 self.state().slow -= 1;
             }
-            Some(Fault::Unanswered) | None => {}
+            Some(Fault::Late(_) | Fault::Unanswered) | None => {}
         }
-        let (draft, applicant) = (header("opencti-draft-id"), header("opencti-applicant-id"));
-        let answer = self.interface.answer(&request, |name, arguments| {
-            let operation = Operation {
-                name: name.into(),
-                arguments: Value::Object(arguments.clone()),
-                draft: draft.clone(),
-                applicant: applicant.clone(),
-            };
-            let mut state = self.state();
-            state.events.push(Event::Asked(operation));
-            self.resolve(&mut state, name, arguments)
-        });
+        let from = (header("opencti-draft-id"), header("opencti-applicant-id"));
+        if let Some(Fault::Late(time)) = fault {
+            let platform = Arc::clone(self);
+            runtime().spawn(async move {
+                tokio::time::sleep(time).await;
+                platform.execute(&request, &from)
+            });
+            return dropped();
+        }
+        let answer = self.execute(&request, &from);
         let body = match answer {
             Ok(data) => json!({ "data": data }),
             Err(refusals) => {
@@ -689,6 +689,25 @@ impl Inner {
             return dropped();
         }
         reply(200, body.to_string())
+    }
+
+    /// Does what a request asks for, in this draft and for this applicant.
+    fn execute(
+        &self,
+        request: &Value,
+        (draft, applicant): &(Option<String>, Option<String>),
+    ) -> Result<Value, Vec<Refusal>> {
+        self.interface.answer(request, |name, arguments| {
+            let operation = Operation {
+                name: name.into(),
+                arguments: Value::Object(arguments.clone()),
+                draft: draft.clone(),
+                applicant: applicant.clone(),
+            };
+            let mut state = self.state();
+            state.events.push(Event::Asked(operation));
+            self.resolve(&mut state, name, arguments)
+        })
     }
 
     /// Queues are declared before a registration or a ping is answered.
@@ -766,7 +785,8 @@ impl Inner {
             "work" => Ok(state.works.get(&text("id")).map_or(Value::Null, |work| {
                 let tracking =
                     json!({ "import_expected_number": work.expected, "import_processed_number": work.processed });
-                json!({ "id": text("id"), "tracking": tracking })
+                let processed = (!work.reports.is_empty()).then_some("2026-11-23T10:00:00.000Z");
+                json!({ "id": text("id"), "processed_time": processed, "tracking": tracking })
             })),
             "stixNestedRefRelationships" => {
                 let page = json!({ "startCursor": "", "endCursor": "", "hasNextPage": false, "hasPreviousPage": false, "globalCount": 0 });

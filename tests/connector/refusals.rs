@@ -73,6 +73,34 @@ fn an_announcement_whose_answer_is_lost_is_not_made_twice() {
 }
 
 #[test]
+fn an_announcement_that_takes_longer_than_what_stands_before_the_platform_is_not_made_twice() {
+    let site = Site::on(Platform::new(NEWEST), Provider::with(3));
+    let _connector = site.start();
+    site.platform.fail("addExpectations", 1, Fault::Late(Duration::from_secs(3)));
+    let work = site.complete(Entity::domain("example.com"));
+    assert_eq!(work.expected, work.objects.len() as i64, "{work:#?}");
+    assert_eq!(site.platform.asked("workEdit.addExpectations").len(), 1);
+}
+
+#[test]
+fn a_message_that_comes_twice_is_done_once_and_the_second_is_logged_once() {
+    let answers = |_: &str, _| Answer::After(Duration::from_secs(1), Box::new(Answer::Records(3)));
+    let site = Site::new(answers).with("CONNECTOR_LOG_LEVEL", "info");
+    let connector = site.start();
+    let logged = || connector.said().matches("A message that was dealt with before is acknowledged").count();
+    let (id, message) = site.platform.message(ID, &site.platform.add(Entity::domain("example.com")));
+    // While the first is under way, and after it.
+    site.platform.publish(ID, &message);
+    site.platform.publish(ID, &message);
+    site.platform.await_complete(&id);
+    soon(Duration::from_secs(10), "the second is logged", || logged() == 1);
+    site.platform.publish(ID, &message);
+    soon(Duration::from_secs(10), "so is the third", || logged() == 2);
+    site.complete(Entity::domain("after.example"));
+    assert_eq!((site.platform.work(&id).reports.len(), site.provider.asked("example.com"), logged()), (1, 1, 2));
+}
+
+#[test]
 fn what_was_refused_is_not_taken_for_announced() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let _connector = site.start();
