@@ -1,7 +1,7 @@
 //! The broker: one connection that brings messages, and one channel of confirmed publishing that lives as long. What broke is
 //! opened again by whoever needs it next; queues are the platform's, and are never declared here.
 
-use super::configuration::BrokerOverrides;
+use super::configuration::{BrokerOverrides, bare};
 use anyhow::{Context, bail, ensure};
 use futures_util::future::try_join_all;
 use lapin::options::{
@@ -60,6 +60,8 @@ impl Address {
         let told = &config["connection"];
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let host = overrides.host.clone().or_else(|| text(&told["host"])).context("the platform names no broker")?;
+        // A resolver, and a certificate, know an address without them.
+        let host = bare(&host).to_owned();
         let is_tls = overrides.use_ssl.unwrap_or_else(|| told["use_ssl"].as_bool().unwrap_or(false));
         let told_port = told["port"].as_u64().or_else(|| told["port"].as_str()?.parse().ok());
         let port = overrides.port.or_else(|| told_port.and_then(|port| u16::try_from(port).ok()));
@@ -245,5 +247,33 @@ fn accepted(confirmation: Confirmation) -> anyhow::Result<()> {
         Confirmation::Ack(None) | Confirmation::NotRequested => Ok(()),
         Confirmation::Ack(Some(_)) => bail!("the broker has no queue for it"),
         Confirmation::Nack(_) => bail!("the broker does not take it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn hosts_are_those_that_a_resolver_knows_however_an_address_is_written() {
+        for (said, told, expected) in [
+            (Some("[::1]"), "rabbitmq", "::1"),
+            (Some("::1"), "rabbitmq", "::1"),
+            (Some("[2001:db8:0:0:0:0:0:1]"), "rabbitmq", "2001:db8:0:0:0:0:0:1"),
+            (Some("[::ffff:192.0.2.1]"), "rabbitmq", "::ffff:192.0.2.1"),
+            (Some("[fe80::1%eth0]"), "rabbitmq", "fe80::1%eth0"),
+            (Some("broker.example"), "[::1]", "broker.example"),
+            (None, "[::1]", "::1"),
+            (None, "rabbitmq", "rabbitmq"),
+            (None, "192.0.2.1", "192.0.2.1"),
+        ] {
+            let queues = json!({ "listen": "l", "push": "p", "push_exchange": "e", "push_routing": "r" });
+            let mut registered = json!({ "config": queues });
+            registered["config"]["connection"] = json!({ "host": told, "port": 5672 });
+            let overrides = BrokerOverrides { host: said.map(str::to_owned), ..BrokerOverrides::default() };
+            let address = Address::read(&registered, &overrides).expect("an address");
+            assert_eq!(address.uri.authority.host, expected, "{said:?} {told}");
+        }
     }
 }

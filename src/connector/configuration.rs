@@ -7,7 +7,7 @@ use super::values::Values;
 use crate::files::named;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::{ClientConfig, ServerConfig};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -401,12 +401,21 @@ fn level(values: &mut Values) -> Level {
     })
 }
 
+/// A host without the brackets that an IPv6 address has in a URL.
+pub(super) fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
+}
+
+/// A host as it stands in a URL: an IPv6 address in brackets.
+pub(super) fn in_url(host: &str) -> String {
+    bare(host).parse::<Ipv6Addr>().map_or_else(|_| host.to_owned(), |address| format!("[{address}]"))
+}
+
 /// The address that a server listens on.
 fn address(values: &mut Values, key: &str, default: Ipv4Addr, port: u64) -> SocketAddr {
     let port = u16::try_from(port).expect("the port was read in its range");
     let Some(text) = values.text("connector", key) else { return (default, port).into() };
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&text);
-    let address = bare.parse().unwrap_or_else(|_| {
+    let address = bare(&text).parse().unwrap_or_else(|_| {
         values.mistake("connector", key, "is no IP address, such as 127.0.0.1, 0.0.0.0 or ::");
         IpAddr::from(default)
     });

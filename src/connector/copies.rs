@@ -1,7 +1,7 @@
 //! Copies of what is sent, as pycti writes them: the objects of one delivery in one file, in a folder, and in a bucket of an
 //! object store. What is older than is wanted goes. A copy that fails is told, and costs the enrichment nothing.
 
-use super::configuration::{Directory, StoreSettings};
+use super::configuration::{Directory, StoreSettings, in_url};
 use super::delivery::Delivery;
 use super::journal::Entry;
 use super::log::because;
@@ -126,8 +126,8 @@ impl Store {
         let port = own.port.or_else(|| u16::try_from(told["port"].as_u64()?).ok());
         let scheme = if is_tls { "https" } else { "http" };
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-        let endpoint =
-            Url::parse(&format!("{scheme}://{host}{port}")).context("S3_ENDPOINT is not the name of a host")?;
+        let endpoint = Url::parse(&format!("{scheme}://{}{port}", in_url(&host)))
+            .context("S3_ENDPOINT is not the name of a host")?;
         let name = own.bucket.clone().or_else(|| text("bucket_name"));
         let name = name.with_context(|| missing("CONNECTOR_SEND_TO_S3_BUCKET"))?;
         let region = own.region.clone().or_else(|| text("bucket_region")).unwrap_or_else(|| "us-east-1".into());
