@@ -6,10 +6,12 @@
 //! is ended several times within a minute is ended by whoever runs it. Where no file can be written, every message that comes
 //! again is suspected.
 
+use super::log::{Log, because};
 use super::progress::Progress;
 use crate::files::{Bound, NoState, State};
 use sha1::{Digest, Sha1};
 use std::collections::{BTreeSet, HashSet};
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -30,15 +32,45 @@ const BEGINNINGS: usize = 20;
 /// What is not asked for any more after so long goes.
 const KEPT: Duration = Duration::from_secs(7 * 86_400);
 
+/// How often marks of processes that are gone are looked for.
+const SWEPT: Duration = Duration::from_secs(3600);
+
+/// How often it is said that the journal cannot be written.
+const WARNED: Duration = Duration::from_secs(600);
+
 /// An acknowledgement that was sent may not arrive. A connection to the broker that has lived on for so long has brought it
 /// there; a worker that waits for the answer to its request has given up by then.
 const UNCERTAIN: Duration = Duration::from_secs(600);
 
 /// The marks of one connector, in a folder; none if no folder can be written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Journal {
     folder: Option<Arc<State>>,
     told: Arc<Mutex<Told>>,
+    warnings: Arc<Warnings>,
+}
+
+/// Where it is said that the journal cannot be written, and when that was said last.
+#[derive(Debug, Default)]
+struct Warnings {
+    log: Option<Log>,
+    last: Mutex<Option<Instant>>,
+}
+
+impl Warnings {
+    /// Warns of what could not be written. Returns whether it did: a disk that is full is full for each message.
+    fn note(&self, written: io::Result<()>, now: Instant) -> bool {
+        let Err(error) = written else { return false };
+        let mut last = locked(&self.last);
+        if last.is_some_and(|last| now.saturating_duration_since(last) < WARNED) {
+            return false;
+        }
+        *last = Some(now);
+        if let Some(log) = &self.log {
+            log.danger("The journal cannot be written: after a crash, what was done may be done again", because(error));
+        }
+        true
+    }
 }
 
 /// The messages that were concluded, and till when that must be known.
@@ -46,6 +78,8 @@ pub(super) struct Journal {
 struct Told {
     names: HashSet<String>,
     until: BTreeSet<(Instant, String)>,
+    /// When marks of processes that are gone were looked for last.
+    swept: Option<Instant>,
 }
 
 /// The marks of one message.
@@ -54,6 +88,7 @@ pub(super) struct Entry {
     name: String,
     folder: Option<Arc<State>>,
     told: Arc<Mutex<Told>>,
+    warnings: Arc<Warnings>,
     comes_again: bool,
     deaths: Deaths,
     progress: Mutex<Option<Progress>>,
@@ -123,20 +158,25 @@ enum Danger {
 impl Journal {
     /// Opens the journal; or says why there is none. One in which others have a hand is an error: it says what was done.
     pub(super) fn open(path: Option<&Path>, connector: &str) -> anyhow::Result<(Journal, Option<String>)> {
-        let none = |why: String| Ok((Journal { folder: None, told: Arc::default() }, Some(why)));
+        let none = |why: String| Ok((Journal::default(), Some(why)));
         let Some(path) = path else {
             return none("there is no place for it: CONNECTOR_JOURNAL_PATH names one".to_owned());
         };
         let word = |sign: char| if sign.is_ascii_alphanumeric() || sign == '-' { sign } else { '_' };
         match State::open(path, &connector.chars().map(word).collect::<String>()) {
             Ok(state) => {
-                // What cannot be removed is in nobody's way.
-                let _ = state.sweep(SystemTime::now() - KEPT, is_own);
-                Ok((Journal { folder: Some(state.into()), told: Arc::default() }, None))
+                let journal = Journal { folder: Some(state.into()), ..Journal::default() };
+                journal.forget(Instant::now());
+                Ok((journal, None))
             }
             Err(NoState::Unwritable(error)) => none(format!("{} cannot be written: {error}", path.display())),
             Err(NoState::Unsafe(why)) => anyhow::bail!("the journal is not safe: {why} (CONNECTOR_JOURNAL_PATH)"),
         }
+    }
+
+    /// Says in this log what goes wrong.
+    pub(super) fn warn_in(&mut self, log: Log) {
+        self.warnings = Arc::new(Warnings { log: Some(log), last: Mutex::default() });
     }
 
     /// What is known of a message, that may have come before.
@@ -163,7 +203,15 @@ impl Journal {
         };
         let sent = folder.as_ref().and_then(|folder| folder.read(&with(&name, "sent"), Bound::OWN).ok());
         let progress = sent.and_then(|text| serde_json::from_slice(&text).ok());
-        Entry { name, folder, told: Arc::clone(&self.told), comes_again, deaths, progress: Mutex::new(progress) }
+        Entry {
+            name,
+            folder,
+            told: Arc::clone(&self.told),
+            warnings: Arc::clone(&self.warnings),
+            comes_again,
+            deaths,
+            progress: Mutex::new(progress),
+        }
     }
 }
 
@@ -177,9 +225,14 @@ impl Journal {
         told.until = std::mem::take(&mut told.until).into_iter().map(|(until, name)| (doubted(until), name)).collect();
     }
 
-    /// Forgets what was concluded so long ago that it does not come again.
+    /// Forgets what was concluded so long ago that it does not come again, also by processes that are gone.
     fn forget(&self, now: Instant) {
         let mut told = locked(&self.told);
+        if told.swept.is_none_or(|last| now.saturating_duration_since(last) >= SWEPT) {
+            told.swept = Some(now);
+            // What cannot be removed is in nobody's way.
+            let _ = self.folder.as_ref().map(|folder| folder.sweep(SystemTime::now() - KEPT, is_own));
+        }
         while told.until.first().is_some_and(|(until, _)| *until < now) {
             let Some((_, name)) = told.until.pop_first() else { return };
             if let Some(folder) = &self.folder {
@@ -275,11 +328,12 @@ impl Entry {
 
     fn write(&self, deaths: &Deaths) {
         let Some(folder) = &self.folder else { return };
-        // Without the marks a deadly message is tried once more, and there may be none to remove.
-        let _ = match deaths.0.is_empty() {
-            true => folder.remove(&self.name),
-            false => folder.write(&self.name, &deaths.written()),
-        };
+        // Without the marks a deadly message is tried once more.
+        match deaths.0.is_empty() {
+            // There may be none.
+            true => drop(folder.remove(&self.name)),
+            false => drop(self.warnings.note(folder.write(&self.name, &deaths.written()), Instant::now())),
+        }
     }
 
     /// How far the delivery has come, if it was begun.
@@ -341,7 +395,8 @@ impl Entry {
     /// Writes a file that appears when it is whole: one that is cut in the middle would say something else.
     fn put(&self, what: &str, text: &[u8]) {
         if let Some(folder) = &self.folder {
-            let _ = folder.put(&with(&self.name, what), &with(&self.name, "half"), text);
+            let written = folder.put(&with(&self.name, what), &with(&self.name, "half"), text);
+            self.warnings.note(written, Instant::now());
         }
     }
 
@@ -550,7 +605,23 @@ mod tests {
         let file = fs::File::options().write(true).open(folder.path().join("id").join(name(b"message") + ".told"));
         let long_ago = SystemTime::now() - KEPT - Duration::from_secs(60);
         file.and_then(|file| file.set_modified(long_ago)).expect("its time can be set");
+        // One that runs on sweeps now and then, and the next does when it starts.
+        let path = folder.path().join("id").join(name(b"message") + ".told");
+        journal.forget(Instant::now() + Duration::from_secs(60));
+        assert!(path.exists());
+        journal.forget(Instant::now() + SWEPT);
+        assert!(!path.exists());
+        fs::File::create(&path).and_then(|file| file.set_modified(long_ago)).expect("a file");
         let (journal, _) = Journal::open(Some(folder.path()), "id").expect("it is safe");
-        assert!(!journal.entry(b"message", false).is_concluded());
+        assert!(!journal.entry(b"message", false).is_concluded() && !path.exists());
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_written_is_warned_of_now_and_then() {
+        let full = || Err(io::Error::from(io::ErrorKind::StorageFull));
+        let (warnings, now) = (Warnings::default(), Instant::now());
+        assert!(!warnings.note(Ok(()), now));
+        let warned = (0..1200_u64).filter(|second| warnings.note(full(), now + Duration::from_secs(*second)));
+        assert_eq!(warned.collect::<Vec<_>>(), [0, 600]);
     }
 }

@@ -76,6 +76,11 @@ impl Log {
         self.put(Level::Warning, message, attributes);
     }
 
+    /// What ends a warning that no level hides, and is as little hidden.
+    pub(super) fn relief(&self, message: &str, attributes: Value) {
+        self.put(Level::Info, message, attributes);
+    }
+
     fn write(&self, level: Level, message: &str, attributes: Value) {
         if level >= self.least {
             self.put(level, message, attributes);
@@ -89,7 +94,10 @@ impl Log {
 
     fn line(&self, level: Level, message: &str, attributes: Value, now: Timestamp) -> String {
         if !self.is_json {
-            let line = format!("{}:{}:{message}", level.as_str(), self.name);
+            // What a line says in its attributes is said here, too: mostly they are the reason.
+            let attributes = attributes.as_object().into_iter().flatten();
+            let attributes: String = attributes.map(|(key, value)| format!(" {key}={value}")).collect();
+            let line = format!("{}:{}:{message}{attributes}", level.as_str(), self.name);
             return printable::line(&line).into_owned();
         }
         let text = |value: &str| written(&Value::from(value));
@@ -161,7 +169,8 @@ pub(super) fn tell_panics(log: Log) {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         let reason = text.unwrap_or("it does not say why");
-        log.error("The connector has a fault", json!({ "reason": reason, "place": place }));
+        // It is the program's fault, whatever level somebody wants to see.
+        log.put(Level::Error, "The connector has a fault", json!({ "reason": reason, "place": place }));
     }));
 }
 
@@ -204,6 +213,9 @@ mod tests {
             assert_eq!(printable::first_unprintable(&line), None, "{line}");
         }
         let log = Log::new("acme", Level::Info, false);
+        let attributes = json!({ "reason": "it is \"away\"\n", "work_id": null, "attempt": 3 });
+        let line = log.line(Level::Error, "Cannot register again", attributes, Timestamp::UNIX_EPOCH);
+        assert_eq!(line, r#"ERROR:acme:Cannot register again attempt=3 reason="it is \"away\"\n" work_id=null"#);
         assert_eq!(log.line(Level::Info, "a\u{1b}\nb", nothing(), Timestamp::UNIX_EPOCH), r"INFO:acme:a\027\010b");
     }
 }

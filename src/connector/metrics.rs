@@ -99,8 +99,12 @@ impl Readiness {
         self.listening.load(Ordering::Relaxed)
     }
 
+    fn is_answered(&self) -> bool {
+        self.platform.load(Ordering::Relaxed)
+    }
+
     fn is_ready(&self) -> bool {
-        self.platform.load(Ordering::Relaxed) && self.listening.load(Ordering::Relaxed)
+        self.is_answered() && self.is_listening()
     }
 }
 
@@ -266,7 +270,7 @@ fn answer(method: &Method, path: &str, served: &Served) -> Response<Full<Bytes>>
         }
         "/health" => json(200, r#"{"status":"ok"}"#),
         "/ready" if is_ready() => json(200, r#"{"status":"ready"}"#),
-        "/ready" => json(503, r#"{"status":"starting"}"#),
+        "/ready" => json(503, &not_ready(&served.ready)),
         "/metrics" => {
             let mut text = String::new();
             encode(&mut text, &served.registry).expect("writing into a text does not fail");
@@ -276,6 +280,13 @@ fn answer(method: &Method, path: &str, served: &Served) -> Response<Full<Bytes>>
     };
     let response = Response::builder().status(status).header("content-type", kind).body(Full::from(text));
     response.expect("a response of our own")
+}
+
+/// What is away for one connector at least.
+fn not_ready(ready: &[Arc<Readiness>]) -> String {
+    let platform = ready.iter().all(|ready| ready.is_answered());
+    let messages = ready.iter().all(|ready| ready.is_listening());
+    format!(r#"{{"status":"not ready","platform":{platform},"messages":{messages}}}"#)
 }
 
 #[cfg(test)]

@@ -72,6 +72,9 @@ use values::Values;
 /// How long after an answer the platform hears again that the connector lives.
 const PING: Duration = Duration::from_secs(40);
 
+/// The same while the platform is away: what is ready is said soon after it is back.
+const PING_AWAY: Duration = Duration::from_secs(5);
+
 /// However often it is rung for, the connector registers no oftener than that.
 const REST: Duration = Duration::from_secs(2);
 
@@ -253,20 +256,23 @@ fn connector(
     settings: Settings,
 ) -> anyhow::Result<Connector> {
     let log = Log::new(&configuration.name, configuration.level, configuration.logs_json);
-    configuration.warnings.iter().for_each(|warning| log.warning(warning, nothing()));
-    configuration.dangers.iter().for_each(|danger| log.danger(danger, nothing()));
-    let (journal, problem) = Journal::open(configuration.journal.as_deref(), &configuration.id)?;
+    // At every level: what is set in vain would not be noticed otherwise.
+    let said = configuration.warnings.iter().chain(&configuration.dangers);
+    said.for_each(|warning| log.danger(warning, nothing()));
+    let (mut journal, problem) = Journal::open(configuration.journal.as_deref(), &configuration.id)?;
+    journal.warn_in(log.clone());
     if let Some(problem) = problem {
         log.danger("There is no journal: what comes again is tried apart, and may be told twice", because(problem));
     }
+    let metrics = Metrics::default();
     Ok(Connector {
-        platform: Platform::new(&configuration)?,
+        platform: Platform::new(&configuration, Arc::clone(&metrics.ready))?,
         client: http::client()?,
         account: Arc::default(),
         outbox: Outbox::default(),
         registered: Mutex::default(),
         again: Notify::new(),
-        metrics: Metrics::default(),
+        metrics,
         journal,
         breaker: Breaker::default(),
         turns: Turns::default(),
@@ -427,7 +433,7 @@ async fn keep_alive(connector: Arc<Connector>) {
             }
         }
         tokio::select! {
-            () = sleep(PING) => {}
+            () = sleep(if was_away { PING_AWAY } else { PING }) => {}
             () = connector.again.notified() => {
                 again(&connector).await;
                 sleep(REST).await;

@@ -50,7 +50,7 @@ impl Sending<'_> {
             connector.log.warning("A reference leads to nothing and is not sent", attributes);
         }
         for id in &left_out {
-            connector.log.warning("An object cannot be imported and is not sent", json!({ "object": id }));
+            connector.log.error("An object cannot be imported and is not sent", json!({ "object": id }));
         }
         let draft = match self.review(&parts, &said).await? {
             Review::None => delivery.draft.clone(),

@@ -4,6 +4,7 @@
 use super::answered::{Refused, answered};
 use super::configuration::{Configuration, Tls};
 use super::ladder::{INPUTS, Version, document, named_as_unknown};
+use super::metrics::Readiness;
 use crate::http;
 use anyhow::Context;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -11,7 +12,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Certificate, Client, RequestBuilder};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use stixmap_engine::printable;
 use tokio::time::{Instant, sleep};
@@ -39,6 +40,7 @@ pub(super) struct Platform {
     configuration: Configuration,
     version: Mutex<Version>,
     unknown: Mutex<BTreeSet<String>>,
+    ready: Arc<Readiness>,
 }
 
 /// How many objects a work expects, and how many of them it has seen.
@@ -74,7 +76,7 @@ impl<'c> Errand<'c> {
 }
 
 impl Platform {
-    pub(super) fn new(configuration: &Configuration) -> anyhow::Result<Platform> {
+    pub(super) fn new(configuration: &Configuration, ready: Arc<Readiness>) -> anyhow::Result<Platform> {
         let builder = Client::builder()
             .user_agent(concat!("stixmap/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers(configuration)?)
@@ -95,6 +97,7 @@ impl Platform {
             configuration: configuration.clone(),
             version: Mutex::default(),
             unknown: Mutex::default(),
+            ready,
         })
     }
 
@@ -381,7 +384,14 @@ impl Platform {
     }
 
     async fn send(&self, text: &str, variables: &Value, context: Errand<'_>) -> Result<Value, Refused> {
-        answered(self.request(context).json(&json!({ "query": text, "variables": variables }))).await
+        let told = answered(self.request(context).json(&json!({ "query": text, "variables": variables }))).await;
+        match &told {
+            Ok(_) | Err(Refused::No { .. } | Refused::Failed(_)) => self.ready.set_platform(true),
+            Err(Refused::Away(_) | Refused::Astray(_) | Refused::Unauthorized(_)) => self.ready.set_platform(false),
+            // It may be busy with this alone.
+            Err(Refused::Unanswered(_)) => {}
+        }
+        told
     }
 }
 

@@ -516,14 +516,14 @@ fn tell(connector: &Connector, change: Change) {
         Change::Opened { reason, until } => {
             connector.metrics.circuit(true);
             let message = "The provider fails again and again: it is tried now and then, and not asked otherwise";
-            connector.log.warning(message, attributes(reason, until));
+            connector.log.danger(message, attributes(reason, until));
         }
         Change::StaysOpen { reason, until } => {
             connector.log.debug("The provider still fails", attributes(reason, until));
         }
         Change::Closed => {
             connector.metrics.circuit(false);
-            connector.log.info("The provider works again, and is asked as before", nothing());
+            connector.log.relief("The provider works again, and is asked as before", nothing());
         }
     }
 }

@@ -5,7 +5,7 @@ use super::authority::Authority;
 use super::entity::Entity;
 use super::platform::{NEWEST, Platform, Status};
 use super::provider::{Answer, Provider};
-use super::rabbit::Broker;
+use super::rabbit::{Broker, Proxy};
 use super::site::{ID, Site};
 use super::store::Store;
 use super::{free_port, runtime, soon};
@@ -72,6 +72,84 @@ fn figures_and_health_are_served() {
     for line in connector.said().lines() {
         let entry: Value = serde_json::from_str(line).expect("every line of the log is JSON");
         assert!(entry["level"].is_string() && entry["message"].is_string() && !line.contains('\u{1b}'), "{line}");
+    }
+}
+
+#[test]
+fn it_is_ready_while_the_platform_and_the_broker_are_there() {
+    let (port, broker) = (free_port(), Broker::shared());
+    let network = Proxy::to(broker.amqp);
+    let site = Site::on(Platform::on(NEWEST, broker, Some(network.port)), Provider::with(1))
+        .with("CONNECTOR_EXPOSE_METRICS", "true")
+        .with("CONNECTOR_METRICS_PORT", &port.to_string());
+    let _connector = site.start();
+    let becomes = |status: u16, text: &str| {
+        let what = format!("/ready is {status}, {text}");
+        let holds = |(told, body): (u16, String)| told == status && body.contains(text);
+        soon(Duration::from_secs(45), &what, || read(port, "/ready").is_some_and(holds));
+    };
+    becomes(200, "ready");
+    network.refuse();
+    becomes(503, r#""platform":true,"messages":false"#);
+    network.carry();
+    becomes(200, "ready");
+    // Whoever asks it for something notices that it is away.
+    site.platform.enrich(ID, &site.platform.add(Entity::domain("example.com")));
+    site.platform.stop();
+    becomes(503, r#""platform":false"#);
+    site.platform.start();
+    becomes(200, "ready");
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_any_more_is_warned_of_once_and_costs_no_enrichment() {
+    let site = Site::new(|_, _| Answer::Records(1)).with("CONNECTOR_LOG_LEVEL", "critical");
+    let connector = site.start();
+    site.lose_journal();
+    (0..3).for_each(|n| drop(site.complete(Entity::domain(&format!("host{n}.example.com")))));
+    assert_eq!(connector.said().matches("The journal cannot be written").count(), 1, "{}", connector.said());
+}
+
+#[test]
+fn lines_that_are_not_json_have_their_reasons_too() {
+    let answer = || Answer::Text(401, r#"{"message":"not for you"}"#.into());
+    let site = Site::new(move |_, _| answer()).with("OPENCTI_JSON_LOGGING", "false");
+    let connector = site.start();
+    site.enrich(Entity::domain("example.com"));
+    let reason =
+        r#"ERROR:RiskIQ:Error in message processing, reporting error to API reason="RiskIQ PassiveTotal: failed"#;
+    let said = connector.said();
+    assert!(said.lines().any(|line| line.starts_with(reason) && line.contains("(401): not for you")), "{said}");
+    assert!(said.contains("INFO:RiskIQ:Connector registered with ID id="), "{said}");
+}
+
+#[test]
+fn what_is_set_in_vain_is_warned_of_at_every_level_and_in_both_forms() {
+    for is_json in ["true", "false"] {
+        let site = Site::new(|_, _| Answer::Records(1))
+            .with("CONNECTOR_LOG_LEVEL", "critical")
+            .with("OPENCTI_JSON_LOGGING", is_json)
+            .with("CONNECTOR_SCOPE", "domain, ipv4-address");
+        let connector = site.start();
+        let said = connector.said();
+        assert_eq!(said.matches("`domain` is read as Domain-Name").count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn the_platform_and_the_broker_are_reached_by_ipv6() {
+    let broker = Broker::shared();
+    let network = Proxy::by_ipv6(broker.amqp);
+    let site = Site::on(Platform::on(NEWEST, broker, Some(network.port)), Provider::with(1));
+    let platform = site.platform.url().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let door = Proxy::by_ipv6(platform);
+    let mut site = site.with("OPENCTI_URL", &format!("http://[::1]:{}/", door.port));
+    for host in ["[::1]", "::1", "[0:0:0:0:0:0:0:1]"] {
+        site = site.with("MQ_HOST", host);
+        let _connector = site.start();
+        site.complete(Entity::domain(&format!("host{}.example", host.len())));
+        drop(_connector);
+        site.platform.await_no_consumer(ID);
     }
 }
 

@@ -151,8 +151,17 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn to(port: u16) -> Proxy {
+        Proxy::between("127.0.0.1:0", port)
+    }
+
+    /// One that is reached by IPv6 alone.
+    pub(crate) fn by_ipv6(port: u16) -> Proxy {
+        Proxy::between("[::1]:0", port)
+    }
+
+    fn between(place: &'static str, port: u16) -> Proxy {
         let (network, state) = watch::channel((Network::Carries, 0));
-        let listener = runtime().block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let listener = runtime().block_on(tokio::net::TcpListener::bind(place)).expect("a port");
         let own = listener.local_addr().expect("an address").port();
         let task = runtime().spawn(async move {
             while let Ok((inner, _)) = listener.accept().await {

@@ -63,7 +63,7 @@ fn a_file_beside_it_and_secrets_in_files_are_enough() {
         std::fs::write(&path, text).expect("it can be written");
         path.to_str().expect("a path that is text").to_owned()
     };
-    let (key, token) = (write("key", "the key\n"), write("token", &format!("{TOKEN}\n")));
+    let (key, token) = (write("key", "the key of the provider\n"), write("token", &format!("{TOKEN}\n")));
     let password = write("password", PASSWORD);
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let (url, provider) = (site.platform.url(), site.provider.url.clone());
@@ -91,7 +91,7 @@ fn a_file_beside_it_and_secrets_in_files_are_enough() {
     let work = site.enrich(Entity::domain("amber.example").marked("TLP:AMBER"));
     assert!(work.reports[0].1, "the file's maximum counts: {work:#?}");
     let said = connector.said();
-    for secret in ["the key", TOKEN, PASSWORD, "not this one"] {
+    for secret in ["the key of the provider", TOKEN, PASSWORD, "not this one"] {
         assert!(!said.contains(secret), "{secret}: {said}");
     }
     drop(connector);

@@ -80,6 +80,11 @@ impl Site {
         folder.flatten().any(|file| told(file.path()))
     }
 
+    /// Takes the folder away that the connector writes its journal in.
+    pub(crate) fn lose_journal(&self) {
+        std::fs::remove_dir_all(self.journal.path().join(ID)).expect("the connector made it");
+    }
+
     /// The next connector starts elsewhere, and knows nothing of the last.
     pub(crate) fn elsewhere(self) -> Site {
         Site { journal: tempfile::tempdir().expect("a folder"), ..self }
