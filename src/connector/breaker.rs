@@ -1,12 +1,15 @@
-//! A circuit breaker before the provider: one that denies access, or is out of order, is not asked again for each message.
+//! Circuit breakers before the provider: one that denies access, or is out of order, is not asked again for each message. Each
+//! lookup has its own, since a key may be good for some and not for others.
 //!
-//! After so many failures in a row it opens. From then on one request at a time tries whether the provider works again, each
-//! time after twice the wait; the first that is served closes it. What becomes of messages meanwhile depends on who can help:
-//! an outage passes by itself, so a message waits as long as its own time limit allows, and no queue is emptied into errors by
-//! ten minutes of downtime; denied access needs a person, so each message is reported in error at once, with the reason.
+//! After so many failures in a row it opens. From then on one request at a time tries whether the lookup works again, each time
+//! after twice the wait; the first that is served closes it. What becomes of messages meanwhile depends on who can help: an
+//! outage passes by itself, so a message waits as long as its own time limit allows, and no queue is emptied into errors by ten
+//! minutes of downtime. Denied access needs a person, so each message is reported in error at once, with the reason; but only
+//! after a trial has confirmed it, as what was denied may have been about the observables that happened to come in a row.
 
 use jiff::Timestamp;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use stixmap_engine::run::Health;
 use stixmap_engine::stix::stix_time;
@@ -22,7 +25,19 @@ const FAILURES: u32 = 10;
 /// Time until the provider is tried again: the first, and the longest.
 const WAITS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(120));
 
-/// The breaker of one provider.
+/// The breakers of one provider, by lookup.
+#[derive(Debug, Default)]
+pub(super) struct Breakers(Mutex<BTreeMap<String, Arc<Breaker>>>);
+
+impl Breakers {
+    /// The breaker of a lookup.
+    pub(super) fn of(&self, lookup: &str) -> Arc<Breaker> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(lookup.to_owned()).or_default())
+    }
+}
+
+/// The breaker of one lookup.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
     circuit: Mutex<Circuit>,
@@ -56,7 +71,7 @@ impl Breaker {
                 Admission::Shut(shut) => shut,
             };
             let now = Instant::now();
-            if shut.is_denied || now >= last || shut.until.is_some_and(|until| until >= last) {
+            if shut.needs_person || now >= last || shut.until.is_some_and(|until| until >= last) {
                 return Err(shut.to_string_at(now));
             }
             // Whichever comes first: the state is looked at again.
@@ -105,7 +120,8 @@ struct Circuit {
 #[derive(Debug, Clone)]
 struct Open {
     reason: String,
-    is_denied: bool,
+    /// Access is denied, and was so when it was tried again.
+    needs_person: bool,
     /// When the provider is tried again; none while it is.
     until: Option<Instant>,
 }
@@ -169,7 +185,7 @@ impl Circuit {
             return None;
         }
         let until = now + self.wait;
-        self.open = Some(Open { reason: reason.clone(), is_denied, until: Some(until) });
+        self.open = Some(Open { reason: reason.clone(), needs_person: is_denied && was_open, until: Some(until) });
         let until = at(until, now);
         Some(if was_open { Change::StaysOpen { reason, until } } else { Change::Opened { reason, until } })
     }
@@ -262,9 +278,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_outage_is_waited_for_and_denied_access_is_not() {
+    async fn an_outage_is_waited_for_and_denied_access_is_not_once_it_is_confirmed() {
         let (now, breaker) = (Instant::now(), Breaker::default());
-        *breaker.circuit() = opened(denies, now);
+        *breaker.circuit() = opened(denies, now - WAITS.0);
+        let trial = breaker.enter(now + WAITS.1).await.expect("it may have been about the observables");
+        assert!(matches!(trial.learn(denies()), Some(Change::StaysOpen { .. })));
         let why = breaker.enter(now + WAITS.1).await.expect_err("a person is needed");
         assert!(why.starts_with("not asked before ") && why.ends_with(": access denied"), "{why}");
         *breaker.circuit() = opened(fails, now);
@@ -273,6 +291,14 @@ mod tests {
         let served = async { Permit { breaker: &breaker, is_trial: false }.learn(Health::Serves) };
         let (permit, change) = tokio::join!(waiting, served);
         assert!(permit.is_ok() && change == Some(Change::Closed));
+    }
+
+    #[test]
+    fn a_lookup_that_is_denied_does_not_keep_others_from_being_made() {
+        let (breakers, now) = (Breakers::default(), Instant::now());
+        *breakers.of("addresses").circuit() = opened(denies, now);
+        assert!(matches!(breakers.of("addresses").circuit().admit(now), Admission::Shut(_)));
+        assert!(matches!(breakers.of("names").circuit().admit(now), Admission::Go));
     }
 
     proptest! {

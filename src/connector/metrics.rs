@@ -163,12 +163,12 @@ impl Metrics {
         registry.register("provider_requests", "Requests to the provider by status", self.requests.clone());
         registry.register(
             "provider_circuit_open",
-            "1 while the provider fails and is tried now and then only",
+            "Lookups that fail, and are tried now and then only",
             self.circuit_open.clone(),
         );
         registry.register(
             "provider_circuit_openings",
-            "How often the provider was found to fail",
+            "How often a lookup was found to fail",
             self.circuit_openings.clone(),
         );
         registry.register("deliveries_under_way", "Messages being dealt with", self.under_way.clone());
@@ -233,7 +233,7 @@ impl Metrics {
 
     /// The circuit breaker opens or closes.
     pub(super) fn circuit(&self, is_open: bool) {
-        self.circuit_open.set(i64::from(is_open));
+        self.circuit_open.inc_by(if is_open { 1 } else { -1 });
         self.circuit_openings.inc_by(u64::from(is_open));
     }
 

@@ -43,7 +43,7 @@ use crate::trust::Trust;
 use crate::{Exit, http, shelf};
 use answered::Refused;
 use anyhow::Context;
-use breaker::Breaker;
+use breaker::Breakers;
 use broker::{Address, Outbox};
 use configuration::Configuration;
 use copies::Store;
@@ -98,7 +98,7 @@ struct Connector {
     /// Rung when the platform has forgotten the connector, or its queue is gone.
     again: Notify,
     journal: Journal,
-    breaker: Breaker,
+    breakers: Breakers,
     turns: Turns,
     log: Log,
     metrics: Metrics,
@@ -274,7 +274,7 @@ fn connector(
         again: Notify::new(),
         metrics,
         journal,
-        breaker: Breaker::default(),
+        breakers: Breakers::default(),
         turns: Turns::default(),
         log,
         profile,

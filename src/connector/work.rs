@@ -7,7 +7,7 @@ use super::breaker::Change;
 use super::delivery::{Delivery, Fields, Malformed, Playbook};
 use super::entity::{Entity, enriched};
 use super::journal::Entry;
-use super::log::{because, nothing};
+use super::log::because;
 use super::outgoing::Sending;
 use super::platform::Errand;
 use super::progress::Said;
@@ -485,7 +485,9 @@ async fn drive(
                 sleep(wait).await;
             }
             Step::Send(request) => {
-                let permit = match connector.breaker.enter(last).await {
+                let lookup = run.asking().map_or_else(String::new, |(lookup, _)| lookup.to_owned());
+                let breaker = connector.breakers.of(&lookup);
+                let permit = match breaker.enter(last).await {
                     Ok(permit) => permit,
                     Err(reason) => return Some(entry.dangerously(|| run.break_off(reason))),
                 };
@@ -503,15 +505,15 @@ async fn drive(
                 // Mapping a large answer takes a while: other deliveries are served by the other threads meanwhile.
                 let accept = || entry.dangerously(|| run.accept(answer, Timestamp::now()));
                 let health = tokio::task::block_in_place(accept);
-                permit.learn(health).into_iter().for_each(|change| tell(connector, change));
+                permit.learn(health).into_iter().for_each(|change| tell(connector, &lookup, change));
             }
         }
     }
 }
 
 /// The provider fails, or works again: said once.
-fn tell(connector: &Connector, change: Change) {
-    let attributes = |reason, until| json!({ "reason": reason, "until": stix_time(until) });
+fn tell(connector: &Connector, lookup: &str, change: Change) {
+    let attributes = |reason, until| json!({ "lookup": lookup, "reason": reason, "until": stix_time(until) });
     match change {
         Change::Opened { reason, until } => {
             connector.metrics.circuit(true);
@@ -523,7 +525,8 @@ fn tell(connector: &Connector, change: Change) {
         }
         Change::Closed => {
             connector.metrics.circuit(false);
-            connector.log.relief("The provider works again, and is asked as before", nothing());
+            let attributes = json!({ "lookup": lookup });
+            connector.log.relief("The provider works again, and is asked as before", attributes);
         }
     }
 }

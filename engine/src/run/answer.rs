@@ -247,3 +247,49 @@ fn date(text: &str) -> Option<Timestamp> {
     let without_zone = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
     text.parse().ok().or_else(|| rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())).or_else(without_zone)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_by_meaning_and_by_what_was_asked_say_what_the_provider_is_like() {
+        let whole = || Ok(Response::default());
+        let fault = |fault: &Fault| (Verdict::TryAgain(Why::of_fault(fault), None), Err(fault.clone()));
+        let means = |meaning| why(meaning, 500, None);
+        let (denies, fails) = (Health::Denies(String::new()), Health::Fails(String::new()));
+        for (verdict, result, lookup, beside) in [
+            (Verdict::Read, whole(), &Health::Serves, &Health::Unknown),
+            (Verdict::Empty, whole(), &Health::Serves, &Health::Unknown),
+            (Verdict::Redirect(String::new()), whole(), &Health::Unknown, &Health::Unknown),
+            (Verdict::Fail(means(Meaning::Rejected)), whole(), &Health::Serves, &denies),
+            (Verdict::StopAll(means(Meaning::Unauthorized)), whole(), &denies, &denies),
+            (Verdict::StopAll(means(Meaning::Forbidden)), whole(), &denies, &denies),
+            (Verdict::TryAgain(means(Meaning::Throttled), None), whole(), &Health::Serves, &Health::Serves),
+            (Verdict::Quota(means(Meaning::Quota), None), whole(), &Health::Serves, &Health::Serves),
+            (Verdict::TryAgain(means(Meaning::Unavailable), None), whole(), &fails, &fails),
+        ] {
+            for (is_lookup, expected) in [(true, lookup), (false, beside)] {
+                let health = verdict.health(is_lookup, &result);
+                assert_eq!(
+                    std::mem::discriminant(&health),
+                    std::mem::discriminant(expected),
+                    "{verdict:?}: {health:?}"
+                );
+            }
+        }
+        let of_fault = |of: Fault| {
+            let (verdict, result) = fault(&of);
+            verdict.health(true, &result)
+        };
+        for of in [Fault::Connect(String::new()), Fault::Timeout, Fault::Reset] {
+            assert!(matches!(of_fault(of), Health::Fails(_)));
+        }
+        for of in [Fault::Unsendable(String::new()), Fault::TooLarge(1)] {
+            assert_eq!(of_fault(of), Health::Unknown, "it is about this request or this answer");
+        }
+        let untrusted = Fault::Untrusted(String::new());
+        let verdict = Verdict::StopAll(Why::of_fault(&untrusted));
+        assert!(matches!(verdict.health(true, &Err(untrusted)), Health::Denies(_)));
+    }
+}
