@@ -34,6 +34,7 @@ pub(super) fn quota(plan: &Plan, ahead: Option<&Ahead>) -> QuotaFact {
         probe: plan.quota.probe.as_ref().map(|probe| self::probe(plan, probe, ahead)),
         headers: plan.quota.headers.as_ref().map(headers),
         rate: rates(plan),
+        longest_wait: short(plan.quota.longest_wait),
     }
 }
 
@@ -52,9 +53,11 @@ fn probe(plan: &Plan, probe: &ProbePlan, ahead: Option<&Ahead>) -> ProbeFact {
     let sent = ahead.and_then(|ahead| ahead.preview.probe.as_ref());
     let exhausted_when = match &probe.figures {
         ProbeFigures::UsedOfLimit(used, limit) => {
-            format!("{} has reached {}, or one of them is missing", either(used), either(limit))
+            format!("{} has reached {}", either(used), either(limit))
         }
-        ProbeFigures::Remaining(remaining) => format!("{} is 0, or missing", either(remaining)),
+        ProbeFigures::Remaining(remaining) => {
+            format!("{} is 0", either(remaining))
+        }
     };
     let exhausted_when = match &probe.element {
         Some(ElementPlan { of, at, is }) => {

@@ -88,6 +88,7 @@ pub(super) struct QuotaFact {
     pub(super) probe: Option<ProbeFact>,
     pub(super) headers: Option<String>,
     pub(super) rate: Option<String>,
+    pub(super) longest_wait: String,
 }
 
 #[derive(Serialize)]

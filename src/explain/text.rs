@@ -130,7 +130,7 @@ fn setting(setting: &SettingFact) -> Row {
 fn bounds(facts: &Facts) -> Vec<Row> {
     let mut rows: Vec<Row> = facts.requests_at_most.iter().flat_map(bound).collect();
     if let Some(probe) = &facts.quota.probe {
-        rows.push(row("", format!("A run that takes longer than {} asks for the quota again.", probe.every)));
+        rows.push(row("", format!("After {} the quota is asked for again, also one that is used up.", probe.every)));
     }
     rows
 }
@@ -159,6 +159,7 @@ fn limits(facts: &Facts) -> Vec<Row> {
     ];
     rows.extend(facts.quota.rate.as_ref().map(|rate| row("rate", rate)));
     rows.extend(facts.quota.headers.as_ref().map(|headers| row("quota", headers)));
+    rows.push(row("waits", format!("believed for {} at most, whatever the provider names", facts.quota.longest_wait)));
     rows.extend(facts.window.as_ref().map(|window| row("window", in_words(window))));
     rows
 }
@@ -174,7 +175,13 @@ fn in_words(window: &super::facts::WindowFact) -> String {
 
 fn probe(probe: &ProbeFact) -> Vec<Row> {
     let mut rows = request(&probe.request);
-    rows.push(row("used up when", format!("{}; then nothing else is sent", probe.exhausted_when)));
+    rows.push(row(
+        "used up when",
+        format!(
+            "{}; then nothing else is sent; where a figure is missing, the run warns and asks",
+            probe.exhausted_when
+        ),
+    ));
     rows.push(row("full again", &probe.full_again));
     rows.push(row("believed for", &probe.every));
     rows

@@ -4,12 +4,15 @@ use super::compiler::{Compiler, Place};
 use super::path::Path;
 use super::template::Template;
 use super::time::TimeFormat;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Span};
 use crate::profile::{Field, OneOrMany, PathText, Probe, Quota, QuotaHeaders, Scalar, TemplateText};
 use jiff::SignedDuration;
 
+/// How long a wait is believed where a profile has no `quota`.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
+
 /// What the provider allows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct QuotaPlan {
     /// A request that tells what is left.
     pub probe: Option<ProbePlan>,
@@ -19,6 +22,14 @@ pub struct QuotaPlan {
     pub rates: Vec<RatePlan>,
     /// How many requests may be under way at once.
     pub concurrency: Option<usize>,
+    /// How long a wait that the provider names is believed.
+    pub longest_wait: SignedDuration,
+}
+
+impl Default for QuotaPlan {
+    fn default() -> Self {
+        Self { probe: None, headers: None, rates: vec![], concurrency: None, longest_wait: LONGEST_WAIT }
+    }
 }
 
 /// A request that tells what is left.
@@ -34,6 +45,8 @@ pub struct ProbePlan {
     pub reset: Option<(Path, TimeFormat)>,
     /// How long an answer is believed.
     pub every: SignedDuration,
+    /// Where it stands in the profile.
+    pub span: Span,
 }
 
 /// Where the figures of a quota stand.
@@ -88,7 +101,8 @@ pub(super) fn quota(compiler: &mut Compiler, quota: Option<&Quota>) -> Option<Qu
     let headers = headers.map_or(Some(None), |headers| headers.map(Some));
     let rates = rates.into_iter().collect::<Option<_>>();
     let concurrency = quota.concurrency.map(|number| number as usize);
-    Some(QuotaPlan { probe: probe?, headers: headers?, rates: rates?, concurrency })
+    let longest_wait = compiler.duration(&quota.longest_wait, "/quota/longest_wait");
+    Some(QuotaPlan { probe: probe?, headers: headers?, rates: rates?, concurrency, longest_wait: longest_wait? })
 }
 
 fn probe(compiler: &mut Compiler, probe: &Probe) -> Option<ProbePlan> {
@@ -125,7 +139,7 @@ fn probe(compiler: &mut Compiler, probe: &Probe) -> Option<ProbePlan> {
             return None;
         }
     };
-    Some(ProbePlan { path: path?, element, figures, reset, every: every? })
+    Some(ProbePlan { path: path?, element, figures, reset, every: every?, span: compiler.key_span(at) })
 }
 
 fn reset(compiler: &mut Compiler, reset: &Field, at: &str) -> Option<(Path, TimeFormat)> {

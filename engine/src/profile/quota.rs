@@ -22,10 +22,21 @@ pub struct Quota {
     #[serde(default)]
     #[schemars(range(min = 1, max = 1000))]
     pub concurrency: Option<u32>,
+    /// How long a wait that the provider names is believed, whether in `Retry-After`, in another header or in a body: after so
+    /// long, by default a day, the provider is asked again.
+    #[serde(default = "Quota::default_longest_wait")]
+    pub longest_wait: DurationText,
 }
 
-/// A request that tells what is left. Exhausted means `used >= limit`, `remaining` of 0, or a figure that is missing:
-/// then nothing else is sent. The words `unlimited`, `n/a` and `none` are no limit.
+impl Quota {
+    fn default_longest_wait() -> DurationText {
+        DurationText("P1D".into())
+    }
+}
+
+/// A request that tells what is left. Exhausted means `used >= limit` or `remaining` of 0: then nothing else is sent until
+/// `reset`, and the probe is sent again after `every`, since the account may have been given more. The words `unlimited`, `n/a`
+/// and `none` are no limit. Where a figure is missing, the run warns and asks.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
@@ -46,7 +57,7 @@ pub struct Probe {
     /// Where it says when the quota is full again.
     #[serde(default)]
     pub reset: Option<Field>,
-    /// How long an answer is believed.
+    /// How long an answer is believed, also one that says the quota is used up.
     #[serde(default = "Probe::default_every")]
     pub every: DurationText,
 }

@@ -41,8 +41,27 @@ struct State {
     under_way: usize,
     probe: Probe,
     token: Token,
-    exhausted: Option<(Timestamp, String)>,
+    exhausted: Option<Exhausted>,
     remaining: Option<i64>,
+    /// Why the last answer to a probe did not tell what is left, if it did not.
+    unread: Option<String>,
+}
+
+/// Why nothing may be sent, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Exhausted {
+    pub(super) until: Timestamp,
+    pub(super) reason: String,
+    pub(super) cause: Cause,
+}
+
+/// What nothing may be sent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The quota is used up: the account may be given more before it is full again.
+    Quota,
+    /// The provider wants to be left alone.
+    Throttled,
 }
 
 #[derive(Debug, Default)]
@@ -101,9 +120,15 @@ impl Account {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nothing may be sent, until when, and why.
-    pub(super) fn exhausted(&self, now: Timestamp) -> Option<(Timestamp, String)> {
-        self.state().exhausted.clone().filter(|(until, _)| now < *until)
+    /// Whether nothing may be sent, until when, and why. A quota that is used up is no reason not to ask how much is left, when
+    /// that is due.
+    pub(super) fn exhausted(&self, plan: &Plan, now: Timestamp) -> Option<Exhausted> {
+        let state = self.state();
+        let is_due = |exhausted: &Exhausted| {
+            let probe = plan.quota.probe.as_ref().filter(|_| exhausted.cause == Cause::Quota);
+            probe.is_some_and(|probe| state.is_due(probe, now))
+        };
+        state.exhausted.clone().filter(|exhausted| now < exhausted.until && !is_due(exhausted))
     }
 
     /// How many requests the provider said were left, when it said so last.
@@ -111,8 +136,22 @@ impl Account {
         self.state().remaining
     }
 
-    pub(super) fn set_exhausted(&self, until: Timestamp, reason: String) {
-        self.state().exhausted = Some((until, reason));
+    /// Why the last answer to a probe did not tell what is left, if it did not.
+    pub(super) fn unread(&self) -> Option<String> {
+        self.state().unread.clone()
+    }
+
+    /// Nothing may be sent until then, as far as a provider is believed. Gives the time that is.
+    pub(super) fn exhaust(
+        &self,
+        plan: &Plan,
+        until: Timestamp,
+        (cause, reason): (Cause, String),
+        now: Timestamp,
+    ) -> Timestamp {
+        let until = until.min(after(now, plan.quota.longest_wait));
+        self.state().exhausted = Some(Exhausted { until, reason, cause });
+        until
     }
 
     /// When a quota is likely to be full again, if nobody says.
@@ -189,12 +228,12 @@ impl Account {
     pub(super) fn probing(&self, probe: &ProbePlan, now: Timestamp) -> Probing {
         let mut state = self.state();
         match state.probe {
-            Probe::KnownAt(at) if now < after(at, probe.every) => Probing::Known,
             Probe::SentAt(at) if now < after(at, PROBE_LOST) => Probing::ByAnother,
-            _ => {
+            _ if state.is_due(probe, now) => {
                 state.probe = Probe::SentAt(now);
                 Probing::Due
             }
+            _ => Probing::Known,
         }
     }
 
@@ -203,8 +242,15 @@ impl Account {
         self.state().probe = Probe::Unknown;
     }
 
-    /// Reads the answer to a probe. Says until when nothing may be sent, and why, if the quota is exhausted.
-    pub(super) fn learn(&self, probe: &ProbePlan, body: Option<&[u8]>, now: Timestamp) -> Option<(Timestamp, String)> {
+    /// Reads the answer to a probe. Says until when nothing may be sent, and why, if the quota is exhausted. An answer that
+    /// does not tell is remembered, and keeps nobody from asking.
+    pub(super) fn learn(
+        &self,
+        plan: &Plan,
+        probe: &ProbePlan,
+        body: Option<&[u8]>,
+        now: Timestamp,
+    ) -> Option<(Timestamp, String)> {
         let body: Option<Value> = body.and_then(|body| serde_json::from_slice(body).ok());
         let reset =
             body.as_ref().zip(probe.reset.as_ref()).and_then(|(body, (path, format))| format.read(path.find(body)?));
@@ -213,17 +259,19 @@ impl Account {
             Some(element) => body.as_ref().and_then(|body| chosen(element, body)),
             None => body.as_ref(),
         };
-        let (exhausted, remaining) = match left(&probe.figures, figures) {
-            Ok(Left::Some(remaining)) => (None, remaining),
-            Ok(Left::Nothing(reason)) => (Some((until, reason)), Some(0)),
-            // Fails closed, but asks again soon.
-            Err(missing) => (Some((after(now, probe.every), format!("the quota cannot be told: {missing}"))), None),
+        let (exhausted, remaining, unread) = match left(&probe.figures, figures) {
+            Ok(Left::Some(remaining)) => (None, remaining, None),
+            Ok(Left::Nothing(reason)) => (Some(reason), Some(0), None),
+            Err(missing) => (None, None, Some(missing)),
         };
-        let mut state = self.state();
-        state.probe = Probe::KnownAt(now);
-        state.remaining = remaining;
-        state.exhausted.clone_from(&exhausted);
-        exhausted
+        {
+            let mut state = self.state();
+            state.probe = Probe::KnownAt(now);
+            state.remaining = remaining;
+            state.unread = unread;
+            state.exhausted = None;
+        }
+        exhausted.map(|reason| (self.exhaust(plan, until, (Cause::Quota, reason.clone()), now), reason))
     }
 
     /// Reads what an answer's headers say of the quota.
@@ -241,7 +289,18 @@ impl Account {
             now.checked_add(wait(&value, reset.unit, now)?).ok()
         });
         let until = reset.unwrap_or_else(|| self.quota_guess(plan, now));
-        self.set_exhausted(until, "the quota is used up".into());
+        self.exhaust(plan, until, (Cause::Quota, "the quota is used up".into()), now);
+    }
+}
+
+impl State {
+    /// Whether what was learned of the quota is too old.
+    fn is_due(&self, probe: &ProbePlan, now: Timestamp) -> bool {
+        match self.probe {
+            Probe::Unknown => true,
+            Probe::KnownAt(at) => now >= after(at, probe.every),
+            Probe::SentAt(at) => now >= after(at, PROBE_LOST),
+        }
     }
 }
 

@@ -106,7 +106,7 @@ pub(super) fn judge(plan: &Plan, framing: Framing, response: &Response, now: Tim
     let why = why(meaning, response.status, message);
     let wait =
         row.and_then(|row| row.retry_after.as_ref()).and_then(|(place, unit)| stated(place, *unit, response, now));
-    let wait = wait.or_else(|| retry_after(response, now));
+    let wait = wait.or_else(|| retry_after(response, now)).map(|wait| wait.min(plan.quota.longest_wait));
     match meaning {
         Meaning::Ok => whole(framing, response),
         Meaning::Empty => Verdict::Empty,

@@ -37,10 +37,11 @@ pub use secret::Secrets;
 pub use stored::map_stored;
 pub use trace::{Counts, Fate, Link, Outcome, OutcomeKind, Report, Traced};
 
-use crate::plan::{LookupPlan, Plan, SettingValue, ValueOrSetting, after, before};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::{LookupPlan, Plan, ProbePlan, SettingValue, ValueOrSetting, after, before};
 use crate::profile::Framing;
 use crate::stix::{Graph, Identity, Observable, Tlp};
-use account::{Probing, Tokening, UnderWay};
+use account::{Cause, Exhausted, Probing, Tokening, UnderWay};
 use answer::{Verdict, Why};
 use gate::Levels;
 use jiff::{SignedDuration, Timestamp};
@@ -75,6 +76,8 @@ pub struct Run<'p> {
     under_way: Option<UnderWay>,
     /// Whether a token that was not accepted was replaced once.
     has_new_token: bool,
+    /// Whether it was told that the quota is not known.
+    has_warned: bool,
     attempts: u32,
     not_before: Timestamp,
     last_request: LastRequest,
@@ -154,6 +157,7 @@ impl<'p> Run<'p> {
             awaiting: Awaiting::Nothing,
             under_way: None,
             has_new_token: false,
+            has_warned: false,
             attempts: 0,
             not_before: now,
             last_request: LastRequest::default(),
@@ -242,12 +246,15 @@ impl<'p> Run<'p> {
 
     /// Asks the account whether anything may be sent; `None` if so.
     fn quota(&mut self, now: Timestamp) -> Option<Step> {
-        if let Some((until, reason)) = self.account.exhausted(now) {
+        if let Some(Exhausted { until, reason, .. }) = self.account.exhausted(self.plan, now) {
             return Some(self.defer(until, reason));
         }
         let probe = self.plan.quota.probe.as_ref()?;
         match self.account.probing(probe, now) {
-            Probing::Known => None,
+            Probing::Known => {
+                self.warn_of_unread(probe);
+                None
+            }
             Probing::ByAnother => Some(self.wait(after(now, PROBE_PATIENCE), "the quota is not known by the deadline")),
             Probing::Due => {
                 let slot = match self.account.take_slot(self.plan, now) {
@@ -297,7 +304,7 @@ impl<'p> Run<'p> {
             (Verdict::Quota(why, until), awaiting) => {
                 self.release_probe(&awaiting);
                 let until = until.unwrap_or_else(|| self.account.quota_guess(self.plan, now));
-                self.account.set_exhausted(until, why.text());
+                let until = self.account.exhaust(self.plan, until, (Cause::Quota, why.text()), now);
                 self.defer(until, why.text());
             }
             (Verdict::StopAll(why), awaiting) if self.renews_token(&why, &awaiting) => {
@@ -367,9 +374,19 @@ impl<'p> Run<'p> {
         self.attempts = 0;
         let probe = self.plan.quota.probe.as_ref().expect("a probe was sent");
         let body = response.filter(|_| matches!(verdict, Verdict::Read)).map(|response| response.body.as_slice());
-        if let Some((until, reason)) = self.account.learn(probe, body, now) {
+        if let Some((until, reason)) = self.account.learn(self.plan, probe, body, now) {
             self.defer(until, reason);
         }
+    }
+
+    /// Tells, once in a run, that nobody knows how much is left: an account without the figures is served all the same.
+    fn warn_of_unread(&mut self, probe: &ProbePlan) {
+        let Some(missing) = self.account.unread().filter(|_| !self.has_warned) else { return };
+        self.has_warned = true;
+        let message = "the quota cannot be told, and is not minded";
+        let label = format!("the answer has {missing}");
+        let found = Diagnostic::error(Code::ResponseShape, message, &self.plan.source, probe.span.clone(), label);
+        self.ledger.diagnostics.push(found.warning());
     }
 
     /// The same request once more, after a wait; or no more, when it was sent often enough or the wait is too long.
@@ -380,7 +397,7 @@ impl<'p> Run<'p> {
         let until = after(now, wait);
         let is_too_late = until >= self.input.deadline;
         if wait > retry.longest || (asked_wait.is_some() && is_too_late) {
-            self.account.set_exhausted(until, why.text());
+            let until = self.account.exhaust(self.plan, until, (Cause::Throttled, why.text()), now);
             self.defer(until, why.text());
         } else if self.attempts >= retry.attempts || is_too_late {
             let times = if self.attempts == 1 { "once".to_owned() } else { format!("{} times", self.attempts) };

@@ -1,0 +1,205 @@
+//! What a provider says of waits and quotas is believed for so long, and no longer: whatever it names, and in whatever place, it
+//! is asked again after the profile's `longest_wait`; a quota that is used up is asked for again; one that cannot be told keeps
+//! nobody from asking.
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use proptest::sample::select;
+use std::sync::Arc;
+use stixmap_engine::diagnostic::{Severity, Source};
+use stixmap_engine::plan::{Plan, Settings};
+use stixmap_engine::run::{Account, Input, OutcomeKind, Report, Response, Run, Step};
+use stixmap_engine::stix::Observable;
+
+const PROFILE: &str = r#"
+profile: stixmap/v1
+id: example
+version: 1.0.0
+name: Example
+summary: An example.
+http: { base_url: https://api.example.net }
+QUOTA
+answers:
+  - { status: 402, means: quota, retry_after: { at: $.reset, as: epoch-seconds } }
+  - { status: 403, means: throttled, retry_after: { at: $.wait, as: minutes } }
+lookups:
+  names: { accepts: [domain-name], path: "/names/{observable.value}", records: $.rows }
+record:
+  fields:
+    rrname: { at: $.name, as: string }
+    rrtype: { at: $.type, as: rrtype }
+    rdata: { at: $.data, as: string }
+rules:
+  - { rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }
+  - { rrtype: "*", drop: of no interest }
+tlp: { max: "TLP:GREEN", unmarked: allow, results: { at_least: "TLP:GREEN" } }
+identity: { name: Example }
+"#;
+
+const HEADERS: &str = "headers: { remaining: x-left, reset: { header: x-reset, as: seconds } }";
+const PROBE: &str = "probe: { path: /account, remaining: $.left, reset: { at: $.reset, as: timestamp, format: epoch-seconds }, every: PT5M }";
+
+fn plan(quota: &[&str]) -> Plan {
+    let keys: String = quota.iter().map(|key| format!("  {key}\n")).collect();
+    let text = PROFILE.replace("QUOTA", &if quota.is_empty() { String::new() } else { format!("quota:\n{keys}") });
+    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+}
+
+fn start() -> Timestamp {
+    "2024-03-01T00:00:00Z".parse().expect("a time")
+}
+
+fn after(minutes: i64) -> Timestamp {
+    start() + SignedDuration::from_mins(minutes)
+}
+
+/// A provider's answer to each path, and what was asked for.
+struct Provider<'a> {
+    account: Arc<Account>,
+    answer: &'a dyn Fn(&str) -> Response,
+}
+
+impl<'a> Provider<'a> {
+    fn new(answer: &'a dyn Fn(&str) -> Response) -> Self {
+        Self { account: Arc::new(Account::default()), answer }
+    }
+
+    /// One run, with the paths it asked for.
+    fn ask(&self, plan: &Plan, mut now: Timestamp) -> (Vec<String>, Report) {
+        let input = Input {
+            observable: Observable::detect("example.com").expect("an observable"),
+            markings: vec![],
+            settings: Settings::read(&plan.settings, |_| None).expect("settings"),
+            deadline: now + SignedDuration::from_mins(1),
+            seed: 7,
+            trace: false,
+        };
+        let (mut run, mut asked) = (Run::new(plan, Arc::clone(&self.account), input, now), vec![]);
+        loop {
+            match run.next(now) {
+                Step::Done => return (asked, run.finish()),
+                Step::Wait(until) => now = until,
+                Step::Send(request) => {
+                    let path = request.url.expose().trim_start_matches("https://api.example.net").to_owned();
+                    let response = (self.answer)(&path);
+                    asked.push(path);
+                    run.accept(Ok(response), now);
+                }
+            }
+        }
+    }
+}
+
+fn response(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Response { status, headers, body: body.as_bytes().to_vec(), cut: None }
+}
+
+const NOTHING: &str = r#"{"rows":[]}"#;
+const NAMES: &str = "/names/example.com";
+
+/// Waits of all sizes, as providers write them.
+fn named_wait() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (0..200_000_i64).prop_map(|seconds| seconds.to_string()),
+        select(&["99999999999", "9223372036854775807", "18446744073709551616", "1e300", "-1"][..])
+            .prop_map(str::to_owned),
+        any::<i64>().prop_map(|number| number.to_string()),
+        select(&["Fri, 31 Dec 9999 23:59:59 GMT", "9999-12-31T23:59:59Z", "5195-01-01T00:00:00Z"][..])
+            .prop_map(str::to_owned),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn wait_of_any_length_ends_within_the_longest(
+        wait in named_wait(), place in 0..6_usize, longest in prop::option::of(1..2_000_i64),
+    ) {
+        let limit = longest.map(|minutes| format!("longest_wait: PT{minutes}M"));
+        let keys: Vec<&str> = limit.as_deref().into_iter().chain((place == 4).then_some(HEADERS)).chain((place == 5).then_some(PROBE)).collect();
+        let plan = plan(&keys);
+        let answer = |path: &str| match place {
+            0 => response(429, &[("retry-after", &wait)], ""),
+            1 => response(503, &[("retry-after", &wait)], ""),
+            2 => response(402, &[], &format!(r#"{{"reset":"{wait}"}}"#)),
+            3 => response(403, &[], &format!(r#"{{"wait":"{wait}"}}"#)),
+            4 => response(200, &[("x-left", "0"), ("x-reset", &wait)], NOTHING),
+            _ if path == "/account" => response(200, &[], &format!(r#"{{"left":0,"reset":"{wait}"}}"#)),
+            _ => response(200, &[], NOTHING),
+        };
+        let provider = Provider::new(&answer);
+        let longest = longest.unwrap_or(24 * 60);
+        let (_, report) = provider.ask(&plan, start());
+        prop_assert!(report.outcome.until.is_none_or(|until| until <= after(longest + 1)), "{:?}", report.outcome);
+        // The wait is over, and the provider is asked.
+        let (asked, _) = provider.ask(&plan, after(longest + 1));
+        prop_assert!(!asked.is_empty());
+    }
+
+    #[test]
+    fn probe_that_cannot_be_read_keeps_nobody_from_asking(
+        status in select(&[200_u16, 204, 302, 400, 404][..]),
+        body in prop_oneof![r#"[\[\]{}":,a-z0-9]{0,12}"#, r#"\{"left":(null|"[a-z]{1,4}"|\[\]|\{\}|true|"")\}"#],
+    ) {
+        prop_assume!(!body.contains("none"));
+        let answer = |path: &str| match path {
+            "/account" => response(status, &[], &body),
+            _ => response(200, &[], NOTHING),
+        };
+        let (plan, provider) = (plan(&[PROBE]), Provider::new(&answer));
+        for (run, minutes, paths) in [(1, 0, &["/account", NAMES][..]), (2, 1, &[NAMES]), (3, 6, &["/account", NAMES])] {
+            let (asked, report) = provider.ask(&plan, after(minutes));
+            prop_assert_eq!(&asked, paths, "run {}", run);
+            prop_assert_eq!(report.outcome.kind, OutcomeKind::Empty);
+            let told: Vec<_> = report.diagnostics.iter().map(|found| (found.severity, found.message.as_str())).collect();
+            prop_assert_eq!(told, [(Severity::Warning, "the quota cannot be told, and is not minded")], "run {}", run);
+        }
+    }
+}
+
+#[test]
+fn used_up_quota_is_probed_again_before_its_reset() {
+    let left = std::cell::Cell::new(0);
+    let answer = |path: &str| match path {
+        "/account" => response(200, &[], &format!(r#"{{"left":{},"reset":"1711929600"}}"#, left.get())),
+        _ => response(200, &[], NOTHING),
+    };
+    let (plan, provider) = (plan(&[PROBE]), Provider::new(&answer));
+    let (asked, report) = provider.ask(&plan, start());
+    assert_eq!((asked, report.outcome.kind), (vec!["/account".to_owned()], OutcomeKind::Deferred));
+    assert_eq!(report.outcome.until, Some(after(24 * 60)));
+    // Known, and not asked for again.
+    assert_eq!(provider.ask(&plan, after(4)).0, Vec::<String>::new());
+    assert_eq!(provider.ask(&plan, after(5)).0, ["/account"]);
+    left.set(100);
+    let (asked, report) = provider.ask(&plan, after(11));
+    assert_eq!((asked, report.outcome.kind), (vec!["/account".to_owned(), NAMES.to_owned()], OutcomeKind::Empty));
+}
+
+#[test]
+fn probe_does_not_end_a_wait_that_the_provider_asked_for() {
+    let answer = |path: &str| match path {
+        "/account" => response(200, &[], r#"{"left":100}"#),
+        _ => response(429, &[("retry-after", "3600")], ""),
+    };
+    let (plan, provider) = (plan(&[PROBE]), Provider::new(&answer));
+    assert_eq!(provider.ask(&plan, start()).0, ["/account", NAMES]);
+    assert_eq!(provider.ask(&plan, after(30)).0, Vec::<String>::new());
+    assert_eq!(provider.ask(&plan, after(61)).0, ["/account", NAMES]);
+}
+
+#[test]
+fn probe_that_can_be_read_again_is_minded_again() {
+    let body = std::cell::RefCell::new("<html>");
+    let answer = |path: &str| match path {
+        "/account" => response(200, &[], &body.borrow()),
+        _ => response(200, &[], NOTHING),
+    };
+    let (plan, provider) = (plan(&[PROBE]), Provider::new(&answer));
+    assert_eq!(provider.ask(&plan, start()).1.diagnostics.len(), 1);
+    body.replace(r#"{"left":0}"#);
+    assert_eq!(provider.ask(&plan, after(6)).1.outcome.kind, OutcomeKind::Deferred);
+    body.replace(r#"{"left":1}"#);
+    let (asked, report) = provider.ask(&plan, after(12));
+    assert_eq!((asked.len(), report.diagnostics.len()), (2, 0));
+}
