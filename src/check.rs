@@ -6,10 +6,11 @@ use crate::output::{print, print_json};
 use crate::shelf::{self, Folder, PROFILE, USUAL, other_name, source};
 use crate::{Exit, paint};
 use anyhow::{Context, bail};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use stixmap_engine::case::{self, Case};
-use stixmap_engine::diagnostic::{Code, Diagnostic, Fix, Severity, Source};
+use stixmap_engine::diagnostic::{Code, Diagnostic, Fix, Severity, Source, Span};
 use stixmap_engine::parallel;
 use stixmap_engine::plan::Plan;
 
@@ -55,22 +56,19 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
 
 /// The mistakes of everything at these paths, in the order of the paths.
 pub(crate) fn check(paths: &[PathBuf]) -> anyhow::Result<Vec<Diagnostic>> {
-    let mut diagnostics = vec![];
+    let (mut diagnostics, mut known) = (vec![], HashSet::new());
     for found in parallel::all(paths, |path| check_path(path)) {
-        for found in found? {
-            // A profile can be met by its folder and by its cases.
-            if !diagnostics.iter().any(|known| is_same(known, &found)) {
-                diagnostics.push(found);
-            }
-        }
+        let found = found?;
+        // A profile can be met by its folder and by its cases.
+        diagnostics.extend(found.into_iter().filter(|found| known.insert(identity(found))));
     }
     Ok(diagnostics)
 }
 
-fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {
-    let (place, elsewhere) = (&one.labels[0], &other.labels[0]);
-    let is_there = place.span == elsewhere.span && place.source.name == elsewhere.source.name;
-    is_there && one.code == other.code && one.message == other.message
+/// What makes a diagnostic the same as another.
+fn identity(found: &Diagnostic) -> (String, Span, Code, String) {
+    let place = &found.labels[0];
+    (place.source.name.clone(), place.span.clone(), found.code, found.message.clone())
 }
 
 /// A profile's folder, a folder of such, a profile, or a case.
@@ -84,8 +82,7 @@ fn check_path(path: &Path) -> anyhow::Result<Vec<Diagnostic>> {
         if folders.is_empty() {
             bail!("{} holds no profile", path.display());
         }
-        let found = parallel::all(&folders, check_folder).into_iter();
-        return found.collect::<anyhow::Result<Vec<_>>>().map(|found| found.concat());
+        return Ok(parallel::all(&folders, check_one_of_several).concat());
     }
     let (root, name) = shelf::place(path)?;
     let source = match source(&root, name)? {
@@ -110,6 +107,14 @@ fn plan(folder: &Root) -> anyhow::Result<(Option<Plan>, Vec<Diagnostic>)> {
     let (plan, mut diagnostics) = Plan::check(&source);
     diagnostics.extend(plan.as_ref().and_then(|plan| other_name(plan, folder)).map(Diagnostic::warning));
     Ok((plan, diagnostics))
+}
+
+/// A profile that cannot be read costs none of the others.
+fn check_one_of_several(folder: &Root) -> Vec<Diagnostic> {
+    check_folder(folder).unwrap_or_else(|error| {
+        let source = Source::new(folder.path().join(PROFILE).display().to_string(), "");
+        vec![Diagnostic::error(Code::NotUtf8, paint::causes(&error), &source, 0..0, "left out")]
+    })
 }
 
 fn check_folder(folder: &Root) -> anyhow::Result<Vec<Diagnostic>> {

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Exit> {
     let conflicts: Vec<String> = known.conflicts().collect();
     conflicts.iter().for_each(|conflict| paint::remark(conflict));
     let folders: Vec<_> = known.folders().cloned().collect();
-    let plans = shelf::plans(&folders)?;
+    let plans = shelf::plans(&folders);
     let exit = if plans.iter().all(Option::is_some) && conflicts.is_empty() { Exit::Fine } else { Exit::Told };
     let rows: Vec<Row> = plans.iter().flatten().map(row).collect();
     match args.json {

@@ -95,7 +95,8 @@ fn rendered(renderer: &Renderer, diagnostic: &Diagnostic) -> String {
     let mut report = vec![group];
     if let Some((span, replacement)) = &shown.fix {
         let patch = Patch::new(span.clone(), replacement);
-        let snippet = Snippet::source(&shown.excerpts[0].text).path(&shown.excerpts[0].name).patch(patch);
+        let Excerpt { name, line, text, .. } = &shown.excerpts[0];
+        let snippet = Snippet::source(text).path(name).line_start(*line).patch(patch);
         report.push(Level::HELP.secondary_title("write instead").element(snippet));
     }
     renderer.render(&report)
@@ -110,9 +111,11 @@ struct Shown {
     fix: Option<(Span, String)>,
 }
 
-/// A source with the labels in it.
+/// The lines of a source that have labels in them, and what is between.
 struct Excerpt {
     name: String,
+    /// The number of the first line.
+    line: usize,
     text: String,
     /// Whether it is the diagnostic's first, where it is, what it says.
     labels: Vec<(bool, Span, String)>,
@@ -121,23 +124,47 @@ struct Excerpt {
 impl Shown {
     fn new(diagnostic: &Diagnostic) -> Shown {
         let line = |text: &String| printable::line(text).into_owned();
-        let first = Printed::new(&diagnostic.labels[0].source.text);
+        let source = &diagnostic.labels[0].source;
+        let lines = lines(source, diagnostic);
+        let first = Printed::new(&source.text[lines.clone()]);
         let fix = diagnostic.fix.as_ref();
         Shown {
             message: line(&diagnostic.message),
             excerpts: sources(&diagnostic.labels).into_iter().map(|source| excerpt(source, diagnostic)).collect(),
             notes: diagnostic.notes.iter().map(|note| printable::lines(note).into_owned()).collect(),
-            fix: fix.map(|fix| (first.span(&fix.span), printable::lines(&fix.replacement).into_owned())),
+            fix: fix
+                .map(|fix| (first.span(&within(&fix.span, &lines)), printable::lines(&fix.replacement).into_owned())),
         }
     }
 }
 
 fn excerpt(source: &Arc<Source>, diagnostic: &Diagnostic) -> Excerpt {
-    let printed = Printed::new(&source.text);
+    let lines = lines(source, diagnostic);
+    let printed = Printed::new(&source.text[lines.clone()]);
     let labels = diagnostic.labels.iter().enumerate().filter(|(_, label)| Arc::ptr_eq(&label.source, source));
-    let labels =
-        labels.map(|(i, label)| (i == 0, printed.span(&label.span), printable::line(&label.text).into_owned()));
-    Excerpt { name: printable::line(&source.name).into_owned(), labels: labels.collect(), text: printed.text }
+    let labels = labels.map(|(i, label)| {
+        (i == 0, printed.span(&within(&label.span, &lines)), printable::line(&label.text).into_owned())
+    });
+    let (name, line) = (printable::line(&source.name).into_owned(), source.line(lines.start));
+    Excerpt { name, line, labels: labels.collect(), text: printed.text }
+}
+
+/// The lines of a source that a diagnostic marks, from the first to the last: the renderer reads all it is given.
+fn lines(source: &Arc<Source>, diagnostic: &Diagnostic) -> Span {
+    let marked = diagnostic.labels.iter().filter(|label| Arc::ptr_eq(&label.source, source)).map(|label| &label.span);
+    let fix = diagnostic.fix.iter().map(|fix| &fix.span).filter(|_| Arc::ptr_eq(&diagnostic.labels[0].source, source));
+    let marked: Vec<&Span> = marked.chain(fix).collect();
+    let text = source.text.as_bytes();
+    let first = marked.iter().map(|span| span.start).min().unwrap_or_default().min(text.len());
+    let last = marked.iter().map(|span| span.end).max().unwrap_or_default().clamp(first, text.len());
+    let start = text[..first].iter().rposition(|sign| *sign == b'\n').map_or(0, |at| at + 1);
+    let end = text[last..].iter().position(|sign| *sign == b'\n').map_or(text.len(), |at| last + at + 1);
+    start..end
+}
+
+/// A place of a source as one in some of its lines.
+fn within(span: &Span, lines: &Span) -> Span {
+    span.start.saturating_sub(lines.start)..span.end.saturating_sub(lines.start)
 }
 
 /// A source's text as it is printed, and where its bytes went. A tab stays, since the renderer makes blanks of it.
@@ -255,7 +282,7 @@ fn sources(labels: &[Label]) -> Vec<&Arc<Source>> {
 }
 
 fn snippet(excerpt: &Excerpt) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
-    let mut snippet = Snippet::source(&excerpt.text).path(&excerpt.name);
+    let mut snippet = Snippet::source(&excerpt.text).path(&excerpt.name).line_start(excerpt.line);
     for (is_first, span, text) in &excerpt.labels {
         let kind = if *is_first { AnnotationKind::Primary } else { AnnotationKind::Context };
         snippet = snippet.annotation(kind.span(span.clone()).label(text));

@@ -146,9 +146,16 @@ fn told(compiled: Compiled) -> Option<Plan> {
     compiled.map_err(|mistakes| paint::diagnostics(&mistakes)).ok()
 }
 
-/// Compiles profiles; `None` after a profile's mistakes were told.
-pub(crate) fn plans(folders: &[Folder]) -> anyhow::Result<Vec<Option<Plan>>> {
-    parallel::all(folders, Folder::compiled).into_iter().map(|compiled| Ok(told(compiled?))).collect()
+/// Compiles profiles; `None` after what is wrong with one was told, which costs no other.
+pub(crate) fn plans(folders: &[Folder]) -> Vec<Option<Plan>> {
+    let plan = |compiled: anyhow::Result<Compiled>| match compiled {
+        Ok(compiled) => told(compiled),
+        Err(unreadable) => {
+            paint::error(&unreadable);
+            None
+        }
+    };
+    parallel::all(folders, Folder::compiled).into_iter().map(plan).collect()
 }
 
 /// More of a file than this is not read: no profile and no case is so long, and the reader will say so.

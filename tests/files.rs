@@ -109,9 +109,44 @@ fn profile_file_of_another_kind_is_refused_by_every_command() {
         for command in commands {
             let why = format!("{kind}: {command:?}");
             let ended = place.run(command, &why);
-            assert!(ended.code == 2, "{why} ends with {}: {}{}", ended.code, ended.out, ended.err);
+            // In a folder of profiles one costs none of the others.
+            let expected = if command == ["check", "--fix", "."] && kind != "a folder" { 1 } else { 2 };
+            assert!(ended.code == expected, "{why} ends with {}: {}{}", ended.code, ended.out, ended.err);
             assert!(kind == "a folder" || ended.err.contains("profile.yaml"), "{why}: {}", ended.err);
         }
+    }
+}
+
+#[test]
+fn hostile_profile_costs_none_of_the_others() {
+    let profile = fs::read_to_string(root().join("tests/providers/lines/profile.yaml")).expect("a profile");
+    let templates = ["not ".repeat(100_000), "(".repeat(100_000), "- ".repeat(100_000), "true and ".repeat(50_000)];
+    let mut texts = templates.map(|start| format!("{profile}terms: \"{{{{ {start}true }}}}\"\nrelationship: {{ description: \"{{{{ {start}true }}}}\" }}\n")).to_vec();
+    texts.extend(["[", "{", "{{", "- ", "? ", "!", "&a *a "].map(|unit| unit.repeat(200_000)));
+    texts.extend(["$[?(", "$.a", "!"].map(|unit| profile.replace("$.", &unit.repeat(10_000))));
+    let special = HOSTILE[..7].iter().map(|(_, put)| (Some(*put), ""));
+    for (put, text) in special.chain(texts.iter().map(|text| (None, text.as_str()))) {
+        let why = text.get(..40).unwrap_or("a special file");
+        let place = Place::new();
+        fs::create_dir_all(place.path("another")).expect("a folder");
+        let other = profile.replace("id: lines\n", "id: another\n");
+        fs::write(place.path("another/profile.yaml"), format!("{other}mistaken: 1\n")).expect("a file");
+        match put {
+            Some(put) => place.put("lines/profile.yaml", put),
+            None => fs::write(place.path("lines/profile.yaml"), text).expect("a file"),
+        }
+        let checked = place.run(&["check", "."], "a folder of profiles");
+        assert!(checked.code == 1 && checked.err.contains("mistaken"), "{why}: {}", checked.err);
+        assert!(checked.err.contains("lines/profile.yaml"), "{why}: {}", checked.err);
+        fs::write(place.path("another/profile.yaml"), other).expect("a file");
+        let listed = place.run(&["list", "--profiles", "."], "a folder of profiles");
+        assert!(
+            listed.code == 1 && listed.out.contains("another") && listed.out.contains("dnsdb"),
+            "{why}: {}",
+            listed.err
+        );
+        let explained = place.run(&["explain", "another", "--profiles", "."], "another profile");
+        assert_eq!(explained.code, 0, "{why}: {}", explained.err);
     }
 }
 
@@ -142,15 +177,15 @@ fn folders_that_are_links_are_refused_below_what_was_named() {
     fs::rename(place.path("lines"), place.path("moved")).expect("it can be moved");
     fs::create_dir(place.path("shelf")).expect("a folder");
     symlink("../moved", place.path("shelf/lines")).expect("a link");
-    let commands: [&[&str]; 4] = [
-        &["check", "shelf"],
-        &["test", "--accept", "shelf"],
-        &["explain", "lines", "--profiles", "shelf"],
-        &["list", "--profiles", "shelf"],
+    let commands: [(&[&str], i32); 4] = [
+        (&["check", "shelf"], 1),
+        (&["test", "--accept", "shelf"], 2),
+        (&["explain", "lines", "--profiles", "shelf"], 2),
+        (&["list", "--profiles", "shelf"], 1),
     ];
-    for command in commands {
+    for (command, code) in commands {
         let ended = place.run(command, "a folder of a shelf");
-        assert!(ended.code == 2 && ended.err.contains("`lines` is a symbolic link"), "{command:?}: {}", ended.err);
+        assert!(ended.code == code && ended.err.contains("`lines` is a symbolic link"), "{command:?}: {}", ended.err);
     }
     // What the operator names may be one.
     assert_eq!(place.run(&["test", "shelf/lines"], "named").code, 0);

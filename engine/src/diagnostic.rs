@@ -123,6 +123,34 @@ impl Diagnostic {
     }
 }
 
+/// How many mistakes of one file are told. Whoever mends these sees the others next.
+pub const MAX_TOLD: usize = 100;
+
+/// The first of these, in their order; and how many more there are, as one more.
+pub fn capped(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let more = diagnostics.len().saturating_sub(MAX_TOLD);
+    if more == 0 {
+        return diagnostics;
+    }
+    let untold = diagnostics.split_off(MAX_TOLD);
+    let Label { source, span, .. } = &untold[0].labels[0];
+    let place = span.start..span.start;
+    let message = format!("and {} more", grouped(more));
+    let mut rest = Diagnostic::error(Code::TooLarge, message, source, place, "the next one");
+    if untold.iter().all(|found| found.severity == Severity::Warning) {
+        rest = rest.warning();
+    }
+    diagnostics.push(rest);
+    diagnostics
+}
+
+/// `1,912`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let is_start = |i: usize| i > 0 && (digits.len() - i).is_multiple_of(3);
+    digits.char_indices().flat_map(|(i, digit)| is_start(i).then_some(',').into_iter().chain([digit])).collect()
+}
+
 /// A sentence stays one line, whatever names of the source it repeats.
 fn one_line(text: String) -> String {
     match text.contains(['\n', '\r']) {
@@ -163,7 +191,7 @@ macro_rules! codes {
 
 codes! {
     // The text as YAML.
-    /// The file is not UTF-8 text.
+    /// The file is not UTF-8 text, or none that is read: a link, a pipe, a device, one that may not be read.
     NotUtf8 = "not-utf8",
     /// The text is no YAML.
     Syntax = "syntax",
@@ -181,7 +209,7 @@ codes! {
     BlockAsKey = "block-as-key",
     /// A key stands twice in one block; one of the two would be lost in silence.
     DuplicateField = "duplicate-field",
-    /// The text nests deeper, or is longer, than any profile.
+    /// The text nests deeper, is longer, or has more mistakes than any profile. The mistakes that are not told are counted.
     TooLarge = "too-large",
 
     // The shape: what the JSON Schema of a profile says.

@@ -7,11 +7,11 @@ mod play;
 pub use declaration::{CaseFile, ExchangeBlock, FaultWord, ObservableBlock, ReplyBlock};
 pub use play::{Exchange, Played, input, play};
 
-use crate::diagnostic::{Code, Diagnostic, Source};
+use crate::diagnostic::{Code, Diagnostic, Source, capped};
 use crate::plan::{Plan, SettingSpec, time_text};
 use crate::run::{OutcomeKind, Response};
 use crate::stix::{Marking, Observable};
-use crate::yaml::{self, Tree};
+use crate::yaml::{self, Size, Tree};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub struct Case {
 impl Case {
     /// Reads a case, or tells every mistake in it. `load` gives the bytes of a file beside it.
     pub fn read(source: &Arc<Source>, load: impl Fn(&str) -> Result<Vec<u8>, String>) -> Result<Case, Vec<Diagnostic>> {
-        let (file, tree) = yaml::read::<CaseFile>(source)?;
+        let (file, tree) = yaml::read::<CaseFile>(source, Size::CASE).map_err(capped)?;
         let mut diagnostics = vec![];
         let now = now(&file, &tree, &mut diagnostics);
         let observable = observable(&file, &tree, &mut diagnostics);
@@ -48,7 +48,7 @@ impl Case {
             .collect();
         let exchanges: Option<Vec<Exchange>> = exchanges.into_iter().collect();
         let (Some(now), Some(observable), Some(exchanges)) = (now, observable, exchanges) else {
-            return Err(diagnostics);
+            return Err(capped(diagnostics));
         };
         let tlp = file.observable.tlp.iter().map(|text| Marking::tlp(text));
         let markings = tlp.chain(file.observable.pap.iter().map(|text| Marking::pap(text))).collect();
@@ -77,7 +77,7 @@ pub fn check(source: &Arc<Source>, plan: &Plan, load: impl Fn(&str) -> Result<Ve
         ));
     }
     diagnostics.sort_by_key(|diagnostic| diagnostic.labels[0].span.start);
-    diagnostics
+    capped(diagnostics)
 }
 
 fn settings(case: &Case, plan: &Plan, tree: &Tree) -> Vec<Diagnostic> {

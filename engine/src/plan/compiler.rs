@@ -586,6 +586,14 @@ impl<'t> Compiler<'t> {
             ExpressionError::Syntax(detail, inside) => {
                 self.no_expression(pointer, inside, detail);
             }
+            ExpressionError::NotPermitted(what, inside) => {
+                let message = "conditions and texts have a part of MiniJinja";
+                let found = self.error_within(Code::ExpressionSyntax, pointer, inside, message, what);
+                found.notes.push(
+                    "values are compared, tested with `is`, joined by `and` and `or`, filtered, and chosen by `if`"
+                        .into(),
+                );
+            }
             ExpressionError::UnknownFilter(kind, word, inside) => self.unknown_filter(kind, &word, &inside, pointer),
             ExpressionError::UnknownNames(unknown) => {
                 unknown.iter().for_each(|(name, inside)| self.unknown_name(name, inside, pointer, names));

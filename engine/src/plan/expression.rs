@@ -1,6 +1,7 @@
 //! Conditions and prose of a profile: MiniJinja over declared names, in an environment that knows nothing else.
 //! Compiled once; bounded in time and memory by fuel; what a text reads is known, so only that is passed to it.
 
+use super::grammar;
 use super::lowered::{Test, Words};
 use crate::dns::parse_address;
 use minijinja::machinery::{Token, tokenize};
@@ -87,6 +88,8 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 pub enum ExpressionError {
     /// It is not MiniJinja: what is wrong, and where in it.
     Syntax(String, Range<usize>),
+    /// It is MiniJinja that profiles have no use for: what it has, and where in it.
+    NotPermitted(String, Range<usize>),
     /// It names what is not there: each once, and where in it.
     UnknownNames(Vec<(String, Range<usize>)>),
     /// It uses a filter, a test or a function that is not there: which of them, its name, and where in it.
@@ -109,6 +112,7 @@ impl Condition {
     /// Compiles a condition that may read these names. Tried once with values that `probe` gives, to find what only shows
     /// when it runs.
     pub fn parse(text: &str, names: &[&str], probe: impl Fn(&str) -> Value) -> Result<Self, ExpressionError> {
+        permitted(text, true)?;
         known_filters(text, true)?;
         let expression =
             ENVIRONMENT.compile_expression_owned(text.to_owned()).map_err(|error| mistake(&error, text))?;
@@ -158,6 +162,7 @@ pub struct Prose {
 impl Prose {
     /// Compiles a text that may read these names.
     pub fn parse(text: &str, names: &[&str], probe: impl Fn(&str) -> Value) -> Result<Self, ExpressionError> {
+        permitted(text, false)?;
         known_filters(text, false)?;
         let mut environment = ENVIRONMENT.clone();
         environment.add_template_owned("prose", text.to_owned()).map_err(|error| mistake(&error, text))?;
@@ -193,6 +198,10 @@ impl Prose {
 
 fn context(reads: &[String], value_of: impl Fn(&str) -> Value) -> Value {
     Value::from(reads.iter().map(|name| (name.as_str(), value_of(name))).collect::<BTreeMap<_, _>>())
+}
+
+fn permitted(text: &str, in_expression: bool) -> Result<(), ExpressionError> {
+    grammar::check(text, in_expression).map_err(|(what, place)| ExpressionError::NotPermitted(what, place))
 }
 
 /// MiniJinja finds a filter that is not there when it comes to it, which an `and` before it can keep from happening.
@@ -358,7 +367,7 @@ mod tests {
         #[test]
         fn no_text_makes_compiling_panic(text in r"[{}%a-z|'. =()\[\]0-9\PC]{0,24}") {
             for result in [Condition::parse(&text, NAMES, probe).err(), Prose::parse(&text, NAMES, probe).err()] {
-                if let Some(ExpressionError::Syntax(_, place) | ExpressionError::UnknownFilter(_, _, place)) = result {
+                if let Some(ExpressionError::Syntax(_, place) | ExpressionError::NotPermitted(_, place) | ExpressionError::UnknownFilter(_, _, place)) = result {
                     prop_assert!(place.start <= place.end && place.end <= text.len());
                 }
             }

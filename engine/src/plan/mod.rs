@@ -10,6 +10,7 @@ mod consistency;
 mod doubt;
 mod expression;
 mod fields;
+mod grammar;
 mod http;
 mod kinds;
 mod lookups;
@@ -50,13 +51,13 @@ pub use template::{Local, Part, Template};
 pub use time::{Datum, TimeFormat, after, before, exact, integer, time_text};
 pub use window::WindowText;
 
-use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
+use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, capped};
 use crate::profile::{Auth, Licence, Profile, RepeatsWord, Setting, SettingType, Status, TimeField, Unmarked};
 use crate::stix::{Kind, Pap, Policy, Repeats, Tlp};
-use crate::yaml;
+use crate::yaml::{self, Size};
 use compiler::Compiler;
 use jiff::Span as TimeSpan;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use url::Url;
 
@@ -160,7 +161,12 @@ impl Plan {
     /// Compiles a profile, and tells every mistake and every warning, in the order of their places. There is no plan if
     /// there is a mistake.
     pub fn check(source: &Arc<Source>) -> (Option<Plan>, Vec<Diagnostic>) {
-        let read = yaml::read_mended::<Profile>(source, true);
+        let (plan, diagnostics) = Self::compile(source);
+        (plan, capped(diagnostics))
+    }
+
+    fn compile(source: &Arc<Source>) -> (Option<Plan>, Vec<Diagnostic>) {
+        let read = yaml::read_mended::<Profile>(source, Size::PROFILE, true);
         if let Some(found) = language(source).filter(|_| !read.diagnostics.is_empty()) {
             return (None, vec![found]);
         }
@@ -174,8 +180,8 @@ impl Plan {
         let plan = parts.plan(profile, source, compiler.span("/id"));
         diagnostics.extend(unprintable);
         let found = compiler.diagnostics;
-        let told: Vec<Span> = diagnostics.iter().map(|found| found.labels[0].span.clone()).collect();
-        let is_told = |found: &Diagnostic| told.iter().any(|told| *told == found.labels[0].span);
+        let told: HashSet<Span> = diagnostics.iter().map(|found| found.labels[0].span.clone()).collect();
+        let is_told = |found: &Diagnostic| told.contains(&found.labels[0].span);
         let is_news = |found: &Diagnostic| !is_told(found) && !doubt::is_doubtful(found, &tree, &read.holes);
         diagnostics.extend(found.into_iter().filter(is_news));
         diagnostics.sort_by_key(|diagnostic| diagnostic.labels[0].span.start);

@@ -4,7 +4,7 @@
 use super::compiler::Compiler;
 use crate::diagnostic::{Code, Source};
 use crate::profile::{Rule, UseRule};
-use crate::yaml;
+use crate::yaml::{self, Size};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -22,7 +22,8 @@ struct Pack {
 
 static RULES: LazyLock<BTreeMap<&str, Vec<Rule>>> = LazyLock::new(|| {
     let read = |(name, text): &(&'static str, &str)| {
-        let (pack, _) = yaml::read::<Pack>(&Source::new(*name, *text)).expect("our own packs are well formed");
+        let (pack, _) =
+            yaml::read::<Pack>(&Source::new(*name, *text), Size::PROFILE).expect("our own packs are well formed");
         (*name, pack.rules)
     };
     PACKS.iter().map(read).collect()

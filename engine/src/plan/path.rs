@@ -9,6 +9,11 @@ use serde_json::Value;
 use std::fmt;
 use std::ops::Range;
 
+/// How long a path may be, in bytes.
+const MAX_BYTES: usize = 1024;
+/// How many brackets may be open in one another: a filter of RFC 9535 is read, to be told that paths do not search.
+const MAX_OPEN: usize = 4;
+
 /// Where something stands in an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
@@ -50,6 +55,9 @@ pub enum PathError {
 impl Path {
     /// Reads a JSONPath (RFC 9535) of names and indexes.
     pub fn parse(text: &str) -> Result<Path, PathError> {
+        if let Some(at) = too_much(text) {
+            return Err(PathError::Syntax(at..text.len()));
+        }
         let query = parse_json_path(text).map_err(|error| PathError::Syntax(place_of(&error, text.len())))?;
         let steps = query.segments.iter().map(step).collect::<Option<Vec<_>>>().ok_or(PathError::Searches)?;
         Ok(Path { steps })
@@ -89,6 +97,21 @@ impl Path {
     pub fn steps(&self) -> &[PathStep] {
         &self.steps
     }
+}
+
+/// Where a text is longer, or nests deeper, than any path of names and indexes: the parser goes as deep as a text does, and
+/// tries each bracket in several ways.
+fn too_much(text: &str) -> Option<usize> {
+    let mut open = 0_usize;
+    let too_deep = text.bytes().position(|sign| {
+        match sign {
+            b'[' | b'(' => open += 1,
+            b']' | b')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open > MAX_OPEN
+    });
+    too_deep.or((text.len() > MAX_BYTES).then_some(0))
 }
 
 fn step(segment: &Segment) -> Option<PathStep> {
@@ -178,6 +201,19 @@ mod tests {
             ("/a/b", false, None),
         ] {
             assert_eq!(Path::meant(text, is_list).as_deref(), meant, "{text}");
+        }
+    }
+
+    #[test]
+    fn path_of_any_depth_is_refused() {
+        for unit in
+            ["[", "(", "!", "[?", "$[?(", "!(", ".a", "..", "[0]", "[?@", "[?@.a[", "length(", "['a',", "-", "&&", "@"]
+        {
+            for end in ["", "1", ")", "]"] {
+                let text = format!("$[?{}{end}", unit.repeat(100_000));
+                assert!(Path::parse(&text).is_err() && Path::meant(&text, true).is_none(), "{unit}");
+                assert!(Path::parse(&format!("${}{end}", unit.repeat(100_000))).is_err(), "{unit}");
+            }
         }
     }
 

@@ -15,6 +15,8 @@ use std::sync::Arc;
 const MAX_DEPTH: usize = 64;
 /// How many nodes a text may hold, those repeated by aliases included. A long text counts for more.
 const MAX_NODES: usize = 20_000;
+/// How long a key may be, in bytes: what holds it is known by it, and so is all that is in it.
+const MAX_KEY: usize = 256;
 /// This many bytes of text count as a node.
 const BYTES_PER_NODE: usize = 64;
 
@@ -25,7 +27,7 @@ pub(super) struct Node {
     pub(super) span: Span,
     pub(super) kind: Kind,
     /// How many nodes it is, itself included.
-    weight: usize,
+    pub(super) weight: usize,
     /// How many blocks are in one another in it.
     height: usize,
 }
@@ -300,6 +302,11 @@ impl Builder<'_> {
                 let found =
                     self.mistake(Code::MergeKey, "`<<` merges nothing here", span.clone(), "a block says all it holds");
                 self.doubt(found.note("write the keys out, or repeat a whole value with an alias"));
+                None
+            }
+            Kind::Scalar(_) if span.len() > MAX_KEY => {
+                let message = format!("a key has more than {MAX_KEY} bytes");
+                self.doubt(self.mistake(Code::TooLarge, &message, first_line(self.source, &span), "used as a key"));
                 None
             }
             Kind::Scalar(Value::String(text)) => Some(text.clone()),

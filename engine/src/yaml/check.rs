@@ -10,6 +10,7 @@ use super::tree::{Tree, child};
 use super::words::{self, clip, message, nearest};
 use crate::diagnostic::{Code, Diagnostic, Fix, Span};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// Every mistake, in order of place, each cause once. The schema is one of ours: its references resolve, and its patterns
 /// keep to the usual subset of regular expressions; otherwise this panics.
@@ -94,10 +95,11 @@ impl<'s> Check<'_, 's> {
 
     fn block(&mut self, schema: &'s Keywords, map: &Map<String, Value>, pointer: &str) {
         let mut meant: Vec<&str> = vec![];
+        let counterparts = self.counterparts(schema, map, pointer);
         for (key, value) in map {
             for part in of_key(schema, key) {
                 if *part == Value::Bool(false) {
-                    meant.extend(self.unknown_field(schema, (map, &meant), key, pointer));
+                    meant.extend(self.unknown_field(schema, (map, &meant, &counterparts), key, pointer));
                 } else if !self.schema.fits(part, value) {
                     self.value(part, value, &child(pointer, key));
                 }
@@ -120,7 +122,7 @@ impl<'s> Check<'_, 's> {
     fn unknown_field(
         &mut self,
         schema: &'s Keywords,
-        (map, meant): (&Map<String, Value>, &[&str]),
+        (map, meant, counterparts): (&Map<String, Value>, &[&str], &BTreeMap<&str, &'s str>),
         key: &str,
         pointer: &str,
     ) -> Option<&'s str> {
@@ -147,7 +149,7 @@ impl<'s> Check<'_, 's> {
                 self.say(Code::UnknownField, message, span, "it has no fields");
             }
             None => {
-                let missing = self.counterpart(schema, map, key, pointer);
+                let missing = counterparts.get(key).copied();
                 let label = missing.map_or("not known here".into(), |name| format!("`{name}` is missing: is this it?"));
                 let note = format!("it can have {}", words::all(&known));
                 self.say(Code::UnknownField, message, span, label).notes.push(note);
@@ -159,14 +161,21 @@ impl<'s> Check<'_, 's> {
 
     /// Where a block lacks as many fields as it has unknown ones, these are taken for those, in order: `from` and `to` for
     /// `source` and `target` are two mistakes, not four.
-    fn counterpart(&self, schema: &'s Keywords, map: &Map<String, Value>, key: &str, pointer: &str) -> Option<&'s str> {
+    fn counterparts<'m>(
+        &self,
+        schema: &'s Keywords,
+        map: &'m Map<String, Value>,
+        pointer: &str,
+    ) -> BTreeMap<&'m str, &'s str> {
         let required = schema.get("required").map_or(&[][..], list).iter().filter_map(Value::as_str);
         let is_unknown = |key: &&String| of_key(schema, key).contains(&&Value::Bool(false));
         let mut unknown: Vec<&String> = map.keys().filter(is_unknown).collect();
-        unknown.sort_by_key(|key| self.tree.key_span(&child(pointer, key)).start);
+        unknown.sort_by_cached_key(|key| self.tree.key_span(&child(pointer, key)).start);
         let missing: Vec<&str> = required.filter(|name| !map.contains_key(*name)).collect();
-        let index = unknown.iter().position(|known| *known == key)?;
-        missing.get(index).copied().filter(|_| unknown.len() == missing.len())
+        match unknown.len() == missing.len() {
+            true => unknown.into_iter().map(String::as_str).zip(missing).collect(),
+            false => BTreeMap::new(),
+        }
     }
 
     fn missing(&mut self, key: &str, pointer: &str) -> &mut Diagnostic {

@@ -19,17 +19,18 @@ mod tests;
 pub use check::check;
 pub use schema::Schema;
 pub(crate) use tree::child;
-pub use tree::{Place, Tree};
+pub use tree::{Place, Size, Tree};
 pub use words::{closest_few, nearest};
 
-use crate::diagnostic::{Code, Diagnostic, Source, Span};
+use crate::diagnostic::{Code, Diagnostic, MAX_TOLD, Source, Span};
 use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Reads a text as a `T`, or tells every mistake in it: first as YAML, then against the JSON Schema of `T`.
-pub fn read<T: DeserializeOwned + JsonSchema>(source: &Arc<Source>) -> Result<(T, Tree), Vec<Diagnostic>> {
-    let read = read_mended::<T>(source, false);
+pub fn read<T: DeserializeOwned + JsonSchema>(source: &Arc<Source>, size: Size) -> Result<(T, Tree), Vec<Diagnostic>> {
+    let read = read_mended::<T>(source, size, false);
     match read.value {
         Some(value) if read.diagnostics.is_empty() => Ok(value),
         _ => Err(read.diagnostics),
@@ -48,16 +49,22 @@ pub struct Read<T> {
 }
 
 /// The same as `read`; with mistakes, the value is what was probably meant, if `mends`.
-pub fn read_mended<T: DeserializeOwned + JsonSchema>(source: &Arc<Source>, mends: bool) -> Read<T> {
+pub fn read_mended<T: DeserializeOwned + JsonSchema>(source: &Arc<Source>, size: Size, mends: bool) -> Read<T> {
     let (tree, mut diagnostics) = Tree::recover(source);
-    let Some(tree) = tree else { return Read { value: None, diagnostics, holes: vec![] } };
+    let beyond = tree.as_ref().and_then(|tree| tree.beyond(size));
+    diagnostics.extend(beyond.clone());
+    let Some(tree) = tree.filter(|_| beyond.is_none() && diagnostics.len() <= MAX_TOLD) else {
+        return Read { value: None, diagnostics: in_order(diagnostics), holes: vec![] };
+    };
     let schema = schema_for!(T);
     let mut found = check(&tree, schema.as_value());
     let fits = found.is_empty();
     // A text that is read without the quotes it needs is told about once.
-    found.retain(|found| diagnostics.iter().all(|other| other.labels[0].span != found.labels[0].span));
+    let told: HashSet<Span> = diagnostics.iter().map(|other| other.labels[0].span.clone()).collect();
+    found.retain(|found| !told.contains(&found.labels[0].span));
     diagnostics.extend(found);
     let mut diagnostics = in_order(diagnostics);
+    let mends = mends && diagnostics.len() <= MAX_TOLD;
     let (tree, holes) = match (fits, mends) {
         (true, _) => (tree, vec![]),
         (false, false) => return Read { value: None, diagnostics, holes: vec![] },

@@ -6,7 +6,7 @@ mod declared;
 mod mistakes;
 mod places;
 
-use super::{Tree, check, read};
+use super::{Size, Tree, check, read};
 use crate::diagnostic::{Diagnostic, Source};
 use declared::File;
 
@@ -16,7 +16,7 @@ fn told(text: &str) -> Vec<String> {
 }
 
 fn diagnostics(text: &str) -> Vec<Diagnostic> {
-    read::<File>(&Source::new("x.yaml", text)).err().unwrap_or_default()
+    read::<File>(&Source::new("x.yaml", text), Size::CASE).err().unwrap_or_default()
 }
 
 fn line(found: &Diagnostic) -> String {

@@ -71,6 +71,18 @@ impl Tree {
         (tree, super::in_order(diagnostics))
     }
 
+    /// The first block or list of more parts than these; or the whole, if it holds more values.
+    pub(super) fn beyond(&self, size: Size) -> Option<Diagnostic> {
+        let (span, most, unit) = match crowded(&self.root, size.parts) {
+            Some(span) => (span, size.parts, "parts"),
+            None if self.root.weight > size.values => (self.root.span.clone(), size.values, "values"),
+            None => return None,
+        };
+        let (place, message) = (self.first_line(span), format!("more than {most} {unit} are together here"));
+        let found = Diagnostic::error(Code::TooLarge, message, &self.source, place, "starts here");
+        Some(found.note("what stands in one is compared with all the others: no profile or case has so many"))
+    }
+
     pub(super) fn root(&self) -> &Arc<Node> {
         &self.root
     }
@@ -161,6 +173,31 @@ pub(super) fn lower(node: &Node) -> Value {
         Kind::List(items) => items.iter().map(|item| lower(item)).collect(),
         Kind::Block(pairs) => pairs.iter().map(|(key, (_, item))| (key.clone(), lower(item))).collect(),
     }
+}
+
+/// How much a file may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// How many values, repeated ones too; a long text counts for more.
+    pub values: usize,
+    /// How many parts one block or list.
+    pub parts: usize,
+}
+
+impl Size {
+    /// Of a profile: ten times what any has.
+    pub const PROFILE: Size = Size { values: 5_000, parts: 250 };
+    /// Of a case, which may show long answers.
+    pub const CASE: Size = Size { values: 20_000, parts: 5_000 };
+}
+
+fn crowded(node: &Node, most: usize) -> Option<Span> {
+    let (count, inner): (usize, Option<Span>) = match &node.kind {
+        Kind::Scalar(_) => return None,
+        Kind::List(items) => (items.len(), items.iter().find_map(|item| crowded(item, most))),
+        Kind::Block(pairs) => (pairs.len(), pairs.values().find_map(|(_, item)| crowded(item, most))),
+    };
+    if count > most { Some(node.span.clone()) } else { inner }
 }
 
 /// The pointer to a field of a block.
