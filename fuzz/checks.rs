@@ -7,7 +7,8 @@
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::{Debug, Display};
 use std::sync::{Arc, LazyLock};
-use stixmap_engine::diagnostic::{Diagnostic, Severity, Source, Span};
+use std::time::{Duration, Instant};
+use stixmap_engine::diagnostic::{Diagnostic, MAX_TOLD, Severity, Source, Span};
 use stixmap_engine::dns::{Mailbox, Name, Rdata, RrType, expanded, parse_address};
 use stixmap_engine::plan::{LookupPlan, Plan, Settings};
 use stixmap_engine::profile::SettingType;
@@ -22,6 +23,25 @@ pub fn profile(bytes: &[u8]) {
     compiled(&text);
     told.iter().filter(|found| found.fix.is_some()).take(MAX_FIXES).for_each(|found| mends(found, &text));
 }
+
+/// A text that goes on until it is as long as a file can be: what stands before the first NUL once, what stands after it again
+/// and again. It is refused or compiled in time, and told of up to a bound.
+pub fn complexity(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (start, unit) = text.split_once('\0').unwrap_or(("", &text));
+    let times = LONGEST_FILE.saturating_sub(start.len()) / unit.len().max(1);
+    let source = Source::new("profile.yaml", format!("{start}{}", unit.repeat(times)));
+    let started = Instant::now();
+    let (_, told) = Plan::check(&source);
+    assert!(started.elapsed() < LONGEST_CHECK, "it takes {:?}", started.elapsed());
+    assert!(told.len() <= MAX_TOLD + 1, "{} are told", told.len());
+}
+
+/// How long a file can be.
+const LONGEST_FILE: usize = 1 << 20;
+
+/// How long its check may take, without optimisation ten times that.
+const LONGEST_CHECK: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 2 });
 
 /// How many fixes of one text are tried: each is a compilation.
 const MAX_FIXES: usize = 3;

@@ -30,6 +30,11 @@ fn any_bytes_as_a_profile() {
 }
 
 #[test]
+fn any_text_repeated_as_a_profile() {
+    check("complexity", checks::complexity);
+}
+
+#[test]
 fn any_text_as_a_path_or_a_template() {
     check("path_and_template", checks::path_and_template);
 }
