@@ -374,6 +374,10 @@ codes! {
     ColumnsNotUsed = "columns-not-used",
     /// Columns that are parted by a quote or by an end of line.
     ColumnSeparator = "column-separator",
+    /// A test of a body that compares a whole value and looks for a part of it at once.
+    BodyTestTwice = "body-test-twice",
+    /// A place in the body of an answer whose lines are all rows: nothing would ever be found there.
+    PlaceInLines = "place-in-lines",
     /// A sign of a cut answer that stands nowhere, or in two places.
     SignalPlace = "signal-place",
     /// A body that is JSON and a form at once.

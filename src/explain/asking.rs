@@ -252,20 +252,14 @@ fn paging(paging: &PagingPlan, framing: Framing) -> String {
             format!("the answer is one page; when {} tells of more records, the outcome is `partial`", place(total))
         }
         PagingPlan::Page { parameter, first, last, more, total, .. } => {
-            let end = match (last, more, total) {
-                (Some(last), ..) => format!("until the page whose number {} gives", place(last)),
-                (None, Some(more), _) => format!("while {more} is true"),
-                (None, None, Some(total)) => format!("until as many records were read as {} says", place(total)),
-                (None, None, None) => "until a page is empty".to_owned(),
-            };
+            let last = last.as_ref().map(|last| format!("until the page whose number {} gives", place(last)));
+            let end = last.unwrap_or_else(|| self::end(more.as_ref(), total.as_ref()));
             format!("`{parameter}` counts pages from {first}, {end}")
         }
-        PagingPlan::Offset { parameter, not_first, limit, total, .. } => {
-            let end = match (total, limit) {
-                _ if framing == Framing::Saf => "as long as a page says that it was `limited`".to_owned(),
-                (Some(total), _) => format!("until {} records were read", place(total)),
-                (None, Some(_)) => "until a page is not full".to_owned(),
-                (None, None) => "until a page is empty".to_owned(),
+        PagingPlan::Offset { parameter, not_first, limit, more, total, .. } => {
+            let end = match framing {
+                Framing::Saf => "as long as a page says that it was `limited`".to_owned(),
+                _ => self::end(more.as_ref(), total.as_ref()),
             };
             let size = limit.as_ref().map(|(_, size)| format!(", {size} a page")).unwrap_or_default();
             let from = if *not_first { ", from the second page on" } else { "" };
@@ -282,6 +276,14 @@ fn paging(paging: &PagingPlan, framing: Framing) -> String {
             };
             format!("{} gives a cursor, which is sent back {to} for the next page", place(from))
         }
+    }
+}
+
+fn end(more: Option<&Path>, total: Option<&AnswerPlace>) -> String {
+    match (more, total) {
+        (Some(more), _) => format!("while {more} is true"),
+        (None, Some(total)) => format!("until {} records were read", place(total)),
+        (None, None) => "until a page is empty".to_owned(),
     }
 }
 
@@ -322,6 +324,10 @@ fn body(body: &BodyTestPlan) -> String {
         BodyTestPlan::Empty(false) => "there is a body".to_owned(),
         BodyTestPlan::Contains(text) => format!("the body contains `{text}`"),
         BodyTestPlan::Is(text) => format!("the body is `{text}` and no more"),
+        BodyTestPlan::Text(path, texts) => {
+            let texts: Vec<String> = texts.iter().map(|text| format!("`{text}`")).collect();
+            format!("{path} contains {}", texts.join(" or "))
+        }
         BodyTestPlan::Value(path, values) if values.is_empty() => format!("there is something at {path}"),
         BodyTestPlan::Value(path, values) => {
             format!("{path} is {}", values.iter().map(scalar).collect::<Vec<_>>().join(" or "))

@@ -170,6 +170,9 @@ pub(super) struct FieldFact {
     pub(super) format: Option<String>,
     pub(super) zone: Option<String>,
     pub(super) optional: bool,
+    /// Which of several times counts, if not the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) take: Option<String>,
     pub(super) none_when: Vec<String>,
     pub(super) aliases: Vec<(String, String)>,
 }

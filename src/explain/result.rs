@@ -6,7 +6,7 @@ use super::facts::{
 };
 use super::{Ahead, manual, word};
 use stixmap_engine::plan::{FieldPlace, FieldPlan, Operand, OrientationPlan, Plan, RuleThen};
-use stixmap_engine::profile::{FieldType, Unmarked};
+use stixmap_engine::profile::{FieldType, Take, Unmarked};
 use stixmap_engine::stix::Repeats;
 
 pub(super) fn record(plan: &Plan) -> RecordFact {
@@ -24,6 +24,7 @@ fn field(plan: &Plan, field: &FieldPlan) -> FieldFact {
         name: field.name.clone(),
         line: plan.source.line(field.span.start),
         r#type: word(&field.kind),
+        take: (field.take != Take::First).then(|| word(&field.take)),
         at: places(&field.source),
         format: is_time.then(|| field.formats.iter().map(pattern).collect::<Vec<_>>().join(" or ")),
         zone: field.formats.iter().find_map(zone).map(str::to_owned),

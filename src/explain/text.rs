@@ -229,7 +229,10 @@ fn answer(answer: &AnswerFact) -> Row {
 }
 
 fn field(field: &FieldFact) -> Row {
-    let mut text = format!("{} at {}", field.r#type, field.at.join(", else "));
+    let mut text = match &field.take {
+        Some(take) => format!("the {take} {} at {}", field.r#type, field.at.join(" and ")),
+        None => format!("{} at {}", field.r#type, field.at.join(", else ")),
+    };
     let mut add = |more: String| text.push_str(&more);
     if let Some(format) = &field.format {
         let zone = field.zone.as_ref().map(|zone| format!(" in {zone}")).unwrap_or_default();

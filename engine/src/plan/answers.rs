@@ -28,6 +28,8 @@ pub struct AnswerPlan {
 pub enum BodyTestPlan {
     /// A value that is one of these, or with none of them is there.
     Value(Path, Vec<Scalar>),
+    /// A text at a place that contains one of these, in lower case.
+    Text(Path, Vec<String>),
     /// A text it contains, in lower case.
     Contains(String),
     /// A text that is all of it, in lower case.
@@ -65,7 +67,16 @@ fn answer(compiler: &mut Compiler, answer: &Answer, at: &str) -> Option<AnswerPl
         return None;
     }
     let body = match &answer.body {
-        Some(BodyTest::Value { at: path, is }) => {
+        Some(BodyTest::Value { is: Some(_), contains: Some(_), .. }) => {
+            let label = "`is` compares a whole value, `contains` looks into a text";
+            compiler.error(Code::BodyTestTwice, &format!("{at}/body"), "one test says two things", label);
+            return None;
+        }
+        Some(BodyTest::Value { at: path, contains: Some(texts), .. }) => {
+            let path = compiler.path(path, &format!("{at}/body/at"))?;
+            Some(BodyTestPlan::Text(path, texts.iter().map(|(_, text)| text.to_lowercase()).collect()))
+        }
+        Some(BodyTest::Value { at: path, is, contains: None }) => {
             let path = compiler.path(path, &format!("{at}/body/at"))?;
             let values = is.iter().flat_map(|values| values.iter().map(|(_, value)| value.clone())).collect();
             Some(BodyTestPlan::Value(path, values))

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::diagnostic::{Code, Fix, Severity};
 use crate::dns::RrType;
-use crate::profile::{OtherNames, Profile, Setting, SettingType, TimeField, WindowPoint};
+use crate::profile::{Framing, OtherNames, Profile, Setting, SettingType, TimeField, WindowPoint};
 use crate::stix::Kind;
 use crate::yaml::child;
 use jiff::SignedDuration;
@@ -277,8 +277,36 @@ fn lookup(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>)
     }
     twice(compiler, lookup.for_each.iter().map(String::as_str), &format!("{at}/for_each"));
     twice(compiler, lookup.accepts.iter().map(|kind| kind.stix_type()), &format!("{at}/accepts"));
+    in_lines(compiler, lookup, &at);
+    in_body_of_job(compiler, lookup, &at);
     sent_twice(compiler, lookup, http, &at);
     credentials(compiler, lookup, http, &at);
+}
+
+/// The pages of a job's result are asked for without a body.
+fn in_body_of_job(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
+    let sent = match &lookup.paging {
+        PagingPlan::Page { parameter, .. } | PagingPlan::Offset { parameter, .. } => Some(parameter),
+        PagingPlan::Cursor { to: CursorTarget::Parameter(parameter), .. } => Some(parameter),
+        _ => None,
+    };
+    if lookup.job.is_some() && matches!(sent, Some(Parameter::Body(_))) {
+        let label = "the result of a job is asked for with `GET`";
+        let message = "this does not lead into a body";
+        compiler.error(Code::BodyParameter, &format!("{at}/paging/parameter"), message, label);
+    }
+}
+
+/// Lines are rows, each of them: there is no body beside them that could say something.
+fn in_lines(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
+    if lookup.rows.framing == Framing::Json {
+        return;
+    }
+    for (key, path) in lookup.body_places() {
+        let message = format!("`{path}` is never found in an answer of lines");
+        let label = "every line is a row; a header can say this";
+        compiler.error(Code::PlaceInLines, &format!("{at}/{key}"), message, label);
+    }
 }
 
 /// Credentials that stand in a body need one.

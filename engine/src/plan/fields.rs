@@ -5,7 +5,7 @@ use super::compiler::Compiler;
 use super::expression::names;
 use crate::diagnostic::{Code, Severity};
 use crate::dns::RrType;
-use crate::profile::{Besides, Field, FieldSource, FieldType, LevelKind, Lookup, Profile, Records, Rule, Side};
+use crate::profile::{Besides, Field, FieldSource, FieldType, LevelKind, Lookup, Profile, Records, Rule, Side, Take};
 use crate::stix::{Kind, Tlp};
 use crate::yaml::child;
 use std::collections::BTreeSet;
@@ -27,6 +27,7 @@ pub(super) fn check(compiler: &mut Compiler, profile: &Profile) {
             found.severity = Severity::Warning;
         }
         aliases(compiler, field, &at);
+        take(compiler, field, &at);
         origin(compiler, profile, field, &at);
         if let Some(end) = &field.relative_to {
             side(compiler, profile, end, &format!("{at}/relative_to"), "the end of a name");
@@ -89,6 +90,21 @@ fn origin(compiler: &mut Compiler, profile: &Profile, field: &Field, at: &str) {
     };
     if !is_there {
         compiler.error(Code::FieldPlace, &format!("{at}/from"), "there is never anything to read here", label);
+    }
+}
+
+/// Only of several times one is the earliest.
+fn take(compiler: &mut Compiler, field: &Field, at: &str) {
+    let pointer = format!("{at}/take");
+    if field.take == Take::First {
+        return;
+    }
+    if field.kind != FieldType::Timestamp {
+        let label = format!("this is {}", field.kind.wanted());
+        compiler.error(Code::FieldType, &pointer, "only of times one is earlier than another", label);
+    } else if field.at.as_ref().is_none_or(|at| at.iter().count() < 2) {
+        let label = "it stands in one place";
+        compiler.error(Code::FieldPlace, &pointer, "there is nothing to choose from", label);
     }
 }
 

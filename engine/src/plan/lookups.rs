@@ -53,6 +53,22 @@ pub struct LookupPlan {
 }
 
 impl LookupPlan {
+    /// Every place of an answer's body that is read beside its rows, by where the profile says so below the lookup.
+    pub(super) fn body_places(&self) -> impl Iterator<Item = (String, &Path)> {
+        let paging = self.paging.body_places().into_iter().map(|(key, path)| (format!("paging/{key}"), path));
+        let signal = self.truncated_when.iter().filter_map(|signal| match &signal.place {
+            AnswerPlace::Body(path) => Some(("truncated_when/at".to_owned(), path)),
+            AnswerPlace::Header(_) => None,
+        });
+        paging.chain(signal)
+    }
+
+    /// Whether something is read beside the rows that stands in them, such as the last row's name as a cursor.
+    pub(crate) fn reads_rows_twice(&self) -> bool {
+        let Some(rows) = self.rows.levels.first().map(|level| level.at.steps()) else { return false };
+        self.body_places().any(|(_, path)| path.steps().starts_with(rows) || rows.starts_with(path.steps()))
+    }
+
     /// Whether an answer can be read piece by piece: its lines mean the same wherever they are cut apart.
     pub fn reads_pieces(&self) -> bool {
         matches!(self.rows.framing, Framing::Ndjson | Framing::Saf)

@@ -41,6 +41,8 @@ pub enum PagingPlan {
         not_first: bool,
         /// The size of a page, and its parameter.
         limit: Option<(Parameter, u64)>,
+        /// Where it says whether there is more.
+        more: Option<Path>,
         /// Where the number of all records stands.
         total: Option<AnswerPlace>,
         /// The most pages.
@@ -102,6 +104,30 @@ impl fmt::Display for Parameter {
 }
 
 impl PagingPlan {
+    /// Every place of an answer's body that is read to find the next page, by its key.
+    pub(super) fn body_places(&self) -> Vec<(&'static str, &Path)> {
+        fn body<'p>(key: &'static str, place: &'p Option<AnswerPlace>) -> Option<(&'static str, &'p Path)> {
+            match place {
+                Some(AnswerPlace::Body(path)) => Some((key, path)),
+                _ => None,
+            }
+        }
+        fn path<'p>(key: &'static str, path: &'p Option<Path>) -> Option<(&'static str, &'p Path)> {
+            path.as_ref().map(|path| (key, path))
+        }
+        let places = match self {
+            Self::None { total, .. } => vec![body("total", total)],
+            Self::Page { last, more, total, .. } => {
+                vec![body("last", last), path("more", more), body("total", total)]
+            }
+            Self::Offset { more, total, .. } => vec![path("more", more), body("total", total)],
+            Self::NextUrl { at, .. } => vec![path("at", at)],
+            Self::Cursor { from: AnswerPlace::Body(path), .. } => vec![Some(("at", path))],
+            Self::Cursor { .. } => vec![],
+        };
+        places.into_iter().flatten().collect()
+    }
+
     /// The most pages that are asked for.
     pub fn at_most(&self) -> u32 {
         match self {
@@ -165,9 +191,10 @@ pub(super) fn paging(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Opti
             let (first, at_most) = (*first, *at_most);
             PagingPlan::Page { parameter: sent?, first, last: last?, more: more?, total: total?, at_most }
         }
-        Paging::Offset { not_first, total, total_header, at_most, .. } => {
-            let (total, (not_first, at_most)) = (figure(total, total_header, "total")?, (*not_first, *at_most));
-            PagingPlan::Offset { parameter: sent?, not_first, limit: size, total, at_most }
+        Paging::Offset { not_first, more, total, total_header, at_most, .. } => {
+            let (total, (not_first, at_most)) = (figure(total, total_header, "total"), (*not_first, *at_most));
+            let more = compiler.optional_path(more.as_ref(), &format!("{at}/more"))?;
+            PagingPlan::Offset { parameter: sent?, not_first, limit: size, more, total: total?, at_most }
         }
         Paging::NextUrl { at: place, at_most } => {
             let place = compiler.optional_path(place.as_ref(), &format!("{at}/at"))?;

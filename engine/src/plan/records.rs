@@ -7,7 +7,7 @@ use super::path::Path;
 use super::time::TimeFormat;
 use crate::diagnostic::{Code, Span};
 use crate::dns::{Name, RrType, Scope, parse_address};
-use crate::profile::{Field, FieldSource, FieldType, OneOrMany, Orientation, OtherNames, RecordBlock, Scalar};
+use crate::profile::{Field, FieldSource, FieldType, OneOrMany, Orientation, OtherNames, RecordBlock, Scalar, Take};
 use crate::stix::Tlp;
 use crate::yaml::{child, nearest};
 use minijinja::value::Value;
@@ -82,6 +82,8 @@ pub struct FieldPlan {
     pub kind: FieldType,
     /// How it is written, if it is a time: the first of these that fits.
     pub formats: Vec<TimeFormat>,
+    /// Which value is taken, if it is a time that stands in several places.
+    pub take: Take,
     /// Whether a record may do without it.
     pub optional: bool,
     /// What stands for no value.
@@ -225,6 +227,7 @@ fn field(compiler: &mut Compiler, block: &RecordBlock, name: &str, field: &Field
         source: source?,
         kind: field.kind,
         formats: formats?,
+        take: field.take,
         optional: field.optional,
         none_when: field.none_when.clone(),
         aliases: field.aliases.clone(),

@@ -36,13 +36,16 @@ pub struct StatusCode(#[schemars(range(min = 100, max = 599))] pub u16);
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum BodyTest {
-    /// A value in a JSON body.
+    /// A value in a JSON body; of an answer of JSON lines, in one of them.
     Value {
         /// Where it stands.
         at: PathText,
-        /// What it is, one of these; without them, that it is there and not null, false, 0 or empty.
+        /// What it is, one of these; without them, that it is there and not null, false, 0 or empty (`""`, `[]`, `{}`).
         #[serde(default)]
         is: Option<OneOrMany<Scalar>>,
+        /// A text that it contains, in any case; of several, one is enough.
+        #[serde(default)]
+        contains: Option<OneOrMany<String>>,
     },
     /// A text that the body contains, whatever its format. Data that others write can contain it too: where the body is the
     /// text and no more, say `text`.
@@ -133,7 +136,7 @@ pub enum RetryAfter {
     },
 }
 
-/// In what form a wait is given.
+/// In what form a wait is given. A text may bring its unit, which then counts: `850ms`, `1m 30s`, `PT1M`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WaitUnit {

@@ -199,7 +199,7 @@ pub struct Level {
     /// What stands there.
     #[serde(default)]
     pub is: LevelKind,
-    /// Of an object, only these keys.
+    /// Of an object, only these keys; rows under others are counted as dropped.
     #[serde(default)]
     pub keys: Vec<String>,
     /// Whether it may be absent or null: then nothing is there. Otherwise it makes a broken answer or, below the first level,
@@ -332,13 +332,17 @@ pub enum Paging {
         /// The first request goes without the parameter, for providers that refuse it there.
         #[serde(default)]
         not_first: bool,
-        /// The parameter that carries the size of a page.
+        /// The parameter that carries the size of a page. A page with fewer rows is not taken for the last one: providers give
+        /// fewer than they are asked for.
         #[serde(default)]
         limit: Option<OffsetLimit>,
+        /// Where the answer says whether there is more.
+        #[serde(default)]
+        more: Option<PathText>,
         /// Where the answer gives the number of all records.
         #[serde(default)]
         total: Option<PathText>,
-        /// The response header that gives it, instead.
+        /// The response header that gives it, instead. Where nothing is said, pages end with an empty one.
         #[serde(default)]
         total_header: Option<String>,
         /// The most pages that are asked for.

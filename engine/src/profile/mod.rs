@@ -21,7 +21,9 @@ pub use policy::{
     IdContribution, IdentityBlock, PapBlock, RelationshipBlock, RepeatsWord, ResultsTlp, TlpBlock, Unmarked,
 };
 pub use quota::{Element, Probe, Quota, QuotaHeaders, Rate, Reset};
-pub use record::{BadRecords, Field, FieldSource, FieldType, Orientation, OtherNames, RecordBlock, Scalar, TimeField};
+pub use record::{
+    BadRecords, Field, FieldSource, FieldType, Orientation, OtherNames, RecordBlock, Scalar, Take, TimeField,
+};
 pub use rule::{Besides, DropRule, MapRule, Rule, Side, UseRule};
 pub use setting::{Setting, SettingType};
 pub use text::{DurationText, LinkText, OneOrMany, PathText, TemplateText};

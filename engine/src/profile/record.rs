@@ -32,9 +32,12 @@ pub struct RecordBlock {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Field {
-    /// Where it stands; of several places the first that holds a value.
+    /// Where it stands; of several places the first that holds a value, unless `take` says otherwise.
     #[serde(default)]
     pub at: Option<OneOrMany<PathText>>,
+    /// Of a time that stands in several places, which one is taken.
+    #[serde(default)]
+    pub take: Take,
     /// What `at` starts from, or what says it without a path.
     #[serde(default)]
     pub from: FieldSource,
@@ -71,6 +74,19 @@ pub struct Field {
     /// that end itself.
     #[serde(default)]
     pub relative_to: Option<String>,
+}
+
+/// Which of several values is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Take {
+    /// That of the first place that holds one.
+    #[default]
+    First,
+    /// The earliest time of all places.
+    Earliest,
+    /// The latest time of all places.
+    Latest,
 }
 
 /// Where the value of a field comes from.

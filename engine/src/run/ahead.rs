@@ -56,10 +56,12 @@ struct End {
     values: Result<usize, String>,
     trail: usize,
     line: Option<usize>,
+    is_left_out: bool,
 }
 
 impl Rows {
     fn keep(&mut self, row: Row) {
+        let is_left_out = row.is_left_out;
         self.trails.extend_from_slice(row.place.trail);
         let values = row.slots.map(|slots| {
             for slot in slots {
@@ -68,7 +70,7 @@ impl Rows {
             }
             self.values.len()
         });
-        self.rows.push(End { values, trail: self.trails.len(), line: row.place.line });
+        self.rows.push(End { values, trail: self.trails.len(), line: row.place.line, is_left_out });
     }
 
     fn kept(&mut self, slot: &Slot) -> Kept {
@@ -92,17 +94,18 @@ impl Rows {
 
     fn hand_on(&self, levels: &[LevelPlan], sink: Sink) {
         let (mut slots, mut first, mut step) = (vec![], 0, 0);
-        for End { values, trail, line } in &self.rows {
+        for End { values, trail, line, is_left_out } in &self.rows {
             let place = Place { levels, trail: &self.trails[step..*trail], line: *line };
+            let is_left_out = *is_left_out;
             step = *trail;
             match values {
                 Ok(end) => {
                     slots.clear();
                     slots.extend(self.values[first..*end].iter().map(|kept| self.slot(kept)));
                     first = *end;
-                    sink(Row { slots: Ok(&slots), place });
+                    sink(Row { slots: Ok(&slots), place, is_left_out });
                 }
-                Err(reason) => sink(Row { slots: Err(reason.clone()), place }),
+                Err(reason) => sink(Row { slots: Err(reason.clone()), place, is_left_out }),
             }
         }
     }
@@ -142,7 +145,7 @@ mod tests {
             let place =
                 Place { levels: &[], trail: &trail[..number % 3], line: Some(number).filter(|_| number % 5 > 0) };
             let slots = if number % 7 > 0 { Ok(&slots[number % 4..]) } else { Err(text.clone()) };
-            sink(Row { slots, place });
+            sink(Row { slots, place, is_left_out: number % 11 == 0 });
         }
         1000
     }
@@ -151,7 +154,7 @@ mod tests {
     fn rows_that_were_read_ahead_are_those_that_were_read() {
         let seen = |rows: &dyn Fn(Sink) -> u64| {
             let mut seen = vec![];
-            let count = rows(&mut |row| seen.push(format!("{:?} {:?}", row.slots, row.place)));
+            let count = rows(&mut |row| seen.push(format!("{:?} {:?} {}", row.slots, row.place, row.is_left_out)));
             (count, seen)
         };
         assert_eq!(seen(&|sink| read(&[], rows, sink)), seen(&|sink| rows(sink)));

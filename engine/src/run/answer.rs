@@ -4,13 +4,13 @@ use super::page::says;
 use super::request::Asker;
 use super::slots::find;
 use super::{Fault, Health, Response};
-use crate::plan::{AnswerPlace, AnswerPlan, BodyTestPlan, Path, Plan, integer};
+use crate::plan::{AnswerPlace, AnswerPlan, BodyTestPlan, Path, Plan, exact};
 use crate::printable;
 use crate::profile::{Framing, Meaning, WaitUnit};
 use jiff::civil::DateTime;
 use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::Value;
 
 /// The longest message of a provider that is repeated.
@@ -97,12 +97,12 @@ impl Why {
 
 /// Judges an answer.
 pub(super) fn judge(plan: &Plan, framing: Framing, response: &Response, now: Timestamp, asker: &Asker) -> Verdict {
-    let row = plan.answers.iter().find(|row| matches(row, response));
+    let row = plan.answers.iter().find(|row| matches(row, framing, response));
     let meaning = row.map_or_else(|| meaning_of_status(response.status), |row| Some(row.means));
     let Some(meaning) = meaning else { return redirect(response) };
     let is_told = meaning != Meaning::Ok && meaning != Meaning::Empty;
     let paths = row.map_or(&[][..], |row| &row.message);
-    let message = message(paths, response, asker).filter(|_| is_told);
+    let message = message(paths, response, |text| asker.scrub(text)).filter(|_| is_told);
     let why = why(meaning, response.status, message);
     let wait =
         row.and_then(|row| row.retry_after.as_ref()).and_then(|(place, unit)| stated(place, *unit, response, now));
@@ -114,6 +114,21 @@ pub(super) fn judge(plan: &Plan, framing: Framing, response: &Response, now: Tim
         Meaning::Throttled | Meaning::Unavailable => Verdict::TryAgain(why, wait),
         Meaning::Quota => Verdict::Quota(why, wait.and_then(|wait| now.checked_add(wait).ok())),
         Meaning::Rejected => Verdict::Fail(why),
+    }
+}
+
+/// What the profile's rows say of an answer that was stored: nothing, if it is to be read; that it is empty; or what is wrong.
+pub(super) fn said_instead(
+    plan: &Plan,
+    framing: Framing,
+    response: &Response,
+    redact: impl Fn(&str) -> String,
+) -> Option<Result<(), String>> {
+    let row = plan.answers.iter().find(|row| matches(row, framing, response))?;
+    match row.means {
+        Meaning::Ok => None,
+        Meaning::Empty => Some(Ok(())),
+        meaning => Some(Err(why(meaning, response.status, message(&row.message, response, redact)).text())),
     }
 }
 
@@ -160,9 +175,9 @@ fn why(meaning: Meaning, status: u16, message: Option<String>) -> Why {
     Why { meaning, text: format!("{fact} ({status}){said}") }
 }
 
-fn matches(row: &AnswerPlan, response: &Response) -> bool {
+fn matches(row: &AnswerPlan, framing: Framing, response: &Response) -> bool {
     let by_status = row.status.is_empty() || row.status.contains(&response.status);
-    by_status && row.header.as_ref().is_none_or(|test| header_says(test, response)) && body_says(row, response)
+    by_status && row.header.as_ref().is_none_or(|test| header_says(test, response)) && body_says(row, framing, response)
 }
 
 fn header_says((name, text): &(String, Option<String>), response: &Response) -> bool {
@@ -170,14 +185,27 @@ fn header_says((name, text): &(String, Option<String>), response: &Response) -> 
     value.is_some_and(|value| text.as_ref().is_none_or(|text| value.to_lowercase().contains(text)))
 }
 
-fn body_says(row: &AnswerPlan, response: &Response) -> bool {
+fn body_says(row: &AnswerPlan, framing: Framing, response: &Response) -> bool {
     match &row.body {
         None => true,
         Some(BodyTestPlan::Contains(text)) => contains(&response.body, text),
         Some(BodyTestPlan::Is(text)) => is(&response.body, text),
         Some(BodyTestPlan::Empty(wanted)) => response.body.trim_ascii().is_empty() == *wanted,
-        Some(BodyTestPlan::Value(path, values)) => find(&response.body, path).is_some_and(|found| says(values, &found)),
+        Some(BodyTestPlan::Value(path, values)) => holds(path, framing, response, |found| says(values, found)),
+        Some(BodyTestPlan::Text(path, texts)) => {
+            let contains = |found: &Value| {
+                let found = found.as_str().map(str::to_lowercase);
+                found.is_some_and(|found| texts.iter().any(|text| found.contains(text.as_str())))
+            };
+            holds(path, framing, response, contains)
+        }
     }
+}
+
+/// Whether what stands at a place of a body, or of one of its lines, is what is wanted.
+fn holds(path: &Path, framing: Framing, response: &Response, is_wanted: impl Fn(&Value) -> bool) -> bool {
+    let is_told = |text: &[u8]| find(text, path).is_some_and(|found| is_wanted(&found));
+    is_told(&response.body) || framing != Framing::Json && response.body.split(|&octet| octet == b'\n').any(is_told)
 }
 
 /// Whether a body contains a text, in any case. Of a long body only the start is looked at: it is an answer, not an error.
@@ -192,10 +220,10 @@ fn is(body: &[u8], text: &str) -> bool {
 }
 
 /// The first of these places that holds a text; or a body that is text itself, and short.
-fn message(paths: &[Path], response: &Response, asker: &Asker) -> Option<String> {
+fn message(paths: &[Path], response: &Response, redact: impl Fn(&str) -> String) -> Option<String> {
     let found = paths.iter().find_map(|path| find(&response.body, path)?.as_str().map(str::to_owned));
     // Whole: half a secret would not be found.
-    let text = asker.scrub(&found.or_else(|| plain_text(&response.body))?);
+    let text = redact(&found.or_else(|| plain_text(&response.body))?);
     let printable: String = printable::line(text.trim()).chars().take(MAX_MESSAGE).collect();
     (!printable.is_empty()).then_some(printable)
 }
@@ -210,11 +238,7 @@ fn plain_text(body: &[u8]) -> Option<String> {
 /// `Retry-After` in both its forms (RFC 9110 §10.2.3).
 fn retry_after(response: &Response, now: Timestamp) -> Option<SignedDuration> {
     let text = response.header("retry-after")?.trim();
-    text.parse()
-        .ok()
-        .map(SignedDuration::from_secs)
-        .or_else(|| until(date(text)?, now))
-        .filter(|wait| !wait.is_negative())
+    wait(&Value::from(text), WaitUnit::Seconds, now).or_else(|| until(date(text)?, now))
 }
 
 fn stated(place: &AnswerPlace, unit: WaitUnit, response: &Response, now: Timestamp) -> Option<SignedDuration> {
@@ -227,15 +251,38 @@ fn stated(place: &AnswerPlace, unit: WaitUnit, response: &Response, now: Timesta
 
 /// How long a stated wait is from now.
 pub(super) fn wait(value: &Value, unit: WaitUnit, now: Timestamp) -> Option<SignedDuration> {
-    let wait = match unit {
-        WaitUnit::Seconds => SignedDuration::from_secs(integer(value)?),
-        WaitUnit::Milliseconds => SignedDuration::from_millis(integer(value)?),
-        WaitUnit::Minutes => SignedDuration::from_secs(integer(value)?.checked_mul(60)?),
-        WaitUnit::EpochMilliseconds => until(Timestamp::from_millisecond(integer(value)?).ok()?, now)?,
-        WaitUnit::EpochSeconds => until(Timestamp::from_second(integer(value)?).ok()?, now)?,
-        WaitUnit::Date => until(date(value.as_str()?)?, now)?,
+    let wait = match (unit, with_unit(value)) {
+        (WaitUnit::Seconds | WaitUnit::Milliseconds | WaitUnit::Minutes, Some(wait)) => wait,
+        (WaitUnit::Seconds, None) => of_seconds(number(value)?)?,
+        (WaitUnit::Milliseconds, None) => of_seconds(number(value)? / 1000.0)?,
+        (WaitUnit::Minutes, None) => of_seconds(number(value)? * 60.0)?,
+        (WaitUnit::EpochSeconds, _) => until(instant(number(value)?)?, now)?,
+        (WaitUnit::EpochMilliseconds, _) => until(instant(number(value)? / 1000.0)?, now)?,
+        (WaitUnit::Date, _) => until(date(value.as_str()?.trim())?, now)?,
     };
     (!wait.is_negative()).then_some(wait)
+}
+
+/// A length with its unit: as clocks (`1m 30s`, `850ms`) or ISO 8601 (`PT1M`) have it.
+fn with_unit(value: &Value) -> Option<SignedDuration> {
+    let span: Span = value.as_str()?.trim().parse().ok()?;
+    exact(span)
+}
+
+/// A number, also one written as text.
+fn number(value: &Value) -> Option<f64> {
+    let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
+    number.filter(|number| number.is_finite())
+}
+
+/// To the millisecond: finer than that nobody waits, and a number has no more digits.
+fn of_seconds(seconds: f64) -> Option<SignedDuration> {
+    let millis = (seconds * 1000.0).round();
+    (millis.abs() < i64::MAX as f64).then(|| SignedDuration::from_millis(millis as i64))
+}
+
+fn instant(seconds: f64) -> Option<Timestamp> {
+    Timestamp::UNIX_EPOCH.checked_add(of_seconds(seconds)?).ok()
 }
 
 /// A moment that has passed is no wait at all.

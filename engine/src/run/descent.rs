@@ -14,13 +14,16 @@ pub(super) struct Descent<'d, 'p> {
     /// The answer, and what was gone into so far.
     above: Vec<&'d Value>,
     trail: Vec<Step>,
+    /// How many elements the outermost list has; of an object, how many rows: its keys are nothing that pages count.
     outermost: u64,
+    /// Whether a level leaves out what is gone into by its key.
+    is_left_out: bool,
 }
 
 impl<'d, 'p> Descent<'d, 'p> {
     /// At the top of an answer; or of a line, by its number.
     pub(super) fn new(reader: &'d Reader<'p>, answer: &'d Value, line: Option<usize>) -> Self {
-        Self { reader, line, above: vec![answer], trail: vec![], outermost: 0 }
+        Self { reader, line, above: vec![answer], trail: vec![], outermost: 0, is_left_out: false }
     }
 
     /// Hands on every row. Gives how many there were at the outermost level.
@@ -32,41 +35,59 @@ impl<'d, 'p> Descent<'d, 'p> {
     fn go(&mut self, sink: Sink<'_>) -> Result<(), Broken> {
         let depth = self.trail.len();
         let levels = &self.reader.lookup.rows.levels;
-        if depth == 1 {
+        if depth == 1 && !self.counts_rows() {
             self.outermost += 1;
         }
         let Some(level) = levels.get(depth) else {
-            self.outermost += u64::from(depth == 0);
             self.row(sink);
             return Ok(());
         };
         let here: &'d Value = self.above[depth];
         let found = level.at.find(here);
+        let mut left_out: Vec<(Step, &'d Value)> = vec![];
         let items: Vec<(Step, &'d Value)> = match (level.is, found) {
             (_, None | Some(Value::Null)) if level.optional => vec![],
             (LevelKind::List | LevelKind::OneOrMany, Some(Value::Array(items))) => {
                 items.iter().enumerate().map(|(i, item)| (Step::Index(i), item)).collect()
             }
             (LevelKind::Map, Some(Value::Object(keys))) => {
-                let wanted = |key: &String| level.keys.is_empty() || level.keys.contains(key);
-                keys.iter().filter(|(key, _)| wanted(key)).map(|(key, item)| (Step::Key(key.clone()), item)).collect()
+                let wanted = |(key, _): &(&String, &Value)| level.keys.is_empty() || level.keys.contains(key);
+                let (wanted, others): (Vec<_>, Vec<_>) = keys.iter().partition(wanted);
+                let steps = |keys: Vec<(&String, &'d Value)>| {
+                    keys.into_iter().map(|(key, item)| (Step::Key(key.clone()), item)).collect()
+                };
+                left_out = steps(others);
+                steps(wanted)
             }
             (LevelKind::OneOrMany, Some(item)) if !item.is_null() => vec![(Step::Index(0), item)],
             (_, found) => return self.misses(level, here, found, sink),
         };
-        for (step, item) in items {
-            self.trail.push(step);
-            self.above.push(item);
-            let gone = self.go(sink);
-            self.above.pop();
-            self.trail.pop();
-            gone?;
-        }
-        Ok(())
+        items.into_iter().try_for_each(|(step, item)| self.into(step, item, sink))?;
+        let was_left_out = std::mem::replace(&mut self.is_left_out, true);
+        let gone = left_out.into_iter().try_for_each(|(step, item)| self.into(step, item, sink));
+        self.is_left_out = was_left_out;
+        gone
+    }
+
+    fn into(&mut self, step: Step, item: &'d Value, sink: Sink<'_>) -> Result<(), Broken> {
+        self.trail.push(step);
+        self.above.push(item);
+        let gone = self.go(sink);
+        self.above.pop();
+        self.trail.pop();
+        gone
+    }
+
+    fn counts_rows(&self) -> bool {
+        self.reader.lookup.rows.levels.first().is_none_or(|level| level.is == LevelKind::Map)
+    }
+
+    fn hand_on(&self, slots: Result<&[Slot], String>, sink: Sink<'_>) {
+        sink(Row { slots, place: self.place(), is_left_out: self.is_left_out });
     }
 
     /// Without its first level an answer is broken; without a later one, a row is bad.
-    fn misses(&self, level: &LevelPlan, here: &Value, found: Option<&Value>, sink: Sink<'_>) -> Result<(), Broken> {
+    fn misses(&mut self, level: &LevelPlan, here: &Value, found: Option<&Value>, sink: Sink<'_>) -> Result<(), Broken> {
         let broken = match found {
             Some(other) => {
                 let wanted = if level.is == LevelKind::Map { "an object" } else { "a list" };
@@ -78,7 +99,8 @@ impl<'d, 'p> Descent<'d, 'p> {
         if self.trail.is_empty() {
             return Err(broken);
         }
-        sink(Row { slots: Err(broken.to_string()), place: self.place() });
+        self.outermost += u64::from(self.counts_rows());
+        self.hand_on(Err(broken.to_string()), sink);
         Ok(())
     }
 
@@ -95,12 +117,13 @@ impl<'d, 'p> Descent<'d, 'p> {
         Place { levels: &self.reader.lookup.rows.levels, trail: &self.trail, line: self.line }
     }
 
-    fn row(&self, sink: Sink<'_>) {
+    fn row(&mut self, sink: Sink<'_>) {
+        self.outermost += u64::from(self.counts_rows());
         let last = self.above.len() - 1;
         let row = self.above[last];
         let goes_in = |origin: &Origin| matches!(origin, Origin::Row(path) if !path.steps().is_empty());
         if self.reader.origins.iter().all(goes_in) && !row.is_object() && !row.is_array() {
-            return sink(Row { slots: Err(not_an_object(kind_of(row))), place: self.place() });
+            return self.hand_on(Err(not_an_object(kind_of(row))), sink);
         }
         let fill = |origin: &Origin| {
             let found = match origin {
@@ -112,7 +135,7 @@ impl<'d, 'p> Descent<'d, 'p> {
             found.map_or(Slot::Absent, Slot::of)
         };
         let slots: Vec<Slot> = self.reader.origins.iter().map(fill).collect();
-        sink(Row { slots: Ok(&slots), place: self.place() });
+        self.hand_on(Ok(&slots), sink);
     }
 }
 

@@ -40,6 +40,12 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
+
+    /// All values of a header, in order (RFC 9110 §5.3).
+    pub fn headers<'r>(&'r self, name: &'r str) -> impl Iterator<Item = &'r str> {
+        let is_it = move |(known, _): &&(String, String)| known.eq_ignore_ascii_case(name);
+        self.headers.iter().filter(is_it).map(|(_, value)| value.as_str())
+    }
 }
 
 /// Why there is no answer, or not a whole one.

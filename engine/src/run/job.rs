@@ -32,7 +32,7 @@ impl Run<'_> {
                     asking.target = Target::Result(name.clone());
                 }
             }
-            Target::Result(_) | Target::Url(_) => return None,
+            Target::Result(_) | Target::Url(_) | Target::JobUrl(_) => return None,
         }
         Some(())
     }
@@ -65,6 +65,7 @@ impl Run<'_> {
         let asking = self.current.as_mut().expect("a job was asked for");
         let job = self.plan.lookups[asking.ask.lookup].job.as_ref().expect("only a lookup with a job polls");
         asking.polls += 1;
+        asking.elsewhere = None;
         if asking.polls >= job.at_most {
             let text = format!("the job was not done when it was asked for {} times", job.at_most);
             return self.fail(Failure::lookup(text));

@@ -4,7 +4,7 @@ use super::gate::Levels;
 use super::record::{BadRow, Record, Records, Typed, fields, rrtype_text};
 use super::rows::{Reader, Row};
 use super::secret::{self, Secrets};
-use super::trace::{Fate, Ledger, Link, Traced};
+use super::trace::{Fate, LEFT_OUT, Ledger, Link, Traced};
 use crate::dns::{Name, Rdata, scope};
 use crate::plan::{Plan, Prose, RuleThen, possible_targets, push_value, sources, targets};
 use crate::profile::{OtherNames, Side, TimeField};
@@ -99,12 +99,15 @@ pub(super) fn row(
 
 /// Hands on what became of each record of a row.
 fn outcomes(context: &Context, row: &Row, texts: &mut Texts, graph: &mut Graph, sink: &mut dyn FnMut(Outcome)) {
+    if row.is_left_out {
+        return sink(Outcome::dropped(LEFT_OUT));
+    }
     let slots = match &row.slots {
         Ok(slots) => *slots,
         Err(reason) => return sink(Outcome::bad(reason.clone().into())),
     };
     if !context.reader.is_record(slots) {
-        return sink(Outcome::dropped("the lookup leaves rows like it out"));
+        return sink(Outcome::dropped(LEFT_OUT));
     }
     if context.secrets.are_in_row(slots, &context.reader.fields) {
         return sink(Outcome::bad(secret::REPEATED.to_owned().into()));

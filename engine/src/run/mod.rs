@@ -12,6 +12,7 @@ mod exchange;
 mod frame;
 mod gate;
 mod job;
+mod link;
 mod map;
 mod page;
 mod preview;
@@ -98,10 +99,13 @@ struct Ask {
 struct Asking {
     ask: Ask,
     target: Target,
+    /// Where the provider sends this request instead.
+    elsewhere: Option<Target>,
     redirects: u32,
     pages: Pages,
     polls: u32,
     read_before: u64,
+    judged_before: u64,
     bad_before: u64,
 }
 
@@ -231,7 +235,8 @@ impl<'p> Run<'p> {
         let asking = self.current.as_ref().expect("next() has just seen to it");
         let lookup = &self.plan.lookups[asking.ask.lookup];
         let each = asking.ask.each.as_deref();
-        let built = match self.asker.lookup(self.plan, lookup, each, &asking.target, &asking.pages, now).checked() {
+        let target = asking.elsewhere.as_ref().unwrap_or(&asking.target);
+        let built = match self.asker.lookup(self.plan, lookup, each, target, &asking.pages, now).checked() {
             Ok(built) => built,
             Err(reason) => {
                 self.under_way = None;
@@ -438,7 +443,10 @@ impl<'p> Run<'p> {
         }
         match self.asker.own_url(location, &self.last_request.url) {
             Ok(url) => {
-                asking.target = Target::Url(url);
+                asking.elsewhere = Some(match asking.target {
+                    Target::Built | Target::Url(_) => Target::Url(url),
+                    _ => Target::JobUrl(url),
+                });
                 self.attempts = 0;
             }
             Err(reason) => self.fail(Failure::lookup(format!("the provider redirects: {reason}"))),
@@ -447,6 +455,7 @@ impl<'p> Run<'p> {
 
     fn read(&mut self, response: Response, now: Timestamp) {
         self.attempts = 0;
+        self.current.as_mut().expect("a page was asked for").elsewhere = None;
         if let Some(job) = self.job(&response, now) {
             return job;
         }
@@ -528,9 +537,11 @@ impl<'p> Run<'p> {
                 self.end_lookup();
             }
             page::Turn::Next(target) => {
-                // Later pages of a job's result are asked for where its first one was.
-                if lookup.job.is_none() || target != Target::Built {
-                    asking.target = target;
+                match (target, &lookup.job) {
+                    // Later pages of a job's result are asked for where its first one was.
+                    (Target::Built, Some(_)) => {}
+                    (Target::Url(url), Some(_)) => asking.target = Target::JobUrl(url),
+                    (target, _) => asking.target = target,
                 }
                 self.not_before = now;
             }
@@ -548,27 +559,43 @@ impl<'p> Run<'p> {
     fn begin(&mut self, ask: Ask) -> Asking {
         self.attempts = 0;
         let (read_before, bad_before) = (self.ledger.counts.read, self.ledger.counts.bad());
-        Asking { ask, target: Target::Built, redirects: 0, pages: Pages::default(), polls: 0, read_before, bad_before }
+        let judged_before = self.ledger.counts.judged();
+        Asking {
+            ask,
+            target: Target::Built,
+            elsewhere: None,
+            redirects: 0,
+            pages: Pages::default(),
+            polls: 0,
+            read_before,
+            judged_before,
+            bad_before,
+        }
     }
 
     /// This lookup is over, and was answered; unless too much of the answer was bad.
     fn end_lookup(&mut self) {
         let asking = self.current.take().expect("a lookup is under way");
         self.attempts = 0;
-        let read = self.ledger.counts.read - asking.read_before;
-        let bad = self.ledger.counts.bad() - asking.bad_before;
-        if bad * 100 > read * self.plan.record.bad_at_most {
-            let reason = too_many_bad(self.plan, read, bad);
+        if let Some(reason) = self.disbelief(&asking) {
             return self.ledger.failures.push(Failure::lookup(self.named(&asking.ask, reason)));
         }
         self.ledger.answered += 1;
+    }
+
+    /// Why a lookup's answers cannot be believed: too many of their records are bad.
+    fn disbelief(&self, asking: &Asking) -> Option<String> {
+        let read = self.ledger.counts.judged() - asking.judged_before;
+        let bad = self.ledger.counts.bad() - asking.bad_before;
+        (bad * 100 > read * self.plan.record.bad_at_most).then(|| too_many_bad(self.plan, read, bad))
     }
 
     /// This lookup is over, and what it had read stays.
     fn fail(&mut self, failure: Failure) {
         let asking = self.current.take().expect("a lookup is under way");
         self.attempts = 0;
-        if asking.pages.count > 1 || self.ledger.counts.read > asking.read_before {
+        let is_answered = asking.pages.count > 1 || self.ledger.counts.read > asking.read_before;
+        if is_answered && self.disbelief(&asking).is_none() {
             self.ledger.answered += 1;
         }
         let text = self.named(&asking.ask, self.asker.scrub(&failure.text));

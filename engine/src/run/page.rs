@@ -2,14 +2,17 @@
 //! go on for ever.
 
 use super::Response;
+use super::link;
 use super::request::{Asker, Shown, Target};
 use super::rows::{Beside, Ending, Row, kind_of};
-use crate::plan::{AnswerPlace, LookupPlan, PagingPlan, Path, SignalPlan, integer};
+use crate::plan::{AnswerPlace, LookupPlan, PagingPlan, Path, SignalPlan};
+use crate::printable;
 use crate::profile::Scalar;
 use serde_json::Value;
 use sha1::{Digest, Sha1};
 use std::collections::HashSet;
 use std::fmt;
+use url::Url;
 
 /// How far the pages of a lookup have come.
 #[derive(Debug, Default)]
@@ -102,24 +105,12 @@ impl Pages {
         match &beside.ending {
             Ending::Cut => return Turn::Broken("the answer has no last line: it was cut".to_owned()),
             Ending::Failed(reason) => return Turn::Broken(format!("the provider could not go on: {reason}")),
-            Ending::Whole => return Turn::Last,
-            Ending::Limited if matches!(lookup.paging, PagingPlan::None { .. }) => {
-                return Turn::Truncated("the provider holds more records than it gave".to_owned());
-            }
-            Ending::Limited | Ending::Silent => {}
+            Ending::Whole | Ending::Limited | Ending::Silent => {}
         }
         self.is_cut |= lookup.truncated_when.as_ref().is_some_and(|signal| is_given(signal, beside, response));
-        let turn = match &lookup.paging {
-            PagingPlan::None { total, cap } => self.only_page(figure(total.as_ref(), beside, response), *cap),
-            PagingPlan::Page { first, last, more, total, .. } => {
-                let [last, total] = [last, total].map(|place| figure(place.as_ref(), beside, response));
-                self.numbered(*first, last, more.as_ref(), total, beside)
-            }
-            PagingPlan::Offset { limit, total, .. } => {
-                self.by_offset(limit.as_ref().map(|(_, size)| *size), figure(total.as_ref(), beside, response), beside)
-            }
-            PagingPlan::NextUrl { at, .. } => self.by_url(at.as_ref(), beside, response, asker, asked),
-            PagingPlan::Cursor { from, .. } => self.by_cursor(from, beside, response),
+        let turn = match self.by_kind(lookup, beside, response, asker, asked) {
+            Ok(turn) => turn,
+            Err(reason) => return Turn::Broken(format!("page {}: {reason}", self.count)),
         };
         let at_most = lookup.paging.at_most();
         match turn {
@@ -127,16 +118,47 @@ impl Pages {
                 Turn::Truncated(format!("more than {at_most} pages; the rest was not asked for"))
             }
             Turn::Last if self.is_cut => Turn::Truncated("the provider holds more records than it gives".to_owned()),
+            Turn::Last if beside.ending == Ending::Limited => {
+                Turn::Truncated("the provider holds more records than it gave".to_owned())
+            }
             turn => turn,
         }
     }
 
-    fn only_page(&self, total: Option<i64>, cap: Option<u64>) -> Turn {
-        match total.and_then(|total| u64::try_from(total).ok()) {
-            // Where nothing came, the total tells of another query's records: that is an empty answer, not a cut one.
-            Some(total) if total > self.rows && self.rows > 0 => {
-                Turn::Truncated(format!("the provider holds {total} records and gave {}", self.rows))
+    fn by_kind(
+        &mut self,
+        lookup: &LookupPlan,
+        beside: &Beside,
+        response: &Response,
+        asker: &Asker,
+        asked: &Shown,
+    ) -> Result<Turn, String> {
+        let figure = |place: &Option<AnswerPlace>| figure(place.as_ref(), beside, response);
+        Ok(match &lookup.paging {
+            PagingPlan::None { total, cap } => self.only_page(figure(total)?, *cap),
+            PagingPlan::Page { first, last, more, total, .. } => {
+                let read = first.saturating_add(u64::from(self.count.saturating_sub(1)));
+                let more = [figure(last)?.map(|last| last > read), flag(more.as_ref(), beside)];
+                self.counted(&more, figure(total)?, beside)
             }
+            PagingPlan::Offset { more, total, .. } => {
+                self.counted(&[flag(more.as_ref(), beside)], figure(total)?, beside)
+            }
+            PagingPlan::NextUrl { at, .. } => match next_url(at.as_ref(), beside, response)? {
+                Some(next) => self.by_url(asker.own_url(&next, asked)?),
+                None => Turn::Last,
+            },
+            PagingPlan::Cursor { from, .. } => match next_cursor(from, beside, response)? {
+                Some(cursor) => self.by_cursor(cursor),
+                None => Turn::Last,
+            },
+        })
+    }
+
+    fn only_page(&self, total: Option<u64>, cap: Option<u64>) -> Turn {
+        match total {
+            // Where nothing came, the total tells of another query's records: that is an empty answer, not a cut one.
+            Some(total) if total > self.rows && self.rows > 0 => self.gave_less(total),
             _ if cap.is_some_and(|cap| self.rows >= cap) => {
                 Turn::Truncated(format!("the provider gave {} records, as many as it ever gives", self.rows))
             }
@@ -144,73 +166,33 @@ impl Pages {
         }
     }
 
-    fn numbered(
-        &self,
-        first: u64,
-        last: Option<i64>,
-        more: Option<&Path>,
-        total: Option<i64>,
-        beside: &Beside,
-    ) -> Turn {
-        let read = first.saturating_add(u64::from(self.count.saturating_sub(1)));
-        let more = more.map(|path| path.find(&beside.envelope).is_some_and(is_yes));
-        let is_last = match (last, more, total) {
-            (Some(last), ..) => i128::from(read) >= i128::from(last),
-            (None, Some(more), _) => !more,
-            (None, None, Some(total)) => i128::from(self.rows) >= i128::from(total) || beside.rows == 0,
-            (None, None, None) => beside.rows == 0,
-        };
-        if is_last { Turn::Last } else { Turn::Next(Target::Built) }
-    }
-
-    fn by_offset(&self, size: Option<u64>, total: Option<i64>, beside: &Beside) -> Turn {
-        let came = beside.rows;
-        let is_last = match total {
-            _ if beside.ending == Ending::Limited => came == 0,
-            Some(total) => i128::from(self.rows) >= i128::from(total) || came == 0,
-            None => came == 0 || size.is_some_and(|size| came < size),
-        };
-        if is_last { Turn::Last } else { Turn::Next(Target::Built) }
-    }
-
-    fn by_url(
-        &mut self,
-        at: Option<&Path>,
-        beside: &Beside,
-        response: &Response,
-        asker: &Asker,
-        asked: &Shown,
-    ) -> Turn {
-        let next = match at {
-            Some(path) => match path.find(&beside.envelope) {
-                None | Some(Value::Null) => None,
-                Some(Value::String(text)) if text.is_empty() => None,
-                Some(Value::String(text)) => Some(text.clone()),
-                Some(other) => return Turn::Broken(format!("`{path}` is {}, not a URL", kind_of(other))),
-            },
-            None => response.header("link").and_then(next_link),
-        };
-        let Some(next) = next else { return Turn::Last };
-        match asker.own_url(&next, asked) {
-            Err(reason) => Turn::Broken(format!("page {}: {reason}", self.count)),
-            Ok(url) if !self.seen_targets.insert(url.to_string()) => {
-                Turn::Broken(Repeat::Cursor(self.count).to_string())
-            }
-            Ok(url) => Turn::Next(Target::Url(url)),
+    /// Pages that are counted go on while anything says that there is more; where nothing is said, until one is empty. A page
+    /// that is shorter than others says nothing: providers give fewer rows than they are asked for.
+    fn counted(&self, more: &[Option<bool>], total: Option<u64>, beside: &Beside) -> Turn {
+        let missing = total.filter(|total| *total > self.rows);
+        let is_told = total.is_some() || more.iter().any(Option::is_some) || beside.ending == Ending::Whole;
+        match (missing, beside.rows) {
+            _ if more.contains(&Some(true)) => Turn::Next(Target::Built),
+            (Some(total), 0) => self.gave_less(total),
+            (Some(_), _) => Turn::Next(Target::Built),
+            (None, 0) => Turn::Last,
+            (None, _) if is_told && beside.ending != Ending::Limited => Turn::Last,
+            (None, _) => Turn::Next(Target::Built),
         }
     }
 
-    fn by_cursor(&mut self, from: &AnswerPlace, beside: &Beside, response: &Response) -> Turn {
-        let cursor = match from {
-            AnswerPlace::Header(name) => response.header(name).map(str::to_owned),
-            AnswerPlace::Body(path) => match path.find(&beside.envelope) {
-                None | Some(Value::Null) => None,
-                Some(Value::String(text)) => Some(text.clone()),
-                Some(Value::Number(number)) => Some(number.to_string()),
-                Some(other) => return Turn::Broken(format!("`{path}` is {}, not a cursor", kind_of(other))),
-            },
-        };
-        let Some(cursor) = cursor.filter(|cursor| !cursor.is_empty()) else { return Turn::Last };
+    fn gave_less(&self, total: u64) -> Turn {
+        Turn::Truncated(format!("the provider holds {total} records and gave {}", self.rows))
+    }
+
+    fn by_url(&mut self, next: Url) -> Turn {
+        match self.seen_targets.insert(next.to_string()) {
+            true => Turn::Next(Target::Url(next)),
+            false => Turn::Broken(Repeat::Cursor(self.count).to_string()),
+        }
+    }
+
+    fn by_cursor(&mut self, cursor: String) -> Turn {
         if !self.seen_targets.insert(cursor.clone()) {
             return Turn::Broken(Repeat::Cursor(self.count).to_string());
         }
@@ -219,19 +201,79 @@ impl Pages {
     }
 }
 
-/// A whole number that an answer gives, if it does.
-fn figure(place: Option<&AnswerPlace>, beside: &Beside, response: &Response) -> Option<i64> {
-    match place? {
-        AnswerPlace::Body(path) => integer(path.find(&beside.envelope)?),
-        AnswerPlace::Header(name) => response.header(name)?.trim().parse().ok(),
+/// The URL of the next page, if there is one.
+fn next_url(at: Option<&Path>, beside: &Beside, response: &Response) -> Result<Option<String>, String> {
+    let Some(path) = at else {
+        return link::next(response.headers("link")).map_err(|error| format!("the header `Link` {error}"));
+    };
+    match path.find(&beside.envelope) {
+        None | Some(Value::Null | Value::Bool(false)) => Ok(None),
+        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(other) => Err(format!("`{path}` is {}, not a URL", kind_of(other))),
     }
 }
 
-/// Whether a flag is set, also one written as a number or as text.
-fn is_yes(value: &Value) -> bool {
+/// The cursor of the next page, if there is one.
+fn next_cursor(from: &AnswerPlace, beside: &Beside, response: &Response) -> Result<Option<String>, String> {
+    let cursor = match from {
+        AnswerPlace::Header(name) => response.header(name).map(str::to_owned),
+        AnswerPlace::Body(path) => match path.find(&beside.envelope) {
+            None | Some(Value::Null | Value::Bool(false)) => None,
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(Value::Number(number)) => Some(number.to_string()),
+            Some(other) => return Err(format!("`{path}` is {}, not a cursor", kind_of(other))),
+        },
+    };
+    Ok(cursor.filter(|cursor| !cursor.is_empty()))
+}
+
+/// A whole number that an answer gives, if it does; less than nothing stands for none. What is no number is an error: taken
+/// for none, pages would be missing.
+fn figure(place: Option<&AnswerPlace>, beside: &Beside, response: &Response) -> Result<Option<u64>, String> {
+    let Some(place) = place else { return Ok(None) };
+    let number = match place {
+        AnswerPlace::Body(path) => match path.find(&beside.envelope) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(value) => whole(value).ok_or_else(|| format!("`{path}` is {}, not a whole number", shown(value)))?,
+        },
+        AnswerPlace::Header(name) => match response.header(name).map(str::trim) {
+            None => return Ok(None),
+            Some(text) => text.parse().map_err(|_| format!("the header `{name}` is not a whole number"))?,
+        },
+    };
+    Ok(u64::try_from(number).ok())
+}
+
+/// A whole number, also one written as text or with a fraction of nothing.
+fn whole(value: &Value) -> Option<i64> {
     match value {
-        Value::String(text) => ["true", "yes", "1"].iter().any(|yes| text.eq_ignore_ascii_case(yes)),
-        value => is_something(value),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Number(number) => number.as_i64().or_else(|| {
+            let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
+            // A number that is larger than any count is as good as the largest.
+            Some(float as i64)
+        }),
+        _ => None,
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("`{}`", printable::line(&text.chars().take(40).collect::<String>())),
+        other => kind_of(other).to_owned(),
+    }
+}
+
+/// What a flag says, also one written as a number or as text; nothing where it is absent or null.
+fn flag(place: Option<&Path>, beside: &Beside) -> Option<bool> {
+    match place?.find(&beside.envelope)? {
+        Value::Null => None,
+        Value::String(text) => {
+            let is_no = |no: &&str| text.trim().eq_ignore_ascii_case(no);
+            Some(!["", "0", "false", "no", "n", "none", "null"].iter().any(is_no))
+        }
+        value => Some(is_something(value)),
     }
 }
 
@@ -261,18 +303,7 @@ fn is_something(value: &Value) -> bool {
         Value::Number(number) => number.as_f64() != Some(0.0),
         Value::String(text) => !text.is_empty(),
         Value::Array(list) => !list.is_empty(),
-        Value::Bool(true) | Value::Object(_) => true,
+        Value::Object(keys) => !keys.is_empty(),
+        Value::Bool(true) => true,
     }
-}
-
-/// The URL with `rel="next"` of a `Link` header (RFC 8288).
-fn next_link(header: &str) -> Option<String> {
-    header.split(',').find_map(|link| {
-        let (url, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-        let is_next = parameters.split(';').any(|parameter| {
-            let value = parameter.trim().strip_prefix("rel=").map(|value| value.trim_matches('"'));
-            value.is_some_and(|relations| relations.split(' ').any(|relation| relation.eq_ignore_ascii_case("next")))
-        });
-        is_next.then(|| url.to_owned())
-    })
 }

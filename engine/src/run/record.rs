@@ -5,7 +5,7 @@ use super::rows::Pick;
 use super::slots::Slot;
 use crate::dns::{Mailbox, Name, Rdata, RrType, parse_address, reverse_name};
 use crate::plan::{FieldPlan, Operand, OrientationPlan, RecordPlan, integer};
-use crate::profile::{FieldType, Scalar};
+use crate::profile::{FieldType, Scalar, Take};
 use crate::stix::{Kind, Observable, Seen, Tlp, stix_time};
 use jiff::Timestamp;
 use minijinja::value::Value as Text;
@@ -161,7 +161,7 @@ pub(super) fn fields<'r>(
 }
 
 fn read<'r>(field: &'r FieldPlan, picks: &'r [Pick], slots: &'r [Slot]) -> Result<Typed<'r>, String> {
-    let mut is_there = false;
+    let (mut is_there, mut taken) = (false, None);
     for pick in picks {
         let slot = match pick {
             Pick::Slot(at) => &slots[*at],
@@ -172,13 +172,30 @@ fn read<'r>(field: &'r FieldPlan, picks: &'r [Pick], slots: &'r [Slot]) -> Resul
         }
         is_there = true;
         if *slot != Slot::Null && !is_none(field, slot) {
-            return typed(field, slot).ok_or_else(|| not_of_type(field, slot));
+            let value = typed(field, slot).ok_or_else(|| not_of_type(field, slot))?;
+            match taken.replace(value) {
+                Some(before) => taken = taken.map(|value| chosen(field.take, before, value)),
+                None if field.take == Take::First => break,
+                None => {}
+            }
         }
+    }
+    if let Some(taken) = taken {
+        return Ok(taken);
     }
     match (field.optional, is_there) {
         (true, _) => Ok(Typed::None),
         (false, true) => Err(format!("`{}` has no value", field.name)),
         (false, false) => Err(format!("`{}` is absent", field.name)),
+    }
+}
+
+/// Which of two values counts.
+fn chosen<'r>(take: Take, one: Typed<'r>, other: Typed<'r>) -> Typed<'r> {
+    match (take, &one, &other) {
+        (Take::Earliest, Typed::Time(a), Typed::Time(b)) if b < a => other,
+        (Take::Latest, Typed::Time(a), Typed::Time(b)) if b > a => other,
+        _ => one,
     }
 }
 

@@ -145,6 +145,8 @@ pub(super) enum Target {
     Built,
     /// At a URL the provider gave, of its own origin.
     Url(Url),
+    /// At a URL the provider gave for what a job's order leads to: without the order's method and body.
+    JobUrl(Url),
     /// How far a job is, by its name.
     Poll(String),
     /// How far a job is, at the URL that it is named by.
@@ -270,7 +272,7 @@ impl Asker {
                     lookup.query.iter().map(|(name, value)| (name.clone(), self.query_text(value, known))).collect();
                 self.path(&lookup.path, known)
             }
-            Target::Poll(_) | Target::PollUrl(_) | Target::Result(_) => {
+            Target::Poll(_) | Target::PollUrl(_) | Target::Result(_) | Target::JobUrl(_) => {
                 (method, body) = ("GET", None);
                 self.job_url(lookup, target)
             }
@@ -303,7 +305,7 @@ impl Asker {
         let (path, job) = match target {
             Target::Result(job) => (plan.result.as_ref(), job),
             Target::Poll(job) => (plan.poll.as_ref(), job),
-            Target::PollUrl(url) | Target::Url(url) => return self.outside(url.as_str()),
+            Target::PollUrl(url) | Target::JobUrl(url) | Target::Url(url) => return self.outside(url.as_str()),
             Target::Built => unreachable!("an order has the lookup's own path"),
         };
         let path = path.expect("a target that is made has its path");
@@ -599,7 +601,7 @@ impl PageValue {
 
 /// The parameters that say which page, where the kind of paging has them and no URL of the provider's has.
 fn page_parameters(lookup: &LookupPlan, target: &Target, pages: &Pages) -> Vec<(Parameter, PageValue)> {
-    if matches!(target, Target::Url(_)) || lookup.job.is_some() && *target == Target::Built {
+    if matches!(target, Target::Url(_) | Target::JobUrl(_)) || lookup.job.is_some() && *target == Target::Built {
         return vec![];
     }
     match &lookup.paging {

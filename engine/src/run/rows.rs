@@ -3,7 +3,7 @@
 
 use super::Response;
 use super::ahead;
-use super::cells::cells;
+use super::cells::Delimited;
 use super::descent::Descent;
 use super::frame::{FrameSeed, Held, HeldSeed};
 use super::slots::{Slot, Trie};
@@ -56,6 +56,14 @@ pub(super) struct Row<'r> {
     /// The values; or why there are none.
     pub(super) slots: Result<&'r [Slot<'r>], String>,
     pub(super) place: Place<'r>,
+    /// Whether a level leaves it out by its key.
+    pub(super) is_left_out: bool,
+}
+
+impl<'r> Row<'r> {
+    pub(super) fn new(slots: Result<&'r [Slot<'r>], String>, place: Place<'r>) -> Self {
+        Self { slots, place, is_left_out: false }
+    }
 }
 
 /// Where a row stands in its answer.
@@ -111,7 +119,7 @@ impl Place<'_> {
 /// What stands beside the rows of an answer.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
-    /// The document without its rows; null for lines.
+    /// The document, without its rows where nothing else reads them; null for lines.
     pub(super) envelope: Value,
     /// How many rows there were, at the outermost level.
     pub(super) rows: u64,
@@ -233,7 +241,9 @@ impl<'p> Reader<'p> {
                 && level.at.steps().iter().all(|step| matches!(step, PathStep::Name(_)))
         };
         let is_plain = match rows.framing {
-            Framing::Json => rows.levels.len() == 1 && is_plain_list(&rows.levels[0]),
+            Framing::Json => {
+                rows.levels.len() == 1 && is_plain_list(&rows.levels[0]) && !self.lookup.reads_rows_twice()
+            }
             Framing::Ndjson | Framing::Saf => rows.levels.is_empty(),
             Framing::Delimited => false,
         };
@@ -266,7 +276,7 @@ impl<'p> Reader<'p> {
             Framing::Json => self.document(body, sink),
             Framing::Ndjson => Ok(self.lines(lines(), sink)),
             Framing::Saf => Ok(self.framed_lines(lines(), sink)),
-            Framing::Delimited => self.columns(lines(), sink),
+            Framing::Delimited => self.columns(body, response, sink),
         }
     }
 
@@ -282,13 +292,8 @@ impl<'p> Reader<'p> {
                 Ok(None) | Err(_) => {}
             }
         }
-        let mut envelope: Value = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
+        let envelope: Value = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
         let rows = self.tree(&envelope, None, sink)?;
-        if let [level] = &self.lookup.rows.levels[..]
-            && let Some(list) = envelope.pointer_mut(&pointer(level.at.steps()))
-        {
-            list.take();
-        }
         Ok(Beside { envelope, rows, ending: Ending::Silent })
     }
 
@@ -316,7 +321,7 @@ impl<'p> Reader<'p> {
 
     fn hand_on(&self, held: Held, number: usize, slots: &[Slot], sink: Sink<'_>) {
         match held {
-            Held::InSlots => sink(Row { slots: Ok(slots), place: on_line(number) }),
+            Held::InSlots => sink(Row::new(Ok(slots), on_line(number))),
             Held::Other(other) => sink(bad(number, not_an_object(other))),
             Held::Tree(value) => {
                 if let Err(broken) = self.tree(&value, Some(number), sink) {
@@ -353,29 +358,52 @@ impl<'p> Reader<'p> {
         Beside { envelope: Value::Null, rows, ending }
     }
 
-    fn columns<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Result<Beside, Broken> {
+    fn columns(&self, body: &[u8], response: &Response, sink: Sink<'_>) -> Result<Beside, Broken> {
         let columns = self.lookup.rows.columns.as_ref().expect("delimited lines have columns");
-        let mut names: Option<Vec<String>> = None;
-        let mut rows = 0;
-        for (number, line) in lines {
-            if columns.comment.is_some_and(|sign| line.trim_ascii_start().first() == Some(&sign)) {
-                continue;
-            }
-            let cells = cells(line, columns);
-            if columns.header && names.is_none() {
-                names = Some(cells);
-                continue;
-            }
+        let mut records = Delimited::new(body, response.cut.is_some(), columns);
+        let names = match columns.header {
+            true => records.next().map(|(line, names)| self.names(line, names)).transpose()?,
+            false => None,
+        };
+        let (mut rows, mut width) = (0, names.as_ref().map(Vec::len));
+        for (number, cells) in records {
             rows += 1;
-            let value = match &names {
-                Some(names) => {
-                    Value::Object(names.iter().cloned().zip(cells.into_iter().map(Value::from)).collect::<Map<_, _>>())
+            match cells {
+                Err(mistake) => sink(bad(number, mistake)),
+                // A separator that nobody put into quotes: all cells behind it would stand one column too far.
+                Ok(cells) if cells.len() > *width.get_or_insert(cells.len()) => {
+                    let wanted = width.unwrap_or_default();
+                    sink(bad(number, format!("the line has {} columns, and there are {wanted}", cells.len())));
                 }
-                None => Value::from(cells),
-            };
-            self.hand_on(Held::Tree(value), number, &[], sink);
+                Ok(cells) => {
+                    let cells = cells.into_iter().map(Value::from);
+                    let value = match &names {
+                        Some(names) => Value::Object(names.iter().cloned().zip(cells).collect::<Map<_, _>>()),
+                        None => cells.collect(),
+                    };
+                    self.hand_on(Held::Tree(value), number, &[], sink);
+                }
+            }
         }
         Ok(Beside { rows, ..Beside::default() })
+    }
+
+    /// The names of columns. Of two that are called the same, nobody knows which one is meant.
+    fn names(&self, line: usize, names: Result<Vec<String>, &str>) -> Result<Vec<String>, Broken> {
+        let broken = |reason: String| Broken::Syntax { reason: format!("the names of columns: {reason}"), line };
+        let names = names.map_err(|mistake| broken(mistake.to_owned()))?;
+        let is_read = |name: &str| {
+            let first = |origin: &Origin| match origin {
+                Origin::Row(path) | Origin::Above(_, path) | Origin::Answer(path) => path.steps().first().cloned(),
+                Origin::Key(_) => None,
+            };
+            self.origins.iter().any(|origin| first(origin) == Some(PathStep::Name(name.to_owned())))
+        };
+        let is_twice = |(at, name): &(usize, &String)| names[..*at].contains(name) && is_read(name);
+        match names.iter().enumerate().find(is_twice) {
+            Some((_, name)) => Err(broken(format!("two are called `{name}`"))),
+            None => Ok(names),
+        }
     }
 }
 
@@ -402,7 +430,7 @@ fn on_line(number: usize) -> Place<'static> {
 
 /// One that cannot be read.
 fn bad(number: usize, reason: impl Into<String>) -> Row<'static> {
-    Row { slots: Err(reason.into()), place: on_line(number) }
+    Row::new(Err(reason.into()), on_line(number))
 }
 
 const NO_JSON: &str = "the line is no JSON";

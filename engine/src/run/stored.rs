@@ -3,7 +3,7 @@
 use super::rows::{Broken, Ending, Reader, Row};
 use super::secret::Secrets;
 use super::trace::{Failure, Ledger, Report};
-use super::{Input, Response, evidence, gate, map, record};
+use super::{Input, Response, answer, evidence, gate, map, record};
 use crate::plan::{LookupPlan, Plan};
 use crate::stix::{Graph, Identity};
 use jiff::Timestamp;
@@ -26,9 +26,20 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
     let mut texts = map::Texts::default();
     let secrets = Secrets::of(&input.settings);
     for (number, (name, pieces)) in (1..).zip(answers) {
+        let read_before = ledger.counts.read;
         let mut page = Page { plan, lookup, each, input: &input, secrets: &secrets, number, name: &name, lines: 0 };
+        let mut pieces = pieces.into_iter();
+        let first = Response { status: 200, body: pieces.next().unwrap_or_default(), ..Response::default() };
+        let redact = |text: &str| secrets.redact(text);
+        if let Some(said) = answer::said_instead(plan, lookup.rows.framing, &first, redact) {
+            match said {
+                Err(reason) => ledger.failures.push(Failure::lookup(format!("{name}: {reason}"))),
+                Ok(()) => ledger.answered += 1,
+            }
+            continue;
+        }
         let mut read = Ok(Ending::Cut);
-        for piece in pieces {
+        for piece in std::iter::once(first.body).chain(pieces) {
             let ending = page.piece(piece, &mut texts, &mut graph, &mut ledger);
             // A piece in which no line tells how the stream ended leaves it as it was.
             read = match (read, ending) {
@@ -43,17 +54,23 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
             Err(broken) => {
                 ledger.failures.push(Failure::lookup(secrets.redact(&format!("{name}: {broken}"))));
             }
-            Ok(Ending::Cut) => ledger.truncated.push(format!("{name}: it has no last line: it was cut")),
+            Ok(Ending::Cut) => {
+                ledger.failures.push(Failure::lookup(format!("{name}: it has no last line: it was cut")));
+            }
             Ok(Ending::Failed(reason)) => {
                 let text = format!("{name}: the provider could not go on: {reason}");
-                ledger.truncated.push(secrets.redact(&text));
+                ledger.failures.push(Failure::lookup(secrets.redact(&text)));
             }
-            Ok(Ending::Limited) => ledger.truncated.push(format!("{name}: the provider holds more records")),
-            Ok(Ending::Silent | Ending::Whole) => {}
+            Ok(Ending::Limited) => {
+                ledger.truncated.push(format!("{name}: the provider holds more records"));
+                ledger.answered += 1;
+            }
+            Ok(Ending::Silent | Ending::Whole) => ledger.answered += 1,
         }
-        ledger.answered += 1;
+        // What stands before a break is kept, as in a run.
+        ledger.answered += u32::from(ledger.counts.read > read_before);
     }
-    let (read, bad) = (ledger.counts.read, ledger.counts.bad());
+    let (read, bad) = (ledger.counts.judged(), ledger.counts.bad());
     if bad * 100 > read * plan.record.bad_at_most {
         ledger.answered = 0;
         ledger.failures.push(Failure::lookup(super::too_many_bad(plan, read, bad)));

@@ -73,6 +73,9 @@ pub struct Counts {
     pub outside_window: u64,
 }
 
+/// Why a row is no record that a level, `only` or `except` leaves out.
+pub(super) const LEFT_OUT: &str = "the lookup leaves rows like it out";
+
 /// How many different reasons are told apart; bad values make reasons of their own, and a provider may send millions.
 const MAX_REASONS: usize = 100;
 
@@ -85,6 +88,11 @@ impl Counts {
     /// How many were bad.
     pub fn bad(&self) -> u64 {
         self.bad.values().sum()
+    }
+
+    /// How many can be good or bad: all but those that the lookup leaves out.
+    pub(super) fn judged(&self) -> u64 {
+        self.read - self.dropped.get(LEFT_OUT).copied().unwrap_or_default()
     }
 
     /// Whether every record that was read is accounted for.

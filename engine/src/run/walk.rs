@@ -69,7 +69,7 @@ impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
                 None => Ok(&slots[..]),
                 Some(other) => Err(not_an_object(other)),
             };
-            (self.sink)(Row { slots, place });
+            (self.sink)(Row::new(slots, place));
             *self.seen += 1;
         }
         Ok(Some(Value::Null))

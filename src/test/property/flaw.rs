@@ -72,6 +72,11 @@ impl Spoiler<'_> {
                 set(&mut body, at, words.first().map_or_else(|| json!("x"), scalar));
                 body.to_string().into_bytes()
             }
+            Some(BodyTestPlan::Text(at, texts)) => {
+                let text = texts.first().map_or_else(String::new, |text| format!("so: {text}!"));
+                set(&mut body, at, text.into());
+                body.to_string().into_bytes()
+            }
             Some(BodyTestPlan::Contains(text)) if number.is_multiple_of(2) => text.clone().into_bytes(),
             Some(BodyTestPlan::Contains(text)) => {
                 body["besides"] = text.as_str().into();

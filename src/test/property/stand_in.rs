@@ -170,7 +170,8 @@ impl<'s> StandIn<'s> {
                 figures.extend(total.iter().map(|at| (at, rows + 3 * ahead)));
                 values.extend(more.iter().map(|at| (at, Value::from(has_next))));
             }
-            PagingPlan::Offset { total, .. } => {
+            PagingPlan::Offset { more, total, .. } => {
+                values.extend(more.iter().map(|at| (at, Value::from(has_next))));
                 figures.extend(total.iter().map(|at| (at, rows + 3 * ahead)));
             }
             PagingPlan::NextUrl { at, .. } if has_next => {

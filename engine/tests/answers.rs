@@ -1,0 +1,227 @@
+//! What an answer says is taken as it is meant: waits in any form, what is there and what is not, which of several times counts;
+//! and an answer means the same when it is mapped from a file as when it is asked for.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use stixmap_engine::diagnostic::Source;
+use stixmap_engine::plan::{Plan, Settings};
+use stixmap_engine::run::{Account, Input, OutcomeKind, Report, Response, Run, Step, map_stored};
+use stixmap_engine::stix::Observable;
+
+fn now() -> Timestamp {
+    "2024-03-01T00:00:00Z".parse().expect("a time")
+}
+
+fn text(answers: &str, lookup: &str, fields: &str) -> String {
+    format!(
+        "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nhttp: {{ base_url: \"https://api.example.net\", retry: {{ attempts: 3, first: PT1S, longest: PT2H }} }}\nanswers:\n{answers}lookups:\n  names:\n    accepts: [domain-name]\n    path: \"/names/{{observable.value}}\"\n{lookup}record:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\n{fields}rules:\n  - {{ rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }}\n  - {{ rrtype: \"*\", drop: of no interest }}\nrelationship: {{ description: \"{{{{ rrtype }}}}\" }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
+    )
+}
+
+const QUOTA: &str = "  - { status: 402, means: quota }\n";
+const ROWS: &str = "    records: $.rows\n";
+
+fn plan(text: &str) -> Plan {
+    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+}
+
+fn input(plan: &Plan) -> Input {
+    Input {
+        observable: Observable::detect("example.com").expect("an observable"),
+        markings: vec![],
+        settings: Settings::read(&plan.settings, |_| None).expect("no settings"),
+        deadline: now() + SignedDuration::from_hours(9),
+        seed: 7,
+        trace: true,
+    }
+}
+
+fn reply(status: u16, body: &str) -> Response {
+    Response { status, body: body.as_bytes().to_vec(), ..Response::default() }
+}
+
+/// Asked for, with the same answer to every request.
+fn asked(plan: &Plan, body: &str) -> Report {
+    let mut now = now();
+    let mut run = Run::new(plan, Arc::new(Account::default()), input(plan), now);
+    loop {
+        match run.next(now) {
+            Step::Done => return run.finish(),
+            Step::Wait(until) => now = until,
+            Step::Send(_) => run.accept(Ok(reply(200, body)), now),
+        }
+    }
+}
+
+/// Mapped from a file.
+fn stored(plan: &Plan, body: &str) -> Report {
+    let answers = [("answer".to_owned(), vec![body.as_bytes().to_vec()])];
+    map_stored(plan, &plan.lookups[0], None, input(plan), answers, now())
+}
+
+#[test]
+fn waits_are_read_with_their_unit_and_their_fraction() {
+    let check = |unit: &str, wait: Value, expected: i64| {
+        let row = format!("  - {{ status: 429, means: throttled, retry_after: {{ at: $.wait, as: {unit} }} }}\n");
+        let plan = plan(&text(&row, ROWS, ""));
+        let mut run = Run::new(&plan, Arc::new(Account::default()), input(&plan), now());
+        assert!(matches!(run.next(now()), Step::Send(_)));
+        run.accept(Ok(reply(429, &json!({ "wait": wait }).to_string())), now());
+        let Step::Wait(until) = run.next(now()) else { panic!("{wait} {unit}: it waits") };
+        assert_eq!(until.duration_since(now()), SignedDuration::from_millis(expected), "{wait} {unit}");
+    };
+    check("seconds", json!("850ms"), 850);
+    check("seconds", json!("1m"), 60_000);
+    check("seconds", json!("1m 30s"), 90_000);
+    check("seconds", json!("PT1M"), 60_000);
+    check("seconds", json!("1.5"), 1_500);
+    check("seconds", json!(1.5), 1_500);
+    check("seconds", json!(" 2 "), 2_000);
+    check("milliseconds", json!(850), 850);
+    check("milliseconds", json!("2s"), 2_000);
+    check("minutes", json!("1.5"), 90_000);
+    check("minutes", json!(2), 120_000);
+    check("epoch-seconds", json!(1_709_251_200.5), 500);
+    check("date", json!("2024-03-01 00:00:07"), 7_000);
+}
+
+#[test]
+fn what_is_empty_is_not_there() {
+    let plan = plan(&text("  - { body: { at: $.error }, means: rejected }\n", ROWS, ""));
+    for (error, is_there) in [
+        (json!(null), false),
+        (json!(false), false),
+        (json!(0), false),
+        (json!(0.0), false),
+        (json!(""), false),
+        (json!([]), false),
+        (json!({}), false),
+        (json!(true), true),
+        (json!(3), true),
+        (json!("no"), true),
+        (json!([null]), true),
+        (json!({ "code": null }), true),
+    ] {
+        let report = asked(&plan, &json!({ "error": error, "rows": [] }).to_string());
+        let expected = if is_there { OutcomeKind::Failed } else { OutcomeKind::Empty };
+        assert_eq!(report.outcome.kind, expected, "{error}");
+    }
+}
+
+#[test]
+fn text_at_its_place_is_told_from_text_in_data() {
+    let row = "  - { body: { at: $.error, contains: [used up, query credits] }, means: quota }\n";
+    let plan = plan(&text(row, ROWS, ""));
+    assert_eq!(asked(&plan, r#"{"error":"Insufficient QUERY credits"}"#).outcome.kind, OutcomeKind::Deferred);
+    let data = r#"{"error":"","rows":[{"name":"example.com","type":"TXT","data":"query credits are used up"}]}"#;
+    assert_eq!(asked(&plan, data).outcome.kind, OutcomeKind::Ok);
+    let lines = self::plan(&text(row, "    framing: ndjson\n", ""));
+    let last = "{\"name\":\"example.com\",\"type\":\"A\",\"data\":\"192.0.2.1\"}\n{\"error\":\"used up\"}\n";
+    assert_eq!(asked(&lines, last).outcome.kind, OutcomeKind::Deferred);
+}
+
+#[test]
+fn time_of_several_places_is_the_one_that_is_wanted() {
+    let fields = "    time_first: { at: [$.a, $.b, $.c], take: earliest, as: timestamp, format: epoch-seconds, none_when: [0], optional: true }\n    time_last: { at: [$.d, $.e], take: latest, as: timestamp, format: epoch-seconds, none_when: [0], optional: true }\n";
+    let plan = plan(&text(QUOTA, ROWS, fields));
+    let check = |times: Value, expected: (Option<i64>, Option<i64>)| {
+        let mut row = json!({ "name": "example.com", "type": "A", "data": "192.0.2.1" });
+        times.as_object().expect("times").iter().for_each(|(key, time)| row[key] = time.clone());
+        let report = asked(&plan, &json!({ "rows": [row] }).to_string());
+        let seen = report.trace[0].record.as_ref().map(|record| record.seen);
+        let seconds = |time: Option<Timestamp>| time.map(Timestamp::as_second);
+        let seen = seen.map(|seen| (seconds(seen.first), seconds(seen.last)));
+        assert_eq!(seen, Some(expected), "{times}");
+    };
+    check(json!({ "a": 9, "b": 7, "c": 8, "d": 10, "e": 11 }), (Some(7), Some(11)));
+    check(json!({ "a": 0, "b": null, "c": 8, "d": 11, "e": 0 }), (Some(8), Some(11)));
+    check(json!({ "a": 0 }), (None, None));
+    let report = asked(&plan, r#"{"rows":[{"name":"example.com","type":"A","data":"192.0.2.1","a":5,"b":"never"}]}"#);
+    assert_eq!(report.counts.bad(), 1, "one that is no time is not passed over");
+}
+
+#[test]
+fn choice_without_effect_is_refused() {
+    for (fields, code) in [
+        ("    count: { at: [$.a, $.b], take: latest, as: integer, optional: true }\n", "field-type"),
+        ("    time_last: { at: $.a, take: latest, as: timestamp, optional: true }\n", "field-place"),
+    ] {
+        let (_, told) = Plan::check(&Source::new("profile.yaml", text(QUOTA, ROWS, fields)));
+        assert_eq!(told.iter().map(|told| told.code.slug()).collect::<Vec<_>>(), [code]);
+    }
+}
+
+#[test]
+fn rows_under_other_keys_are_counted_and_spoil_no_share() {
+    let lookup = "    records: [{ at: $.types, is: map, keys: [a] }, { at: $ }]\n";
+    let plan = plan(&text(QUOTA, lookup, ""));
+    let good = json!({ "name": "example.com", "type": "A", "data": "192.0.2.1" });
+    let report = asked(&plan, &json!({ "types": { "a": [good], "b": [good, good], "meta": 7 } }).to_string());
+    assert_eq!((report.counts.read, report.counts.mapped, report.counts.dropped()), (4, 1, 3));
+    // Two bad of three are too many, however many rows nobody asked for stand beside them.
+    let report = asked(&plan, &json!({ "types": { "a": [good, 1, 2], "b": vec![good; 9] } }).to_string());
+    assert_eq!(report.outcome.kind, OutcomeKind::Failed, "{}", report.outcome);
+}
+
+#[test]
+fn broken_answer_ends_alike_asked_for_and_from_a_file() {
+    let error = "  - { body: { at: $.error }, means: rejected }\n  - { body: { text: nothing here }, means: empty }\n";
+    let lookups = [
+        ROWS,
+        "    records: [{ at: $.groups, optional: true }, { at: $.rows }]\n",
+        "    framing: ndjson\n",
+        "    framing: saf\n",
+        "    framing: delimited\n    columns: { separator: \",\", header: true }\n",
+    ];
+    let bodies = [
+        "",
+        " \n",
+        "{",
+        "{}",
+        "[]",
+        "null",
+        "7",
+        "<html><body>502</body></html>",
+        "nothing here",
+        "{\"rows\":{}}",
+        "{\"rows\":[1,2]}",
+        "{\"rows\":[",
+        "{\"rows\":[{\"name\":\"example.com\",\"type\":\"A\",\"data\":\"192.0.2.1\"}",
+        "{\"groups\":[{\"rows\":7}]}",
+        "{\"error\":\"no\"}",
+        "{\"cond\":\"begin\"}\n",
+        "{\"cond\":\"begin\"}\n{\"obj\":{\"name\":\"example.com\",\"type\":\"A\",\"data\":\"192.0.2.1\"}}\n",
+        "{\"cond\":\"begin\"}\n{\"obj\":{\"name\":\"example.com\",\"type\":\"A\",\"data\":\"192.0.2.1\"}}\n{\"cond\":\"failed\",\"msg\":\"so\"}\n",
+        "{\"cond\":\"begin\"}\n{\"cond\":\"failed\",\"msg\":\"so\"}\n",
+        "name,type,data\n",
+        "name,type\nexample.com,A\n",
+        "name,type,data\nexample.com,A,192.0.2.1\nexample.com,A,\"192.0.2.2\n",
+        "name,name,data\nexample.com,A,192.0.2.1\n",
+    ];
+    for lookup in lookups {
+        let plan = plan(&text(error, lookup, ""));
+        for body in bodies {
+            let (asked, stored) = (asked(&plan, body), stored(&plan, body));
+            assert_eq!(
+                asked.outcome.kind, stored.outcome.kind,
+                "{lookup}{body:?}\n{}\n{}",
+                asked.outcome, stored.outcome
+            );
+            assert_eq!(asked.counts, stored.counts, "{lookup}{body:?}");
+        }
+    }
+}
+
+#[test]
+fn columns_that_nobody_named_make_a_bad_record() {
+    let plan = plan(&text(QUOTA, "    framing: delimited\n    columns: { separator: \",\", header: true }\n", ""));
+    let body = "name,type,data\nexample.com,A,192.0.2.1\nexample.com,TXT,one, two\nexample.com,TXT,\"one, two\"\nexample.com,TXT,\"first line\nsecond line\"\nexample.com,A\n";
+    let report = asked(&plan, body);
+    let counts = &report.counts;
+    assert_eq!((counts.read, counts.mapped, counts.dropped(), counts.bad()), (5, 1, 2, 2), "{counts:?}");
+    assert_eq!(
+        report.trace[3].record.as_ref().map(|record| record.rdata.to_string()).as_deref(),
+        Some("\"first line\\010second line\"")
+    );
+}
