@@ -1,7 +1,7 @@
 //! Files in a folder that is open already, each by its name alone: whatever the folder's path leads to later, they are its own.
 
-use super::Bound;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat};
+use super::{Bound, way};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -16,10 +16,9 @@ const QUIET: OFlags = OFlags::CLOEXEC.union(OFlags::NONBLOCK).union(OFlags::NOCT
 /// So many names are tried for a file that is not whole yet.
 const NAMES: u32 = 1000;
 
-/// A folder by a path whose links are followed.
+/// A folder by a path, on which links of this user and of root are followed.
 pub(super) fn folder(path: &Path) -> io::Result<OwnedFd> {
-    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    Ok(openat(CWD, path, QUIET | OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?)
+    way::folder(path, None)
 }
 
 /// The folder of this name in a folder, unless it is a link.
@@ -119,6 +118,12 @@ pub(super) fn replace(
         let _ = unlinkat(&folder, &part, AtFlags::empty());
     }
     written
+}
+
+/// Refuses a folder in which a file of this name cannot be written.
+pub(super) fn check(folder: impl AsFd, name: &OsStr) -> io::Result<()> {
+    let (part, _) = part(&folder, name, 0o600)?;
+    Ok(unlinkat(&folder, &part, AtFlags::empty())?)
 }
 
 /// A new file beside the one of this name.

@@ -11,6 +11,7 @@ pub(crate) mod found;
 pub(crate) mod named;
 mod root;
 mod state;
+mod way;
 
 pub(crate) use at::{bounded, too_large};
 pub(crate) use root::Root;

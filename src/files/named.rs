@@ -1,6 +1,7 @@
 //! Files that the operator names: in an argument, in a variable. A link is followed, and what it leads to is a regular file;
 //! data may also come from a pipe or a terminal, and go to one.
 
+use super::way::{self, End};
 use super::{Bound, at};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat, stat};
 use std::fs::{File, OpenOptions};
@@ -75,55 +76,55 @@ pub(crate) fn files_of(path: &Path) -> Option<Vec<PathBuf>> {
 
 /// Where data goes.
 enum Place {
-    /// A regular file, by a path without links: it is replaced as a whole.
-    File(PathBuf),
+    /// A regular file, or none yet: it is replaced as a whole.
+    File(End),
     /// A pipe, a terminal, `/dev/null`: to put a file in its place would take it away from everybody.
-    Stream,
+    Stream(End),
 }
 
+/// In a folder for all, others may have put a link or a pipe where the operator expects nothing.
 fn place(path: &Path) -> io::Result<Place> {
-    // In a folder for all, others may have put a link or a pipe where the operator expects nothing.
-    let entry = std::fs::symlink_metadata(path);
-    if let Ok(entry) = entry.as_ref().map(|entry| (entry.uid(), entry.file_type()))
-        && !entry.1.is_file()
-        && ![0, at::user()].contains(&entry.0)
-        && !std::fs::metadata(path).is_ok_and(|known| known.file_type().is_char_device())
-    {
-        let message = format!("it belongs to another user (uid {}), and is no regular file", entry.0);
-        return Err(io::Error::new(ErrorKind::PermissionDenied, message));
-    }
-    match std::fs::metadata(path) {
-        Err(_) => Ok(Place::File(path.to_owned())),
-        Ok(known) if known.is_file() => Ok(Place::File(path.canonicalize()?)),
-        Ok(known) if known.is_dir() => Err(ErrorKind::IsADirectory.into()),
-        Ok(known) if known.file_type().is_block_device() => {
-            Err(io::Error::new(ErrorKind::InvalidInput, "it is a block device"))
+    let end = way::to(path)?;
+    let is_foreign = end.entry.is_some_and(|entry| ![0, at::user()].contains(&entry.st_uid));
+    match end.kind() {
+        None | Some(FileType::RegularFile) => Ok(Place::File(end)),
+        Some(FileType::Directory) => Err(ErrorKind::IsADirectory.into()),
+        Some(FileType::BlockDevice) => Err(io::Error::new(ErrorKind::InvalidInput, "it is a block device")),
+        Some(FileType::CharacterDevice) => Ok(Place::Stream(end)),
+        Some(_) if is_foreign => {
+            let message = "it belongs to another user, and is no regular file";
+            Err(io::Error::new(ErrorKind::PermissionDenied, message))
         }
-        Ok(_) => Ok(Place::Stream),
+        Some(_) => Ok(Place::Stream(end)),
     }
+}
+
+/// Opens the very thing that was looked at: not what was put in its place meanwhile.
+fn stream(end: &End) -> io::Result<File> {
+    let is_of_system = end.kind() == Some(FileType::Symlink);
+    let flags = if is_of_system { OFlags::WRONLY } else { OFlags::WRONLY | OFlags::NOFOLLOW };
+    let file = openat(&end.folder, &end.name, flags | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
+    let (known, opened) = (end.entry.map(|entry| (entry.st_dev, entry.st_ino)), fstat(&file)?);
+    if !is_of_system && known != Some((opened.st_dev, opened.st_ino)) {
+        return Err(io::Error::other("it was replaced while it was opened"));
+    }
+    Ok(File::from(file))
 }
 
 /// Refuses a place that cannot be written. A pipe is not opened: that would wait for its reader.
 pub(crate) fn check_output(path: &Path) -> io::Result<()> {
     match place(path)? {
-        Place::Stream => Ok(()),
-        Place::File(path) => tempfile::tempfile_in(folder_of(&path)).map(drop),
+        Place::Stream(_) => Ok(()),
+        Place::File(end) => at::check(&end.folder, &end.name),
     }
 }
 
 /// Writes data to its place: a file appears when it is whole.
 pub(crate) fn write(path: &Path, fill: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     match place(path)? {
-        Place::Stream => fill(&mut OpenOptions::new().write(true).open(path)?),
-        Place::File(path) => {
-            let name = path.file_name().ok_or(ErrorKind::IsADirectory)?;
-            at::replace(at::folder(folder_of(&path))?, name, 0o666, fill)
-        }
+        Place::Stream(end) => fill(&mut stream(&end)?),
+        Place::File(end) => at::replace(&end.folder, &end.name, 0o666, fill),
     }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Writes to a file that the system has there, such as one below `/proc/self`.

@@ -1,6 +1,6 @@
 //! A folder that somebody named, and what is below it, which a stranger may have made.
 
-use super::{Bound, at};
+use super::{Bound, at, way};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
@@ -101,10 +101,7 @@ impl Root {
 
     /// Makes the folder, and those it is in.
     pub(crate) fn make(&self) -> io::Result<()> {
-        if !self.base.as_os_str().is_empty() {
-            std::fs::create_dir_all(&self.base)?;
-        }
-        let mut folder = at::folder(&self.base)?;
+        let mut folder = way::folder(&self.base, Some(0o777))?;
         for name in at::names(&self.below)? {
             at::make(&folder, name, 0o777)?;
             folder = at::folder_in(&folder, name)?;

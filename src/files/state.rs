@@ -1,12 +1,12 @@
 //! What the program must remember from one run to the next, in a folder of its own that is open to nobody else. The folder is
 //! opened once: whatever its path leads to later, nothing else is read, written or removed.
 
-use super::{Bound, at, root};
+use super::{Bound, at, root, way};
 use std::ffi::OsStr;
-use std::fs::{DirBuilder, File};
-use std::io;
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -34,12 +34,12 @@ impl From<io::Error> for NoState {
 impl State {
     /// Opens the folder of this name in a folder that the operator names, and makes both where they are missing.
     pub(crate) fn open(base: &Path, name: &str) -> Result<State, NoState> {
-        let entry = std::fs::symlink_metadata(base).ok();
-        if entry.is_some_and(|entry| entry.is_symlink() && !is_trusted(entry.uid())) {
-            return Err(NoState::Unsafe(format!("{} is a link of another user", base.display())));
-        }
-        DirBuilder::new().recursive(true).mode(0o700).create(base)?;
-        let base_folder = at::folder(base)?;
+        let base_folder = way::folder(base, Some(0o700)).map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied if error.raw_os_error().is_none() => {
+                NoState::Unsafe(format!("{} is not used: {error}", base.display()))
+            }
+            _ => NoState::Unwritable(error),
+        })?;
         shared(base, &base_folder)?;
         let name = OsStr::new(name);
         at::make(&base_folder, name, 0o700)?;
