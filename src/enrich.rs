@@ -8,6 +8,7 @@ use crate::drive::Driver;
 use crate::files::{Bound, named};
 use crate::replay::Replay;
 use crate::setting::Given;
+use crate::shelf::Folder;
 use crate::trust::Trust;
 use crate::{format, http, output, paint, progress, shelf};
 use anyhow::{Context, bail};
@@ -142,18 +143,22 @@ async fn providers(args: &EnrichArgs, observables: &[Observable]) -> anyhow::Res
     let plans: Vec<&Plan> = folders.iter().map(|(_, plan)| plan).collect();
     given.refuse_unknown(&plans, &other_sections(&plans, args.shelf.profiles.as_deref())?)?;
     let trust = Trust::read(&args.shelf)?;
+    let beside: Vec<(Folder, &Plan)> = folders.iter().map(|(folder, plan)| (folder.clone(), plan)).collect();
+    // Recorded cases bring the settings they were recorded with.
+    let confirmed = folders.iter().map(|(folder, plan)| match args.replay {
+        true => Ok(Settings::default()),
+        false => given.settings(&trust.confirm(folder, plan, &beside)?),
+    });
+    let confirmed = confirmed.collect::<anyhow::Result<Vec<_>>>()?;
     let mut providers = vec![];
-    for (folder, plan) in folders {
+    for ((folder, plan), settings) in folders.into_iter().zip(confirmed) {
         let replay = match args.replay {
             true => Some(Replay::start(&folder, &plan, observables).await?),
             false => None,
         };
-        // Recorded cases bring the settings they were recorded with.
-        let settings = match replay {
-            Some(_) => Settings::default(),
-            None => given.settings(&trust.confirm(&folder, &plan)?)?,
-        };
-        given.warnings(&plan, &settings).iter().for_each(|warning| paint::warning(warning));
+        if replay.is_none() {
+            given.warnings(&plan, &settings).iter().for_each(|warning| paint::warning(warning));
+        }
         providers.push(Provider { plan, settings, account: Arc::default(), replay });
     }
     Ok(Some(providers))

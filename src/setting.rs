@@ -13,6 +13,7 @@ pub(crate) use stixmap_engine::plan::variable;
 use stixmap_engine::plan::{Plan, SettingError, SettingSpec, Settings};
 use stixmap_engine::profile::SettingType;
 use stixmap_engine::yaml::nearest;
+use url::Host;
 
 /// What was given on the command line and in the settings file.
 pub(crate) struct Given {
@@ -116,6 +117,17 @@ impl Given {
     /// What an operator should know of the secrets that were given.
     pub(crate) fn warnings(&self, plan: &Plan, settings: &Settings) -> Vec<String> {
         let mut warnings = vec![];
+        let base = plan.base_url(settings);
+        let is_loopback = match base.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        if base.scheme() == "http" && !is_loopback {
+            warnings
+                .push(format!("requests and credentials go in clear text to {}", base.origin().ascii_serialization()));
+        }
         for spec in plan.settings.iter().filter(|spec| spec.kind == SettingType::Secret) {
             let variable = variable(&plan.id, &spec.name);
             if spec.names().any(|name| self.set_to(&plan.id, name).is_some()) {
@@ -211,7 +223,8 @@ pub(crate) fn unknown(what: &str, name: &str, known: &BTreeSet<String>) -> Strin
 
 /// A key of YAML as text; only texts are known keys.
 fn shown(key: &Value) -> String {
-    key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned)
+    // What stands there instead, such as a value in braces, may be a secret.
+    key.as_str().map_or_else(|| "(not a text)".to_owned(), str::to_owned)
 }
 
 /// Reads a settings file that the operator names.

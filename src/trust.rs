@@ -47,23 +47,37 @@ impl<'a> Trust<'a> {
     }
 
     /// Refuses a profile from outside the program that would send a variable of another profile to a server that neither
-    /// that profile nor the operator names.
-    pub(crate) fn confirm<'p>(&self, folder: &Folder, plan: &'p Plan) -> anyhow::Result<Trusted<'p>> {
+    /// that profile nor the operator names. The others are those that have a name, and those that run `beside` it.
+    pub(crate) fn confirm<'p>(
+        &self,
+        folder: &Folder,
+        plan: &'p Plan,
+        beside: &[(Folder, &Plan)],
+    ) -> anyhow::Result<Trusted<'p>> {
         if matches!(folder, Folder::Embedded(_)) {
             return Ok(Trusted(plan));
         }
-        let own = variables(plan);
+        for (_, other) in beside.iter().filter(|(other, _)| !other.is_same(folder)) {
+            self.compare(plan, other)?;
+        }
         for other in shelf::known(self.shelf.profiles.as_deref())?.folders().filter(|other| !other.is_same(folder)) {
             // A profile with mistakes reads no variable.
-            let Ok(other) = other.compiled()? else { continue };
-            let Some(shared) = variables(&other).into_iter().find(|name| own.contains(name)) else { continue };
-            let known = other.origins();
-            let is_trusted = |origin: &String| known.contains(origin) || self.origins.contains(origin);
-            if let Some(origin) = plan.origins().into_iter().find(|origin| !is_trusted(origin)) {
-                return Err(refusal(plan, &other, &shared, &origin).into());
+            if let Ok(Ok(other)) = other.compiled() {
+                self.compare(plan, &other)?;
             }
         }
         Ok(Trusted(plan))
+    }
+
+    fn compare(&self, plan: &Plan, other: &Plan) -> anyhow::Result<()> {
+        let own = variables(plan);
+        let Some(shared) = variables(other).into_iter().find(|name| own.contains(name)) else { return Ok(()) };
+        let known = other.origins();
+        let is_trusted = |origin: &String| known.contains(origin) || self.origins.contains(origin);
+        match plan.origins().into_iter().find(|origin| !is_trusted(origin)) {
+            Some(origin) => Err(refusal(plan, other, &shared, &origin).into()),
+            None => Ok(()),
+        }
     }
 }
 

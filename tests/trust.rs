@@ -165,3 +165,47 @@ fn misspelt_settings_are_refused_with_the_known_name() {
     let profile = enrich("riskqi", &[], &[]);
     assert!(profile.err.contains("unknown profile `riskqi`; did you mean `riskiq`?"), "{}", profile.err);
 }
+
+#[test]
+fn profiles_that_run_together_get_no_variable_of_each_other() {
+    let folder = folder();
+    let own = stranger(folder.path(), "acme-pdns", "key", "https://api.acme.example");
+    let other = stranger(folder.path(), "acme", "pdns_key", SERVER);
+    let (own, other) = (own.to_str().expect("UTF-8"), other.to_str().expect("UTF-8"));
+    for pair in [[own, other], [other, own]] {
+        let mut command = stixmap(&["enrich", "example.com", "--deadline", "1s", "-p", pair[0], "-p", pair[1]]);
+        command.env("ACME_PDNS_KEY", "a-key-of-acme-pdns");
+        let refused = ended(command);
+        assert_eq!(refused.code, 2, "{}", refused.err);
+        assert!(refused.err.contains("untrusted profile") && refused.err.contains("ACME_PDNS_KEY"), "{}", refused.err);
+    }
+}
+
+#[test]
+fn what_is_used_as_a_credential_is_a_secret_whatever_its_name() {
+    let folder = folder();
+    for (name, kind) in
+        [("appkey", "string"), ("session", "string"), ("code", "integer"), ("token", "string, choices: [a, b]")]
+    {
+        let path = stranger(folder.path(), "acme", name, SERVER);
+        let file = path.join("profile.yaml");
+        let text = std::fs::read_to_string(&file).expect("the profile");
+        let text = text.replace(&format!("  {name}: {{ type: secret"), &format!("  {name}: {{ type: {kind}"));
+        std::fs::write(&file, text).expect("it can be written");
+        let checked = ended(stixmap(&["check", path.to_str().expect("UTF-8")]));
+        assert!(checked.err.contains("error[credential-not-secret]"), "{name}: {}{}", checked.out, checked.err);
+    }
+}
+
+#[test]
+fn server_that_the_operator_names_is_shown_and_clear_text_warned_of() {
+    let mut command = stixmap(&["explain", "shodan"]);
+    command.env("SHODAN_API_BASE_URL", "http://proxy.example:8080");
+    let shown = ended(command);
+    assert!(shown.out.contains("Credentials are sent to http://proxy.example:8080 only"), "{}", shown.out);
+    let folder = folder();
+    let path = stranger(folder.path(), "acme", "api_key", SERVER);
+    let variables = [("ACME_API_KEY", "a-key-of-acme"), ("ACME_API_BASE_URL", "http://proxy.invalid")];
+    let warned = enrich(path.to_str().expect("UTF-8"), &variables, &[]);
+    assert!(warned.err.contains("in clear text to http://proxy.invalid"), "{}", warned.err);
+}

@@ -192,6 +192,10 @@ fn url(values: &mut Values) -> Url {
         return nowhere();
     }
     match Url::parse(&format!("{}/graphql", text.trim_end_matches('/'))) {
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            values.mistake("opencti", "url", "holds a user or a password, which would be sent instead of the token");
+            nowhere()
+        }
         Ok(url) if is_web(Ok(url.clone())) => url,
         _ => {
             values.mistake("opencti", "url", "is not the URL of a web server");

@@ -54,7 +54,7 @@ use platform::Platform;
 use prometheus_client::registry::Registry;
 use reqwest::Client;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -188,13 +188,16 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
     let plans: Vec<&Plan> = profiles.iter().map(|(_, _, plan)| plan).collect();
     given.refuse_unknown(&plans, &other_sections(&plans, args.shelf.profiles.as_deref())?)?;
     let (mut connectors, mut mistakes) = (vec![], vec![]);
-    for (name, folder, plan) in profiles {
+    let beside: Vec<_> = profiles.iter().map(|(_, folder, plan)| (folder.clone(), plan)).collect();
+    let confirm = |folder, plan| trust.confirm(folder, plan, &beside).and_then(|trusted| given.settings(&trusted));
+    let mut confirmed: VecDeque<_> = profiles.iter().map(|(_, folder, plan)| confirm(folder, plan)).collect();
+    for (name, _, plan) in profiles {
         let prefix = (args.profile.len() > 1).then(|| plan.id.clone());
         let mut values = Values::new(variables.clone(), file.clone(), prefix);
         let mut configuration = Configuration::read(&mut values, &plan);
         configuration.warnings.append(&mut values.unknown());
         mistakes.append(&mut values.mistakes);
-        match trust.confirm(&folder, &plan).and_then(|trusted| given.settings(&trusted)) {
+        match confirmed.pop_front().expect("one for each profile") {
             Ok(settings) if mistakes.is_empty() => {
                 let mut configuration = configuration;
                 configuration.warnings.extend(given.warnings(&plan, &settings));

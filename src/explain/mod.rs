@@ -61,7 +61,12 @@ fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
         None if !(args.marking.tlp.is_empty() && args.marking.pap.is_empty()) => bail!("--tlp and --pap need a value"),
         None => None,
     };
-    let facts = facts(&plan, ahead.as_ref());
+    let mut facts = facts(&plan, ahead.as_ref());
+    // What a variable or `--set` changes is shown as it is.
+    let given = Given::read(&args.settings)?.stand_ins(&plan);
+    if let Some(settings) = given.ok().filter(|_| !facts.profile.origins.is_empty()) {
+        facts.profile.origins = plan.origins_with(&settings).into_iter().collect();
+    }
     match args.json {
         true => print_json(&facts)?,
         false => print(&text::write(&facts))?,

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     let place = Place::new(args, &folder)?;
     let given = Given::read(&args.settings)?;
     given.refuse_unknown(&[&plan], &other_sections(&[&plan], args.shelf.profiles.as_deref())?)?;
-    let settings = given.settings(&Trust::read(&args.shelf)?.confirm(&folder, &plan)?)?;
+    let settings = given.settings(&Trust::read(&args.shelf)?.confirm(&folder, &plan, &[])?)?;
     given.warnings(&plan, &settings).iter().for_each(|warning| paint::warning(warning));
     let mut identity = Identity::new(&plan, &settings);
     let observable = observable(&args.value, kind(args.kind.as_deref())?)?;

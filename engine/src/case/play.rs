@@ -2,6 +2,7 @@
 
 use super::Case;
 use crate::plan::{Plan, SettingError, Settings, after};
+use crate::printable;
 use crate::run::{Account, Fate, Fault, Input, Report, Request, Response, Run, Step, Traced};
 use crate::stix::{Bundle, Object, Relationship, Tlp, stix_time};
 use jiff::{SignedDuration, Timestamp};
@@ -229,7 +230,8 @@ fn section(text: &mut String, lines: Vec<String>) {
     if !lines.is_empty() {
         text.push('\n');
         lines.iter().for_each(|line| {
-            text.push_str(line);
+            // People read transcripts, and what a provider answered stands in them.
+            text.push_str(&printable::line(line));
             text.push('\n');
         });
     }

@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn check(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
     settings(compiler, profile);
     variables(compiler, profile);
+    used_as_credentials(compiler, profile, parts.http.as_ref());
     http(compiler, parts);
     answers(compiler, &parts.answers);
     window(compiler, profile, parts);
@@ -83,9 +84,34 @@ fn variables(compiler: &mut Compiler, profile: &Profile) {
     }
 }
 
+/// A value that proves who asks is a secret, whatever it is called: a password, a key, what a header or a parameter of `auth`
+/// holds. A user's name may stand beside it.
+fn used_as_credentials(compiler: &mut Compiler, profile: &Profile, http: Option<&HttpPlan>) {
+    let values = http.into_iter().flat_map(|http| &http.auth).filter_map(|auth| match auth {
+        AuthPlan::Basic(basic) => Some(&basic.password),
+        AuthPlan::Header { value, .. } | AuthPlan::Query { value, .. } | AuthPlan::Body { value, .. } => Some(value),
+        AuthPlan::Path { prefix } => Some(prefix),
+        AuthPlan::Token(token) => token.basic.as_ref().map(|basic| &basic.password),
+        AuthPlan::Signature(signature) => signature.key.as_ref(),
+    });
+    for value in values {
+        let used = || value.settings().filter_map(|name| Some((name, profile.settings.get(name)?)));
+        if used().any(|(_, setting)| setting.kind == SettingType::Secret) {
+            continue;
+        }
+        for (name, setting) in used().filter(|(name, _)| !is_credential(name)) {
+            let at = format!("{}/type", child("/settings", name));
+            let message = format!("`{name}` is used as a credential");
+            let fix =
+                setting.choices.is_empty().then(|| Fix { span: compiler.span(&at), replacement: "secret".into() });
+            compiler.error(Code::CredentialNotSecret, &at, message, "its type is `secret`").fix = fix;
+        }
+    }
+}
+
 /// A value that may be a credential is a secret, whatever the profile calls its type.
 fn credential(compiler: &mut Compiler, name: &str, setting: &Setting, at: &str) {
-    let holds_text = matches!(setting.kind, SettingType::String | SettingType::Integer) && setting.choices.is_empty();
+    let holds_text = matches!(setting.kind, SettingType::String | SettingType::Integer);
     let is_named_so = std::iter::once(name).chain(setting.also.iter().map(String::as_str)).any(is_credential);
     if holds_text && is_named_so {
         let at = format!("{at}/type");

@@ -211,14 +211,23 @@ impl Plan {
         Some(url.parts().iter().map(part).collect())
     }
 
+    /// The origins that credentials go to with what the operator gave.
+    pub fn origins_with(&self, settings: &Settings) -> BTreeSet<String> {
+        let token = self.token_url(settings).and_then(|url| Url::parse(&url).ok());
+        let given = settings.url(TOKEN_URL).cloned().or(token);
+        let urls = std::iter::once(self.base_url(settings)).chain(given);
+        urls.map(|url| url.origin().ascii_serialization()).collect()
+    }
+
     /// The origins that credentials may go to as the profile states them: of its base URL, and of another server for
     /// tokens. Empty where the base URL is a setting without a default: the operator names the server.
     pub fn origins(&self) -> BTreeSet<String> {
         let base = match &self.http.base_url {
-            BaseUrl::Literal(url) => Some(url.clone()),
+            BaseUrl::Literal(url) => vec![url.clone()],
             BaseUrl::Setting(name) => {
                 let spec = self.settings.iter().find(|spec| spec.name == *name);
-                spec.and_then(|spec| spec.default.as_deref()).and_then(|text| Url::parse(text).ok())
+                let texts = spec.into_iter().flat_map(|spec| spec.default.iter().chain(&spec.choices));
+                texts.filter_map(|text| Url::parse(text).ok()).collect()
             }
         };
         let token = self.token().and_then(|token| match &token.from {

@@ -8,7 +8,7 @@ use super::spelling::{SHORTEST, Wanted, has_escapes, unescaped, views};
 use crate::diagnostic::Diagnostic;
 use crate::plan::Settings;
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use hashbrown::{DefaultHashBuilder, HashMap};
 use memchr::memmem::Finder;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -32,8 +32,8 @@ const LAYERS_APART: usize = 3;
 /// How much of a text is looked at once.
 const WINDOW: usize = 64 * 1024;
 
-/// How much longer a spelling in two layers is than what it spells: `&#x5c;&#x75;…` has 36 signs for one.
-const LONGEST_SPELLING: usize = 40;
+/// How much longer a spelling in three layers is than what it spells: each layer spells one sign by six, as `\u0026` does.
+const LONGEST_SPELLING: usize = 216;
 
 /// Everything that nobody else may learn, and the names it goes by.
 #[derive(Clone, Default)]
@@ -289,18 +289,29 @@ fn undone(text: &str) -> Vec<u8> {
     octets
 }
 
-/// A secret, and what is a secret in it: the credentials behind a scheme (RFC 9110 §11.4), the password of the Basic scheme,
-/// the value of a cookie.
+/// A secret, and what is a secret in it: the credentials behind a scheme (RFC 9110 §11.4), the password of the Basic scheme
+/// however short it is, and the values of parameters and cookies.
 fn parts(secret: &str) -> Vec<Zeroizing<String>> {
     let mut parts = vec![Zeroizing::new(secret.to_owned())];
-    let is_word =
-        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let credentials = secret.split_once(' ').filter(|(scheme, _)| is_word(scheme)).map(|(_, rest)| rest);
-    let cookie = secret.split_once('=').filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_graphic()));
-    let cookie = cookie.map(|(_, value)| value).filter(|value| !value.is_empty() && !value.starts_with('='));
-    let pair = credentials.and_then(|text| STANDARD.decode(text).ok()).and_then(|pair| String::from_utf8(pair).ok());
-    let password = pair.as_deref().and_then(|pair| pair.split_once(':')).map(|(_, password)| password.to_owned());
-    let found = credentials.into_iter().chain(cookie).map(str::to_owned).chain(password);
-    parts.extend(found.filter(|part| part.len() >= SHORTEST).map(Zeroizing::new));
+    let values =
+        secret.split([' ', ';', ',', '"']).flat_map(|part| [Some(part), part.split_once('=').map(|(_, value)| value)]);
+    parts.extend(values.flatten().filter(|part| part.len() >= SHORTEST).map(|part| Zeroizing::new(part.to_owned())));
+    parts.extend(basic_password(secret));
+    parts.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+    parts.dedup();
     parts
+}
+
+/// The password in `Basic …`, with or without padding, in either alphabet (RFC 7617 §2).
+fn basic_password(secret: &str) -> Option<Zeroizing<String>> {
+    let (scheme, text) = secret.trim().split_once(' ')?;
+    let text = text.trim().trim_end_matches('=');
+    let pair = scheme.eq_ignore_ascii_case("basic").then(|| {
+        let engines = [STANDARD_NO_PAD, URL_SAFE_NO_PAD];
+        engines.iter().find_map(|engine| engine.decode(text).ok())
+    })??;
+    let pair = Zeroizing::new(String::from_utf8_lossy(&pair).into_owned());
+    pair.split_once(':')
+        .map(|(_, password)| Zeroizing::new(password.to_owned()))
+        .filter(|password| !password.is_empty())
 }

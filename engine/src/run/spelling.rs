@@ -182,13 +182,16 @@ fn unicode(text: &[u8]) -> Option<(Escaped, usize)> {
     )
 }
 
+/// More digits of a character reference are not read; browsers read any number of zeros.
+const MOST_DIGITS: usize = 256;
+
 /// `&#43;` and `&#x2B;`, also without the last sign, as browsers take them.
 fn numbered(text: &[u8]) -> Option<(Escaped, usize)> {
     let (start, radix) = if matches!(text.get(2), Some(b'x' | b'X')) { (3, 16) } else { (2, 10) };
     let is_digit = |sign: &&u8| char::from(**sign).is_digit(radix);
-    let length = text[start..].iter().take(12).take_while(is_digit).count();
+    let length = text[start..].iter().take(MOST_DIGITS).take_while(is_digit).count();
     let digits = std::str::from_utf8(&text[start..start + length]).ok()?;
-    let character = u32::from_str_radix(digits, radix).ok().and_then(char::from_u32)?;
+    let character = u32::from_str_radix(digits.trim_start_matches('0'), radix).ok().and_then(char::from_u32)?;
     let end = start + length;
     if is_cut_short(&text[end..]) {
         return None;
