@@ -23,13 +23,24 @@ DNS_NAME = re.compile(r": value: '[0-9a-z_.-]*_[0-9a-z_.-]*' is not a 'idn-hostn
 validator.load_schema = cache(validator.load_schema)
 
 
+TLP_1 = (stix2.TLP_WHITE, stix2.TLP_GREEN, stix2.TLP_AMBER, stix2.TLP_RED)
+PREDEFINED = {marking.id: json.loads(marking.serialize()) for marking in TLP_1}
+
+
+def redefined(bundle):
+    """Markings of TLP that are not the objects that STIX 2.1 §7.2.1.4 fixes, word for word."""
+    for item in bundle["objects"]:
+        if item["type"] == "marking-definition" and item != PREDEFINED.get(item["id"], item):
+            yield f"{item['id']} is not as STIX fixes it: {item}"
+
+
 def mistakes(bundle):
     try:
         stix2.parse(bundle, allow_custom=True)
     except Exception as error:  # Its errors do not travel between processes.
         return [f"python-stix2: {error}"]
     result = validate_instance(bundle, ValidationOptions(version="2.1"))
-    told = [str(error) for error in result.errors if not DNS_NAME.search(str(error))]
+    told = list(redefined(bundle)) + [str(error) for error in result.errors if not DNS_NAME.search(str(error))]
     return told + [str(w) for w in result.warnings if not any(text in str(w) for text in EXPECTED)]
 
 

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::process::Command;
 
 /// Has bundles judged, all at once: starting Python takes longer than judging a few.
-fn judged(bundles: impl Iterator<Item = Value>) -> usize {
+pub(crate) fn judged(bundles: impl Iterator<Item = Value>) -> usize {
     let python = root().join("target/venv/bin/python");
     assert!(python.is_file(), "{} is missing: `tests/run` installs it", python.display());
     let mut file = tempfile::NamedTempFile::new().expect("a file");

@@ -399,7 +399,7 @@ fn head(shape: Shape) -> Head {
         Shape::PassiveTotal => Head {
             provider: "RiskIQ PassiveTotal",
             class: "organization",
-            marking: r#""definition_type":"statement","name":"TLP:CLEAR","definition":{"statement":"custom"},"x_opencti_definition_type":"TLP","x_opencti_definition":"TLP:CLEAR""#,
+            marking: r#""definition_type":"tlp","name":"TLP:WHITE","definition":{"tlp":"white"}"#,
             marking_id: "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9",
         },
         Shape::Saf => Head {

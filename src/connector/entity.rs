@@ -2,6 +2,7 @@
 
 use super::delivery::Content;
 use super::marking::{Markings, exported as marking, of_platform};
+use super::split::SHARING;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 use stixmap_engine::stix::{Id, Kind, Observable};
@@ -53,7 +54,7 @@ impl Entity {
 
 /// Whom an object says it is shared with; none if it does not say.
 fn shared_with(object: &Value) -> Option<Vec<String>> {
-    let own = object.get("x_opencti_granted_refs");
+    let own = object.get(SHARING);
     let refs = own.or_else(|| object.get("extensions")?.get(EXTENSION)?.get("granted_refs"))?;
     Some(refs.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect())
 }
@@ -89,7 +90,7 @@ fn exported(told: &Value, kind: Kind) -> Vec<Value> {
     let labels = told["objectLabel"].as_array().into_iter().flatten().filter_map(|label| text(label, "value"));
     put("x_opencti_labels", Some(labels.collect()));
     put("external_references", Some(external_references(told)));
-    put("x_opencti_granted_refs", Some(json!(names(told, "objectOrganization"))));
+    put(SHARING, Some(json!(names(told, "objectOrganization"))));
     let markings = of_platform(told).unwrap_or_default();
     put("object_marking_refs", Some(markings.iter().filter_map(|node| text(node, "standard_id")).collect()));
     let author = author(told);
@@ -143,10 +144,21 @@ pub(super) fn enriched(entity: &Entity, mut found: Vec<Value>) -> Vec<Value> {
     let is_new = |object: &Value| object["id"].as_str().is_some_and(|id| known.insert(id.to_owned()));
     let added: Vec<Value> = carried.into_iter().chain(found).filter(is_new).collect();
     let mut objects: Vec<Value> = entity.objects.iter().cloned().chain(added).collect();
+    let (markings, others): (Vec<_>, Vec<_>) = objects.iter_mut().partition(|object| is_marking(object));
+    markings.into_iter().for_each(unshare);
     if !entity.organisations.is_empty() {
-        objects.iter_mut().for_each(|object| share(object, &entity.organisations));
+        others.into_iter().for_each(|object| share(object, &entity.organisations));
     }
     objects
+}
+
+fn is_marking(object: &Value) -> bool {
+    object["type"] == "marking-definition"
+}
+
+/// A marking definition is everybody's: the platform shares none, and STIX fixes what stands in those of TLP.
+fn unshare(marking: &mut Value) {
+    marking.as_object_mut().map(|properties| properties.remove(SHARING));
 }
 
 /// A bundle may hold what is no object: that is shared with nobody, and never sent.
@@ -157,7 +169,7 @@ fn share(object: &mut Value, organisations: &[String]) {
     let extension = object.get("extensions").and_then(|extensions| extensions.get(EXTENSION));
     let place = match extension.is_some_and(Value::is_object) {
         true => &mut object["extensions"][EXTENSION]["granted_refs"],
-        false => &mut object["x_opencti_granted_refs"],
+        false => &mut object[SHARING],
     };
     let mut refs = place.as_array().cloned().unwrap_or_default();
     refs.extend(organisations.iter().map(|organisation| Value::from(organisation.as_str())));
@@ -169,6 +181,7 @@ fn share(object: &mut Value, organisations: &[String]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use stixmap_engine::stix::Tlp;
 
     fn read(told: &Value) -> Result<Entity, String> {
         Entity::read(told, None, &Content::default())
@@ -207,7 +220,31 @@ mod tests {
         let objects = enriched(&entity, found);
         assert_eq!(objects.len(), 6);
         assert_eq!(objects[4]["value"], "example.com");
-        assert!(objects.iter().all(|object| object["x_opencti_granted_refs"] == json!(["identity--9"])));
+        let (markings, others) = objects.split_at(4);
+        assert!(others.iter().all(|object| object[SHARING] == json!(["identity--9"])));
+        assert!(
+            markings.iter().all(|marking| marking["type"] == "marking-definition" && marking.get(SHARING).is_none())
+        );
+    }
+
+    #[test]
+    fn marking_definitions_are_shared_with_nobody_in_a_playbook_either() {
+        let told = told();
+        let definition = json!({ "type": "marking-definition", "id": Tlp::Red.marking_id(), SHARING: ["identity--9"] });
+        let base = json!({ "type": "domain-name", "id": told["standard_id"], "value": "example.com", SHARING: ["identity--9"] });
+        for sharing in [json!(["identity--9"]), json!([])] {
+            let base = with(&base, SHARING, sharing);
+            let bundle = json!({ "type": "bundle", "objects": [definition, base] });
+            let entity = Entity::read(&told, Some(&bundle), &Content::default()).expect("an observable");
+            let objects = enriched(&entity, vec![]);
+            assert_eq!((objects[0].get(SHARING), &objects[1]), (None, &base));
+        }
+    }
+
+    fn with(object: &Value, key: &str, value: Value) -> Value {
+        let mut object = object.clone();
+        object[key] = value;
+        object
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::delivery::Content;
 use serde_json::{Map, Value, json};
-use stixmap_engine::stix::{Evidence, Id, Marking, Pap, Tlp};
+use stixmap_engine::stix::{Evidence, Id, Marking, Object, Pap, Tlp};
 
 /// How an entity is marked.
 #[derive(Debug, Clone, Default)]
@@ -90,45 +90,35 @@ fn definition(id: Id, nodes: &[&Value], bundles: &[&[Value]]) -> Option<Value> {
     let is_it = |text: &Value| text.as_str().and_then(Id::parse_marking) == Some(id);
     let brought = bundles.iter().copied().flatten().find(|object| is_it(&object["id"])).cloned();
     let known = || nodes.iter().find(|node| is_it(&node["standard_id"])).map(|node| exported(node));
-    let pap = || Pap::ALL.into_iter().find(|pap| pap.marking_id() == id);
-    let derived = || pap().map(|pap| custom(&json!(id), None, "PAP", pap.as_str()));
-    brought.or_else(known).or_else(derived)
+    brought.or_else(known).or_else(|| predefined(id))
 }
 
-/// A marking of the platform as STIX. Levels of TLP are written as pycti writes them, all others keep their case.
+/// A marking of the platform as STIX. One whose content its id fixes is written so, whatever the platform calls it; all others
+/// are statements, as STIX has no type for them, and keep their case.
 pub(super) fn exported(told: &Value) -> Value {
     let text = |key: &str| told[key].as_str().filter(|text| !text.is_empty());
-    let (kind, definition) = (text("definition_type").unwrap_or_default(), text("definition").unwrap_or_default());
-    if !kind.eq_ignore_ascii_case("tlp") {
-        return custom(&told["standard_id"], text("created"), kind, definition);
-    }
-    let level = definition.to_lowercase().replace("tlp:", "");
-    json!({
-        "type": "marking-definition",
-        "spec_version": "2.1",
-        "id": told["standard_id"],
-        "created": CREATED,
-        "definition_type": "tlp",
-        "name": definition,
-        "definition": { "tlp": level },
+    let fixed = text("standard_id").and_then(Id::parse_marking).filter(|id| Tlp::ALL.map(Tlp::marking_id).contains(id));
+    fixed.and_then(predefined).unwrap_or_else(|| {
+        let definition = text("definition").unwrap_or_default();
+        json!({
+            "type": "marking-definition",
+            "spec_version": "2.1",
+            "id": told["standard_id"],
+            "created": text("created").unwrap_or("2017-01-20T00:00:00.000Z"),
+            "definition_type": "statement",
+            "name": definition,
+            "definition": { "statement": definition },
+            "x_opencti_definition_type": text("definition_type").unwrap_or_default(),
+            "x_opencti_definition": definition,
+        })
     })
 }
 
-/// When the markings of TLP were made.
-const CREATED: &str = "2017-01-20T00:00:00.000Z";
-
-fn custom(id: &Value, created: Option<&str>, kind: &str, definition: &str) -> Value {
-    json!({
-        "type": "marking-definition",
-        "spec_version": "2.1",
-        "id": id,
-        "created": created.unwrap_or(CREATED),
-        "definition_type": kind,
-        "name": definition,
-        "definition": { kind: definition },
-        "x_opencti_definition_type": kind,
-        "x_opencti_definition": definition,
-    })
+/// The marking of TLP or PAP with this id, as the engine writes it.
+fn predefined(id: Id) -> Option<Value> {
+    let tlp = Tlp::ALL.into_iter().map(Object::Marking);
+    let marking = tlp.chain(Pap::ALL.into_iter().map(Object::PapMarking)).find(|marking| marking.id() == id)?;
+    Some(serde_json::to_value(marking).expect("a marking is JSON"))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const TYPES: &str = "kill-chain-phase attack-pattern campaign case-incident x-op
     relationship sighting pir";
 
 /// References that name what need not be in the bundle: who may see an object.
-const SHARING: &str = "x_opencti_granted_refs";
+pub(super) const SHARING: &str = "x_opencti_granted_refs";
 
 /// The longest chain of references that is followed: an object that stands on more than so many others, one on the other, is
 /// nobody's knowledge, and following it would end the process.

@@ -27,6 +27,19 @@ class Platform(OpenCTIApiClient):
         return {"data": {name: {"id": f"internal-{len(self.created)}", "entity_type": "Thing", "parent_types": []}}}
 
 
+# How the platform knows the levels of TLP, by the ids that it seeds them with.
+MARKINGS = {
+    f"marking-definition--{uuid}": {"definition_type": "TLP", "definition": definition}
+    for uuid, definition in {
+        "613f2e26-407d-48c7-9eca-b8e91df99dc9": "TLP:CLEAR",
+        "34098fce-860f-48ae-8e50-ebd3cc5e41da": "TLP:GREEN",
+        "f88d31f6-486f-44da-b317-01333bde0b82": "TLP:AMBER",
+        "826578e1-40ad-459f-bc73-ede076f81f37": "TLP:AMBER+STRICT",
+        "5e57c739-391a-4eb3-b6be-7d15ca92d5ed": "TLP:RED",
+    }.items()
+}
+
+
 def expected(item):
     """Which creation an object must lead to, and what must be said in it."""
     kind = item["type"]
@@ -36,7 +49,8 @@ def expected(item):
     if kind == "identity":
         return "organizationAdd", {"name": item["name"], "stix_id": item["id"]}
     if kind == "marking-definition":
-        return "markingDefinitionAdd", {"stix_id": item["id"]}
+        assert "x_opencti_granted_refs" not in item, item
+        return "markingDefinitionAdd", {"stix_id": item["id"], **MARKINGS.get(item["id"], {})}
     return "stixCyberObservableAdd", {"stix_id": item["id"]}
 
 

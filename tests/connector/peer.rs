@@ -8,8 +8,11 @@ use super::program::{Program, python};
 use super::provider::{Provider, rows};
 use super::site::Site;
 use crate::profiles::all_played;
-use serde_json::Value;
+use crate::stix::judged;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::process::Command;
+use stixmap_engine::stix::Tlp;
 
 const ID: &str = "6f1a1c6e-2f7b-4b50-9d3e-000000000001";
 
@@ -129,6 +132,9 @@ fn what_is_pushed_is_imported_by_pycti_as_it_was_meant() {
     let organisation = "identity--11111111-1111-5111-8111-111111111111";
     site.complete(Entity::domain("example.com").marked("TLP:AMBER+STRICT").described().shared_with(organisation));
     site.complete(Entity::domain("plain.example"));
+    for tlp in ["TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:RED"] {
+        site.complete(Entity::domain(&format!("{}.example", tlp[4..].to_lowercase())).marked(tlp));
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let pushes = site.platform.pushes();
     for (number, push) in pushes.iter().enumerate() {
@@ -139,4 +145,12 @@ fn what_is_pushed_is_imported_by_pycti_as_it_was_meant() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains(&format!("{} objects", pushes.len())), "{text}");
     assert!(pushes.len() > 25, "{}", pushes.len());
+    let ids: BTreeSet<&str> = pushes.iter().filter_map(|push| push.bundle["objects"][0]["id"].as_str()).collect();
+    assert!(Tlp::ALL.iter().all(|tlp| ids.contains(&*tlp.marking_id().to_string())), "{ids:?}");
+    // The platform's messages have properties that STIX's bundles have not; the objects in them are STIX.
+    judged(
+        pushes
+            .iter()
+            .map(|push| json!({ "type": "bundle", "id": push.bundle["id"], "objects": push.bundle["objects"] })),
+    );
 }

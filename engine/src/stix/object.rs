@@ -202,42 +202,40 @@ fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestam
     }
 }
 
-/// TLP 1 levels are STIX's own objects; those of TLP 2 have no such object, OpenCTI carries them as statements.
+/// A marking of the Traffic Light Protocol. What STIX fixes is written word for word, with nothing beside: OASIS's validator
+/// takes no other property there, and OpenCTI reads `TLP:WHITE` as `TLP:CLEAR`.
 pub(super) fn marking<P: Properties>(to: &mut P, tlp: Tlp) -> Result<(), P::Error> {
-    to.plain("type", "marking-definition")?;
-    to.plain("spec_version", "2.1")?;
-    to.id("id", tlp.marking_id())?;
-    to.plain("created", "2017-01-20T00:00:00.000Z")?;
-    let of_tlp_1 = match tlp {
-        Tlp::Green => Some("green"),
-        Tlp::Amber => Some("amber"),
-        Tlp::Red => Some("red"),
-        Tlp::Clear | Tlp::AmberStrict => None,
-    };
-    if let Some(level) = of_tlp_1 {
-        to.plain("definition_type", "tlp")?;
-        to.plain("name", tlp.as_str())?;
-        to.only_property("definition", "tlp", level)
-    } else {
-        to.plain("definition_type", "statement")?;
-        to.plain("name", tlp.as_str())?;
-        to.only_property("definition", "statement", "custom")?;
-        to.plain("x_opencti_definition_type", "TLP")?;
-        to.plain("x_opencti_definition", tlp.as_str())
+    match tlp.predefined() {
+        Some((name, level)) => definition(to, tlp.marking_id(), name, ("tlp", level)),
+        None => statement(to, tlp.marking_id(), "TLP", tlp.as_str()),
     }
 }
 
 /// A marking of OpenCTI's own: it has no object in STIX.
 pub(super) fn pap_marking<P: Properties>(to: &mut P, pap: Pap) -> Result<(), P::Error> {
+    statement(to, pap.marking_id(), "PAP", pap.as_str())
+}
+
+/// How OpenCTI carries what STIX has no object for.
+fn statement<P: Properties>(to: &mut P, id: Id, kind: &str, level: &str) -> Result<(), P::Error> {
+    definition(to, id, level, ("statement", "custom"))?;
+    to.plain("x_opencti_definition_type", kind)?;
+    to.plain("x_opencti_definition", level)
+}
+
+fn definition<P: Properties>(
+    to: &mut P,
+    id: Id,
+    name: &str,
+    (kind, content): (&'static str, &str),
+) -> Result<(), P::Error> {
     to.plain("type", "marking-definition")?;
     to.plain("spec_version", "2.1")?;
-    to.id("id", pap.marking_id())?;
+    to.id("id", id)?;
     to.plain("created", "2017-01-20T00:00:00.000Z")?;
-    to.plain("definition_type", "statement")?;
-    to.plain("name", pap.as_str())?;
-    to.only_property("definition", "statement", "custom")?;
-    to.plain("x_opencti_definition_type", "PAP")?;
-    to.plain("x_opencti_definition", pap.as_str())
+    to.plain("definition_type", kind)?;
+    to.plain("name", name)?;
+    to.only_property("definition", kind, content)
 }
 
 fn markings<P: Properties>(to: &mut P, tlp: Option<Tlp>, pap: Option<Pap>) -> Result<(), P::Error> {

@@ -7,7 +7,7 @@ use std::fmt;
 /// A level of the Traffic Light Protocol, from the widest audience to the narrowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Tlp {
-    /// The world. Read as `WHITE` too, never written so.
+    /// The world. Read as `WHITE` too; written so only in the object that STIX fixes.
     Clear,
     /// The community.
     Green,
@@ -45,6 +45,17 @@ impl Tlp {
             Tlp::Amber => "TLP:AMBER",
             Tlp::AmberStrict => "TLP:AMBER+STRICT",
             Tlp::Red => "TLP:RED",
+        }
+    }
+
+    /// Name and content of the object that STIX 2.1 §7.2.1.4 fixes under its id; none of AMBER+STRICT, which TLP 1 did not have.
+    pub(super) fn predefined(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Tlp::Clear => Some(("TLP:WHITE", "white")),
+            Tlp::Green => Some(("TLP:GREEN", "green")),
+            Tlp::Amber => Some(("TLP:AMBER", "amber")),
+            Tlp::AmberStrict => None,
+            Tlp::Red => Some(("TLP:RED", "red")),
         }
     }
 

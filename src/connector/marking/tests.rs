@@ -364,13 +364,42 @@ fn every_marking_is_carried_to_what_is_found_with_its_definition() {
         }
         assert_eq!(object("identity--1"), &author);
         let definition = object(OWN);
-        assert_eq!(definition["definition"], json!({ "Company": "Need to Know" }));
+        assert_eq!(definition["definition"], json!({ "statement": "Need to Know" }));
         assert_eq!(
             (&definition["x_opencti_definition_type"], &definition["name"]),
             (&json!("Company"), &json!("Need to Know"))
         );
         let place = |id: &str| objects.iter().position(|object| object["id"] == id);
         assert!(place(OWN) < place("ipv4-addr--1"), "what is referred to comes first");
+    }
+}
+
+#[test]
+fn a_marking_of_the_platform_is_written_as_its_id_fixes_it_or_as_a_statement() {
+    for tlp in Tlp::ALL {
+        let id = tlp.marking_id().to_string();
+        let fixed = serde_json::to_value(Object::Marking(tlp)).expect("JSON");
+        for (kind, text) in [("TLP", tlp.as_str()), ("tlp", "TLP:WHITE"), ("Company", "Renamed"), ("", "")] {
+            assert_eq!(exported(&node(&id, kind, text)), fixed, "{kind} {text}");
+            assert_eq!(exported(&node(&id.to_uppercase(), kind, text)), fixed, "{kind} {text}");
+        }
+    }
+    for (kind, text) in [("TLP", "TLP:ORANGE"), ("TLP", "TLP:RED"), ("PAP", "PAP:RED"), ("My own", "Need to Know")] {
+        let statement = exported(&node(OWN, kind, text));
+        assert_eq!(
+            statement,
+            json!({
+                "type": "marking-definition", "spec_version": "2.1", "id": OWN, "created": "2024-01-01T00:00:00Z",
+                "definition_type": "statement", "name": text, "definition": { "statement": text },
+                "x_opencti_definition_type": kind, "x_opencti_definition": text,
+            })
+        );
+        let evidence = |definition: &Value| {
+            let mut evidence = Evidence::default();
+            evidence.marking(Some(OWN), definition);
+            evidence.markings()
+        };
+        assert_eq!(evidence(&statement), evidence(&node(OWN, kind, text)), "{kind} {text} means the same");
     }
 }
 

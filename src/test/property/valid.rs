@@ -4,7 +4,7 @@
 use super::invariant::ensure;
 use super::reading::objects;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The properties of a type of object, besides `type`, `spec_version` and `id`.
@@ -149,19 +149,24 @@ fn is_mac(text: &str) -> bool {
     text.split(':').count() == 6 && text.split(':').all(is_octet)
 }
 
-/// The markings of TLP 1 are STIX's own objects, and nobody else's (STIX 2.1 §7.2.1.4).
-const PREDEFINED: [(&str, &str); 3] = [
-    ("green", "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da"),
-    ("amber", "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82"),
-    ("red", "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed"),
+/// The markings of TLP 1 are STIX's own objects, word for word, and nobody else's (STIX 2.1 §7.2.1.4).
+const PREDEFINED: [(&str, &str, &str); 4] = [
+    ("white", "TLP:WHITE", "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9"),
+    ("green", "TLP:GREEN", "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da"),
+    ("amber", "TLP:AMBER", "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82"),
+    ("red", "TLP:RED", "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed"),
 ];
 
 fn is_predefined(marking: &Value) -> bool {
-    match marking["definition_type"].as_str() {
-        Some("tlp") => {
-            PREDEFINED.iter().any(|(level, id)| marking["definition"]["tlp"] == *level && marking["id"] == *id)
+    let fixed = PREDEFINED.iter().find(|(_, _, id)| marking["id"] == *id);
+    match (marking["definition_type"].as_str(), fixed) {
+        (Some("tlp"), Some((level, name, _))) => {
+            marking["definition"] == json!({ "tlp": level })
+                && marking["name"] == *name
+                && marking["created"] == "2017-01-20T00:00:00.000Z"
+                && marking.get("x_opencti_definition").is_none()
         }
-        Some("statement") => marking["definition"]["statement"].is_string(),
+        (Some("statement"), None) => marking["definition"]["statement"].is_string(),
         _ => false,
     }
 }
