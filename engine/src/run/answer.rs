@@ -148,6 +148,12 @@ fn redirect(response: &Response) -> Verdict {
     }
 }
 
+/// What a profile takes an answer for; `None` for redirects.
+pub fn meaning(plan: &Plan, response: &Response) -> Option<Meaning> {
+    let row = plan.answers.iter().find(|row| matches(row, response));
+    row.map_or_else(|| meaning_of_status(response.status), |row| Some(row.means))
+}
+
 /// What a status means that no row of the profile names; `None` for redirects.
 pub fn meaning_of_status(status: u16) -> Option<Meaning> {
     Some(match status {

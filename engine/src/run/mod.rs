@@ -28,7 +28,7 @@ mod trace;
 mod walk;
 
 pub use account::Account;
-pub use answer::meaning_of_status;
+pub use answer::{meaning, meaning_of_status};
 pub use exchange::{Fault, Health, Input, Response, Step};
 pub use page::Repeat;
 pub use preview::Preview;

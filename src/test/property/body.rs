@@ -247,6 +247,13 @@ pub(super) fn set(root: &mut Value, at: &Path, value: Value) {
     }
 }
 
+/// Puts a value at a path, unless a list or an object stands there.
+pub(super) fn set_scalar(root: &mut Value, at: &Path, value: Value) {
+    if let Some(found) = reach(root, at.steps()).filter(|found| !found.is_array() && !found.is_object()) {
+        *found = value;
+    }
+}
+
 /// The same where several rows say something of one place: the least of it stays, so that no order matters.
 fn set_least(root: &mut Value, at: &Path, value: Value) {
     let Some(found) = reach(root, at.steps()) else { return };

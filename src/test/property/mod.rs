@@ -1,6 +1,7 @@
 //! `stixmap test --properties`: answers are generated from a profile, and what must hold for every run is tried on them.
 //! Nothing is sent: a run is played as a case is, with a generator in the provider's place.
 
+mod accepted;
 mod body;
 mod derive;
 mod flaw;
@@ -55,6 +56,25 @@ struct Tried {
     seed: u64,
     reached: Reached,
     results: Vec<Tally>,
+    /// The lookups of which no record was mapped: of those, runs say nothing.
+    untried: Vec<String>,
+}
+
+impl Tried {
+    /// Whether no record was mapped at all: what holds for such runs holds for nothing.
+    fn is_vacuous(&self) -> bool {
+        self.reached.records.0 == 0
+    }
+
+    /// Whether a property was tried on something, and held.
+    fn is_kept(&self, tally: &Tally) -> bool {
+        tally.failure.is_none() && !self.is_vacuous()
+    }
+
+    /// How many properties are kept.
+    fn kept(&self) -> usize {
+        self.results.iter().filter(|tally| self.is_kept(tally)).count()
+    }
 }
 
 /// How far the runs came: properties of runs that find nothing say little.
@@ -69,6 +89,8 @@ struct Reached {
     rules: BTreeSet<usize>,
     /// How many rules there are.
     of: usize,
+    /// The lookups that some record was mapped from.
+    lookups: BTreeSet<String>,
 }
 
 impl Reached {
@@ -77,6 +99,8 @@ impl Reached {
         self.records.0 += report.counts.mapped;
         self.records.1 += report.counts.read;
         self.requests += report.requests;
+        let mapped = report.trace.iter().filter(|traced| matches!(traced.fate, Fate::Mapped));
+        self.lookups.extend(mapped.map(|traced| traced.lookup.clone()));
         self.rules.extend(report.trace.iter().flat_map(|traced| &traced.links).map(|link| link.rule));
         self.rules.extend(report.trace.iter().filter_map(|traced| match traced.fate {
             Fate::Dropped(_, rule) => rule,
@@ -125,7 +149,7 @@ pub(super) fn run(suites: &[Suite], args: &TestArgs) -> anyhow::Result<Exit> {
         TestFormat::Json => print_json(&tell::json(&tried))?,
         TestFormat::Lcov | TestFormat::Cobertura => bail!("properties are told as text or json"),
     }
-    let is_kept = tried.iter().flat_map(|tried| &tried.results).all(|tally| tally.failure.is_none());
+    let is_kept = tried.iter().all(|tried| tried.kept() == tried.results.len());
     Ok(if is_kept { Exit::Fine } else { Exit::Told })
 }
 
@@ -137,7 +161,7 @@ pub(super) fn page() -> String {
 /// How many properties hold for a profile, and how many there are.
 pub(super) fn held(plan: &Plan) -> anyhow::Result<(usize, usize)> {
     let tried = quietly(|| try_all(&Stage::new(plan), USUAL_CASES, 0))?;
-    Ok((tried.results.iter().filter(|tally| tally.failure.is_none()).count(), tried.results.len()))
+    Ok((tried.kept(), tried.results.len()))
 }
 
 /// What proptest's own variable asks for.
@@ -169,7 +193,10 @@ fn try_all(stage: &Stage, cases: u32, seed: u64) -> anyhow::Result<Tried> {
         Tally { property, cases, failure: place.map(|place| failed.swap_remove(place).1) }
     };
     let results = PROPERTIES.iter().map(tally).collect();
-    Ok(Tried { id: plan.id.clone(), seed, reached: reached.into_inner(), results })
+    let reached = reached.into_inner();
+    let untried = plan.lookups.iter().map(|lookup| &lookup.name).filter(|name| !reached.lookups.contains(*name));
+    let untried = untried.cloned().collect();
+    Ok(Tried { id: plan.id.clone(), seed, reached, results, untried })
 }
 
 /// The first property that does not hold, and the smallest run that was found to show it.

@@ -1,6 +1,7 @@
 //! The provider's part in a generated run: what it answers to a request, by what the profile says of its pages, its jobs,
 //! its tokens and its errors.
 
+use super::accepted::accepted;
 use super::body::{Writer, body, set};
 use super::flaw::Spoiler;
 use super::play::Stage;
@@ -148,7 +149,8 @@ impl<'s> StandIn<'s> {
         let beside = |root: &mut Value| next.into_iter().for_each(|(at, value)| set(root, at, value));
         let body = body(&writer, page, beside, ending);
         let flaw = page.flaw.clone();
-        Spoiler { plan: self.plan, pool: self.pool }.flawed(&flaw, Reply { headers, ..Reply::of(body) })
+        let reply = accepted(self.plan, Reply { headers, ..Reply::of(body) });
+        Spoiler { plan: self.plan, pool: self.pool }.flawed(&flaw, reply)
     }
 
     /// What a page says of the pages after it: values in its body, or headers.
@@ -250,7 +252,7 @@ impl<'s> StandIn<'s> {
     fn aside(&mut self, reply: Reply) -> Reply {
         let flaw = self.scene.asides.get(self.asides).cloned().unwrap_or(Flaw::None);
         self.asides += 1;
-        Spoiler { plan: self.plan, pool: self.pool }.flawed(&flaw, reply)
+        Spoiler { plan: self.plan, pool: self.pool }.flawed(&flaw, accepted(self.plan, reply))
     }
 }
 

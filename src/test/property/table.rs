@@ -153,7 +153,8 @@ jobs. Values are well-formed, odd (other words for nothing, figures as text, ano
 null, or meant to do harm; rows stand there twice; pages come in any order, are cut, come broken, or do not come.
 
 On each run all of these are tried. `--cases N` says how many runs are made (64, or `PROPTEST_CASES` if that is more),
-`--seed S` which ones. A run for which one does not hold is made as small as it gets and printed as a case; `--accept` writes
+`--seed S` which ones. Where no generated record at all is mapped, whatever holds is *vacuous*: it holds for nothing, and
+fails with that word. A run for which one does not hold is made as small as it gets and printed as a case; `--accept` writes
 it to `cases/property-NAME.yaml`, where `stixmap test` plays it from then on.
 
 ";

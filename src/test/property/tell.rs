@@ -4,6 +4,9 @@ use super::{Failure, Reached, Tried};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
+/// Why what holds says nothing.
+const VACUOUS: &str = "vacuous: no generated record was mapped";
+
 /// For people.
 pub(super) fn text(tried: &[Tried]) -> String {
     let mut text = String::new();
@@ -12,13 +15,14 @@ pub(super) fn text(tried: &[Tried]) -> String {
         for result in &profile.results {
             let (id, name, cases) = (&profile.id, result.property.name, result.cases);
             let _ = match &result.failure {
+                None if profile.is_vacuous() => writeln!(text, "FAILS  {id} {name}, {cases} cases: {VACUOUS}"),
                 None => writeln!(text, "ok     {id} {name}, {cases} cases: {}", result.property.holds),
                 Some(failure) => write!(text, "FAILS  {id} {name}: {}\n{}", failure.reason, shown(failure)),
             };
         }
     }
-    let failed = tried.iter().flat_map(|profile| &profile.results).filter(|result| result.failure.is_some()).count();
-    let held = tried.iter().map(|profile| profile.results.len()).sum::<usize>() - failed;
+    let held = tried.iter().map(Tried::kept).sum::<usize>();
+    let failed = tried.iter().map(|profile| profile.results.len()).sum::<usize>() - held;
     let seeds: Vec<String> = tried.iter().take(1).map(|profile| profile.seed.to_string()).collect();
     let _ = writeln!(text, "{held} hold, {failed} fail (--seed {})", seeds.concat());
     text
@@ -26,10 +30,14 @@ pub(super) fn text(tried: &[Tried]) -> String {
 
 /// How far the runs of a profile came.
 fn reached(tried: &Tried) -> String {
-    let Reached { outcomes, records: (mapped, read), requests, rules, of } = &tried.reached;
+    let Reached { outcomes, records: (mapped, read), requests, rules, of, .. } = &tried.reached;
     let outcomes: Vec<String> = outcomes.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    let untried = match tried.untried.as_slice() {
+        [] => String::new(),
+        names => format!("; no record of `{}`: more `--cases` may reach it", names.join("`, `")),
+    };
     format!(
-        "       {}: {}; {requests} requests; {mapped} of {read} records mapped; {} of {of} rules used\n",
+        "       {}: {}; {requests} requests; {mapped} of {read} records mapped{untried}; {} of {of} rules used\n",
         tried.id,
         outcomes.join(", "),
         rules.len(),
@@ -56,8 +64,11 @@ fn profile(tried: &Tried) -> Value {
             "name": result.property.name,
             "holds": result.property.holds,
             "cases": result.cases,
-            "is_kept": result.failure.is_none(),
+            "is_kept": tried.is_kept(result),
         });
+        if tried.is_vacuous() && result.failure.is_none() {
+            told["reason"] = VACUOUS.into();
+        }
         if let Some(failure) = &result.failure {
             told["reason"] = failure.reason.as_str().into();
             told["case"] = failure.case.as_str().into();
@@ -65,13 +76,15 @@ fn profile(tried: &Tried) -> Value {
         }
         told
     });
-    let Reached { outcomes, records: (mapped, read), requests, rules, of } = &tried.reached;
+    let Reached { outcomes, records: (mapped, read), requests, rules, of, .. } = &tried.reached;
     json!({
         "profile": tried.id,
         "seed": tried.seed,
         "runs": outcomes,
         "requests": requests,
         "records": { "read": read, "mapped": mapped },
+        "is_vacuous": tried.is_vacuous(),
+        "untried": tried.untried,
         "rules": { "used": rules.len(), "of": of },
         "properties": results.collect::<Vec<_>>(),
     })
