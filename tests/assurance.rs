@@ -107,3 +107,65 @@ fn nothing_is_built_on_cases_that_differ() {
     assert_eq!((told.code, told.out.as_str()), (1, ""));
     assert!(told.err.contains("three-pages differs from what is expected of it"), "{}", told.err);
 }
+
+/// The provider of pages, with some of its lines otherwise, and its cases.
+fn copied(from: &str, change: impl Fn(String) -> String) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = root().join("tests/providers").join(from);
+    let cases = folder.path().join("cases");
+    std::fs::create_dir(&cases).expect("a folder");
+    for file in std::fs::read_dir(from.join("cases")).expect("cases").map(|file| file.expect("a file")) {
+        std::fs::copy(file.path(), cases.join(file.file_name())).expect("a copy");
+    }
+    let text = std::fs::read_to_string(from.join("profile.yaml")).expect("a profile");
+    let changed = change(text.clone());
+    assert_ne!(changed, text, "the profile is another");
+    std::fs::write(folder.path().join("profile.yaml"), changed).expect("a profile");
+    folder
+}
+
+/// What is told of each part, but for the lines.
+fn told_of(folder: &std::path::Path, how: &str, list: &str) -> Vec<Value> {
+    let mut told = json(&["test", folder.to_str().expect("UTF-8"), how, "--json"]);
+    let parts = told[0][list].as_array_mut().expect("a list");
+    parts.iter_mut().for_each(|part| drop(part.as_object_mut().expect("a part").remove("line")));
+    let mut parts = std::mem::take(parts);
+    parts.sort_by_key(|part| (part["pointer"].to_string(), part["change"].to_string(), part["name"].to_string()));
+    parts
+}
+
+#[test]
+fn what_an_alias_repeats_is_told_as_if_it_were_written_out() {
+    let reverse = "    accepts: [ipv4-addr]\n";
+    let aliased = copied("lines", |text| {
+        text.replace(reverse, &format!("{reverse}    query: *query\n"))
+            .replace("    query:\n", "    query: &query\n")
+            .replacen("none_when: [0]", "none_when: [&zero 0]", 1)
+            .replace("none_when: [0]", "none_when: [*zero]")
+    });
+    let plain = copied("lines", |text| {
+        let query = "    query:\n      after: { from: window.start, format: epoch-seconds }\n      limit: 100\n";
+        text.replace(reverse, &format!("{reverse}{query}"))
+    });
+    for folder in [&aliased, &plain] {
+        ended(stixmap(&["test", folder.path().to_str().expect("UTF-8"), "--accept"]));
+    }
+    let differing = |how, list| {
+        let (one, other) = (told_of(aliased.path(), how, list), told_of(plain.path(), how, list));
+        one.iter()
+            .zip(&other)
+            .find(|(one, other)| one != other)
+            .map(|pair| format!("{pair:#?}"))
+            .or_else(|| (one.len() != other.len()).then(|| format!("{} and {}", one.len(), other.len())))
+    };
+    assert_eq!(differing("--coverage", "items"), None);
+    assert_eq!(differing("--mutate", "mutants"), None);
+    // The line is that of the use.
+    let told = json(&["test", aliased.path().to_str().expect("UTF-8"), "--mutate", "--json"]);
+    let text = std::fs::read_to_string(aliased.path().join("profile.yaml")).expect("a profile");
+    let line = 1 + text.lines().position(|line| line.contains("*query")).expect("a use");
+    let mutants = told[0]["mutants"].as_array().expect("mutants");
+    let of_use = mutants.iter().filter(|mutant| mutant["pointer"] == "/lookups/reverse/query/limit");
+    let lines: Vec<_> = of_use.map(|mutant| mutant["line"].clone()).collect();
+    assert!(!lines.is_empty() && lines.iter().all(|told| *told == line), "{lines:?}, not {line}");
+}

@@ -1,6 +1,7 @@
 //! A profile with its cases, played once: what other readings of the profile are compared with.
 
 use super::compare::setting_remark;
+use super::edit::source as written_out;
 use super::suite::Suite;
 use crate::paint;
 use crate::shelf::{self, Folder, PROFILE};
@@ -17,6 +18,9 @@ pub(crate) struct Recorded {
     pub(crate) file: PathBuf,
     /// Its text, and where each part of it stands.
     pub(crate) tree: Tree,
+    /// The same with every alias written out: each use stands at a place of its own.
+    pub(crate) expanded: Tree,
+    /// Compiled from the expanded text, so that what a run tells of is one use.
     pub(crate) plan: Plan,
     /// Sorted: those that tell most come first, since they notice most.
     pub(crate) cases: Vec<RecordedCase>,
@@ -38,9 +42,14 @@ impl Recorded {
         let checked = shelf::source(&suite.folder, PROFILE)?.map_err(|mistake| vec![mistake]).and_then(|source| {
             let tree = Tree::parse(&source)?;
             let (plan, diagnostics) = Plan::check(&source);
-            plan.map(|plan| (tree, plan, count(&diagnostics))).ok_or(diagnostics)
+            if plan.is_none() {
+                return Err(diagnostics);
+            }
+            let expanded = Tree::parse(&written_out(tree.value()))?;
+            let (plan, diagnostics) = Plan::check(expanded.source());
+            plan.map(|plan| (tree, expanded, plan, count(&diagnostics))).ok_or(diagnostics)
         });
-        let (tree, plan, warnings) = match checked {
+        let (tree, expanded, plan, warnings) = match checked {
             Ok(checked) => checked,
             Err(mistakes) => {
                 paint::diagnostics(&mistakes);
@@ -53,12 +62,12 @@ impl Recorded {
             cases.push(case);
         }
         cases.sort_by_key(|case| std::cmp::Reverse(case.played.transcript.len()));
-        Ok(Some(Recorded { file, tree, plan, cases, warnings }))
+        Ok(Some(Recorded { file, tree, expanded, plan, cases, warnings }))
     }
 
-    /// The line on which the key at a pointer stands, or what has none.
+    /// The line on which the key at a pointer stands, or what has none; of what an alias repeats, the alias's.
     pub(crate) fn line(&self, pointer: &str) -> usize {
-        self.tree.source().line(self.tree.key_span(pointer).start)
+        self.tree.line_of_use(pointer)
     }
 
     /// The first case that comes out otherwise by another plan.

@@ -47,7 +47,7 @@ pub struct RulePlan {
     /// The line it stands on; of a pack's, the line that names the pack.
     pub line: usize,
     /// Its place among the rules of the profile; of a pack's, the place of the row that names the pack.
-    pub(super) at: String,
+    pub at: String,
     /// The pack it comes from.
     pub pack: Option<&'static str>,
     /// Its record types; none means any.

@@ -139,6 +139,19 @@ impl Tree {
         Some(whole.start + found.start..whole.start + found.end)
     }
 
+    /// The line, from 1, of the key or value at a JSON pointer. What an alias repeats is where the alias is, not its anchor.
+    pub fn line_of_use(&self, pointer: &str) -> usize {
+        let mut around = self.span("");
+        for end in pointer.match_indices('/').skip(1).map(|(at, _)| at).chain([pointer.len()]) {
+            let here = self.nearest_place(&pointer[..end]);
+            if !(around.start <= here.value.start && here.value.end <= around.end) {
+                return self.source.line(here.key.map_or(around.start, |key| key.start));
+            }
+            around = here.value;
+        }
+        self.source.line(self.key_span(pointer).start)
+    }
+
     /// As much of a span as stands on its first line.
     pub(super) fn first_line(&self, span: Span) -> Span {
         let line = self.source.text[span.clone()].lines().next().unwrap_or("");

@@ -23,8 +23,8 @@ pub(super) fn measure(recorded: &Recorded, items: &[Item]) -> Vec<Vec<String>> {
 
 fn is_exercised(recorded: &Recorded, item: &Item, case: &RecordedCase, other: Option<&Plan>) -> bool {
     match item.sort {
-        // A row may stand for the rules of a pack: they have its line.
-        Sort::Rule => case.played.rules.iter().any(|&rule| recorded.plan.rules.rules[rule].line == item.line),
+        // A row may stand for the rules of a pack: they have its place.
+        Sort::Rule => case.played.rules.iter().any(|&rule| recorded.plan.rules.rules[rule].at == item.pointer),
         Sort::Diagnostic(code) => tells(recorded, item, case, code),
         Sort::PageEnd(End::Last) => is_at_its_end(case, lookup_of(&item.pointer)),
         Sort::PageEnd(End::Repeated) => goes_round(recorded, case, lookup_of(&item.pointer)),
@@ -73,7 +73,7 @@ fn first_path<'v>(at: &str, value: &'v Value) -> Option<(String, &'v str)> {
 
 /// Whether a run told of the code, at a place in this part of the profile.
 fn tells(recorded: &Recorded, item: &Item, case: &RecordedCase, code: Code) -> bool {
-    let part = recorded.tree.span(&item.pointer);
+    let part = recorded.expanded.span(&item.pointer);
     let is_here = |start: usize| code == Code::BadRecord || part.contains(&start);
     case.played.report.diagnostics.iter().any(|told| told.code == code && is_here(told.labels[0].span.start))
 }

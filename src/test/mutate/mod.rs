@@ -76,7 +76,7 @@ impl Mutation<'_> {
         );
         let alive = self.mutants.iter().filter(|(_, fate)| matches!(fate, Fate::Alive)).map(|(mutant, _)| mutant);
         let alive: Vec<&Mutant> = alive.collect();
-        for of_part in alive.chunk_by(|one, other| (one.line, &one.subject) == (other.line, &other.subject)) {
+        for of_part in alive.chunk_by(|one, other| (&one.pointer, &one.subject) == (&other.pointer, &other.subject)) {
             let &Mutant { line, ref subject, ref hint, .. } = of_part[0];
             let _ = writeln!(text, "  no case notices when line {line} {subject} {}: {hint}", changes(of_part));
         }

@@ -59,7 +59,7 @@ pub(crate) fn mutants(tree: &Tree) -> Vec<Mutant> {
     let mut parts = parts(tree.value());
     let out: Vec<String> = parts.iter().filter(|part| is_left_out(part)).map(|part| part.pointer.clone()).collect();
     parts.retain(|part| !out.iter().any(|out| is_at_or_in(&part.pointer, out)));
-    parts.sort_by_key(|part| tree.key_span(&part.pointer).start);
+    parts.sort_by_key(|part| (tree.line_of_use(&part.pointer), tree.key_span(&part.pointer).start));
     let texts = Texts::of(&parts);
     let mutants = parts.iter().flat_map(|part| of_part(part, &parts, &texts, tree));
     // What says the same in other words is no change, and what was changed so before is no other one.
@@ -82,7 +82,7 @@ fn of_part(part: &Part, parts: &[Part], texts: &Texts, tree: &Tree) -> Vec<Mutan
     let mut changes: Vec<Changed> = removed(part, parts).into_iter().collect();
     changes.extend(swapped(part, parts));
     changes.extend(replaced(part, texts));
-    let line = tree.source().line(tree.key_span(&part.pointer).start);
+    let line = tree.line_of_use(&part.pointer);
     let mutant = |(subject, change, edit)| Mutant {
         pointer: part.pointer.clone(),
         line,
