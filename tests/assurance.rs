@@ -169,3 +169,40 @@ fn what_an_alias_repeats_is_told_as_if_it_were_written_out() {
     let lines: Vec<_> = of_use.map(|mutant| mutant["line"].clone()).collect();
     assert!(!lines.is_empty() && lines.iter().all(|told| *told == line), "{lines:?}, not {line}");
 }
+
+#[test]
+fn each_change_of_a_signature_is_noticed() {
+    for provider in ["tests/providers/signed", "tests/providers/countersigned", "profiles/domaintools"] {
+        let told = json(&["test", provider, "--mutate", "--json"]);
+        let mutants = told[0]["mutants"].as_array().expect("mutants");
+        let parts = ["/algorithm", "/key", "/text", "/encoding"];
+        let of_signature = mutants.iter().filter(|mutant| {
+            let pointer = mutant["pointer"].as_str().expect("a pointer");
+            pointer.starts_with("/http/auth") && parts.iter().any(|part| pointer.ends_with(part))
+        });
+        let of_signature: Vec<_> = of_signature.collect();
+        assert!(of_signature.len() > 2, "{provider}: {mutants:#?}");
+        assert!(of_signature.iter().all(|mutant| mutant["fate"] != "alive"), "{provider}: {of_signature:#?}");
+    }
+}
+
+#[test]
+fn a_request_that_is_not_expected_ends_the_case_and_names_what_differs() {
+    let changes: [(&str, &str, &str); 3] = [
+        ("limit: 100\n", "limit: 50\n", "parameter `limit`: expected `100`, found `50`"),
+        ("limit: 100\n", "most: 100\n", "parameter `limit`: expected `100`, found none"),
+        ("path: /rrset/{observable.value}", "path: /rrsets/{observable.value}", "path: expected `/rrset/"),
+    ];
+    for (from, to, wanted) in changes {
+        let folder = copied("lines", |text| text.replace(from, to));
+        let case = folder.path().join("cases/by-type.yaml");
+        let text = std::fs::read_to_string(&case).expect("a case");
+        let named = text.replace("/A\n", "/A?limit=100\n").replace("/A\"\n", "/A?limit=100\"\n");
+        std::fs::write(&case, named).expect("a case");
+        let told = ended(stixmap(&["test", case.to_str().expect("UTF-8")]));
+        assert_eq!(told.code, 1, "{}", told.out);
+        assert!(told.out.contains(wanted), "{wanted}: {}", told.out);
+        assert_eq!(told.out.matches("not expected").count(), 1, "what follows says nothing: {}", told.out);
+        assert!(!told.out.contains("not asked"), "what follows says nothing: {}", told.out);
+    }
+}

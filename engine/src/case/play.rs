@@ -31,10 +31,25 @@ impl Exchange {
         Self { method: method.to_owned(), path, query, response, fault }
     }
 
-    /// Whether a request is the expected one: the same method and path, and the parameters that are named here.
-    pub fn matches(&self, method: &str, target: &str) -> bool {
+    /// In what a request is not the expected one: its method, its path, the parameters that are named here.
+    pub fn differences(&self, method: &str, target: &str) -> Vec<String> {
         let (path, query) = split(target);
-        self.method == method && self.path == path && self.query.iter().all(|pair| query.contains(pair))
+        let of = |what: &str, wanted: &str, found: &str| format!("{what}: expected `{wanted}`, found `{found}`");
+        let of_method = (self.method != method).then(|| of("method", &self.method, method));
+        let of_path = (self.path != path).then(|| of("path", &self.path, &path));
+        let of_query = self.query.iter().filter(|pair| !query.contains(pair)).map(|(name, wanted)| {
+            let found = query.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
+            match &found.collect::<Vec<_>>()[..] {
+                [] => format!("parameter `{name}`: expected `{wanted}`, found none"),
+                found => of(&format!("parameter `{name}`"), wanted, &found.join("`, `")),
+            }
+        });
+        of_method.into_iter().chain(of_path).chain(of_query).collect()
+    }
+
+    /// Whether a request is the expected one.
+    pub fn matches(&self, method: &str, target: &str) -> bool {
+        self.differences(method, target).is_empty()
     }
 
     /// The method.
@@ -122,26 +137,24 @@ pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
             }
             Step::Send(request) => {
                 let target = request.shown_target(talk.base);
-                let answer = match expected.next() {
-                    Some(exchange) if exchange.matches(request.method, &target) => {
-                        talk.asked(&request, "");
-                        exchange.answer()
-                    }
-                    Some(exchange) => {
-                        talk.not_expected(&request);
-                        talk.not_asked(exchange);
-                        Err(Fault::Connect("the case has no such exchange".into()))
-                    }
-                    None => {
-                        talk.not_expected(&request);
-                        Err(Fault::Connect("the case has no more exchanges".into()))
-                    }
+                let Some(exchange) = expected.next() else {
+                    talk.not_expected(&request, None, &["the case expects no more requests".to_owned()]);
+                    break;
                 };
-                run.accept(answer, now);
+                let differences = exchange.differences(request.method, &target);
+                if !differences.is_empty() {
+                    talk.not_expected(&request, Some(exchange), &differences);
+                    break;
+                }
+                talk.asked(&request, "");
+                run.accept(exchange.answer(), now);
             }
         }
     }
-    expected.for_each(|exchange| talk.not_asked(exchange));
+    // What follows a request that nobody expected says nothing.
+    if talk.is_as_expected {
+        expected.for_each(|exchange| talk.not_asked(exchange));
+    }
     let report = run.finish();
     let rules = rules(&report.trace);
     let is_as_expected = talk.is_as_expected;
@@ -172,11 +185,19 @@ impl Talk<'_> {
         if let Some(body) = &request.body {
             self.line(&format!("  {body}"));
         }
+        for signature in &request.signatures {
+            self.line(&format!("  {signature} {}", signature.expose()));
+        }
     }
 
-    fn not_expected(&mut self, request: &Request) {
+    /// The last line of a case: the request, what was expected in its place, and in what they differ.
+    fn not_expected(&mut self, request: &Request, exchange: Option<&Exchange>, differences: &[String]) {
         self.is_as_expected = false;
         self.asked(request, "  — not expected");
+        if let Some(exchange) = exchange {
+            self.line(&format!("{exchange}  — expected here"));
+        }
+        differences.iter().for_each(|difference| self.line(&format!("  {difference}")));
     }
 
     fn not_asked(&mut self, exchange: &Exchange) {

@@ -99,6 +99,8 @@ pub struct Request {
     pub headers: Vec<(String, Shown)>,
     /// The body of a `POST`.
     pub body: Option<Shown>,
+    /// The digests in it, each shown by its name: recorded cases, whose secrets are made up, tell them.
+    pub signatures: Vec<Shown>,
     /// How long it may take.
     pub timeout: SignedDuration,
     /// The most bytes of the body that are read.
@@ -341,7 +343,8 @@ impl Asker {
         };
         headers.extend(body.as_ref().map(|body| ("Content-Type".to_owned(), Shown::plain(body.kind()))));
         let (timeout, max_body) = (self.timeout, self.max_body);
-        Request { method: token.method.as_str(), url, headers, body: body.map(Body::text), timeout, max_body }
+        let body = body.map(Body::text);
+        Request { method: token.method.as_str(), url, headers, body, signatures: vec![], timeout, max_body }
     }
 
     /// The value of `Authorization` for a name and a password (RFC 7617).
@@ -369,12 +372,13 @@ impl Asker {
     ) -> Request {
         headers.extend(self.auth_headers.iter().cloned());
         query.extend(self.auth_query.iter().cloned());
+        let mut signatures = vec![];
         for auth in &plan.http.auth {
             match auth {
                 AuthPlan::Token(token) => self.show_token(token, &mut query, &mut headers),
                 AuthPlan::Signature(signature) => {
                     let signed = Signed { method, url: &url, body: body.as_ref(), now };
-                    self.sign(signature, signed, &mut query, &mut headers);
+                    signatures.push(self.sign(signature, signed, &mut query, &mut headers));
                 }
                 AuthPlan::Basic(_)
                 | AuthPlan::Path { .. }
@@ -387,7 +391,7 @@ impl Asker {
             url.push(if url.expose().contains('?') { "&" } else { "?" });
         }
         let url = with_query(url, &query);
-        Request { method, url, headers, body, timeout: self.timeout, max_body: self.max_body }
+        Request { method, url, headers, body, signatures, timeout: self.timeout, max_body: self.max_body }
     }
 
     fn show_token(&self, plan: &TokenPlan, query: &mut Vec<(String, Shown)>, headers: &mut Vec<(String, Shown)>) {
@@ -400,13 +404,14 @@ impl Asker {
         }
     }
 
+    /// Adds what a signature adds, and returns it.
     fn sign(
         &self,
         plan: &SignaturePlan,
         signed: Signed,
         query: &mut Vec<(String, Shown)>,
         headers: &mut Vec<(String, Shown)>,
-    ) {
+    ) -> Shown {
         let path = Url::parse(signed.url.expose()).map(|url| url.path().to_owned()).unwrap_or_default();
         let written = plan.timestamp.as_ref().map(|format| format.write(signed.now)).unwrap_or_default();
         let timestamp = (Local::Timestamp, Shown::plain(&written));
@@ -421,10 +426,12 @@ impl Asker {
         let text = self.text(&plan.text, Known { each: None, locals: &locals }, as_is);
         let key = plan.key.as_ref().map(|key| self.text(key, Known::default(), as_is)).unwrap_or_default();
         let signature = digest(plan.algorithm, plan.encoding, key.expose(), text.expose());
-        let locals = [timestamp, (Local::Signature, Shown::hidden(&signature, "signature"))];
+        let signature = Shown::hidden(&signature, "signature");
+        let locals = [timestamp, (Local::Signature, signature.clone())];
         let known = Known { each: None, locals: &locals };
         query.extend(plan.query.iter().map(|(name, value)| (name.clone(), self.text(value, known, encoded))));
         headers.extend(self.header_texts(&plan.headers, known));
+        signature
     }
 
     fn path(&self, path: &Template, known: Known) -> Shown {
