@@ -5,7 +5,9 @@ use super::compiler::Compiler;
 use super::expression::names;
 use crate::diagnostic::{Code, Severity};
 use crate::dns::RrType;
-use crate::profile::{Besides, Field, FieldSource, FieldType, LevelKind, Lookup, Profile, Records, Rule, Side, Take};
+use crate::profile::{
+    Besides, Field, FieldSource, FieldType, LevelKind, Lookup, Profile, Records, Rule, Scalar, Side, Take,
+};
 use crate::stix::{Kind, Tlp};
 use crate::yaml::child;
 use std::collections::BTreeSet;
@@ -28,6 +30,7 @@ pub(super) fn check(compiler: &mut Compiler, profile: &Profile) {
         }
         aliases(compiler, field, &at);
         take(compiler, field, &at);
+        words_of_requests(compiler, profile, name, field);
         origin(compiler, profile, field, &at);
         if let Some(end) = &field.relative_to {
             side(compiler, profile, end, &format!("{at}/relative_to"), "the end of a name");
@@ -108,6 +111,40 @@ fn take(compiler: &mut Compiler, field: &Field, at: &str) {
     }
 }
 
+/// Words of `for_each` or `keys` that a field takes for a record type, and that are none: each of their records would be bad.
+fn words_of_requests(compiler: &mut Compiler, profile: &Profile, name: &str, field: &Field) {
+    if field.kind != FieldType::Rrtype {
+        return;
+    }
+    let is_type = |word: &String| {
+        let is_none = field.none_when.iter().any(|none| matches!(none, Scalar::Text(text) if text == word));
+        is_none || RrType::parse(field.aliases.get(word).unwrap_or(word)).is_ok()
+    };
+    for (lookup, declared) in &profile.lookups {
+        let at = child("/lookups", lookup);
+        let Some((words, at)) = words_read(declared, field.from, &at) else { continue };
+        for (i, word) in words.iter().enumerate().filter(|(_, word)| !is_type(word)) {
+            let message = format!("`{word}` is no DNS record type");
+            let label = format!("`{name}` reads it, and no alias maps it");
+            compiler.error(Code::UnknownRrtype, &format!("{at}/{i}"), message, label);
+        }
+    }
+}
+
+/// The words of a lookup that a field from there can be, and where they stand.
+fn words_read<'l>(lookup: &'l Lookup, from: FieldSource, at: &str) -> Option<(&'l [String], String)> {
+    let up = match from {
+        FieldSource::Each => return Some((&lookup.for_each, format!("{at}/for_each"))),
+        FieldSource::Key => 0,
+        FieldSource::ParentKey => 1,
+        FieldSource::GrandparentKey => 2,
+        _ => return None,
+    };
+    let Some(Records::Levels(levels)) = &lookup.records else { return None };
+    let place = levels.len().checked_sub(up + 1)?;
+    Some((&levels[place].keys, format!("{at}/records/{place}/keys")))
+}
+
 fn aliases(compiler: &mut Compiler, field: &Field, at: &str) {
     for (word, meaning) in &field.aliases {
         let pointer = child(&format!("{at}/aliases"), word);
@@ -157,5 +194,41 @@ fn besides(compiler: &mut Compiler, profile: &Profile, row: &Besides, at: &str) 
         let message = format!("the owner of a record is never {}", row.source);
         let label = "it is a domain name, or the address of a reverse name";
         compiler.error(Code::RuleNeverMatches, &format!("{at}/source"), message, label);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnostic::{Code, Source};
+    use crate::plan::Plan;
+
+    /// The words that are told to be no record type.
+    fn told(lookup: &str, field: &str) -> Vec<String> {
+        let text = format!(
+            "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\n\
+             http: {{ base_url: https://api.example.net }}\n\
+             lookups:\n  names: {{ accepts: [domain-name], {lookup} }}\n\
+             record:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rdata: {{ at: $.data, as: rdata }}\n    \
+             rrtype: {{ {field}, as: rrtype }}\n\
+             rules:\n  - {{ rrtype: \"*\", drop: of no interest }}\n\
+             tlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\n\
+             identity: {{ name: Example }}\n"
+        );
+        let (_, diagnostics) = Plan::check(&Source::new("profile.yaml", text));
+        let of_types = diagnostics.iter().filter(|found| found.code == Code::UnknownRrtype);
+        let told = of_types.map(|found| found.message.trim_end_matches(" is no DNS record type").replace('`', ""));
+        told.collect()
+    }
+
+    #[test]
+    fn words_of_requests_and_keys_that_are_no_record_type_are_refused() {
+        let each = "for_each: [A, host, mail], path: \"/{observable.value}/{each}\", records: $.rows";
+        assert_eq!(told(each, "from: each"), ["host", "mail"]);
+        assert_eq!(told(each, "from: each, aliases: { mail: MX }"), ["host"]);
+        assert_eq!(told(each, "from: each, aliases: { mail: MX }, none_when: [host], optional: true"), [""; 0]);
+        assert_eq!(told(each, "at: $.type"), [""; 0], "nothing reads it as a type");
+        let keys = "path: \"/{observable.value}\", records: [{ at: $, is: map, keys: [a, ips] }, { at: $ }]";
+        assert_eq!(told(keys, "from: parent-key"), ["ips"]);
+        assert_eq!(told(keys, "from: parent-key, aliases: { ips: AAAA }"), [""; 0]);
     }
 }
