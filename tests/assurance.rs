@@ -206,3 +206,63 @@ fn a_request_that_is_not_expected_ends_the_case_and_names_what_differs() {
         assert!(!told.out.contains("not asked"), "what follows says nothing: {}", told.out);
     }
 }
+
+#[test]
+fn coverage_does_not_ask_for_what_cannot_happen() {
+    let told = |from: &str, change: &dyn Fn(String) -> String| {
+        let folder = copied(from, change);
+        let path = folder.path().to_str().expect("UTF-8").to_owned();
+        ended(stixmap(&["test", &path, "--accept"]));
+        // A case whose requests are others now is none of this profile.
+        for case in
+            std::fs::read_dir(folder.path().join("cases")).expect("cases").map(|case| case.expect("a case").path())
+        {
+            let is_case = case.extension().is_some_and(|extension| extension == "yaml");
+            if is_case && ended(stixmap(&["test", case.to_str().expect("UTF-8")])).code != 0 {
+                std::fs::remove_file(case).expect("it is there");
+            }
+        }
+        let told = ended(stixmap(&["test", &path, "--coverage"]));
+        assert_eq!(told.code, 0, "{}", told.err);
+        told.out
+    };
+    // The type is always the same, and the first rule takes it.
+    let constant = told("lines", &|text| {
+        let rules = text.find("rules:\n").expect("rules");
+        let end = text.find("\nrelationship:").expect("what follows");
+        let two = "rules:\n  - { rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }\n  \
+                   - { rrtype: \"*\", drop: of no interest }\n";
+        format!("{}{two}{}", &text[..rules], &text[end..])
+            .replace("rrtype: { at: $.rrtype, as: rrtype }", "rrtype: { from: constant, value: A, as: rrtype }")
+    });
+    assert!(constant.contains("rules 1/1"), "{constant}");
+    // Whatever the status, an answer without a proper body is not read.
+    let caught = |text: String| {
+        format!(
+            "{text}\nanswers:\n  - {{ body: {{ contains: rows }}, means: ok }}\n  - {{ status: 200, means: rejected }}\n"
+        )
+    };
+    let caught = told("by-offset", &caught);
+    assert!(!caught.contains("response-shape") && !caught.contains("response-syntax"), "{caught}");
+    // Of one page, none is the second.
+    let single = told("by-offset", &|text| text.replace("at_most: 10", "at_most: 1"));
+    assert!(!single.contains("the last page") && !single.contains("comes again"), "{single}");
+    assert!(single.contains("page ends"), "{single}");
+}
+
+#[test]
+fn hints_name_the_case_that_is_missing() {
+    let hints = [
+        ("tests/providers/tidewater", "a wait longer than the token lives"),
+        ("tests/providers/by-offset", "add a case with 10 pages, and one with 11 pages"),
+        ("tests/providers/signed", "add a case with 101 requests within P1D"),
+        ("tests/providers/lines", "asked 2 times: the transcript tells each wait"),
+        ("tests/providers/lines", "a record in which `time_last` is `0`"),
+        ("tests/providers/columns", "a record whose address is loopback"),
+        ("tests/providers/tidewater", "an observable of the type ipv6-addr"),
+    ];
+    for (provider, hint) in hints {
+        let told = ended(stixmap(&["test", provider, "--mutate"])).out;
+        assert!(told.contains(hint), "{hint}: {told}");
+    }
+}

@@ -23,19 +23,22 @@ const ROWS: &[Row] = &[
     ("Answer", answer),
     ("Field", field),
     ("BadRecords", |_| "just as many bad records as are taken, and one with more".into()),
-    ("Paging", |_| "as many pages as are asked for, and one with more".into()),
+    ("OffsetLimit", |spoken| one_less(&spoken.value["value"], "rows on a page")),
+    ("Paging", paging),
     ("QueryValue", |spoken| format!("an exchange whose request names `{}`", last(spoken.pointer))),
     ("Lookup", lookup),
     ("Window", |_| "records just inside the window and just outside".into()),
     ("Setting", |spoken| format!("an outcome that depends on the setting `{}`", last(spoken.pointer))),
-    ("Retry", |_| "a provider that is out of order, and asked again as often as it may be".into()),
-    ("Rate", |_| "more requests than may be sent in one stretch".into()),
+    ("Retry", retry),
+    ("Rate", rate),
     ("QuotaHeaders", |_| "an answer whose headers say that nothing is left, and until when".into()),
+    ("Expiry", |_| "a wait longer than the token lives, and another request after it".into()),
+    ("Auth", auth),
     ("Quota", |_| "a quota that is just used up, and until when".into()),
     ("RelationshipBlock", |_| "two records of one fact, seen at different times".into()),
     ("PapBlock", |_| "an observable whose PAP marking is just above the limit".into()),
-    ("TlpBlock", |_| "an observable that is marked just at the limit, or not at all".into()),
-    ("RecordBlock", |_| "records that depend on it".into()),
+    ("TlpBlock", |_| "an observable that is marked just at the limit, just above it, or not at all".into()),
+    ("RecordBlock", record),
     ("Http", |_| "a request that shows it".into()),
 ];
 
@@ -71,7 +74,67 @@ fn rule(spoken: &Spoken) -> String {
     }
 }
 
+/// Just at a bound, and one less.
+fn one_less(bound: &Value, of: &str) -> String {
+    match bound.as_i64() {
+        Some(bound) => format!("an answer with {} {of}, and one with {bound}", bound - 1),
+        None => format!("an answer with just as many {of} as are asked for, and one with less"),
+    }
+}
+
+fn paging(spoken: &Spoken) -> String {
+    if spoken.part.key() == "cap" {
+        return one_less(&spoken.value["cap"], "rows");
+    }
+    match spoken.value["at_most"].as_u64() {
+        Some(most) => format!("{most} pages, and one with {} pages", most + 1),
+        None => "as many pages as are asked for, and one with more".into(),
+    }
+}
+
+fn retry(spoken: &Spoken) -> String {
+    let times = spoken.value["attempts"]
+        .as_u64()
+        .map_or_else(|| "as often as it may be".into(), |most| format!("{most} times"));
+    format!(
+        "a provider that is out of order (503, without `Retry-After`) and asked {times}: the transcript tells each wait"
+    )
+}
+
+fn rate(spoken: &Spoken) -> String {
+    match (spoken.value["requests"].as_u64(), spoken.value["per"].as_str()) {
+        (Some(most), Some(per)) => format!("{} requests within {per}: the transcript tells the wait", most + 1),
+        _ => "more requests than may be sent in one stretch".into(),
+    }
+}
+
+fn auth(spoken: &Spoken) -> String {
+    match spoken.value["kind"].as_str() {
+        Some("signature") => "a request that is signed: the transcript tells the digest".into(),
+        Some("token") => "a request that shows the token, and one after an answer of 401".into(),
+        _ => "a request that shows it".into(),
+    }
+}
+
+fn record(spoken: &Spoken) -> String {
+    match spoken.part.key() {
+        "drop_addresses" => format!("a record whose address is {}", words(spoken.part.value).join(" or ")),
+        "other_names" => "a record about another name than was asked for".into(),
+        _ => "records that depend on it".into(),
+    }
+}
+
+/// The values that a field takes for none, or for others.
 fn field(spoken: &Spoken) -> String {
+    let name = last(spoken.pointer);
+    match spoken.part.key() {
+        "none_when" => return format!("a record in which `{name}` is `{}`", words(spoken.part.value).join("` or `")),
+        "optional" => return format!("a record without `{name}`"),
+        "as" | "format" | "zone" if spoken.pointer.contains("/fields/") => {
+            return format!("a record that shows how `{name}` is read: of another form, or bad");
+        }
+        _ => {}
+    }
     let of = if spoken.pointer.contains("/fields/") { "records" } else { "answers" };
     format!("{of} in which `{}` decides what comes of them", last(spoken.pointer))
 }
@@ -91,6 +154,9 @@ fn answer(spoken: &Spoken) -> String {
 
 fn lookup(spoken: &Spoken) -> String {
     match words(&spoken.value["accepts"]).join(", ") {
+        _ if spoken.part.key() == "accepts" && spoken.part.value.is_string() => {
+            format!("an observable of the type {}", short(spoken.part.value))
+        }
         kinds if spoken.part.key() == "accepts" => format!("each type of observable it accepts: {kinds}"),
         _ => format!("a request of the lookup `{}`", last(spoken.pointer)),
     }

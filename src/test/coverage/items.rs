@@ -6,8 +6,10 @@ use crate::test::recorded::Recorded;
 use crate::test::words::place;
 use stixmap_engine::case::input;
 use stixmap_engine::diagnostic::Code;
-use stixmap_engine::plan::LookupPlan;
-use stixmap_engine::run::map_stored;
+use stixmap_engine::dns::RrType;
+use stixmap_engine::plan::{FieldPlace, LookupPlan, Plan, RulePlan};
+use stixmap_engine::profile::Meaning;
+use stixmap_engine::run::{Response, map_stored, meaning};
 
 /// Something of a profile that a case can exercise.
 #[derive(Debug)]
@@ -100,6 +102,7 @@ fn of_part(part: &Part, recorded: &Recorded) -> Vec<Item> {
             let truncated = truncated(part, "truncated_when", recorded);
             [item(Sort::Lookup)].into_iter().chain(truncated).chain(broken(part, recorded)).collect()
         }
+        Some(Sort::Rule) if is_beyond(part, recorded) => vec![],
         Some(sort) => vec![item(sort)],
         None if part.is("RecordBlock") => {
             vec![of_code(part, recorded, Code::BadRecord, "a record that cannot be read")]
@@ -107,6 +110,31 @@ fn of_part(part: &Part, recorded: &Recorded) -> Vec<Item> {
         None if part.is("Paging") => ends(part, recorded),
         None => vec![],
     }
+}
+
+/// Whether no record can come to a rule: each type that records can have goes by earlier rules without a condition.
+fn is_beyond(part: &Part, recorded: &Recorded) -> bool {
+    let Some(types) = types(&recorded.plan) else { return false };
+    let rules = &recorded.plan.rules.rules;
+    let Some(place) = rules.iter().position(|rule| rule.at == part.pointer) else { return false };
+    // A pack is used where any of its rules is.
+    let own = rules[place..].iter().take_while(|rule| rule.at == part.pointer);
+    let takes = |rule: &RulePlan, rrtype: RrType| rule.rrtypes.is_empty() || rule.rrtypes.contains(&rrtype);
+    let is_taken = |rrtype| rules[..place].iter().any(|rule| rule.when.is_none() && takes(rule, rrtype));
+    let is_last_resort = rules[place].pack.is_none() && rules[place].rrtypes.is_empty();
+    let mut reaches = own.flat_map(|rule| types.iter().filter(move |rrtype| takes(rule, **rrtype)));
+    !reaches.any(|rrtype| !is_last_resort || !is_taken(*rrtype))
+}
+
+/// The record types that records can have, where the profile itself says them.
+fn types(plan: &Plan) -> Option<Vec<RrType>> {
+    let field = &plan.record.fields[plan.record.rrtype];
+    let words: Vec<String> = match &field.source {
+        FieldPlace::Constant(value) => vec![value.as_str()?.to_owned()],
+        FieldPlace::Each => plan.lookups.iter().flat_map(|lookup| lookup.for_each.iter().cloned()).collect(),
+        _ => return None,
+    };
+    Some(words.iter().filter_map(|word| RrType::parse(field.aliases.get(word).unwrap_or(word)).ok()).collect())
 }
 
 /// What is exercised as a whole, by the name the language has for it.
@@ -136,7 +164,10 @@ fn ends(part: &Part, recorded: &Recorded) -> Vec<Item> {
         name: format!("{name} of `{}`", place(&part.pointer)),
         hint: format!("add a case with {hint}"),
     };
-    let bounded = ENDS.iter().filter(|_| part.value.get("at_most").is_some()).map(item);
+    // Of one page, none comes after another.
+    let most = part.value.get("at_most").and_then(serde_json::Value::as_u64);
+    let can_end = |(end, ..): &&(End, &str, &str)| most.is_some_and(|most| most > 1 || *end == End::Cap);
+    let bounded = ENDS.iter().filter(can_end).map(item);
     bounded.chain(truncated(part, "total", recorded)).collect()
 }
 
@@ -188,7 +219,13 @@ fn told_of_spoiled(recorded: &Recorded, lookup: &LookupPlan) -> Vec<Code> {
     let asks = recorded.cases.iter().find(|case| lookup.accepts.contains(&case.case.observable.kind()));
     let Some((case, Ok(_))) = asks.map(|case| (case, input(&recorded.plan, &case.case))) else { return vec![] };
     let each = lookup.for_each.first().map(String::as_str);
-    let told = SPOILED.iter().filter_map(|body| {
+    // What `answers` takes for no answer to be read is not read, however broken.
+    let is_read = |body: &&&str| {
+        let body = body.as_bytes().to_vec();
+        let response = Response { status: 200, headers: vec![], body, cut: None };
+        meaning(&recorded.plan, &response) == Some(Meaning::Ok)
+    };
+    let told = SPOILED.iter().filter(is_read).filter_map(|body| {
         let answers = [("answer".to_owned(), [body.as_bytes().to_vec()])];
         let input = input(&recorded.plan, &case.case).ok()?;
         Some(map_stored(&recorded.plan, lookup, each, input, answers, case.case.now).diagnostics)

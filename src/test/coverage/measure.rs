@@ -54,7 +54,13 @@ fn other_plan(recorded: &Recorded, item: &Item) -> Option<Plan> {
         }
         Sort::PageEnd(End::Cap) => {
             let bound = value["at_most"].as_u64()?;
-            Edit::Replace(format!("{at}/at_most"), (bound + 1).into())
+            let with = |bound: u64| Edit::Replace(format!("{at}/at_most"), bound.into());
+            // No more than the language permits.
+            if Plan::read(&source(&with(bound + 1).applied(profile))).is_ok() {
+                with(bound + 1)
+            } else {
+                with(bound - 1)
+            }
         }
         Sort::Besides | Sort::PageEnd(End::Truncated) => Edit::Remove(at.clone()),
         Sort::Rule | Sort::PageEnd(End::Last | End::Repeated) | Sort::Diagnostic(_) => return None,

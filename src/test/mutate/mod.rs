@@ -1,5 +1,6 @@
 //! `stixmap test --mutate`: changes a profile one thing at a time, and tells which changes no case notices.
 
+mod equivalent;
 mod left_out;
 mod mutants;
 mod text;
@@ -50,8 +51,10 @@ impl Score {
 impl Mutation<'_> {
     pub(super) fn of(recorded: &Recorded) -> Mutation<'_> {
         let mutants = mutants(&recorded.tree);
-        let fates = parallel::map(&mutants, |mutant| fate(recorded, mutant));
-        Mutation { recorded, mutants: mutants.into_iter().zip(fates).collect() }
+        let as_it_is = equivalent::compiled(&recorded.plan);
+        let fates = parallel::map(&mutants, |mutant| fate(recorded, &as_it_is, mutant));
+        let counted = mutants.into_iter().zip(fates).filter_map(|(mutant, fate)| Some((mutant, fate?)));
+        Mutation { recorded, mutants: counted.collect() }
     }
 
     pub(super) fn score(&self) -> Score {
@@ -120,14 +123,16 @@ fn changes(mutants: &[&Mutant]) -> String {
     told.join(" or ")
 }
 
-fn fate(recorded: &Recorded, mutant: &Mutant) -> Fate {
-    match recorded.compile(&source(&mutant.edit.applied(recorded.tree.value()))) {
+/// None where the profile does the same as before: nothing is changed.
+fn fate(recorded: &Recorded, as_it_is: &str, mutant: &Mutant) -> Option<Fate> {
+    Some(match recorded.compile(&source(&mutant.edit.applied(recorded.tree.value()))) {
         Err(code) => Fate::Refused(code.slug()),
+        Ok(plan) if equivalent::compiled(&plan) == as_it_is => return None,
         Ok(plan) => match recorded.noticed_by(&plan) {
             Some(case) => Fate::Noticed(case.to_owned()),
             None => Fate::Alive,
         },
-    }
+    })
 }
 
 /// Tells what became of the mutants of profiles, and the lowest score.
