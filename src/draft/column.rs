@@ -330,8 +330,13 @@ fn time(values: &[&Value]) -> Option<(&'static str, bool)> {
     if values.iter().all(|value| integer(*value).is_some_and(|number| SECONDS.contains(&(number / 1000)))) {
         return Some(("epoch-milliseconds", false));
     }
-    TIMES.into_iter().find(|(format, is_civil)| {
-        let format = TimeFormat::parse(format, is_civil.then_some("UTC"));
-        format.is_ok_and(|format| values.iter().all(|value| format.read(*value).is_some()))
-    })
+    // A format reads its whole family: the one that would write the values so is meant.
+    let is_it = |holds: fn(&TimeFormat, &Value) -> bool| {
+        TIMES.into_iter().find(|(format, is_civil)| {
+            let format = TimeFormat::parse(format, is_civil.then_some("UTC"));
+            format.is_ok_and(|format| values.iter().all(|value| holds(&format, value)))
+        })
+    };
+    is_it(|format, value| format.read(value).is_some_and(|time| *value == format.write(time)))
+        .or_else(|| is_it(|format, value| format.read(value).is_some()))
 }

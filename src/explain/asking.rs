@@ -68,7 +68,7 @@ fn probe(plan: &Plan, probe: &ProbePlan, ahead: Option<&Ahead>) -> ProbeFact {
     let every = short(probe.every);
     let full_again = match &probe.reset {
         Some((path, format)) => {
-            format!("when {path} says, written {}{}; otherwise {every} later", pattern(format), in_zone(format))
+            format!("when {path} says, written {}{}; otherwise {every} later", format.as_str(), in_zone(format))
         }
         None => format!("{every} later, as far as anyone knows"),
     };
@@ -162,18 +162,7 @@ fn lookup(plan: &Plan, number: usize, lookup: &LookupPlan, ahead: Option<&Ahead>
 fn time(parameter: &str, value: &QueryPlan) -> Option<TimeFact> {
     let QueryPlan::Time(point, format) = value else { return None };
     let parameter = parameter.to_owned();
-    Some(TimeFact { parameter, from: request::window_point(*point), format: pattern(format).to_owned() })
-}
-
-/// A format, as a profile writes it.
-pub(super) fn pattern(format: &TimeFormat) -> &str {
-    match format {
-        TimeFormat::EpochSeconds => "epoch-seconds",
-        TimeFormat::EpochMilliseconds => "epoch-milliseconds",
-        TimeFormat::EpochMicroseconds => "epoch-microseconds",
-        TimeFormat::Rfc3339 => "rfc3339",
-        TimeFormat::Zoned(pattern) | TimeFormat::Civil(pattern, _) => pattern,
-    }
+    Some(TimeFact { parameter, from: request::window_point(*point), format: format.as_str().to_owned() })
 }
 
 /// The zone of a format that names none itself.

@@ -1,11 +1,11 @@
 //! The half of a profile that makes STIX: records, rules, what relationships say, markings, the author.
 
-use super::asking::{pattern, scalar, value_or_setting, zone};
+use super::asking::{scalar, value_or_setting, zone};
 use super::facts::{
     FieldFact, IdentityFact, OrientationFact, PapFact, RecordFact, RelationshipFact, RuleFact, Then, TlpFact,
 };
 use super::{Ahead, manual, word};
-use stixmap_engine::plan::{FieldPlace, FieldPlan, Operand, OrientationPlan, Plan, RuleThen};
+use stixmap_engine::plan::{FieldPlace, FieldPlan, Operand, OrientationPlan, Plan, RuleThen, TimeFormat};
 use stixmap_engine::profile::{FieldType, Take, Unmarked};
 use stixmap_engine::stix::Repeats;
 
@@ -26,7 +26,7 @@ fn field(plan: &Plan, field: &FieldPlan) -> FieldFact {
         r#type: word(&field.kind),
         take: (field.take != Take::First).then(|| word(&field.take)),
         at: places(&field.source),
-        format: is_time.then(|| field.formats.iter().map(pattern).collect::<Vec<_>>().join(" or ")),
+        format: is_time.then(|| field.formats.iter().map(TimeFormat::as_str).collect::<Vec<_>>().join(" or ")),
         zone: field.formats.iter().find_map(zone).map(str::to_owned),
         optional: field.optional,
         none_when: field.none_when.iter().map(scalar).collect(),

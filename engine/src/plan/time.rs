@@ -1,11 +1,13 @@
 //! How a provider writes instants, and how long a duration is: read once, used for each record.
 
+mod pattern;
+
 use crate::stix::LATEST;
 use crate::yaml::nearest;
-use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
+use pattern::Pattern;
 use serde_json::Value;
 
 /// A way to write an instant.
@@ -20,9 +22,9 @@ pub enum TimeFormat {
     /// A date and time with a zone, as in RFC 3339.
     Rfc3339,
     /// A pattern as in `strftime` that names a zone (`%z`, `%Z`, `%s` …).
-    Zoned(String),
+    Zoned(Pattern),
     /// A pattern without a zone, and the zone it is meant in.
-    Civil(String, TimeZone),
+    Civil(Pattern, TimeZone),
 }
 
 /// A value that a number or a time is read from.
@@ -85,14 +87,14 @@ impl TimeFormat {
         let printed = BrokenDownTime::from(&probe).to_string(format).map_err(|_| TimeFormatError::Unknown)?;
         let read = BrokenDownTime::parse(format, &printed).map_err(|_| TimeFormatError::Unknown)?;
         if read.to_timestamp().is_ok() {
-            return Ok(Self::Zoned(format.to_owned()));
+            return Ok(Self::Zoned(Pattern::new(format, None)));
         }
         if read.to_date().is_err() {
             return Err(TimeFormatError::Unknown);
         }
         let zone = zone.ok_or(TimeFormatError::NoZone)?;
         let zone = TimeZone::get(zone).map_err(|_| TimeFormatError::UnknownZone(zone.to_owned()))?;
-        Ok(Self::Civil(format.to_owned(), zone))
+        Ok(Self::Civil(Pattern::new(format, Some(&zone)), zone))
     }
 
     /// The word that was probably meant by another.
@@ -105,18 +107,28 @@ impl TimeFormat {
         }
     }
 
-    /// Reads an instant. `None` if it is none in this format, lies before 1970, or beyond what STIX can write ([`LATEST`]).
+    /// The word or pattern that a profile writes for it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::EpochSeconds => "epoch-seconds",
+            Self::EpochMilliseconds => "epoch-milliseconds",
+            Self::EpochMicroseconds => "epoch-microseconds",
+            Self::Rfc3339 => "rfc3339",
+            Self::Zoned(pattern) | Self::Civil(pattern, _) => pattern.as_str(),
+        }
+    }
+
+    /// Reads an instant, in this format or another of its family that has one meaning: a number since 1970 with a fraction, or a
+    /// pattern's other spellings ([`Pattern`]). `None` if it is none, lies before 1970, or beyond what STIX can write ([`LATEST`]).
     pub fn read<'d>(&self, datum: impl Into<Datum<'d>>) -> Option<Timestamp> {
         let datum = datum.into();
         let time = match self {
-            Self::EpochSeconds => seconds(datum)?,
-            Self::EpochMilliseconds => Timestamp::from_millisecond(integer(datum)?).ok()?,
-            Self::EpochMicroseconds => Timestamp::from_microsecond(integer(datum)?).ok()?,
+            Self::EpochSeconds => since_1970(datum, 1_000_000_000)?,
+            Self::EpochMilliseconds => since_1970(datum, 1_000_000)?,
+            Self::EpochMicroseconds => since_1970(datum, 1_000)?,
             Self::Rfc3339 => datum.as_str()?.parse().ok()?,
-            Self::Zoned(pattern) => BrokenDownTime::parse(pattern, datum.as_str()?).ok()?.to_timestamp().ok()?,
-            Self::Civil(pattern, zone) => {
-                zone.to_ambiguous_timestamp(civil(pattern, datum.as_str()?)?).compatible().ok()?
-            }
+            Self::Zoned(pattern) => pattern.read(datum.as_str()?)?.instant(None)?,
+            Self::Civil(pattern, zone) => pattern.read(datum.as_str()?)?.instant(Some(zone))?,
         };
         (Timestamp::UNIX_EPOCH..=LATEST).contains(&time).then_some(time)
     }
@@ -132,8 +144,8 @@ impl TimeFormat {
             Self::EpochMilliseconds => time.as_millisecond().to_string(),
             Self::EpochMicroseconds => time.as_microsecond().to_string(),
             Self::Rfc3339 => crate::stix::stix_time(time),
-            Self::Zoned(text) => pattern(text, TimeZone::UTC),
-            Self::Civil(text, zone) => pattern(text, zone.clone()),
+            Self::Zoned(text) => pattern(text.as_str(), TimeZone::UTC),
+            Self::Civil(text, zone) => pattern(text.as_str(), zone.clone()),
         }
     }
 }
@@ -147,28 +159,26 @@ pub fn integer<'d>(datum: impl Into<Datum<'d>>) -> Option<i64> {
     }
 }
 
-fn seconds(datum: Datum) -> Option<Timestamp> {
-    match datum {
-        Datum::Float(seconds) if seconds.is_finite() => {
-            Timestamp::from_millisecond((seconds * 1000.0).round() as i64).ok()
-        }
-        Datum::Text(text) if text.contains('.') => seconds(Datum::Float(text.parse().ok()?)),
-        datum => Timestamp::from_second(integer(datum)?).ok(),
-    }
+/// So many units since 1970, each of so many nanoseconds. A fraction in a text is read as it stands, one of a JSON number to the
+/// microsecond: it has passed through a binary number, which is no finer at today's times.
+fn since_1970(datum: Datum, unit: i64) -> Option<Timestamp> {
+    let nanoseconds = match datum {
+        Datum::Float(units) => ((units * unit as f64 / 1e3).round() as i128).checked_mul(1_000)?,
+        Datum::Text(text) if text.contains('.') => fractional(text, unit)?,
+        datum => i128::from(integer(datum)?) * i128::from(unit),
+    };
+    Timestamp::from_nanosecond(nanoseconds).ok()
 }
 
-/// The commonest pattern is read by jiff's strict reader: strptime takes blanks and single digits for it.
-fn civil(pattern: &str, text: &str) -> Option<DateTime> {
-    match pattern {
-        "%Y-%m-%d %H:%M:%S" if text.len() == 19 && text.as_bytes()[10] == b' ' => text.parse().ok(),
-        "%Y-%m-%d %H:%M:%S" => None,
-        "%Y-%m-%d" if text.len() == 10 => text.parse::<Date>().ok().map(|date| date.at(0, 0, 0, 0)),
-        "%Y-%m-%d" => None,
-        _ => {
-            let read = BrokenDownTime::parse(pattern, text).ok()?;
-            read.to_datetime().or_else(|_| read.to_date().map(|date| date.at(0, 0, 0, 0))).ok()
-        }
+/// Digits, a dot, and digits, in nanoseconds.
+fn fractional(text: &str, unit: i64) -> Option<i128> {
+    let (whole, fraction) = text.split_once('.')?;
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
     }
+    let billionths: i128 = format!("{fraction:0<9}")[..9].parse().ok()?;
+    Some(whole.parse::<i64>().map(i128::from).ok()? * i128::from(unit) + billionths * i128::from(unit) / 1_000_000_000)
 }
 
 /// Reads an instant as RFC 3339 writes it.
@@ -216,9 +226,7 @@ mod tests {
         let sql = "%Y-%m-%d %H:%M:%S";
         check(sql, Some("UTC"), json!("2024-02-01 00:00:00"), Some("2024-02-01T00:00:00Z"));
         check(sql, Some("America/Los_Angeles"), json!("2020-06-02 06:01:31"), Some("2020-06-02T13:01:31Z"));
-        for odd in
-            [" 2024-02-01 00:00:00", "2024-2-1 00:00:00", "2024-02-30 00:00:00", "None", "2024-02-01T00:00:00", ""]
-        {
+        for odd in [" 2024-02-01 00:00:00", "2024-2-1 00:00:00", "2024-02-30 00:00:00", "None", ""] {
             check(sql, Some("UTC"), json!(odd), None);
         }
         check(sql, Some("UTC"), json!(null), None);
@@ -235,6 +243,101 @@ mod tests {
         check("epoch-milliseconds", None, json!(1340308340123_i64), Some("2012-06-21T19:52:20.123Z"));
         check("rfc3339", None, json!("2019-06-30T11:17:42.459369+00:00"), Some("2019-06-30T11:17:42.459369Z"));
         check("rfc3339", None, json!("2019-06-30T11:17:42"), None);
+    }
+
+    /// Patterns of the family of ISO 8601, with the zone they are meant in.
+    const ISO: [&str; 10] = [
+        "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M:%SZ",
+        "%Y-%m-%d %H:%M",
+        "%Y-%m-%d",
+        "%F %T",
+        "%Y%m%d",
+        "%Y%m%d%H%M%S",
+        "%Y%m%dT%H%M%SZ",
+    ];
+
+    #[test]
+    fn every_form_of_iso_8601_is_read_by_a_pattern_of_its_family() {
+        for (text, time) in [
+            ("2024-02-01 10:20:30", "2024-02-01T10:20:30Z"),
+            ("2024-02-01T10:20:30", "2024-02-01T10:20:30Z"),
+            ("2024-02-01T10:20:30Z", "2024-02-01T10:20:30Z"),
+            ("2024-02-01 10:20:30 UTC", "2024-02-01T10:20:30Z"),
+            ("2024-02-01 10:20:30 +0200", "2024-02-01T08:20:30Z"),
+            ("2024-02-01T10:20:30-05:00", "2024-02-01T15:20:30Z"),
+            ("2024-02-01 10:20:30.5", "2024-02-01T10:20:30.5Z"),
+            ("2024-02-01T10:20:30.123456Z", "2024-02-01T10:20:30.123456Z"),
+            ("2024-02-01T10:20:30,25", "2024-02-01T10:20:30.25Z"),
+            ("2024-02-01T10:20", "2024-02-01T10:20:00Z"),
+            ("2024-02-01", "2024-02-01T00:00:00Z"),
+            ("20240201", "2024-02-01T00:00:00Z"),
+            ("20240201T102030", "2024-02-01T10:20:30Z"),
+            ("20240201T102030Z", "2024-02-01T10:20:30Z"),
+            ("20240201T102030.5Z", "2024-02-01T10:20:30.5Z"),
+            ("20240201102030", "2024-02-01T10:20:30Z"),
+        ] {
+            ISO.iter().for_each(|format| check(format, Some("UTC"), json!(text), Some(time)));
+        }
+        check("%Y-%m-%d %H:%M:%S", Some("Asia/Tokyo"), json!("2024-02-01"), Some("2024-01-31T15:00:00Z"));
+        check("%Y-%m-%d %H:%M:%S", Some("Asia/Tokyo"), json!("2024-02-01T00:00:00Z"), Some("2024-02-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn a_value_of_more_than_one_meaning_or_none_is_not_a_time() {
+        let odd = [
+            json!("01/02/2024"),
+            json!("2024-2-1"),
+            json!("240201"),
+            json!("202402011020"),
+            json!("1706782830"),
+            json!("1706782830000"),
+            json!(1_706_782_830),
+            json!(20_240_201),
+            json!("2024-02"),
+            json!("2024"),
+            json!("2024-02-01Z"),
+            json!("2024-02-30"),
+            json!("20241301"),
+            json!("2024-02-01 25:00:00"),
+            json!("2024-02-01  10:20:30"),
+            json!("2024-02-01 10:20:30 "),
+            json!("2024-02-01 10:20:30 CET"),
+            json!("2024-02-01 10:20:30 PM"),
+            json!("Thu Feb  1 10:20:30 2024"),
+        ];
+        for (format, value) in ISO.iter().flat_map(|format| odd.iter().map(move |value| (format, value))) {
+            check(format, Some("UTC"), value.clone(), None);
+        }
+        for text in ["2024-02-01", "20240201", "2024-02-01T10:20:30", "1706782830"] {
+            check("rfc3339", None, json!(text), None);
+            check("%Y-%m-%dT%H:%M:%S%z", None, json!(text), None);
+            check("%d/%m/%Y %H:%M:%S", Some("UTC"), json!(text), None);
+        }
+        for text in ["2024-02-01", "1e9", "1.", ".5", "-1.5", "1.5e9", "1.5.5", " 1.5", "1,5", "0x10"] {
+            check("epoch-seconds", None, json!(text), None);
+            check("epoch-milliseconds", None, json!(text), None);
+        }
+    }
+
+    #[test]
+    fn other_patterns_and_numbers_take_fractions_and_patterns_dates_alone() {
+        let european = "%d/%m/%Y %H:%M:%S";
+        check(european, Some("UTC"), json!("01/02/2024 10:20:30.25"), Some("2024-02-01T10:20:30.25Z"));
+        check(european, Some("UTC"), json!("01/02/2024"), Some("2024-02-01T00:00:00Z"));
+        check(european, Some("UTC"), json!("13/13/2024"), None);
+        check("%d %b %Y, %H:%M", Some("UTC"), json!("01 Feb 2024"), Some("2024-02-01T00:00:00Z"));
+        check("%H:%M %d.%m.%Y", Some("UTC"), json!("01.02.2024"), None);
+        check("%Y/%m/%d %T", Some("UTC"), json!("2024/02/01 10:20:30.5"), Some("2024-02-01T10:20:30.5Z"));
+        check("%Y-%-m-%-d", Some("UTC"), json!("2024-2-1"), Some("2024-02-01T00:00:00Z"));
+        check("%Y-%m-%d %H:%M:%S %z", None, json!("2024-02-01 10:20:30.5 +0100"), Some("2024-02-01T09:20:30.5Z"));
+        check("epoch-seconds", None, json!(1380123456.123456), Some("2013-09-25T15:37:36.123456Z"));
+        check("epoch-seconds", None, json!("1380123456.123456789"), Some("2013-09-25T15:37:36.123456789Z"));
+        check("epoch-milliseconds", None, json!(1340308340123.5), Some("2012-06-21T19:52:20.1235Z"));
+        check("epoch-milliseconds", None, json!("1340308340123.456"), Some("2012-06-21T19:52:20.123456Z"));
+        check("epoch-microseconds", None, json!(1340308340123456.0), Some("2012-06-21T19:52:20.123456Z"));
     }
 
     #[test]
@@ -254,6 +357,24 @@ mod tests {
             for (format, zone) in [("%Y-%m-%d %H:%M:%S", Some("UTC")), ("epoch-seconds", None), ("epoch-milliseconds", None), ("rfc3339", None)] {
                 let format = TimeFormat::parse(format, zone).expect("a format");
                 prop_assert_eq!(format.read(&json!(format.write(time))), Some(time));
+            }
+        }
+
+        #[test]
+        fn what_one_pattern_of_iso_8601_writes_every_other_reads(micros in 0_i64..4_102_444_800_000_000, zone in prop::sample::select(vec!["UTC", "Asia/Tokyo", "Etc/GMT+5"])) {
+            let time = Timestamp::from_microsecond(micros).expect("in range");
+            let formats = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.6f", "%Y%m%dT%H%M%S%.f", "%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f %:z"];
+            let formats: Vec<_> = formats.iter().chain(&ISO).filter(|format| zone == "UTC" || !format.ends_with('Z'))
+                .map(|format| TimeFormat::parse(format, Some(zone)).expect("a format")).collect();
+            for exact in &formats[..5] {
+                let written = json!(exact.write(time));
+                for format in formats.iter().filter(|format| matches!(format, TimeFormat::Civil(..))) {
+                    prop_assert_eq!(format.read(&written), Some(time), "{} as {}", written, format.as_str());
+                }
+            }
+            for format in &formats {
+                let read = format.read(&json!(format.write(time))).expect("what it writes");
+                prop_assert!(time.as_second() / 86_400 - read.as_second() / 86_400 <= 1 && read <= time);
             }
         }
 

@@ -51,7 +51,8 @@ pub struct Field {
     #[serde(rename = "as")]
     pub kind: FieldType,
     /// How a time is written: `rfc3339`, `epoch-seconds`, `epoch-milliseconds`, `epoch-microseconds`, or a pattern as in `strftime`; of several ways
-    /// the first that fits.
+    /// the first that fits. Other spellings of the same family are read where they have one meaning: a fraction of a second, a date
+    /// alone, and, for patterns that begin with the year, every form of ISO 8601; an offset in the value wins over `zone`.
     #[serde(default)]
     pub format: Option<OneOrMany<String>>,
     /// The time zone of times that do not name one: `UTC` or a name of the IANA database.

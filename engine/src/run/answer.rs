@@ -149,8 +149,8 @@ fn redirect(response: &Response) -> Verdict {
 }
 
 /// What a profile takes an answer for; `None` for redirects.
-pub fn meaning(plan: &Plan, response: &Response) -> Option<Meaning> {
-    let row = plan.answers.iter().find(|row| matches(row, response));
+pub fn meaning(plan: &Plan, framing: Framing, response: &Response) -> Option<Meaning> {
+    let row = plan.answers.iter().find(|row| matches(row, framing, response));
     row.map_or_else(|| meaning_of_status(response.status), |row| Some(row.means))
 }
 

@@ -214,7 +214,12 @@ fn not_of_type(field: &FieldPlan, slot: &Slot) -> String {
         shown.truncate(end);
         shown.push('…');
     }
-    format!("`{}` is not {}: {shown}", field.name, field.kind.wanted())
+    let formats: Vec<_> = field.formats.iter().map(|format| format!("`{}`", format.as_str())).collect();
+    let form = match field.kind {
+        FieldType::Timestamp => format!(" in the format {}", formats.join(" or ")),
+        _ => String::new(),
+    };
+    format!("`{}` is not {}{form}: {shown}", field.name, field.kind.wanted())
 }
 
 fn typed<'r>(field: &'r FieldPlan, slot: &'r Slot) -> Option<Typed<'r>> {

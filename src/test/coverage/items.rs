@@ -223,7 +223,7 @@ fn told_of_spoiled(recorded: &Recorded, lookup: &LookupPlan) -> Vec<Code> {
     let is_read = |body: &&&str| {
         let body = body.as_bytes().to_vec();
         let response = Response { status: 200, headers: vec![], body, cut: None };
-        meaning(&recorded.plan, &response) == Some(Meaning::Ok)
+        meaning(&recorded.plan, lookup.rows.framing, &response) == Some(Meaning::Ok)
     };
     let told = SPOILED.iter().filter(is_read).filter_map(|body| {
         let answers = [("answer".to_owned(), [body.as_bytes().to_vec()])];

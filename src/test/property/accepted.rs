@@ -6,21 +6,21 @@ use super::pool::scalar;
 use super::reply::Reply;
 use serde_json::{Map, Value};
 use stixmap_engine::plan::{AnswerPlan, BodyTestPlan, Path, Plan};
-use stixmap_engine::profile::{Meaning, Scalar};
+use stixmap_engine::profile::{Framing, Meaning, Scalar};
 use stixmap_engine::run::meaning;
 
 /// The answer itself, if it is read; else with what the first row has that makes it so. Where no row does, it stays.
-pub(super) fn accepted(plan: &Plan, reply: Reply) -> Reply {
-    if is_read(plan, &reply) {
+pub(super) fn accepted(plan: &Plan, framing: Framing, reply: Reply) -> Reply {
+    if is_read(plan, framing, &reply) {
         return reply;
     }
     let by_row = plan.answers.iter().filter(|row| row.means == Meaning::Ok);
-    let as_read = by_row.map(|row| like(row, reply.clone())).find(|other| is_read(plan, other));
+    let as_read = by_row.map(|row| like(row, reply.clone())).find(|other| is_read(plan, framing, other));
     as_read.unwrap_or(reply)
 }
 
-fn is_read(plan: &Plan, reply: &Reply) -> bool {
-    reply.told().is_ok_and(|response| meaning(plan, &response) == Some(Meaning::Ok))
+fn is_read(plan: &Plan, framing: Framing, reply: &Reply) -> bool {
+    reply.told().is_ok_and(|response| meaning(plan, framing, &response) == Some(Meaning::Ok))
 }
 
 /// With what a row wants.
@@ -95,8 +95,8 @@ mod tests {
         ];
         for row in rows {
             let plan = with_answers(&format!("  - {row}\n{otherwise}"));
-            let reply = accepted(&plan, Reply::of(b"{\"rows\":[{\"a\":1}]}".to_vec()));
-            assert!(is_read(&plan, &reply), "{row}: {reply:?}");
+            let reply = accepted(&plan, plan.lookups[0].rows.framing, Reply::of(b"{\"rows\":[{\"a\":1}]}".to_vec()));
+            assert!(is_read(&plan, plan.lookups[0].rows.framing, &reply), "{row}: {reply:?}");
             assert!(String::from_utf8_lossy(&reply.body).contains("[{\"a\":1}]"), "{row}: rows stay: {reply:?}");
         }
     }
@@ -105,6 +105,6 @@ mod tests {
     fn rows_are_not_overwritten_by_the_test_of_a_body() {
         let plan = with_answers("  - { body: { at: $.rows }, means: ok }\n  - { status: 200, means: empty }");
         let nothing = Reply::of(b"{\"rows\":[]}".to_vec());
-        assert_eq!(accepted(&plan, nothing.clone()), nothing);
+        assert_eq!(accepted(&plan, plan.lookups[0].rows.framing, nothing.clone()), nothing);
     }
 }

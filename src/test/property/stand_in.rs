@@ -149,7 +149,7 @@ impl<'s> StandIn<'s> {
         let beside = |root: &mut Value| next.into_iter().for_each(|(at, value)| set(root, at, value));
         let body = body(&writer, page, beside, ending);
         let flaw = page.flaw.clone();
-        let reply = accepted(self.plan, Reply { headers, ..Reply::of(body) });
+        let reply = accepted(self.plan, lookup.rows.framing, Reply { headers, ..Reply::of(body) });
         Spoiler { plan: self.plan, pool: self.pool }.flawed(&flaw, reply)
     }
 
@@ -252,7 +252,8 @@ impl<'s> StandIn<'s> {
     fn aside(&mut self, reply: Reply) -> Reply {
         let flaw = self.scene.asides.get(self.asides).cloned().unwrap_or(Flaw::None);
         self.asides += 1;
-        Spoiler { plan: self.plan, pool: self.pool }.flawed(&flaw, accepted(self.plan, reply))
+        Spoiler { plan: self.plan, pool: self.pool }
+            .flawed(&flaw, accepted(self.plan, stixmap_engine::profile::Framing::Json, reply))
     }
 }
 

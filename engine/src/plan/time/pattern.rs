@@ -1,0 +1,172 @@
+//! A `strftime` pattern, and the other spellings of its family that can mean only one instant: with a fraction of a second, as a
+//! date alone, and, of patterns that begin with the year as ISO 8601 does, every extended and basic form of ISO 8601.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::tz::TimeZone;
+use std::borrow::Cow;
+
+/// A pattern, and how it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    text: String,
+    family: Family,
+    /// Patterns that are tried after this one.
+    related: Vec<String>,
+}
+
+/// Which other spellings a pattern stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    /// ISO 8601, each number with all its digits; strptime, which takes blanks and single digits for them, is not asked.
+    Iso,
+    /// ISO 8601, and numbers without leading zeros.
+    UnpaddedIso,
+    /// Another order, or other signs between.
+    Other,
+}
+
+/// What a text says: an instant, or a date and time of no zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    Instant(Timestamp),
+    Civil(DateTime),
+}
+
+impl Reading {
+    /// The instant, if there is a zone for one without.
+    pub(super) fn instant(self, zone: Option<&TimeZone>) -> Option<Timestamp> {
+        match self {
+            Self::Instant(time) => Some(time),
+            Self::Civil(civil) => zone?.to_ambiguous_timestamp(civil).compatible().ok(),
+        }
+    }
+}
+
+impl Pattern {
+    /// A pattern that prints and reads a time, and the zone it is meant in if it names none.
+    pub(super) fn new(text: &str, zone: Option<&TimeZone>) -> Pattern {
+        let probe = Timestamp::constant(1_352_538_487, 0).to_zoned(zone.cloned().unwrap_or(TimeZone::UTC));
+        let printed = BrokenDownTime::from(&probe).to_string(text).unwrap_or_default();
+        let instant = |reading: Option<Reading>| reading.and_then(|reading| reading.instant(zone));
+        let (as_iso, as_told) = (instant(iso(&printed)), instant(own(text, &printed)));
+        let family = match as_iso.is_some() && as_iso == as_told {
+            true if directives(text).iter().all(|directive| directive.is_padded) => Family::Iso,
+            true => Family::UnpaddedIso,
+            false => Family::Other,
+        };
+        let related = [with_fraction(text), date_alone(text)].into_iter().flatten().collect();
+        Pattern { text: text.to_owned(), family, related }
+    }
+
+    /// The pattern as the profile writes it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn read(&self, text: &str) -> Option<Reading> {
+        match self.family {
+            Family::Iso => iso(text),
+            Family::UnpaddedIso => iso(text).or_else(|| self.strptime(text)),
+            Family::Other => self.strptime(text),
+        }
+    }
+
+    fn strptime(&self, text: &str) -> Option<Reading> {
+        own(&self.text, text).or_else(|| self.related.iter().find_map(|pattern| own(pattern, text)))
+    }
+}
+
+fn own(pattern: &str, text: &str) -> Option<Reading> {
+    let read = BrokenDownTime::parse(pattern, text).ok()?;
+    if let Ok(time) = read.to_timestamp() {
+        return Some(Reading::Instant(time));
+    }
+    let civil = read.to_datetime().or_else(|_| read.to_date().map(midnight));
+    civil.ok().map(Reading::Civil)
+}
+
+fn midnight(date: Date) -> DateTime {
+    date.at(0, 0, 0, 0)
+}
+
+/// Reads ISO 8601, extended or basic: a date alone, with a time to any precision, and with an offset, also behind a blank.
+fn iso(text: &str) -> Option<Reading> {
+    let is_sign = |sign: u8| sign.is_ascii_digit() || b"-:.,+ TtZzUC".contains(&sign);
+    if text.len() < 8 || !text.bytes().take(4).all(|sign| sign.is_ascii_digit()) || !text.bytes().all(is_sign) {
+        return None;
+    }
+    let text = joined(text)?;
+    // Behind the date, a `-` can only begin an offset.
+    let has_offset = text.contains(['Z', 'z', '+']) || text.rfind('-').is_some_and(|place| place > 10);
+    match has_offset {
+        true => text.parse().ok().map(Reading::Instant),
+        false => text.parse().ok().map(Reading::Civil),
+    }
+}
+
+/// The text without what the reader of ISO 8601 does not know. Of digits alone, only eight and fourteen have one meaning.
+fn joined(text: &str) -> Option<Cow<'_, str>> {
+    if text.bytes().all(|sign| sign.is_ascii_digit()) {
+        return match text.len() {
+            8 => Some(Cow::Borrowed(text)),
+            14 => Some(Cow::Owned(format!("{}T{}", &text[..8], &text[8..]))),
+            _ => None,
+        };
+    }
+    if let Some(civil) = text.strip_suffix(" UTC") {
+        return Some(Cow::Owned(format!("{civil}Z")));
+    }
+    match text.rfind(' ') {
+        Some(blank) if blank > 10 && text[blank + 1..].starts_with(['+', '-', 'Z']) => {
+            Some(Cow::Owned(format!("{}{}", &text[..blank], &text[blank + 1..])))
+        }
+        _ => Some(Cow::Borrowed(text)),
+    }
+}
+
+/// One `%…` of a pattern.
+struct Directive {
+    start: usize,
+    end: usize,
+    letter: char,
+    /// It asks for no other padding than usual.
+    is_padded: bool,
+}
+
+fn directives(pattern: &str) -> Vec<Directive> {
+    let mut found = vec![];
+    let mut from = 0;
+    while let Some(start) = pattern[from..].find('%').map(|place| from + place) {
+        let rest = &pattern[start + 1..];
+        let Some((place, letter)) = rest.char_indices().find(|(_, sign)| sign.is_alphabetic() || *sign == '%') else {
+            break;
+        };
+        let end = start + 1 + place + letter.len_utf8();
+        let is_padded = !rest[..place].contains(['-', '_', '0', '^', '#']) && !"ekl".contains(letter);
+        found.push(Directive { start, end, letter, is_padded });
+        from = end;
+    }
+    found
+}
+
+/// The pattern with a fraction behind its seconds, which may be absent.
+fn with_fraction(pattern: &str) -> Option<String> {
+    let directives = directives(pattern);
+    if directives.iter().any(|directive| "fN".contains(directive.letter)) {
+        return None;
+    }
+    let seconds = directives.iter().find(|directive| "ST".contains(directive.letter))?;
+    Some(format!("{}%.f{}", &pattern[..seconds.end], &pattern[seconds.end..]))
+}
+
+/// The pattern up to its time of day, if the whole date stands before.
+fn date_alone(pattern: &str) -> Option<String> {
+    let directives = directives(pattern);
+    let time = directives.iter().find(|directive| "HIklMSTRrXpPf".contains(directive.letter))?;
+    let date = pattern[..time.start].trim_end_matches([' ', 'T', ',', '_', '-']);
+    let printed = BrokenDownTime::from(Date::constant(2012, 11, 10)).to_string(date).ok()?;
+    BrokenDownTime::parse(date, &printed).ok()?.to_date().ok()?;
+    Some(date.to_owned())
+}
