@@ -33,6 +33,9 @@ fn like(row: &AnswerPlan, mut reply: Reply) -> Reply {
     }
     match &row.body {
         Some(BodyTestPlan::Value(at, words)) => with_value(&mut reply, at, words.first()),
+        Some(BodyTestPlan::Text(at, texts)) => {
+            with_value(&mut reply, at, texts.first().cloned().map(Scalar::Text).as_ref());
+        }
         Some(BodyTestPlan::Contains(text)) => with_text(&mut reply, text),
         Some(BodyTestPlan::Is(_) | BodyTestPlan::Empty(_)) | None => {}
     }
