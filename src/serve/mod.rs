@@ -87,7 +87,7 @@ fn stand_in(
             None => loopback::text(404, &script.not_recorded(method, target)),
         };
         if verbosity > Verbosity::Quiet {
-            paint::remark(&format!("{method} {target} → {}", shown(&answer)));
+            paint::remark(&format!("{method} {} → {}", script.shown(target), shown(&answer)));
         }
         Ok(match &provider {
             Some(provider) => answer.map(|response| moved(response, provider, &origin)),

@@ -18,6 +18,8 @@ pub(super) struct Script {
     under_way: Vec<(usize, usize)>,
     /// Parameters that are not compared: they move on with the clock, or say who asks.
     moving: BTreeSet<String>,
+    /// Parameters that hold secrets.
+    secret: BTreeSet<String>,
 }
 
 /// What a case comes to, the best first: how it ended, and how many records it maps.
@@ -31,7 +33,11 @@ fn rank(plan: &Plan, case: &Case) -> (OutcomeKind, usize) {
 impl Script {
     pub(super) fn new(plan: &Plan, mut cases: Vec<Case>) -> Script {
         cases.sort_by_cached_key(|case| rank(plan, case));
-        Script { cases, under_way: vec![], moving: moving(plan) }
+        let of_auth = of_auth(plan);
+        let exchanges = cases.iter().flat_map(|case| &case.exchanges);
+        let named = exchanges.flat_map(|exchange| exchange.query()).filter(|(_, value)| is_secret(value));
+        let secret = named.map(|(name, _)| name.clone()).chain(of_auth).collect();
+        Script { cases, under_way: vec![], moving: moving(plan), secret }
     }
 
     /// The case that finds most.
@@ -79,9 +85,35 @@ impl Script {
         exchange.method() == method && is_same_path(exchange.path(), path) && exchange.query().iter().all(is_given)
     }
 
+    /// A target without what credentials it holds: where cases have the name of a secret, it has that name.
+    pub(super) fn shown(&self, target: &str) -> String {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let known = || self.places().map(|(.., exchange)| exchange.path());
+        let is_recorded = known().any(|known| known == path);
+        // Of a path that is recorded nowhere too much is hidden rather than too little.
+        let like = known().find(|known| hides(known, path)).or_else(|| known().find(|known| is_secret(known)));
+        let recorded = like.filter(|_| !is_recorded);
+        let mut segments: Vec<&str> = path.split('/').collect();
+        for (segment, known) in segments.iter_mut().zip(recorded.into_iter().flat_map(|known| known.split('/'))) {
+            if is_secret(known) {
+                *segment = known;
+            }
+        }
+        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name.into_owned());
+            match name.filter(|name| self.secret.contains(name)) {
+                Some(name) => format!("{name}={{secret}}"),
+                None => pair.to_owned(),
+            }
+        });
+        let query = pairs.collect::<Vec<_>>().join("&");
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{}{mark}{query}", segments.join("/"))
+    }
+
     /// What someone reads who asked for what no case has.
     pub(super) fn not_recorded(&self, method: &str, target: &str) -> String {
-        let asked = format!("{method} {target}");
+        let asked = format!("{method} {}", self.shown(target));
         let mut known: Vec<String> = self.places().map(|(.., exchange)| exchange.to_string()).collect();
         known.sort();
         known.dedup();
@@ -100,6 +132,11 @@ fn moving(plan: &Plan) -> BTreeSet<String> {
         QueryPlan::Time(..) | QueryPlan::Distance(..) => Some(name.clone()),
         QueryPlan::Text(text) => names_window(text).then(|| name.clone()),
     });
+    of_lookups.chain(of_auth(plan)).collect()
+}
+
+/// Parameters that hold credentials.
+fn of_auth(plan: &Plan) -> BTreeSet<String> {
     let of_auth = plan.http.auth.iter().flat_map(|auth| match auth {
         AuthPlan::Query { parameter, .. } => vec![parameter.clone()],
         AuthPlan::Signature(signed) => signed.query.iter().map(|(name, _)| name.clone()).collect(),
@@ -109,7 +146,7 @@ fn moving(plan: &Plan) -> BTreeSet<String> {
         },
         AuthPlan::Basic(_) | AuthPlan::Path { .. } | AuthPlan::Header { .. } | AuthPlan::Body { .. } => vec![],
     });
-    of_lookups.chain(of_auth).collect()
+    of_auth.collect()
 }
 
 fn names_window(text: &Template) -> bool {
@@ -119,6 +156,12 @@ fn names_window(text: &Template) -> bool {
 /// Cases hold the names of secrets, in braces, where requests hold the secrets.
 fn is_secret(text: &str) -> bool {
     text.contains('{') && text.contains('}')
+}
+
+/// Whether a recorded path has the name of a secret, and is the same up to it: what follows may be recorded nowhere.
+fn hides(recorded: &str, asked: &str) -> bool {
+    let ahead = recorded.split('/').zip(asked.split('/')).take_while(|(recorded, asked)| recorded == asked).count();
+    recorded.split('/').nth(ahead).is_some_and(is_secret) && asked.split('/').nth(ahead).is_some()
 }
 
 fn is_same_path(recorded: &str, asked: &str) -> bool {
@@ -132,4 +175,31 @@ fn likeness(one: &str, other: &str) -> usize {
     let ahead = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
     let behind = one.chars().rev().zip(other.chars().rev()).take_while(|(a, b)| a == b).count();
     ahead + behind
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Script;
+    use crate::files::Root;
+    use crate::shelf::Folder;
+    use std::path::Path;
+
+    fn shown(profile: &str, target: &str) -> String {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(profile);
+        let folder = Folder::OnDisk(Root::new(&folder));
+        let plan = folder.plan().expect("a profile").expect("it compiles");
+        let files = folder.cases().expect("cases");
+        let cases = files.iter().map(|file| folder.case(file).expect("a case").expect("it can be read"));
+        Script::new(&plan, cases.collect()).shown(target)
+    }
+
+    #[test]
+    fn credentials_in_a_target_are_shown_by_name() {
+        let signed = shown("tests/providers/signed", "/history/192.0.2.1?signature=f00d&time=now&days=30");
+        assert_eq!(signed, "/history/192.0.2.1?signature={secret}&time={secret}&days=30");
+        for user in ["u", "another"] {
+            let keyed = shown("tests/providers/keyed-path", &format!("/users/{user}/s3cr3t/nowhere?p=2"));
+            assert_eq!(keyed, format!("/users/{user}/{{key}}/nowhere?p=2"));
+        }
+    }
 }
