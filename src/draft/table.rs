@@ -5,6 +5,7 @@ use crate::cli::Framing;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use stixmap_engine::dns::{Name, RrType, parse_address};
+use stixmap_engine::printable;
 
 /// A row stands below so many lists at most; a profile can say one more.
 const DEEPEST: usize = 3;
@@ -138,7 +139,10 @@ pub(super) fn member(at: &str, key: &str) -> String {
 fn in_quotes(sign: char) -> String {
     match sign {
         '\\' | '\'' => format!("\\{sign}"),
-        sign if sign < ' ' => format!("\\u{:04x}", u32::from(sign)),
+        // What people do not see is spelt out, in units of UTF-16.
+        sign if printable::line(sign.encode_utf8(&mut [0; 4])) != *sign.encode_utf8(&mut [0; 4]) => {
+            sign.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        }
         sign => sign.to_string(),
     }
 }

@@ -77,7 +77,7 @@ fn first_case(framing: Framing, paging: PagingKind, kind: Kind) -> FirstCase {
     let path = format!("GET /passive-dns/{asked}");
     let pages = pages(framing, paging, &rows);
     let exchanges = pages.into_iter().enumerate().map(|(number, page)| {
-        let query = if number == 0 { paging.first_query() } else { paging.next_query() };
+        let query = if number == 0 { paging.first_query() } else { paging.next_query(framing) };
         (format!("{path}{query}"), page)
     });
     let exchanges = exchanges.collect();
@@ -111,11 +111,13 @@ fn pages(framing: Framing, paging: PagingKind, rows: &[Row; 2]) -> Vec<String> {
     let is_told = framing == Framing::Json || !matches!(paging, PagingKind::Page | PagingKind::Offset);
     match paging {
         PagingKind::None => vec![reply(framing, paging, rows, None)],
-        _ if is_told || framing == Framing::Saf => {
+        _ if is_told || framing == Framing::Saf && paging == PagingKind::Page => {
             vec![reply(framing, paging, &rows[..1], Some(true)), reply(framing, paging, &rows[1..], Some(false))]
         }
         // Nothing says that a page is the last but that the next is empty.
-        PagingKind::Page => vec![reply(framing, paging, rows, None), reply(framing, paging, &[], None)],
+        PagingKind::Page | PagingKind::Offset if framing != Framing::Saf => {
+            vec![reply(framing, paging, rows, None), reply(framing, paging, &[], None)]
+        }
         _ => vec![reply(framing, paging, rows, None)],
     }
 }
@@ -174,11 +176,12 @@ impl PagingKind {
     }
 
     /// Those of the second.
-    fn next_query(self) -> &'static str {
+    fn next_query(self, framing: Framing) -> &'static str {
         match self {
             Self::None => "",
             Self::Page => "?page=2",
-            Self::Offset => "?offset=1&limit=100",
+            Self::Offset if framing == Framing::Json => "?offset=1&limit=100",
+            Self::Offset => "?offset=2&limit=100",
             Self::NextUrl => "?after=1",
             Self::Cursor => "?cursor=c1",
         }

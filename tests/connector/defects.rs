@@ -170,8 +170,8 @@ fn defect_08_the_quota_is_compared_not_matched() {
     assert_eq!(with("1001", "1000"), (true, 0));
     assert_eq!(with("\"1000\"", "1000"), (true, 0));
     assert_eq!(with("999", "1000"), (false, 1));
-    // A figure that is missing is told as such, and nothing is asked: it is not taken for one that was reached.
-    assert_eq!(with("null", "1000"), (true, 0));
+    // A figure that is missing is warned of: it is neither taken for one that was reached nor a reason not to ask.
+    assert_eq!(with("null", "1000"), (false, 1));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! Each part by itself was checked where it is compiled.
 
 use super::compiler::Compiler;
-use super::reserved::{is_credential, owner, variable};
+use super::reserved::{is_credential, is_identity, owner, variable};
 use super::template::{Local, Part, Template};
 use super::{
     AnswerPlan, AuthPlan, BASE_URL, CursorTarget, HttpPlan, LookupPlan, PagingPlan, Parameter, Parts, QueryPlan,
@@ -99,7 +99,7 @@ fn used_as_credentials(compiler: &mut Compiler, profile: &Profile, http: Option<
         if used().any(|(_, setting)| setting.kind == SettingType::Secret) {
             continue;
         }
-        for (name, setting) in used().filter(|(name, _)| !is_credential(name)) {
+        for (name, setting) in used().filter(|(name, _)| !is_credential(name) && !is_identity(name)) {
             let at = format!("{}/type", child("/settings", name));
             let message = format!("`{name}` is used as a credential");
             let fix =

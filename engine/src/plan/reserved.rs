@@ -293,6 +293,13 @@ pub(super) fn is_credential(name: &str) -> bool {
     ANYWHERE.iter().any(|part| name.contains(part)) || name.split(['_', '-']).any(|word| WORDS.contains(&word))
 }
 
+/// Whether a setting's name says who asks, which may be shown, and not what proves it.
+pub(super) fn is_identity(name: &str) -> bool {
+    const WORDS: &[&str] =
+        &["user", "username", "login", "account", "email", "mail", "client", "tenant", "org", "organisation", "id"];
+    name.to_lowercase().split(['_', '-']).any(|word| WORDS.contains(&word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
