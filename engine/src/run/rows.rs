@@ -365,15 +365,15 @@ impl<'p> Reader<'p> {
             true => records.next().map(|(line, names)| self.names(line, names)).transpose()?,
             false => None,
         };
-        let (mut rows, mut width) = (0, names.as_ref().map(Vec::len));
+        // Without names no line says how many there are: the order of lines must not decide.
+        let (mut rows, width) = (0, names.as_ref().map_or(usize::MAX, Vec::len));
         for (number, cells) in records {
             rows += 1;
             match cells {
                 Err(mistake) => sink(bad(number, mistake)),
                 // A separator that nobody put into quotes: all cells behind it would stand one column too far.
-                Ok(cells) if cells.len() > *width.get_or_insert(cells.len()) => {
-                    let wanted = width.unwrap_or_default();
-                    sink(bad(number, format!("the line has {} columns, and there are {wanted}", cells.len())));
+                Ok(cells) if cells.len() > width => {
+                    sink(bad(number, format!("the line has {} columns, and there are {width}", cells.len())));
                 }
                 Ok(cells) => {
                     let cells = cells.into_iter().map(Value::from);
