@@ -247,6 +247,8 @@ fn sent_is_sent(protocol: &str) {
         let work = site.platform.work(&id);
         work.expected > 0 && work.processed == work.expected
     });
+    // The connector notes what was sent before it reports it; until then it knows no more than the platform's silence.
+    soon(Duration::from_secs(10), "it is being reported", || site.platform.is_slow());
     connector.kill();
     fails.store(true, Ordering::Relaxed);
     site.platform.await_no_consumer(ID);
