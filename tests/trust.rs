@@ -184,9 +184,15 @@ fn profiles_that_run_together_get_no_variable_of_each_other() {
 #[test]
 fn what_is_used_as_a_credential_is_a_secret_whatever_its_name() {
     let folder = folder();
-    for (name, kind) in
-        [("appkey", "string"), ("session", "string"), ("code", "integer"), ("token", "string, choices: [a, b]")]
-    {
+    for (name, kind) in [
+        ("appkey", "string"),
+        ("session", "string"),
+        ("session_id", "string"),
+        ("client", "string"),
+        ("user", "string"),
+        ("code", "integer"),
+        ("token", "string, choices: [a, b]"),
+    ] {
         let path = stranger(folder.path(), "acme", name, SERVER);
         let file = path.join("profile.yaml");
         let text = std::fs::read_to_string(&file).expect("the profile");

@@ -28,38 +28,50 @@ impl End {
     }
 }
 
+/// A way that is being taken: the folder it has come to, and the names that are left.
+struct Way {
+    folder: OwnedFd,
+    steps: VecDeque<OsString>,
+    links: usize,
+}
+
+impl Way {
+    fn new(path: &Path) -> io::Result<Way> {
+        Ok(Way { folder: start(path)?, steps: steps(path), links: 0 })
+    }
+
+    /// Goes on where a link leads.
+    fn follow(&mut self, link: &OwnedFd, known: &Stat, name: &OsStr) -> io::Result<()> {
+        self.links += 1;
+        let target = followed(link, known, name, self.links)?;
+        if target.is_absolute() {
+            self.folder = start(&target)?;
+        }
+        let mut steps = steps(&target);
+        steps.append(&mut self.steps);
+        self.steps = steps;
+        Ok(())
+    }
+}
+
 /// Follows a path to its last name. A link of `/proc` stays one: it leads to what is open, not to a path.
 pub(super) fn to(path: &Path) -> io::Result<End> {
-    let mut steps = steps(path);
-    let mut folder = start(path)?;
-    let mut links = 0;
-    while let Some(step) = steps.pop_front() {
-        if step == ".." {
-            folder = openat(&folder, "..", LOOK | OFlags::DIRECTORY, Mode::empty())?;
+    let mut way = Way::new(path)?;
+    while let Some(name) = way.steps.pop_front() {
+        if name == ".." {
+            way.folder = openat(&way.folder, "..", LOOK | OFlags::DIRECTORY, Mode::empty())?;
             continue;
         }
-        let is_last = steps.is_empty();
-        let entry = match openat(&folder, &step, LOOK, Mode::empty()) {
-            Err(rustix::io::Errno::NOENT) if is_last => return Ok(End { folder, name: step, entry: None }),
+        let is_last = way.steps.is_empty();
+        let entry = match openat(&way.folder, &name, LOOK, Mode::empty()) {
+            Err(rustix::io::Errno::NOENT) if is_last => return Ok(End { folder: way.folder, name, entry: None }),
             entry => entry?,
         };
         let known = fstat(&entry)?;
         match FileType::from_raw_mode(known.st_mode) {
-            FileType::Symlink if is_last && is_of_system(&folder)? => {
-                return Ok(End { folder, name: step, entry: Some(known) });
-            }
-            FileType::Symlink => {
-                links += 1;
-                let target = followed(&entry, &known, &step, links)?;
-                if target.is_absolute() {
-                    folder = start(&target)?;
-                }
-                for step in self::steps(&target).into_iter().rev() {
-                    steps.push_front(step);
-                }
-            }
-            _ if is_last => return Ok(End { folder, name: step, entry: Some(known) }),
-            FileType::Directory => folder = entry,
+            FileType::Symlink if !(is_last && is_of_system(&way.folder)?) => way.follow(&entry, &known, &name)?,
+            _ if is_last => return Ok(End { folder: way.folder, name, entry: Some(known) }),
+            FileType::Directory => way.folder = entry,
             _ => return Err(ErrorKind::NotADirectory.into()),
         }
     }
@@ -68,40 +80,30 @@ pub(super) fn to(path: &Path) -> io::Result<End> {
 
 /// Opens the folder at a path; makes what is missing of it, if a mode is given.
 pub(super) fn folder(path: &Path, made: Option<u32>) -> io::Result<OwnedFd> {
-    let mut folder = start(path)?;
-    let mut steps = steps(path);
-    let mut links = 0;
-    while let Some(step) = steps.pop_front() {
-        if let Some(mode) = made.filter(|_| step != "..") {
-            match at::make(&folder, &step, mode) {
+    let mut way = Way::new(path)?;
+    while let Some(name) = way.steps.pop_front() {
+        if let Some(mode) = made.filter(|_| name != "..") {
+            match at::make(&way.folder, &name, mode) {
+                // It may be there all the same, and is opened below.
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
                 made => made?,
             }
         }
-        let flags = if step == ".." { LOOK | OFlags::DIRECTORY } else { LOOK };
-        let entry = openat(&folder, &step, flags, Mode::empty())?;
+        let entry = openat(&way.folder, &name, LOOK, Mode::empty())?;
         let known = fstat(&entry)?;
         match FileType::from_raw_mode(known.st_mode) {
             // What `/proc/self/fd` names is a folder that is open already.
-            FileType::Symlink if is_of_system(&folder)? => {
-                folder = openat(&folder, &step, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+            FileType::Symlink if is_of_system(&way.folder)? => {
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                way.folder = openat(&way.folder, &name, flags, Mode::empty())?;
             }
-            FileType::Symlink => {
-                links += 1;
-                let target = followed(&entry, &known, &step, links)?;
-                if target.is_absolute() {
-                    folder = start(&target)?;
-                }
-                for step in self::steps(&target).into_iter().rev() {
-                    steps.push_front(step);
-                }
-            }
-            FileType::Directory => folder = entry,
+            FileType::Symlink => way.follow(&entry, &known, &name)?,
+            FileType::Directory => way.folder = entry,
             _ => return Err(ErrorKind::NotADirectory.into()),
         }
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(openat(&folder, ".", flags, Mode::empty())?)
+    Ok(openat(&way.folder, ".", flags, Mode::empty())?)
 }
 
 fn start(path: &Path) -> io::Result<OwnedFd> {

@@ -94,12 +94,17 @@ fn used_as_credentials(compiler: &mut Compiler, profile: &Profile, http: Option<
         AuthPlan::Token(token) => token.basic.as_ref().map(|basic| &basic.password),
         AuthPlan::Signature(signature) => signature.key.as_ref(),
     });
+    let values: Vec<&Template> = values.collect();
+    let is_secret = |name: &str| profile.settings.get(name).is_some_and(|setting| setting.kind == SettingType::Secret);
+    // A name alone proves nothing: where nothing else is sent, it is the credential.
+    let has_secret = values.iter().flat_map(|value| value.settings()).any(is_secret);
     for value in values {
         let used = || value.settings().filter_map(|name| Some((name, profile.settings.get(name)?)));
-        if used().any(|(_, setting)| setting.kind == SettingType::Secret) {
+        if value.settings().any(is_secret) {
             continue;
         }
-        for (name, setting) in used().filter(|(name, _)| !is_credential(name) && !is_identity(name)) {
+        let may_be_shown = |name: &str| is_credential(name) || has_secret && is_identity(name);
+        for (name, setting) in used().filter(|(name, _)| !may_be_shown(name)) {
             let at = format!("{}/type", child("/settings", name));
             let message = format!("`{name}` is used as a credential");
             let fix =

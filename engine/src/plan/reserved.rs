@@ -295,9 +295,9 @@ pub(super) fn is_credential(name: &str) -> bool {
 
 /// Whether a setting's name says who asks, which may be shown, and not what proves it.
 pub(super) fn is_identity(name: &str) -> bool {
-    const WORDS: &[&str] =
-        &["user", "username", "login", "account", "email", "mail", "client", "tenant", "org", "organisation", "id"];
-    name.to_lowercase().split(['_', '-']).any(|word| WORDS.contains(&word))
+    const NAMES: &[&str] =
+        &["user", "username", "login", "account", "email", "client_id", "user_id", "account_id", "tenant_id"];
+    NAMES.contains(&name.to_lowercase().replace('-', "_").as_str())
 }
 
 #[cfg(test)]
