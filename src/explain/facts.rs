@@ -182,6 +182,8 @@ pub(super) struct OrientationFact {
     pub(super) when: Option<String>,
     pub(super) rrname: String,
     pub(super) rdata: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rdata_as: Option<String>,
 }
 
 #[derive(Serialize)]

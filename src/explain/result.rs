@@ -60,6 +60,7 @@ fn orientation(plan: &Plan, row: &OrientationPlan) -> OrientationFact {
         when: row.when.as_ref().map(|when| when.text().to_owned()),
         rrname: side(row.rrname),
         rdata: side(row.rdata),
+        rdata_as: row.rdata_as.as_ref().map(word),
     }
 }
 

@@ -249,7 +249,10 @@ fn field(field: &FieldFact) -> Row {
 }
 
 fn orientations(record: &RecordFact) -> Vec<Row> {
-    let sides = |row: &OrientationFact| format!("owner {}, data {}", row.rrname, row.rdata);
+    let sides = |row: &OrientationFact| {
+        let read_as = row.rdata_as.as_ref().map(|kind| format!(" as {kind}")).unwrap_or_default();
+        format!("owner {}, data {}{read_as}", row.rrname, row.rdata)
+    };
     let one = |(number, orientation): (usize, &OrientationFact)| match &orientation.when {
         Some(when) => row(&sides(orientation), format!("when {when}")),
         None if number == 0 => row(&sides(orientation), "always"),

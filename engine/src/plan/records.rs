@@ -7,7 +7,7 @@ use super::path::Path;
 use super::time::TimeFormat;
 use crate::diagnostic::{Code, Span};
 use crate::dns::{Name, RrType, Scope, parse_address};
-use crate::profile::{Field, FieldSource, FieldType, OneOrMany, Orientation, OtherNames, RecordBlock, Scalar, Take};
+use crate::profile::{Field, FieldSource, FieldType, OneOrMany, Orientation, OtherNames, RdataAs, RecordBlock, Scalar, Take};
 use crate::stix::Tlp;
 use crate::yaml::{child, nearest};
 use minijinja::value::Value;
@@ -136,6 +136,8 @@ pub struct OrientationPlan {
     pub rrname: Operand,
     /// The data.
     pub rdata: Operand,
+    /// What its text is, if that is said.
+    pub rdata_as: Option<RdataAs>,
 }
 
 /// A side of a record.
@@ -340,7 +342,7 @@ fn orientations(compiler: &mut Compiler, block: &RecordBlock) -> Option<Vec<Orie
     if block.orientation.is_empty() {
         let rrname = operand(compiler, block, "rrname", "/record/fields");
         let rdata = operand(compiler, block, "rdata", "/record/fields");
-        return Some(vec![OrientationPlan { when: None, rrname: rrname?, rdata: rdata? }]);
+        return Some(vec![OrientationPlan { when: None, rrname: rrname?, rdata: rdata?, rdata_as: None }]);
     }
     let last = block.orientation.len() - 1;
     let rows: Vec<_> = block
@@ -383,7 +385,19 @@ fn orientation(
     };
     let rrname = operand(compiler, block, &row.rrname, &format!("{at}/rrname"));
     let rdata = operand(compiler, block, &row.rdata, &format!("{at}/rdata"));
-    Some(OrientationPlan { when, rrname: rrname?, rdata: rdata? })
+    let rdata_as = rdata_as(compiler, block, row, &format!("{at}/rdata_as"))?;
+    Some(OrientationPlan { when, rrname: rrname?, rdata: rdata?, rdata_as })
+}
+
+/// Only the text of a field can be read as something else.
+fn rdata_as(compiler: &mut Compiler, block: &RecordBlock, row: &Orientation, at: &str) -> Option<Option<RdataAs>> {
+    let kind = block.fields.get(&row.rdata).map(|field| field.kind);
+    if row.rdata_as.is_some() && kind != Some(FieldType::String) {
+        let message = format!("`rdata_as` needs a field with `as: string`, and `{}` is none", row.rdata);
+        compiler.error(Code::FieldPlace, at, message, "not used");
+        return None;
+    }
+    Some(row.rdata_as)
 }
 
 fn operand(compiler: &mut Compiler, block: &RecordBlock, name: &str, pointer: &str) -> Option<Operand> {

@@ -22,7 +22,7 @@ pub use policy::{
 };
 pub use quota::{Element, Probe, Quota, QuotaHeaders, Rate, Reset};
 pub use record::{
-    BadRecords, Field, FieldSource, FieldType, Orientation, OtherNames, RecordBlock, Scalar, Take, TimeField,
+    BadRecords, Field, FieldSource, FieldType, Orientation, OtherNames, RdataAs, RecordBlock, Scalar, Take, TimeField,
 };
 pub use rule::{Besides, DropRule, MapRule, Rule, Side, UseRule};
 pub use setting::{Setting, SettingType};

@@ -200,6 +200,18 @@ pub struct Orientation {
     pub rrname: String,
     /// The data: a field, or `observable`.
     pub rdata: String,
+    /// What the text of the data is, where the provider says it elsewhere than in the text. A record whose data is not that is a
+    /// bad one.
+    #[serde(default)]
+    pub rdata_as: Option<RdataAs>,
+}
+
+/// What the text of a record's data is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RdataAs {
+    /// A mailbox, never a host: `hostmaster@example.com`, or as SOA records have it, `hostmaster.example.com` (RFC 1035 §8).
+    Mailbox,
 }
 
 /// How many bad records are too many.

@@ -5,7 +5,7 @@ use super::rows::Pick;
 use super::slots::Slot;
 use crate::dns::{Mailbox, Name, Rdata, RrType, parse_address, reverse_name};
 use crate::plan::{FieldPlan, Operand, OrientationPlan, RecordPlan, integer};
-use crate::profile::{FieldType, Scalar, Take};
+use crate::profile::{FieldType, RdataAs, Scalar, Take};
 use crate::stix::{Kind, Observable, Seen, Tlp, stix_time};
 use jiff::Timestamp;
 use minijinja::value::Value as Text;
@@ -345,7 +345,11 @@ impl<'r> Records<'r> {
         if owners.is_empty() {
             return Err("the record has no owner's name".to_owned());
         }
-        Ok(Records { owners, rrtype, data: said(row.rdata), seen, count, bailiwick, tlp })
+        let data = match row.rdata_as {
+            None => said(row.rdata),
+            Some(RdataAs::Mailbox) => Said::One(mailbox(said(row.rdata))?.into()),
+        };
+        Ok(Records { owners, rrtype, data, seen, count, bailiwick, tlp })
     }
 
     /// Each of them, or why it is none.
@@ -359,6 +363,16 @@ impl<'r> Records<'r> {
         let rdata = Rdata::parse(rrtype, data).map_err(|error| error.to_string())?;
         let bailiwick = self.bailiwick.map(str::to_owned);
         Ok(Record { rrname: owner.clone(), rrtype, rdata, seen, count, bailiwick, tlp })
+    }
+}
+
+/// The mailbox that a text is; the root stands for none.
+fn mailbox(data: Said) -> Result<String, String> {
+    let text = data.texts().first().ok_or("the mailbox has no value")?;
+    match (&**text, Mailbox::from_rname(text)) {
+        (".", _) => Ok(".".to_owned()),
+        (_, Ok(mailbox)) => Ok(mailbox.to_string()),
+        (text, Err(error)) => Err(format!("`{text}` is no mailbox: {error}")),
     }
 }
 
@@ -413,5 +427,34 @@ fn seen(plan: &RecordPlan, fields: &[Typed]) -> Result<Seen, String> {
     match (seen.first, seen.last) {
         (Some(first), Some(last)) if first > last => Err("`time_first` is later than `time_last`".into()),
         _ => Ok(seen),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_that_is_a_mailbox_never_reads_as_a_name() {
+        for (text, expected) in [
+            ("hostmaster@example.com", Ok("hostmaster@example.com")),
+            ("hostmaster.example.com", Ok("hostmaster@example.com")),
+            ("HostMaster.example.com.", Ok("hostmaster@example.com")),
+            (r"first\.last.example.com.", Ok("first.last@example.com")),
+            (".", Ok(".")),
+            ("", Err("`` is no mailbox: it has no domain")),
+            ("hostmaster", Err("`hostmaster` is no mailbox: it has no domain")),
+            ("hostmaster.", Err("`hostmaster.` is no mailbox: it has no domain")),
+            (".example.com", Err("`.example.com` is no mailbox: it has no local part")),
+            ("a@192.0.2.1", Err("`a@192.0.2.1` is no mailbox: in its domain, the text is read as an IP address")),
+        ] {
+            let read = mailbox(Said::One(text.into()));
+            assert_eq!(read.as_deref().map_err(String::as_str), expected, "{text}");
+            if let Ok(mailbox) = read {
+                let data = Rdata::parse(RrType::SOA, &mailbox).expect("an SOA record");
+                assert!(matches!(data, Rdata::Soa(soa) if soa.mname.is_none()), "{text}");
+            }
+        }
+        assert!(mailbox(Said::Each(&[])).is_err());
     }
 }

@@ -40,6 +40,7 @@ fn other_plan(recorded: &Recorded, item: &Item) -> Option<Plan> {
     let at = &item.pointer;
     let value = profile.pointer(at)?;
     let edit = match item.sort {
+        Sort::Orientation if !value["rdata_as"].is_null() => Edit::Remove(format!("{at}/rdata_as")),
         // The two sides of the record are exchanged.
         Sort::Orientation => Edit::Swap(format!("{at}/rrname"), format!("{at}/rdata")),
         // Two meanings that end the run, each with its words.
