@@ -385,16 +385,14 @@ fn orientation(
     };
     let rrname = operand(compiler, block, &row.rrname, &format!("{at}/rrname"));
     let rdata = operand(compiler, block, &row.rdata, &format!("{at}/rdata"));
-    let rdata_as = rdata_as(compiler, block, row, &format!("{at}/rdata_as"))?;
+    let rdata_as = rdata_as(compiler, row, &format!("{at}/rdata_as"))?;
     Some(OrientationPlan { when, rrname: rrname?, rdata: rdata?, rdata_as })
 }
 
-/// Only the text of a field can be read as something else.
-fn rdata_as(compiler: &mut Compiler, block: &RecordBlock, row: &Orientation, at: &str) -> Option<Option<RdataAs>> {
-    let kind = block.fields.get(&row.rdata).map(|field| field.kind);
-    if row.rdata_as.is_some() && kind != Some(FieldType::String) {
-        let message = format!("`rdata_as` needs a field with `as: string`, and `{}` is none", row.rdata);
-        compiler.error(Code::FieldPlace, at, message, "not used");
+/// What is asked about is what it is: only a field can be read as something else.
+fn rdata_as(compiler: &mut Compiler, row: &Orientation, at: &str) -> Option<Option<RdataAs>> {
+    if row.rdata_as.is_some() && row.rdata == "observable" {
+        compiler.error(Code::FieldPlace, at, "`rdata_as` does not go with `rdata: observable`", "not used");
         return None;
     }
     Some(row.rdata_as)
