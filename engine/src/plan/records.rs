@@ -7,7 +7,9 @@ use super::path::Path;
 use super::time::TimeFormat;
 use crate::diagnostic::{Code, Span};
 use crate::dns::{Name, RrType, Scope, parse_address};
-use crate::profile::{Field, FieldSource, FieldType, OneOrMany, Orientation, OtherNames, RdataAs, RecordBlock, Scalar, Take};
+use crate::profile::{
+    Field, FieldSource, FieldType, OneOrMany, Orientation, OtherNames, RdataAs, RecordBlock, Scalar, Take,
+};
 use crate::stix::Tlp;
 use crate::yaml::{child, nearest};
 use minijinja::value::Value;
