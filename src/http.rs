@@ -14,13 +14,45 @@ use stixmap_engine::run::{Fault, Request, Response};
 /// (`SSL_CERT_FILE` stands in the system's place.)
 const AUTHORITIES: [&str; 3] = ["HTTPS_CA_CERTIFICATES", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 
+/// Variables of files that the TLS library and the resolver open by themselves: they would wait for a pipe's writer, and read
+/// a device without end.
+const LIBRARY_FILES: [&str; 3] = ["SSL_CERT_FILE", "HOSTALIASES", "RESOLV_HOST_CONF"];
+
+/// The variable of folders, of which the TLS library reads each file.
+const LIBRARY_FOLDERS: &str = "SSL_CERT_DIR";
+
+/// Refuses files of libraries that are not regular or not bounded, by reading them first.
+pub(crate) fn check_library_files() -> anyhow::Result<()> {
+    let check = |name: &str, path: &Path| {
+        let read = named::read(path, Bound::AUTHORITIES).map(drop);
+        read.with_context(|| format!("{name} names {}, which cannot be read", path.display()))
+    };
+    for name in LIBRARY_FILES {
+        if let Some(path) = std::env::var_os(name) {
+            check(name, Path::new(&path))?;
+        }
+    }
+    let folders = std::env::var_os(LIBRARY_FOLDERS).unwrap_or_default();
+    for folder in std::env::split_paths(&folders).filter(|folder| !folder.as_os_str().is_empty()) {
+        let files = named::files_of(&folder);
+        let files =
+            files.with_context(|| format!("{LIBRARY_FOLDERS} names {}, which is no folder", folder.display()))?;
+        // What is no file is passed over there, too.
+        files.iter().filter(|file| named::is_file(file)).try_for_each(|file| check(LIBRARY_FOLDERS, file))?;
+    }
+    Ok(())
+}
+
+/// What every client begins with.
+pub(crate) fn builder() -> anyhow::Result<ClientBuilder> {
+    check_library_files()?;
+    let builder = Client::builder().user_agent(concat!("stixmap/", env!("CARGO_PKG_VERSION")));
+    Ok(builder.redirect(redirect::Policy::none()))
+}
+
 /// A client for all providers: connections are kept, proxies and certificate authorities come from the environment.
 pub(crate) fn client() -> anyhow::Result<Client> {
-    let builder = Client::builder()
-        .user_agent(concat!("stixmap/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        .connect_timeout(Duration::from_secs(15));
+    let builder = builder()?.referer(false).connect_timeout(Duration::from_secs(15));
     authorities(builder)?.build().context("the HTTP client cannot be set up")
 }
 

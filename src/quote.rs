@@ -93,6 +93,22 @@ fn visible_but_last(piece: &str) -> String {
     format!("{}{}", printable::line(&piece[..end]), &piece[end..])
 }
 
+/// A text as the value of an attribute of XML, which no reference lets hold a control character (XML 1.0 §2.2).
+pub(crate) fn xml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for sign in printable::line(text).chars() {
+        match sign {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&apos;"),
+            sign => out.push(sign),
+        }
+    }
+    out
+}
+
 /// A text as prose in Markdown: no sign of it marks anything up, be it HTML, a link, a column, or the start of a block.
 pub(crate) fn markdown(text: &str) -> String {
     let text = one_line(text);
@@ -325,6 +341,14 @@ pub(crate) mod tests {
             }
             let label = mermaid(&text);
             prop_assert!(is_one_line(&label) && !label[1..label.len() - 1].contains(['"', '<', '>', '`']), "{}", label);
+        }
+
+        #[test]
+        fn xml_adds_no_element_and_no_attribute(text in hostile()) {
+            let written = xml(&text);
+            prop_assert!(is_one_line(&written) && !written.contains(['<', '>', '"', '\'']), "{}", written);
+            let plain = ["&amp;", "&lt;", "&gt;", "&quot;", "&apos;"].iter().fold(written, |text, name| text.replace(name, ""));
+            prop_assert!(!plain.contains('&'), "{}", plain);
         }
 
         #[test]

@@ -47,6 +47,7 @@ impl Given {
             if !known.contains(key) {
                 mistakes.push(format!("--set: {}", unknown("setting", key, &known)));
             }
+            mistakes.extend(ambiguous(plans, key));
         }
         self.unknown_in_file(plans, others, &mut mistakes);
         plans.iter().for_each(|plan| unknown_variables(plan, &mut mistakes));
@@ -193,6 +194,20 @@ impl Given {
             _ => None,
         }
     }
+}
+
+/// Refuses a key without a profile's prefix that several profiles take, where its value may belong to one provider only:
+/// a credential, a name, a server.
+fn ambiguous(plans: &[&Plan], key: &str) -> Option<String> {
+    let settings = plans.iter().flat_map(|plan| plan.settings.iter().map(|spec| (plan.id.as_str(), spec)));
+    let taken = settings.filter(|(_, spec)| spec.names().any(|name| name == key));
+    let taken: Vec<(&str, SettingType)> = taken.map(|(id, spec)| (id, spec.kind)).collect();
+    let is_for_one = |kind| matches!(kind, SettingType::Secret | SettingType::String | SettingType::Url);
+    if taken.len() < 2 || !taken.iter().any(|(_, kind)| is_for_one(*kind)) {
+        return None;
+    }
+    let names: Vec<String> = taken.iter().map(|(id, _)| format!("{id}.{key}")).collect();
+    Some(format!("--set: ambiguous setting `{key}`: several profiles have it; use {}", names.join(", or ")))
 }
 
 /// A variable with the prefix of a profile and nearly the name of one of its settings is a misspelling.

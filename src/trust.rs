@@ -7,8 +7,8 @@ use crate::paint::Several;
 use crate::setting::variable;
 use crate::shelf::{self, Folder};
 use anyhow::Context;
-use std::collections::BTreeSet;
-use stixmap_engine::plan::{BASE_URL, Plan, TOKEN_URL};
+use std::collections::{BTreeMap, BTreeSet};
+use stixmap_engine::plan::{BASE_URL, Plan, SettingSpec, TOKEN_URL};
 use url::Url;
 
 /// A profile whose variables may be read and sent to its origins.
@@ -70,12 +70,14 @@ impl<'a> Trust<'a> {
     }
 
     fn compare(&self, plan: &Plan, other: &Plan) -> anyhow::Result<()> {
-        let own = variables(plan);
-        let Some(shared) = variables(other).into_iter().find(|name| own.contains(name)) else { return Ok(()) };
+        let (own, others) = (variables(plan), variables(other));
+        // That both are sent elsewhere by one variable gives nothing away.
+        let is_shared = |name: &&String| own.get(*name).is_some_and(|is_server| !(*is_server && others[*name]));
+        let Some(shared) = others.keys().find(is_shared) else { return Ok(()) };
         let known = other.origins();
         let is_trusted = |origin: &String| known.contains(origin) || self.origins.contains(origin);
         match plan.origins().into_iter().find(|origin| !is_trusted(origin)) {
-            Some(origin) => Err(refusal(plan, other, &shared, &origin).into()),
+            Some(origin) => Err(refusal(plan, other, shared, &origin).into()),
             None => Ok(()),
         }
     }
@@ -92,11 +94,15 @@ fn refusal(plan: &Plan, other: &Plan, variable: &str, origin: &str) -> Several {
     ])
 }
 
-/// Every variable that is read for a profile's own settings, with those that name a file.
-fn variables(plan: &Plan) -> BTreeSet<String> {
-    let own = plan.settings.iter().filter(|spec| ![BASE_URL, TOKEN_URL].contains(&spec.name.as_str()));
-    let names = own.flat_map(|spec| spec.names().map(|name| variable(&plan.id, name)).collect::<Vec<_>>());
-    names.flat_map(|name| [format!("{name}_FILE"), name]).collect()
+/// Every variable that is read for a profile's settings, by any of their names, with those that name a file; and whether it
+/// says where requests go.
+fn variables(plan: &Plan) -> BTreeMap<String, bool> {
+    let variables = |spec: &SettingSpec| {
+        let is_server = [BASE_URL, TOKEN_URL].contains(&spec.name.as_str());
+        let names = spec.names().map(|name| (variable(&plan.id, name), is_server));
+        names.flat_map(|(name, is_server)| [(format!("{name}_FILE"), is_server), (name, is_server)]).collect::<Vec<_>>()
+    };
+    plan.settings.iter().flat_map(variables).collect()
 }
 
 /// An origin as RFC 6454 §6.2 writes it; only `https`, since credentials go to it.

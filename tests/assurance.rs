@@ -208,6 +208,27 @@ fn a_request_that_is_not_expected_ends_the_case_and_names_what_differs() {
 }
 
 #[test]
+fn path_in_a_report_of_coverage_is_one_value_whatever_it_holds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hostile = folder.path().join("a\nSF:forged\r\u{2028}\u{1b}\"><forged hits='1'&");
+    std::fs::create_dir_all(hostile.join("cases")).expect("a folder");
+    for file in ["profile.yaml", "cases/page-repeats.yaml", "cases/page-repeats.expected"] {
+        let from = root().join("tests/providers/by-page").join(file);
+        std::fs::copy(from, hostile.join(file)).expect("it can be copied");
+    }
+    let path = hostile.to_str().expect("UTF-8");
+    let told = |format| ended(stixmap(&["test", path, "--coverage", "--format", format])).out;
+    let (lcov, cobertura) = (told("lcov"), told("cobertura"));
+    assert!(lcov.contains("TN:by_page"), "{lcov}");
+    assert_eq!(lcov.lines().filter(|line| line.starts_with("SF:")).count(), 1, "{lcov}");
+    assert!(!lcov.contains(['\r', '\u{2028}', '\u{1b}']), "{lcov}");
+    assert!(cobertura.contains("<class name=\"by-page\""), "{cobertura}");
+    let class = cobertura.lines().find(|line| line.contains("<class ")).expect("a class");
+    assert!(class.ends_with("complexity=\"0\">") && class.matches('<').count() == 1, "{class}");
+    assert!(!cobertura.contains("<forged") && !cobertura.contains(['\r', '\u{2028}', '\u{1b}']), "{cobertura}");
+}
+
+#[test]
 fn coverage_does_not_ask_for_what_cannot_happen() {
     let told = |from: &str, change: &dyn Fn(String) -> String| {
         let folder = copied(from, change);

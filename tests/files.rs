@@ -298,6 +298,40 @@ fn files_that_the_operator_names_are_regular_and_bounded() {
 }
 
 #[test]
+fn files_that_libraries_open_are_regular_and_bounded() {
+    let place = Place::new();
+    special(&place.path("pipe"), &["mkfifo"]);
+    let long = |name: &str| File::create(place.path(name)).and_then(|file| file.set_len(1 << 40)).expect("a long file");
+    ["long", "authorities"].iter().for_each(|name| fs::create_dir_all(place.path(name)).expect("a folder"));
+    long("longer");
+    long("long/file");
+    special(&place.path("authorities/pipe"), &["mkfifo"]);
+    let key = [("RISKIQ_USERNAME", "user"), ("RISKIQ_API_KEY", "a-long-key")];
+    let connector = [("OPENCTI_URL", "http://127.0.0.1:1"), ("OPENCTI_TOKEN", "t0ken"), ("CONNECTOR_ID", "an-id")];
+    let started = |command: &[&str], variable: (&str, &str)| {
+        // A pipe that is waited for would never end it.
+        ended(command, place.folder.path(), &[&key[..], &connector[..], &[("MQ_USE_SSL", "true"), variable]].concat())
+    };
+    let enrich: &[&str] = &["enrich", "example.com", "--profile", "riskiq", "--set", "api_base_url=http://127.0.0.1:9"];
+    for (name, value, what) in [
+        ("SSL_CERT_FILE", "pipe", "a pipe"),
+        ("SSL_CERT_FILE", "/dev/zero", "a device"),
+        ("SSL_CERT_FILE", "longer", "larger"),
+        ("SSL_CERT_DIR", "authorities:long", "larger"),
+        ("HOSTALIASES", "pipe", "a pipe"),
+        ("RESOLV_HOST_CONF", "/dev/zero", "a device"),
+    ] {
+        for command in [enrich, &["connector", "--profile", "riskiq"]] {
+            let refused = started(command, (name, value));
+            let is_said = refused.err.contains(name) && refused.err.contains(what);
+            assert!(refused.code == 2 && is_said, "{command:?} {name}={value}: {} {}", refused.code, refused.err);
+        }
+    }
+    // A pipe in a folder is passed over; nothing else vouches for anybody then, and nothing is waited for.
+    assert!(!started(enrich, ("SSL_CERT_DIR", "authorities")).err.contains("a pipe"));
+}
+
+#[test]
 fn lists_and_answers_come_by_pipes_and_links_too() {
     let place = Place::new();
     fs::write(place.path("list"), "192.0.2.7\n").expect("it can be written");

@@ -215,3 +215,35 @@ fn server_that_the_operator_names_is_shown_and_clear_text_warned_of() {
     let warned = enrich(path.to_str().expect("UTF-8"), &variables, &[]);
     assert!(warned.err.contains("in clear text to http://proxy.invalid"), "{}", warned.err);
 }
+
+#[test]
+fn variable_of_a_server_of_another_profile_is_no_setting_of_this_one() {
+    let folder = folder();
+    let path = stranger(folder.path(), "otx-api", "base_url", SERVER);
+    let refused = enrich(path.to_str().expect("UTF-8"), &[("OTX_API_BASE_URL", "https://inner.example/a-token")], &[]);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(refused.err.contains("untrusted profile") && refused.err.contains("OTX_API_BASE_URL"), "{}", refused.err);
+    assert!(!refused.err.contains("a-token"), "{}", refused.err);
+}
+
+#[test]
+fn setting_without_a_prefix_goes_to_one_profile_if_its_value_may_be_for_one_only() {
+    let folder = folder();
+    for id in ["acme", "other"] {
+        stranger(folder.path(), id, "api_key", SERVER);
+    }
+    let more = |set: &[&'static str]| {
+        let mut more = vec!["-p", "other", "--profiles", folder.path().to_str().expect("UTF-8")];
+        set.iter().for_each(|set| more.extend(["--set", set]));
+        enrich("acme", &[], &more)
+    };
+    for set in ["api_key=a-key-of-acme", "api_base_url=https://127.0.0.1:9"] {
+        let refused = more(&[set]);
+        let key = set.split_once('=').expect("a pair").0;
+        assert_eq!(refused.code, 2, "{}", refused.err);
+        assert!(refused.err.contains(&format!("ambiguous setting `{key}`")), "{}", refused.err);
+        assert!(refused.err.contains(&format!("use acme.{key}, or other.{key}")), "{}", refused.err);
+    }
+    assert_asked(&more(&["acme.api_key=a-key-of-acme", "other.api_key=a-key-of-other"]));
+    assert_asked(&more(&["acme.api_key=a-key-of-acme", "other.api_key=a-key-of-other", "max_tlp=TLP:CLEAR"]));
+}

@@ -2,6 +2,8 @@
 //! ready at the start, so that what cannot work is told then.
 
 use super::values::Values;
+use crate::http::check_library_files;
+use crate::paint::causes;
 use crate::setting::variable;
 use pkcs8::EncryptedPrivateKeyInfoRef;
 use pkcs8::der::{Decode, SecretDocument};
@@ -117,10 +119,10 @@ pub(super) fn of_broker(values: &mut Values, is_checked: bool) -> Option<Arc<Cli
     let authorities = BROKER.certificates(values, "ca").unwrap_or_default();
     let verifier: Arc<dyn ServerCertVerifier> = match is_checked {
         false => Arc::new(Anybody(Arc::clone(&provider))),
-        true => match Verifier::new_with_extra_roots(authorities, Arc::clone(&provider)) {
-            Ok(verifier) => Arc::new(verifier),
-            Err(error) => {
-                values.mistakes.push(format!("{}: {error}", BROKER.name("ca")));
+        true => match verifier(authorities, &provider) {
+            Ok(verifier) => verifier,
+            Err(mistake) => {
+                values.mistakes.push(mistake);
                 return None;
             }
         },
@@ -133,6 +135,16 @@ pub(super) fn of_broker(values: &mut Values, is_checked: bool) -> Option<Arc<Cli
         None => Ok(builder.with_no_client_auth()),
     };
     made.map_err(|error| values.mistakes.push(format!("{}: {error}", BROKER.name("cert")))).ok().map(Arc::new)
+}
+
+/// Believes what the system's authorities vouch for, and these.
+fn verifier(
+    authorities: Vec<CertificateDer<'static>>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, String> {
+    check_library_files().map_err(|error| causes(&error))?;
+    let made = Verifier::new_with_extra_roots(authorities, Arc::clone(provider));
+    made.map(|verifier| Arc::new(verifier) as _).map_err(|error| format!("{}: {error}", BROKER.name("ca")))
 }
 
 /// Believes any certificate, and still sees to it that its holder has the key.

@@ -77,10 +77,8 @@ impl<'c> Errand<'c> {
 
 impl Platform {
     pub(super) fn new(configuration: &Configuration, ready: Arc<Readiness>) -> anyhow::Result<Platform> {
-        let builder = Client::builder()
-            .user_agent(concat!("stixmap/", env!("CARGO_PKG_VERSION")))
+        let builder = http::builder()?
             .default_headers(headers(configuration)?)
-            .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
             .pool_idle_timeout(IDLE);
         let builder = match &configuration.tls {

@@ -26,6 +26,8 @@ const MIB: u64 = 1 << 20;
 impl Bound {
     /// A value in a file: a secret, or certificates in PEM.
     pub(crate) const VALUE: Bound = Bound(MIB);
+    /// Certificates of all the authorities that a system trusts.
+    pub(crate) const AUTHORITIES: Bound = Bound(16 * MIB);
     /// A file of settings.
     pub(crate) const SETTINGS: Bound = Bound(MIB);
     /// A list of values to look up.

@@ -2,6 +2,7 @@
 //! opened once: whatever its path leads to later, nothing else is read, written or removed.
 
 use super::{Bound, at, root, way};
+use rustix::fs::{AtFlags, statat};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -34,7 +35,7 @@ impl From<io::Error> for NoState {
 impl State {
     /// Opens the folder of this name in a folder that the operator names, and makes both where they are missing.
     pub(crate) fn open(base: &Path, name: &str) -> Result<State, NoState> {
-        let base_folder = way::folder(base, Some(0o700)).map_err(|error| match error.kind() {
+        let base_folder = way::private_folder(base, 0o700).map_err(|error| match error.kind() {
             ErrorKind::PermissionDenied if error.raw_os_error().is_none() => {
                 NoState::Unsafe(format!("{} is not used: {error}", base.display()))
             }
@@ -97,8 +98,8 @@ fn shared(path: &Path, folder: &OwnedFd) -> Result<(), NoState> {
         let text = format!("{} belongs to another user (uid {})", path.display(), known.uid());
         return Err(NoState::Unsafe(text));
     }
-    let is_open = known.mode() & 0o002 != 0 && known.mode() & 0o1000 == 0;
-    let is_volume = || std::fs::metadata(path.join("..")).is_ok_and(|above| above.dev() != known.dev());
+    let is_open = known.mode() & 0o022 != 0 && known.mode() & 0o1000 == 0;
+    let is_volume = || statat(folder, "..", AtFlags::empty()).is_ok_and(|above| above.st_dev != known.dev());
     if is_open && !is_volume() {
         return Err(NoState::Unsafe(format!("others may write {}", path.display())));
     }
@@ -185,6 +186,32 @@ mod tests {
         }
         chown(&base, STRANGER, None).expect("its owner can be set");
         assert!(refused(&base).contains("another user (uid 65534)"));
+    }
+
+    #[test]
+    fn folder_below_one_that_others_may_change_is_refused() {
+        let (_folder, base, _) = folders();
+        let state = base.join("below/state");
+        for (mode, is_safe) in [(0o755, true), (0o775, false), (0o757, false), (0o777, false), (0o1777, true)] {
+            set_mode(&base, mode);
+            let opened = State::open(&state, "id");
+            assert_eq!(opened.is_ok(), is_safe, "{mode:o} {opened:?}");
+            if !is_safe {
+                assert!(refused(&state).contains("the folder that holds `below` may be written by others"), "{mode:o}");
+            }
+        }
+        set_mode(&base, 0o755);
+        // In a sticky folder a stranger's can be there already.
+        chown(base.join("below"), STRANGER, None).expect("its owner can be set");
+        assert!(refused(&state).contains("belongs to another user (uid 65534)"));
+        // The way of a link counts, and not only where it leads.
+        chown(base.join("below"), Some(at::user()), None).expect("its owner can be set");
+        let open = base.join("open");
+        fs::create_dir(&open).and_then(|()| symlink(&state, open.join("link"))).expect("a link");
+        set_mode(&open, 0o777);
+        assert!(refused(&open.join("link")).contains("the folder that holds `link` may be written by others"));
+        set_mode(&open, 0o755);
+        assert!(State::open(&open.join("link"), "id").is_ok());
     }
 
     #[test]

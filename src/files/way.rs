@@ -80,8 +80,30 @@ pub(super) fn to(path: &Path) -> io::Result<End> {
 
 /// Opens the folder at a path; makes what is missing of it, if a mode is given.
 pub(super) fn folder(path: &Path, made: Option<u32>) -> io::Result<OwnedFd> {
+    walk(path, made, |_, _| Ok(()))
+}
+
+/// The same where nobody else can take away a folder that the way goes through, or put another in its place: each belongs to
+/// this user or to root, and is closed to others, or sticky as `/tmp` is (as OpenSSH's StrictModes has it).
+pub(super) fn private_folder(path: &Path, made: u32) -> io::Result<OwnedFd> {
+    walk(&std::path::absolute(path)?, Some(made), |folder, name| {
+        let known = fstat(folder)?;
+        let mode = known.st_mode & 0o7777;
+        let why = match (mode & 0o022, mode & 0o1000) {
+            _ if ![0, at::user()].contains(&known.st_uid) => format!("belongs to another user (uid {})", known.st_uid),
+            (1.., 0) => format!("may be written by others (mode {mode:04o})"),
+            _ => return Ok(()),
+        };
+        let message = format!("the folder that holds `{}` {why}", name.display());
+        Err(io::Error::new(ErrorKind::PermissionDenied, message))
+    })
+}
+
+/// Takes the way to a folder; `check` looks at each folder in which a name is looked up.
+fn walk(path: &Path, made: Option<u32>, check: impl Fn(&OwnedFd, &OsStr) -> io::Result<()>) -> io::Result<OwnedFd> {
     let mut way = Way::new(path)?;
     while let Some(name) = way.steps.pop_front() {
+        check(&way.folder, &name)?;
         if let Some(mode) = made.filter(|_| name != "..") {
             match at::make(&way.folder, &name, mode) {
                 // It may be there all the same, and is opened below.

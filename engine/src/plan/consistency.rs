@@ -41,7 +41,7 @@ fn settings(compiler: &mut Compiler, profile: &Profile) {
         for (word, pointer) in own.into_iter().chain(others) {
             setting_name(compiler, word, &pointer);
             if let Some(other) = names.insert(word, pointer.clone()) {
-                name_twice(compiler, word, &other, &pointer);
+                name_twice(compiler, &format!("two settings are called `{word}`"), &other, &pointer);
             }
         }
         if setting.kind == SettingType::Secret && setting.default.is_some() {
@@ -62,6 +62,7 @@ fn settings(compiler: &mut Compiler, profile: &Profile) {
             compiler.error_at_key(Code::SettingUnused, &at, message, "declared here").severity = Severity::Warning;
         }
     }
+    names_of_files(compiler, &names);
 }
 
 /// No variable of the profile belongs to another program: neither by the id nor by the id and a setting's name together.
@@ -126,12 +127,22 @@ fn credential(compiler: &mut Compiler, name: &str, setting: &Setting, at: &str) 
     }
 }
 
-fn name_twice(compiler: &mut Compiler, word: &str, one: &str, other: &str) {
+/// A variable that ends in `_FILE` names the file that holds another setting's value.
+fn names_of_files(compiler: &mut Compiler, names: &BTreeMap<&str, String>) {
+    for (word, pointer) in names {
+        let Some((held, other)) = word.strip_suffix("_file").and_then(|held| names.get_key_value(held)) else {
+            continue;
+        };
+        let message = format!("the variable of `{word}` names the file that holds `{held}`");
+        name_twice(compiler, &message, other, pointer);
+    }
+}
+
+fn name_twice(compiler: &mut Compiler, message: &str, one: &str, other: &str) {
     let is_in_order = compiler.key_span(one).start < compiler.key_span(other).start;
     let (first, again) = if is_in_order { (one, other) } else { (other, one) };
     let first = compiler.key_span(first);
-    let found =
-        compiler.error_at_key(Code::SettingNameTwice, again, format!("two settings are called `{word}`"), "again here");
+    let found = compiler.error_at_key(Code::SettingNameTwice, again, message.to_owned(), "again here");
     *found = found.clone().also(first, "first here");
 }
 

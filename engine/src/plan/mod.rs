@@ -366,13 +366,13 @@ fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting) -> Setti
         choices: setting.choices.clone(),
     };
     let pointer = yaml::child("/settings", name);
-    if [BASE_URL, TOKEN_URL].contains(&name) {
-        compiler.error(
-            Code::ReservedSetting,
-            &pointer,
-            format!("every profile has the setting `{name}`"),
-            "declared again",
-        );
+    let others = setting.also.iter().enumerate().map(|(i, also)| (also.as_str(), format!("{pointer}/also/{i}")));
+    for (word, pointer) in std::iter::once((name, pointer.clone())).chain(others) {
+        let is_of_every_profile = |own: &&&str| word == **own || word.strip_suffix("_file") == Some(**own);
+        if let Some(own) = [BASE_URL, TOKEN_URL].iter().find(is_of_every_profile) {
+            let message = format!("every profile has the setting `{own}`");
+            compiler.error(Code::ReservedSetting, &pointer, message, "declared again");
+        }
     }
     for (i, choice) in setting.choices.iter().enumerate() {
         if SettingValue::read(setting.kind, choice).is_none() {

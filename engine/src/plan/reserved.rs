@@ -344,6 +344,20 @@ mod tests {
     }
 
     #[test]
+    fn setting_named_like_one_of_every_profile_is_refused() {
+        let declared = |text: &str| profile("acme", "key", "secret").replace("required: true,", text);
+        for name in ["api_base_url", "api_token_url", "api_base_url_file", "api_token_url_file"] {
+            let found = codes(&declared(&format!("required: true, also: [{name}],")));
+            assert_eq!(found, [Code::ReservedSetting], "{name}");
+            assert!(codes(&profile("acme", name, "secret")).contains(&Code::ReservedSetting), "{name}");
+        }
+        for (other, also) in [("key_file", ""), ("other", ", also: [key_file]"), ("other", ", also: [key]")] {
+            let text = declared(&format!("required: true, description: Key }}\n  {other}: {{ type: secret{also},"));
+            assert!(codes(&text).contains(&Code::SettingNameTwice), "{text}");
+        }
+    }
+
+    #[test]
     fn credential_name_of_any_text_type_is_refused() {
         for (setting, kind) in [("api_key", "string"), ("token", "string"), ("passwd", "string"), ("auth", "integer")] {
             let found = codes(&profile("acme", setting, kind));

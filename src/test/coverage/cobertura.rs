@@ -1,6 +1,7 @@
 //! Coverage as Cobertura's XML, which forges read: a profile is a class, what a line can come to are its branches.
 
 use super::{Coverage, Line};
+use crate::quote;
 use std::fmt::Write;
 
 /// Parts and how many of them are exercised.
@@ -50,8 +51,8 @@ fn rates(lines: &[Line]) -> (Rate, Rate) {
 fn package(xml: &mut String, coverage: &Coverage) {
     let lines = coverage.lines();
     let (of_lines, of_branches) = rates(&lines);
-    let name = escaped(&coverage.recorded.plan.id);
-    let file = escaped(&coverage.recorded.file.display().to_string());
+    let name = quote::xml(&coverage.recorded.plan.id);
+    let file = quote::xml(&coverage.recorded.file.display().to_string());
     let share =
         format!("line-rate=\"{:.4}\" branch-rate=\"{:.4}\" complexity=\"0\"", of_lines.share(), of_branches.share());
     let _ = writeln!(xml, "    <package name=\"{name}\" {share}>\n      <classes>");
@@ -73,8 +74,4 @@ fn line(xml: &mut String, Line { number, hits, branches }: &Line) {
         }
     };
     let _ = writeln!(xml, "            <line number=\"{number}\" hits=\"{hits}\" {condition}/>");
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

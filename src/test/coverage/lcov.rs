@@ -3,12 +3,14 @@
 
 use super::{Coverage, Line};
 use std::fmt::Write;
+use stixmap_engine::printable;
 
 /// The record of one profile.
 pub(super) fn record(coverage: &Coverage) -> String {
     let lines = coverage.lines();
-    let mut text =
-        format!("TN:{}\nSF:{}\n", coverage.recorded.plan.id.replace('-', "_"), coverage.recorded.file.display());
+    // No escape is known to readers of the format: what would end the line is made visible.
+    let file = coverage.recorded.file.display().to_string();
+    let mut text = format!("TN:{}\nSF:{}\n", coverage.recorded.plan.id.replace('-', "_"), printable::line(&file));
     for Line { number, branches, .. } in &lines {
         for (branch, hits) in branches.iter().enumerate() {
             let _ = writeln!(text, "BRDA:{number},0,{branch},{hits}");
