@@ -2,7 +2,7 @@
 //! of an answer.
 
 use base64::Engine;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
@@ -26,7 +26,7 @@ static CURSOR: LazyLock<Plan> = LazyLock::new(|| plan("by-cursor"));
 static ORDERS: LazyLock<Plan> = LazyLock::new(|| plan("orders"));
 
 /// Ways to write a text that another program reads as the same.
-const SPELLINGS: [fn(&str) -> String; 19] = [
+const SPELLINGS: [fn(&str) -> String; 25] = [
     str::to_owned,
     |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string(),
     |text| each(text, |octet| format!("%{octet:02x}")),
@@ -70,7 +70,18 @@ const SPELLINGS: [fn(&str) -> String; 19] = [
     |text| BASE64_STANDARD.encode(format!("x{text}yz")),
     |text| each(text, |octet| format!("{octet:02x}")),
     |text| each(text, |octet| format!("{octet:02X}")),
+    |text| BASE64_URL_SAFE.encode(text),
+    |text| folded(&BASE64_STANDARD.encode(text), 7, "\r\n"),
+    |text| folded(&BASE64_URL_SAFE_NO_PAD.encode(text), 16, "\n    "),
+    |text| folded(&each(text, |octet| format!("{octet:02x}")), 10, "\n"),
+    |text| BASE64_STANDARD.encode(text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
+    |text| BASE64_STANDARD.encode(text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>()),
 ];
+
+/// A text in lines.
+fn folded(text: &str, length: usize, end: &str) -> String {
+    text.as_bytes().chunks(length).map(|line| std::str::from_utf8(line).expect("ASCII")).collect::<Vec<_>>().join(end)
+}
 
 fn each(text: &str, spell: impl Fn(u8) -> String) -> String {
     text.bytes().map(spell).collect()
@@ -276,6 +287,33 @@ fn a_reference_whose_end_is_spelt_otherwise_is_found() {
             assert!(secrets.are_in(&text), "{text}");
         }
     }
+}
+
+#[test]
+fn secret_beyond_ascii_is_found_in_other_character_sets() {
+    let secret = "schlüssel-€-ÄÖÜß½";
+    let response = |body: Vec<u8>| Response { status: 500, headers: vec![], body, cut: None };
+    let wide = |octets: fn(u16) -> [u8; 2]| secret.encode_utf16().flat_map(octets).collect::<Vec<u8>>();
+    for body in [wide(u16::to_le_bytes), wide(u16::to_be_bytes)] {
+        check(&run(&CURSOR, secret, vec![response(body)]), secret, secret);
+    }
+    let secrets = Secrets::of(&input(&CURSOR, secret).settings);
+    let named = "schl&uuml;ssel-&#128;-&Auml;&Ouml;&Uuml;&szlig;&frac12;";
+    for text in [
+        named,
+        "schl&#xFC;ssel-&#8364;-&#196;&#214;&#220;&#223;&#189;",
+        &secret.bytes().map(char::from).collect::<String>(),
+    ] {
+        assert!(secrets.are_in(text), "{text}");
+    }
+    let ascii = "s3cr3t/+key=of-a-provider";
+    let spaced: String = ascii.chars().map(|sign| format!("{sign}\0")).collect();
+    for text in [Value::from(spaced.as_str()).to_string(), spaced] {
+        assert!(Secrets::of(&input(&CURSOR, ascii).settings).are_in(&text), "{text:?}");
+    }
+    let latin = "schlüssel-ÄÖÜ";
+    let octets: String = latin.chars().map(|sign| format!("%{:02X}", u32::from(sign))).collect();
+    assert!(Secrets::of(&input(&CURSOR, latin).settings).are_in(&octets));
 }
 
 #[test]

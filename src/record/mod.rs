@@ -1,6 +1,7 @@
 //! `stixmap record`: asks the real service about one value, and writes what it answered as a case. What is written is played
 //! before it is written: it shows what the service showed, and it holds no secret.
 
+mod credentials;
 mod identity;
 mod scrub;
 
@@ -65,6 +66,11 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     let about = args.about.clone().unwrap_or_else(|| format!("What was found of {}", args.value));
     let case = Case { about, now, observable, markings, settings: identity.made_up(), exchanges: vec![] };
     let mut recording = Recording { plan: &plan, case, marking: &args.marking, answers: identity.hidden(answers)? };
+    let (answers, read) = credentials::made_up(&recording)?;
+    recording.answers = answers;
+    for name in &read {
+        paint::warning(&format!("`{name}` may be a credential, and is kept: the profile reads it"));
+    }
     if !args.whole {
         recording.answers = scrub::scrubbed(&recording)?;
     }

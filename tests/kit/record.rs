@@ -87,6 +87,26 @@ fn what_an_answer_tells_of_who_asked_is_made_up() {
 }
 
 #[test]
+fn credentials_of_which_only_the_names_are_known_are_made_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let profile = bare("tests/providers/by-cursor", folder.path());
+    let body = r#"{"meta":{},"refresh_token":"0f-jane-1","session":{"id":"0f-jane-2"},"text":"id_token=0f-jane-3&x=1",
+        "rows":[{"name":"example.com","type":"A","data":"192.0.2.7","first":1700000000,"idToken":"0f-jane-4"}]}"#;
+    let headers =
+        "Set-Cookie: id=0f-jane-5; Path=/\r\nX-Auth-Token: 0f-jane-6\r\nX-Next: /a?access_token=0f-jane-7\r\n";
+    let (url, _) = server(move |_, stream| reply(stream, "200 OK", headers, body));
+    for (name, more) in [("whole", &["--whole"][..]), ("found", &[])] {
+        let more = [&["--set", "key=long-enough", "--case", name], more].concat();
+        let recorded = record(&profile, "example.com", &url, &more);
+        assert_eq!(recorded.code, 0, "{}", recorded.err);
+    }
+    passes(&profile);
+    let cases = texts(&profile.join("cases"));
+    assert!(cases.contains("192.0.2.7") && cases.contains("X-Next") | cases.contains("x-next"), "{cases}");
+    assert!(!cases.contains("0f-jane"), "{cases}");
+}
+
+#[test]
 fn recorded_bodies_take_the_place_of_no_file_and_no_link() {
     let folder = tempfile::tempdir().expect("a folder");
     let profile = bare("tests/providers/by-cursor", folder.path());

@@ -43,7 +43,7 @@ pub use paging::{CursorTarget, PagingPlan, Parameter};
 pub use path::{Path, PathStep};
 pub use quota::{ElementPlan, ProbeFigures, ProbePlan, QuotaPlan, RatePlan};
 pub use records::{FieldPlan, Operand, OrientationPlan, ROLES, RecordPlan, Source as FieldPlace};
-pub use reserved::variable;
+pub use reserved::{is_credential, variable};
 pub use rows::{ColumnsPlan, LevelPlan, RowTestPlan, RowsPlan, SignalPlan};
 pub use rules::{BesidesPlan, RulePlan, RuleThen, RulesPlan};
 pub use setting::{BASE_URL, SHORTEST_SECRET, Secret, SettingError, SettingSpec, SettingValue, Settings, TOKEN_URL};

@@ -264,9 +264,22 @@ pub(super) fn owner(name: &str) -> Option<&'static str> {
     PREFIXES.iter().find(begins).or_else(inner).copied()
 }
 
-/// Whether a setting's name says that its value is a credential.
-pub(super) fn is_credential(name: &str) -> bool {
-    const ANYWHERE: &[&str] = &["token", "secret", "passw", "passphrase", "credential", "apikey", "privatekey"];
+/// Whether the name of a setting, of a header or in an answer says that its value is a credential.
+pub fn is_credential(name: &str) -> bool {
+    const ANYWHERE: &[&str] = &[
+        "token",
+        "secret",
+        "passw",
+        "passphrase",
+        "credential",
+        "apikey",
+        "privatekey",
+        "cookie",
+        "session",
+        "sessid",
+        "csrf",
+        "xsrf",
+    ];
     const WORDS: &[&str] = &[
         "key",
         "keys",
@@ -280,7 +293,8 @@ pub(super) fn is_credential(name: &str) -> bool {
         "certificate",
         "private",
         "pem",
-        "cookie",
+        "sid",
+        "assertion",
         "jwt",
         "pat",
         "pin",
@@ -289,8 +303,22 @@ pub(super) fn is_credential(name: &str) -> bool {
         "hmac",
         "signature",
     ];
-    let name = name.to_lowercase();
-    ANYWHERE.iter().any(|part| name.contains(part)) || name.split(['_', '-']).any(|word| WORDS.contains(&word))
+    let lower = name.to_lowercase();
+    ANYWHERE.iter().any(|part| lower.contains(part)) || words(name).any(|word| WORDS.contains(&word.as_str()))
+}
+
+/// The words of a name, in lower case, also of one such as `accessKey`.
+fn words(name: &str) -> impl Iterator<Item = String> {
+    let mut spaced = String::with_capacity(name.len() + 4);
+    let mut was_small = false;
+    for sign in name.chars() {
+        if was_small && sign.is_uppercase() {
+            spaced.push('_');
+        }
+        was_small = sign.is_lowercase() || sign.is_ascii_digit();
+        spaced.extend(sign.to_lowercase());
+    }
+    spaced.split(['_', '-', '.', ' ']).map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
 /// Whether a setting's name says who asks, which may be shown, and not what proves it.
@@ -363,7 +391,10 @@ mod tests {
             let found = codes(&profile("acme", setting, kind));
             assert!(found.contains(&Code::CredentialNotSecret), "{setting}: {kind}: {found:?}");
         }
-        for name in ["username", "keyword", "monkey", "tenant_id", "authors", "limit"] {
+        for name in ["refreshToken", "accessKey", "Set-Cookie", "PHPSESSID_session", "X-Auth", "id_token", "sid"] {
+            assert!(is_credential(name), "{name}");
+        }
+        for name in ["username", "keyword", "monkey", "tenant_id", "authors", "limit", "side", "rrname"] {
             assert!(!is_credential(name), "{name}");
         }
     }

@@ -265,12 +265,26 @@ impl Known {
         }
         // A secret that has escapes itself is undone by whatever undoes the text around it.
         let mut spellings = vec![secret.as_bytes().to_vec(), secret.replace(' ', "+").into_bytes(), undone(secret)];
+        spellings.extend(in_other_sets(secret));
         spellings.iter_mut().for_each(|spelling| spelling.make_ascii_lowercase());
         spellings.retain(|spelling| spelling.len() >= SHORTEST);
         spellings.sort();
         spellings.dedup();
         Known { spelt: spellings.iter().map(|spelling| Finder::new(spelling).into_owned()).collect(), ..known }
     }
+}
+
+/// A text that is not ASCII in Latin-1, in UTF-16 without zeros, and as UTF-8 becomes that is taken for Latin-1.
+fn in_other_sets(text: &str) -> Vec<Vec<u8>> {
+    if text.is_ascii() {
+        return vec![];
+    }
+    let wide = |octets: fn(u16) -> [u8; 2]| {
+        text.encode_utf16().flat_map(octets).filter(|octet| *octet != 0).collect::<Vec<u8>>()
+    };
+    let latin = text.chars().map(|sign| u8::try_from(u32::from(sign)).ok()).collect::<Option<Vec<u8>>>();
+    let twice = text.bytes().map(char::from).collect::<String>().into_bytes();
+    [wide(u16::to_le_bytes), wide(u16::to_be_bytes), twice].into_iter().chain(latin).collect()
 }
 
 /// The same part, with the whole of the characters that it begins and ends in.

@@ -1,5 +1,5 @@
 //! Spellings that hide one text inside another: percent-encoding, escapes of JSON and DNS, character references of HTML,
-//! Base64 and hexadecimal. Each is undone into a view that remembers where its octets stood; what is looked for in views is
+//! Base64 and hexadecimal, folded lines, and UTF-16. Each is undone into a view that remembers where its octets stood; what is looked for in views is
 //! no matter of this file.
 
 use crate::plan::SHORTEST_SECRET;
@@ -70,7 +70,8 @@ const ESCAPES: [u8; 3] = [b'%', b'\\', b'&'];
 
 /// Every view of a text, one layer deep.
 pub(super) fn views(text: &[u8], wanted: Wanted) -> Vec<View> {
-    let is_text = |sign: u8| matches!(sign, b' '..=b'~') || wanted.has_other_signs && sign >= 0x80;
+    let is_text =
+        |sign: u8| matches!(sign, b' '..=b'~' | b'\t' | b'\n' | b'\r' | 0) || wanted.has_other_signs && sign >= 0x80;
     let mut views = vec![];
     if wanted.has_escapes {
         views.extend(ESCAPES.iter().filter_map(|start| unescaped_from(text, |text| memchr(*start, text))));
@@ -78,6 +79,8 @@ pub(super) fn views(text: &[u8], wanted: Wanted) -> Vec<View> {
     if views.len() != 1 {
         views.extend(unescaped(text));
     }
+    views.extend(unfolded(text));
+    views.extend(narrowed(text));
     let mut octets = vec![];
     for run in runs(text, |sign| SEXTETS[usize::from(sign)] != NONE, SHORTEST_BASE64) {
         for skipped in 0..4 {
@@ -101,6 +104,48 @@ fn push_readable(octets: &[u8], run: &Range<usize>, is_text: impl Fn(u8) -> bool
         view.push(&octets[part], run.clone(), true);
         views.push(view);
     }
+}
+
+/// The text without the line ends, raw or escaped as in JSON, that fold what Base64 or hexadecimal spells (RFC 2045 §6.8);
+/// none if there are none.
+fn unfolded(text: &[u8]) -> Option<View> {
+    let is_sign = |sign: Option<&u8>| sign.is_some_and(|sign| SEXTETS[usize::from(*sign)] != NONE);
+    let (mut view, mut at, mut seen) = (View { is_whole: true, ..View::default() }, 0, 0);
+    while let Some(next) = memchr3(b'\n', b'\r', b'\\', &text[seen..]) {
+        let start = seen + next;
+        let end = start + fold(&text[start..]);
+        seen = end.max(start + 1);
+        if end > start && is_sign(text[..start].last()) && is_sign(text.get(end)) {
+            view.push(&text[at..start], at..start, false);
+            at = end;
+        }
+    }
+    view.push(&text[at..], at..text.len(), false);
+    (at > 0).then_some(view)
+}
+
+/// How long a line end is, with the blanks that follow it.
+fn fold(text: &[u8]) -> usize {
+    let mut length = 0;
+    loop {
+        length += match &text[length..] {
+            [b'\n' | b'\r', ..] => 1,
+            [b' ' | b'\t', ..] if length > 0 => 1,
+            [b'\\', b'n' | b'r' | b't', ..] => 2,
+            _ => return length,
+        }
+    }
+}
+
+/// The text without zeros: UTF-16 becomes Latin-1 so. None if there are none.
+fn narrowed(text: &[u8]) -> Option<View> {
+    let (mut view, mut at) = (View { is_whole: true, ..View::default() }, 0);
+    while let Some(next) = memchr(0, &text[at..]) {
+        view.push(&text[at..at + next], at..at + next, false);
+        at += next + 1;
+    }
+    view.push(&text[at..], at..text.len(), false);
+    (at > 0).then_some(view)
 }
 
 /// The text with its escapes resolved, all kinds in one pass; none if it has no escapes.
@@ -191,12 +236,19 @@ fn numbered(text: &[u8]) -> Option<(Escaped, usize)> {
     let is_digit = |sign: &&u8| char::from(**sign).is_digit(radix);
     let length = text[start..].iter().take(MOST_DIGITS).take_while(is_digit).count();
     let digits = std::str::from_utf8(&text[start..start + length]).ok()?;
-    let character = u32::from_str_radix(digits.trim_start_matches('0'), radix).ok().and_then(char::from_u32)?;
+    let number = u32::from_str_radix(digits, radix).ok()?;
+    let character = windows(number).or_else(|| char::from_u32(number))?;
     let end = start + length;
     if is_cut_short(&text[end..]) {
         return None;
     }
     Some((Escaped::Character(character), end + usize::from(text.get(end) == Some(&b';'))))
+}
+
+/// What browsers take a control character for: its octet in Windows-1252 (HTML, numeric character reference end state).
+fn windows(number: u32) -> Option<char> {
+    const SIGNS: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
+    SIGNS.chars().nth(usize::try_from(number.checked_sub(0x80)?).ok()?)
 }
 
 /// Whether an escape goes on in another spelling: the rest of it is to be undone first.
@@ -252,7 +304,27 @@ const NAMED: [(&str, u8); 44] = [
     ("newline", b'\n'),
 ];
 
+/// HTML's names of what stands in Latin-1 and not in ASCII, from U+00A0 on.
+const LATIN: &str = "nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn sup2 sup3 acute \
+    micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave \
+    Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml \
+    Yacute THORN szlig agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml eth \
+    ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn yuml";
+
 fn named(text: &[u8]) -> Option<(Escaped, usize)> {
+    named_in_ascii(text).or_else(|| named_in_latin(text))
+}
+
+fn named_in_latin(text: &[u8]) -> Option<(Escaped, usize)> {
+    let length = text[1..].iter().take(9).position(|sign| !sign.is_ascii_alphanumeric())?;
+    let (name, is_closed) = (&text[1..=length], text[1 + length] == b';');
+    let number = LATIN.split_ascii_whitespace().position(|known| known.as_bytes() == name)?;
+    let character = char::from_u32(0xa0 + u32::try_from(number).ok()?)?;
+    (is_closed || !is_cut_short(&text[1 + length..]))
+        .then_some((Escaped::Character(character), 1 + length + usize::from(is_closed)))
+}
+
+fn named_in_ascii(text: &[u8]) -> Option<(Escaped, usize)> {
     let length = text[1..].iter().take(17).position(|sign| !sign.is_ascii_alphabetic())?;
     let (name, is_closed) = (&text[1..=length], text[1 + length] == b';');
     let (known, octet) = NAMED.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))?;
