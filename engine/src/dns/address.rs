@@ -1,14 +1,14 @@
-//! IP addresses in text. Strict, because a provider's `010.0.0.1` or `192.0.2.0/24` means something else to everyone.
-//! An address is written by the `Display` of `std::net`, which is RFC 5952.
+//! IP addresses in text form. Parsing is strict, because programs disagree about the meaning of `010.0.0.1` or
+//! `192.0.2.0/24`. Addresses are written by `Display` of `std::net`, in the form of RFC 5952.
 
 use super::name::Name;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Reads one address: no zone, brackets, port, network or blanks around it.
+/// Parses one address without zone, brackets, port, prefix length or surrounding whitespace.
 ///
-/// An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`, RFC 4291 §2.5.5.2) is the IPv4 address it stands for: it is how
-/// sockets and databases write one, and both spellings must give one observable.
+/// Converts an IPv4-mapped IPv6 address (`::ffff:192.0.2.1`, RFC 4291 §2.5.5.2) to the IPv4 address: sockets and
+/// databases write addresses in this form, and both forms must give the same observable.
 pub fn parse_address(text: &str) -> Result<IpAddr, AddressError> {
     match text.parse::<IpAddr>() {
         Ok(address) => Ok(address.to_canonical()),
@@ -16,40 +16,40 @@ pub fn parse_address(text: &str) -> Result<IpAddr, AddressError> {
     }
 }
 
-/// All eight groups with all four digits, as some providers want to be asked.
+/// Returns the address with all eight groups of four digits, as some providers require it in requests.
 pub fn expanded(address: Ipv6Addr) -> String {
     address.segments().map(|group| format!("{group:04x}")).join(":")
 }
 
-/// Why a text is no address.
+/// Reason why a text is not an address. Completes a message such as "invalid address `x`: …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressError {
-    /// Something else, such as `NXDOMAIN`.
+    /// A text that is not in IPv4 or IPv6 notation, such as `NXDOMAIN`.
     NotAnAddress,
-    /// A network or a range of addresses.
+    /// A network (`192.0.2.0/24`) or an address range.
     Network,
-    /// Four numbers of which one is above 255, or starts with a zero and is octal to some readers.
+    /// Four numbers of which one is above 255 or has a leading zero, which some parsers read as octal.
     Octet,
     /// An address with a zone (`fe80::1%eth0`, RFC 4007 §11).
     Zone,
     /// An address in brackets, with a port, or both.
     Port,
-    /// Blanks before or after it.
+    /// Leading or trailing whitespace.
     Blanks,
-    /// An IPv4-mapped IPv6 address where an IPv6 address is wanted.
+    /// An IPv4-mapped IPv6 address where an IPv6 address is expected.
     Mapped,
 }
 
 impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotAnAddress => "the text has the form of neither IPv4 nor IPv6",
-            Self::Network => "the text is a network or a range of addresses",
-            Self::Octet => "one of the four numbers is above 255 or starts with a zero",
-            Self::Zone => "the address has a zone, which means something on one machine only",
-            Self::Port => "the address stands in brackets or has a port",
-            Self::Blanks => "blanks stand around the text",
-            Self::Mapped => "it is IPv4-mapped: an IPv4 address, and no IPv6 address of a node",
+            Self::NotAnAddress => "not in IPv4 or IPv6 notation",
+            Self::Network => "it is a network or an address range",
+            Self::Octet => "an octet is above 255 or has a leading zero",
+            Self::Zone => "it has a zone, which is local to one host",
+            Self::Port => "it has brackets or a port",
+            Self::Blanks => "leading or trailing whitespace",
+            Self::Mapped => "it is IPv4-mapped; use the IPv4 address",
         })
     }
 }
@@ -72,14 +72,14 @@ fn reason(text: &str) -> AddressError {
     }
 }
 
-/// `192.0.2.0/24`, `192.0.2.0/255.255.255.0`, `2001:db8::/32`, and `10/8` for short.
+/// Matches `192.0.2.0/24`, `192.0.2.0/255.255.255.0`, `2001:db8::/32` and the short form `10/8`.
 fn is_network(text: &str) -> bool {
     let Some((base, mask)) = text.split_once('/') else { return false };
     let is_base = are_numbers(base) && base.split('.').count() <= 4 || base.parse::<Ipv6Addr>().is_ok();
     is_base && (is_number(mask) || mask.parse::<IpAddr>().is_ok())
 }
 
-/// `192.0.2.1-192.0.2.9`, and `192.0.2.1-9` for short.
+/// Matches `192.0.2.1-192.0.2.9` and the short form `192.0.2.1-9`.
 fn is_range(text: &str) -> bool {
     let Some((first, last)) = text.split_once('-') else { return false };
     first.trim_end().parse::<IpAddr>().is_ok()
@@ -90,7 +90,8 @@ fn is_quad(text: &str) -> bool {
     are_numbers(text) && text.split('.').count() == 4
 }
 
-/// Numbers with dots between them, as C's `inet_aton` reads an address.
+/// Returns whether the text consists of numbers separated by dots, which `inet_aton` of the C library parses as an
+/// address.
 pub(super) fn are_numbers(text: &str) -> bool {
     text.split('.').all(is_number)
 }
@@ -110,7 +111,7 @@ fn has_port(text: &str) -> bool {
     }
 }
 
-/// The name that has the PTR record of an address.
+/// Returns the domain name of the PTR records of an address (RFC 1035 §3.5, RFC 3596 §2.5).
 pub fn reverse_name(address: IpAddr) -> Name {
     let text = match address {
         IpAddr::V4(address) => {
@@ -127,7 +128,7 @@ pub fn reverse_name(address: IpAddr) -> Name {
             format!("{nibbles}ip6.arpa")
         }
     };
-    Name::parse(&text).expect("reverse names are names")
+    Name::parse(&text).expect("a reverse name is a valid domain name")
 }
 
 #[cfg(test)]
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn one_spelling_for_each_address() {
+    fn parse_valid_address_returns_canonical_form() {
         for (text, canonical) in [
             ("192.0.2.1", "192.0.2.1"),
             ("0.0.0.0", "0.0.0.0"),
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_says_why() {
+    fn parse_invalid_address_returns_reason() {
         use AddressError::*;
         for (text, error) in [
             ("", NotAnAddress),
@@ -191,31 +192,31 @@ mod tests {
     }
 
     #[test]
-    fn expanded_has_every_digit() {
+    fn expanded_contains_every_digit() {
         let address = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
         assert_eq!(expanded(address), "2001:0db8:0000:0000:0000:0000:0000:0001");
     }
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in ".*") {
+        fn parse_any_text_does_not_panic(text in ".*") {
             let _ = parse_address(&text);
         }
 
         #[test]
-        fn hostile_text_is_read_or_refused(text in "[0-9a-f:./%\\[\\] -]{0,40}") {
+        fn parse_hostile_text_round_trips_if_valid(text in "[0-9a-f:./%\\[\\] -]{0,40}") {
             if let Ok(address) = parse_address(&text) {
                 prop_assert_eq!(parse_address(&address.to_string()), Ok(address));
             }
         }
 
         #[test]
-        fn every_address_is_read_as_written(address in any::<IpAddr>()) {
+        fn parse_any_address_round_trips(address in any::<IpAddr>()) {
             prop_assert_eq!(parse_address(&address.to_string()), Ok(address.to_canonical()));
         }
 
         #[test]
-        fn expanded_is_the_same_address(address in any::<Ipv6Addr>()) {
+        fn expanded_parses_as_the_same_address(address in any::<Ipv6Addr>()) {
             prop_assert_eq!(expanded(address).parse(), Ok(address));
         }
     }

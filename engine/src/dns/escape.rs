@@ -1,20 +1,20 @@
-//! The escapes of the presentation format (RFC 1035 §5.1): `\DDD` is an octet by its decimal number, `\X` is X without
-//! its special meaning. Knows octets only, not what they mean.
+//! Escapes of the presentation format (RFC 1035 §5.1): `\DDD` is an octet in decimal, `\X` is the character X without
+//! its special meaning.
 
-/// One octet of a text, and whether a backslash took its special meaning away.
+/// One octet of a text, and whether it was escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Octet {
-    /// As it stands.
+    /// Not escaped.
     Plain(u8),
-    /// Behind a backslash, or by its number.
+    /// Written as `\X` or as `\DDD`.
     Escaped(u8),
 }
 
-/// A backslash with nothing behind it, or with digits that are no octet's three.
+/// A backslash at the end of the text, or followed by digits that are not three digits up to 255.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BadEscape;
 
-/// The octets of a text, its escapes resolved.
+/// Iterates over the octets of a text and resolves escapes.
 pub(super) fn octets(text: &str) -> impl Iterator<Item = Result<Octet, BadEscape>> {
     let mut rest = text.as_bytes();
     std::iter::from_fn(move || {
@@ -23,19 +23,19 @@ pub(super) fn octets(text: &str) -> impl Iterator<Item = Result<Octet, BadEscape
         if first != b'\\' {
             return Some(Ok(Octet::Plain(first)));
         }
-        let escaped = escaped(rest);
+        let escaped = parse_escape(rest);
         rest = &rest[escaped.map_or(rest.len(), |(_, length)| length)..];
         Some(escaped.map(|(octet, _)| Octet::Escaped(octet)).ok_or(BadEscape))
     })
 }
 
-/// The octets of a text, whichever way they were written.
+/// Returns the octets of a text with escapes resolved.
 pub(super) fn resolved(text: &str) -> Result<Vec<u8>, BadEscape> {
     octets(text).map(|octet| octet.map(|(Octet::Plain(octet) | Octet::Escaped(octet))| octet)).collect()
 }
 
-/// The octet that follows a backslash, and how many octets of text say so.
-fn escaped(text: &[u8]) -> Option<(u8, usize)> {
+/// Returns the octet after a backslash, and the length of its notation.
+fn parse_escape(text: &[u8]) -> Option<(u8, usize)> {
     match *text {
         [a, b, c, ..] if [a, b, c].iter().all(u8::is_ascii_digit) => {
             let digit = |digit: u8| u16::from(digit - b'0');
@@ -47,10 +47,10 @@ fn escaped(text: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// Writes one octet of a name in its canonical spelling: what has a meaning of its own behind a backslash, what cannot
-/// be seen by its number.
+/// Appends one octet of a name in canonical form: characters with a special meaning get a backslash, octets that are
+/// not visible are written as `\DDD`.
 pub(super) fn push_octet(out: &mut String, octet: u8) {
-    if has_meaning(octet) {
+    if is_special(octet) {
         out.push('\\');
         out.push(octet.into());
     } else if octet.is_ascii_graphic() {
@@ -60,18 +60,18 @@ pub(super) fn push_octet(out: &mut String, octet: u8) {
     }
 }
 
-/// Writes `\DDD`.
+/// Appends an octet as `\DDD`, with its value in decimal.
 pub(super) fn push_number(out: &mut String, octet: u8) {
     out.push('\\');
     out.extend([octet / 100, octet / 10 % 10, octet % 10].map(|digit| char::from(b'0' + digit)));
 }
 
-/// Whether the presentation format gives a visible octet a meaning other than itself.
-pub(super) fn has_meaning(octet: u8) -> bool {
+/// Returns whether a visible octet has a special meaning in the presentation format.
+pub(super) fn is_special(octet: u8) -> bool {
     matches!(octet, b'.' | b'\\' | b'"' | b'(' | b')' | b';' | b'@')
 }
 
-/// Where an ASCII character stands first with its special meaning.
+/// Returns the position of the first unescaped occurrence of an ASCII character.
 pub(super) fn find_unescaped(text: &str, wanted: u8) -> Option<usize> {
     let mut is_escaped = false;
     text.bytes().position(|octet| {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_are_octets() {
+    fn octets_resolve_escapes() {
         check("", Ok(b""));
         check(r"a\032b", Ok(b"a b"));
         check(r"a\.b\\", Ok(b"a.b\\"));
@@ -101,14 +101,14 @@ mod tests {
     }
 
     #[test]
-    fn half_an_escape_is_refused() {
+    fn octets_incomplete_escape_is_an_error() {
         for text in ["\\", r"a\", r"\1", r"\12", r"\12a", r"\256", r"\999"] {
             check(text, Err(BadEscape));
         }
     }
 
     #[test]
-    fn a_backslash_hides() {
+    fn find_unescaped_skips_escaped_characters() {
         assert_eq!(find_unescaped(r"a\.b.c", b'.'), Some(4));
         assert_eq!(find_unescaped(r"a\\.c", b'.'), Some(3));
         assert_eq!(find_unescaped(r"a\.", b'.'), None);
@@ -116,12 +116,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn octets_ends(text in ".*") {
+        fn octets_of_any_text_terminate(text in ".*") {
             prop_assert!(octets(&text).count() <= text.len());
         }
 
         #[test]
-        fn written_octets_are_read(octets in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn push_octet_round_trips(octets in prop::collection::vec(any::<u8>(), 0..80)) {
             let mut text = String::new();
             octets.iter().for_each(|&octet| push_octet(&mut text, octet));
             check(&text, Ok(&octets));

@@ -1,5 +1,5 @@
-//! E-mail addresses, as DNS writes them in SOA and RP records (RFC 1035 §8) and as people do. No display names, no
-//! quoted local parts, no address literals.
+//! E-mail addresses in DNS notation (SOA and RP records, RFC 1035 §8) and with `@`. Display names, quoted local parts
+//! and address literals are not supported.
 
 use super::escape::{find_unescaped, push_octet, resolved};
 use super::name::{Name, NameError};
@@ -7,8 +7,8 @@ use std::fmt;
 
 /// An e-mail address: a local part of letters, digits and dots (RFC 5321 §4.1.2 `Dot-string`, RFC 6531), and a domain.
 ///
-/// All in lower case, the local part too: DNS compares it so, and two providers' spellings are one observable. Dots
-/// may stand anywhere in it, because some mail providers let them.
+/// Both parts are in lower case, the local part too: DNS compares without regard to case, so that the spellings of two
+/// providers give one observable. Dots may occur anywhere in the local part, because some mail providers permit that.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mailbox {
     local: Box<str>,
@@ -16,38 +16,39 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// Reads `hostmaster@example.com`. The domain may end in a dot.
+    /// Parses an address with `@`, such as `hostmaster@example.com`. The domain may have a trailing dot.
     pub fn parse(text: &str) -> Result<Mailbox, MailboxError> {
         let at = find_unescaped(text, b'@').ok_or(MailboxError::NoAt)?;
-        Self::of_parts(&text[..at], &text[at + 1..])
+        Self::from_parts(&text[..at], &text[at + 1..])
     }
 
-    /// Reads the notation of an SOA's rname, where the first dot without a backslash stands for the `@`:
-    /// `first\.last.example.com.` is first.last@example.com. A text with an `@` is read as by `parse`.
+    /// Parses the RNAME notation of SOA records, where the first unescaped dot stands for `@`:
+    /// `first\.last.example.com.` means first.last@example.com. A text with an unescaped `@` is parsed by
+    /// [`Mailbox::parse`].
     pub fn from_rname(text: &str) -> Result<Mailbox, MailboxError> {
         if find_unescaped(text, b'@').is_some() {
             return Self::parse(text);
         }
         let dot = find_unescaped(text, b'.').ok_or(MailboxError::NoDomain)?;
-        Self::of_parts(&text[..dot], &text[dot + 1..])
+        Self::from_parts(&text[..dot], &text[dot + 1..])
     }
 
-    /// What stands before the `@`.
+    /// Returns the local part, in front of the `@`.
     pub fn local(&self) -> &str {
         &self.local
     }
 
-    /// What stands behind it.
+    /// Returns the domain, after the `@`.
     pub fn domain(&self) -> &Name {
         &self.domain
     }
 
-    /// The whole address: `local@domain`.
+    /// Returns the whole address in the form `local@domain`.
     pub fn value(&self) -> String {
         self.to_string()
     }
 
-    /// The notation of an SOA's rname.
+    /// Returns the address in the RNAME notation of SOA records, without the trailing dot.
     pub fn to_rname(&self) -> String {
         let mut out = String::with_capacity(self.local.len() + 1 + self.domain.as_str().len());
         self.local.bytes().for_each(|octet| push_octet(&mut out, octet));
@@ -56,13 +57,13 @@ impl Mailbox {
         out
     }
 
-    fn of_parts(local: &str, domain: &str) -> Result<Mailbox, MailboxError> {
+    fn from_parts(local: &str, domain: &str) -> Result<Mailbox, MailboxError> {
         if domain.is_empty() {
             return Err(MailboxError::NoDomain);
         }
-        let local = self::local(local)?;
+        let local = parse_local(local)?;
         let domain = Name::parse(domain).map_err(MailboxError::Domain)?;
-        // The root in other signs: `。` is a dot to IDNA.
+        // IDNA also accepts `。` as a dot.
         if domain.is_root() {
             return Err(MailboxError::NoDomain);
         }
@@ -76,51 +77,51 @@ impl fmt::Display for Mailbox {
     }
 }
 
-/// Why a text is no e-mail address.
+/// Reason why a text is not an e-mail address. Completes a message such as "invalid mailbox `x`: …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailboxError {
-    /// No `@`.
+    /// The text has no unescaped `@`.
     NoAt,
-    /// Nothing before the `@`.
+    /// No local part in front of the `@`.
     NoLocal,
-    /// More than 64 octets before the `@` (RFC 5321 §4.5.3.1.1).
+    /// A local part of more than 64 octets (RFC 5321 §4.5.3.1.1).
     LongLocal,
-    /// Something before the `@` that would need quotes, or is no text.
+    /// A local part that would need quotes, or that is not valid UTF-8.
     Local,
-    /// Nothing behind the `@`.
+    /// No domain after the `@`.
     NoDomain,
-    /// No domain name behind the `@`, and why.
+    /// An invalid domain name after the `@`, with the reason.
     Domain(NameError),
 }
 
 impl fmt::Display for MailboxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoAt => f.write_str("it has no `@`"),
-            Self::NoLocal => f.write_str("it has no local part"),
-            Self::LongLocal => f.write_str("its local part is longer than 64 octets"),
-            Self::Local => f.write_str("its local part has characters that need quotes"),
-            Self::NoDomain => f.write_str("it has no domain"),
-            Self::Domain(error) => write!(f, "in its domain, {error}"),
+            Self::NoAt => f.write_str("missing `@`"),
+            Self::NoLocal => f.write_str("missing local part"),
+            Self::LongLocal => f.write_str("local part longer than 64 octets"),
+            Self::Local => f.write_str("local part contains characters that require quotes"),
+            Self::NoDomain => f.write_str("missing domain"),
+            Self::Domain(error) => write!(f, "invalid domain: {error}"),
         }
     }
 }
 
 impl std::error::Error for MailboxError {}
 
-fn local(text: &str) -> Result<String, MailboxError> {
+fn parse_local(text: &str) -> Result<String, MailboxError> {
     let octets = resolved(text).map_err(|_| MailboxError::Local)?;
     let local = String::from_utf8(octets).map_err(|_| MailboxError::Local)?.to_lowercase();
     match local.len() {
         0 => Err(MailboxError::NoLocal),
         65.. => Err(MailboxError::LongLocal),
-        _ if local.chars().all(needs_no_quotes) => Ok(local),
+        _ if local.chars().all(is_local_character) => Ok(local),
         _ => Err(MailboxError::Local),
     }
 }
 
-/// RFC 5322 §3.2.3 `atext` with the dot, and letters outside ASCII (RFC 6531 §3.3).
-fn needs_no_quotes(character: char) -> bool {
+/// Matches `atext` of RFC 5322 §3.2.3, the dot, and non-ASCII characters (RFC 6531 §3.3).
+fn is_local_character(character: char) -> bool {
     match character {
         '\0'..='\x7f' => character.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(character),
         _ => !character.is_whitespace() && !character.is_control(),
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_lower_case() {
+    fn parse_valid_address_returns_lower_case() {
         for (text, value) in [
             ("hostmaster@example.com", "hostmaster@example.com"),
             ("HostMaster@EXAMPLE.com.", "hostmaster@example.com"),
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_bare_dot_is_the_at() {
+    fn from_rname_first_unescaped_dot_becomes_at() {
         for (text, value) in [
             ("hostmaster.example.com.", "hostmaster@example.com"),
             ("dns-hostmaster.example.com", "dns-hostmaster@example.com"),
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_says_why() {
+    fn parse_invalid_address_returns_reason() {
         use MailboxError::*;
         for (text, error) in [
             ("", NoAt),
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn rname_escapes_dots() {
+    fn to_rname_escapes_dots_of_local_part() {
         let mailbox = Mailbox::parse("first.last@example.com").expect("a mailbox");
         assert_eq!(mailbox.to_rname(), r"first\.last.example.com");
         assert_eq!((mailbox.local(), mailbox.domain().as_str()), ("first.last", "example.com"));
@@ -212,13 +213,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text(text in ".*") {
+        fn any_text_round_trips_if_valid(text in ".*") {
             check_round_trips(Mailbox::parse(&text))?;
             check_round_trips(Mailbox::from_rname(&text))?;
         }
 
         #[test]
-        fn hostile_text(text in r"([a-cA-C0-9.@\\ _İΣ]|\\[0-9]{3}|\\\.){0,20}[@.][a-c]{1,3}") {
+        fn hostile_text_round_trips_if_valid(text in r"([a-cA-C0-9.@\\ _İΣ]|\\[0-9]{3}|\\\.){0,20}[@.][a-c]{1,3}") {
             check_round_trips(Mailbox::parse(&text))?;
             check_round_trips(Mailbox::from_rname(&text))?;
         }

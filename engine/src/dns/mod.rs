@@ -1,5 +1,5 @@
-//! DNS as passive-DNS providers write it: names, addresses, record types and record data, each read once and kept in
-//! one canonical spelling. Reads text only: no wire format, no zone files, no resolution.
+//! DNS names, IP addresses, record types and record data in presentation format (RFC 1035 §5.1, RFC 9499). Each value
+//! is parsed once and kept in one canonical form. There is no wire format, zone file or resolver here.
 
 mod address;
 mod escape;

@@ -1,11 +1,11 @@
-//! Domain names: any spelling in, one spelling out. Takes every name that DNS can hold, host name or not
-//! (RFC 2181 §11), and refuses texts that only look like one: addresses, networks, URLs.
+//! Domain names in one canonical form. Accepts every name that DNS permits, also if it is not a host name (RFC 2181
+//! §11), and rejects texts that only resemble one: IP addresses, networks, URLs.
 
 #[cfg(test)]
 mod tests;
 
 use super::address::{AddressError, are_numbers, parse_address};
-use super::escape::{BadEscape, Octet, find_unescaped, has_meaning, octets, push_octet};
+use super::escape::{BadEscape, Octet, find_unescaped, is_special, octets, push_octet};
 use crate::printable;
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
@@ -14,46 +14,48 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-/// The octets of a label, at most (RFC 1035 §2.3.4).
+/// Maximum length of a label in octets (RFC 1035 §2.3.4).
 const LABEL: usize = 63;
-/// The octets of a name on the wire, a length before each label and the root at its end, at most.
+/// Maximum length of a name in wire format in octets: a length octet before each label, and the root at the end (RFC
+/// 1035 §2.3.4).
 const WIRE: usize = 255;
-/// No spelling is longer, with every octet as `\DDD`. Keeps hostile texts away from UTS 46.
+/// Maximum length of a name in presentation format, where every octet may be written as `\DDD`. Keeps long hostile
+/// texts away from UTS 46.
 const TEXT: usize = 4 * WIRE;
-/// What may not stand beside letters outside ASCII, together with all that cannot be seen.
+/// ASCII characters that a name with non-ASCII characters must not contain; control characters are included.
 const DENIED: AsciiDenyList = AsciiDenyList::new(true, "\\\"();@");
 
-/// A domain name in canonical form: lower case, A-labels (RFC 5890), no trailing dot, each octet in its one spelling
-/// (`\.`, `\032`). The root is `.`.
+/// A domain name in canonical form: lower case, A-labels (RFC 5890 §2.3.2.1), no trailing dot, and only the necessary
+/// escapes (`\.`, `\032`). The root is `.`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(Arc<str>);
 
 impl Name {
-    /// Reads the presentation format (RFC 1035 §5.1) in any case, with or without the trailing dot.
+    /// Parses a name in presentation format (RFC 1035 §5.1), in any case, with or without the trailing dot.
     ///
-    /// Letters outside ASCII become A-labels (UTS 46); a name that has some has no escapes. Underscores, `*` and `/`
-    /// are as good as any other octet. A first label `_WILDCARD_` is `*`. A name that is all numbers is refused as an
-    /// address, because C's `inet_aton` reads it as one.
+    /// Converts labels with non-ASCII characters to A-labels (UTS 46); such a name must not contain escapes.
+    /// Underscores, `*` and `/` are permitted. A first label `_WILDCARD_` means `*`. A name that consists of numbers
+    /// only is rejected as an IP address, because `inet_aton` of the C library would parse it as one.
     pub fn parse(text: &str) -> Result<Name, NameError> {
-        let text = ascii(text)?;
+        let text = to_ascii_name(text)?;
         match &*text {
             "" => Err(NameError::Empty),
             "." => Ok(Name(".".into())),
-            text => Self::checked(canonical(without_trailing_dot(text))?),
+            text => Self::validate(canonicalize(without_trailing_dot(text))?),
         }
     }
 
-    /// The name as text.
+    /// Returns the name in presentation format, without the trailing dot.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The same text, shared.
+    /// Returns the same text as [`Name::as_str`] without copying it.
     pub fn shared(&self) -> Arc<str> {
         Arc::clone(&self.0)
     }
 
-    /// The labels, first to last; none for the root. An escaped dot separates nothing.
+    /// Iterates over the labels from left to right; the root has none. An escaped dot does not separate labels.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         let mut rest = if self.is_root() { "" } else { self.as_str() };
         std::iter::from_fn(move || {
@@ -64,17 +66,19 @@ impl Name {
         })
     }
 
-    /// Whether it is the root, `.`: as data it says that there is no such server (RFC 7505, RFC 2782).
+    /// Returns whether the name is the root, `.`. In record data the root means that there is no such server (RFC 7505,
+    /// RFC 2782).
     pub fn is_root(&self) -> bool {
         &*self.0 == "."
     }
 
-    /// Whether it stands for many names: `*` is its first label, or its last, as some providers cut a name.
+    /// Returns whether the name is a wildcard: `*` is its first label (RFC 4592), or its last label, as some providers
+    /// truncate names.
     pub fn is_wildcard(&self) -> bool {
         self.0.contains('*') && (self.labels().next() == Some("*") || self.labels().last() == Some("*"))
     }
 
-    /// The name as people read it: A-labels as U-labels, where they are valid.
+    /// Returns the name with valid A-labels converted to U-labels, for display.
     pub fn to_unicode(&self) -> String {
         if self.is_root() {
             return self.to_string();
@@ -83,8 +87,9 @@ impl Name {
         labels.join(".")
     }
 
-    /// The address of a name exactly below `in-addr.arpa` (four numbers) or `ip6.arpa` (32 digits); networks, parts
-    /// of networks (RFC 2317) and look-alikes in other zones have none.
+    /// Returns the address that a complete reverse name stands for: four numbers below `in-addr.arpa` or 32 hexadecimal
+    /// digits below `ip6.arpa`. Networks, classless delegations (RFC 2317) and similar names in other zones return
+    /// `None`.
     pub fn reverse_address(&self) -> Option<IpAddr> {
         match self.0.strip_suffix(".in-addr.arpa") {
             Some(numbers) => reversed_v4(numbers).map(IpAddr::V4),
@@ -92,19 +97,19 @@ impl Name {
         }
     }
 
-    /// The name of an owner that is written relative to this one; empty or `@`, it is this one. A dot at its end is
-    /// refused: it would say that the owner is not relative.
+    /// Appends this name as the origin to a relative owner name. An empty name or `@` means the origin itself. A
+    /// trailing dot is an error, because it would make the owner name absolute.
     pub fn join(&self, relative: &str) -> Result<Name, NameError> {
-        let relative = ascii(relative)?;
+        let relative = to_ascii_name(relative)?;
         match &*relative {
             "" | "@" => Ok(self.clone()),
-            relative if self.is_root() => Self::checked(canonical(relative)?),
-            relative => Self::checked(format!("{}.{self}", canonical(relative)?).into()),
+            relative if self.is_root() => Self::validate(canonicalize(relative)?),
+            relative => Self::validate(format!("{}.{self}", canonicalize(relative)?).into()),
         }
     }
 
-    /// Labels that are canonical each may still be no name together.
-    fn checked(mut text: Cow<str>) -> Result<Name, NameError> {
+    /// Validates the whole name after its labels: length, wildcard spelling and resemblance to an address or URL.
+    fn validate(mut text: Cow<str>) -> Result<Name, NameError> {
         if text == "_wildcard_" || text.starts_with("_wildcard_.") {
             text = text.replacen("_wildcard_", "*", 1).into();
         }
@@ -124,26 +129,26 @@ impl fmt::Display for Name {
     }
 }
 
-/// Why a text is no domain name.
+/// Reason why a text is not a domain name. Completes a message such as "invalid domain name `x`: …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameError {
-    /// Nothing at all.
+    /// The text is empty.
     Empty,
-    /// Nothing between two dots, or before the first.
+    /// No characters between two dots, or before the first dot.
     EmptyLabel,
-    /// A label of more than 63 octets.
+    /// A label of more than 63 octets (RFC 1035 §2.3.4).
     LongLabel,
-    /// More than 255 octets on the wire.
+    /// More than 255 octets in wire format (RFC 1035 §2.3.4).
     TooLong,
-    /// A character that needs a backslash in a name: a blank, a control character, or one of `"();@`.
+    /// An unescaped character that must be escaped: whitespace, a control character, or one of `"();@`.
     Character(char),
-    /// A backslash with neither a character nor three digits up to 255 behind it.
+    /// A backslash that is followed by neither a non-digit nor three digits up to 255.
     Escape,
-    /// Letters outside ASCII that UTS 46 does not permit in a name, or a backslash beside them.
+    /// Non-ASCII characters that UTS 46 does not permit in a name, or that occur together with a backslash.
     International,
-    /// An IP address, or numbers that are read as one.
+    /// An IP address, or numbers that `inet_aton` would parse as one.
     Address,
-    /// A network or a range of addresses.
+    /// A network (`192.0.2.0/24`) or an address range.
     Network,
     /// A URL, or a name with a port.
     Url,
@@ -152,23 +157,19 @@ pub enum NameError {
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Empty => "the text is empty",
-            Self::EmptyLabel => "a label is empty",
-            Self::LongLabel => "a label is longer than 63 octets",
-            Self::TooLong => "the name is longer than 255 octets",
-            Self::Character(' ') => "a blank stands in it",
+            Self::Empty => "the name is empty",
+            Self::EmptyLabel => "empty label",
+            Self::LongLabel => "label longer than 63 octets",
+            Self::TooLong => "name longer than 255 octets",
+            Self::Character(' ') => "unescaped space",
             Self::Character(character) => {
-                return write!(
-                    f,
-                    "`{}` stands in it without a backslash",
-                    printable::line(character.encode_utf8(&mut [0; 4]))
-                );
+                return write!(f, "unescaped character `{}`", printable::line(character.encode_utf8(&mut [0; 4])));
             }
-            Self::Escape => "a backslash escapes neither a character nor an octet",
-            Self::International => "its letters outside ASCII do not make an internationalised name",
-            Self::Address => "the text is read as an IP address",
-            Self::Network => "the text is a network or a range of addresses",
-            Self::Url => "the text is a URL or has a port",
+            Self::Escape => "invalid escape sequence",
+            Self::International => "not a valid internationalized name (UTS 46)",
+            Self::Address => "it is an IP address",
+            Self::Network => "it is a network or an address range",
+            Self::Url => "it is a URL or has a port",
         })
     }
 }
@@ -181,8 +182,8 @@ impl From<BadEscape> for NameError {
     }
 }
 
-/// The same name without letters outside ASCII.
-fn ascii(text: &str) -> Result<Cow<'_, str>, NameError> {
+/// Converts a name with non-ASCII characters to ASCII (UTS 46).
+fn to_ascii_name(text: &str) -> Result<Cow<'_, str>, NameError> {
     if text.len() > TEXT {
         return Err(NameError::TooLong);
     }
@@ -198,18 +199,18 @@ fn ascii(text: &str) -> Result<Cow<'_, str>, NameError> {
 }
 
 fn needs_backslash(character: char) -> bool {
-    let has_meaning = |octet| has_meaning(octet) && !matches!(octet, b'.' | b'\\');
-    character.is_whitespace() || character.is_control() || u8::try_from(character).is_ok_and(has_meaning)
+    let is_special = |octet| is_special(octet) && !matches!(octet, b'.' | b'\\');
+    character.is_whitespace() || character.is_control() || u8::try_from(character).is_ok_and(is_special)
 }
 
-/// A dot behind an odd number of backslashes is escaped and stays.
+/// Removes the trailing dot unless it is escaped, which is the case after an odd number of backslashes.
 fn without_trailing_dot(text: &str) -> &str {
     let is_separator = |rest: &&str| (rest.len() - rest.trim_end_matches('\\').len()).is_multiple_of(2);
     text.strip_suffix('.').filter(is_separator).unwrap_or(text)
 }
 
-/// The labels of an ASCII text in their one spelling.
-fn canonical(text: &str) -> Result<Cow<'_, str>, NameError> {
+/// Converts an ASCII text to canonical form, label by label.
+fn canonicalize(text: &str) -> Result<Cow<'_, str>, NameError> {
     if is_canonical(text) {
         return Ok(text.into());
     }
@@ -231,7 +232,7 @@ fn canonical(text: &str) -> Result<Cow<'_, str>, NameError> {
     Ok(out.into())
 }
 
-/// Whether a text is canonical at first sight, as nearly all are: then nothing is copied.
+/// Fast path: returns whether the text is certainly canonical, which nearly all names are. Then nothing is copied.
 fn is_canonical(text: &str) -> bool {
     let mut length = 0;
     for octet in text.bytes() {
@@ -252,13 +253,15 @@ fn end_label(length: usize) -> Result<(), NameError> {
     }
 }
 
-/// Octets of a canonical name on the wire: each dot stands for a length, and there are one more and the root.
+/// Returns the length of a canonical name in wire format: each dot becomes a length octet; the first length octet and
+/// the root are added.
 fn wire_length(text: &str) -> usize {
     let octets = if text.contains('\\') { octets(text).count() } else { text.len() };
     octets + 2
 }
 
-/// What a text of canonical labels is, if not a name. Addresses end in a digit or have a colon: most names do neither.
+/// Returns what a canonical text resembles, if it is not a name. Addresses end in a digit or contain a colon; most
+/// names do neither.
 fn look_alike(text: &str) -> Option<NameError> {
     if !text.ends_with(|last: char| last.is_ascii_digit()) && !text.contains(':') {
         return None;
@@ -275,7 +278,7 @@ fn look_alike(text: &str) -> Option<NameError> {
     }
 }
 
-/// `https://example.com`, `example.com:443`: no top-level domain has a colon.
+/// Matches `https://example.com` and `example.com:443`: a top-level domain never contains a colon.
 fn is_url(text: &str) -> bool {
     text.contains("://") || text.rsplit('.').next().is_some_and(|last| last.contains(':'))
 }

@@ -1,4 +1,4 @@
-//! Record data: what a type's presentation format says, typed by the form of the type. Data that nothing is made of
+//! Record data (RDATA) in presentation format, parsed by the form of its type. Data of types that produce no objects
 //! stays text.
 
 mod parse;
@@ -13,92 +13,92 @@ use super::text::quoted;
 use std::fmt;
 use std::net::IpAddr;
 
-/// The data of one record. Its `Display` is the presentation format, and is read back as the same data.
+/// The data of one record. `Display` writes the presentation format, which parses as the same data.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Rdata {
-    /// Of A and AAAA: an address of the type's own family.
+    /// A and AAAA: an address of the type's own family.
     Address(IpAddr),
-    /// Of NS, CNAME, PTR, DNAME …: one name.
+    /// NS, CNAME, PTR, DNAME …: one domain name.
     Name(Name),
-    /// Of MX, AFSDB, KX, RT and LP.
+    /// MX, AFSDB, KX, RT and LP: a preference and a domain name.
     Mx {
-        /// The lower, the sooner; AFSDB's subtype. None if the provider left it out.
+        /// Preference, the lowest is used first; the subtype for AFSDB. `None` if the provider omits it.
         preference: Option<u16>,
         /// The server; the root if there is none (RFC 7505).
         exchange: Name,
     },
-    /// Of SOA.
+    /// SOA (RFC 1035 §3.3.13), complete or in part.
     Soa(Soa),
-    /// Of SRV (RFC 2782).
+    /// SRV (RFC 2782): the host and port of a service.
     Srv {
-        /// The lower, the sooner.
+        /// The lowest value is used first.
         priority: u16,
-        /// The share among those of the same priority.
+        /// Relative weight among targets of the same priority.
         weight: u16,
-        /// The port.
+        /// Port of the service on the target.
         port: u16,
-        /// The host; the root if there is no such service.
+        /// The host; the root if the service does not exist.
         target: Name,
     },
-    /// Of TXT and SPF: the strings joined. Octets that are no UTF-8 stand as `\DDD`.
+    /// TXT and SPF: the joined strings. Octets that are not valid UTF-8 are kept as `\DDD`.
     Text(String),
-    /// Of CAA (RFC 8659).
+    /// CAA (RFC 8659): which certification authority may issue certificates.
     Caa {
-        /// 128 if an authority must understand the tag.
+        /// Flags; 128 means that an authority must understand the tag.
         flags: u8,
-        /// `issue`, `issuewild`, `iodef` …, in lower case.
+        /// Property tag in lower case: `issue`, `issuewild`, `iodef` ….
         tag: String,
-        /// What it is about.
+        /// Property value, such as the domain name of an authority.
         value: String,
     },
-    /// Of SVCB and HTTPS (RFC 9460).
+    /// SVCB and HTTPS (RFC 9460): an endpoint of a service.
     Svcb {
-        /// The lower, the sooner; 0 makes it an alias.
+        /// The lowest value is used first; 0 is alias mode.
         priority: u16,
-        /// The host; the root if it is the owner, or for an alias if there is none.
+        /// The host; the root means the owner name, or in alias mode that the service does not exist.
         target: Name,
-        /// The parameters as they stand, such as `alpn=h2 port=8443`.
+        /// The parameters without changes, such as `alpn=h2 port=8443`.
         params: String,
     },
-    /// Of NAPTR (RFC 3403).
+    /// NAPTR (RFC 3403): a rewriting rule for names and URIs.
     Naptr {
-        /// The lower, the sooner.
+        /// The lowest value is used first.
         order: u16,
-        /// The same, among those of one order.
+        /// The lowest value is used first among records of the same order.
         preference: u16,
-        /// What comes next.
+        /// Flags that control the next step, such as `U` or `S`.
         flags: String,
-        /// For which service.
+        /// The services that the rule applies to.
         service: String,
-        /// How to rewrite; empty if there is a replacement.
+        /// The substitution expression; empty if there is a replacement.
         regexp: String,
-        /// The next name; the root if there is a regular expression.
+        /// The next domain name to look up; the root if there is a substitution expression.
         replacement: Name,
     },
-    /// Of URI (RFC 7553).
+    /// URI (RFC 7553): the URI of a service.
     Uri {
-        /// The lower, the sooner.
+        /// The lowest value is used first.
         priority: u16,
-        /// The share among those of the same priority.
+        /// Relative weight among targets of the same priority.
         weight: u16,
-        /// The URI as it stands.
+        /// The URI without changes.
         target: String,
     },
-    /// Of RP (RFC 1183).
+    /// RP (RFC 1183): the responsible person.
     Rp {
-        /// The person's mailbox.
+        /// Mailbox of the responsible person.
         mailbox: Mailbox,
-        /// Where TXT records tell more; the root if nowhere.
+        /// Domain name of TXT records with more information; the root if there are none.
         txt: Name,
     },
-    /// Of EUI48 (RFC 7043).
+    /// EUI48 (RFC 7043): a MAC address.
     Mac([u8; 6]),
-    /// Of any other type, and any data written as octets (`\# 4 C0000201`, RFC 3597 §5): as it stands.
+    /// Any other type, and data in the generic form (`\# 4 C0000201`, RFC 3597 §5): the text without changes.
     Opaque(String),
 }
 
 impl Rdata {
-    /// Reads the data of a record of this type; blanks around it do not count.
+    /// Parses the data of a record of this type; ignores leading and trailing whitespace.
     pub fn parse(rrtype: RrType, text: &str) -> Result<Rdata, RdataError> {
         parse::rdata(rrtype, text)
     }
@@ -129,37 +129,37 @@ impl fmt::Display for Rdata {
     }
 }
 
-/// Why a text is no data of a type; what was found is shortened.
+/// Reason why a text is not valid data of a type, with an excerpt of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RdataError {
-    /// Nothing at all.
+    /// The data is empty.
     Empty {
-        /// The type.
+        /// The record type.
         rrtype: RrType,
     },
-    /// Another form than the type's.
+    /// The data does not have the format of its type.
     Form {
-        /// The type.
+        /// The record type.
         rrtype: RrType,
-        /// What was found.
+        /// Excerpt of the text.
         found: String,
     },
-    /// No domain name where one must be.
+    /// An invalid domain name.
     Name {
-        /// The type.
+        /// The record type.
         rrtype: RrType,
-        /// What was found.
+        /// Excerpt of the text.
         found: String,
-        /// Why it is none.
+        /// The reason why it is invalid.
         error: NameError,
     },
-    /// No mailbox where one must be.
+    /// An invalid mailbox.
     Mailbox {
-        /// The type.
+        /// The record type.
         rrtype: RrType,
-        /// What was found.
+        /// Excerpt of the text.
         found: String,
-        /// Why it is none.
+        /// The reason why it is invalid.
         error: MailboxError,
     },
 }
@@ -167,27 +167,18 @@ pub enum RdataError {
 impl fmt::Display for RdataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty { rrtype } => write!(f, "{} record has no data", article(*rrtype)),
+            Self::Empty { rrtype } => write!(f, "missing data of {rrtype} record"),
             Self::Form { rrtype, found } => {
-                write!(f, "{} record's data is {}, not `{found}`", article(*rrtype), rrtype.form().description())
+                write!(f, "invalid {rrtype} record data: expected {}, found `{found}`", rrtype.form().description())
             }
             Self::Name { rrtype, found, error } => {
-                write!(f, "`{found}` in {} record is no domain name: {error}", article(*rrtype))
+                write!(f, "invalid domain name `{found}` in {rrtype} record: {error}")
             }
             Self::Mailbox { rrtype, found, error } => {
-                write!(f, "`{found}` in {} record is no mailbox: {error}", article(*rrtype))
+                write!(f, "invalid mailbox `{found}` in {rrtype} record: {error}")
             }
         }
     }
 }
 
 impl std::error::Error for RdataError {}
-
-/// The type with `a` or `an`, as its first letter is spelt out.
-fn article(rrtype: RrType) -> String {
-    let name = rrtype.to_string();
-    match name.starts_with(['A', 'E', 'F', 'H', 'I', 'L', 'M', 'N', 'O', 'R', 'S', 'X']) {
-        true => format!("an {name}"),
-        false => format!("a {name}"),
-    }
-}

@@ -1,15 +1,15 @@
-//! Record types: one table, a row a type, from the registry of IANA (RFC 6895). What a row says of a type's data is
-//! its form; what a type becomes is said by profiles, not here.
+//! Record types in one table, from the IANA registry "Resource Record (RR) TYPEs" (RFC 6895). A row states the format
+//! of a type's data; profiles state which objects a type becomes.
 
 use super::text::excerpt;
 use std::fmt;
 
-/// A record type.
+/// A DNS record type by its number on the wire.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Ord, PartialOrd)]
 pub struct RrType(u16);
 
 impl RrType {
-    /// Reads a name in any case, a number (`28`), or the form of RFC 3597 §5 (`TYPE65400`).
+    /// Parses a name in any case, a number (`28`), or the generic form of RFC 3597 §5 (`TYPE65400`).
     pub fn parse(text: &str) -> Result<RrType, RrTypeError> {
         if let Some(row) = TABLE.iter().find(|row| row.name.eq_ignore_ascii_case(text)) {
             return Ok(RrType(row.number));
@@ -28,27 +28,27 @@ impl RrType {
         }
     }
 
-    /// The types of the table, by number.
+    /// Iterates over the types of the table in order of their numbers.
     pub fn known() -> impl Iterator<Item = RrType> {
         TABLE.iter().map(|row| RrType(row.number))
     }
 
-    /// The number on the wire.
+    /// Returns the type's number in wire format.
     pub fn number(self) -> u16 {
         self.0
     }
 
-    /// How its data is written.
+    /// Returns the format of the type's data; [`Form::Opaque`] for a type outside the table.
     pub fn form(self) -> Form {
         self.row().map_or(Form::Opaque, |row| row.form)
     }
 
-    /// What it is for, in a few words; none for a type that is not in the table.
+    /// Returns a short description of the type, or `None` for a type outside the table.
     pub fn meaning(self) -> Option<&'static str> {
         self.row().map(|row| row.meaning)
     }
 
-    /// Its word; none for a type that is not in the table.
+    /// Returns the mnemonic, such as `AAAA`, or `None` for a type outside the table.
     pub fn name(self) -> Option<&'static str> {
         self.row().map(|row| row.name)
     }
@@ -73,65 +73,65 @@ impl fmt::Debug for RrType {
     }
 }
 
-/// How the data of a record type is written.
+/// Format of the data of a record type in presentation format.
 #[derive(Debug, Copy, Clone, Eq, PartialEq, Hash)]
 pub enum Form {
     /// An IPv4 address.
     Ipv4,
     /// An IPv6 address.
     Ipv6,
-    /// A name.
+    /// A domain name.
     Name,
-    /// A preference or subtype, and a name.
+    /// A preference or subtype, and a domain name.
     Mx,
-    /// Primary name server, mailbox of the zone, and five numbers.
+    /// Primary name server, mailbox of the zone, and five numbers (RFC 1035 §3.3.13).
     Soa,
-    /// Priority, weight, port, and a name.
+    /// Priority, weight, port, and a domain name (RFC 2782).
     Srv,
-    /// Character strings.
+    /// One or more character strings (RFC 1035 §3.3.14).
     Text,
-    /// Flags, tag, and a value.
+    /// Flags, tag, and value (RFC 8659).
     Caa,
-    /// Priority, a name, and parameters.
+    /// Priority, domain name, and parameters (RFC 9460).
     Svcb,
-    /// Order, preference, flags, service, regular expression, and a name.
+    /// Order, preference, flags, service, regular expression, and a domain name (RFC 3403).
     Naptr,
-    /// Priority, weight, and a URI.
+    /// Priority, weight, and a URI (RFC 7553).
     Uri,
-    /// A mailbox, and a name.
+    /// A mailbox, and a domain name (RFC 1183).
     Rp,
-    /// A 48-bit MAC address.
+    /// A 48-bit MAC address (RFC 7043).
     Mac,
-    /// Anything else: kept as it is.
+    /// Any other format: the data is kept as text.
     Opaque,
 }
 
 impl Form {
-    /// What data of this form is, as a message says it.
+    /// Returns a noun phrase for messages: "expected an IPv4 address".
     pub fn description(self) -> &'static str {
         match self {
             Self::Ipv4 => "an IPv4 address",
             Self::Ipv6 => "an IPv6 address",
-            Self::Name => "a name",
-            Self::Mx => "a preference and a name",
-            Self::Soa => "a name, a mailbox and five numbers",
-            Self::Srv => "priority, weight, port and a name",
+            Self::Name => "a domain name",
+            Self::Mx => "a preference and a domain name",
+            Self::Soa => "a domain name, a mailbox and five numbers",
+            Self::Srv => "priority, weight, port and a domain name",
             Self::Text => "text",
-            Self::Caa => "flags, tag and a value",
-            Self::Svcb => "a priority, a name and parameters",
-            Self::Naptr => "two numbers, three texts and a name",
+            Self::Caa => "flags, tag and value",
+            Self::Svcb => "priority, domain name and parameters",
+            Self::Naptr => "two numbers, three strings and a domain name",
             Self::Uri => "priority, weight and a URI",
-            Self::Rp => "a mailbox and a name",
-            Self::Mac => "six octets in hexadecimal",
-            Self::Opaque => "anything but nothing",
+            Self::Rp => "a mailbox and a domain name",
+            Self::Mac => "six hexadecimal octets",
+            Self::Opaque => "any text that is not empty",
         }
     }
 }
 
-/// Why a text is no record type; each holds the text, shortened.
+/// Reason why a text is not a record type; each variant has an excerpt of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RrTypeError {
-    /// A word that is not in the registry.
+    /// A text that is neither a mnemonic of the table nor a number.
     Unknown(String),
     /// Zero, or a number of more than 16 bits.
     Number(String),
@@ -140,15 +140,15 @@ pub enum RrTypeError {
 impl fmt::Display for RrTypeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown(text) => write!(f, "`{text}` is no DNS record type"),
-            Self::Number(text) => write!(f, "`{text}` is no DNS record type: they are numbered 1 to 65535"),
+            Self::Unknown(text) => write!(f, "unknown DNS record type `{text}`"),
+            Self::Number(text) => write!(f, "invalid DNS record type `{text}`: expected 1 to 65535"),
         }
     }
 }
 
 impl std::error::Error for RrTypeError {}
 
-/// The number in `28` or `TYPE28`.
+/// Returns the digits of `28` or `TYPE28`.
 fn digits(text: &str) -> Option<&str> {
     let digits = match text.split_at_checked(4) {
         Some((prefix, digits)) if prefix.eq_ignore_ascii_case("TYPE") => digits,
@@ -165,7 +165,7 @@ struct Row {
     meaning: &'static str,
 }
 
-/// Other words for a type.
+/// Alternative names of record types.
 const ALIASES: &[(&str, RrType)] = &[("ANAME", RrType::ALIAS)];
 
 macro_rules! rrtypes {
@@ -177,7 +177,7 @@ macro_rules! rrtypes {
             )+
         }
 
-        /// By number, so that a row is found by halving.
+        /// Sorted by number, for binary search.
         const TABLE: &[Row] =
             &[$(Row { number: $number, name: stringify!($name), form: Form::$form, meaning: $meaning },)+];
     };
@@ -195,8 +195,8 @@ rrtypes! {
     9 MR Name "new name of a mailbox, experimental",
     10 NULL Opaque "any octets, experimental",
     11 WKS Opaque "well-known services of an address, obsolete",
-    12 PTR Name "name that the owner's address goes by",
-    13 HINFO Opaque "machine and operating system",
+    12 PTR Name "domain name of an address",
+    13 HINFO Opaque "hardware and operating system",
     14 MINFO Opaque "mailboxes of a mailing list, experimental",
     15 MX Mx "mail exchanger",
     16 TXT Text "text",
@@ -247,7 +247,7 @@ rrtypes! {
     63 ZONEMD Opaque "digest of the zone",
     64 SVCB Svcb "endpoint of a service and how to reach it",
     65 HTTPS Svcb "endpoint of an HTTPS origin and how to reach it",
-    66 DSYNC Opaque "where to announce delegation changes",
+    66 DSYNC Opaque "where to send notifications of delegation changes",
     67 HHIT Opaque "hierarchical host identity",
     68 BRID Opaque "broadcast remote identity",
     99 SPF Text "sender policy, replaced by TXT",
@@ -261,28 +261,28 @@ rrtypes! {
     107 LP Mx "name that has ILNP locators",
     108 EUI48 Mac "MAC address of 48 bits",
     109 EUI64 Opaque "MAC address of 64 bits",
-    128 NXNAME Opaque "mark of a name that does not exist",
+    128 NXNAME Opaque "marker of a name that does not exist",
     249 TKEY Opaque "transaction key",
     250 TSIG Opaque "transaction signature",
-    251 IXFR Opaque "incremental transfer, a question only",
-    252 AXFR Opaque "transfer of a zone, a question only",
-    253 MAILB Opaque "mailbox records, a question only",
-    254 MAILA Opaque "mail agent records, a question only",
-    255 ANY Opaque "all types, a question only",
+    251 IXFR Opaque "incremental zone transfer, query type only",
+    252 AXFR Opaque "zone transfer, query type only",
+    253 MAILB Opaque "mailbox records, query type only",
+    254 MAILA Opaque "mail agent records, query type only",
+    255 ANY Opaque "all types, query type only",
     256 URI Uri "URI of a service",
     257 CAA Caa "authority that may certify the owner",
     258 AVC Text "application visibility and control",
     259 DOA Opaque "digital object",
     260 AMTRELAY Opaque "multicast relay",
-    261 RESINFO Text "what a resolver can do",
+    261 RESINFO Text "capabilities of a resolver",
     262 WALLET Text "public wallet address",
     263 CLA Text "convergence layer of BP",
     264 IPN Opaque "node number of BP",
     32768 TA Opaque "trust anchor",
     32769 DLV Opaque "look-aside validation, obsolete",
-    // No number is assigned: it never stands on the wire. This one is from the range for private use
-    // (RFC 6895 §3.1), the same that PowerDNS took for it.
-    65401 ALIAS Name "name whose addresses the owner takes over, not on the wire",
+    // ALIAS has no assigned number, because it never occurs on the wire. This number is in the range for private use
+    // (RFC 6895 §3.1); PowerDNS uses the same.
+    65401 ALIAS Name "name whose addresses the owner has, never on the wire",
 }
 
 #[cfg(test)]
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn words_and_numbers_are_types() {
+    fn parse_mnemonic_or_number_returns_type() {
         for (text, name) in [
             ("A", "A"),
             ("aaaa", "AAAA"),
@@ -316,24 +316,24 @@ mod tests {
     }
 
     #[test]
-    fn other_words_are_not() {
+    fn parse_unknown_type_returns_reason() {
         for (text, message) in [
-            ("", "`` is no DNS record type"),
-            ("TXT (SPF1)", "`TXT (SPF1)` is no DNS record type"),
-            ("TYPE", "`TYPE` is no DNS record type"),
-            ("TYPE+1", "`TYPE+1` is no DNS record type"),
-            ("-1", "`-1` is no DNS record type"),
-            (" A", "` A` is no DNS record type"),
-            ("\u{e9}t\u{e9}1", "`été1` is no DNS record type"),
-            ("0", "`0` is no DNS record type: they are numbered 1 to 65535"),
-            ("TYPE65536", "`TYPE65536` is no DNS record type: they are numbered 1 to 65535"),
+            ("", "unknown DNS record type ``"),
+            ("TXT (SPF1)", "unknown DNS record type `TXT (SPF1)`"),
+            ("TYPE", "unknown DNS record type `TYPE`"),
+            ("TYPE+1", "unknown DNS record type `TYPE+1`"),
+            ("-1", "unknown DNS record type `-1`"),
+            (" A", "unknown DNS record type ` A`"),
+            ("\u{e9}t\u{e9}1", "unknown DNS record type `été1`"),
+            ("0", "invalid DNS record type `0`: expected 1 to 65535"),
+            ("TYPE65536", "invalid DNS record type `TYPE65536`: expected 1 to 65535"),
         ] {
             check(text, Err(message));
         }
     }
 
     #[test]
-    fn numbers_ascend_and_each_row_is_read_back() {
+    fn table_is_sorted_and_each_row_round_trips() {
         assert!(TABLE.is_sorted_by(|one, next| one.number < next.number));
         for rrtype in RrType::known() {
             check(&rrtype.to_string(), Ok(&rrtype.to_string()));
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_follow_the_type() {
+    fn form_depends_on_type() {
         assert_eq!(RrType::AFSDB.form(), Form::Mx);
         assert_eq!(RrType::HTTPS.form(), Form::Svcb);
         let private = RrType::parse("TYPE65400").expect("a record type");
@@ -353,19 +353,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in ".*") {
+        fn parse_any_text_does_not_panic(text in ".*") {
             let _ = RrType::parse(&text);
         }
 
         #[test]
-        fn hostile_text_is_read_or_refused(text in "(TYPE|type)?[0-9A-Z+ \u{fc}-]{0,8}") {
+        fn parse_hostile_text_round_trips_if_valid(text in "(TYPE|type)?[0-9A-Z+ \u{fc}-]{0,8}") {
             if let Ok(rrtype) = RrType::parse(&text) {
                 prop_assert_eq!(RrType::parse(&rrtype.to_string()), Ok(rrtype));
             }
         }
 
         #[test]
-        fn every_number_is_a_type(number in 1..=u16::MAX) {
+        fn parse_every_number_returns_type(number in 1..=u16::MAX) {
             let rrtype = RrType::parse(&number.to_string()).expect("a record type");
             prop_assert_eq!(rrtype.number(), number);
             prop_assert_eq!(RrType::parse(&rrtype.to_string()), Ok(rrtype));

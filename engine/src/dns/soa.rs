@@ -1,17 +1,17 @@
-//! The start of a zone of authority (RFC 1035 §3.3.13), whole or as the one part that a provider keeps.
+//! Data of SOA records (RFC 1035 §3.3.13), complete or with the one part that a provider keeps.
 
 use super::mailbox::Mailbox;
 use super::name::Name;
 use std::fmt;
 
-/// What is known of an SOA record's data.
+/// The known parts of the data of an SOA record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Soa {
-    /// The primary name server; none if it is not told, or is the root.
+    /// MNAME: the primary name server; `None` if it is unknown or the root.
     pub mname: Option<Name>,
-    /// The mailbox of who runs the zone; none if it is not told, or is the root.
+    /// RNAME: the mailbox of the zone's administrator; `None` if it is unknown or the root.
     pub rname: Option<Mailbox>,
-    /// Serial number; then refresh, retry, expire and minimum, in seconds.
+    /// SERIAL, REFRESH, RETRY, EXPIRE and MINIMUM; all but the serial number are in seconds.
     pub rest: Option<[u32; 5]>,
 }
 

@@ -1,10 +1,10 @@
-//! Texts inside record data: tokens between blanks, quoted character strings (RFC 1035 §5.1), and short excerpts for
-//! messages.
+//! Texts in record data: tokens separated by whitespace, quoted character strings (RFC 1035 §5.1), and short excerpts
+//! for messages.
 
 use super::escape::{find_unescaped, push_number, resolved};
 use crate::printable;
 
-/// The tokens of record data: what stands between blanks or quotes, escapes and quotes untouched.
+/// Iterator over the tokens of record data, separated by whitespace or quotes. Keeps escapes and quotes.
 pub(super) struct Tokens<'a> {
     rest: &'a str,
 }
@@ -14,7 +14,7 @@ impl<'a> Tokens<'a> {
         Self { rest: text.trim() }
     }
 
-    /// What is not read yet.
+    /// Returns the text after the tokens that were read.
     pub(super) fn rest(&self) -> &'a str {
         self.rest
     }
@@ -44,17 +44,17 @@ fn token_end(text: &str) -> usize {
     end.unwrap_or(text.len())
 }
 
-/// The text that data holds: quoted character strings are joined and their escapes resolved; anything else is the
-/// text itself. Octets that are no UTF-8 keep their `\DDD`.
+/// Returns the text that record data represents: joins quoted character strings and resolves their escapes, and returns
+/// any other text unchanged. Octets that are not valid UTF-8 are kept as `\DDD`.
 pub(super) fn unquoted(text: &str) -> String {
-    match joined(text) {
-        Some(octets) => readable(&octets),
+    match join_strings(text) {
+        Some(octets) => to_utf8(&octets),
         None => text.to_owned(),
     }
 }
 
-/// The octets of quoted strings; none if anything else stands between or behind them.
-fn joined(text: &str) -> Option<Vec<u8>> {
+/// Returns the octets of quoted strings, or `None` if the text contains anything else.
+fn join_strings(text: &str) -> Option<Vec<u8>> {
     let mut out = vec![];
     for token in Tokens::of(text) {
         let inside = token.strip_prefix('"')?.strip_suffix('"')?;
@@ -63,7 +63,7 @@ fn joined(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn readable(octets: &[u8]) -> String {
+fn to_utf8(octets: &[u8]) -> String {
     let mut out = String::with_capacity(octets.len());
     for chunk in octets.utf8_chunks() {
         out.push_str(chunk.valid());
@@ -72,8 +72,8 @@ fn readable(octets: &[u8]) -> String {
     out
 }
 
-/// The text as one quoted string, control characters by their numbers. It is not cut at 255 octets: that is for
-/// zone files.
+/// Returns the text as one quoted string with control characters as `\DDD`. It is not split at 255 octets, which only
+/// zone files require.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
@@ -88,7 +88,7 @@ pub(super) fn quoted(text: &str) -> String {
     out
 }
 
-/// The start of a text, fit to stand in a message.
+/// Returns the first 60 characters of a text for use in a message.
 pub(super) fn excerpt(text: &str) -> String {
     const LENGTH: usize = 60;
     match text.char_indices().nth(LENGTH) {
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn quoted_strings_are_joined() {
+    fn unquoted_joins_quoted_strings() {
         for (text, expected) in [
             (r#""v=spf1 -all""#, "v=spf1 -all"),
             (r#""a" "b""#, "ab"),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_themselves() {
+    fn unquoted_returns_other_texts_unchanged() {
         for text in ["v=spf1 -all", r"a\032b", r#""a" b"#, r#""open"#, r#"x="y""#, r#""\999""#, r#""a\""#] {
             check(text, text);
         }
@@ -141,19 +141,19 @@ mod tests {
     }
 
     #[test]
-    fn excerpts_are_short() {
+    fn excerpt_truncates_long_text() {
         assert_eq!(excerpt("a\nb"), r"a\010b");
         assert_eq!(excerpt(&"ü".repeat(61)), format!("{}…", "ü".repeat(60)));
     }
 
     proptest! {
         #[test]
-        fn any_text_is_quoted_and_back(text in "(?s).*") {
+        fn quoted_any_text_round_trips(text in "(?s).*") {
             check(&quoted(&text), &text);
         }
 
         #[test]
-        fn hostile_text_is_read(text in r#"(["\\ a]|\\[0-9]{3}|ü){0,30}"#) {
+        fn unquoted_hostile_text_round_trips(text in r#"(["\\ a]|\\[0-9]{3}|ü){0,30}"#) {
             check(&quoted(&unquoted(&text)), &unquoted(&text));
             let tokens: Vec<_> = Tokens::of(&text).collect();
             prop_assert!(tokens.iter().all(|token| !token.is_empty()));

@@ -10,7 +10,7 @@ fn name(text: &str) -> Name {
 }
 
 #[test]
-fn every_spelling_becomes_one() {
+fn parse_valid_name_returns_canonical_form() {
     for (text, canonical) in [
         (".", "."),
         ("com", "com"),
@@ -34,7 +34,7 @@ fn every_spelling_becomes_one() {
 }
 
 #[test]
-fn an_octet_has_one_spelling() {
+fn parse_escapes_returns_canonical_escapes() {
     for (text, canonical) in [
         (r"first\.last.example.com", r"first\.last.example.com"),
         (r"first\046last.example.com", r"first\.last.example.com"),
@@ -54,7 +54,7 @@ fn an_octet_has_one_spelling() {
 }
 
 #[test]
-fn letters_outside_ascii_become_a_labels() {
+fn parse_non_ascii_returns_a_labels() {
     for (text, canonical) in [
         ("bücher.example.com", "xn--bcher-kva.example.com"),
         ("BÜCHER.example.com.", "xn--bcher-kva.example.com"),
@@ -71,7 +71,7 @@ fn letters_outside_ascii_become_a_labels() {
 }
 
 #[test]
-fn what_is_no_name_says_why() {
+fn parse_invalid_name_returns_reason() {
     use NameError::*;
     for (text, error) in [
         ("", Empty),
@@ -120,7 +120,7 @@ fn what_is_no_name_says_why() {
 }
 
 #[test]
-fn lengths_are_those_of_the_wire() {
+fn parse_limits_wire_length() {
     let label = "a".repeat(63);
     check(&label, Ok(&label));
     check(&"a".repeat(64), Err(NameError::LongLabel));
@@ -137,7 +137,7 @@ fn lengths_are_those_of_the_wire() {
 }
 
 #[test]
-fn labels_honour_escapes() {
+fn labels_ignore_escaped_dots() {
     for (text, labels) in [
         (".", &[][..]),
         ("com", &["com"]),
@@ -150,7 +150,7 @@ fn labels_honour_escapes() {
 }
 
 #[test]
-fn wildcards_are_known() {
+fn is_wildcard_requires_whole_first_or_last_label() {
     for (text, canonical, is_wildcard) in [
         ("*", "*", true),
         ("*.example.com.", "*.example.com", true),
@@ -169,7 +169,7 @@ fn wildcards_are_known() {
 }
 
 #[test]
-fn valid_a_labels_are_readable() {
+fn to_unicode_converts_valid_a_labels_only() {
     for (text, unicode) in [
         ("xn--bcher-kva.example.com", "bücher.example.com"),
         ("xn--99999999.xn--bcher-kva.example", "xn--99999999.bücher.example"),
@@ -183,7 +183,7 @@ fn valid_a_labels_are_readable() {
 }
 
 #[test]
-fn only_whole_reverse_names_are_addresses() {
+fn reverse_address_requires_complete_reverse_name() {
     let nibbles = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2";
     for (text, address) in [
         ("1.2.0.192.in-addr.arpa", Some("192.0.2.1")),
@@ -209,7 +209,7 @@ fn only_whole_reverse_names_are_addresses() {
 }
 
 #[test]
-fn relative_owners_are_joined() {
+fn join_appends_origin_to_relative_name() {
     for (origin, relative, expected) in [
         ("example.com", "", Ok("example.com")),
         ("example.com", "@", Ok("example.com")),
@@ -234,12 +234,12 @@ fn relative_owners_are_joined() {
 }
 
 #[test]
-fn errors_are_facts() {
-    assert_eq!(NameError::LongLabel.to_string(), "a label is longer than 63 octets");
-    assert_eq!(NameError::Character('\n').to_string(), r"`\010` stands in it without a backslash");
+fn error_messages_name_the_reason() {
+    assert_eq!(NameError::LongLabel.to_string(), "label longer than 63 octets");
+    assert_eq!(NameError::Character('\n').to_string(), r"unescaped character `\010`");
 }
 
-/// Everything that holds for a text, whatever it is.
+/// Checks the invariants of parsing, which hold for every text.
 fn check_invariants(text: &str) -> Result<(), TestCaseError> {
     let Ok(name) = Name::parse(text) else { return Ok(()) };
     prop_assert_eq!(Name::parse(name.as_str()), Ok(name.clone()));
@@ -256,38 +256,38 @@ fn check_invariants(text: &str) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn any_text(text in ".*") {
+    fn invariants_hold_for_any_text(text in ".*") {
         check_invariants(&text)?;
     }
 
     #[test]
-    fn hostile_text(text in r#"([a-cA-C0-9:/%_*@" -]|\.|\\|\\[0-9]{3}|xn--|ü|。|ß|א|\.in-addr\.arpa){0,40}"#) {
+    fn invariants_hold_for_hostile_text(text in r#"([a-cA-C0-9:/%_*@" -]|\.|\\|\\[0-9]{3}|xn--|ü|。|ß|א|\.in-addr\.arpa){0,40}"#) {
         check_invariants(&text)?;
     }
 
     #[test]
-    fn likely_text(text in r"[a-zA-Z0-9_-]{1,20}(\.[a-zA-Z0-9-]{1,20}){0,4}\.?") {
+    fn invariants_hold_for_plausible_names(text in r"[a-zA-Z0-9_-]{1,20}(\.[a-zA-Z0-9-]{1,20}){0,4}\.?") {
         check_invariants(&text)?;
         let name = Name::parse(&text);
         prop_assert_eq!(name.is_ok(), !are_numbers(text.trim_end_matches('.')), "{:?}", name);
     }
 
     #[test]
-    fn any_octets(octets in prop::collection::vec(any::<u8>(), 1..63)) {
+    fn invariants_hold_for_escaped_octets(octets in prop::collection::vec(any::<u8>(), 1..63)) {
         let text: String = octets.iter().map(|octet| format!("\\{octet:03}")).collect();
         check_invariants(&format!("{text}.example.com"))?;
         prop_assert_eq!(name(&format!("{text}.example.com")).labels().count(), 3);
     }
 
     #[test]
-    fn any_address_is_reversed_back(address: Ipv4Addr) {
+    fn reverse_address_returns_any_ipv4_address(address: Ipv4Addr) {
         let [a, b, c, d] = address.octets();
         let name = name(&format!("{d}.{c}.{b}.{a}.in-addr.arpa"));
         prop_assert_eq!(name.reverse_address(), Some(address.into()));
     }
 
     #[test]
-    fn a_joined_name_ends_in_its_origin(relative in r"([a-z]{1,9}\.){0,3}[a-z]{1,9}", origin in "[a-z]{1,9}") {
+    fn join_result_ends_with_origin(relative in r"([a-z]{1,9}\.){0,3}[a-z]{1,9}", origin in "[a-z]{1,9}") {
         let joined = name(&origin).join(&relative);
         prop_assert_eq!(joined, Ok(name(&format!("{relative}.{origin}"))));
     }

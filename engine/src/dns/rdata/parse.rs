@@ -1,4 +1,4 @@
-//! Reads record data, one function a form.
+//! Parsers of record data, one function for each form.
 
 use super::{Rdata, RdataError};
 use crate::dns::address::parse_address;
@@ -45,7 +45,7 @@ pub(super) fn rdata(rrtype: RrType, text: &str) -> Read {
     }
 }
 
-/// `\# length octets`, which any type's data may be written as (RFC 3597 §5).
+/// Matches the generic form `\# length octets`, which is permitted for every type (RFC 3597 §5).
 fn is_generic(text: &str) -> bool {
     text.strip_prefix(r"\#").is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
 }
@@ -58,34 +58,35 @@ struct Data<'a> {
 impl Data<'_> {
     fn address(&self, is_family: fn(&IpAddr) -> bool) -> Read {
         let address = parse_address(self.text).ok().filter(is_family);
-        address.map(Rdata::Address).ok_or_else(|| self.other_form())
+        address.map(Rdata::Address).ok_or_else(|| self.form_error())
     }
 
-    /// In the family it is written in: an IPv4-mapped address in an AAAA record is an IPv6 address.
+    /// Keeps the family as written: an IPv4-mapped address in an AAAA record is an IPv6 address.
     fn ipv6(&self) -> Read {
         let address = self.text.parse::<Ipv6Addr>().map(IpAddr::from);
-        address.map(Rdata::Address).map_err(|_| self.other_form())
+        address.map(Rdata::Address).map_err(|_| self.form_error())
     }
 
     fn mx(&self) -> Read {
         let (preference, exchange) = match self.tokens()[..] {
             [exchange] => (None, exchange),
             [preference, exchange] => (Some(self.number(preference)?), exchange),
-            _ => return Err(self.other_form()),
+            _ => return Err(self.form_error()),
         };
         Ok(Rdata::Mx { preference, exchange: self.name(exchange)? })
     }
 
-    /// Whole, or what providers keep of it: both names, the mailbox alone (it has an `@`), or the server alone.
+    /// Parses a complete SOA, or the parts that providers keep: both names, only the mailbox (it contains `@`), or only
+    /// the server.
     fn soa(&self) -> Read<Soa> {
         match self.tokens()[..] {
             [mname, rname, ref numbers @ ..] => {
                 let rest = self.soa_numbers(numbers)?;
-                Ok(Soa { mname: self.mname_beside(mname)?, rname: self.rname_beside(rname)?, rest })
+                Ok(Soa { mname: self.lenient_mname(mname)?, rname: self.lenient_rname(rname)?, rest })
             }
-            [one] if has_at(one) => Ok(Soa { mname: None, rname: self.rname(one)?, rest: None }),
+            [one] if contains_at(one) => Ok(Soa { mname: None, rname: self.rname(one)?, rest: None }),
             [one] => Ok(Soa { mname: self.mname(one)?, rname: None, rest: None }),
-            [] => Err(self.other_form()),
+            [] => Err(self.form_error()),
         }
     }
 
@@ -93,7 +94,7 @@ impl Data<'_> {
         let numbers = tokens.iter().map(|token| self.number(token)).collect::<Read<Vec<u32>>>()?;
         match numbers[..] {
             [] => Ok(None),
-            _ => numbers.try_into().map(Some).map_err(|_| self.other_form()),
+            _ => numbers.try_into().map(Some).map_err(|_| self.form_error()),
         }
     }
 
@@ -108,13 +109,13 @@ impl Data<'_> {
         }
     }
 
-    /// An address in place of the server is a valid name of no host, and costs the mailbox nothing.
-    fn mname_beside(&self, token: &str) -> Read<Option<Name>> {
+    /// Parses MNAME. An address is a valid name that belongs to no host: it is ignored, so that RNAME is kept.
+    fn lenient_mname(&self, token: &str) -> Read<Option<Name>> {
         if is_address(token) { Ok(None) } else { self.mname(token) }
     }
 
-    /// A valid name that is no mailbox costs the server beside it nothing; so does a mailbox at an address.
-    fn rname_beside(&self, token: &str) -> Read<Option<Mailbox>> {
+    /// Parses RNAME. A valid name that is not a mailbox, or a mailbox at an address, is ignored, so that MNAME is kept.
+    fn lenient_rname(&self, token: &str) -> Read<Option<Mailbox>> {
         let domain = find_unescaped(token, b'@').map_or(token, |at| &token[at + 1..]);
         match self.rname(token) {
             Err(_) if is_address(domain) || Name::parse(domain).is_ok() => Ok(None),
@@ -132,7 +133,7 @@ impl Data<'_> {
         let ([flags, tag], value) = self.fields_and_rest()?;
         let is_tag = tag.bytes().all(|octet| octet.is_ascii_alphanumeric());
         if !is_tag || value.is_empty() {
-            return Err(self.other_form());
+            return Err(self.form_error());
         }
         Ok(Rdata::Caa { flags: self.number(flags)?, tag: tag.to_ascii_lowercase(), value: unquoted(value) })
     }
@@ -156,7 +157,7 @@ impl Data<'_> {
 
     fn uri(&self) -> Read {
         let ([priority, weight], target) = self.fields_and_rest()?;
-        let target = Some(unquoted(target)).filter(|target| !target.is_empty()).ok_or_else(|| self.other_form())?;
+        let target = Some(unquoted(target)).filter(|target| !target.is_empty()).ok_or_else(|| self.form_error())?;
         Ok(Rdata::Uri { priority: self.number(priority)?, weight: self.number(weight)?, target })
     }
 
@@ -165,40 +166,41 @@ impl Data<'_> {
         Ok(Rdata::Rp { mailbox: self.mailbox(mailbox)?, txt: self.name(txt)? })
     }
 
-    /// With `-` as in RFC 7043, or `:` as nearly everywhere else.
+    /// Accepts `-` as the separator (RFC 7043), and the more common `:`.
     fn mac(&self) -> Read {
         let octet = |text: &str| match text.len() {
             2 if text.bytes().all(|digit| digit.is_ascii_hexdigit()) => u8::from_str_radix(text, 16).ok(),
             _ => None,
         };
         let octets: Option<Vec<u8>> = self.text.split(['-', ':']).map(octet).collect();
-        octets.and_then(|octets| octets.try_into().ok()).map(Rdata::Mac).ok_or_else(|| self.other_form())
+        octets.and_then(|octets| octets.try_into().ok()).map(Rdata::Mac).ok_or_else(|| self.form_error())
     }
 
     fn tokens(&self) -> Vec<&str> {
         Tokens::of(self.text).collect()
     }
 
-    /// Exactly so many tokens.
+    /// Returns the tokens; their number must be `N`.
     fn fields<const N: usize>(&self) -> Read<[&str; N]> {
-        self.tokens().try_into().map_err(|_| self.other_form())
+        self.tokens().try_into().map_err(|_| self.form_error())
     }
 
-    /// So many tokens, and whatever follows.
+    /// Returns `N` tokens and the remaining text.
     fn fields_and_rest<const N: usize>(&self) -> Read<([&str; N], &str)> {
         let mut tokens = Tokens::of(self.text);
         let fields: Vec<_> = tokens.by_ref().take(N).collect();
-        let fields = fields.try_into().map_err(|_| self.other_form())?;
+        let fields = fields.try_into().map_err(|_| self.form_error())?;
         Ok((fields, tokens.rest()))
     }
 
     fn number<T: FromStr>(&self, token: &str) -> Read<T> {
-        // `FromStr` would take a plus sign.
+        // `FromStr` would accept a plus sign.
         let is_number = token.bytes().all(|octet| octet.is_ascii_digit());
-        token.parse().ok().filter(|_| is_number).ok_or_else(|| self.other_form())
+        token.parse().ok().filter(|_| is_number).ok_or_else(|| self.form_error())
     }
 
-    /// Whether a name in it is written as an address, such as the exchange of `10 192.0.2.1.`: labels that DNS permits.
+    /// Returns whether a token is an address in place of a name, such as the exchange of `10 192.0.2.1.`: its labels
+    /// are valid in DNS.
     fn holds_address(&self) -> bool {
         Tokens::of(self.text).any(is_address)
     }
@@ -213,7 +215,7 @@ impl Data<'_> {
         Mailbox::from_rname(token).map_err(|error| RdataError::Mailbox { rrtype, found: excerpt(token), error })
     }
 
-    fn other_form(&self) -> RdataError {
+    fn form_error(&self) -> RdataError {
         RdataError::Form { rrtype: self.rrtype, found: excerpt(self.text) }
     }
 }
@@ -222,6 +224,6 @@ fn is_address(token: &str) -> bool {
     token.strip_suffix('.').unwrap_or(token).parse::<IpAddr>().is_ok()
 }
 
-fn has_at(text: &str) -> bool {
+fn contains_at(text: &str) -> bool {
     find_unescaped(text, b'@').is_some()
 }
