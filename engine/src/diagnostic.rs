@@ -124,15 +124,15 @@ impl Diagnostic {
 }
 
 /// How many mistakes of one file are told. Whoever mends these sees the others next.
-pub const MAX_TOLD: usize = 100;
+pub const MAX_REPORTED: usize = 100;
 
 /// The first of these, in their order; and how many more there are, as one more.
 pub fn capped(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let more = diagnostics.len().saturating_sub(MAX_TOLD);
+    let more = diagnostics.len().saturating_sub(MAX_REPORTED);
     if more == 0 {
         return diagnostics;
     }
-    let untold = diagnostics.split_off(MAX_TOLD);
+    let untold = diagnostics.split_off(MAX_REPORTED);
     let Label { source, span, .. } = &untold[0].labels[0];
     let place = span.start..span.start;
     let message = format!("and {} more", grouped(more));

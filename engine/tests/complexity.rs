@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use std::time::{Duration, Instant};
 use stixmap_engine::case::Case;
-use stixmap_engine::diagnostic::{Code, MAX_TOLD, Source};
+use stixmap_engine::diagnostic::{Code, MAX_REPORTED, Source};
 use stixmap_engine::plan::Plan;
 
 /// How long a file is at most.
@@ -129,7 +129,7 @@ fn checked(what: &str, text: &str) {
         eprintln!("{took:?} {as_profile:?} {} {what:?} {:?}", told.len(), told.last().map(|found| &found.message));
     }
     assert!(plan.is_some() || !told.is_empty(), "{what}: nothing is told");
-    assert!(told.len() <= MAX_TOLD + 1, "{what}: {} are told", told.len());
+    assert!(told.len() <= MAX_REPORTED + 1, "{what}: {} are told", told.len());
     assert!(took < CLOCK, "{what} took {took:?}");
 }
 
@@ -144,7 +144,7 @@ fn file_of_a_mebibyte_of_any_kind_is_checked_in_time() {
 fn mistakes_beyond_the_bound_are_counted() {
     let text = format!("{PROFILE}rules: []\n{}", (0..237).map(|number| format!("k{number}: 1\n")).collect::<String>());
     let (plan, told) = Plan::check(&Source::new("profile.yaml", text));
-    assert!(plan.is_none() && told.len() == MAX_TOLD + 1);
+    assert!(plan.is_none() && told.len() == MAX_REPORTED + 1);
     let last = told.last().expect("the rest");
     assert_eq!((last.code, last.message.starts_with("and 13")), (Code::TooLarge, true), "{}", last.message);
     let text = format!("a: 1\n{}", "a: 2\n".repeat(2_012));

@@ -299,7 +299,7 @@ impl<'t> Compiler<'t> {
     fn path_instead(&self, text: &PathText, pointer: &str, otherwise: &str) -> (String, Option<Fix>) {
         match Path::meant(&text.0, pointer.ends_with("/records")) {
             Some(path) => {
-                let span = self.tree.place_within(pointer, 0..text.0.len()).map(|_| self.tree.span(pointer));
+                let span = self.tree.exact_span_within(pointer, 0..text.0.len()).map(|_| self.tree.span(pointer));
                 let fix = span.map(|span| Fix { span, replacement: in_yaml(&path) });
                 (format!("did you mean `{path}`?"), fix)
             }
@@ -420,7 +420,7 @@ impl<'t> Compiler<'t> {
 
     /// Another word in a text, where it is sure which letters of the source are its own.
     pub(super) fn replacement(&self, pointer: &str, inside: &Range<usize>, word: &str) -> Option<Fix> {
-        let span = self.tree.place_within(pointer, inside.clone())?;
+        let span = self.tree.exact_span_within(pointer, inside.clone())?;
         Some(Fix { span, replacement: word.to_owned() })
     }
 

@@ -166,7 +166,7 @@ impl Plan {
     }
 
     fn compile(source: &Arc<Source>) -> (Option<Plan>, Vec<Diagnostic>) {
-        let read = yaml::read_mended::<Profile>(source, Size::PROFILE, true);
+        let read = yaml::read_lenient::<Profile>(source, Size::PROFILE, true);
         if let Some(found) = language(source).filter(|_| !read.diagnostics.is_empty()) {
             return (None, vec![found]);
         }
@@ -182,7 +182,7 @@ impl Plan {
         let found = compiler.diagnostics;
         let told: HashSet<Span> = diagnostics.iter().map(|found| found.labels[0].span.clone()).collect();
         let is_told = |found: &Diagnostic| told.contains(&found.labels[0].span);
-        let is_news = |found: &Diagnostic| !is_told(found) && !doubt::is_doubtful(found, &tree, &read.holes);
+        let is_news = |found: &Diagnostic| !is_told(found) && !doubt::is_doubtful(found, &tree, &read.incomplete);
         diagnostics.extend(found.into_iter().filter(is_news));
         diagnostics.sort_by_key(|diagnostic| diagnostic.labels[0].span.start);
         let is_sound = diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);

@@ -1,5 +1,5 @@
-//! The parser's events to a tree of nodes with their places: the only file, with `syntax`, that knows the parser.
-//! Also holds what is read to bounds, before any of it is copied.
+//! Converts the events of the YAML parser to a tree of nodes with source locations. Together with `syntax`, the only
+//! module that uses the parser. Also enforces the size limits, before anything is copied.
 
 use super::scalar::{extent, is_quoted, plain};
 use super::syntax;
@@ -11,34 +11,34 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// How deep blocks may nest.
+/// Maximum depth of nested mappings and lists.
 const MAX_DEPTH: usize = 64;
-/// How many nodes a text may hold, those repeated by aliases included. A long text counts for more.
+/// Maximum number of nodes in a text, including those repeated by aliases. A long string counts as several.
 const MAX_NODES: usize = 20_000;
-/// How long a key may be, in bytes: what holds it is known by it, and so is all that is in it.
+/// Maximum length of a key in bytes: paths to all nested values contain it.
 const MAX_KEY: usize = 256;
-/// This many bytes of text count as a node.
+/// Number of bytes of a string that count as one node.
 const BYTES_PER_NODE: usize = 64;
 
 /// A part of the text. An alias shares the node of its anchor.
 #[derive(Debug)]
 pub(super) struct Node {
-    /// Where it stands, without what follows it.
+    /// Location in the source, without trailing whitespace and comments.
     pub(super) span: Span,
     pub(super) kind: Kind,
-    /// How many nodes it is, itself included.
+    /// Number of nodes, including this one.
     pub(super) weight: usize,
-    /// How many blocks are in one another in it.
+    /// Depth of nested mappings and lists.
     height: usize,
 }
 
 impl Node {
-    /// A node that was not read, and counts for nothing.
+    /// Creates a node that was not parsed and does not count towards the limits.
     pub(super) fn new(span: Span, kind: Kind) -> Arc<Node> {
         Arc::new(Node { span, kind, weight: 0, height: 0 })
     }
 
-    /// A value, all of which stands at one place.
+    /// Creates nodes for a value, all with the same location.
     pub(super) fn of_value(value: Value, span: &Span) -> Arc<Node> {
         let node = |value| Self::of_value(value, span);
         let kind = match value {
@@ -52,7 +52,7 @@ impl Node {
     }
 }
 
-/// What a node is.
+/// Content of a node.
 #[derive(Debug)]
 pub(super) enum Kind {
     Scalar(Value),
@@ -60,16 +60,16 @@ pub(super) enum Kind {
     Block(Pairs),
 }
 
-/// Why a reading ended early.
+/// Reason why parsing stopped early.
 pub(super) enum Stop {
-    /// A text without quotes that needs them: with them, the rest can be read.
+    /// A string with missing quotes: if they are added, the rest can be parsed.
     Unquoted(Diagnostic),
-    /// Mistakes, the last of which cannot.
+    /// Mistakes, the last of which prevents further parsing.
     Mistakes(Vec<Diagnostic>),
 }
 
-/// The root, where the mistakes leave no doubt about what was meant, and the mistakes. `text` is the source's, but for
-/// the texts at `masked`, which are read as they stand in the source.
+/// Parses the text. Returns the mistakes, and the root unless a mistake makes the intention unclear. `text` equals the
+/// text of the source except at the spans in `masked`, which are taken from the source as strings.
 pub(super) fn build(
     source: &Arc<Source>,
     text: &str,
@@ -103,13 +103,13 @@ pub(super) fn build(
         builder.event(event, &mark, span)?;
     }
     let Some(root) = builder.root.take().filter(|root| !is_absent(root)) else {
-        let found = Diagnostic::error(Code::EmptyFile, "the file is empty", source, 0..0, "nothing stands here");
+        let found = Diagnostic::error(Code::EmptyFile, "the file is empty", source, 0..0, "no content");
         return Err(builder.stop(found));
     };
     Ok((builder.is_whole.then_some(root), builder.diagnostics))
 }
 
-/// The parser's places lie on the text; we do not rely on it.
+/// Converts a location of the parser to a span; enforces that it lies within the text and on character boundaries.
 fn within(text: &str, mark: &Mark) -> Span {
     let clamp = |at: usize| (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
     let range = mark.byte_range().unwrap_or(0..0);
@@ -129,14 +129,14 @@ struct Builder<'s> {
     anchors: HashMap<usize, Arc<Node>>,
     weight: usize,
     diagnostics: Vec<Diagnostic>,
-    /// Whether what was left out, if anything, is of no matter.
+    /// False if a part was omitted that affects the meaning.
     is_whole: bool,
 }
 
-/// A list or block that is still being read.
+/// A list or mapping that is still being parsed.
 struct Open {
     start: usize,
-    /// Where its last part ends so far: the parser's own end is at the next token.
+    /// End of the last part so far; the end that the parser reports is that of the next token.
     end: usize,
     is_flow: bool,
     anchor: usize,
@@ -145,14 +145,14 @@ struct Open {
 
 enum Content {
     List(Vec<Arc<Node>>),
-    /// The key waits here, not among the nodes: a block that is used as a key loses no count.
+    /// The pending key is kept apart from the nodes, so that the node of a mapping used as a key is not lost.
     Block(Pairs, Option<Key>),
 }
 
-/// The values of a block by key, with the place of the key.
+/// The values of a mapping by key, with the location of the key.
 pub(super) type Pairs = BTreeMap<String, (Span, Arc<Node>)>;
 
-/// A key, or where one was to stand.
+/// A key, or the location of an invalid one.
 struct Key {
     span: Span,
     name: Option<String>,
@@ -162,8 +162,8 @@ impl Builder<'_> {
     fn event(&mut self, event: Event<'_>, mark: &Mark, span: Span) -> Result<(), Stop> {
         match event {
             Event::DocumentStart(..) if self.root.is_some() => {
-                let message = "a second document starts; a file has one";
-                return Err(self.stop(self.mistake(Code::SecondDocument, message, span, "here")));
+                let message = "a file must contain a single YAML document";
+                return Err(self.stop(self.mistake(Code::SecondDocument, message, span, "second document")));
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag, mark);
@@ -175,7 +175,7 @@ impl Builder<'_> {
             }
             Event::Alias(anchor) => self.alias(anchor, span),
             Event::UnresolvedAlias(_) => {
-                self.unknown_alias(span, "no anchor above has this name", "a text that starts with `*` needs quotes");
+                self.unknown_alias(span, "no anchor above has this name", "quote a string that starts with `*`");
             }
             Event::SequenceStart(style, anchor, tag) => {
                 self.refuse_tag(tag, mark);
@@ -197,7 +197,7 @@ impl Builder<'_> {
         if self.masked.iter().any(|masked| masked.start == span.start) {
             return Value::from(&self.source.text[span.clone()]);
         }
-        // The parser writes what is not there as `~`.
+        // The parser represents a missing value as `~`.
         if span.is_empty() { Value::Null } else { plain(text) }
     }
 
@@ -227,48 +227,51 @@ impl Builder<'_> {
         self.close(Node { span: place.clone(), kind, weight, height }, open.anchor, place)
     }
 
-    /// Takes in a node that is complete.
+    /// Adds a complete node to its parent.
     fn close(&mut self, node: Node, anchor: usize, token: Span) -> Result<(), Stop> {
-        // The parts of a list or block are counted already.
+        // The parts of a list or mapping are already counted.
         self.weight += if let Kind::Scalar(_) = node.kind { node.weight } else { 1 };
         if self.weight > MAX_NODES {
-            let message = format!("the text holds more than {MAX_NODES} values");
+            let message = format!("too many values: expected at most {MAX_NODES}");
             let place = first_line(self.source, &token);
-            return Err(self.stop(self.mistake(Code::TooLarge, &message, place, "the last one that is read")));
+            return Err(self.stop(self.mistake(Code::TooLarge, &message, place, "limit reached here")));
         }
         let node = Arc::new(node);
         if anchor != 0 {
             self.anchors.insert(anchor, Arc::clone(&node));
         }
-        self.place(node, token);
+        self.attach(node, token);
         Ok(())
     }
 
     fn alias(&mut self, anchor: usize, span: Span) {
         let Some(node) = self.anchors.get(&anchor).map(Arc::clone) else {
-            return self.unknown_alias(span, "its anchor is around it", "what holds itself has no end");
+            return self.unknown_alias(span, "used inside its own anchor", "a recursive alias is infinite");
         };
         let weight = self.weight.saturating_add(node.weight);
         if weight > MAX_NODES || self.open.len() + node.height > MAX_DEPTH {
-            let message = "aliases make the text larger than any profile";
-            let found = self.mistake(Code::Alias, message, span.clone(), "too much from here on");
-            self.doubt(
-                found.note(format!("a file holds at most {MAX_NODES} values, repeated ones too, {MAX_DEPTH} deep")),
+            let message = "aliases expand to too many values";
+            let found = self.mistake(Code::Alias, message, span.clone(), "limit exceeded here");
+            self.report_incomplete(
+                found.note(format!(
+                    "the limits are {MAX_NODES} values, including repeated ones, and {MAX_DEPTH} levels"
+                )),
             );
-            return self.place(nothing(&span), span);
+            return self.attach(null_node(&span), span);
         }
         self.weight = weight;
-        self.place(node, span);
+        self.attach(node, span);
     }
 
     fn unknown_alias(&mut self, span: Span, label: &str, note: &str) {
-        let message = format!("the alias `{}` stands for nothing", clip(&self.source.text[span.clone()]));
-        self.doubt(self.mistake(Code::Alias, &message, span.clone(), label).note(note));
-        self.place(nothing(&span), span);
+        let message = format!("unknown alias `{}`", clip(&self.source.text[span.clone()]));
+        self.report_incomplete(self.mistake(Code::Alias, &message, span.clone(), label).note(note));
+        self.attach(null_node(&span), span);
     }
 
-    /// Puts a node where it belongs. `token` is where it is named: an alias stands elsewhere than its node.
-    fn place(&mut self, node: Arc<Node>, token: Span) {
+    /// Adds a node to the innermost open list or mapping. `token` is its location in that parent: an alias has another
+    /// location than its node.
+    fn attach(&mut self, node: Arc<Node>, token: Span) {
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);
             return;
@@ -282,16 +285,16 @@ impl Builder<'_> {
             Some(key) => self.pair(key, node),
             None => {
                 let key = self.key(&node, token);
-                self.waiting().1.replace(key);
+                self.open_mapping().1.replace(key);
             }
         }
     }
 
-    /// The block that is being read.
-    fn waiting(&mut self) -> (&mut Pairs, &mut Option<Key>) {
+    /// Returns the mapping that is being parsed.
+    fn open_mapping(&mut self) -> (&mut Pairs, &mut Option<Key>) {
         match self.open.last_mut().map(|open| &mut open.content) {
             Some(Content::Block(pairs, key)) => (pairs, key),
-            _ => unreachable!("keys stand in blocks"),
+            _ => unreachable!("a key belongs to a mapping"),
         }
     }
 
@@ -299,27 +302,33 @@ impl Builder<'_> {
         let written = &self.source.text[span.clone()];
         let name = match &node.kind {
             Kind::Scalar(Value::String(text)) if text == "<<" && written == "<<" => {
-                let found =
-                    self.mistake(Code::MergeKey, "`<<` merges nothing here", span.clone(), "a block says all it holds");
-                self.doubt(found.note("write the keys out, or repeat a whole value with an alias"));
+                let message = "merge keys (`<<`) are not supported";
+                let found = self.mistake(Code::MergeKey, message, span.clone(), "merge key");
+                self.report_incomplete(found.note("write the keys, or repeat a whole value with an alias"));
                 None
             }
             Kind::Scalar(_) if span.len() > MAX_KEY => {
-                let message = format!("a key has more than {MAX_KEY} bytes");
-                self.doubt(self.mistake(Code::TooLarge, &message, first_line(self.source, &span), "used as a key"));
+                let message = format!("key longer than {MAX_KEY} bytes");
+                self.report_incomplete(self.mistake(
+                    Code::TooLarge,
+                    &message,
+                    first_line(self.source, &span),
+                    "this key",
+                ));
                 None
             }
             Kind::Scalar(Value::String(text)) => Some(text.clone()),
             Kind::Scalar(_) if node.span.is_empty() => {
-                self.doubt(self.mistake(Code::Syntax, "a key is missing before `:`", span.clone(), "here"));
+                self.report_incomplete(self.mistake(Code::Syntax, "missing key before `:`", span.clone(), "here"));
                 None
             }
-            // Keys are text: `200: ok`.
+            // Keys are strings: `200: ok`.
             Kind::Scalar(_) => Some(self.source.text[node.span.clone()].to_owned()),
             Kind::List(_) | Kind::Block(_) => {
-                let (message, place) = ("a key is a word, not a list or a block", first_line(self.source, &span));
+                let (message, place) =
+                    ("a key must be a scalar, not a list or mapping", first_line(self.source, &span));
                 let found = self.mistake(Code::BlockAsKey, message, place, "used as a key");
-                self.doubt(found.note("a template, and a text that starts with `{` or `[`, needs quotes"));
+                self.report_incomplete(found.note("quote templates and strings that start with `{` or `[`"));
                 None
             }
         };
@@ -328,27 +337,27 @@ impl Builder<'_> {
 
     fn pair(&mut self, key: Key, node: Arc<Node>) {
         let Some(name) = key.name else { return };
-        let pairs = self.waiting().0;
+        let pairs = self.open_mapping().0;
         let Some((first, _)) = pairs.get(&name) else {
             pairs.insert(name, (key.span, node));
             return;
         };
         let first = first.clone();
-        let message = format!("`{}` is given twice", clip(&name));
-        let found = self.mistake(Code::DuplicateField, &message, key.span, "here again").also(first, "first here");
+        let message = format!("duplicate field `{}`", clip(&name));
+        let found = self.mistake(Code::DuplicateField, &message, key.span, "repeated here").also(first, "first here");
         self.diagnostics.push(found);
     }
 
-    /// A tag is told, and what it stands at read as if it had none.
+    /// Reports a tag; its value is parsed as if it had none.
     fn refuse_tag(&mut self, tag: Option<Cow<'_, Tag>>, mark: &Mark) {
         if tag.is_none() {
             return;
         }
         let span = mark.tag_span().map_or(0..0, |mark| within(&self.source.text, &mark));
-        self.diagnostics.push(self.mistake(Code::Tag, "tags mean nothing here", span, "its key says what it is"));
+        self.diagnostics.push(self.mistake(Code::Tag, "tags are not supported", span, "remove the tag"));
     }
 
-    /// `a: {{ x }}` is a block used as the key of another. It is the likeliest mistake of all.
+    /// Reports `a: {{ x }}`, which YAML parses as a mapping used as a key. It is the most likely mistake.
     fn refuse_template(&mut self, span: &Span) -> Result<(), Stop> {
         let text = &self.source.text;
         let outer = match self.open.last() {
@@ -369,7 +378,7 @@ impl Builder<'_> {
         Err(Stop::Unquoted(syntax::template(self.source, outer..extent(text, outer, stops))))
     }
 
-    /// The parser takes tabs before the first key of a block, where YAML 1.2 (§6.1) has spaces only.
+    /// Reports tabs before the first key of a mapping: the parser accepts them, YAML 1.2 (§6.1) does not.
     fn refuse_tab(&mut self, span: &Span, style: StructureStyle) {
         if style != StructureStyle::Block {
             return;
@@ -385,8 +394,8 @@ impl Builder<'_> {
         Diagnostic::error(code, message, self.source, span, label)
     }
 
-    /// Tells a mistake that leaves something out.
-    fn doubt(&mut self, found: Diagnostic) {
+    /// Reports a mistake that omits a part of the value.
+    fn report_incomplete(&mut self, found: Diagnostic) {
         self.is_whole = false;
         self.diagnostics.push(found);
     }
@@ -404,16 +413,16 @@ impl Builder<'_> {
     }
 }
 
-/// The weight and height of what holds these.
+/// Returns weight and height of a node with these children.
 fn measure<'n>(nodes: impl Iterator<Item = &'n Arc<Node>>) -> (usize, usize) {
     nodes.fold((1, 1), |(weight, height), node| (weight.saturating_add(node.weight), height.max(node.height + 1)))
 }
 
-fn nothing(span: &Span) -> Arc<Node> {
+fn null_node(span: &Span) -> Arc<Node> {
     Arc::new(Node { span: span.clone(), kind: Kind::Scalar(Value::Null), weight: 1, height: 0 })
 }
 
-/// Where a token ends, without the line breaks that belong to a block of text.
+/// Returns the end of a token without the trailing line breaks of a block scalar.
 fn node_end(text: &str, token: &Span) -> usize {
     token.start + text[token.clone()].trim_end().len()
 }

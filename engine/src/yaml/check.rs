@@ -1,23 +1,27 @@
-//! A tree against a JSON Schema as schemars writes it: every mistake at its place, in the reader's words, with the way out
-//! where it is sure. The verdict itself is `schema`'s; here is told why.
+//! Validates a tree against a JSON Schema as schemars writes it. Reports every mistake at its location in plain
+//! language, with a fix where it is certain. `schema` decides whether a value is valid; this module explains why it is
+//! not.
 
 use super::choice::{Keywords, Meant, branches, meant, tag};
-use super::in_order;
-use super::repair::{Repair, repairs};
+use super::repair::{Suggestion, suggestions};
 use super::scalar::written;
 use super::schema::{Schema, in_range, is, list, of_form, of_item, of_key, of_length, repeated, types};
+use super::sort_and_deduplicate;
 use super::tree::{Tree, child};
 use super::words::{self, clip, message, nearest};
 use crate::diagnostic::{Code, Diagnostic, Fix, Span};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Every mistake, in order of place, each cause once. The schema is one of ours: its references resolve, and its patterns
-/// keep to the usual subset of regular expressions; otherwise this panics.
+/// Returns every mistake in order of location, each cause once.
+///
+/// # Panics
+///
+/// If a reference of the schema does not resolve, or one of its patterns is not a regular expression.
 pub fn check(tree: &Tree, schema: &Value) -> Vec<Diagnostic> {
     let mut check = Check { tree, schema: Schema::new(schema), found: vec![] };
     check.value(schema, tree.value(), "");
-    in_order(check.found)
+    sort_and_deduplicate(check.found)
 }
 
 struct Check<'t, 's> {
@@ -34,8 +38,8 @@ impl<'s> Check<'_, 's> {
         let before = self.found.len();
         self.explain(schema, value, pointer);
         if self.found.len() == before {
-            let message = format!("{} does not go together as declared", self.name(pointer));
-            self.say(Code::WrongForm, message, self.place(pointer), "this value");
+            let message = format!("invalid combination of values in {}", self.name(pointer));
+            self.report(Code::WrongForm, message, self.place(pointer), "this value");
         }
     }
 
@@ -50,7 +54,7 @@ impl<'s> Check<'_, 's> {
     fn choice(&mut self, branches: &[&'s Keywords], value: &Value, pointer: &str) {
         match meant(branches, value) {
             Meant::Branch(branch) => self.one(branch, value, pointer),
-            Meant::Word(words) => self.unknown_word(&words, value, pointer),
+            Meant::Word(words) => self.unknown_value(&words, value, pointer),
             Meant::Tag(tag, words) => self.unknown_tag(tag, words, value, pointer),
             Meant::Key(keys) => self.unknown_variant(keys, value, pointer),
             Meant::Type => self.wrong_type(branches, value, pointer),
@@ -64,7 +68,7 @@ impl<'s> Check<'_, 's> {
         }
         let words = words::words(schema);
         if !words.is_empty() {
-            return self.unknown_word(&words, value, pointer);
+            return self.unknown_value(&words, value, pointer);
         }
         match value {
             Value::Object(map) => self.block(schema, map, pointer),
@@ -76,7 +80,8 @@ impl<'s> Check<'_, 's> {
         self.parts(schema, value, pointer);
     }
 
-    /// What a declaration is put together of: an enum's variant that holds a struct, a struct with a flattened one.
+    /// Validates the parts that a schema is composed of: an enum variant that contains a struct, a struct with a
+    /// flattened one.
     fn parts(&mut self, schema: &'s Keywords, value: &Value, pointer: &str) {
         if let Some(reference) = schema.get("$ref") {
             self.value(self.schema.target(reference), value, pointer);
@@ -105,7 +110,7 @@ impl<'s> Check<'_, 's> {
                 }
             }
         }
-        // A key that is nearly right is not missing as well.
+        // A misspelled key is not reported as missing as well.
         for key in schema.get("required").map_or(&[][..], list).iter().filter_map(Value::as_str) {
             if !map.contains_key(key) && !meant.contains(&key) {
                 self.missing(key, pointer);
@@ -118,7 +123,7 @@ impl<'s> Check<'_, 's> {
         self.length(schema, ["minProperties", "maxProperties"], count, "field", pointer);
     }
 
-    /// The field that was probably meant.
+    /// Reports an unknown field and returns the field that was probably intended.
     fn unknown_field(
         &mut self,
         schema: &'s Keywords,
@@ -129,37 +134,38 @@ impl<'s> Check<'_, 's> {
         let known = schema.get("properties").and_then(Value::as_object);
         let known: Vec<&str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
         let span = self.tree.key_span(&child(pointer, key));
-        let message = format!("{} has no field `{}`", self.name(pointer), clip(key));
+        let message = format!("unknown field `{}` in {}", clip(key), self.name(pointer));
         // `{ a:1 }` is a key `a:1` without a value.
         let glued = key.split_once(':').filter(|(head, _)| known.contains(head));
-        // What another key was taken for is not free either.
+        // A field that another key was intended as is not available either.
         let is_free = |name: &&str| !map.contains_key(*name) && !meant.contains(name);
         let near = nearest(key, known.iter().copied().filter(is_free));
         if let Some((head, tail)) = glued {
-            let found = self.say(Code::UnknownField, message, span.clone(), "a space is missing after `:`");
+            let found = self.report(Code::UnknownField, message, span.clone(), "missing space after `:`");
             found.fix = Some(Fix { span, replacement: format!("{head}: {tail}") });
             return known.into_iter().find(|name| *name == head);
         }
         match near {
             Some(name) => {
-                let found = self.say(Code::UnknownField, message, span.clone(), format!("did you mean `{name}`?"));
+                let found = self.report(Code::UnknownField, message, span.clone(), format!("did you mean `{name}`?"));
                 found.fix = Some(Fix { span, replacement: written(name) });
             }
             None if known.is_empty() => {
-                self.say(Code::UnknownField, message, span, "it has no fields");
+                self.report(Code::UnknownField, message, span, "no fields are permitted here");
             }
             None => {
                 let missing = counterparts.get(key).copied();
-                let label = missing.map_or("not known here".into(), |name| format!("`{name}` is missing: is this it?"));
-                let note = format!("it can have {}", words::all(&known));
-                self.say(Code::UnknownField, message, span, label).notes.push(note);
+                let label =
+                    missing.map_or("unknown field".into(), |name| format!("did you mean the missing field `{name}`?"));
+                let note = format!("known fields: {}", words::all(&known));
+                self.report(Code::UnknownField, message, span, label).notes.push(note);
                 return missing;
             }
         }
         near
     }
 
-    /// Where a block lacks as many fields as it has unknown ones, these are taken for those, in order: `from` and `to` for
+    /// Pairs unknown fields with missing ones, in order, if there are as many of each: `from` and `to` instead of
     /// `source` and `target` are two mistakes, not four.
     fn counterparts<'m>(
         &self,
@@ -183,8 +189,8 @@ impl<'s> Check<'_, 's> {
             span if span == self.tree.span(pointer) => self.tree.first_line(span),
             key => key,
         };
-        let message = format!("`{}` is missing in {}", clip(key), self.name(pointer));
-        self.say(Code::MissingField, message, place, format!("needs `{key}`"))
+        let message = format!("missing field `{}` in {}", clip(key), self.name(pointer));
+        self.report(Code::MissingField, message, place, format!("requires `{key}`"))
     }
 
     fn key_name(&mut self, names: &'s Value, key: &str, pointer: &str) {
@@ -195,9 +201,10 @@ impl<'s> Check<'_, 's> {
         let branches = branches(self.schema, names);
         let known: Vec<&str> = branches.iter().flat_map(|branch| words::words(branch)).collect();
         if !known.is_empty() {
-            return self.unknown_choice(&known, key, span, format!("a key of {}", self.name(pointer)));
+            let message = format!("unknown key `{}` in {}", clip(key), self.name(pointer));
+            return self.unknown_choice(&known, key, span, message);
         }
-        let subject = format!("a key of {}", self.name(pointer));
+        let subject = format!("key of {}", self.name(pointer));
         if let Some(branch) = branches.first() {
             self.form(branch, &subject, span);
         }
@@ -215,34 +222,35 @@ impl<'s> Check<'_, 's> {
             .filter(|wanted| !of_length("uniqueItems", wanted, items))
             .and_then(|_| repeated(items));
         if let Some(index) = twice {
-            let message = format!("{} stands in the list twice", self.name(&format!("{pointer}/{index}")));
-            self.say(Code::WrongForm, message, self.place(&format!("{pointer}/{index}")), "again");
+            let message = format!("{} is a duplicate", self.name(&format!("{pointer}/{index}")));
+            self.report(Code::WrongForm, message, self.place(&format!("{pointer}/{index}")), "repeated here");
         }
     }
 
     fn text(&mut self, schema: &'s Keywords, text: &str, pointer: &str) {
         self.length(schema, ["minLength", "maxLength"], text.chars().count() as u64, "character", pointer);
         if schema.get("pattern").is_some_and(|form| !of_form("pattern", form, text)) {
-            let repair = self.repair(&[schema], &Value::from(text), self.written(pointer));
+            let suggestion = self.suggestion(&[schema], &Value::from(text), self.written(pointer));
             let place = self.tree.span(pointer);
             let found = self.form(schema, &self.name(pointer), self.place(pointer));
-            if let Some(Repair { label, text, .. }) = repair {
+            if let Some(Suggestion { label, text, .. }) = suggestion {
                 found.labels[0].text = label;
                 found.fix = Some(Fix { span: place, replacement: text });
             }
         }
     }
 
-    /// A text that is not what `pattern` says: in the words of `x-form`, or of the description.
+    /// Reports a string that does not match `pattern`: in the words of `x-form`, or of the description.
     fn form(&mut self, schema: &'s Keywords, subject: &str, place: Span) -> &mut Diagnostic {
-        let plain = format!("{subject} is not written as it must be");
+        let plain = format!("invalid format of {subject}");
         let word = |keyword: &str| schema.get(keyword).and_then(Value::as_str);
         let notes = match word("x-form") {
             Some(_) => vec![],
-            None => word("description").map(|text| format!("what it is: {text}")).into_iter().collect(),
+            None => word("description").map(|text| format!("expected: {text}")).into_iter().collect(),
         };
-        let message = word("x-form").map_or(plain.clone(), |form| message(&[format!("{subject} takes {form}"), plain]));
-        let found = self.say(Code::WrongForm, message, place, "not of this form");
+        let message =
+            word("x-form").map_or(plain.clone(), |form| message(&[format!("{subject} must be {form}"), plain]));
+        let found = self.report(Code::WrongForm, message, place, "invalid format");
         found.notes = notes;
         found
     }
@@ -257,8 +265,8 @@ impl<'s> Check<'_, 's> {
                 _ => format!("at most {}", i64::MAX),
             };
             let written = clip(&self.tree.source().text[self.tree.span(pointer)]);
-            let message = format!("{} takes {limit}, not {written}", self.name(pointer));
-            self.say(Code::OutOfRange, message, self.place(pointer), limit);
+            let message = format!("{} must be {limit}, found {written}", self.name(pointer));
+            self.report(Code::OutOfRange, message, self.place(pointer), limit);
         }
     }
 
@@ -270,34 +278,34 @@ impl<'s> Check<'_, 's> {
             (_, Some(most)) if count > most => format!("at most {}", plural(most)),
             _ => return,
         };
-        let message = format!("{} takes {wanted}, not {count}", self.name(pointer));
-        self.say(Code::OutOfRange, message, self.place(pointer), wanted);
+        let message = format!("{} must have {wanted}, found {count}", self.name(pointer));
+        self.report(Code::OutOfRange, message, self.place(pointer), wanted);
     }
 
-    fn unknown_word(&mut self, words: &[&str], value: &Value, pointer: &str) {
+    fn unknown_value(&mut self, words: &[&str], value: &Value, pointer: &str) {
         let word = value.as_str().map_or_else(|| self.written(pointer).to_owned(), str::to_owned);
-        self.unknown_choice(words, &word, self.place(pointer), self.name(pointer));
+        let message = format!("unknown value `{}` of {}", clip(&word), self.name(pointer));
+        self.unknown_choice(words, &word, self.place(pointer), message);
     }
 
-    fn unknown_choice(&mut self, known: &[&str], word: &str, span: Span, subject: String) {
-        let message = format!("{subject} cannot be `{}`", clip(word));
+    fn unknown_choice(&mut self, known: &[&str], word: &str, span: Span, message: String) {
         match nearest(word, known.iter().copied()) {
             Some(near) => {
-                let found = self.say(Code::UnknownChoice, message, span.clone(), format!("did you mean `{near}`?"));
+                let found = self.report(Code::UnknownChoice, message, span.clone(), format!("did you mean `{near}`?"));
                 found.fix = Some(Fix { span, replacement: written(near) });
             }
             None => {
-                let note = format!("it can be {}", words::any(known));
-                self.say(Code::UnknownChoice, message, span, "not known here").notes.push(note);
+                let note = format!("expected {}", words::any(known));
+                self.report(Code::UnknownChoice, message, span, "unknown value").notes.push(note);
             }
         }
     }
 
     fn unknown_tag(&mut self, tag: &str, words: Vec<&'s str>, value: &Value, pointer: &str) {
         match value.get(tag) {
-            Some(word) => self.unknown_word(&words, word, &child(pointer, tag)),
+            Some(word) => self.unknown_value(&words, word, &child(pointer, tag)),
             None => {
-                let note = format!("it can be {}", words::any(&words));
+                let note = format!("expected {}", words::any(&words));
                 self.missing(tag, pointer).notes.push(note);
             }
         }
@@ -305,11 +313,14 @@ impl<'s> Check<'_, 's> {
 
     fn unknown_variant(&mut self, keys: Vec<&'s str>, value: &Value, pointer: &str) {
         match value.as_object().and_then(|map| map.keys().next()) {
-            Some(key) => self.unknown_choice(&keys, key, self.tree.key_span(&child(pointer, key)), self.name(pointer)),
+            Some(key) => {
+                let message = format!("unknown field `{}` in {}", clip(key), self.name(pointer));
+                self.unknown_choice(&keys, key, self.tree.key_span(&child(pointer, key)), message);
+            }
             None => {
-                let message = format!("{} is an empty block", self.name(pointer));
-                let note = format!("it holds {}", words::any(&keys));
-                self.say(Code::MissingField, message, self.place(pointer), "one field is missing").notes.push(note);
+                let message = format!("{} is an empty mapping", self.name(pointer));
+                let note = format!("expected {}", words::any(&keys));
+                self.report(Code::MissingField, message, self.place(pointer), "requires one field").notes.push(note);
             }
         }
     }
@@ -319,44 +330,51 @@ impl<'s> Check<'_, 's> {
         let written = &self.tree.source().text[span.clone()];
         let (subject, wanted) = (self.name(pointer), words::wanted(branches));
         let found = words::found(value, written);
-        let message = message(&[format!("{subject} takes {wanted}, {found}"), format!("{subject} takes {wanted}")]);
-        let repair = self.repair(branches, value, written);
-        let label = repair.as_ref().map(|repair| repair.label.clone()).or_else(|| kind_alone(branches, value));
-        let notes = if repair.is_none() { what_fits(branches) } else { vec![] };
-        let verb = if value.is_null() && written.is_empty() { "needs" } else { "not" };
-        let found = self.say(
+        let message =
+            message(&[format!("{subject} must be {wanted}, found {found}"), format!("{subject} must be {wanted}")]);
+        let suggestion = self.suggestion(branches, value, written);
+        let label =
+            suggestion.as_ref().map(|found| found.label.clone()).or_else(|| tag_without_mapping(branches, value));
+        let notes = if suggestion.is_none() { permitted_values(branches) } else { vec![] };
+        let found = self.report(
             Code::WrongType,
             message,
             self.place(pointer),
-            label.unwrap_or_else(|| format!("{verb} {wanted}")),
+            label.unwrap_or_else(|| format!("expected {wanted}")),
         );
         found.notes = notes;
-        found.fix = repair.map(|repair| Fix { span, replacement: repair.text });
+        found.fix = suggestion.map(|suggestion| Fix { span, replacement: suggestion.text });
     }
 
-    /// The first repair that leaves nothing to say.
-    fn repair(&self, branches: &[&'s Keywords], value: &Value, written: &str) -> Option<Repair> {
+    /// Returns the first suggestion that is valid.
+    fn suggestion(&self, branches: &[&'s Keywords], value: &Value, written: &str) -> Option<Suggestion> {
         let tag = tag(&blocks(branches)).map(|(tag, _)| tag);
-        let mut all = repairs(value, written, tag).into_iter();
-        all.find(|repair| branches.iter().any(|branch| self.schema.keywords_fit(branch, &repair.value)))
+        let mut all = suggestions(value, written, tag).into_iter();
+        all.find(|found| branches.iter().any(|branch| self.schema.keywords_fit(branch, &found.value)))
     }
 
     fn name(&self, pointer: &str) -> String {
         words::name(self.tree, pointer)
     }
 
-    /// How a value stands in the source.
+    /// Returns the source text of a value.
     fn written(&self, pointer: &str) -> &str {
         &self.tree.source().text[self.tree.span(pointer)]
     }
 
-    /// The first line of a value; the key where the value is empty.
+    /// Returns the span of the first line of a value, or of the key if the value is empty.
     fn place(&self, pointer: &str) -> Span {
         let span = self.tree.first_line(self.tree.span(pointer));
         if span.is_empty() { self.tree.key_span(pointer) } else { span }
     }
 
-    fn say(&mut self, code: Code, message: impl Into<String>, span: Span, label: impl Into<String>) -> &mut Diagnostic {
+    fn report(
+        &mut self,
+        code: Code,
+        message: impl Into<String>,
+        span: Span,
+        label: impl Into<String>,
+    ) -> &mut Diagnostic {
         self.found.push(Diagnostic::error(code, message, self.tree.source(), span, label));
         self.found.last_mut().expect("just pushed")
     }
@@ -366,16 +384,16 @@ fn blocks<'s>(branches: &[&'s Keywords]) -> Vec<&'s Keywords> {
     branches.iter().copied().filter(|branch| types(branch) == ["object"]).collect()
 }
 
-/// The kind of a block without the block.
-fn kind_alone(branches: &[&Keywords], value: &Value) -> Option<String> {
+/// Returns a label for a value that is only the tag of a mapping.
+fn tag_without_mapping(branches: &[&Keywords], value: &Value) -> Option<String> {
     let (tag, words) = tag(&blocks(branches))?;
     let word = value.as_str().filter(|word| words.contains(word))?;
-    Some(format!("a block starts with it: `{{ {tag}: {word}, … }}`"))
+    Some(format!("expected a mapping: `{{ {tag}: {word}, … }}`"))
 }
 
-fn what_fits(branches: &[&Keywords]) -> Vec<String> {
+fn permitted_values(branches: &[&Keywords]) -> Vec<String> {
     let known: Vec<&str> = branches.iter().flat_map(|branch| words::words(branch)).collect();
     let form = branches.iter().find_map(|branch| branch.get("x-form")).and_then(Value::as_str).map(str::to_owned);
-    let known = (!known.is_empty()).then(|| format!("it can be {}", words::any(&known)));
-    form.map(|form| format!("it is {form}")).into_iter().chain(known).collect()
+    let known = (!known.is_empty()).then(|| format!("expected {}", words::any(&known)));
+    form.map(|form| format!("expected {form}")).into_iter().chain(known).collect()
 }

@@ -1,36 +1,36 @@
-//! Which branch of an `anyOf` or `oneOf` was meant. A reader never hears that none of them fits.
+//! Determines which branch of an `anyOf` or `oneOf` was intended, so that no message says that no branch matches.
 
 use super::schema::{Schema, is, list, types};
 use super::words::{nearest, words};
 use serde_json::{Map, Value};
 
-/// Keywords that only describe.
+/// Keywords that are annotations and do not affect validation.
 const ANNOTATIONS: [&str; 8] =
     ["description", "title", "default", "examples", "deprecated", "$schema", "$defs", "x-form"];
 
 /// A schema as an object of keywords.
 pub(super) type Keywords = Map<String, Value>;
 
-/// What a value is told to be.
+/// What a value was intended to be.
 pub(super) enum Meant<'s> {
-    /// This branch.
+    /// A value of this branch.
     Branch(&'s Keywords),
-    /// One of these words.
+    /// One of these keywords.
     Word(Vec<&'s str>),
-    /// A block whose `tag` is missing, or is none of these words.
+    /// A mapping whose `tag` is missing or is not one of these keywords.
     Tag(&'s str, Vec<&'s str>),
-    /// A block with one of these keys.
+    /// A mapping with one of these keys.
     Key(Vec<&'s str>),
-    /// Something of another type.
+    /// A value of another type.
     Type,
 }
 
-/// The branches of a schema: itself, if it has none. References are followed, branches in branches are branches, and `null`
-/// is left out: it is never what was meant.
+/// Returns the branches of a schema; a schema without `anyOf` and `oneOf` is its own branch. Resolves references,
+/// flattens nested branches and omits `null`, which is never intended.
 pub(super) fn branches<'s>(schema: Schema<'s>, part: &'s Value) -> Vec<&'s Keywords> {
     let Some(keywords) = part.as_object() else { return vec![] };
-    let mut telling = keywords.iter().filter(|(keyword, _)| !ANNOTATIONS.contains(&keyword.as_str()));
-    match (telling.next(), telling.next()) {
+    let mut validating = keywords.iter().filter(|(keyword, _)| !ANNOTATIONS.contains(&keyword.as_str()));
+    match (validating.next(), validating.next()) {
         (Some((keyword, target)), None) if keyword == "$ref" => branches(schema, schema.target(target)),
         (Some((keyword, inner)), None) if keyword == "anyOf" || keyword == "oneOf" => {
             list(inner).iter().flat_map(|branch| branches(schema, branch)).collect()
@@ -40,11 +40,11 @@ pub(super) fn branches<'s>(schema: Schema<'s>, part: &'s Value) -> Vec<&'s Keywo
     }
 }
 
-/// Chooses by the type of the value, then by its tag, then by its keys.
+/// Selects a branch by the type of the value, then by its tag, then by its keys.
 pub(super) fn meant<'s>(branches: &[&'s Keywords], value: &Value) -> Meant<'s> {
     let fitting: Vec<&Keywords> = branches.iter().copied().filter(|branch| takes(branch, value)).collect();
     match value {
-        Value::Object(map) => among_blocks(&fitting, map),
+        Value::Object(map) => intended_mapping(&fitting, map),
         _ => match fitting.iter().find(|branch| words(branch).is_empty()) {
             Some(branch) => Meant::Branch(branch),
             None if fitting.is_empty() => Meant::Type,
@@ -59,7 +59,7 @@ fn takes(branch: &Keywords, value: &Value) -> bool {
         || (named.is_empty() && (!value.is_object() || branch.contains_key("properties")))
 }
 
-fn among_blocks<'s>(blocks: &[&'s Keywords], map: &Map<String, Value>) -> Meant<'s> {
+fn intended_mapping<'s>(blocks: &[&'s Keywords], map: &Map<String, Value>) -> Meant<'s> {
     if let [] | [_] = blocks {
         return blocks.first().map_or(Meant::Type, |block| Meant::Branch(block));
     }
@@ -76,7 +76,7 @@ fn among_blocks<'s>(blocks: &[&'s Keywords], map: &Map<String, Value>) -> Meant<
     closest(blocks, map).map_or(Meant::Type, Meant::Branch)
 }
 
-/// The field that tells all blocks apart, and its words: `#[serde(tag = "kind")]`.
+/// Returns the field that distinguishes all mappings, and its values, such as for `#[serde(tag = "kind")]`.
 pub(super) fn tag<'s>(blocks: &[&'s Keywords]) -> Option<(&'s str, Vec<&'s str>)> {
     let fields = blocks.first()?.get("properties")?.as_object()?;
     fields.keys().find_map(|field| {
@@ -89,13 +89,14 @@ fn constant<'s>(block: &'s Keywords, field: &str) -> Option<&'s str> {
     block.get("properties")?.get(field)?.get("const")?.as_str()
 }
 
-/// The one field of a block that has one: an enum's variant as serde writes it.
+/// Returns the only field of a mapping: serde represents an enum variant this way.
 fn only_key(block: &Keywords) -> Option<&str> {
     let fields = block.get("properties")?.as_object()?;
     fields.keys().next().filter(|_| fields.len() == 1).map(String::as_str)
 }
 
-/// The block with the most of these keys; a key that is nearly right counts half. Of equals, the one that misses fewest.
+/// Returns the mapping with the most of these keys; a misspelled key counts half. On a tie, the one with the fewest
+/// missing fields.
 fn closest<'s>(blocks: &[&'s Keywords], map: &Map<String, Value>) -> Option<&'s Keywords> {
     let score = |block: &Keywords| -> usize {
         let fields =

@@ -1,18 +1,20 @@
-//! Where a part of a text stands in the source: past quotes, escapes, indentation and folded lines.
+//! Maps positions in a parsed string to positions in its source text, through quotes, escapes, indentation and folded
+//! lines.
 
 use std::ops::Range;
 use std::str::Chars;
 
-/// Where bytes of a text stand in how it is written; nothing where the two do not go together. The bytes are whole letters.
-pub(super) fn place(written: &str, text: &str, inside: &Range<usize>) -> Option<Range<usize>> {
-    // A block of text may start with a quote of its own.
-    [Style::of(written), Style::Plain].into_iter().find_map(|style| aligned(Letters::new(written, style), text, inside))
+/// Returns the range of the source text that corresponds to a range of the parsed string, or `None` if the two do not
+/// match. The range must lie on character boundaries.
+pub(super) fn source_range(written: &str, text: &str, inside: &Range<usize>) -> Option<Range<usize>> {
+    // A block scalar may start with a quotation mark.
+    [Style::of(written), Style::Plain].into_iter().find_map(|style| align(Letters::new(written, style), text, inside))
 }
 
-fn aligned(mut letters: Letters, text: &str, inside: &Range<usize>) -> Option<Range<usize>> {
+fn align(mut letters: Letters, text: &str, inside: &Range<usize>) -> Option<Range<usize>> {
     let (mut start, mut end) = (None, letters.at);
     for (at, letter) in text.char_indices() {
-        let place = letters.standing_for(letter)?;
+        let place = letters.find(letter)?;
         if at == inside.start {
             start = Some(place.start);
         }
@@ -24,7 +26,7 @@ fn aligned(mut letters: Letters, text: &str, inside: &Range<usize>) -> Option<Ra
     Some(start..end.max(start))
 }
 
-/// How a text is written.
+/// Style of a scalar in the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
     Plain,
@@ -42,17 +44,17 @@ impl Style {
     }
 }
 
-/// The letters of a written text, one after the other.
+/// Iterator over the characters of a scalar in the source.
 struct Letters<'w> {
     written: &'w str,
     style: Style,
     at: usize,
 }
 
-/// A letter as written.
+/// A character in the source.
 struct Letter {
     place: Range<usize>,
-    /// What it is read as; a line break after a backslash is read as nothing.
+    /// The parsed character; `None` for an escaped line break, which is removed.
     read: Option<char>,
     is_escaped: bool,
 }
@@ -64,11 +66,12 @@ impl<'w> Letters<'w> {
         Self { written: &written[..end], style, at: quotes.min(end) }
     }
 
-    /// The next letter that is read as this one. Blanks are written that no text has: indentation, and what is folded.
-    fn standing_for(&mut self, wanted: char) -> Option<Range<usize>> {
+    /// Returns the range of the next source character that is parsed as `wanted`. Skips whitespace that is not part of
+    /// the parsed string: indentation and folded line breaks.
+    fn find(&mut self, wanted: char) -> Option<Range<usize>> {
         loop {
             let Some(letter) = self.next() else {
-                // A block of text ends with a line break that is not part of its place.
+                // A block scalar ends with a line break outside its span.
                 return wanted.is_whitespace().then_some(self.at..self.at);
             };
             let is_blank = !letter.is_escaped && letter.read.is_some_and(char::is_whitespace);
@@ -85,7 +88,7 @@ impl<'w> Letters<'w> {
         let mut rest = self.written[start..].chars();
         let first = rest.next()?;
         let (read, is_escaped) = match (self.style, first) {
-            (Style::Double, '\\') => (escaped(&mut rest), true),
+            (Style::Double, '\\') => (parse_escape(&mut rest), true),
             (Style::Single, '\'') => (rest.next(), true),
             _ => (Some(first), false),
         };
@@ -94,8 +97,9 @@ impl<'w> Letters<'w> {
     }
 }
 
-/// What a backslash and what stands after it are read as (YAML 1.2 §5.7); nothing for a line break and what indents the next.
-fn escaped(rest: &mut Chars) -> Option<char> {
+/// Parses the text after a backslash (YAML 1.2 §5.7). Returns `None` for a line break, which is removed together with
+/// the indentation of the next line.
+fn parse_escape(rest: &mut Chars) -> Option<char> {
     let letter = rest.next()?;
     if matches!(letter, '\r' | '\n') {
         *rest = rest.as_str().trim_start().chars();
@@ -105,14 +109,14 @@ fn escaped(rest: &mut Chars) -> Option<char> {
         'x' => 2,
         'u' => 4,
         'U' => 8,
-        _ => return Some(named(letter)),
+        _ => return Some(named_escape(letter)),
     };
     let number = rest.as_str().get(..digits)?;
     *rest = rest.as_str()[digits..].chars();
     char::from_u32(u32::from_str_radix(number, 16).ok()?)
 }
 
-fn named(letter: char) -> char {
+fn named_escape(letter: char) -> char {
     match letter {
         '0' => '\0',
         'a' => '\x07',

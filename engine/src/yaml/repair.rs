@@ -1,23 +1,23 @@
-//! What a value of the wrong type was probably meant to be, and how that is written.
+//! Suggestions for a value of the wrong type: what was probably intended, and how to write it.
 
 use super::scalar::{is_quoted, plain, quoted};
 use super::words::clip;
 use serde_json::{Value, json};
 
-/// Another way to write a value.
+/// A suggested replacement of a value.
 #[derive(Debug)]
-pub(super) struct Repair {
-    /// What to do, in words.
+pub(super) struct Suggestion {
+    /// What to do, for the label of a diagnostic.
     pub(super) label: String,
-    /// What to write.
+    /// Replacement text for the source.
     pub(super) text: String,
-    /// What it is read as.
+    /// Value that the replacement text is parsed as.
     pub(super) value: Value,
 }
 
-/// Other ways to write a scalar, the likeliest first. `written` is how it stands in the source; `tag` is the field that tells
-/// the blocks apart which could stand here.
-pub(super) fn repairs(value: &Value, written: &str, tag: Option<&str>) -> Vec<Repair> {
+/// Returns the possible replacements of a scalar, the most likely first. `written` is the source text of the scalar;
+/// `tag` is the field that distinguishes the mappings that are permitted here.
+pub(super) fn suggestions(value: &Value, written: &str, tag: Option<&str>) -> Vec<Suggestion> {
     if written.contains('\n') {
         return vec![];
     }
@@ -34,40 +34,40 @@ pub(super) fn repairs(value: &Value, written: &str, tag: Option<&str>) -> Vec<Re
     .collect()
 }
 
-/// `1.10` was meant as text, and so was `NULL`.
-fn as_text(value: &Value, written: &str) -> Option<Repair> {
+/// `1.10` or `NULL` was intended as a string.
+fn as_text(value: &Value, written: &str) -> Option<Suggestion> {
     let is_word =
         matches!(value, Value::Null | Value::Bool(_) | Value::Number(_)) && !written.is_empty() && written != "~";
     is_word.then(|| {
         let text = quoted(written);
-        Repair { label: format!("quote it: `{}`", clip(&text)), text, value: written.into() }
+        Suggestion { label: format!("quote it: `{}`", clip(&text)), text, value: written.into() }
     })
 }
 
-/// `"30"` was meant as a number.
-fn as_plain(value: &Value, written: &str) -> Option<Repair> {
+/// `"30"` was intended as a number.
+fn as_plain(value: &Value, written: &str) -> Option<Suggestion> {
     let text = value.as_str().filter(|_| is_quoted(written))?;
     let value = plain(text);
-    (!value.is_string() && !value.is_null()).then(|| Repair {
-        label: format!("without quotes: `{}`", clip(text)),
+    (!value.is_string() && !value.is_null()).then(|| Suggestion {
+        label: format!("remove the quotes: `{}`", clip(text)),
         text: text.into(),
         value,
     })
 }
 
-/// `yes` was `true` in YAML 1.1.
-fn as_boolean(value: &Value, written: &str) -> Option<Repair> {
+/// `yes` is `true` in YAML 1.1.
+fn as_boolean(value: &Value, written: &str) -> Option<Suggestion> {
     let flag = match value.as_str()?.to_lowercase().as_str() {
         "yes" | "on" | "y" => true,
         "no" | "off" | "n" => false,
         _ => return None,
     };
-    let label = format!("`{written}` is text; write `{flag}`");
-    Some(Repair { label, text: flag.to_string(), value: flag.into() })
+    let label = format!("`{written}` is a string; write `{flag}`");
+    Some(Suggestion { label, text: flag.to_string(), value: flag.into() })
 }
 
-/// `30s`, where ISO 8601 has `PT30S`.
-fn as_duration(value: &Value) -> Option<Repair> {
+/// `30s` is not ISO 8601; suggests `PT30S`.
+fn as_duration(value: &Value) -> Option<Suggestion> {
     let text = value.as_str()?.trim();
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let text = match unit.trim() {
@@ -78,11 +78,11 @@ fn as_duration(value: &Value) -> Option<Repair> {
         "d" | "day" | "days" => format!("P{number}D"),
         _ => return None,
     };
-    Some(Repair { label: format!("write `{text}`"), value: text.clone().into(), text })
+    Some(Suggestion { label: format!("write `{text}`"), value: text.clone().into(), text })
 }
 
-/// One, where a list is wanted; or several, without the brackets.
-fn as_list(value: &Value, written: &str) -> Option<Repair> {
+/// A single item instead of a list, or several items without brackets.
+fn as_list(value: &Value, written: &str) -> Option<Suggestion> {
     if written.is_empty() || value.is_array() || value.is_object() || value.is_null() {
         return None;
     }
@@ -95,12 +95,12 @@ fn as_list(value: &Value, written: &str) -> Option<Repair> {
         }
         _ => (format!("[{written}]"), json!([value])),
     };
-    Some(Repair { label: format!("write `{}`", clip(&text)), text, value })
+    Some(Suggestion { label: format!("write `{}`", clip(&text)), text, value })
 }
 
-/// The kind alone, where a block of that kind is wanted.
-fn as_block(value: &Value, tag: Option<&str>) -> Option<Repair> {
+/// Only the value of the tag, where a mapping with this tag is required.
+fn as_block(value: &Value, tag: Option<&str>) -> Option<Suggestion> {
     let (tag, word) = (tag?, value.as_str()?);
     let text = format!("{{ {tag}: {word} }}");
-    Some(Repair { label: format!("write `{text}`"), text, value: json!({ tag: word }) })
+    Some(Suggestion { label: format!("write `{text}`"), text, value: json!({ tag: word }) })
 }

@@ -1,9 +1,9 @@
-//! How a single value is read from plain text, and how a text is written so that it is read as text.
+//! Reads plain scalars, and writes strings so that they are read as strings.
 
 use serde_json::{Number, Value};
 
-/// A plain scalar by the core schema of YAML 1.2 (§10.3.2). `no`, `on`, `1_000`, `012` and `12:30` are text; so are
-/// `.inf` and `.nan`, which JSON does not have.
+/// Parses a plain scalar by the core schema of YAML 1.2 (§10.3.2). `no`, `on`, `1_000`, `012` and `12:30` are strings;
+/// so are `.inf` and `.nan`, which JSON does not have.
 pub(super) fn plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
@@ -15,10 +15,10 @@ pub(super) fn plain(text: &str) -> Value {
 
 fn number(text: &str) -> Option<Number> {
     if let Some(digits) = text.strip_prefix("0x") {
-        return based(digits, 16);
+        return integer_of_base(digits, 16);
     }
     if let Some(digits) = text.strip_prefix("0o") {
-        return based(digits, 8);
+        return integer_of_base(digits, 8);
     }
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     if !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -27,13 +27,13 @@ fn number(text: &str) -> Option<Number> {
     is_float(unsigned).then(|| text.parse().ok().and_then(Number::from_f64)).flatten()
 }
 
-fn based(digits: &str, base: u32) -> Option<Number> {
+fn integer_of_base(digits: &str, base: u32) -> Option<Number> {
     let all_digits = digits.chars().all(|sign| sign.is_digit(base));
     all_digits.then(|| u64::from_str_radix(digits, base).ok().map(Number::from)).flatten()
 }
 
 fn decimal(text: &str, digits: &str) -> Option<Number> {
-    // YAML 1.1 reads `012` as ten, 1.2 as twelve: it stays what was written.
+    // `012` is ten in YAML 1.1 and twelve in YAML 1.2: it is kept as a string.
     if digits.len() > 1 && digits.starts_with('0') {
         return None;
     }
@@ -41,7 +41,7 @@ fn decimal(text: &str, digits: &str) -> Option<Number> {
     whole.ok().or_else(|| text.parse().ok().and_then(Number::from_f64))
 }
 
-/// `( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?`
+/// Matches `( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?`.
 fn is_float(text: &str) -> bool {
     let (mantissa, exponent) = text.split_once(['e', 'E']).map_or((text, None), |(m, e)| (m, Some(e)));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -53,12 +53,12 @@ fn is_float(text: &str) -> bool {
     digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty()) && power
 }
 
-/// The text between quotes.
+/// Returns the string in quotes.
 pub(super) fn quoted(text: &str) -> String {
     if text.contains(['"', '\\']) { format!("'{}'", text.replace('\'', "''")) } else { format!("\"{text}\"") }
 }
 
-/// The text, with quotes where it needs them.
+/// Returns the string, in quotes if necessary.
 pub(super) fn written(text: &str) -> String {
     let bare = text.starts_with(|sign: char| sign.is_ascii_alphanumeric())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./+".contains(&byte))
@@ -66,13 +66,13 @@ pub(super) fn written(text: &str) -> String {
     if bare { text.to_owned() } else { quoted(text) }
 }
 
-/// Whether a scalar of the source stands in quotes.
+/// Returns whether the source text of a scalar is quoted.
 pub(super) fn is_quoted(text: &str) -> bool {
     text.starts_with(['"', '\''])
 }
 
-/// Where a text that starts at a byte ends, had it been written with quotes in mind: at a comment, at one of `stops`, or with
-/// the line. What stands in `{{ … }}` belongs to it.
+/// Returns the end of an unquoted string that starts at a byte: a comment, one of `stops`, or the end of the line. `{{
+/// … }}` belongs to the string.
 pub(super) fn extent(text: &str, start: usize, stops: &[char]) -> usize {
     let line = text[start..].lines().next().unwrap_or("");
     let mut end = 0;
@@ -97,7 +97,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn plain_text_is_read_by_the_core_schema() {
+    fn plain_scalar_follows_core_schema() {
         for text in [
             "NO", "on", "yes", "y", "1_000", "012", "00", "12:30", "0x", "1e", "e3", ".", "-", "+", "0xG", ".inf",
             "1.2.3", "- 1",
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_keep_the_text() {
+    fn quoted_string_is_preserved() {
         assert_eq!(quoted("a: 'b'"), "\"a: 'b'\"");
         assert_eq!(quoted("a \"b\" 'c' \\d"), "'a \"b\" ''c'' \\d'");
         assert_eq!(
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_ends_at_its_comment_or_its_bracket() {
+    fn extent_ends_at_comment_or_stop_character() {
         let ends = |text: &'static str, stops: &[char]| &text[..extent(text, 0, stops)];
         assert_eq!(ends("{{ a }} b # c\nd", &[]), "{{ a }} b");
         assert_eq!(ends("{{ a, b }} b#c, d", &[',']), "{{ a, b }} b#c");

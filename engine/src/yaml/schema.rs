@@ -1,41 +1,42 @@
-//! Whether a value is what a JSON Schema says: the verdict alone, for the keywords that schemars writes.
+//! Validates a value against a JSON Schema, for the keywords that schemars writes. Returns only whether it is valid;
+//! `check` explains why not.
 
 use regex::Regex;
 use serde_json::{Map, Number, Value};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-/// A schema that can look up its own `$defs`.
+/// A JSON Schema that resolves references to its own `$defs`.
 #[derive(Debug, Clone, Copy)]
 pub struct Schema<'s> {
     root: &'s Value,
 }
 
 impl<'s> Schema<'s> {
-    /// A schema, whole.
+    /// Wraps a complete schema, which `$ref` refers to.
     pub fn new(root: &'s Value) -> Self {
         Self { root }
     }
 
-    /// What a `$ref` points to.
+    /// Returns the schema that a `$ref` refers to.
     pub fn target(self, reference: &Value) -> &'s Value {
         let pointer = reference.as_str().and_then(|text| text.strip_prefix('#'));
         pointer.and_then(|pointer| self.root.pointer(pointer)).expect("a schema refers to its own `$defs`")
     }
 
-    /// Whether the value is what the schema says. Keywords that are not known say nothing. A whole number is one that is
-    /// written so: unlike in JSON Schema, 1.0 is none, since serde reads none.
+    /// Returns whether the value is valid. Unknown keywords are ignored. Unlike in JSON Schema, 1.0 is not an integer,
+    /// because serde does not accept it as one.
     pub fn fits(self, schema: &'s Value, value: &Value) -> bool {
         schema.as_object().map_or(*schema != Value::Bool(false), |keywords| self.keywords_fit(keywords, value))
     }
 
-    /// The same, for a schema as its keywords.
+    /// Returns whether the value is valid for the keywords of a schema.
     pub(super) fn keywords_fit(self, keywords: &'s Map<String, Value>, value: &Value) -> bool {
-        keywords.iter().all(|(keyword, wanted)| self.obeys(keywords, keyword, wanted, value))
+        keywords.iter().all(|(keyword, wanted)| self.keyword_fits(keywords, keyword, wanted, value))
             && self.parts_fit(keywords, value)
     }
 
-    fn obeys(self, keywords: &'s Map<String, Value>, keyword: &str, wanted: &'s Value, value: &Value) -> bool {
+    fn keyword_fits(self, keywords: &'s Map<String, Value>, keyword: &str, wanted: &'s Value, value: &Value) -> bool {
         match keyword {
             "$ref" => self.fits(self.target(wanted), value),
             "allOf" => list(wanted).iter().all(|part| self.fits(part, value)),
@@ -76,7 +77,7 @@ impl<'s> Schema<'s> {
     }
 }
 
-/// What the value of a key must be; `false` where the key may not stand.
+/// Returns the schemas of a key's value; `false` if the key is not permitted.
 pub(super) fn of_key<'s>(keywords: &'s Map<String, Value>, key: &str) -> Vec<&'s Value> {
     let named = keywords.get("properties").and_then(|known| known.get(key));
     let patterns = keywords.get("patternProperties").and_then(Value::as_object);
@@ -85,13 +86,13 @@ pub(super) fn of_key<'s>(keywords: &'s Map<String, Value>, key: &str) -> Vec<&'s
     if found.is_empty() { keywords.get("additionalProperties").into_iter().collect() } else { found }
 }
 
-/// What an item of a list must be.
+/// Returns the schema of a list item.
 pub(super) fn of_item(keywords: &Map<String, Value>, index: usize) -> Option<&Value> {
     let first = keywords.get("prefixItems").map_or(&[][..], list);
     first.get(index).or_else(|| keywords.get("items"))
 }
 
-/// The types a schema names.
+/// Returns the types that a schema permits.
 pub(super) fn types(keywords: &Map<String, Value>) -> Vec<&str> {
     match keywords.get("type") {
         Some(Value::String(kind)) => vec![kind],
@@ -100,7 +101,7 @@ pub(super) fn types(keywords: &Map<String, Value>) -> Vec<&str> {
     }
 }
 
-/// Whether a value is of a type of JSON Schema.
+/// Returns whether a value has a type of JSON Schema.
 pub(super) fn is(kind: &str, value: &Value) -> bool {
     match kind {
         "string" => value.is_string(),
@@ -114,12 +115,12 @@ pub(super) fn is(kind: &str, value: &Value) -> bool {
     }
 }
 
-/// The items of a keyword that has a list.
+/// Returns the items of a keyword whose value is a list.
 pub(super) fn list(wanted: &Value) -> &[Value] {
     wanted.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Whether a number is within what one keyword says.
+/// Returns whether a number satisfies one keyword.
 pub(super) fn in_range(keyword: &str, wanted: &Value, number: &Number) -> bool {
     let against = |limit: &Value| limit.as_number().and_then(|limit| compare(number, limit));
     match keyword {
@@ -127,7 +128,7 @@ pub(super) fn in_range(keyword: &str, wanted: &Value, number: &Number) -> bool {
         "maximum" => against(wanted) != Some(Ordering::Greater),
         "exclusiveMinimum" => against(wanted) == Some(Ordering::Greater),
         "exclusiveMaximum" => against(wanted) == Some(Ordering::Less),
-        // Smaller ones have bounds in the schema.
+        // Smaller integer formats have bounds in the schema.
         "format" if wanted == "int64" => !number.is_u64() || number.is_i64(),
         _ => true,
     }
@@ -140,7 +141,7 @@ fn compare(a: &Number, b: &Number) -> Option<Ordering> {
     }
 }
 
-/// Whether a text is of the form and length that one keyword says.
+/// Returns whether a string satisfies one keyword about its pattern or length.
 pub(super) fn of_form(keyword: &str, wanted: &Value, text: &str) -> bool {
     let limit = || wanted.as_u64().unwrap_or(0);
     match keyword {
@@ -152,10 +153,10 @@ pub(super) fn of_form(keyword: &str, wanted: &Value, text: &str) -> bool {
 }
 
 fn pattern(form: &str) -> Regex {
-    Regex::new(form).expect("our schemas hold patterns that are regular expressions")
+    Regex::new(form).expect("patterns of our schemas are regular expressions")
 }
 
-/// Whether a list is of the length that one keyword says, and has nothing twice where that is said.
+/// Returns whether a list satisfies one keyword about its length or the uniqueness of its items.
 pub(super) fn of_length(keyword: &str, wanted: &Value, items: &[Value]) -> bool {
     let limit = || wanted.as_u64().unwrap_or(0);
     match keyword {
@@ -166,7 +167,7 @@ pub(super) fn of_length(keyword: &str, wanted: &Value, items: &[Value]) -> bool 
     }
 }
 
-/// The first item that stood in the list before.
+/// Returns the index of the first item that repeats an earlier one.
 pub(super) fn repeated(items: &[Value]) -> Option<usize> {
     let mut seen = BTreeSet::new();
     items.iter().position(|item| !seen.insert(item.to_string()))

@@ -1,4 +1,4 @@
-//! The parser's mistakes in our words: what stands there, and the way out where it is sure.
+//! Converts errors of the YAML parser to diagnostics in plain language, with a fix where it is certain.
 
 use super::scalar::{extent, is_quoted, quoted};
 use super::words::clip;
@@ -6,25 +6,27 @@ use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use granit_parser::ErrorKind;
 use std::sync::Arc;
 
-/// What was read just before.
+/// The state of the parser in front of an error.
 pub(super) struct Before {
-    /// The scalar, if it was one.
+    /// The previous token, if it was a scalar.
     pub(super) last: Option<Span>,
-    /// The bracket or brace that is still open.
+    /// Position of the innermost open bracket or brace.
     pub(super) open: Option<usize>,
 }
 
-/// What the parser stumbled over.
+/// Converts an error of the parser at a byte to a diagnostic.
 pub(super) fn mistake(source: &Arc<Source>, kind: &ErrorKind, at: usize, before: &Before) -> Diagnostic {
-    let found = Mistake { source, at: floor(&source.text, at), before };
+    let found = Mistake { source, at: char_boundary_before(&source.text, at), before };
     match kind {
-        ErrorKind::RecursionLimitExceeded => too_deep(source, found.sign()),
-        ErrorKind::MissingAnchorOrAliasName => found.nameless(),
+        ErrorKind::RecursionLimitExceeded => too_deep(source, found.character()),
+        ErrorKind::MissingAnchorOrAliasName => found.missing_anchor_name(),
         ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
-            found.at_sign(&format!("`{open}` is closed by `{close}`"), "opened here")
+            found.at_character(&format!("`{open}` is closed by `{close}`"), "opened here")
         }
-        ErrorKind::UnclosedFlowCollection { open } => found.at_sign(&format!("`{open}` is not closed"), "opened here"),
-        ErrorKind::UnexpectedCharacter { character } => found.sign_needs_quotes(*character),
+        ErrorKind::UnclosedFlowCollection { open } => {
+            found.at_character(&format!("`{open}` is not closed"), "opened here")
+        }
+        ErrorKind::UnexpectedCharacter { character } => found.reserved_character(*character),
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
@@ -33,51 +35,49 @@ pub(super) fn mistake(source: &Arc<Source>, kind: &ErrorKind, at: usize, before:
         _ if indent(found.line(found.at)).contains('\t') => tab(source, found.line_start(found.at)),
         _ if found.is_still_open(kind) => found.not_closed(),
         ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry if !found.starts_line() => {
-            found.at_sign("text goes on after the value", "it belongs to nothing")
+            found.at_character("unexpected text after the value", "here")
         }
         ErrorKind::MappingValueNotAllowed | ErrorKind::ExpectedFlowMappingSeparator if found.is_colon() => {
             found.colon()
         }
-        ErrorKind::SimpleKeyExpected if found.glued().is_some() => found.space_missing(),
-        ErrorKind::InvalidTrailingSingleQuotedScalar => {
-            found.at_sign("text goes on after the closing quote", "here").note("inside `'…'` a `'` is written twice")
-        }
+        ErrorKind::SimpleKeyExpected if found.colon_without_space().is_some() => found.missing_space(),
+        ErrorKind::InvalidTrailingSingleQuotedScalar => found
+            .at_character("unexpected text after the closing quote", "here")
+            .note("in single quotes, write `'` as `''`"),
         ErrorKind::InvalidTrailingDoubleQuotedScalar => found
-            .at_sign("text goes on after the closing quote", "here")
-            .note("inside `\"…\"` a `\"` is written `\\\"`"),
-        _ => match words(kind) {
-            Some((message, label)) => found.at_sign(message, label),
-            None => found.at_sign("the text is no YAML from here on", "it breaks here"),
+            .at_character("unexpected text after the closing quote", "here")
+            .note("in double quotes, write `\"` as `\\\"`"),
+        _ => match description(kind) {
+            Some((message, label)) => found.at_character(message, label),
+            None => found.at_character("invalid YAML syntax", "here"),
         },
     }
 }
 
-/// Kinds that need nothing but words.
-fn words(kind: &ErrorKind) -> Option<(&'static str, &'static str)> {
+/// Returns message and label of an error that needs no context.
+fn description(kind: &ErrorKind) -> Option<(&'static str, &'static str)> {
     Some(match kind {
-        ErrorKind::ExpectedBlockMappingKey => {
-            ("this line belongs to no block above it", "no key above stands as far in")
-        }
+        ErrorKind::ExpectedBlockMappingKey => ("invalid indentation", "no key above has this indentation"),
         ErrorKind::ExpectedBlockSequenceEntry => {
-            ("this line is no item of the list above it", "items start with `- `, each as far in")
+            ("expected a list item", "items start with `- ` and have the same indentation")
         }
         ErrorKind::InvalidIndentation | ErrorKind::InvalidFlowScalarIndent | ErrorKind::InvalidQuotedScalarIndent => {
-            ("this line is not far enough in", "it goes on with what stands above")
+            ("insufficient indentation", "this line continues the value above")
         }
-        ErrorKind::ExpectedFlowMappingSeparator => ("a `,` or a `}` is missing", "before this"),
-        ErrorKind::ExpectedFlowSequenceSeparator => ("a `,` or a `]` is missing", "before this"),
+        ErrorKind::ExpectedFlowMappingSeparator => ("missing `,` or `}`", "before this"),
+        ErrorKind::ExpectedFlowSequenceSeparator => ("missing `,` or `]`", "before this"),
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
-            ("this line has a value without a key", "`: ` parts key and value, `- ` starts an item")
+            ("value without a key", "write `key: value`, or `- item`")
         }
         ErrorKind::MappingValueNotAllowed | ErrorKind::MappingKeyNotAllowed | ErrorKind::InvalidColonPlacement => {
-            ("a `:` stands where no key can be", "here")
+            ("unexpected `:`", "a key is not permitted here")
         }
         ErrorKind::InvalidMappingValueWhitespace | ErrorKind::FlowMappingValueAdjacentCollection => {
-            ("a space is missing after `:`", "here")
+            ("missing space after `:`", "here")
         }
-        ErrorKind::MisplacedFlowCollectionEnd => ("a bracket closes nothing", "none is open here"),
+        ErrorKind::MisplacedFlowCollectionEnd => ("unmatched closing bracket", "no bracket is open here"),
         ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => {
-            ("a quote is not closed", "opened here")
+            ("unclosed quote", "opened here")
         }
         ErrorKind::UnknownQuotedScalarEscape
         | ErrorKind::InvalidQuotedScalarHexEscape
@@ -85,51 +85,49 @@ fn words(kind: &ErrorKind) -> Option<(&'static str, &'static str)> {
         | ErrorKind::InvalidLowSurrogateHexEscape
         | ErrorKind::InvalidLowSurrogate
         | ErrorKind::MissingLowSurrogate
-        | ErrorKind::UnpairedLowSurrogate => {
-            ("a text has an escape that YAML does not know", "inside `'…'` a backslash is a backslash")
-        }
+        | ErrorKind::UnpairedLowSurrogate => ("invalid escape sequence", "in single quotes, a backslash is literal"),
         ErrorKind::BlockEntryInFlowCollection
         | ErrorKind::BlockSequenceEntryNotAllowed
         | ErrorKind::InvalidBlockEntryWhitespace
         | ErrorKind::PlainScalarStartsWithDashFlowIndicator => {
-            ("a `-` stands where no item can be", "items start on lines of their own")
+            ("unexpected `-`", "each list item starts on its own line")
         }
         ErrorKind::ZeroBlockScalarIndent
         | ErrorKind::InvalidBlockScalarHeader
         | ErrorKind::InvalidBlockScalarIndent => {
-            ("`|` and `>` start a text on the next line", "quote the text if it starts with this sign")
+            ("missing line break after `|` or `>`", "quote a string that starts with this character")
         }
-        ErrorKind::CommentNotSeparated => ("a comment needs a space before `#`", "here"),
-        ErrorKind::CommentInterceptedScalar => ("a comment cuts a text in two", "here"),
-        ErrorKind::BomInsideDocument => ("a byte-order mark stands inside the text", "here"),
+        ErrorKind::CommentNotSeparated => ("missing space before `#`", "here"),
+        ErrorKind::CommentInterceptedScalar => ("comment inside a multi-line string", "here"),
+        ErrorKind::BomInsideDocument => ("unexpected byte-order mark", "here"),
         _ => return None,
     })
 }
 
-/// Blocks in blocks in blocks.
+/// Reports nesting beyond the limit.
 pub(super) fn too_deep(source: &Arc<Source>, span: Span) -> Diagnostic {
-    Diagnostic::error(Code::TooLarge, "blocks nest deeper than in any profile", source, span, "the 65th in one another")
+    Diagnostic::error(Code::TooLarge, "nesting is deeper than 64 levels", source, span, "level 65")
 }
 
-/// A line that starts at a byte and is indented by tabs.
+/// Reports a tab in the indentation of the line that starts at a byte.
 pub(super) fn tab(source: &Arc<Source>, line: usize) -> Diagnostic {
     let text = &source.text[line..];
     let start = line + indent(text).find('\t').unwrap_or(0);
     let length = source.text[start..].len() - source.text[start..].trim_start_matches('\t').len();
-    Diagnostic::error(Code::Syntax, "a tab indents this line", source, start..start + length, "YAML indents by spaces")
+    Diagnostic::error(Code::Syntax, "tab in indentation", source, start..start + length, "YAML requires spaces")
 }
 
-/// A template without quotes.
+/// Reports a template without quotes, which YAML parses as nested mappings.
 pub(super) fn template(source: &Arc<Source>, span: Span) -> Diagnostic {
     let written = &source.text[span.clone()];
-    // A setting is read by a placeholder: one pair of braces.
+    // Settings are read by placeholders, which have one pair of braces.
     let inside = written.trim_start_matches('{').trim_end_matches('}').trim();
     let replacement = match inside.starts_with("settings.") {
         true => quoted(&format!("{{{inside}}}")),
         false => quoted(written),
     };
-    let message = "a template needs quotes";
-    Diagnostic::error(Code::BlockAsKey, message, source, span.clone(), "read as a block inside a block")
+    let message = "missing quotes around a template";
+    Diagnostic::error(Code::BlockAsKey, message, source, span.clone(), "parsed as a nested mapping")
         .fix(span, replacement)
 }
 
@@ -140,12 +138,12 @@ struct Mistake<'s> {
 }
 
 impl Mistake<'_> {
-    fn at_sign(&self, message: &str, label: &str) -> Diagnostic {
-        Diagnostic::error(Code::Syntax, message, self.source, self.sign(), label)
+    fn at_character(&self, message: &str, label: &str) -> Diagnostic {
+        Diagnostic::error(Code::Syntax, message, self.source, self.character(), label)
     }
 
-    /// The sign at the place; nothing at the end of a line.
-    fn sign(&self) -> Span {
+    /// Returns the span of the character at the error; empty at the end of a line.
+    fn character(&self) -> Span {
         let sign = self.source.text[self.at..].chars().next().filter(|sign| !sign.is_whitespace());
         self.at..self.at + sign.map_or(0, char::len_utf8)
     }
@@ -162,7 +160,8 @@ impl Mistake<'_> {
         self.source.text[self.line_start(self.at)..self.at].trim_start_matches('\u{feff}').trim().is_empty()
     }
 
-    /// The first line from here that has a tab in its indentation: the parser notices where the text before it starts.
+    /// Returns the first line from here with a tab in its indentation; the parser reports the start of the text before
+    /// it.
     fn tabbed_line(&self) -> Option<usize> {
         let start = self.line_start(self.at);
         let mut lines = self.source.text[start..].split_inclusive('\n').scan(start, |at, line| {
@@ -177,7 +176,7 @@ impl Mistake<'_> {
         self.source.text[self.at..].starts_with(':')
     }
 
-    /// `[1, 2` and on the next line `b: 1`: told where the bracket was opened.
+    /// An unclosed bracket, such as `[1, 2` followed by `b: 1` on the next line, is reported where it was opened.
     fn is_still_open(&self, kind: &ErrorKind) -> bool {
         let is_separator = matches!(
             kind,
@@ -196,17 +195,17 @@ impl Mistake<'_> {
         let sign = self.source.text[open..].chars().next().unwrap_or('[');
         let message = format!("`{sign}` is not closed");
         let found = Diagnostic::error(Code::Syntax, message, self.source, open..open + sign.len_utf8(), "opened here");
-        found.also(self.sign(), "still open here")
+        found.also(self.character(), "still open here")
     }
 
-    /// What ends a text that starts at a byte.
+    /// Returns the characters that end an unquoted string at this position.
     fn stops(&self, start: usize) -> &'static [char] {
-        // Of brackets on this line the parser has not told yet: all of them might still be a key.
+        // The parser has not yet reported the brackets of this line, because they may still be part of a key.
         let is_inside = self.before.open.is_some() || is_open(&self.source.text[self.line_start(start)..start]);
         if is_inside { &[',', ']', '}'] } else { &[] }
     }
 
-    /// `a: b: c`: text with a colon in it, when it all stands on one line.
+    /// `a: b: c`: a string that contains a colon, on a single line.
     fn colon(&self) -> Diagnostic {
         let text = &self.source.text;
         let value = self.before.last.as_ref().map(|last| last.start).filter(|&start| {
@@ -214,46 +213,51 @@ impl Mistake<'_> {
             is_value && start < self.at && !text[start..self.at].contains('\n') && !is_quoted(&text[start..])
         });
         let Some(start) = value else {
-            return self.at_sign("a `:` stands where no key can be", "is this line as far in as it is meant to be?");
+            return self.at_character("unexpected `:`", "is the indentation of this line correct?");
         };
         let span = start..extent(text, start, self.stops(start));
         let replacement = quoted(&text[span.clone()]);
-        Diagnostic::error(Code::Syntax, "a text with `: ` in it needs quotes", self.source, span.clone(), "this text")
-            .fix(span, replacement)
+        Diagnostic::error(
+            Code::Syntax,
+            "missing quotes around a string with `: `",
+            self.source,
+            span.clone(),
+            "this string",
+        )
+        .fix(span, replacement)
     }
 
-    /// The colon of `a:1`, where the line starts with that.
-    fn glued(&self) -> Option<usize> {
+    /// Returns the position of the colon in `a:1` at the start of a line.
+    fn colon_without_space(&self) -> Option<usize> {
         let line = &self.source.text[self.at..];
         let key = line.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte)).count();
         let rest = line[key..].strip_prefix(':')?;
         (self.starts_line() && key > 0 && !rest.starts_with("//")).then_some(self.at + key)
     }
 
-    fn space_missing(&self) -> Diagnostic {
-        let colon = self.glued().unwrap_or(self.at);
-        let found =
-            Diagnostic::error(Code::Syntax, "a space is missing after `:`", self.source, colon..colon + 1, "here");
+    fn missing_space(&self) -> Diagnostic {
+        let colon = self.colon_without_space().unwrap_or(self.at);
+        let found = Diagnostic::error(Code::Syntax, "missing space after `:`", self.source, colon..colon + 1, "here");
         found.fix(colon..colon + 1, ": ")
     }
 
-    /// `a: @x`.
-    fn sign_needs_quotes(&self, sign: char) -> Diagnostic {
+    /// `a: @x`: a string that starts with a reserved character.
+    fn reserved_character(&self, sign: char) -> Diagnostic {
         if sign.is_control() {
             let label = format!("U+{:04X}", sign as u32);
-            return self.at_sign("a control character stands in the text", &label);
+            return self.at_character("unexpected control character", &label);
         }
         let span = self.at..extent(&self.source.text, self.at, self.stops(self.at)).max(self.at);
         let replacement = quoted(&self.source.text[span.clone()]);
-        let message = format!("a text that starts with `{sign}` needs quotes");
-        Diagnostic::error(Code::Syntax, message, self.source, span.clone(), "this text").fix(span, replacement)
+        let message = format!("missing quotes around a string that starts with `{sign}`");
+        Diagnostic::error(Code::Syntax, message, self.source, span.clone(), "this string").fix(span, replacement)
     }
 
-    /// `a: *`: meant as text.
-    fn nameless(&self) -> Diagnostic {
+    /// `a: *`: an anchor or alias without a name, intended as a string.
+    fn missing_anchor_name(&self) -> Diagnostic {
         let span = self.at..extent(&self.source.text, self.at, self.stops(self.at)).max(self.at);
         let text = &self.source.text[span.clone()];
-        let message = format!("the text `{}` needs quotes", clip(text));
+        let message = format!("missing quotes around `{}`", clip(text));
         let label = if text.starts_with('&') { "`&` starts an anchor" } else { "`*` starts an alias" };
         Diagnostic::error(Code::Alias, message, self.source, span.clone(), label).fix(span, quoted(text))
     }
@@ -263,7 +267,7 @@ fn indent(line: &str) -> &str {
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 
-/// Whether a line so far leaves a bracket open.
+/// Returns whether a part of a line leaves a bracket open.
 fn is_open(line: &str) -> bool {
     let (mut depth, mut quote, mut before) = (0_i32, None, ' ');
     for sign in line.chars() {
@@ -280,6 +284,6 @@ fn is_open(line: &str) -> bool {
     depth > 0
 }
 
-fn floor(text: &str, at: usize) -> usize {
+fn char_boundary_before(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! Snippets and what is said about them. `declared` is a small language with every form that our declarations take.
+//! Tests of parsing and validation. `declared` is a small language with every form that our declarations use.
 
 mod agree;
 mod always;
@@ -10,8 +10,8 @@ use super::{Size, Tree, check, read};
 use crate::diagnostic::{Diagnostic, Source};
 use declared::File;
 
-/// All that is said about a text, a line each: `code line:column message | label; notes => what is written instead`.
-fn told(text: &str) -> Vec<String> {
+/// Returns every diagnostic of a text, one line each: `code line:column message | label; notes => replacement`.
+fn messages(text: &str) -> Vec<String> {
     diagnostics(text).iter().map(line).collect()
 }
 
@@ -37,7 +37,7 @@ fn line(found: &Diagnostic) -> String {
     line
 }
 
-/// The text with a fix applied.
+/// Returns the text with the fix applied.
 fn fixed(found: &Diagnostic) -> Option<String> {
     let fix = found.fix.as_ref()?;
     let mut text = found.labels[0].source.text.clone();

@@ -1,4 +1,4 @@
-//! A YAML text as a value, and where each part of it stands.
+//! A value parsed from YAML, with the source location of each part.
 
 use super::build::{Kind, Node, Stop, build};
 use super::inside;
@@ -8,12 +8,13 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The longest text that is read: 1 MiB.
+/// Maximum length of a text: 1 MiB.
 pub(super) const MAX_BYTES: usize = 1 << 20;
-/// Each text without the quotes it needs costs a reading of the whole; after so many the rest goes untold.
+/// Maximum number of strings with missing quotes that are reported. Each one requires the whole text to be parsed
+/// again.
 const MAX_UNQUOTED: usize = 20;
 
-/// A value and the text it was read from.
+/// A value and the source it was parsed from.
 #[derive(Debug)]
 pub struct Tree {
     source: Arc<Source>,
@@ -21,17 +22,17 @@ pub struct Tree {
     root: Arc<Node>,
 }
 
-/// Where a part of a value stands.
+/// Location of a part of a value in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The key, for the field of a block.
+    /// The key, for a field of a mapping.
     pub key: Option<Span>,
-    /// The value, with its quotes.
+    /// The value, including its quotes.
     pub value: Span,
 }
 
 impl Tree {
-    /// Reads a text, or tells every mistake in it.
+    /// Parses a text. On failure, returns every mistake in it.
     pub fn parse(source: &Arc<Source>) -> Result<Tree, Vec<Diagnostic>> {
         match Self::recover(source) {
             (Some(tree), diagnostics) if diagnostics.is_empty() => Ok(tree),
@@ -39,13 +40,13 @@ impl Tree {
         }
     }
 
-    /// Reads a text and tells its mistakes. There is a tree where they leave no doubt about what was meant, so that it can
-    /// be checked all the same: a key that stands twice, a text without the quotes it needs, a tag.
+    /// Parses a text and returns its mistakes. Returns a tree as well if the intention is clear, so that it can be
+    /// validated: for a duplicate key, missing quotes, or a tag.
     pub(super) fn recover(source: &Arc<Source>) -> (Option<Tree>, Vec<Diagnostic>) {
         if source.text.len() > MAX_BYTES {
             return (
                 None,
-                vec![Diagnostic::error(Code::TooLarge, "the text is longer than 1 MiB", source, 0..0, "no profile is")],
+                vec![Diagnostic::error(Code::TooLarge, "file is larger than 1 MiB", source, 0..0, "starts here")],
             );
         }
         let mut text = Cow::Borrowed(source.text.as_str());
@@ -60,90 +61,94 @@ impl Tree {
                     if span.is_empty() || unquoted.len() == MAX_UNQUOTED {
                         break (None, vec![]);
                     }
-                    // Read again as if it had quotes: of the same length, so that all places stay.
+                    // Parse again as if the string had quotes. The replacement has the same length, so that all
+                    // locations stay the same.
                     text.to_mut().replace_range(span.clone(), &"x".repeat(span.len()));
                     masked.push(span);
                 }
             }
         };
         diagnostics.extend(unquoted);
-        let tree = root.map(|root| Tree { source: Arc::clone(source), value: lower(&root), root });
-        (tree, super::in_order(diagnostics))
+        let tree = root.map(|root| Tree { source: Arc::clone(source), value: to_value(&root), root });
+        (tree, super::sort_and_deduplicate(diagnostics))
     }
 
-    /// The first block or list of more parts than these; or the whole, if it holds more values.
-    pub(super) fn beyond(&self, size: Size) -> Option<Diagnostic> {
-        let (span, most, unit) = match crowded(&self.root, size.parts) {
-            Some(span) => (span, size.parts, "parts"),
+    /// Reports the first mapping or list with too many entries, or the whole value if it has too many values.
+    pub(super) fn exceeds(&self, size: Size) -> Option<Diagnostic> {
+        let (span, most, unit) = match oversized(&self.root, size.parts) {
+            Some(span) => (span, size.parts, "entries"),
             None if self.root.weight > size.values => (self.root.span.clone(), size.values, "values"),
             None => return None,
         };
-        let (place, message) = (self.first_line(span), format!("more than {most} {unit} are together here"));
+        let (place, message) = (self.first_line(span), format!("too many {unit}: expected at most {most}"));
         let found = Diagnostic::error(Code::TooLarge, message, &self.source, place, "starts here");
-        Some(found.note("what stands in one is compared with all the others: no profile or case has so many"))
+        Some(found.note("the limit bounds the time of validation, which compares entries with each other"))
     }
 
     pub(super) fn root(&self) -> &Arc<Node> {
         &self.root
     }
 
-    /// Another tree of the same text.
+    /// Returns a tree of the same source with another root.
     pub(super) fn with_root(&self, root: Arc<Node>) -> Tree {
-        Tree { source: Arc::clone(&self.source), value: lower(&root), root }
+        Tree { source: Arc::clone(&self.source), value: to_value(&root), root }
     }
 
-    /// The text.
+    /// Returns the source that the value was parsed from.
     pub fn source(&self) -> &Arc<Source> {
         &self.source
     }
 
-    /// The value.
+    /// Returns the parsed value without locations.
     pub fn value(&self) -> &Value {
         &self.value
     }
 
-    /// Where the value at a JSON pointer (RFC 6901) stands; where it does not, as with a field that has its default, the
-    /// nearest block around it. An empty value stands after its key.
+    /// Returns the span of the value at a JSON pointer (RFC 6901). If there is none, as for a field with a default,
+    /// returns the innermost enclosing mapping or list. An empty value is located after its key.
     pub fn span(&self, pointer: &str) -> Span {
-        self.nearest_place(pointer).value
+        self.nearest_location(pointer).value
     }
 
-    /// Where the key at a JSON pointer stands, or what stands there when it has none.
+    /// Returns the span of the key at a JSON pointer, or of the value if it has no key.
     pub fn key_span(&self, pointer: &str) -> Span {
-        let place = self.nearest_place(pointer);
+        let place = self.nearest_location(pointer);
         place.key.unwrap_or(place.value)
     }
 
-    /// Where key and value at a JSON pointer stand, if anything does.
-    pub fn place(&self, pointer: &str) -> Option<Place> {
-        self.has(pointer).then(|| self.nearest_place(pointer))
+    /// Returns the location of key and value at a JSON pointer, or `None` if there is no value.
+    pub fn location(&self, pointer: &str) -> Option<Place> {
+        self.has(pointer).then(|| self.nearest_location(pointer))
     }
 
-    /// Whether there is a value at a JSON pointer.
+    /// Returns whether there is a value at a JSON pointer.
     pub fn has(&self, pointer: &str) -> bool {
         self.value.pointer(pointer).is_some()
     }
 
-    /// Where bytes of a *text*, not of the source, stand in the source; the whole text where that cannot be told.
+    /// Returns the span of a range of the parsed string, not of the source; the whole string if the range cannot be
+    /// located.
     pub fn span_within(&self, pointer: &str, inside: Range<usize>) -> Span {
-        self.place_within(pointer, inside).unwrap_or_else(|| self.span(pointer))
+        self.exact_span_within(pointer, inside).unwrap_or_else(|| self.span(pointer))
     }
 
-    /// The same, where it can be told: what stands there may be replaced.
-    pub fn place_within(&self, pointer: &str, inside: Range<usize>) -> Option<Span> {
+    /// Returns the span of a range of the parsed string, or `None` if it cannot be located exactly. The span may be
+    /// replaced.
+    pub fn exact_span_within(&self, pointer: &str, inside: Range<usize>) -> Option<Span> {
         let text = self.value.pointer(pointer)?.as_str()?;
-        let end = boundary_after(text, inside.end);
-        let start = boundary_before(text, inside.start.min(end));
+        let end = char_boundary_after(text, inside.end);
+        let start = char_boundary_before(text, inside.start.min(end));
         let whole = self.span(pointer);
-        let found = inside::place(&self.source.text[whole.clone()], text, &(start..end))?;
+        let found = inside::source_range(&self.source.text[whole.clone()], text, &(start..end))?;
         Some(whole.start + found.start..whole.start + found.end)
     }
 
-    /// The line, from 1, of the key or value at a JSON pointer. What an alias repeats is where the alias is, not its anchor.
+    /// Returns the line of the key or value at a JSON pointer, counted from 1. The content of an alias is located at
+    /// the alias, not at its anchor.
     pub fn line_of_use(&self, pointer: &str) -> usize {
         let mut around = self.span("");
         for end in pointer.match_indices('/').skip(1).map(|(at, _)| at).chain([pointer.len()]) {
-            let here = self.nearest_place(&pointer[..end]);
+            let here = self.nearest_location(&pointer[..end]);
             if !(around.start <= here.value.start && here.value.end <= around.end) {
                 return self.source.line(here.key.map_or(around.start, |key| key.start));
             }
@@ -152,13 +157,13 @@ impl Tree {
         self.source.line(self.key_span(pointer).start)
     }
 
-    /// As much of a span as stands on its first line.
+    /// Returns the part of a span on its first line.
     pub(super) fn first_line(&self, span: Span) -> Span {
         let line = self.source.text[span.clone()].lines().next().unwrap_or("");
         span.start..span.start + line.trim_end().len()
     }
 
-    fn nearest_place(&self, pointer: &str) -> Place {
+    fn nearest_location(&self, pointer: &str) -> Place {
         let mut place = Place { key: None, value: self.root.span.clone() };
         let mut node = &self.root;
         for segment in pointer.split('/').skip(1) {
@@ -180,53 +185,53 @@ impl Tree {
     }
 }
 
-pub(super) fn lower(node: &Node) -> Value {
+pub(super) fn to_value(node: &Node) -> Value {
     match &node.kind {
         Kind::Scalar(value) => value.clone(),
-        Kind::List(items) => items.iter().map(|item| lower(item)).collect(),
-        Kind::Block(pairs) => pairs.iter().map(|(key, (_, item))| (key.clone(), lower(item))).collect(),
+        Kind::List(items) => items.iter().map(|item| to_value(item)).collect(),
+        Kind::Block(pairs) => pairs.iter().map(|(key, (_, item))| (key.clone(), to_value(item))).collect(),
     }
 }
 
-/// How much a file may hold.
+/// Maximum size of a file's content.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
-    /// How many values, repeated ones too; a long text counts for more.
+    /// Maximum number of values, including repeated ones; a long string counts as several.
     pub values: usize,
-    /// How many parts one block or list.
+    /// Maximum number of entries of one mapping or list.
     pub parts: usize,
 }
 
 impl Size {
-    /// Of a profile: ten times what any has.
+    /// Limits for a profile: ten times the size of the largest known profile.
     pub const PROFILE: Size = Size { values: 5_000, parts: 250 };
-    /// Of a case, which may show long answers.
+    /// Limits for a case, which may contain long responses.
     pub const CASE: Size = Size { values: 20_000, parts: 5_000 };
 }
 
-fn crowded(node: &Node, most: usize) -> Option<Span> {
+fn oversized(node: &Node, most: usize) -> Option<Span> {
     let (count, inner): (usize, Option<Span>) = match &node.kind {
         Kind::Scalar(_) => return None,
-        Kind::List(items) => (items.len(), items.iter().find_map(|item| crowded(item, most))),
-        Kind::Block(pairs) => (pairs.len(), pairs.values().find_map(|(_, item)| crowded(item, most))),
+        Kind::List(items) => (items.len(), items.iter().find_map(|item| oversized(item, most))),
+        Kind::Block(pairs) => (pairs.len(), pairs.values().find_map(|(_, item)| oversized(item, most))),
     };
     if count > most { Some(node.span.clone()) } else { inner }
 }
 
-/// The pointer to a field of a block.
+/// Returns the JSON pointer to a field of a mapping.
 pub(crate) fn child(pointer: &str, key: &str) -> String {
     format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
-/// The key that a segment of a pointer names.
+/// Returns the key that a segment of a JSON pointer stands for.
 pub(super) fn unescaped(segment: &str) -> String {
     segment.replace("~1", "/").replace("~0", "~")
 }
 
-fn boundary_before(text: &str, at: usize) -> usize {
+fn char_boundary_before(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
 
-fn boundary_after(text: &str, at: usize) -> usize {
+fn char_boundary_after(text: &str, at: usize) -> usize {
     (at..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len())
 }

@@ -1,23 +1,24 @@
-//! What things are called in messages, and which known word an unknown one may have meant.
+//! Phrases for messages, and suggestions for misspelled words.
 
 use super::scalar::is_quoted;
 use super::schema::types;
 use super::tree::{Tree, unescaped};
 use serde_json::{Map, Value};
 
-/// The longest message.
+/// Maximum length of a message in characters.
 const MESSAGE: usize = 80;
-/// The longest word that is quoted in one.
+/// Maximum length of a quoted word in a message, in characters.
 const WORD: usize = 24;
 
-/// The known word that was probably meant: the only one that starts so; or else the same but for case, `-` and `_`, or the
-/// closest, when a third of its letters at most, and never more than three, are wrong. A swap of neighbours is one mistake.
+/// Returns the known word that was probably intended: the only one with the unknown word as a prefix, or the closest
+/// one. A word is close if at most a third of its characters, and at most three, differ; case, `-` and `_` are ignored,
+/// and two swapped neighbors are one difference.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let known: Vec<&str> = known.into_iter().collect();
-    only_start(word, &known).or_else(|| closest(word, &known))
+    unique_with_prefix(word, &known).or_else(|| closest(word, &known))
 }
 
-/// The known words that are closest to an unknown one, the closest first; those equally close in the order they came.
+/// Returns the `few` known words with the smallest edit distance (optimal string alignment), the closest first.
 pub fn closest_few<'a>(word: &str, known: impl IntoIterator<Item = &'a str>, few: usize) -> Vec<&'a str> {
     let mut found: Vec<(usize, &str)> =
         known.into_iter().map(|other| (strsim::osa_distance(word, other), other)).collect();
@@ -25,7 +26,7 @@ pub fn closest_few<'a>(word: &str, known: impl IntoIterator<Item = &'a str>, few
     found.into_iter().take(few).map(|(_, other)| other).collect()
 }
 
-fn only_start<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+fn unique_with_prefix<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let mut starting = known.iter().filter(|other| word.len() >= 3 && other.starts_with(word));
     starting.next().filter(|_| starting.next().is_none()).copied()
 }
@@ -36,7 +37,7 @@ fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let distance = |other: &'a str| {
         let longer = other.chars().count().max(length);
         let most = (longer / 3).min(3);
-        // What differs in length by more cannot be nearer.
+        // A larger difference in length implies a larger distance.
         (other.chars().count().abs_diff(length) <= most)
             .then(|| strsim::osa_distance(&word, &plain(other)))
             .filter(|found| *found <= most)
@@ -45,22 +46,22 @@ fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     near.min_by_key(|(found, _)| *found).map(|(_, other)| other)
 }
 
-/// A word short enough for a message.
+/// Returns the first line of a word, truncated for a message.
 pub(super) fn clip(word: &str) -> String {
-    cut(word.lines().next().unwrap_or(""), WORD)
+    truncate(word.lines().next().unwrap_or(""), WORD)
 }
 
-fn cut(text: &str, most: usize) -> String {
+fn truncate(text: &str, most: usize) -> String {
     if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most - 1).chain(['…']).collect() }
 }
 
-/// The first message that is short enough.
+/// Returns the first candidate that is short enough, or the last one, truncated.
 pub(super) fn message(candidates: &[String]) -> String {
     let fitting = candidates.iter().find(|text| text.chars().count() <= MESSAGE);
-    fitting.cloned().unwrap_or_else(|| cut(candidates.last().map_or("", String::as_str), MESSAGE))
+    fitting.cloned().unwrap_or_else(|| truncate(candidates.last().map_or("", String::as_str), MESSAGE))
 }
 
-/// What the value at a pointer is called.
+/// Returns a phrase for the value at a JSON pointer.
 pub(super) fn name(tree: &Tree, pointer: &str) -> String {
     let Some((parent, segment)) = pointer.rsplit_once('/') else { return "the file".into() };
     if !is_list(tree, parent) {
@@ -78,13 +79,13 @@ fn is_list(tree: &Tree, pointer: &str) -> bool {
     tree.value().pointer(pointer).is_some_and(Value::is_array)
 }
 
-/// What schemas want, in words.
+/// Returns a phrase for the types that schemas accept.
 pub(super) fn wanted(branches: &[&Map<String, Value>]) -> String {
     let mut kinds: Vec<&str> = vec![];
     for branch in branches {
         let named = types(branch);
         for kind in named.iter().copied().filter(|kind| *kind != "null") {
-            let word = if words(branch).is_empty() { kind_word(kind) } else { "a known word" };
+            let word = if words(branch).is_empty() { type_phrase(kind) } else { "a keyword" };
             if !kinds.contains(&word) {
                 kinds.push(word);
             }
@@ -93,44 +94,44 @@ pub(super) fn wanted(branches: &[&Map<String, Value>]) -> String {
     join(&kinds, " or ").unwrap_or_else(|| "something else".into())
 }
 
-fn kind_word(kind: &str) -> &'static str {
+fn type_phrase(kind: &str) -> &'static str {
     match kind {
-        "string" => "text",
-        "integer" => "a whole number",
+        "string" => "a string",
+        "integer" => "an integer",
         "number" => "a number",
         "boolean" => "`true` or `false`",
         "array" => "a list",
-        "null" => "nothing",
-        _ => "a block",
+        "null" => "null",
+        _ => "a mapping",
     }
 }
 
-/// The words a schema names: `const` and `enum`.
+/// Returns the words that `const` and `enum` of a schema permit.
 pub(super) fn words(schema: &Map<String, Value>) -> Vec<&str> {
     let options = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
     options.chain(schema.get("const")).filter_map(Value::as_str).collect()
 }
 
-/// What was found instead, in words. `written` is how it stands in the source.
+/// Returns a phrase for the value that was found. `written` is its source text.
 pub(super) fn found(value: &Value, written: &str) -> String {
     match value {
-        Value::Null if written.is_empty() => "and has no value".into(),
-        Value::Null => "not null".into(),
-        Value::Bool(flag) => format!("not the boolean `{flag}`"),
-        Value::Number(_) => format!("not the number `{}`", clip(written)),
-        Value::String(text) if is_quoted(written) => format!("not the text `{}`", clip(text)),
-        Value::String(text) => format!("not `{}`", clip(text)),
-        Value::Array(_) => "not a list".into(),
-        Value::Object(_) => "not a block".into(),
+        Value::Null if written.is_empty() => "no value".into(),
+        Value::Null => "null".into(),
+        Value::Bool(flag) => format!("the boolean `{flag}`"),
+        Value::Number(_) => format!("the number `{}`", clip(written)),
+        Value::String(text) if is_quoted(written) => format!("the string `{}`", clip(text)),
+        Value::String(text) => format!("`{}`", clip(text)),
+        Value::Array(_) => "a list".into(),
+        Value::Object(_) => "a mapping".into(),
     }
 }
 
-/// `a`, `b` and `c`.
+/// Joins names: `a`, `b` and `c`.
 pub(super) fn all(names: &[&str]) -> String {
     in_quotes(names, " and ")
 }
 
-/// `a`, `b` or `c`.
+/// Joins names: `a`, `b` or `c`.
 pub(super) fn any(names: &[&str]) -> String {
     in_quotes(names, " or ")
 }

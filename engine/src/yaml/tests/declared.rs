@@ -1,4 +1,4 @@
-//! A small language with every form that our declarations take.
+//! A small language with every form that our declarations use.
 
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Each mistake, what is said about it, and what is written instead. Applying a fix removes its diagnostic.
+//! Each kind of mistake with its message and its fix. Applying a fix removes its diagnostic.
 
 use super::{diagnostics, fixed, line};
 
@@ -12,7 +12,7 @@ fn check(text: &str, expected: &[&str]) {
 }
 
 #[test]
-fn what_is_fine_is_not_told() {
+fn valid_text_has_no_diagnostics() {
     check("id: a", &[]);
     check("\u{feff}id: a\r\nhttp: &h { origin: \"x\", timeout: ~, auth: [] }\r\n", &[]);
     check("id: a\nhttp:\nfields: { x: &x { at: $, as: active }, y: *x }", &[]);
@@ -22,449 +22,455 @@ fn what_is_fine_is_not_told() {
 }
 
 #[test]
-fn a_file_is_one_block() {
-    check("", &["empty-file 1:1 the file is empty | nothing stands here"]);
-    check("# nothing\n", &["empty-file 1:1 the file is empty | nothing stands here"]);
-    check("---\n", &["empty-file 1:1 the file is empty | nothing stands here"]);
-    check("~", &["wrong-type 1:1 the file takes a block, not null | not a block"]);
-    check("- a", &["wrong-type 1:1 the file takes a block, not a list | not a block"]);
-    check("id: a\n---\nid: b", &["second-document 2:1 a second document starts; a file has one | here"]);
+fn file_must_be_single_mapping() {
+    check("", &["empty-file 1:1 the file is empty | no content"]);
+    check("# nothing\n", &["empty-file 1:1 the file is empty | no content"]);
+    check("---\n", &["empty-file 1:1 the file is empty | no content"]);
+    check("~", &["wrong-type 1:1 the file must be a mapping, found null | expected a mapping"]);
+    check("- a", &["wrong-type 1:1 the file must be a mapping, found a list | expected a mapping"]);
+    check("id: a\n---\nid: b", &["second-document 2:1 a file must contain a single YAML document | second document"]);
 }
 
 #[test]
-fn a_key_is_a_word_and_stands_once() {
+fn key_must_be_unique_scalar() {
     check(
         "id: a\nid: b\nstatsu: active\nid: c",
         &[
-            "duplicate-field 2:1 `id` is given twice | here again | 1: first here",
-            "unknown-field 3:1 the file has no field `statsu` | did you mean `status`? => status",
-            "duplicate-field 4:1 `id` is given twice | here again | 1: first here",
+            "duplicate-field 2:1 duplicate field `id` | repeated here | 1: first here",
+            "unknown-field 3:1 unknown field `statsu` in the file | did you mean `status`? => status",
+            "duplicate-field 4:1 duplicate field `id` | repeated here | 1: first here",
         ],
     );
     check(
         "id: a\nhttp: { <<: { origin: o }, timeout: 3 }",
         &[
-            "merge-key 2:9 `<<` merges nothing here | a block says all it holds; write the keys out, or repeat a whole value with an alias",
+            "merge-key 2:9 merge keys (`<<`) are not supported | merge key; write the keys, or repeat a whole value with an alias",
         ],
     );
     check(
         "id: a\n? [a]\n: b",
         &[
-            "block-as-key 2:3 a key is a word, not a list or a block | used as a key; a template, and a text that starts with `{` or `[`, needs quotes",
+            "block-as-key 2:3 a key must be a scalar, not a list or mapping | used as a key; quote templates and strings that start with `{` or `[`",
         ],
     );
     check(
         "id: a\njson: {{ a: 1 }: 2}",
         &[
-            "block-as-key 2:8 a key is a word, not a list or a block | used as a key; a template, and a text that starts with `{` or `[`, needs quotes",
+            "block-as-key 2:8 a key must be a scalar, not a list or mapping | used as a key; quote templates and strings that start with `{` or `[`",
         ],
     );
-    check("id: a\n: b", &["syntax 2:1 a key is missing before `:` | here"]);
+    check("id: a\n: b", &["syntax 2:1 missing key before `:` | here"]);
 }
 
 #[test]
-fn tags_mean_nothing() {
+fn tags_are_rejected() {
     check(
         "id: !!str a\nhttp: !x { origin: 1 }",
         &[
-            "tag 1:5 tags mean nothing here | its key says what it is",
-            "tag 2:7 tags mean nothing here | its key says what it is",
-            r#"wrong-type 2:20 `origin` takes text, not the number `1` | quote it: `"1"` => "1""#,
+            "tag 1:5 tags are not supported | remove the tag",
+            "tag 2:7 tags are not supported | remove the tag",
+            r#"wrong-type 2:20 `origin` must be a string, found the number `1` | quote it: `"1"` => "1""#,
         ],
     );
-    check("id: !<x a", &["syntax 1:5 the text is no YAML from here on | it breaks here"]);
+    check("id: !<x a", &["syntax 1:5 invalid YAML syntax | here"]);
 }
 
 #[test]
-fn aliases_have_anchors_and_bounds() {
+fn aliases_must_be_known_and_bounded() {
     check(
         "id: a\nhttp: { origin: *x }",
-        &[
-            "alias 2:17 the alias `*x` stands for nothing | no anchor above has this name; a text that starts with `*` needs quotes",
-        ],
+        &["alias 2:17 unknown alias `*x` | no anchor above has this name; quote a string that starts with `*`"],
     );
     check(
         "id: a\njson: &x [*x]",
-        &["alias 2:11 the alias `*x` stands for nothing | its anchor is around it; what holds itself has no end"],
+        &["alias 2:11 unknown alias `*x` | used inside its own anchor; a recursive alias is infinite"],
     );
     check(
         "id: a\nrules:\n  - { types: *, drop: x }\nstatsu: active",
         &[
-            r#"alias 3:14 the text `*` needs quotes | `*` starts an alias => "*""#,
-            "unknown-field 4:1 the file has no field `statsu` | did you mean `status`? => status",
+            r#"alias 3:14 missing quotes around `*` | `*` starts an alias => "*""#,
+            "unknown-field 4:1 unknown field `statsu` in the file | did you mean `status`? => status",
         ],
     );
-    check("id: a\nquery: { type: * } # any", &[r#"alias 2:16 the text `*` needs quotes | `*` starts an alias => "*""#]);
-    check("id: *", &[r#"alias 1:5 the text `*` needs quotes | `*` starts an alias => "*""#]);
+    check("id: a\nquery: { type: * } # any", &[r#"alias 2:16 missing quotes around `*` | `*` starts an alias => "*""#]);
+    check("id: *", &[r#"alias 1:5 missing quotes around `*` | `*` starts an alias => "*""#]);
     check(
         "id: a\nfields: { x: &x { at: $, as: nope }, y: *x }",
         &[
-            "unknown-choice 2:30 `as` cannot be `nope` | not known here; it can be `planned`, `active` or `out-of-service`",
+            "unknown-choice 2:30 unknown value `nope` of `as` | unknown value; expected `planned`, `active` or `out-of-service`",
         ],
     );
 }
 
 #[test]
-fn a_template_needs_quotes() {
+fn template_without_quotes_is_reported() {
     check(
         "id: a\njson: {{ x }}",
-        &[r#"block-as-key 2:7 a template needs quotes | read as a block inside a block => "{{ x }}""#],
+        &[r#"block-as-key 2:7 missing quotes around a template | parsed as a nested mapping => "{{ x }}""#],
     );
     check(
         "id: a\nhttp: { origin: {{ x }} and more, timeout: 3 }",
-        &[r#"block-as-key 2:17 a template needs quotes | read as a block inside a block => "{{ x }} and more""#],
+        &[r#"block-as-key 2:17 missing quotes around a template | parsed as a nested mapping => "{{ x }} and more""#],
     );
     check(
         "id: a\njson: {{ rrtype }} record # c\nstatsu: active",
         &[
-            r#"block-as-key 2:7 a template needs quotes | read as a block inside a block => "{{ rrtype }} record""#,
-            "unknown-field 3:1 the file has no field `statsu` | did you mean `status`? => status",
+            r#"block-as-key 2:7 missing quotes around a template | parsed as a nested mapping => "{{ rrtype }} record""#,
+            "unknown-field 3:1 unknown field `statsu` in the file | did you mean `status`? => status",
         ],
     );
     check(
         "id: a\njson: {{ a }}: \"{{ b }}\"",
-        &[r#"block-as-key 2:7 a template needs quotes | read as a block inside a block => '{{ a }}: "{{ b }}"'"#],
+        &[r#"block-as-key 2:7 missing quotes around a template | parsed as a nested mapping => '{{ a }}: "{{ b }}"'"#],
     );
     check(
         "id: a\njson: [{{ a, b }} c, {{ d }}]",
         &[
-            r#"block-as-key 2:8 a template needs quotes | read as a block inside a block => "{{ a, b }} c""#,
-            r#"block-as-key 2:22 a template needs quotes | read as a block inside a block => "{{ d }}""#,
+            r#"block-as-key 2:8 missing quotes around a template | parsed as a nested mapping => "{{ a, b }} c""#,
+            r#"block-as-key 2:22 missing quotes around a template | parsed as a nested mapping => "{{ d }}""#,
         ],
     );
     check(
         "{{ a }}: 1\nid: a",
-        &[r#"block-as-key 1:1 a template needs quotes | read as a block inside a block => "{{ a }}""#],
+        &[r#"block-as-key 1:1 missing quotes around a template | parsed as a nested mapping => "{{ a }}""#],
     );
     check("id: {{ x\n", &["syntax 1:6 `{` is not closed | opened here"]);
 }
 
 #[test]
-fn spaces_indent() {
-    check("id: a\nrules:\n\t- x", &["syntax 3:1 a tab indents this line | YAML indents by spaces"]);
-    check("\tid: a", &["syntax 1:1 a tab indents this line | YAML indents by spaces"]);
-    check("id: a\n\tstatus: b", &["syntax 2:1 a tab indents this line | YAML indents by spaces"]);
-    check(
-        "id: a\r\nhttp:\r\n  origin: x\r\n\ttimeout: 3",
-        &["syntax 4:1 a tab indents this line | YAML indents by spaces"],
-    );
-    check("id: >-\n\ta", &["syntax 2:1 a tab indents this line | YAML indents by spaces"]);
+fn indentation_must_be_consistent_spaces() {
+    check("id: a\nrules:\n\t- x", &["syntax 3:1 tab in indentation | YAML requires spaces"]);
+    check("\tid: a", &["syntax 1:1 tab in indentation | YAML requires spaces"]);
+    check("id: a\n\tstatus: b", &["syntax 2:1 tab in indentation | YAML requires spaces"]);
+    check("id: a\r\nhttp:\r\n  origin: x\r\n\ttimeout: 3", &["syntax 4:1 tab in indentation | YAML requires spaces"]);
+    check("id: >-\n\ta", &["syntax 2:1 tab in indentation | YAML requires spaces"]);
     check(
         "id: a\nhttp:\n    origin: x\n  timeout: 3",
-        &["syntax 4:3 this line belongs to no block above it | no key above stands as far in"],
+        &["syntax 4:3 invalid indentation | no key above has this indentation"],
     );
-    check(
-        "id: a\nrules:\n  - a\n - b",
-        &["syntax 4:2 this line belongs to no block above it | no key above stands as far in"],
-    );
-    check(
-        "- a\nid: b",
-        &["syntax 2:1 this line is no item of the list above it | items start with `- `, each as far in"],
-    );
+    check("id: a\nrules:\n  - a\n - b", &["syntax 4:2 invalid indentation | no key above has this indentation"]);
+    check("- a\nid: b", &["syntax 2:1 expected a list item | items start with `- ` and have the same indentation"]);
 }
 
 #[test]
-fn some_texts_need_quotes() {
-    check("id: a: b", &[r#"syntax 1:5 a text with `: ` in it needs quotes | this text => "a: b""#]);
+fn strings_with_special_characters_require_quotes() {
+    check("id: a: b", &[r#"syntax 1:5 missing quotes around a string with `: ` | this string => "a: b""#]);
     check(
         "id: $[?(@.x == 'a: b')] # path",
-        &[r#"syntax 1:5 a text with `: ` in it needs quotes | this text => "$[?(@.x == 'a: b')]""#],
+        &[r#"syntax 1:5 missing quotes around a string with `: ` | this string => "$[?(@.x == 'a: b')]""#],
     );
     check(
         "id: a\nhttp: { origin: a: b, timeout: 3 }",
-        &[r#"syntax 2:17 a text with `: ` in it needs quotes | this text => "a: b""#],
+        &[r#"syntax 2:17 missing quotes around a string with `: ` | this string => "a: b""#],
     );
-    check("id: @a # x", &[r#"syntax 1:5 a text that starts with `@` needs quotes | this text => "@a""#]);
+    check("id: @a # x", &[r#"syntax 1:5 missing quotes around a string that starts with `@` | this string => "@a""#]);
     check(
         "id: a\nhttp: { origin: `x`, timeout: 3 }",
-        &[r#"syntax 2:17 a text that starts with ``` needs quotes | this text => "`x`""#],
+        &[r#"syntax 2:17 missing quotes around a string that starts with ``` | this string => "`x`""#],
     );
     check(
         "id: \"a\" b",
-        &[r#"syntax 1:9 text goes on after the closing quote | here; inside `"…"` a `"` is written `\"`"#],
+        &[r#"syntax 1:9 unexpected text after the closing quote | here; in double quotes, write `"` as `\"`"#],
     );
     check(
         "id: 'it's'",
-        &["syntax 1:9 text goes on after the closing quote | here; inside `'…'` a `'` is written twice"],
+        &["syntax 1:9 unexpected text after the closing quote | here; in single quotes, write `'` as `''`"],
     );
-    check("id: \"a", &["syntax 1:5 a quote is not closed | opened here"]);
-    check(
-        "id: \"\\q\"",
-        &["syntax 1:5 a text has an escape that YAML does not know | inside `'…'` a backslash is a backslash"],
-    );
+    check("id: \"a", &["syntax 1:5 unclosed quote | opened here"]);
+    check("id: \"\\q\"", &["syntax 1:5 invalid escape sequence | in single quotes, a backslash is literal"]);
 }
 
 #[test]
-fn brackets_and_dashes_are_in_pairs_and_places() {
+fn brackets_and_dashes_must_be_well_formed() {
     check("id: a\nrules: [a, b\nstatus: active", &["syntax 2:8 `[` is not closed | opened here | 3: still open here"]);
     check("id: a\nrules: [a, b}", &["syntax 2:8 `[` is closed by `}` | opened here"]);
-    check("id: a\nrules: ]", &["syntax 2:8 a bracket closes nothing | none is open here"]);
-    check("id: [a] b", &["syntax 1:9 text goes on after the value | it belongs to nothing"]);
-    check("id: a\nrules: - a", &["syntax 2:8 a `-` stands where no item can be | items start on lines of their own"]);
-    check(
-        "id: a\nstatus active",
-        &["syntax 2:1 this line has a value without a key | `: ` parts key and value, `- ` starts an item"],
-    );
-    check("id: a\nhttp:\n  origin: x\n  timeout:3", &["syntax 4:10 a space is missing after `:` | here => : "]);
+    check("id: a\nrules: ]", &["syntax 2:8 unmatched closing bracket | no bracket is open here"]);
+    check("id: [a] b", &["syntax 1:9 unexpected text after the value | here"]);
+    check("id: a\nrules: - a", &["syntax 2:8 unexpected `-` | each list item starts on its own line"]);
+    check("id: a\nstatus active", &["syntax 2:1 value without a key | write `key: value`, or `- item`"]);
+    check("id: a\nhttp:\n  origin: x\n  timeout:3", &["syntax 4:10 missing space after `:` | here => : "]);
     check(
         "id: a\nhttp: { origin: x, timeout:3 }",
-        &["unknown-field 2:20 `http` has no field `timeout:3` | a space is missing after `:` => timeout: 3"],
+        &["unknown-field 2:20 unknown field `timeout:3` in `http` | missing space after `:` => timeout: 3"],
     );
     check(
         "id: |x",
-        &["syntax 1:5 `|` and `>` start a text on the next line | quote the text if it starts with this sign"],
+        &["syntax 1:5 missing line break after `|` or `>` | quote a string that starts with this character"],
     );
-    check("id: \"a\" #x\nb: \"c\"#x", &["syntax 2:7 a comment needs a space before `#` | here"]);
+    check("id: \"a\" #x\nb: \"c\"#x", &["syntax 2:7 missing space before `#` | here"]);
 }
 
 #[test]
-fn a_field_is_known() {
-    check("idd: a", &["unknown-field 1:1 the file has no field `idd` | did you mean `id`? => id"]);
+fn unknown_field_is_reported() {
+    check("idd: a", &["unknown-field 1:1 unknown field `idd` in the file | did you mean `id`? => id"]);
     check(
         "id: a\nhttp: { Origin: x, unknown: 3 }",
         &[
-            "unknown-field 2:9 `http` has no field `Origin` | did you mean `origin`? => origin",
-            "unknown-field 2:20 `http` has no field `unknown` | not known here; it can have `auth`, `follow`, `offset`, `origin` and `timeout`",
+            "unknown-field 2:9 unknown field `Origin` in `http` | did you mean `origin`? => origin",
+            "unknown-field 2:20 unknown field `unknown` in `http` | unknown field; known fields: `auth`, `follow`, `offset`, `origin` and `timeout`",
         ],
     );
     check(
         "id: a\nhttp: { origin: x, orgin: y }",
         &[
-            "unknown-field 2:20 `http` has no field `orgin` | not known here; it can have `auth`, `follow`, `offset`, `origin` and `timeout`",
+            "unknown-field 2:20 unknown field `orgin` in `http` | unknown field; known fields: `auth`, `follow`, `offset`, `origin` and `timeout`",
         ],
     );
     check(
         "id: a\nhttp: { origin: x, auth: { kind: none, user: x } }",
-        &["unknown-field 2:40 `auth` has no field `user` | not known here; it can have `kind`"],
+        &["unknown-field 2:40 unknown field `user` in `auth` | unknown field; known fields: `kind`"],
     );
     check(
         "id: a\npage: { kind: none, totl: 3 }",
-        &["unknown-field 2:21 `page` has no field `totl` | did you mean `total`? => total"],
+        &["unknown-field 2:21 unknown field `totl` in `page` | did you mean `total`? => total"],
     );
     check(
         "id: a\nrules:\n  - { types: [A], dorp: x }\n  - types: [A]\n    trget: active",
         &[
-            "unknown-field 3:19 item 1 of `rules` has no field `dorp` | did you mean `drop`? => drop",
-            "unknown-field 5:5 item 2 of `rules` has no field `trget` | did you mean `target`? => target",
+            "unknown-field 3:19 unknown field `dorp` in item 1 of `rules` | did you mean `drop`? => drop",
+            "unknown-field 5:5 unknown field `trget` in item 2 of `rules` | did you mean `target`? => target",
         ],
     );
     check(
         "id: a\nnames: { a: 3, B: 4 }",
-        &["wrong-form 2:16 a key of `names` takes lower-case letters | not of this form"],
+        &["wrong-form 2:16 key of `names` must be lower-case letters | invalid format"],
     );
     check(
         "id: a\nstatus_of: { planed: x }",
         &[
-            "wrong-form 1:1 the values do not go together as they are declared | in this file; unknown variant `planed`, expected one of `active`, `out-of-service`, `planned`",
+            "wrong-form 1:1 invalid combination of values | in this file; unknown variant `planed`, expected one of `active`, `out-of-service`, `planned`",
         ],
     );
 }
 
 #[test]
-fn a_field_is_there() {
-    check("status: active", &["missing-field 1:1 `id` is missing in the file | needs `id`"]);
-    check("id: a\nhttp: {}", &["missing-field 2:1 `origin` is missing in `http` | needs `origin`"]);
+fn missing_field_is_reported() {
+    check("status: active", &["missing-field 1:1 missing field `id` in the file | requires `id`"]);
+    check("id: a\nhttp: {}", &["missing-field 2:1 missing field `origin` in `http` | requires `origin`"]);
     check(
         "id: a\nhttp: { origin: x, auth: [{ kind: basic, user: x }, { name: x }] }",
         &[
-            "missing-field 2:27 `password` is missing in item 1 of `auth` | needs `password`",
-            "missing-field 2:53 `kind` is missing in item 2 of `auth` | needs `kind`; it can be `none`, `basic` or `header`",
+            "missing-field 2:27 missing field `password` in item 1 of `auth` | requires `password`",
+            "missing-field 2:53 missing field `kind` in item 2 of `auth` | requires `kind`; expected `none`, `basic` or `header`",
         ],
     );
-    check("id: a\nlogin: { form: {} }", &["missing-field 2:10 `user` is missing in `form` | needs `user`"]);
+    check("id: a\nlogin: { form: {} }", &["missing-field 2:10 missing field `user` in `form` | requires `user`"]);
     check(
         "id: a\nlogin: {}",
-        &["missing-field 2:8 `login` is an empty block | one field is missing; it holds `form` or `token`"],
+        &["missing-field 2:8 `login` is an empty mapping | requires one field; expected `form` or `token`"],
     );
     check(
         "id: a\nrules:\n  -\n    types: [A]\n  - {}",
         &[
-            "missing-field 4:5 `target` is missing in item 1 of `rules` | needs `target`",
-            "missing-field 5:5 `types` is missing in item 2 of `rules` | needs `types`",
-            "missing-field 5:5 `target` is missing in item 2 of `rules` | needs `target`",
+            "missing-field 4:5 missing field `target` in item 1 of `rules` | requires `target`",
+            "missing-field 5:5 missing field `types` in item 2 of `rules` | requires `types`",
+            "missing-field 5:5 missing field `target` in item 2 of `rules` | requires `target`",
         ],
     );
 }
 
 #[test]
-fn a_word_is_one_of_few() {
+fn unknown_value_is_reported() {
     check(
         "id: a\nstatus: actve",
-        &["unknown-choice 2:9 `status` cannot be `actve` | did you mean `active`? => active"],
+        &["unknown-choice 2:9 unknown value `actve` of `status` | did you mean `active`? => active"],
     );
     check(
         "id: a\nstatus: OUT_OF_SERVICE",
-        &["unknown-choice 2:9 `status` cannot be `OUT_OF_SERVICE` | did you mean `out-of-service`? => out-of-service"],
+        &[
+            "unknown-choice 2:9 unknown value `OUT_OF_SERVICE` of `status` | did you mean `out-of-service`? => out-of-service",
+        ],
     );
     check(
         "id: a\nstatus: gone",
         &[
-            "unknown-choice 2:9 `status` cannot be `gone` | not known here; it can be `planned`, `active` or `out-of-service`",
+            "unknown-choice 2:9 unknown value `gone` of `status` | unknown value; expected `planned`, `active` or `out-of-service`",
         ],
     );
-    check("id: a\nlogin: nevr", &["unknown-choice 2:8 `login` cannot be `nevr` | did you mean `never`? => never"]);
+    check(
+        "id: a\nlogin: nevr",
+        &["unknown-choice 2:8 unknown value `nevr` of `login` | did you mean `never`? => never"],
+    );
     check(
         "id: a\nlogin: { fomr: { user: x } }",
-        &["unknown-choice 2:10 `login` cannot be `fomr` | did you mean `form`? => form"],
+        &["unknown-choice 2:10 unknown field `fomr` in `login` | did you mean `form`? => form"],
     );
     check(
         "id: a\nhttp: { origin: x, auth: { kind: bsic } }",
-        &["unknown-choice 2:34 `kind` cannot be `bsic` | did you mean `basic`? => basic"],
+        &["unknown-choice 2:34 unknown value `bsic` of `kind` | did you mean `basic`? => basic"],
     );
     check(
         "id: a\nfields: { x: { at: a, as: planed } }",
-        &["unknown-choice 2:27 `as` cannot be `planed` | did you mean `planned`? => planned"],
+        &["unknown-choice 2:27 unknown value `planed` of `as` | did you mean `planned`? => planned"],
     );
 }
 
 #[test]
-fn text_is_text() {
+fn string_of_wrong_type_is_reported() {
     check(
         "id: a\nhttp: { origin: NULL }",
-        &[r#"wrong-type 2:17 `origin` takes text, not null | quote it: `"NULL"` => "NULL""#],
+        &[r#"wrong-type 2:17 `origin` must be a string, found null | quote it: `"NULL"` => "NULL""#],
     );
-    check("id: a\nhttp: { origin: ~ }", &["wrong-type 2:17 `origin` takes text, not null | not text"]);
-    check("id: a\nhttp: { origin: }", &["wrong-type 2:9 `origin` takes text, and has no value | needs text"]);
+    check("id: a\nhttp: { origin: ~ }", &["wrong-type 2:17 `origin` must be a string, found null | expected a string"]);
+    check(
+        "id: a\nhttp: { origin: }",
+        &["wrong-type 2:9 `origin` must be a string, found no value | expected a string"],
+    );
     check(
         "id: a\nhttp: { origin: 1.10 }",
-        &[r#"wrong-type 2:17 `origin` takes text, not the number `1.10` | quote it: `"1.10"` => "1.10""#],
+        &[r#"wrong-type 2:17 `origin` must be a string, found the number `1.10` | quote it: `"1.10"` => "1.10""#],
     );
     check(
         "id: a\nhttp: { origin: 0x1F }",
-        &[r#"wrong-type 2:17 `origin` takes text, not the number `0x1F` | quote it: `"0x1F"` => "0x1F""#],
+        &[r#"wrong-type 2:17 `origin` must be a string, found the number `0x1F` | quote it: `"0x1F"` => "0x1F""#],
     );
     check(
         "id: a\nhttp: { origin: True }",
-        &[r#"wrong-type 2:17 `origin` takes text, not the boolean `true` | quote it: `"True"` => "True""#],
+        &[r#"wrong-type 2:17 `origin` must be a string, found the boolean `true` | quote it: `"True"` => "True""#],
     );
-    check("id: a\nhttp: { origin: [a] }", &["wrong-type 2:17 `origin` takes text, not a list | not text"]);
+    check(
+        "id: a\nhttp: { origin: [a] }",
+        &["wrong-type 2:17 `origin` must be a string, found a list | expected a string"],
+    );
     check(
         "id: 12",
-        &["wrong-type 1:5 `id` takes text, not the number `12` | not text; it is lower-case words joined by `-`"],
+        &[
+            "wrong-type 1:5 `id` must be a string, found the number `12` | expected a string; expected lower-case words joined by `-`",
+        ],
     );
     check(
         "id:",
-        &["wrong-type 1:1 `id` takes text, and has no value | needs text; it is lower-case words joined by `-`"],
+        &[
+            "wrong-type 1:1 `id` must be a string, found no value | expected a string; expected lower-case words joined by `-`",
+        ],
     );
 }
 
 #[test]
-fn numbers_and_booleans_are_such() {
+fn numbers_and_booleans_of_wrong_type_are_reported() {
     check(
         "id: a\nhttp: { origin: x, timeout: \"30\", follow: yes }",
         &[
-            "wrong-type 2:29 `timeout` takes a whole number, not the text `30` | without quotes: `30` => 30",
-            "wrong-type 2:43 `follow` takes `true` or `false`, not `yes` | `yes` is text; write `true` => true",
+            "wrong-type 2:29 `timeout` must be an integer, found the string `30` | remove the quotes: `30` => 30",
+            "wrong-type 2:43 `follow` must be `true` or `false`, found `yes` | `yes` is a string; write `true` => true",
         ],
     );
     check(
         "id: a\nhttp: { origin: x, timeout: soon, follow: \"false\", offset: 1.5 }",
         &[
-            "wrong-type 2:29 `timeout` takes a whole number, not `soon` | not a whole number",
-            "wrong-type 2:43 `follow` takes `true` or `false`, not the text `false` | without quotes: `false` => false",
-            "wrong-type 2:60 `offset` takes a whole number, not the number `1.5` | not a whole number",
+            "wrong-type 2:29 `timeout` must be an integer, found `soon` | expected an integer",
+            "wrong-type 2:43 `follow` must be `true` or `false`, found the string `false` | remove the quotes: `false` => false",
+            "wrong-type 2:60 `offset` must be an integer, found the number `1.5` | expected an integer",
         ],
     );
     check(
         "id: a\nhttp: { origin: x, timeout: 90, offset: 9223372036854775808 }",
         &[
-            "out-of-range 2:29 `timeout` takes at most 60, not 90 | at most 60",
-            "out-of-range 2:41 `offset` takes at most 9223372036854775807, not 9223372036854775808 | at most 9223372036854775807",
+            "out-of-range 2:29 `timeout` must be at most 60, found 90 | at most 60",
+            "out-of-range 2:41 `offset` must be at most 9223372036854775807, found 9223372036854775808 | at most 9223372036854775807",
         ],
     );
     check(
         "id: a\nhttp: { origin: x, timeout: 0 }",
-        &["out-of-range 2:29 `timeout` takes at least 1, not 0 | at least 1"],
+        &["out-of-range 2:29 `timeout` must be at least 1, found 0 | at least 1"],
     );
-    check("id: a\nnames: { a: -1 }", &["out-of-range 2:13 `a` takes at least 0, not -1 | at least 0"]);
+    check("id: a\nnames: { a: -1 }", &["out-of-range 2:13 `a` must be at least 0, found -1 | at least 0"]);
 }
 
 #[test]
-fn lists_and_blocks_are_such() {
+fn lists_and_mappings_of_wrong_type_are_reported() {
     check(
         "id: a\nrules:\n  - types: A\n    drop: x\n  - { types: \"A, B\", drop: x }\n  - types: A, B\n    drop: x\n  - a",
         &[
-            "wrong-type 3:12 `types` takes a list, not `A` | write `[A]` => [A]",
-            r#"wrong-type 5:14 `types` takes a list, not the text `A, B` | write `["A, B"]` => ["A, B"]"#,
-            "wrong-type 6:12 `types` takes a list, not `A, B` | write `[A, B]` => [A, B]",
-            "wrong-type 8:5 item 4 of `rules` takes a block, not `a` | not a block",
+            "wrong-type 3:12 `types` must be a list, found `A` | write `[A]` => [A]",
+            r#"wrong-type 5:14 `types` must be a list, found the string `A, B` | write `["A, B"]` => ["A, B"]"#,
+            "wrong-type 6:12 `types` must be a list, found `A, B` | write `[A, B]` => [A, B]",
+            "wrong-type 8:5 item 4 of `rules` must be a mapping, found `a` | expected a mapping",
         ],
     );
-    check("id: a\nrules: { types: [A], drop: x }", &["wrong-type 2:8 `rules` takes a list, not a block | not a list"]);
+    check(
+        "id: a\nrules: { types: [A], drop: x }",
+        &["wrong-type 2:8 `rules` must be a list, found a mapping | expected a list"],
+    );
     check(
         "id: a\nrules: [{ types: [], drop: \"\" }, { types: [A], drop: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx }]",
         &[
-            "out-of-range 2:18 `types` takes at least 1 item, not 0 | at least 1 item",
-            "out-of-range 2:28 `drop` takes at least 1 character, not 0 | at least 1 character",
-            "out-of-range 2:54 `drop` takes at most 40 characters, not 49 | at most 40 characters",
+            "out-of-range 2:18 `types` must have at least 1 item, found 0 | at least 1 item",
+            "out-of-range 2:28 `drop` must have at least 1 character, found 0 | at least 1 character",
+            "out-of-range 2:54 `drop` must have at most 40 characters, found 49 | at most 40 characters",
         ],
     );
-    check("id: a\nhttp: x", &["wrong-type 2:7 `http` takes a block, not `x` | not a block"]);
-    check("id: a\nrules:", &["wrong-type 2:1 `rules` takes a list, and has no value | needs a list"]);
+    check("id: a\nhttp: x", &["wrong-type 2:7 `http` must be a mapping, found `x` | expected a mapping"]);
+    check("id: a\nrules:", &["wrong-type 2:1 `rules` must be a list, found no value | expected a list"]);
     check(
         "id: a\nstatus: [active]",
         &[
-            "wrong-type 2:9 `status` takes a known word, not a list | not a known word; it can be `planned`, `active` or `out-of-service`",
+            "wrong-type 2:9 `status` must be a keyword, found a list | expected a keyword; expected `planned`, `active` or `out-of-service`",
         ],
     );
     check(
         "id: a\npage: none",
-        &["wrong-type 2:7 `page` takes a block, not `none` | write `{ kind: none }` => { kind: none }"],
+        &["wrong-type 2:7 `page` must be a mapping, found `none` | write `{ kind: none }` => { kind: none }"],
     );
     check(
         "id: a\nhttp: { origin: x, auth: basic }",
-        &["wrong-type 2:26 `auth` takes a block or a list, not `basic` | a block starts with it: `{ kind: basic, … }`"],
+        &[
+            "wrong-type 2:26 `auth` must be a mapping or a list, found `basic` | expected a mapping: `{ kind: basic, … }`",
+        ],
     );
 }
 
 #[test]
-fn a_choice_is_told_by_what_was_meant() {
+fn message_refers_to_intended_branch() {
     check(
         "id: a\nfields: { x: { at: 3, as: active }, y: { at: [a, 3], as: active }, z: { at: { a: 1 }, as: 3 } }",
         &[
-            r#"wrong-type 2:20 `at` takes text or a list, not the number `3` | quote it: `"3"` => "3""#,
-            r#"wrong-type 2:50 item 2 of `at` takes text, not the number `3` | quote it: `"3"` => "3""#,
-            "wrong-type 2:77 `at` takes text or a list, not a block | not text or a list",
-            "wrong-type 2:91 `as` takes a known word, not the number `3` | not a known word; it can be `planned`, `active` or `out-of-service`",
+            r#"wrong-type 2:20 `at` must be a string or a list, found the number `3` | quote it: `"3"` => "3""#,
+            r#"wrong-type 2:50 item 2 of `at` must be a string, found the number `3` | quote it: `"3"` => "3""#,
+            "wrong-type 2:77 `at` must be a string or a list, found a mapping | expected a string or a list",
+            "wrong-type 2:91 `as` must be a keyword, found the number `3` | expected a keyword; expected `planned`, `active` or `out-of-service`",
         ],
     );
     check(
         "id: a\nfields: { x: { at: a, as: active, none_when: [1.5, a, true, [x]] } }",
         &[
-            r#"wrong-type 2:47 item 1 of `none_when` takes `true` or `false`, a whole number or text | quote it: `"1.5"` => "1.5""#,
-            "wrong-type 2:61 item 4 of `none_when` takes `true` or `false`, a whole number or text | not `true` or `false`, a whole number or text",
+            r#"wrong-type 2:47 item 1 of `none_when` must be `true` or `false`, an integer or a string | quote it: `"1.5"` => "1.5""#,
+            "wrong-type 2:61 item 4 of `none_when` must be `true` or `false`, an integer or a string | expected `true` or `false`, an integer or a string",
         ],
     );
     check(
         "id: a\nquery: { a: true, b: { from: active }, c: [1] }",
         &[
-            r#"wrong-type 2:13 `a` takes a whole number, text or a block, not the boolean `true` | quote it: `"true"` => "true""#,
-            "missing-field 2:19 `format` is missing in `b` | needs `format`",
-            "wrong-type 2:43 `c` takes a whole number, text or a block, not a list | not a whole number, text or a block",
+            r#"wrong-type 2:13 `a` must be an integer, a string or a mapping, found the boolean `true` | quote it: `"true"` => "true""#,
+            "missing-field 2:19 missing field `format` in `b` | requires `format`",
+            "wrong-type 2:43 `c` must be an integer, a string or a mapping, found a list | expected an integer, a string or a mapping",
         ],
     );
     check(
         "id: a\nhttp: { origin: x, auth: [{ kind: header, nmae: x }, 3] }",
         &[
-            "unknown-field 2:43 item 1 of `auth` has no field `nmae` | did you mean `name`? => name",
-            "wrong-type 2:54 item 2 of `auth` takes a block, not the number `3` | not a block",
+            "unknown-field 2:43 unknown field `nmae` in item 1 of `auth` | did you mean `name`? => name",
+            "wrong-type 2:54 item 2 of `auth` must be a mapping, found the number `3` | expected a mapping",
         ],
     );
     check(
         "id: a\nlogin: [never]",
         &[
-            "wrong-type 2:8 `login` takes a known word or a block, not a list | not a known word or a block; it can be `never`",
+            "wrong-type 2:8 `login` must be a keyword or a mapping, found a list | expected a keyword or a mapping; expected `never`",
         ],
     );
 }
 
 #[test]
-fn a_text_has_a_form() {
-    check("id: A b", &["wrong-form 1:5 `id` takes lower-case words joined by `-` | not of this form"]);
+fn string_of_wrong_format_is_reported() {
+    check("id: A b", &["wrong-form 1:5 `id` must be lower-case words joined by `-` | invalid format"]);
     check(
         "id: a\nversion: \"1.10\"",
-        &["wrong-form 2:10 `version` is not written as it must be | not of this form; what it is: A version."],
+        &["wrong-form 2:10 invalid format of `version` | invalid format; expected: A version."],
     );
-    check("id: a\nversion: 1.10", &["wrong-type 2:10 `version` takes text, not the number `1.10` | not text"]);
-    check("id: >-\n  a\n  b", &["wrong-form 2:3 `id` takes lower-case words joined by `-` | not of this form"]);
+    check(
+        "id: a\nversion: 1.10",
+        &["wrong-type 2:10 `version` must be a string, found the number `1.10` | expected a string"],
+    );
+    check("id: >-\n  a\n  b", &["wrong-form 2:3 `id` must be lower-case words joined by `-` | invalid format"]);
 }

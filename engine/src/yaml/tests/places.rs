@@ -1,4 +1,4 @@
-//! Where things stand, what is read as what, and where reading ends.
+//! Source locations, parsed values, and limits.
 
 use super::*;
 use crate::diagnostic::Code;
@@ -9,8 +9,8 @@ fn tree(text: &str) -> Tree {
         .unwrap_or_else(|found| panic!("{text}: {:?}", found.iter().map(line).collect::<Vec<_>>()))
 }
 
-/// A text, and what stands in it: pointer, key, value.
-fn check_places(text: &str, expected: &[(&str, &str, &str)]) {
+/// Checks the source text of key and value at each pointer.
+fn check_locations(text: &str, expected: &[(&str, &str, &str)]) {
     let tree = tree(text);
     for &(pointer, key, value) in expected {
         assert_eq!((&text[tree.key_span(pointer)], &text[tree.span(pointer)]), (key, value), "{pointer} of {text:?}");
@@ -18,9 +18,9 @@ fn check_places(text: &str, expected: &[(&str, &str, &str)]) {
 }
 
 #[test]
-fn blocks_end_with_their_last_part() {
+fn mapping_span_ends_with_its_last_part() {
     let text = "a:\n  b: 1 # one\n\n  # more\n  c:\n    - 'x'\n    - y: [1, 2 ]\n\n# the end\nd: |\n  p\n  q\n\n";
-    check_places(
+    check_locations(
         text,
         &[
             ("/a", "a", "b: 1 # one\n\n  # more\n  c:\n    - 'x'\n    - y: [1, 2 ]"),
@@ -36,8 +36,8 @@ fn blocks_end_with_their_last_part() {
 }
 
 #[test]
-fn what_is_not_there_stands_in_its_block() {
-    check_places(
+fn span_of_missing_value_is_enclosing_mapping() {
+    check_locations(
         "a: { b: 1 }\nc:\n",
         &[
             ("/a/x/y", "a", "{ b: 1 }"),
@@ -48,35 +48,38 @@ fn what_is_not_there_stands_in_its_block() {
     );
     let tree = tree("a: { b: ~ }");
     assert!(tree.has("/a/b") && !tree.has("/a/c"));
-    assert_eq!(tree.place("/a/c"), None);
-    assert_eq!(tree.place("/a/b").map(|place| (place.key, place.value)), Some((Some(5..6), 8..9)));
+    assert_eq!(tree.location("/a/c"), None);
+    assert_eq!(tree.location("/a/b").map(|found| (found.key, found.value)), Some((Some(5..6), 8..9)));
 }
 
 #[test]
-fn keys_may_need_escapes_and_quotes() {
-    check_places(
+fn pointer_escapes_special_characters_in_keys() {
+    check_locations(
         "\"a/b\": 1\nc~d: { 'e': 2 }\n200: 3\n",
         &[("/a~1b", "\"a/b\"", "1"), ("/c~0d/e", "'e'", "2"), ("/200", "200", "3")],
     );
 }
 
 #[test]
-fn line_ends_and_byte_order_marks_move_nothing() {
-    check_places(
+fn spans_ignore_line_ends_and_byte_order_mark() {
+    check_locations(
         "\u{feff}ü:\r\n  - é\r\n  - x\r\n",
         &[("/ü", "ü", "- é\r\n  - x"), ("/ü/0", "é", "é"), ("/ü/1", "x", "x")],
     );
 }
 
 #[test]
-fn an_alias_is_where_its_anchor_is() {
+fn alias_has_span_of_its_anchor() {
     let text = "a: &x { b: [1] }\nc: *x\nd: [*x]\n";
-    check_places(text, &[("/c", "c", "{ b: [1] }"), ("/c/b/0", "1", "1"), ("/d/0/b", "b", "[1]"), ("/d", "d", "[*x]")]);
+    check_locations(
+        text,
+        &[("/c", "c", "{ b: [1] }"), ("/c/b/0", "1", "1"), ("/d/0/b", "b", "[1]"), ("/d", "d", "[*x]")],
+    );
     assert_eq!(tree(text).value().to_string(), r#"{"a":{"b":[1]},"c":{"b":[1]},"d":[{"b":[1]}]}"#);
 }
 
 #[test]
-fn a_word_inside_a_text_is_found_however_the_text_is_written() {
+fn span_within_locates_part_in_every_scalar_style() {
     let texts = [
         "a: $.ü[x\n",
         "a: \"$.ü[x\"\n",
@@ -102,11 +105,11 @@ fn a_word_inside_a_text_is_found_however_the_text_is_written() {
     let text = "a: $.ü[x\nh: 12\n";
     let within = |pointer: &str, inside| &text[tree(text).span_within(pointer, inside)];
     assert_eq!([within("/a", 3..3), within("/a", 3..99), within("/h", 0..1)], ["ü", "ü[x", "12"]);
-    assert_eq!(tree(text).place_within("/h", 0..1), None);
+    assert_eq!(tree(text).exact_span_within("/h", 0..1), None);
 }
 
 #[test]
-fn ordinary_texts_are_read_as_another_reader_reads_them() {
+fn parse_agrees_with_independent_parser() {
     let texts = [
         "a: 1\nb: -2\nc: 1.5\nd: 1e3\ne: 18446744073709551615\nf: 0\n",
         "a: true\nb: False\nc: null\nd: ~\ne:\nf: NO\ng: on\nh: yes\n",
@@ -127,39 +130,42 @@ fn ordinary_texts_are_read_as_another_reader_reads_them() {
     }
 }
 
-/// The last thing said about a text that is too much.
-fn last_said(text: &str) -> (Code, String) {
-    let found = Tree::parse(&Source::new("x.yaml", text)).expect_err("too much");
-    let last = found.last().expect("something is said");
+/// Returns code and message of the last diagnostic of a text beyond a limit.
+fn last_diagnostic(text: &str) -> (Code, String) {
+    let found = Tree::parse(&Source::new("x.yaml", text)).expect_err("a limit is exceeded");
+    let last = found.last().expect("a diagnostic");
     (last.code, last.message.clone())
 }
 
 #[test]
-fn there_are_bounds() {
+fn parse_enforces_limits() {
     let deep = |depth: usize| format!("a: {}{}", "[".repeat(depth), "]".repeat(depth));
     assert!(Tree::parse(&Source::new("x.yaml", deep(63))).is_ok());
-    assert_eq!(last_said(&deep(64)).0, Code::TooLarge);
-    assert_eq!(last_said(&"[".repeat(100_000)).0, Code::TooLarge);
-    assert_eq!(last_said(&"- ".repeat(100_000)).0, Code::TooLarge);
-    assert_eq!(last_said(&"a".repeat((1 << 20) + 1)).0, Code::TooLarge);
+    assert_eq!(last_diagnostic(&deep(64)).0, Code::TooLarge);
+    assert_eq!(last_diagnostic(&"[".repeat(100_000)).0, Code::TooLarge);
+    assert_eq!(last_diagnostic(&"- ".repeat(100_000)).0, Code::TooLarge);
+    assert_eq!(last_diagnostic(&"a".repeat((1 << 20) + 1)).0, Code::TooLarge);
     assert!(Tree::parse(&Source::new("x.yaml", "- a\n".repeat(19_000))).is_ok());
-    assert_eq!(last_said(&"- a\n".repeat(21_000)), (Code::TooLarge, "the text holds more than 20000 values".into()));
+    assert_eq!(
+        last_diagnostic(&"- a\n".repeat(21_000)),
+        (Code::TooLarge, "too many values: expected at most 20000".into())
+    );
 }
 
 #[test]
-fn aliases_make_no_large_thing_of_a_small_one() {
+fn parse_limits_expanded_aliases() {
     let bomb: String =
         (1..9).map(|i| format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 9].join(", "))).collect();
-    assert_eq!(last_said(&format!("a0: &a0 x\n{bomb}")).0, Code::Alias);
+    assert_eq!(last_diagnostic(&format!("a0: &a0 x\n{bomb}")).0, Code::Alias);
     let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(500_000), vec!["*a"; 10_000].join(", "));
-    assert_eq!(last_said(&long).0, Code::Alias);
+    assert_eq!(last_diagnostic(&long).0, Code::Alias);
     let tall: String =
         (1..9).map(|i| format!("a{i}: &a{i} {}*a{}{}\n", "[".repeat(20), i - 1, "]".repeat(20))).collect();
-    assert_eq!(last_said(&format!("a0: &a0 x\n{tall}")).0, Code::Alias);
+    assert_eq!(last_diagnostic(&format!("a0: &a0 x\n{tall}")).0, Code::Alias);
 }
 
 #[test]
-fn so_many_templates_that_the_rest_goes_untold() {
+fn parse_reports_limited_number_of_missing_quotes() {
     let text: String = (0..30).map(|i| format!("a{i}: {{{{ x }}}}\n")).collect();
     let found = Tree::parse(&Source::new("x.yaml", text)).expect_err("templates");
     assert_eq!(found.len(), 20);
@@ -167,7 +173,7 @@ fn so_many_templates_that_the_rest_goes_untold() {
 }
 
 #[test]
-fn a_near_word_is_found() {
+fn nearest_suggests_similar_word() {
     let near = |word: &str| {
         crate::yaml::nearest(word, ["timeout", "time_first", "time_last", "rrtype", "as", "at", "in", "basic"])
     };
