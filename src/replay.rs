@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use stixmap_engine::case::{Case, Exchange, input};
 use stixmap_engine::plan::{BASE_URL, Plan, TOKEN_URL};
+use stixmap_engine::printable;
 use stixmap_engine::run::{Account, Input};
 use stixmap_engine::stix::Observable;
 use stixmap_engine::yaml::closest_few;
@@ -42,7 +43,7 @@ impl Replay {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no port on loopback is free")?;
         let origin = format!("http://{}", listener.local_addr()?);
         let progress: Progress = Arc::new(Mutex::new(exchanges));
-        tokio::spawn(loopback::serve(listener, move |method, target| answer(method, target, &progress)));
+        tokio::spawn(loopback::serve(listener, move |incoming| answer(incoming.method, incoming.target, &progress)));
         Ok(Replay { origin, cases })
     }
 
@@ -87,6 +88,6 @@ fn answer(method: &str, target: &str, progress: &Progress) -> anyhow::Result<Ans
     let exchanges = progress.get_mut(case).context("a case that is replayed")?;
     match exchanges.pop_if(|exchange| exchange.matches(method, &target)) {
         Some(exchange) => Ok(exchange.answer()),
-        None => Ok(loopback::text(501, &format!("not recorded: {method} {target}\n"))),
+        None => Ok(loopback::text(501, &format!("not recorded: {method} {}\n", printable::line(&target)))),
     }
 }

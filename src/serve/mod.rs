@@ -1,13 +1,14 @@
 //! `stixmap serve`: a stand-in of a provider, made from its profile's recorded cases. It looks at no credentials, and does
 //! nothing that a case has not recorded.
 
+mod request;
 mod script;
 
 use crate::cli::{ServeArgs, Verbosity};
-use crate::loopback::{self, Answer};
+use crate::loopback::{self, Answer, Incoming};
 use crate::{Exit, output, paint, shelf};
 use anyhow::{Context, bail};
-use script::Script;
+use script::{Found, Script};
 use std::sync::{Arc, Mutex, PoisonError};
 use stixmap_engine::case::{Case, input};
 use stixmap_engine::plan::{BASE_URL, BaseUrl, Plan, TOKEN_URL};
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &ServeArgs, verbosity: Verbosity) -> anyhow::Result<Exit
 }
 
 /// The cases that were asked for by name; all, if none was.
-fn chosen(cases: Vec<(String, Case)>, names: &[String], plan: &Plan) -> anyhow::Result<Vec<Case>> {
+fn chosen(cases: Vec<(String, Case)>, names: &[String], plan: &Plan) -> anyhow::Result<Vec<(String, Case)>> {
     let known: Vec<&str> = cases.iter().map(|(name, _)| name.as_str()).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("{} has no case `{unknown}`; it has {}", plan.id, known.join(", "));
@@ -49,13 +50,13 @@ fn chosen(cases: Vec<(String, Case)>, names: &[String], plan: &Plan) -> anyhow::
         bail!("{} has no recorded case: there is nothing to answer with", plan.id);
     }
     let is_wanted = |name: &String| names.is_empty() || names.contains(name);
-    Ok(cases.into_iter().filter(|(name, _)| is_wanted(name)).map(|(_, case)| case).collect())
+    Ok(cases.into_iter().filter(|(name, _)| is_wanted(name)).collect())
 }
 
 /// Serves until the process is told to stop.
 async fn until_stopped(
     listener: TcpListener,
-    answer: impl Fn(&str, &str) -> anyhow::Result<Answer> + Send + Sync + 'static,
+    answer: impl Fn(&Incoming<'_>) -> anyhow::Result<Answer> + Send + Sync + 'static,
 ) -> anyhow::Result<Exit> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -72,28 +73,45 @@ fn stand_in(
     script: Script,
     origin: String,
     verbosity: Verbosity,
-) -> impl Fn(&str, &str) -> anyhow::Result<Answer> + use<> {
+) -> impl Fn(&Incoming<'_>) -> anyhow::Result<Answer> + use<> {
     let script = Arc::new(Mutex::new(script));
     let provider = match &plan.http.base_url {
         BaseUrl::Literal(url) => Some(url.as_str().trim_end_matches('/').to_owned()),
         BaseUrl::Setting(_) => None,
     };
-    move |method, target| {
+    move |incoming| {
         // The whole URL of a token's place follows our own.
+        let target = incoming.target;
         let target = target.strip_prefix('/').filter(|rest| rest.starts_with("https://")).unwrap_or(target);
+        let incoming = &Incoming { target, ..*incoming };
         let mut script = script.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = match script.next(method, target) {
-            Some(exchange) => exchange.answer(),
-            None => loopback::text(404, &script.not_recorded(method, target)),
+        let shown_target = script.shown(target);
+        let (answer, remark) = match script.next(incoming) {
+            Some(found) => (named(found.exchange.answer(), &found), found.remark()),
+            None => (loopback::text(404, &script.not_recorded(incoming)), String::new()),
         };
         if verbosity > Verbosity::Quiet {
-            paint::remark(&format!("{method} {} → {}", script.shown(target), shown(&answer)));
+            paint::remark(&format!("{} {shown_target} → {}{remark}", incoming.method, shown(&answer)));
         }
         Ok(match &provider {
             Some(provider) => answer.map(|response| moved(response, provider, &origin)),
             None => answer,
         })
     }
+}
+
+/// An answer that says which case it is from, and in what the request is another than the recorded one.
+fn named(answer: Answer, found: &Found<'_>) -> Answer {
+    answer.map(|mut response| {
+        let mut add = |name: &str, value: &str| {
+            response.headers.push((name.to_owned(), value.escape_default().to_string()));
+        };
+        add("stixmap-case", &format!("{}; about {}", found.case, found.about));
+        if !found.differences.is_empty() {
+            add("stixmap-differs", &found.differences.join(", "));
+        }
+        response
+    })
 }
 
 fn shown(answer: &Answer) -> String {

@@ -97,17 +97,64 @@ fn the_provider_s_own_urls_become_the_stand_in_s() {
     assert!(enriched.out.lines().count() > 1, "{}", enriched.out);
 }
 
+/// Sends a request as it stands, and gives the whole answer.
+fn asked(provider: &StandIn, head: &str, body: &str) -> String {
+    let address = provider.url.strip_prefix("http://").expect("a URL");
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let length = body.len();
+    write!(stream, "{head} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
+        .expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer
+}
+
 #[test]
 fn what_is_not_recorded_is_told_with_what_is_nearest() {
     let provider = StandIn::start(&["tests/providers/by-cursor"]);
-    let address = provider.url.strip_prefix("http://").expect("a URL");
-    let mut stream = TcpStream::connect(address).expect("it listens");
-    write!(stream, "GET /names/other.example.com HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("it reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
+    let answer = asked(&provider, "GET /names/other.example.com", "");
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
     assert!(answer.contains("no case has recorded GET /names/other.example.com"), "{answer}");
     assert!(answer.contains("  GET /names/cursor.example.com"), "{answer}");
+}
+
+#[test]
+fn target_that_is_not_recorded_shows_no_secret_and_no_control_character() {
+    let provider = StandIn::start(&["tests/providers/keyed-path"]);
+    for target in ["/users/u/s3cr3t/nowhere", "/s3cr3t", "/users/u?key=s3cr3t&api_key=s3cr3t", "/x\u{9b}31m\u{202e}"] {
+        let answer = asked(&provider, &format!("GET {target}"), "");
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+        assert!(!answer.contains("s3cr3t") && !answer.contains(['\u{9b}', '\u{202e}']), "{answer:?}");
+    }
+    let (_, said) = provider.stop("-TERM");
+    assert!(!said.contains("s3cr3t") && !said.contains(['\u{9b}', '\u{202e}']), "{said:?}");
+}
+
+#[test]
+fn posts_to_one_path_are_told_apart_by_their_bodies() {
+    let provider = StandIn::start(&["tests/providers/posted"]);
+    let body = |name: &str, kind: &str, from: u32| {
+        format!(r#"{{"query":{{"type":"{kind}","name":"{name}","exact":true,"limit":2,"from":{from}}}}}"#)
+    };
+    // In no order that a case has, and each more than once.
+    for _ in 0..2 {
+        for (kind, from, found) in [("mx", 0, "mail.example.com"), ("a", 2, "192.0.2.3"), ("a", 0, "192.0.2.1")] {
+            let answer = asked(&provider, "POST /search", &body("example.com", kind, from));
+            assert!(answer.contains(found), "{kind} {from}: {answer}");
+            assert!(answer.contains("stixmap-case: pages; about example.com\r\n"), "{answer}");
+            assert!(!answer.contains("stixmap-differs"), "{answer}");
+        }
+    }
+    let answer = asked(&provider, "POST /search", &body("other.example.com", "mx", 0));
+    assert!(answer.contains("mail.example.com"), "{answer}");
+    assert!(answer.contains("stixmap-differs: body $.query.name\r\n"), "{answer}");
+    for other in ["", "no JSON", "[]"] {
+        let answer = asked(&provider, "POST /search", other);
+        assert!(answer.contains("stixmap-differs: body $.query.exact, body $.query.from"), "{other}: {answer}");
+    }
+    let (_, said) = provider.stop("-TERM");
+    let told = "from case `pages` about example.com: the request differs in body $.query.name";
+    assert_eq!(said.lines().filter(|line| line.ends_with(told)).count(), 1, "{said}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod declaration;
 mod play;
 
 pub use declaration::{CaseFile, ExchangeBlock, FaultWord, ObservableBlock, ReplyBlock};
-pub use play::{Exchange, Played, input, play};
+pub use play::{Asked, Exchange, Played, input, play};
 
 use crate::diagnostic::{Code, Diagnostic, Source, capped};
 use crate::plan::{Plan, SettingSpec, time_text};

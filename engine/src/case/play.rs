@@ -100,10 +100,21 @@ pub struct Played {
     pub transcript: String,
     /// Whether what was asked is what the case expects. A transcript in which it is not says nothing about the profile.
     pub is_as_expected: bool,
+    /// The requests that were answered, in the order of the exchanges.
+    pub asked: Vec<Asked>,
     /// What the run left.
     pub report: Report,
     /// The rules that were used, by number.
     pub rules: BTreeSet<usize>,
+}
+
+/// A request that an exchange answered, whole and as it is shown.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Path and query after the base URL.
+    pub target: String,
+    /// The body, if it had one.
+    pub body: Option<String>,
 }
 
 /// What a run of this case is about, by the case's clock.
@@ -125,7 +136,7 @@ pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
     let input = input(plan, case)?;
     let base = plan.base_url(&input.settings);
     let mut talk = Talk { base: base.as_str().trim_end_matches('/'), text: String::new(), is_as_expected: true };
-    let mut expected = case.exchanges.iter();
+    let (mut expected, mut asked) = (case.exchanges.iter(), vec![]);
     let mut run = Run::new(plan, Arc::new(Account::default()), input, case.now);
     let mut now = case.now;
     loop {
@@ -147,6 +158,7 @@ pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
                     break;
                 }
                 talk.asked(&request, "");
+                asked.push(Asked { target, body: request.body.as_ref().map(ToString::to_string) });
                 run.accept(exchange.answer(), now);
             }
         }
@@ -158,7 +170,7 @@ pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
     let report = run.finish();
     let rules = rules(&report.trace);
     let is_as_expected = talk.is_as_expected;
-    Ok(Played { transcript: transcript(&talk.text, &report), is_as_expected, report, rules })
+    Ok(Played { transcript: transcript(&talk.text, &report), is_as_expected, asked, report, rules })
 }
 
 fn rules(trace: &[Traced]) -> BTreeSet<usize> {
