@@ -206,6 +206,22 @@ impl Column {
         is_alike && self.values.iter().zip(&other.values).any(|(own, others)| own.is_empty() && !others.is_empty())
     }
 
+    /// Whether its time is no later than that of another in each row that has both, and earlier in one.
+    pub(super) fn is_never_after(&self, other: &Column) -> bool {
+        let (Look::Time(format, is_civil), Look::Time(others, is_other_civil)) = (self.look, other.look) else {
+            return false;
+        };
+        let read = |format: &str, is_civil: bool, values: &[Value]| {
+            let format = TimeFormat::parse(format, is_civil.then_some("UTC")).ok()?;
+            values.first().and_then(|value| format.read(value))
+        };
+        let pairs = self.values.iter().zip(&other.values);
+        let pairs: Vec<_> = pairs
+            .filter_map(|(own, theirs)| Some((read(format, is_civil, own)?, read(others, is_other_civil, theirs)?)))
+            .collect();
+        pairs.iter().all(|(own, theirs)| own <= theirs) && pairs.iter().any(|(own, theirs)| own < theirs)
+    }
+
     /// A field that reads it.
     pub(super) fn field(&self, kind: &str) -> String {
         self.field_or(kind, None)

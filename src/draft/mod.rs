@@ -188,6 +188,9 @@ impl Drafts<'_> {
                     .to_owned(),
             );
         }
+        if self.args.auth.is_none() && self.asked.is_none_or(|asked| asked.key.is_none()) {
+            remarks.push("How the provider knows who asks is made up too: no answer shows it; give --auth.".to_owned());
+        }
         if !String::from_utf8_lossy(self.bytes).to_lowercase().contains(self.observable.value()) {
             remarks.push(format!("The sample does not name {}: was it asked about?", self.observable.value()));
         }

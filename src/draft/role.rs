@@ -236,8 +236,8 @@ impl<'c> Chosen<'c> {
             .filter(|column| [first, last].into_iter().flatten().all(|known| !std::ptr::eq(known, *column)))
             .collect();
         let (first, last) = match (first, last, &others[..]) {
-            (None, None, [one, other, ..]) if one.text(0) > other.text(0) => (Some(*other), Some(*one)),
-            (None, None, [one, other, ..]) => (Some(*one), Some(*other)),
+            (None, None, [one, other]) if one.is_never_after(other) => (Some(*one), Some(*other)),
+            (None, None, [one, other]) if other.is_never_after(one) => (Some(*other), Some(*one)),
             (None, None, [only]) => (None, Some(*only)),
             (first, last, _) => (first, last),
         };

@@ -3,6 +3,7 @@
 use crate::cli::Framing;
 use anyhow::bail;
 use serde_json::{Map, Value};
+use stixmap_engine::dns::{Name, parse_address};
 
 /// The signs that stand between columns, the likeliest first.
 const SEPARATORS: [&str; 5] = ["\t", "|", ";", ",", BLANKS];
@@ -36,7 +37,7 @@ pub(super) fn readings(bytes: &[u8]) -> anyhow::Result<Vec<Sample>> {
     }
     if readings.is_empty() {
         bail!(
-            "the sample is neither JSON, nor JSON lines, nor lines cut into columns by a tab, `|`, `;`, `,` or blanks"
+            "the sample is neither JSON, nor JSON lines, nor lines cut into columns by a tab, `|`, `;`, `,` or blanks, nor one name or address a line"
         );
     }
     Ok(readings)
@@ -61,12 +62,14 @@ fn columns(text: &str) -> Option<Sample> {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let rows: Vec<&str> = lines.iter().copied().filter(|line| !is_remark(line)).collect();
     let first = rows.first()?;
-    let separator = SEPARATORS.into_iter().find(|separator| {
+    let several = SEPARATORS.into_iter().find(|separator| {
         let width = cells(first, separator).len();
         // A sentence has blanks too; several of one length are rare.
         let is_sure = *separator != BLANKS || rows.len() > 1;
         width > 1 && is_sure && rows.iter().all(|line| cells(line, separator).len() == width)
-    })?;
+    });
+    // Lines of one value have no separator; one that stands in none of them cuts nothing.
+    let separator = several.or_else(|| is_one_column(&rows).then_some(SEPARATORS[0]))?;
     let cut = |line: &&str| cells(line, separator);
     let mut rows: Vec<Vec<String>> = rows.iter().map(cut).collect();
     let names = has_names(&rows).then(|| rows.remove(0));
@@ -76,6 +79,18 @@ fn columns(text: &str) -> Option<Sample> {
     let columns = format!("{{ separator: {quoted}{header}{} }}", comment.unwrap_or_default());
     let values = rows.into_iter().map(|cells| row(names.as_deref(), cells)).collect();
     Some(Sample { framing: Framing::Delimited, columns: Some(columns), values })
+}
+
+/// Whether each line is one address or name, but for a first line that says what they are.
+fn is_one_column(rows: &[&str]) -> bool {
+    let is_value = |line: &&str| {
+        let line = line.trim();
+        parse_address(line).is_ok()
+            || (line.contains('.') && !line.contains(SEPARATORS[0]) && Name::parse(line).is_ok())
+    };
+    let is_word = |line: &&&str| line.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    let behind = rows.split_first().filter(|(first, rest)| is_word(first) && !rest.is_empty()).map(|(_, rest)| rest);
+    behind.unwrap_or(rows).iter().all(is_value)
 }
 
 fn cells(line: &str, separator: &str) -> Vec<String> {

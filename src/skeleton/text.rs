@@ -56,8 +56,7 @@ fn http(text: &mut String, skeleton: &Skeleton) {
     line(text, 1, &Line::new(format!("base_url: {}", yaml(&skeleton.base_url)), "what all requests begin with"));
     line(text, 1, &auth_line(skeleton));
     *text += "\n# What a status or a body means, where it is not what HTTP says: a 404 that only says “nothing known”, for instance.\n";
-    *text += "answers:\n";
-    line(text, 1, &Line::new("- { status: [404], means: empty }", ""));
+    *text += "# answers:\n#   - { status: [404], means: empty }\n";
 }
 
 fn auth_line(skeleton: &Skeleton) -> Line {

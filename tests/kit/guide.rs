@@ -166,7 +166,7 @@ fn base() -> Value {
         },
         "http": { "base_url": "https://api.acme.example" },
         "lookups": { "ask": {
-            "accepts": ["domain-name"], "method": "POST", "path": "/search", "for_each": ["a"],
+            "accepts": ["domain-name"], "method": "POST", "path": "/search/{each}", "for_each": ["a"],
             "body": { "name": "{observable.value}" }, "records": "$.rows",
         } },
         "record": { "fields": {
