@@ -392,6 +392,8 @@ codes! {
     TokenPlace = "token-place",
     /// A figure of paging that the answer has in two places.
     FigureTwice = "figure-twice",
+    /// Paging by parts of the window that are not sent as parts, or that nothing calls for.
+    WindowParts = "window-parts",
     /// A job that the answer names nowhere or in two places, or that nothing tells the end of.
     JobPlace = "job-place",
     /// A job whose name no later request holds.

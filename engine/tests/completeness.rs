@@ -40,6 +40,118 @@ enum Paging {
     Offset,
     NextUrl,
     Cursor,
+    Window,
+}
+
+/// Which records lie between two ends of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Filter {
+    LastSeen,
+    FirstSeen,
+    /// Seen at any time between them.
+    Overlap,
+    /// Seen at no other time: what spans two parts lies in neither.
+    Within,
+}
+
+/// How a provider that is asked by parts of the window answers.
+#[derive(Debug, Clone)]
+struct Archive {
+    filter: Filter,
+    /// How the ends are written.
+    format: &'static str,
+    /// Whether an end belongs to what it ends.
+    is_closed: bool,
+    /// Whether an end that is a date is the end of its day.
+    means_days: bool,
+    /// By what its records are sorted: the newest first, the oldest first, or neither.
+    order: u8,
+    /// How far apart records were last seen, and how long each was seen, in minutes.
+    spread: i64,
+    span: i64,
+    open_end: bool,
+    in_form: bool,
+    /// Whether it says the most it gives.
+    says_cap: bool,
+    /// Whether nothing is found is an answer of 404.
+    has_404: bool,
+    at_most: u32,
+}
+
+impl Archive {
+    /// The most rows of an answer.
+    const CAP: usize = 3;
+
+    /// Whether every part can be made small enough, and enough of them asked for.
+    fn is_fair(&self) -> bool {
+        let is_exact = matches!(self.format, "%Y-%m-%d %H:%M:%S" | "epoch-seconds" | "seconds-back");
+        is_exact && self.filter != Filter::Within && self.span < 300 && self.spread > 100 && self.at_most == 300
+    }
+
+    /// When the record of a number was seen first and last, in seconds; the newest has the number 0.
+    fn seen(&self, number: usize) -> (i64, i64) {
+        let last = NOW - 300 - i64::try_from(number).expect("few") * self.spread * 60;
+        (last - self.span * 60, last)
+    }
+
+    fn holds(&self, number: usize, start: i64, end: Option<i64>) -> bool {
+        let (first, last) = self.seen(number);
+        let (from, to) = match self.filter {
+            Filter::LastSeen => (last, last),
+            Filter::FirstSeen => (first, first),
+            Filter::Overlap => (last, first),
+            Filter::Within => (first, last),
+        };
+        let is_after = if self.is_closed { from >= start } else { from > start };
+        is_after && end.is_none_or(|end| if self.is_closed { to <= end } else { to < end })
+    }
+
+    /// The time that an end of the window says.
+    fn time(&self, text: &str, is_end: bool) -> i64 {
+        let number = || text.parse::<i64>().expect("a number");
+        match self.format {
+            "epoch-seconds" => number(),
+            "seconds-back" => NOW - number(),
+            "days-back" => NOW - number() * 86_400,
+            format => {
+                let civil = jiff::civil::DateTime::strptime(format, text)
+                    .or_else(|_| jiff::civil::Date::strptime(format, text).map(|date| date.at(0, 0, 0, 0)));
+                let time = civil.expect("a time").to_zoned(jiff::tz::TimeZone::UTC).expect("in range").timestamp();
+                let is_day = is_end && self.means_days && format == "%Y-%m-%d";
+                time.as_second() + if is_day { 86_399 } else { 0 }
+            }
+        }
+    }
+}
+
+/// 2024-03-01, in the middle of a day.
+const NOW: i64 = 1_709_294_723;
+
+fn archive() -> impl Strategy<Value = Archive> {
+    let formats = vec!["%Y-%m-%d %H:%M:%S", "epoch-seconds", "seconds-back", "%Y-%m-%d %H:%M", "%Y-%m-%d", "days-back"];
+    let filter = select(vec![Filter::LastSeen, Filter::FirstSeen, Filter::Overlap, Filter::Within]);
+    let times = (select(vec![1_i64, 103, 1447, 2400]), select(vec![0_i64, 59, 30_000]), 0..3_u8);
+    let at_most = select(vec![2_u32, 5, 300, 300]);
+    (filter, select(formats), times, any::<[bool; 6]>(), at_most).prop_map(
+        |(filter, format, (spread, span, order), flags, at_most)| {
+            let [is_closed, means_days, open_end, in_form, says_cap, has_404] = flags;
+            let open_end = open_end && !in_form;
+            Archive {
+                filter,
+                format,
+                is_closed,
+                means_days,
+                order,
+                spread,
+                span,
+                open_end,
+                in_form,
+                says_cap,
+                has_404,
+                at_most,
+            }
+        },
+    )
 }
 
 /// Where the provider says something.
@@ -107,6 +219,7 @@ struct World {
     pages: Vec<usize>,
     /// Whether each page's stream says that the stream is whole.
     streams_end: bool,
+    archive: Archive,
 }
 
 fn place() -> impl Strategy<Value = Place> {
@@ -118,15 +231,23 @@ fn world() -> impl Strategy<Value = World> {
     let shape = (
         select(vec![Framing::Json, Framing::Json, Framing::Json, Framing::Ndjson, Framing::Saf, Framing::Delimited]),
         select(vec![Rows::Root, Rows::List, Rows::Deep, Rows::Nested, Rows::Keys, Rows::SomeKeys]),
-        select(vec![Paging::None, Paging::Page, Paging::Offset, Paging::NextUrl, Paging::Cursor]),
+        select(vec![
+            Paging::None,
+            Paging::Page,
+            Paging::Offset,
+            Paging::NextUrl,
+            Paging::Cursor,
+            Paging::Window,
+            Paging::Window,
+        ]),
         (place(), place(), place(), select(vec![Place::Body, Place::Header, Place::Row]), place()),
         select(vec![Job::None, Job::None, Job::Result, Job::Poll, Job::PollUrl]),
     );
     let flags = any::<[bool; 6]>();
     let manner = select(vec![Plain, Plain, AsText, AsFloat, Sparse, Null, Wrapped, Listed, Negative]);
     // No page in the middle is empty: that is how the end is told where nothing else tells it.
-    (shape, flags, manner, 0..2_u64, proptest::collection::vec(1..5_usize, 1..5)).prop_map(
-        |((framing, rows, paging, (total, last, more, next, truncated), job), flags, manner, first, pages)| {
+    (shape, flags, manner, 0..2_u64, proptest::collection::vec(1..5_usize, 1..5), archive()).prop_map(
+        |((framing, rows, paging, (total, last, more, next, truncated), job), flags, manner, first, pages, archive)| {
             let [in_body, in_header, posts, limit, not_first, streams_end] = flags;
             let mut world = World {
                 framing,
@@ -147,6 +268,7 @@ fn world() -> impl Strategy<Value = World> {
                 manner,
                 pages,
                 streams_end,
+                archive,
             };
             world.settle();
             world
@@ -169,7 +291,7 @@ impl World {
         if self.paging != Paging::Page {
             self.last = Place::Nowhere;
         }
-        if !is_counted && self.paging != Paging::None {
+        if !is_counted && !matches!(self.paging, Paging::None | Paging::Window) {
             self.total = Place::Nowhere;
         }
         if self.next == Place::Row
@@ -180,6 +302,10 @@ impl World {
         let tells = self.total != Place::Nowhere || self.truncated != Place::Nowhere || self.framing == Framing::Saf;
         if self.paging == Paging::None && !(tells && self.manner.is_fair() && self.manner != Manner::Negative) {
             self.pages.truncate(1);
+        }
+        if self.paging == Paging::Window {
+            self.archive.in_form &= self.posts;
+            self.archive.says_cap |= !(tells && self.manner.is_fair() && self.manner != Manner::Negative);
         }
         if self.rows == Rows::Root && self.framing == Framing::Json {
             // A list has nothing beside it.
@@ -196,11 +322,21 @@ impl World {
         self.pages.iter().sum()
     }
 
+    /// What nobody can tell: records that span two parts lie in neither for this provider, and it does not say how many it holds.
+    fn is_untold(&self) -> bool {
+        let counts = self.total != Place::Nowhere
+            && self.manner.is_fair()
+            && self.manner != Manner::Negative
+            && self.rows != Rows::Nested;
+        self.paging == Paging::Window && self.archive.filter == Filter::Within && !counts
+    }
+
     /// What `check` has to refuse: something that is said in the body of lines, and a body that is not there.
     fn is_refused(&self) -> bool {
         let places = [self.total, self.last, self.more, self.next_place(), self.truncated];
         let in_lines = self.framing != Framing::Json && places.contains(&Place::Body);
-        in_lines || self.sends_in_body() && self.job != Job::None
+        let is_ordered = self.paging == Paging::Window && self.job != Job::None;
+        in_lines || is_ordered || self.sends_in_body() && self.job != Job::None
     }
 
     fn next_place(&self) -> Place {
@@ -215,8 +351,26 @@ impl World {
 
     fn profile(&self) -> String {
         let mut lookup = String::from("    accepts: [domain-name]\n    path: \"/names/{observable.value}\"\n");
-        if self.posts {
+        let Archive { format, in_form, .. } = self.archive;
+        let by_part = self.paging == Paging::Window;
+        if by_part && in_form {
+            let _ = writeln!(
+                lookup,
+                "    method: POST\n    form: {{ name: \"{{observable.value}}\", since: \"{{window.start:{format}}}\", until: {{ from: window.end, format: \"{format}\" }} }}"
+            );
+        } else if by_part && self.in_body {
+            let _ = writeln!(
+                lookup,
+                "    method: POST\n    body: {{ name: \"{{observable.value}}\", since: \"{{window.start:{format}}}\", until: \"{{window.end:{format}}}\" }}"
+            );
+        } else if self.posts {
             lookup += "    method: POST\n    body: { name: \"{observable.value}\" }\n";
+        }
+        if by_part && !in_form && !self.in_body {
+            let _ = writeln!(
+                lookup,
+                "    query: {{ since: {{ from: window.start, format: \"{format}\" }}, until: {{ from: window.end, format: \"{format}\" }} }}"
+            );
         }
         lookup += match (self.framing, self.rows) {
             (Framing::Ndjson, _) => "    framing: ndjson\n",
@@ -245,8 +399,15 @@ impl World {
             }
             Job::PollUrl => "    job: { header: Location, pending_status: 202, every: PT1S, at_most: 9 }\n",
         };
+        let (window, times) = match by_part {
+            true => (
+                "answers:\n  - { status: 404, means: empty }\nwindow: { last: P30D }\n",
+                "    time_first: { at: $.first, as: timestamp, format: epoch-seconds }\n    time_last: { at: $.last, as: timestamp, format: epoch-seconds }\n",
+            ),
+            false => ("", ""),
+        };
         format!(
-            "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nhttp: {{ base_url: \"https://api.example.net\" }}\nlookups:\n  names:\n{lookup}record:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\nrules:\n  - {{ rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }}\n  - {{ rrtype: \"*\", drop: of no interest }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
+            "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nhttp: {{ base_url: \"https://api.example.net\" }}\n{window}lookups:\n  names:\n{lookup}record:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\n{times}rules:\n  - {{ rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }}\n  - {{ rrtype: \"*\", drop: of no interest }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
         )
     }
 
@@ -285,6 +446,12 @@ impl World {
                 };
                 text.push(format!("kind: cursor, {at}, {to}, at_most: 20"));
             }
+            Paging::Window => {
+                let Archive { at_most, says_cap, open_end, .. } = self.archive;
+                text.push(format!("kind: window, at_most: {at_most}"));
+                text.extend(says_cap.then(|| format!("cap: {}", Archive::CAP)));
+                text.extend((open_end && !self.in_body).then(|| "open_end: true".to_owned()));
+            }
         }
         text.extend(figure("total", self.total));
         text.extend(figure("last", self.last));
@@ -297,6 +464,8 @@ impl World {
 struct Provider<'w> {
     world: &'w World,
     polls: u32,
+    /// How many records lie in the window, by the first request.
+    held: Option<usize>,
 }
 
 impl Provider<'_> {
@@ -321,7 +490,62 @@ impl Provider<'_> {
                 _ => {}
             }
         }
-        self.page(self.asked(request, &url))
+        match self.world.paging {
+            Paging::Window => self.part(request, &url),
+            _ => self.page(self.asked(request, &url)),
+        }
+    }
+
+    /// An answer about a part of the window: of all records in it, as many as it gives.
+    fn part(&mut self, request: &Request, url: &Url) -> Response {
+        let (world, archive) = (self.world, &self.world.archive);
+        let body = request.body.as_ref().map(|body| body.expose().to_owned()).unwrap_or_default();
+        let in_json = |name: &str| {
+            let json: Value = serde_json::from_str(&body).ok()?;
+            json[name].as_str().map(str::to_owned).or_else(|| json[name].as_i64().map(|number| number.to_string()))
+        };
+        let sent = |name: &str| {
+            let form = url::form_urlencoded::parse(body.as_bytes()).into_owned();
+            let mut all = url.query_pairs().into_owned().chain(form);
+            all.find(|(known, _)| known == name).map(|(_, value)| value).or_else(|| in_json(name))
+        };
+        let start = archive.time(&sent("since").expect("the start"), false);
+        let end = sent("until").map(|text| archive.time(&text, true));
+        let mut found: Vec<usize> = (0..world.records()).filter(|number| archive.holds(*number, start, end)).collect();
+        match archive.order {
+            0 => {}
+            1 => found.reverse(),
+            _ => found.sort_by_key(|number| number * 7 % 17),
+        }
+        self.held.get_or_insert(found.len());
+        if found.is_empty() && archive.has_404 {
+            return plain(404, "");
+        }
+        let all = found.len();
+        found.truncate(Archive::CAP);
+        let row = |number: &usize| {
+            let (first, last) = archive.seen(*number);
+            json!({ "name": "example.com", "type": "A", "data": format!("192.0.2.{}", number + 1), "first": first, "last": last })
+        };
+        let rows: Vec<Value> = found.iter().map(row).collect();
+        let is_whole = all == rows.len();
+        let (mut says, mut headers) = (Map::new(), vec![]);
+        for (name, place, value) in
+            [("total", world.total, Value::from(all)), ("cut", world.truncated, Value::from(!is_whole))]
+        {
+            if name == "cut" && is_whole && world.manner == Manner::AsText {
+                continue;
+            }
+            match place {
+                Place::Body => says.extend(self.said(&value, !is_whole).map(|value| (name.to_owned(), value))),
+                Place::Header if !is_whole || !value.is_boolean() => {
+                    headers.push((format!("x-{name}"), value.to_string()));
+                }
+                _ => {}
+            }
+        }
+        let body = self.body(&rows, &Value::Object(says), is_whole).into_bytes();
+        Response { status: 200, headers, body, cut: None }
     }
 
     /// The next page of a lookup without a job is asked for as the first one was.
@@ -444,13 +668,15 @@ impl Provider<'_> {
             (Framing::Delimited, _) => {
                 let line = |row: &Value| {
                     format!(
-                        "\"{}\",{},{}\r\n",
+                        "\"{}\",{},{},{},{}\r\n",
                         row["name"].as_str().expect("text"),
                         row["type"].as_str().expect("text"),
-                        row["data"].as_str().expect("text")
+                        row["data"].as_str().expect("text"),
+                        row["first"],
+                        row["last"]
                     )
                 };
-                format!("name,type,data\r\n{}", rows.iter().map(line).collect::<String>())
+                format!("name,type,data,first,last\r\n{}", rows.iter().map(line).collect::<String>())
             }
             (_, Rows::Root) => Value::from(rows).to_string(),
             (_, Rows::List) => json!({ "says": says, "rows": rows }).to_string(),
@@ -471,8 +697,9 @@ fn plain(status: u16, body: &str) -> Response {
     Response { status, headers: vec![], body: body.as_bytes().to_vec(), cut: None }
 }
 
-fn run(plan: &Plan, world: &World) -> Report {
-    let mut now: Timestamp = "2024-03-01T00:00:00Z".parse().expect("a time");
+/// The report, and how many records the provider holds.
+fn run(plan: &Plan, world: &World) -> (Report, usize) {
+    let mut now = Timestamp::from_second(NOW).expect("a time");
     let input = Input {
         observable: Observable::detect("example.com").expect("an observable"),
         markings: vec![],
@@ -481,11 +708,11 @@ fn run(plan: &Plan, world: &World) -> Report {
         seed: 7,
         trace: false,
     };
-    let mut provider = Provider { world, polls: 0 };
+    let mut provider = Provider { world, polls: 0, held: None };
     let mut run = Run::new(plan, Arc::new(Account::default()), input, now);
     loop {
         match run.next(now) {
-            Step::Done => return run.finish(),
+            Step::Done => return (run.finish(), provider.held.unwrap_or(world.records())),
             Step::Wait(until) => now = until,
             Step::Send(request) => drop(run.accept(Ok(provider.answer(&request)), now)),
         }
@@ -502,16 +729,21 @@ proptest! {
         let codes: Vec<&str> = told.iter().map(|told| told.code.slug()).collect();
         prop_assert_eq!(plan.is_none(), world.is_refused(), "{:?}\n{}", codes, text);
         let Some(plan) = plan else {
-            prop_assert!(codes.iter().all(|code| ["place-in-lines", "body-parameter"].contains(code)), "{:?}\n{}", codes, text);
+            prop_assert!(codes.iter().all(|code| ["place-in-lines", "body-parameter", "window-parts"].contains(code)), "{:?}\n{}", codes, text);
             return Ok(());
         };
-        let report = run(&plan, &world);
-        let is_whole = report.counts.read == world.records() as u64;
+        let (report, held) = run(&plan, &world);
+        prop_assert!(report.counts.read <= held as u64, "{} of {}\n{}", report.counts.read, held, text);
+        let is_whole = report.counts.read == held as u64;
         let is_ok = matches!(report.outcome.kind, OutcomeKind::Ok | OutcomeKind::Empty);
-        prop_assert!(is_whole || !is_ok, "{} of {}\n{}\n{}", report.counts.read, world.records(), report.outcome, text);
+        prop_assert!(is_whole || !is_ok || world.is_untold(), "{} of {}\n{}\n{}", report.counts.read, held, report.outcome, text);
+        if world.paging == Paging::Window {
+            prop_assert!(report.requests <= u64::from(world.archive.at_most), "{} requests\n{}", report.requests, text);
+        }
         // And what everybody understands is read, not only complained of.
-        if world.manner.is_fair() && world.paging != Paging::None {
-            prop_assert!(is_whole && is_ok, "{} of {}\n{}\n{}", report.counts.read, world.records(), report.outcome, text);
+        let is_fair = world.paging != Paging::Window || world.archive.is_fair();
+        if world.manner.is_fair() && world.paging != Paging::None && is_fair {
+            prop_assert!(is_whole && is_ok, "{} of {}\n{}\n{}", report.counts.read, held, report.outcome, text);
         }
     }
 }

@@ -197,7 +197,8 @@ fn lookup(plan: &Plan, lookup: &LookupPlan) -> Lookup {
             PagingPlan::Page { at_most, .. }
             | PagingPlan::Offset { at_most, .. }
             | PagingPlan::NextUrl { at_most, .. }
-            | PagingPlan::Cursor { at_most, .. } => format!("at most {at_most}"),
+            | PagingPlan::Cursor { at_most, .. }
+            | PagingPlan::Window { at_most, .. } => format!("at most {at_most}"),
         },
     }
 }

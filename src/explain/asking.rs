@@ -265,6 +265,14 @@ fn paging(paging: &PagingPlan, framing: Framing) -> String {
             };
             format!("{} gives a cursor, which is sent back {to} for the next page", place(from))
         }
+        PagingPlan::Window { cap, total, open_end, .. } => {
+            let cap = cap.map(|cap| format!("with {cap} rows"));
+            let total = total.as_ref().map(|total| format!("when {} tells of more records", place(total)));
+            let full: Vec<String> = cap.into_iter().chain(total).collect();
+            let full = if full.is_empty() { "one that says it is cut".to_owned() } else { full.join(" or ") };
+            let open = if *open_end { "; the newest part has no end" } else { "" };
+            format!("a full answer, {full}, is asked for again in halves of the window, newest first{open}")
+        }
     }
 }
 

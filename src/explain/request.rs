@@ -15,8 +15,9 @@ pub(super) fn sent(request: &Request) -> RequestFact {
 
 /// The first page of a lookup, for any observable.
 pub(super) fn first_page(plan: &Plan, lookup: &LookupPlan) -> RequestFact {
-    let mut query: Vec<(String, String)> =
-        lookup.query.iter().map(|(name, value)| (name.clone(), query_text(value))).collect();
+    let is_open = matches!(lookup.paging, PagingPlan::Window { open_end: true, .. });
+    let sent = lookup.query.iter().filter(|(_, value)| !(is_open && value.is_end_of_window()));
+    let mut query: Vec<(String, String)> = sent.map(|(name, value)| (name.clone(), query_text(value))).collect();
     query.extend(paging_parameters(&lookup.paging));
     request(plan, lookup.method.as_str(), &lookup.path, query, &lookup.headers)
 }
@@ -93,6 +94,9 @@ fn paging_parameters(paging: &PagingPlan) -> Vec<(String, String)> {
             let start = (!not_first).then(|| (parameter.to_string(), "0".to_owned()));
             start.into_iter().chain(limit).collect()
         }
-        PagingPlan::None { .. } | PagingPlan::NextUrl { .. } | PagingPlan::Cursor { .. } => vec![],
+        PagingPlan::None { .. }
+        | PagingPlan::NextUrl { .. }
+        | PagingPlan::Cursor { .. }
+        | PagingPlan::Window { .. } => vec![],
     }
 }

@@ -273,7 +273,7 @@ fn window(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
     // A lookup that could not be read may be the one that asks for it.
     let may_ask = |lookup: &Option<LookupPlan>| {
         lookup.as_ref().is_none_or(|lookup| {
-            lookup.query.iter().chain(&lookup.form).any(|(_, value)| starts(value)) || texts(lookup).any(names_start)
+            lookup.query.iter().chain(&lookup.form).any(|(_, value)| starts(value)) || lookup.texts().any(names_start)
         })
     };
     if window.filter.is_none() && !parts.lookups.iter().any(may_ask) {
@@ -301,7 +301,7 @@ fn time_field(compiler: &mut Compiler, profile: &Profile, field: TimeField, poin
 
 fn lookup(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>) {
     let at = lookups::at(&lookup.name);
-    let names = |wanted: &Part| texts(lookup).any(|text| text.parts().contains(wanted));
+    let names = |wanted: &Part| lookup.texts().any(|text| text.parts().contains(wanted));
     if ![Part::ObservableValue, Part::ObservableExpanded, Part::ObservableReverse].iter().any(names) {
         let label = "neither path, query, headers nor body hold `{observable.value}`";
         compiler.error(Code::ObservableUnused, &at, "this request asks about nothing", label);
@@ -321,6 +321,7 @@ fn lookup(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>)
     twice(compiler, lookup.accepts.iter().map(|kind| kind.stix_type()), &format!("{at}/accepts"));
     in_lines(compiler, lookup, &at);
     in_body_of_job(compiler, lookup, &at);
+    in_parts(compiler, lookup, &at);
     sent_twice(compiler, lookup, http, &at);
     credentials(compiler, lookup, http, &at);
 }
@@ -336,6 +337,34 @@ fn in_body_of_job(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
         let label = "the result of a job is asked for with `GET`";
         let message = "this does not lead into a body";
         compiler.error(Code::BodyParameter, &format!("{at}/paging/parameter"), message, label);
+    }
+}
+
+/// Parts of the window are parts only where both ends are sent, each as exactly as parts get small; and are asked for only
+/// where an answer can say that it is full.
+fn in_parts(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
+    let PagingPlan::Window { cap, total, open_end, .. } = &lookup.paging else { return };
+    let at = &format!("{at}/paging");
+    let ends = lookup.window_ends();
+    let has = |wanted: WindowPoint| ends.iter().any(|(point, _)| *point == wanted);
+    let ends_in_texts = lookup.texts().flat_map(Template::parts);
+    let is_fixed =
+        ends_in_texts.into_iter().any(|part| matches!(part, Part::Window(end) if end.point == WindowPoint::End));
+    let says_full =
+        cap.is_some() || total.is_some() || lookup.truncated_when.is_some() || lookup.rows.framing == Framing::Saf;
+    let mistake = if !has(WindowPoint::Start) || !has(WindowPoint::End) {
+        Some(("a part of the window needs both ends", "no request names `window.start` and `window.end`"))
+    } else if !says_full {
+        Some(("nothing says when an answer is full", "it needs `cap`, `total` or `total_header`"))
+    } else if lookup.job.is_some() {
+        Some(("a job is ordered once", "parts of the window would each need an order"))
+    } else if *open_end && is_fixed {
+        Some(("`open_end` leaves a parameter out", "`window.end` stands in a text, which cannot be left out"))
+    } else {
+        None
+    };
+    if let Some((message, label)) = mistake {
+        compiler.error(Code::WindowParts, at, message, label);
     }
 }
 
@@ -358,16 +387,6 @@ fn credentials(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpP
         let label = "it has neither `body` nor `form`";
         compiler.error(Code::BodyParameter, at, "the credentials stand in a body", label);
     }
-}
-
-/// Every text of a lookup's first request.
-fn texts(lookup: &LookupPlan) -> impl Iterator<Item = &Template> {
-    let query = lookup.query.iter().chain(&lookup.form).filter_map(|(_, value)| match value {
-        QueryPlan::Text(text) => Some(text),
-        QueryPlan::Time(..) | QueryPlan::Distance(..) => None,
-    });
-    let body = lookup.body.iter().flat_map(super::BodyPlan::texts);
-    [&lookup.path].into_iter().chain(query).chain(lookup.headers.iter().map(|(_, text)| text)).chain(body)
 }
 
 /// What a lookup sends, and paging or `http` sends as well.
@@ -405,7 +424,7 @@ fn sent_twice(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPl
 /// The parameters of the query that paging sends.
 fn page_parameters(paging: &PagingPlan) -> Vec<&str> {
     let sent: Vec<&Parameter> = match paging {
-        PagingPlan::None { .. } | PagingPlan::NextUrl { .. } => vec![],
+        PagingPlan::None { .. } | PagingPlan::NextUrl { .. } | PagingPlan::Window { .. } => vec![],
         PagingPlan::Page { parameter, .. } => vec![parameter],
         PagingPlan::Offset { parameter, limit, .. } => {
             [parameter].into_iter().chain(limit.as_ref().map(|(parameter, _)| parameter)).collect()

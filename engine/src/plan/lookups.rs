@@ -63,6 +63,16 @@ impl LookupPlan {
         paging.chain(signal)
     }
 
+    /// Every text of its first request.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &Template> {
+        let query = self.query.iter().chain(&self.form).filter_map(|(_, value)| match value {
+            QueryPlan::Text(text) => Some(text),
+            QueryPlan::Time(..) | QueryPlan::Distance(..) => None,
+        });
+        let body = self.body.iter().flat_map(BodyPlan::texts);
+        [&self.path].into_iter().chain(query).chain(self.headers.iter().map(|(_, text)| text)).chain(body)
+    }
+
     /// Whether something is read beside the rows that stands in them, such as the last row's name as a cursor.
     pub(crate) fn reads_rows_twice(&self) -> bool {
         let Some(rows) = self.rows.levels.first().map(|level| level.at.steps()) else { return false };
@@ -107,6 +117,13 @@ pub enum QueryPlan {
     Time(WindowPoint, TimeFormat),
     /// How far back it lies.
     Distance(WindowPoint, Distance),
+}
+
+impl QueryPlan {
+    /// Whether it is the window's end and nothing else.
+    pub fn is_end_of_window(&self) -> bool {
+        matches!(self, Self::Time(WindowPoint::End, _) | Self::Distance(WindowPoint::End, _))
+    }
 }
 
 /// A way to write how far back something lies.

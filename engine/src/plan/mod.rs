@@ -49,6 +49,7 @@ pub use rules::{BesidesPlan, RulePlan, RuleThen, RulesPlan};
 pub use setting::{BASE_URL, SHORTEST_SECRET, Secret, SettingError, SettingSpec, SettingValue, Settings, TOKEN_URL};
 pub use template::{Local, Part, Template};
 pub use time::{Datum, TimeFormat, after, before, exact, integer, time_text};
+pub(crate) use window::Form;
 pub use window::WindowText;
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, capped};

@@ -64,6 +64,17 @@ pub enum PagingPlan {
         /// The most pages.
         at_most: u32,
     },
+    /// By parts of the window.
+    Window {
+        /// The most rows the provider gives.
+        cap: Option<u64>,
+        /// Where the number of all records of a part stands.
+        total: Option<AnswerPlace>,
+        /// Whether the newest part is asked for without its end.
+        open_end: bool,
+        /// The most requests.
+        at_most: u32,
+    },
 }
 
 /// Where a cursor is sent back.
@@ -116,7 +127,7 @@ impl PagingPlan {
             path.as_ref().map(|path| (key, path))
         }
         let places = match self {
-            Self::None { total, .. } => vec![body("total", total)],
+            Self::None { total, .. } | Self::Window { total, .. } => vec![body("total", total)],
             Self::Page { last, more, total, .. } => {
                 vec![body("last", last), path("more", more), body("total", total)]
             }
@@ -135,7 +146,8 @@ impl PagingPlan {
             Self::Page { at_most, .. }
             | Self::Offset { at_most, .. }
             | Self::NextUrl { at_most, .. }
-            | Self::Cursor { at_most, .. } => *at_most,
+            | Self::Cursor { at_most, .. }
+            | Self::Window { at_most, .. } => *at_most,
         }
     }
 }
@@ -201,6 +213,10 @@ pub(super) fn paging(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Opti
             PagingPlan::NextUrl { at: place, at_most: *at_most }
         }
         Paging::Cursor { .. } => cursor(compiler, paging, sent, at)?,
+        Paging::Window { cap, total, total_header, open_end, at_most } => {
+            let total = figure(total, total_header, "total")?;
+            PagingPlan::Window { cap: *cap, total, open_end: *open_end, at_most: *at_most }
+        }
     })
 }
 

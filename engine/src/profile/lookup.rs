@@ -376,6 +376,29 @@ pub enum Paging {
         #[schemars(range(min = 1, max = 10000))]
         at_most: u32,
     },
+    /// Every answer is capped: one that is full is asked for again in two parts, each of one half of the window, newest first,
+    /// until every part is whole. The request names both ends of the window. An answer is full where it holds `cap` rows, where
+    /// it tells of more than it holds, or where `truncated_when` or `framing: saf` says so. Neighbouring parts overlap: a record
+    /// that comes in both counts once.
+    Window {
+        /// How many rows the provider gives at most.
+        #[serde(default)]
+        #[schemars(range(min = 1))]
+        cap: Option<u64>,
+        /// Where the answer says how many records there are between the ends that were asked for.
+        #[serde(default)]
+        total: Option<PathText>,
+        /// The response header that says so, instead.
+        #[serde(default)]
+        total_header: Option<String>,
+        /// The newest part is asked for without the parameters that carry `window.end`. Otherwise its end lies 26 hours ahead:
+        /// clocks differ, and some providers take a date for the start of its day.
+        #[serde(default)]
+        open_end: bool,
+        /// The most requests that are sent.
+        #[schemars(range(min = 2, max = 10000))]
+        at_most: u32,
+    },
 }
 
 impl Paging {

@@ -17,10 +17,9 @@ impl Body {
     /// The body of a lookup's first request.
     pub(super) fn of_lookup(asker: &Asker, lookup: &LookupPlan, known: Known) -> Option<Body> {
         let json = || lookup.body.as_ref().map(|body| Self::json(asker, body, known));
-        let field = |(name, value): &(String, _)| (name.clone(), asker.query_text(value, known));
         match lookup.form.is_empty() {
             true => json(),
-            false => Some(Self::Form(lookup.form.iter().map(field).collect())),
+            false => Some(Self::Form(asker.parameters(&lookup.form, known))),
         }
     }
 
@@ -89,7 +88,7 @@ fn value(asker: &Asker, plan: &BodyPlan, known: Known) -> (Value, Value) {
         BodyPlan::Boolean(flag) => (Value::from(*flag), Value::from(*flag)),
         BodyPlan::Integer(number) => (Value::from(*number), Value::from(*number)),
         BodyPlan::Text(template) => {
-            if let Some(value) = asker.alone(template) {
+            if let Some(value) = asker.alone(template, known) {
                 return (value.clone(), value);
             }
             let text = asker.text(template, known, as_is);

@@ -15,6 +15,7 @@ mod job;
 mod link;
 mod map;
 mod page;
+mod parts;
 mod preview;
 mod record;
 mod request;
@@ -39,7 +40,7 @@ pub use stored::map_stored;
 pub use trace::{Counts, Fate, Link, Outcome, OutcomeKind, Report, Traced};
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::plan::{LookupPlan, Plan, ProbePlan, SettingValue, ValueOrSetting, after, before};
+use crate::plan::{LookupPlan, PagingPlan, Plan, ProbePlan, SettingValue, ValueOrSetting, after, before};
 use crate::profile::Framing;
 use crate::stix::{Graph, Identity, Observable, Tlp};
 use account::{Cause, Exhausted, Probing, Tokening, UnderWay};
@@ -47,6 +48,7 @@ use answer::{Verdict, Why};
 use gate::Levels;
 use jiff::{SignedDuration, Timestamp};
 use page::{Fingerprint, Pages};
+use parts::{Part, Parts};
 use request::{Asker, Target};
 use rows::{Beside, Reader};
 use std::collections::VecDeque;
@@ -323,7 +325,7 @@ impl<'p> Run<'p> {
             (verdict, Awaiting::Token) => self.accept_token(&verdict, result.as_ref().ok(), now),
             (verdict, Awaiting::Probe) => self.accept_probe(&verdict, result.as_ref().ok(), now),
             (Verdict::Fail(why), Awaiting::Page) => self.fail(Failure::lookup(why.text())),
-            (Verdict::Empty, Awaiting::Page) => self.end_lookup(),
+            (Verdict::Empty, Awaiting::Page) => self.read_nothing(now),
             (Verdict::Redirect(location), Awaiting::Page) => self.redirect(&location),
             (Verdict::Read, Awaiting::Page) => self.read(result.expect("a verdict to read has a response"), now),
         }
@@ -472,6 +474,19 @@ impl<'p> Run<'p> {
         self.turn(lookup, &beside, &response, now);
     }
 
+    /// An answer that says there is nothing ends a lookup; or one part of it, where it is asked for in parts.
+    fn read_nothing(&mut self, now: Timestamp) {
+        let asking = self.current.as_mut().expect("a page was asked for");
+        let Some(parts) = &mut asking.pages.parts else { return self.end_lookup() };
+        self.attempts = 0;
+        asking.elsewhere = None;
+        asking.pages.count += 1;
+        parts.begin();
+        let lookup = &self.plan.lookups[asking.ask.lookup];
+        let turn = asking.pages.settle_part(lookup, false, None);
+        self.follow(turn, lookup, now);
+    }
+
     /// Tells a page that came before.
     fn compare(&mut self, lookup: &LookupPlan, response: &Response) -> Result<(), Repeat> {
         if !Pages::compares(lookup) {
@@ -488,7 +503,8 @@ impl<'p> Run<'p> {
 
     /// Maps the rows of a page. Gives what stands beside them; nothing after an answer that breaks off was told.
     fn map_page(&mut self, lookup: &LookupPlan, response: &Response) -> Option<Beside> {
-        let asking = self.current.as_ref().expect("a page was asked for");
+        let asking = self.current.as_mut().expect("a page was asked for");
+        let mut parts = asking.pages.parts.take();
         let (page, each) = (asking.pages.count, asking.ask.each.as_deref());
         let reader = Reader::new(&self.plan.record, lookup, each, &self.input.observable, response);
         let secrets = self.asker.secrets().repeated(response);
@@ -508,7 +524,14 @@ impl<'p> Run<'p> {
         };
         let mut bad = vec![];
         let (texts, graph, ledger) = (&mut self.texts, &mut self.graph, &mut self.ledger);
-        let read = reader.read(response, &mut |row| bad.extend(map::row(&context, &row, texts, graph, ledger)));
+        let volatile = parts::volatile(&reader, &self.plan.record);
+        parts.iter_mut().for_each(Parts::begin);
+        let read = reader.read(response, &mut |row| {
+            if parts.as_mut().is_none_or(|parts| parts.is_new(&row, &volatile)) {
+                bad.extend(map::row(&context, &row, texts, graph, ledger));
+            }
+        });
+        self.current.as_mut().expect("a page was asked for").pages.parts = parts;
         if !bad.is_empty() {
             let exhibit = self.exhibit(page, response);
             let told = bad.iter().map(|place| evidence::bad_record(self.plan, lookup, place, &exhibit));
@@ -529,7 +552,13 @@ impl<'p> Run<'p> {
     /// What follows a page that was read.
     fn turn(&mut self, lookup: &LookupPlan, beside: &Beside, response: &Response, now: Timestamp) {
         let asking = self.current.as_mut().expect("a page was asked for");
-        match asking.pages.turn(lookup, beside, response, &self.asker, &self.last_request.url) {
+        let turn = asking.pages.turn(lookup, beside, response, &self.asker, &self.last_request.url);
+        self.follow(turn, lookup, now);
+    }
+
+    fn follow(&mut self, turn: page::Turn, lookup: &LookupPlan, now: Timestamp) {
+        let asking = self.current.as_mut().expect("a page was asked for");
+        match turn {
             page::Turn::Last => self.end_lookup(),
             page::Turn::Truncated(reason) => {
                 let asking = self.current.as_ref().expect("a page was asked for");
@@ -560,17 +589,25 @@ impl<'p> Run<'p> {
         self.attempts = 0;
         let (read_before, bad_before) = (self.ledger.counts.read, self.ledger.counts.bad());
         let judged_before = self.ledger.counts.judged();
+        let pages = Pages::of(self.parts(&self.plan.lookups[ask.lookup]));
         Asking {
             ask,
             target: Target::Built,
             elsewhere: None,
             redirects: 0,
-            pages: Pages::default(),
+            pages,
             polls: 0,
             read_before,
             judged_before,
             bad_before,
         }
+    }
+
+    /// The parts of the window that a lookup is asked for in, where it is; at first, the whole.
+    fn parts(&self, lookup: &LookupPlan) -> Option<Parts> {
+        let PagingPlan::Window { open_end, .. } = lookup.paging else { return None };
+        let start = self.window_start.expect("a lookup by parts of the window has one");
+        Some(Parts::new(lookup, Part::whole(start, self.started, open_end), self.started))
     }
 
     /// This lookup is over, and was answered; unless too much of the answer was bad.

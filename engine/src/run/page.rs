@@ -3,11 +3,12 @@
 
 use super::Response;
 use super::link;
+use super::parts::{Part, Parts};
 use super::request::{Asker, Shown, Target};
 use super::rows::{Beside, Ending, Row, kind_of};
 use crate::plan::{AnswerPlace, LookupPlan, PagingPlan, Path, SignalPlan};
 use crate::printable;
-use crate::profile::Scalar;
+use crate::profile::{LevelKind, Scalar};
 use serde_json::Value;
 use sha1::{Digest, Sha1};
 use std::collections::HashSet;
@@ -23,6 +24,8 @@ pub(super) struct Pages {
     pub(super) rows: u64,
     /// The cursor of the next page.
     pub(super) cursor: Option<String>,
+    /// The parts of the window, where pages are parts.
+    pub(super) parts: Option<Parts>,
     /// Whether one of them said that it was not all there is.
     is_cut: bool,
     seen_rows: HashSet<[u8; 20]>,
@@ -79,9 +82,19 @@ impl fmt::Display for Repeat {
 }
 
 impl Pages {
-    /// Whether rows are told apart from those of earlier pages.
+    /// Before the first page.
+    pub(super) fn of(parts: Option<Parts>) -> Pages {
+        Pages { parts, ..Pages::default() }
+    }
+
+    /// Whether rows are told apart from those of earlier pages. Two parts of the window may hold the same.
     pub(super) fn compares(lookup: &LookupPlan) -> bool {
-        !matches!(lookup.paging, PagingPlan::None { .. })
+        !matches!(lookup.paging, PagingPlan::None { .. } | PagingPlan::Window { .. })
+    }
+
+    /// The part of the window that is due, where pages are parts.
+    pub(super) fn part(&self) -> Option<Part> {
+        self.parts.as_ref()?.current()
     }
 
     /// Notes what the rows of a page say, and tells if an earlier page said the same.
@@ -107,7 +120,14 @@ impl Pages {
             Ending::Failed(reason) => return Turn::Broken(format!("the provider could not go on: {reason}")),
             Ending::Whole | Ending::Limited | Ending::Silent => {}
         }
-        self.is_cut |= lookup.truncated_when.as_ref().is_some_and(|signal| is_given(signal, beside, response));
+        let is_cut = lookup.truncated_when.as_ref().is_some_and(|signal| is_given(signal, beside, response));
+        if let PagingPlan::Window { cap, total, .. } = &lookup.paging {
+            return match figure(total.as_ref(), beside, response) {
+                Ok(total) => self.by_part(lookup, beside, is_cut || beside.ending == Ending::Limited, *cap, total),
+                Err(reason) => Turn::Broken(format!("page {}: {reason}", self.count)),
+            };
+        }
+        self.is_cut |= is_cut;
         let turn = match self.by_kind(lookup, beside, response, asker, asked) {
             Ok(turn) => turn,
             Err(reason) => return Turn::Broken(format!("page {}: {reason}", self.count)),
@@ -152,6 +172,7 @@ impl Pages {
                 Some(cursor) => self.by_cursor(cursor),
                 None => Turn::Last,
             },
+            PagingPlan::Window { .. } => unreachable!("parts of the window are told before"),
         })
     }
 
@@ -178,6 +199,37 @@ impl Pages {
             (None, 0) => Turn::Last,
             (None, _) if is_told && beside.ending != Ending::Limited => Turn::Last,
             (None, _) => Turn::Next(Target::Built),
+        }
+    }
+
+    /// What follows an answer to a part of the window.
+    fn by_part(
+        &mut self,
+        lookup: &LookupPlan,
+        beside: &Beside,
+        is_cut: bool,
+        cap: Option<u64>,
+        total: Option<u64>,
+    ) -> Turn {
+        // Where nothing came, the total tells of another query's records.
+        let has_more = total.is_some_and(|total| total > beside.rows && beside.rows > 0);
+        let is_full = is_cut || has_more || cap.is_some_and(|cap| beside.rows >= cap);
+        self.settle_part(lookup, is_full, total)
+    }
+
+    /// What follows a part of the window that was asked for.
+    pub(super) fn settle_part(&mut self, lookup: &LookupPlan, is_full: bool, total: Option<u64>) -> Turn {
+        let parts = self.parts.as_mut().expect("a lookup by parts has them");
+        parts.settle(is_full, total);
+        if parts.current().is_some() && self.count < lookup.paging.at_most() {
+            return Turn::Next(Target::Built);
+        }
+        // Of lists in lists, a total counts those outside.
+        let levels = &lookup.rows.levels;
+        let counts_rows = levels.len() <= 1 || levels[0].is == LevelKind::Map;
+        match parts.missing(self.count, counts_rows) {
+            Some(reason) => Turn::Truncated(reason),
+            None => Turn::Last,
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::body::Body;
 use super::page::Pages;
+use super::parts::Part as WindowPart;
 use super::secret::{Piece, Secrets};
 use super::signature::digest;
 use super::{Input, Observable};
@@ -162,6 +163,8 @@ pub(super) enum Target {
 pub(super) struct Known<'k> {
     each: Option<&'k str>,
     locals: &'k [(Local, Shown)],
+    /// The part of the window that is asked for, where it is not the whole.
+    part: Option<WindowPart>,
 }
 
 /// Makes the requests of one run.
@@ -261,7 +264,7 @@ impl Asker {
         pages: &Pages,
         now: Timestamp,
     ) -> Request {
-        let known = Known { each, locals: &[] };
+        let known = Known { each, locals: &[], part: self.part(lookup, pages) };
         let mut headers = self.headers.clone();
         headers.extend(self.header_texts(&lookup.headers, known));
         let mut query = vec![];
@@ -270,8 +273,7 @@ impl Asker {
         let url = match target {
             Target::Url(url) => self.outside(url.as_str()),
             Target::Built => {
-                query =
-                    lookup.query.iter().map(|(name, value)| (name.clone(), self.query_text(value, known))).collect();
+                query = self.parameters(&lookup.query, known);
                 self.path(&lookup.path, known)
             }
             Target::Poll(_) | Target::PollUrl(_) | Target::Result(_) | Target::JobUrl(_) => {
@@ -311,7 +313,7 @@ impl Asker {
             Target::Built => unreachable!("an order has the lookup's own path"),
         };
         let path = path.expect("a target that is made has its path");
-        self.path(path, Known { each: None, locals: &[(Local::Job, self.outside(job))] })
+        self.path(path, Known { locals: &[(Local::Job, self.outside(job))], ..Known::default() })
     }
 
     /// The request that tells what is left.
@@ -397,7 +399,7 @@ impl Asker {
     fn show_token(&self, plan: &TokenPlan, query: &mut Vec<(String, Shown)>, headers: &mut Vec<(String, Shown)>) {
         let Some(token) = &self.token else { return };
         let locals = [(Local::Token, Shown::hidden(token, "token"))];
-        let known = Known { each: None, locals: &locals };
+        let known = Known { locals: &locals, ..Known::default() };
         match &plan.carrier {
             TokenCarrier::Header(name) => headers.push((name.clone(), self.text(&plan.value, known, as_is))),
             TokenCarrier::Query(name) => query.push((name.clone(), self.text(&plan.value, known, encoded))),
@@ -423,12 +425,12 @@ impl Asker {
             (Local::Query, asked),
             (Local::Body, signed.body.cloned().unwrap_or_default()),
         ];
-        let text = self.text(&plan.text, Known { each: None, locals: &locals }, as_is);
+        let text = self.text(&plan.text, Known { locals: &locals, ..Known::default() }, as_is);
         let key = plan.key.as_ref().map(|key| self.text(key, Known::default(), as_is)).unwrap_or_default();
         let signature = digest(plan.algorithm, plan.encoding, key.expose(), text.expose());
         let signature = Shown::hidden(&signature, "signature");
         let locals = [timestamp, (Local::Signature, signature.clone())];
-        let known = Known { each: None, locals: &locals };
+        let known = Known { locals: &locals, ..Known::default() };
         query.extend(plan.query.iter().map(|(name, value)| (name.clone(), self.text(value, known, encoded))));
         headers.extend(self.header_texts(&plan.headers, known));
         signature
@@ -441,29 +443,44 @@ impl Asker {
         url
     }
 
-    pub(super) fn query_text(&self, value: &QueryPlan, known: Known) -> Shown {
+    /// Parameters with their values, encoded; without the end of a part of the window that has none.
+    pub(super) fn parameters(&self, values: &[(String, QueryPlan)], known: Known) -> Vec<(String, Shown)> {
+        let is_open = known.part.is_some_and(WindowPart::is_open);
+        let sent = values.iter().filter(|(_, value)| !(is_open && value.is_end_of_window()));
+        sent.map(|(name, value)| (name.clone(), self.query_text(value, known))).collect()
+    }
+
+    fn query_text(&self, value: &QueryPlan, known: Known) -> Shown {
         let text = match value {
             QueryPlan::Text(template) => return self.text(template, known, as_is).encoded(encoded),
-            QueryPlan::Time(point, format) => format.write(self.end_of_window(*point)),
+            QueryPlan::Time(point, format) => format.write(self.end_of_window(*point, known)),
             QueryPlan::Distance(point, distance) => {
                 let (_, now) = self.window.expect("a query that names the window has one");
-                distance.write(now.duration_since(self.end_of_window(*point)))
+                distance.write(now.duration_since(self.end_of_window(*point, known)))
             }
         };
         Shown::plain(&encoded(&text))
     }
 
-    fn end_of_window(&self, point: WindowPoint) -> Timestamp {
+    fn end_of_window(&self, point: WindowPoint, known: Known) -> Timestamp {
         let (start, end) = self.window.expect("a query that names the window has one");
-        match point {
-            WindowPoint::Start => start,
-            WindowPoint::End => end,
+        match (known.part, point) {
+            (Some(part), point) => part.sent(point),
+            (None, WindowPoint::Start) => start,
+            (None, WindowPoint::End) => end,
         }
     }
 
-    fn window_text(&self, end: &WindowText) -> String {
-        let (start, now) = self.window.expect("a text that names the window has one");
-        end.write(start, now)
+    fn window_text(&self, end: &WindowText, known: Known) -> String {
+        let (_, now) = self.window.expect("a text that names the window has one");
+        end.write(self.end_of_window(end.point, known), now)
+    }
+
+    /// The part of the window that is due; before anything was asked for, the whole.
+    fn part(&self, lookup: &LookupPlan, pages: &Pages) -> Option<WindowPart> {
+        let PagingPlan::Window { open_end, .. } = lookup.paging else { return None };
+        let (start, now) = self.window.expect("a lookup by parts of the window has one");
+        Some(pages.part().unwrap_or(WindowPart::whole(start, now, open_end)))
     }
 
     fn header_texts(&self, headers: &[(String, Template)], known: Known) -> Vec<(String, Shown)> {
@@ -479,7 +496,7 @@ impl Asker {
                 Part::ObservableType => text.push(&encode(self.observable.kind().stix_type())),
                 Part::ObservableExpanded => text.push(&encode(&self.in_full())),
                 Part::ObservableReverse => text.push(&encode(&self.as_reverse_name())),
-                Part::Window(end) => text.push(&encode(&self.window_text(end))),
+                Part::Window(end) => text.push(&encode(&self.window_text(end, known))),
                 Part::Each => text.push(&encode(known.each.unwrap_or_default())),
                 Part::Setting(name) => self.push_setting(&mut text, name, encode),
                 Part::Local(local) => {
@@ -492,14 +509,14 @@ impl Asker {
     }
 
     /// The number or flag of a template that is nothing else.
-    pub(super) fn alone(&self, template: &Template) -> Option<Value> {
+    pub(super) fn alone(&self, template: &Template, known: Known) -> Option<Value> {
         match template.parts() {
             [Part::Setting(name)] => match self.settings.value(name)? {
                 SettingValue::Integer(number) => Some(Value::from(*number)),
                 SettingValue::Boolean(flag) => Some(Value::from(*flag)),
                 _ => None,
             },
-            [Part::Window(end)] if end.is_number() => self.window_text(end).parse::<i64>().ok().map(Value::from),
+            [Part::Window(end)] if end.is_number() => self.window_text(end, known).parse::<i64>().ok().map(Value::from),
             _ => None,
         }
     }
@@ -625,7 +642,10 @@ fn page_parameters(lookup: &LookupPlan, target: &Target, pages: &Pages) -> Vec<(
             let cursor = pages.cursor.as_ref().map(|cursor| (parameter.clone(), PageValue::Cursor(cursor.clone())));
             cursor.into_iter().collect()
         }
-        PagingPlan::Cursor { .. } | PagingPlan::None { .. } | PagingPlan::NextUrl { .. } => vec![],
+        PagingPlan::Cursor { .. }
+        | PagingPlan::None { .. }
+        | PagingPlan::NextUrl { .. }
+        | PagingPlan::Window { .. } => vec![],
     }
 }
 

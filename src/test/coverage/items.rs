@@ -166,7 +166,14 @@ fn ends(part: &Part, recorded: &Recorded) -> Vec<Item> {
     };
     // Of one page, none comes after another.
     let most = part.value.get("at_most").and_then(serde_json::Value::as_u64);
-    let can_end = |(end, ..): &&(End, &str, &str)| most.is_some_and(|most| most > 1 || *end == End::Cap);
+    // Parts of the window are asked for by what they are, and never come again.
+    let is_by_part = part.value.get("kind").is_some_and(|kind| kind == "window");
+    let comes_again = most.is_some_and(|most| most > 1) && !is_by_part;
+    let can_end = |(end, ..): &&(End, &str, &str)| match end {
+        End::Cap => most.is_some(),
+        End::Last => most.is_some_and(|most| most > 1),
+        End::Repeated | End::Truncated => comes_again,
+    };
     let bounded = ENDS.iter().filter(can_end).map(item);
     bounded.chain(truncated(part, "total", recorded)).collect()
 }

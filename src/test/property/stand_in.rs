@@ -137,8 +137,7 @@ impl<'s> StandIn<'s> {
         let page = self.scene.pages.get(self.pages).unwrap_or(&nothing);
         self.pages += 1;
         let has_next = page.has_next || self.scene.is_endless;
-        let rows = page.rows.iter().map(|row| 1 + u64::from(row.is_twice)).sum::<u64>();
-        self.given = (self.given.0 + 1, self.given.1 + rows);
+        self.given = (self.given.0 + 1, self.given.1 + rows_of(page));
         let writer = Writer { plan: self.plan, lookup, pool: self.pool, asked: self.asked };
         let mut headers = writer.headers(page);
         let next = self.next(lookup, page, has_next, &mut headers);
@@ -177,6 +176,10 @@ impl<'s> StandIn<'s> {
             PagingPlan::Offset { more, total, .. } => {
                 values.extend(more.iter().map(|at| (at, Value::from(has_next))));
                 figures.extend(total.iter().map(|at| (at, rows + 3 * ahead)));
+            }
+            // Each answer tells of its own part.
+            PagingPlan::Window { total, .. } => {
+                figures.extend(total.iter().map(|at| (at, rows_of(page) + 3 * ahead)));
             }
             PagingPlan::NextUrl { at, .. } if has_next => {
                 let url = text(format!("{}/next/{pages}?of={}", self.base, self.pages));
@@ -257,6 +260,10 @@ impl<'s> StandIn<'s> {
         Spoiler { plan: self.plan, pool: self.pool }
             .flawed(&flaw, accepted(self.plan, stixmap_engine::profile::Framing::Json, reply))
     }
+}
+
+fn rows_of(page: &Page) -> u64 {
+    page.rows.iter().map(|row| 1 + u64::from(row.is_twice)).sum()
 }
 
 /// Where a job is asked for that is named by its URL.

@@ -1,0 +1,44 @@
+//! Paging by parts of the window: what `check` refuses, with its reason, and what it accepts.
+
+use stixmap_engine::diagnostic::Source;
+use stixmap_engine::plan::Plan;
+
+const BOTH: &str = "query: { since: { from: window.start, format: epoch-seconds }, until: { from: window.end, format: epoch-seconds } }";
+
+fn check(lookup: &str, expected: &[&str]) {
+    let text = format!(
+        "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nhttp: {{ base_url: \"https://api.example.net\" }}\nwindow: {{ last: P30D }}\nlookups:\n  names: {{ accepts: [domain-name], path: \"/names/{{observable.value}}\", {lookup} }}\nrecord:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\nrules:\n  - {{ rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }}\n  - {{ rrtype: \"*\", drop: of no interest }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
+    );
+    let (_, told) = Plan::check(&Source::new("profile.yaml", text));
+    let labels: Vec<&str> = told.iter().map(|told| told.labels[0].text.as_str()).collect();
+    assert_eq!(labels, expected, "{lookup}");
+}
+
+#[test]
+fn parts_without_both_ends_or_a_sign_of_being_full_are_refused() {
+    let paging = |keys: &str| format!("records: $.rows, paging: {{ kind: window, at_most: 9, {keys} }}");
+    let capped = paging("cap: 5");
+    let ends = "no request names `window.start` and `window.end`";
+    check(&format!("query: {{ since: {{ from: window.start, format: epoch-seconds }} }}, {capped}"), &[ends]);
+    check(
+        &format!("headers: {{ X-Until: \"{{window.end:days-back}}\", X-Since: \"{{window.start:%F}}\" }}, {capped}"),
+        &[],
+    );
+    check(&format!("method: POST, form: {{ a: \"{{window.start:%F}}\", b: \"{{window.end:%F}}\" }}, {capped}"), &[]);
+    check(&format!("method: POST, body: {{ a: [\"{{window.start:%F}}\", \"{{window.end:%F}}\"] }}, {capped}"), &[]);
+    check(&format!("{BOTH}, {capped}"), &[]);
+    check(&format!("{BOTH}, {}", paging("total: $.total")), &[]);
+    check(&format!("{BOTH}, {}", paging("total_header: X-Total, open_end: true")), &[]);
+    check(&format!("{BOTH}, {}", paging("")), &["it needs `cap`, `total` or `total_header`"]);
+    check(&format!("{BOTH}, truncated_when: {{ at: $.cut }}, {}", paging("")), &[]);
+    check(&format!("{BOTH}, framing: saf, paging: {{ kind: window, at_most: 9 }}"), &[]);
+    check(
+        &format!("{BOTH}, {}", paging("total: $.total, total_header: X-Total")),
+        &["one of `total` and `total_header`"],
+    );
+    let open = paging("cap: 5, open_end: true");
+    let in_body = "method: POST, body: { a: \"{window.start:%F}\", b: \"{window.end:%F}\" }";
+    check(&format!("{in_body}, {open}"), &["`window.end` stands in a text, which cannot be left out"]);
+    let job = "job: { id: $.job, poll: \"/jobs/{job}\", pending_status: 202, every: PT1S, at_most: 9 }";
+    check(&format!("{BOTH}, {job}, {capped}"), &["parts of the window would each need an order"]);
+}
