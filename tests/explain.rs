@@ -38,7 +38,7 @@ fn the_requests_for_a_value_are_told_with_secrets_as_names() {
     let told = ended(stixmap(&[&value[..], &["--json"]].concat()));
     assert!(!told.out.contains("hunter2"), "{}", told.out);
     let facts: Value = serde_json::from_str(&told.out).expect("JSON");
-    assert_eq!(facts["requests_at_most"][0]["requests"], 28);
+    assert_eq!(facts["requests_at_most"][0]["requests"], 88);
     assert_eq!(facts["asked"]["may_be_sent"], true);
 }
 
