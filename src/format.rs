@@ -1,11 +1,12 @@
 //! What was found, in the format that was asked for; and the trace, for people.
 
 use crate::cli::Format;
+use jiff::Timestamp;
 use std::fmt::Write;
 use std::io;
 use stixmap_engine::printable;
 use stixmap_engine::run::{Fate, Link, Record, Report, Traced};
-use stixmap_engine::stix::{Bundle, Layout, Object, Relationship, stix_time};
+use stixmap_engine::stix::{Bundle, Layout, Object, Relationship, Seen, stix_time};
 
 /// Writes reports as one answer.
 pub(crate) fn write(format: Format, reports: &mut Vec<Report>, out: &mut dyn io::Write) -> io::Result<()> {
@@ -172,16 +173,18 @@ pub(crate) fn why(reports: &[&Report], id: &str) -> Option<String> {
         let Some(object) = report.bundle.objects().find(|object| object.id().to_string() == id) else {
             continue;
         };
-        let made = |link: &&Link| match &object {
+        let made = |traced: &Traced, link: &Link| match &object {
             Object::Relationship(relationship) => {
                 (link.relationship, link.source.id(), link.target.id())
                     == (relationship.relationship_type, relationship.source, relationship.target)
+                    && is_of_type(traced, relationship)
+                    && is_within(link.seen, relationship)
             }
             Object::Observable { observable, .. } => link.source.is_same(observable) || link.target.is_same(observable),
             Object::Identity(_) | Object::Marking(_) | Object::PapMarking(_) => false,
         };
         for traced in &report.trace {
-            let links: String = traced.links.iter().filter(made).map(link_line).collect();
+            let links: String = traced.links.iter().filter(|link| made(traced, link)).map(link_line).collect();
             if !links.is_empty() {
                 let _ = writeln!(text, "{}{links}", head(traced));
             }
@@ -192,6 +195,24 @@ pub(crate) fn why(reports: &[&Report], id: &str) -> Option<String> {
         }
     }
     (!text.is_empty()).then(|| text.trim_end().to_owned())
+}
+
+/// Whether a record is of the type that a relationship is told apart by.
+fn is_of_type(traced: &Traced, relationship: &Relationship) -> bool {
+    let record = traced.record.as_ref();
+    relationship.rrtype.is_none_or(|rrtype| record.is_some_and(|record| record.rrtype == rrtype))
+}
+
+/// Whether a record was seen within the period of a relationship, as far as its times say.
+fn is_within(seen: Seen, relationship: &Relationship) -> bool {
+    let (start, stop) = (relationship.start_time, relationship.stop_time);
+    // Objects hold no finer times.
+    let is_later = |one: Timestamp, other: Timestamp| one.as_microsecond() > other.as_microsecond();
+    let is_after_start = |time: Timestamp| start.is_none_or(|start| !is_later(start, time));
+    let is_before_stop = |time: Timestamp| stop.is_none_or(|stop| !is_later(time, stop));
+    let is_of_start = seen.first.is_none() || start.is_some();
+    let mut times = seen.first.into_iter().chain(seen.last);
+    is_of_start && times.all(|time| is_after_start(time) && is_before_stop(time))
 }
 
 #[cfg(test)]

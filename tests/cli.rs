@@ -23,9 +23,9 @@ fn a_recorded_name_is_enriched_over_real_http() {
     let enriched = ended(stixmap(&["enrich", "example.com", "--profile", "riskiq", "--replay"]));
     assert_eq!(enriched.code, 0, "{}", enriched.err);
     let bundle = bundle(&enriched);
-    assert_eq!(types(&bundle).iter().filter(|kind| **kind == "relationship").count(), 8);
+    assert_eq!(types(&bundle).iter().filter(|kind| **kind == "relationship").count(), 9);
     assert!(
-        enriched.err.contains("example.com: ok · 10 records: 9 mapped, 1 dropped · 8 relationships"),
+        enriched.err.contains("example.com: ok · 10 records: 9 mapped, 1 dropped · 9 relationships"),
         "{}",
         enriched.err
     );
@@ -39,7 +39,7 @@ fn several_values_run_at_once_and_make_one_bundle() {
     let enriched = ended(stixmap(&arguments));
     assert_eq!(enriched.code, 0, "{}", enriched.err);
     assert!(enriched.out.starts_with("source_type,source,relationship,"), "{}", enriched.out);
-    assert_eq!(enriched.out.lines().count(), 1 + 8 + 2 + 2, "{}", enriched.out);
+    assert_eq!(enriched.out.lines().count(), 1 + 9 + 2 + 2, "{}", enriched.out);
     let told: Vec<&str> = enriched.err.lines().collect();
     assert!(values.iter().zip(&told).all(|(value, line)| line.contains(value)), "in the order given: {told:?}");
 }
@@ -60,9 +60,11 @@ fn formats_say_the_same_in_other_ways() {
     );
     assert_eq!(
         replay("table").out,
-        "repeats.example.com  resolves-to  192.0.2.34  2018-01-01T00:00:00Z  2024-02-20T07:12:00Z  A record\n"
+        "repeats.example.com  resolves-to  192.0.2.34                        2024-02-20T07:12:00Z  A record\n\
+         repeats.example.com  resolves-to  192.0.2.34  2018-01-01T00:00:00Z  2018-06-01T00:00:00Z  A record\n\
+         repeats.example.com  resolves-to  192.0.2.34  2020-01-01T00:00:00Z  2021-01-01T00:00:00Z  A record\n"
     );
-    assert_eq!(types(&bundle(&replay("stix"))).len(), 5);
+    assert_eq!(types(&bundle(&replay("stix"))).len(), 7);
 }
 
 #[test]
@@ -280,7 +282,7 @@ fn values_come_from_a_file_and_output_goes_to_one() {
     assert_eq!((enriched.code, enriched.out.as_str()), (0, ""), "{}", enriched.err);
     assert_eq!(enriched.err.lines().count(), 2, "{}", enriched.err);
     let bundle: Value = serde_json::from_slice(&std::fs::read(&output).expect("the file is there")).expect("JSON");
-    assert_eq!(types(&bundle).iter().filter(|kind| **kind == "relationship").count(), 10);
+    assert_eq!(types(&bundle).iter().filter(|kind| **kind == "relationship").count(), 11);
 }
 
 #[test]
@@ -296,19 +298,17 @@ fn every_object_can_be_traced_to_its_records_and_rules() {
         assert!(traced.err.contains(text), "{text}: {}", traced.err);
     }
     let bundle = bundle(&traced);
-    let id = |kind: &str| {
+    let id = |key: &str, value: &str| {
         let objects = bundle["objects"].as_array().expect("objects");
-        objects.iter().find(|object| object["type"] == kind).expect("one of it")["id"]
-            .as_str()
-            .expect("an id")
-            .to_owned()
+        objects.iter().find(|object| object[key] == value).expect("one of it")["id"].as_str().expect("an id").to_owned()
     };
-    let why = enrich(&["--why", &id("relationship")]).err;
-    assert!(
-        why.contains("$.results[0]  both.example.com NS") && why.contains("$.results[1]  both.example.com MX"),
-        "{why}"
-    );
-    assert!(enrich(&["--why", &id("identity")]).err.contains("no record made it"));
+    for (said, record, other) in
+        [("NS record", "$.results[0]", "$.results[1]"), ("MX record", "$.results[1]", "$.results[0]")]
+    {
+        let why = enrich(&["--why", &id("description", said)]).err;
+        assert!(why.contains(&format!("{record}  both.example.com {}", &said[..2])) && !why.contains(other), "{why}");
+    }
+    assert!(enrich(&["--why", &id("type", "identity")]).err.contains("no record made it"));
     let missing = enrich(&["--why", "ipv4-addr--none"]);
     assert!(missing.err.contains("unknown object `ipv4-addr--none`: it is not in the bundle"), "{}", missing.err);
     assert_eq!(missing.code, 1);

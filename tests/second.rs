@@ -44,8 +44,10 @@ fn found(plan: &Plan, lookup: &LookupPlan, each: Option<&str>, asked: &Observabl
     let end = |id| bundle.observable(id).expect("both ends are there").to_string();
     let told = bundle
         .relationships()
-        .map(|it| ([end(it.source), it.relationship_type.to_string(), end(it.target)], (it.start_time, it.stop_time)));
-    told.collect()
+        .map(|it| ([end(it.source), it.relationship_type.to_string(), end(it.target)], it.start_time, it.stop_time));
+    let mut told: Found = told.collect();
+    told.sort();
+    told
 }
 
 /// No secret that an answer could repeat.

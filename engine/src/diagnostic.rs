@@ -360,6 +360,8 @@ codes! {
     PathQuery = "path-query",
     /// An id that includes a time which relationships do not have.
     IdWithoutTime = "id-without-time",
+    /// A key of `relationship` that has no effect with its `repeats`.
+    RepeatsKey = "repeats-key",
     /// Two kinds of credentials that each fetch a token: a request carries one.
     AuthTwice = "auth-twice",
     /// An HMAC without a key, or a plain digest with one.

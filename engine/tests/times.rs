@@ -192,7 +192,7 @@ proptest! {
         let found = |name: &str, first: Option<Timestamp>, last: Option<Timestamp>| {
             let observable = |text: &str| Observable::detect(text).expect("an observable");
             let mut graph = Graph::new(observable("example.com"), Policy { repeats: Repeats::Widen, start_in_id: false });
-            let report = Found { seen: Seen { first, last }, tlp: Tlp::Clear, description: Arc::default() };
+            let report = Found { seen: Seen { first, last }, tlp: Tlp::Clear, rrtype: None, description: Arc::default() };
             graph.relate(&observable("example.com"), RelationshipType::ResolvesTo, &observable("192.0.2.1"), report);
             graph.into_bundle(&Identity::new(name, "system", created), None, created)
         };
@@ -235,7 +235,7 @@ fn bundles_of_many_providers_keep_each_author() {
     let found = |number: usize| {
         let asked = observable("example.com");
         let mut graph = Graph::new(asked.clone(), Policy { repeats: Repeats::Widen, start_in_id: false });
-        let report = Found { seen: Seen::default(), tlp: Tlp::Clear, description: Arc::default() };
+        let report = Found { seen: Seen::default(), tlp: Tlp::Clear, rrtype: None, description: Arc::default() };
         let other = observable(&format!("192.0.{}.{}", number / 250, number % 250 + 1));
         graph.relate(&asked, RelationshipType::ResolvesTo, &other, report);
         graph.into_bundle(&Identity::new(&format!("Provider {number}"), "system", created), None, created)

@@ -5,6 +5,7 @@ use super::facts::{
     FieldFact, IdentityFact, OrientationFact, PapFact, RecordFact, RelationshipFact, RuleFact, Then, TlpFact,
 };
 use super::{Ahead, manual, word};
+use jiff::SignedDuration;
 use stixmap_engine::plan::{FieldPlace, FieldPlan, Operand, OrientationPlan, Plan, RuleThen, TimeFormat};
 use stixmap_engine::profile::{FieldType, Take, Unmarked};
 use stixmap_engine::stix::Repeats;
@@ -99,9 +100,23 @@ pub(super) fn relationship(plan: &Plan) -> RelationshipFact {
             false => "its type and its two ends",
         },
         repeats: match block.policy.repeats {
+            Repeats::Gap(SignedDuration::MAX) => "One relationship for each record type.".into(),
+            Repeats::Gap(gap) => format!(
+                "One relationship for each record type and period; records join a period at most {} away.",
+                length(gap)
+            ),
             Repeats::Widen => manual::meaning("RepeatsWord", "widen"),
             Repeats::Separate => manual::meaning("RepeatsWord", "separate"),
         },
+    }
+}
+
+/// In days, where it is whole days.
+fn length(gap: SignedDuration) -> String {
+    match (gap.as_hours() / 24, gap.as_secs() % 86_400) {
+        (1, 0) => "1 day".to_owned(),
+        (days, 0) => format!("{days} days"),
+        _ => format!("{gap:#}"),
     }
 }
 

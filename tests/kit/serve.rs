@@ -63,7 +63,7 @@ fn a_recorded_value_is_enriched_again_and_again() {
 fn a_window_that_has_moved_on_is_no_other_request() {
     let provider = StandIn::start(&["riskiq", "--quiet"]);
     let enriched = provider.enrich("example.com", "riskiq", &["--set", "username=u", "--set", "api_key=k"]);
-    assert_eq!((enriched.code, enriched.out.lines().count()), (0, 8), "{}{}", enriched.out, enriched.err);
+    assert_eq!((enriched.code, enriched.out.lines().count()), (0, 9), "{}{}", enriched.out, enriched.err);
     assert_eq!(provider.stop("-INT"), (Some(0), String::new()));
 }
 

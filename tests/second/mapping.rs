@@ -11,8 +11,14 @@ use std::net::IpAddr;
 use stixmap_engine::dns::{Mailbox, Name, Rdata, RrType, parse_address, reverse_name, scope};
 use stixmap_engine::stix::{Kind, Observable, Tlp};
 
-/// Source, relationship and target, each with type and value; first and last seen.
-pub(super) type Found = BTreeMap<[String; 3], (Option<Timestamp>, Option<Timestamp>)>;
+/// Source, relationship and target, each with type and value; first and last seen. Sorted.
+pub(super) type Found = Vec<([String; 3], Option<Timestamp>, Option<Timestamp>)>;
+
+/// Reports of relationships, by type of the record: nothing where the record does not say when.
+type Reports = BTreeMap<([String; 3], String), Vec<Period>>;
+
+/// The starts and the stops that are reported of a period.
+type Period = (Vec<Timestamp>, Vec<Timestamp>);
 
 /// A profile and what is asked.
 pub(super) struct Second<'s> {
@@ -29,7 +35,7 @@ type Fields = BTreeMap<String, Option<Vec<String>>>;
 impl Second<'_> {
     /// What an answer becomes; none if it is not what the framing says.
     pub(super) fn map(&self, body: &str) -> Option<Found> {
-        let mut found = Found::new();
+        let mut found = Reports::new();
         for way in self.rows(body)? {
             if self.is_record(&way[way.len() - 1])
                 && let Some(fields) = self.fields(&way)
@@ -37,14 +43,15 @@ impl Second<'_> {
                 self.row(&fields, &mut found);
             }
         }
-        // STIX wants an end after the start.
-        for (first, last) in found.values_mut() {
-            if let (Some(first), Some(end)) = (*first, *last)
-                && end <= first
-            {
-                *last = Some(first + SignedDuration::from_secs(1));
-            }
-        }
+        let relationship = &self.profile["relationship"];
+        assert!(
+            relationship["repeats"].is_null() && relationship["gap"].is_null(),
+            "all shipped profiles have the default"
+        );
+        let gap = relationship["start_time"].is_string().then_some(SignedDuration::from_hours(30 * 24));
+        let periods = |((ends, _), periods)| joined(periods, gap).into_iter().map(move |period| told(&ends, period));
+        let mut found: Found = found.into_iter().flat_map(periods).collect();
+        found.sort();
         Some(found)
     }
 
@@ -124,7 +131,7 @@ impl Second<'_> {
     }
 
     /// What a row with these fields becomes, if anything.
-    fn row(&self, fields: &Fields, found: &mut Found) -> Option<()> {
+    fn row(&self, fields: &Fields, found: &mut Reports) -> Option<()> {
         let one = |name: &str| fields.get(name)?.as_ref()?.first().cloned();
         let side = |name: &str| match name {
             "observable" => Some(vec![self.asked.value().to_owned()]),
@@ -146,7 +153,16 @@ impl Second<'_> {
         if is_backwards || is_negative {
             return None;
         }
-        for data in side(row["rdata"].as_str()?)? {
+        let mailbox = |text: &String| match text.as_str() {
+            "." => Some(text.clone()),
+            text => Mailbox::from_rname(text).ok().map(|mailbox| mailbox.to_string()),
+        };
+        let data: Option<Vec<String>> = match row["rdata_as"].as_str() {
+            None => side(row["rdata"].as_str()?),
+            Some("mailbox") => side(row["rdata"].as_str()?)?.iter().map(mailbox).collect(),
+            Some(other) => panic!("no shipped profile has data as {other}"),
+        };
+        for data in data? {
             if let Ok(rdata) = Rdata::parse(rrtype, &data) {
                 owners.iter().for_each(|rrname| self.record(rrname, rrtype, &rdata, fields, found));
             }
@@ -154,7 +170,7 @@ impl Second<'_> {
         Some(())
     }
 
-    fn record(&self, rrname: &Name, rrtype: RrType, rdata: &Rdata, fields: &Fields, found: &mut Found) {
+    fn record(&self, rrname: &Name, rrtype: RrType, rdata: &Rdata, fields: &Fields, found: &mut Reports) {
         let dropped = list(&self.profile["record"]["drop_addresses"]);
         if let Rdata::Address(address) = rdata
             && dropped.contains(&scope(*address).to_string().into())
@@ -182,7 +198,7 @@ impl Second<'_> {
                     let text = fields.get(self.profile["relationship"][key].as_str()?)?.as_ref()?;
                     text[0].parse::<Timestamp>().ok()
                 };
-                relate(found, source, rule, target, (time("start_time"), time("stop_time")));
+                relate(found, source, rule, target, rrtype, (time("start_time"), time("stop_time")));
                 is_mapped = true;
             }
         }
@@ -193,7 +209,7 @@ impl Second<'_> {
             let other = text.and_then(|text| Observable::parse(kind, &text[0]).ok());
             let source = side.iter().find(|side| row["source"] == side.kind().stix_type());
             if let (Some(source), Some(other)) = (source, other) {
-                relate(found, source, row, &other, (None, None));
+                relate(found, source, row, &other, rrtype, (None, None));
             }
         }
     }
@@ -298,17 +314,52 @@ fn targets(rdata: &Rdata) -> Vec<Observable> {
     }
 }
 
+/// Joins periods until none is near another, and those without a start.
+fn joined(mut periods: Vec<Period>, gap: Option<SignedDuration>) -> Vec<Period> {
+    let reach = |period: &Period| {
+        let all: Vec<Timestamp> = [&period.0[..], &period.1].concat();
+        all.iter().min().copied().zip(all.iter().max().copied())
+    };
+    let is_near = |one: &Period, other: &Period| match (reach(one), reach(other), gap) {
+        (Some((from, to)), Some((other_from, other_to)), Some(gap)) => {
+            other_from.duration_since(to) <= gap && from.duration_since(other_to) <= gap
+        }
+        _ => true,
+    };
+    join(&mut periods, is_near);
+    join(&mut periods, |one, other| one.0.is_empty() && other.0.is_empty());
+    periods
+}
+
+fn join(periods: &mut Vec<Period>, is_one: impl Fn(&Period, &Period) -> bool) {
+    let pairs = |count: usize| (0..count).flat_map(|one| (0..one).map(move |other| (one, other)));
+    while let Some((one, other)) = pairs(periods.len()).find(|(one, other)| is_one(&periods[*one], &periods[*other])) {
+        let (firsts, lasts) = periods.remove(one);
+        periods[other].0.extend(firsts);
+        periods[other].1.extend(lasts);
+    }
+}
+
+fn told(ends: &[String; 3], (firsts, lasts): Period) -> ([String; 3], Option<Timestamp>, Option<Timestamp>) {
+    let (first, last) = (firsts.into_iter().min(), lasts.into_iter().max());
+    // STIX wants an end after the start.
+    let second = SignedDuration::from_secs(1);
+    let last = last.map(|last| first.filter(|first| last <= *first).map_or(last, |first| first + second));
+    (ends.clone(), first, last)
+}
+
 fn relate(
-    found: &mut Found,
+    found: &mut Reports,
     source: &Observable,
     rule: &Value,
     target: &Observable,
+    rrtype: RrType,
     seen: (Option<Timestamp>, Option<Timestamp>),
 ) {
     let word = rule["relationship"].as_str().expect("a relationship").to_owned();
-    let (first, last) = found.entry([source.to_string(), word, target.to_string()]).or_default();
-    *first = [*first, seen.0].into_iter().flatten().min();
-    *last = [*last, seen.1].into_iter().flatten().max();
+    let rrtype = if seen == (None, None) { String::new() } else { rrtype.to_string() };
+    let periods = found.entry(([source.to_string(), word, target.to_string()], rrtype)).or_default();
+    periods.push((seen.0.into_iter().collect(), seen.1.into_iter().collect()));
 }
 
 /// A list of what may stand alone; nothing is none.

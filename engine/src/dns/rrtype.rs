@@ -33,6 +33,11 @@ impl RrType {
         TABLE.iter().map(|row| RrType(row.number))
     }
 
+    /// Returns the type with this number in wire format; 0 is reserved and is no type.
+    pub fn of_number(number: u16) -> Option<RrType> {
+        (number != 0).then_some(RrType(number))
+    }
+
     /// Returns the type's number in wire format.
     pub fn number(self) -> u16 {
         self.0

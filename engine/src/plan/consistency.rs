@@ -10,7 +10,9 @@ use super::{
 };
 use crate::diagnostic::{Code, Fix, Severity};
 use crate::dns::RrType;
-use crate::profile::{Framing, OtherNames, Profile, Setting, SettingType, TimeField, WindowPoint};
+use crate::profile::{
+    Framing, OtherNames, Profile, RelationshipBlock, RepeatsWord, Setting, SettingType, TimeField, WindowPoint,
+};
 use crate::stix::Kind;
 use crate::yaml::child;
 use jiff::SignedDuration;
@@ -532,9 +534,26 @@ fn relationship(compiler: &mut Compiler, profile: &Profile) {
         let message = "the id cannot hold a time that is not there";
         compiler.error(Code::IdWithoutTime, "/relationship/id_includes", message, label);
     }
+    repeats(compiler, block);
     if profile.tlp.results.unmarked_records.is_some() && !profile.record.fields.contains_key("tlp") {
         let at = "/tlp/results/unmarked_records";
         let label = "it is for records beside others that have a marking of their own";
         compiler.error(Code::FieldMissing, at, "no field is called `tlp`", label);
+    }
+}
+
+/// Keys that go with one way to tell repeats apart do nothing with another.
+fn repeats(compiler: &mut Compiler, block: &RelationshipBlock) {
+    if block.gap.is_some() {
+        let (at, message) = ("/relationship/gap", "`gap` has no effect");
+        if block.repeats != RepeatsWord::Gap {
+            compiler.error(Code::RepeatsKey, at, message, "it goes with `repeats: gap`");
+        } else if block.start_time.is_none() {
+            compiler.error(Code::RepeatsKey, at, message, "relationships have no `start_time`");
+        }
+    }
+    if !block.id_includes.is_empty() && block.start_time.is_some() && block.repeats != RepeatsWord::Widen {
+        let label = "the start takes part in the id anyway; this goes with `repeats: widen`";
+        compiler.warning(Code::RepeatsKey, "/relationship/id_includes", "`id_includes` has no effect", label);
     }
 }

@@ -53,11 +53,14 @@ pub(crate) use window::Form;
 pub use window::WindowText;
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, capped};
-use crate::profile::{Auth, Licence, Profile, RepeatsWord, Setting, SettingType, Status, TimeField, Unmarked};
+use crate::profile::{
+    Auth, DurationText, Licence, Profile, RelationshipBlock, RepeatsWord, Setting, SettingType, Status, TimeField,
+    Unmarked,
+};
 use crate::stix::{Kind, Pap, Policy, Repeats, Tlp};
 use crate::yaml::{self, Size};
 use compiler::Compiler;
-use jiff::Span as TimeSpan;
+use jiff::{SignedDuration, Span as TimeSpan};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use url::Url;
@@ -405,11 +408,17 @@ fn relationship(compiler: &mut Compiler, profile: &Profile) -> Option<Relationsh
         Some(text) => Some(records::prose(compiler, &profile.record, text, "/relationship/description")?),
         None => None,
     };
+    let gap = block.gap.clone().unwrap_or_else(|| DurationText(RelationshipBlock::GAP.to_owned()));
+    let gap = compiler.duration(&gap, "/relationship/gap")?;
     let repeats = match block.repeats {
+        // Without starts, nothing tells periods apart.
+        RepeatsWord::Gap if block.start_time.is_none() => Repeats::Gap(SignedDuration::MAX),
+        RepeatsWord::Gap => Repeats::Gap(gap),
         RepeatsWord::Widen => Repeats::Widen,
         RepeatsWord::Separate => Repeats::Separate,
     };
-    let policy = Policy { repeats, start_in_id: !block.id_includes.is_empty() };
+    let start_in_id = block.repeats != RepeatsWord::Widen || !block.id_includes.is_empty();
+    let policy = Policy { repeats, start_in_id };
     Some(RelationshipPlan { description, start_time: block.start_time, stop_time: block.stop_time, policy })
 }
 

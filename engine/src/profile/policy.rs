@@ -1,7 +1,7 @@
 //! What is said, and to whom: relationships' texts, times and ids, markings, the author.
 
 use super::record::TimeField;
-use super::text::TemplateText;
+use super::text::{DurationText, TemplateText};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,12 +18,22 @@ pub struct RelationshipBlock {
     /// Its stop. STIX wants it later than the start: to equal times one second is added.
     #[serde(default)]
     pub stop_time: Option<TimeField>,
-    /// What takes part in its id, besides its type and its two ends.
+    /// What takes part in its id, besides its type and its two ends, with `repeats: widen`. Otherwise the start does.
     #[serde(default)]
     pub id_includes: Vec<IdContribution>,
     /// What becomes of a second record that says the same.
     #[serde(default)]
     pub repeats: RepeatsWord,
+    /// How long nothing may have been seen within one period, with `repeats: gap`: an ISO 8601 duration without months and
+    /// years. The default is the tolerance by which OpenCTI takes two relationships for one.
+    #[serde(default)]
+    #[schemars(extend("default" = RelationshipBlock::GAP))]
+    pub gap: Option<DurationText>,
+}
+
+impl RelationshipBlock {
+    /// The tolerance of OpenCTI.
+    pub const GAP: &str = "P30D";
 }
 
 /// What can take part in a relationship's id.
@@ -38,10 +48,14 @@ pub enum IdContribution {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RepeatsWord {
-    /// One relationship, from the first of all starts to the last of all stops.
+    /// A relationship for each period in which records of one type report it: their times are joined where they overlap, or lie
+    /// no farther apart than `gap`. Its start takes part in its id. Where relationships have no `start_time`, a type has one period.
     #[default]
+    Gap,
+    /// One relationship, from the first of all starts to the last of all stops, whatever the types of the records and however
+    /// long nothing was seen.
     Widen,
-    /// One relationship for each start.
+    /// One relationship for each record type and start. Its start takes part in its id.
     Separate,
 }
 

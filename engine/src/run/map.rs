@@ -267,7 +267,7 @@ fn besides(
         let value_of = |name: &str| value_of(context, record, fields, name);
         let which = usize::MAX - 1 - index;
         let Ok(description) = texts.render(which, row.description.as_ref(), value_of) else { continue };
-        let report = Report { seen: Seen::default(), tlp: context.levels.of(record.tlp), description };
+        let report = Report { seen: Seen::default(), tlp: context.levels.of(record.tlp), rrtype: None, description };
         graph.relate(source, row.relationship, &other, report);
     }
 }
@@ -327,7 +327,8 @@ fn apply(
                     rule: index,
                     line: rule.line,
                 };
-                let report = Report { seen, tlp: context.levels.of(record.tlp), description: text };
+                let report =
+                    Report { seen, tlp: context.levels.of(record.tlp), rrtype: Some(record.rrtype), description: text };
                 match graph.relate(source, *relationship, target, report) {
                     true => Ok(Applied::Linked(context.keeps_values.then(link))),
                     false => Ok(Applied::Dropped("it points to itself".into(), Some(index))),

@@ -9,6 +9,7 @@ use super::observable::{Observable, derived_id};
 use super::pap::Pap;
 use super::time::id_text;
 use super::tlp::Tlp;
+use crate::dns::RrType;
 use crate::parallel;
 use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeMap;
@@ -87,12 +88,44 @@ impl Bundle {
             let start = link.first.time().filter(|_| start_in_id).map(id_text);
             let [source, target] = [link.source, link.target].map(|end| node_id(&found, &ids, end));
             let start = start.as_ref().map(|start| start.as_str());
-            Placed::new(link.relationship, Id::of_relationship(link.relationship, source, target, start), place)
+            Placed::new(link.relationship, Id::of_relationship(link.relationship, source, target, start, None), place)
         });
         let markings = levels.into_iter().collect();
         let (made_by, observables) = (vec![], vec![]);
         Bundle { markings, pap: None, identities, providers, authors, made_by, found, ids, observables, relationships }
             .sorted()
+            .told_apart(start_in_id)
+    }
+
+    /// Relationships that only their record types tell apart: that of the lowest type keeps the id that others derive, and
+    /// the type takes part in those of the others.
+    fn told_apart(mut self, start_in_id: bool) -> Bundle {
+        let rrtype = |placed: &Placed| self.link(placed).rrtype;
+        let mut found = vec![];
+        for same in self.relationships.chunk_by(Placed::has_id_of).filter(|same| same.len() > 1) {
+            let lowest = same.iter().map(rrtype).min();
+            found.extend(same.iter().filter(|placed| Some(rrtype(placed)) != lowest).map(|placed| placed.place));
+        }
+        if found.is_empty() {
+            return self;
+        }
+        let mut ids: HashMap<u32, Placed> =
+            found.into_iter().map(|place| (place, self.placed(place, start_in_id))).collect();
+        for placed in &mut self.relationships {
+            *placed = ids.remove(&placed.place).unwrap_or(*placed);
+        }
+        self.relationships.sort_unstable();
+        self
+    }
+
+    /// A relationship with an id in which its record type takes part.
+    fn placed(&self, place: u32, start_in_id: bool) -> Placed {
+        let link = &self.found.links[place as usize];
+        let start = link.first.time().filter(|_| start_in_id).map(id_text);
+        let [source, target] = [link.source, link.target].map(|end| self.id_of(end));
+        let (start, rrtype) = (start.as_ref().map(|start| start.as_str()), link.rrtype.to_string());
+        let id = Id::of_relationship(link.relationship, source, target, start, Some(&rrtype));
+        Placed::new(link.relationship, id, place as usize)
     }
 
     /// Of objects with ids of their own, of which each refers to none but these.
@@ -152,6 +185,7 @@ impl Bundle {
             said: self.found.words.number(relationship.descriptions),
             relationship: relationship.relationship_type,
             tlp: relationship.tlp,
+            rrtype: relationship.rrtype.map_or(0, RrType::number),
         });
     }
 
@@ -262,6 +296,7 @@ impl Bundle {
             target,
             start_time: link.first.time(),
             stop_time: link.last.time(),
+            rrtype: RrType::of_number(link.rrtype),
             descriptions: self.found.words.of(link.said).clone(),
             tlp: link.tlp,
             pap: self.pap,
@@ -314,6 +349,10 @@ impl Placed {
     fn new(relationship: RelationshipType, id: Id, place: usize) -> Placed {
         let place = u32::try_from(place).expect("as many as fit into memory");
         Placed { rank: relationship.rank(), uuid: words(id.uuid()), place }
+    }
+
+    fn has_id_of(&self, other: &Placed) -> bool {
+        (self.rank, self.uuid) == (other.rank, other.uuid)
     }
 
     pub(super) fn id(&self) -> Id {

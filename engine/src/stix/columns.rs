@@ -59,10 +59,21 @@ pub(super) struct Link {
     pub(super) said: Said,
     pub(super) relationship: RelationshipType,
     pub(super) tlp: Tlp,
+    /// The number of the type of the records that report it; 0 where types are not told apart.
+    pub(super) rrtype: u16,
+}
+
+impl Link {
+    /// The earlier start, the later stop, the higher marking.
+    pub(super) fn widen(&mut self, other: &Link) {
+        self.first = self.first.earlier(other.first);
+        self.last = self.last.later(other.last);
+        self.tlp = self.tlp.max(other.tlp);
+    }
 }
 
 /// An instant that may be unknown, to the microsecond: nothing is written finer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Moment(i64);
 
 impl Moment {
@@ -85,6 +96,11 @@ impl Moment {
             (Self::UNKNOWN, known) | (known, Self::UNKNOWN) => known,
             (one, other) => Moment(one.0.min(other.0)),
         }
+    }
+
+    /// Whether it is later than another by more than so many microseconds.
+    pub(super) fn is_after(self, other: Moment, microseconds: i64) -> bool {
+        self.0.saturating_sub(other.0) > microseconds
     }
 
     /// The later of two, where there are two.

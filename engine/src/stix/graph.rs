@@ -1,4 +1,4 @@
-//! What was found, as it grows: observables once, relationships between them widened, whatever order records come in.
+//! What was found, as it grows: observables once, relationships between them joined, whatever order records come in.
 //! Becomes a bundle when the run is over.
 
 use super::bundle::Bundle;
@@ -7,10 +7,12 @@ use super::index::Index;
 use super::kind::{Kind, RelationshipType};
 use super::object::Identity;
 use super::observable::Observable;
+use super::periods::{Period, Reach, joined, without_start_once};
 use super::tlp::Tlp;
 use super::words::Words;
+use crate::dns::RrType;
 use hashbrown::DefaultHashBuilder;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::hash::BuildHasher;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -27,11 +29,23 @@ pub struct Seen {
 /// What becomes of a second report of the same relationship.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Repeats {
-    /// One relationship, from the first of all starts to the last of all stops.
+    /// One relationship for each period: reports of one record type are joined where they overlap or are so near.
+    Gap(SignedDuration),
+    /// One relationship, from the first of all starts to the last of all stops, whatever the record types.
     #[default]
     Widen,
-    /// One relationship for each start.
+    /// One relationship for each record type and start.
     Separate,
+}
+
+impl Repeats {
+    /// How many microseconds may lie between two reports of one relationship.
+    fn gap(self) -> i64 {
+        match self {
+            Self::Gap(gap) => i64::try_from(gap.as_micros()).unwrap_or(i64::MAX),
+            Self::Widen | Self::Separate => i64::MAX,
+        }
+    }
 }
 
 /// How relationships are told apart.
@@ -53,6 +67,12 @@ pub struct Graph {
     known: Index,
     /// The places of relationships, by what tells them apart.
     linked: Index,
+    /// How far those at these places reach.
+    reaches: Vec<Reach>,
+    /// Reports that were not near the relationship they repeat.
+    apart: Vec<Period>,
+    /// How many of them may stand before they are joined.
+    apart_most: usize,
     hasher: DefaultHashBuilder,
     waiting: Vec<Waiting>,
     /// The values of those that wait.
@@ -80,6 +100,7 @@ struct Waiting {
     first: Moment,
     last: Moment,
     tlp: Tlp,
+    rrtype: u16,
     description: Arc<str>,
 }
 
@@ -97,6 +118,8 @@ pub struct Report {
     pub seen: Seen,
     /// How what the record says is marked.
     pub tlp: Tlp,
+    /// The record's type, where it says when.
+    pub rrtype: Option<RrType>,
     /// In which words; none if empty.
     pub description: Arc<str>,
 }
@@ -108,7 +131,10 @@ const AUTHOR: ProviderNumber = ProviderNumber::FIRST;
 const ASKED: NodeNumber = NodeNumber::at(0);
 
 /// What tells relationships apart.
-type Key = (NodeNumber, NodeNumber, RelationshipType, Moment);
+type Key = (NodeNumber, NodeNumber, RelationshipType, u16, Moment);
+
+/// So many reports that are not near are kept before they are joined for the first time.
+const APART: usize = if cfg!(test) { 4 } else { 1024 };
 
 impl Graph {
     /// A graph that holds nothing but the observable asked about.
@@ -116,7 +142,19 @@ impl Graph {
         let (mut found, mut known, hasher) = (Columns::new(), Index::new(), DefaultHashBuilder::default());
         known.add(hash(&hasher, asked.kind(), asked.value()), |_| unreachable!("it is the first"));
         found.push(asked.kind(), asked.value(), None, None);
-        Self { asked, policy, found, known, linked: Index::new(), hasher, waiting: vec![], values: String::new() }
+        Self {
+            asked,
+            policy,
+            found,
+            known,
+            linked: Index::new(),
+            reaches: vec![],
+            apart: vec![],
+            apart_most: APART,
+            hasher,
+            waiting: vec![],
+            values: String::new(),
+        }
     }
 
     /// Makes room for what a large answer of so many octets may say.
@@ -126,7 +164,7 @@ impl Graph {
         }
     }
 
-    /// Adds a relationship, or widens the one that stands. Says whether there is one: nothing relates to itself.
+    /// Adds a report of a relationship. Says whether there is one: nothing relates to itself.
     pub fn relate(
         &mut self,
         source: &Observable,
@@ -145,12 +183,20 @@ impl Graph {
             first,
             last,
             tlp: report.tlp,
+            rrtype: self.told_apart(&report),
             description: report.description,
         });
         if self.waiting.len() == TOGETHER {
             self.settle();
         }
         true
+    }
+
+    /// The record type by which a report is told apart. Where nothing says when, no periods can be mixed.
+    fn told_apart(&self, report: &Report) -> u16 {
+        let is_timed = report.seen != Seen::default();
+        let rrtype = report.rrtype.filter(|_| is_timed && self.policy.repeats != Repeats::Widen);
+        rrtype.map_or(0, RrType::number)
     }
 
     fn end(&mut self, observable: &Observable) -> End {
@@ -173,8 +219,8 @@ impl Graph {
         let mut links = [const { None }; TOGETHER];
         for (waiting, link) in waiting.iter().zip(&mut links) {
             let [source, target] = [0, 1].map(|end| self.place(&waiting.ends[end], waiting.tlp));
-            let Waiting { relationship, first, last, tlp, .. } = *waiting;
-            *link = Some(Link { first, last, source, target, said: Words::NOTHING, relationship, tlp });
+            let Waiting { relationship, first, last, tlp, rrtype, .. } = *waiting;
+            *link = Some(Link { first, last, source, target, said: Words::NOTHING, relationship, tlp, rrtype });
         }
         for link in links.iter().flatten().filter(|_| is_far) {
             black_box(self.linked(link));
@@ -189,13 +235,47 @@ impl Graph {
     }
 
     fn take_in(&mut self, reported: Link, description: &Arc<str>) {
-        let place = self.link(&reported);
+        let (place, reach) = (self.link(&reported), Reach::of(&reported));
+        let known = &mut self.reaches[place as usize];
         let Columns { links, words, .. } = &mut self.found;
-        let link = &mut links[place as usize];
-        link.first = link.first.earlier(reported.first);
-        link.last = link.last.later(reported.last);
-        link.tlp = link.tlp.max(reported.tlp);
-        link.said = words.add(link.said, description);
+        if known.is_near(reach, self.policy.repeats.gap()) {
+            known.widen(reach);
+            let link = &mut links[place as usize];
+            link.widen(&reported);
+            link.said = words.add(link.said, description);
+            return;
+        }
+        let said = words.add(Words::NOTHING, description);
+        self.apart.push(Period { place, reach, link: Link { said, ..reported } });
+        // A provider may say the same of a second period any number of times.
+        if self.apart.len() >= self.apart_most {
+            let periods = self.joined();
+            self.apart = self.set_apart(periods);
+            self.apart_most = APART.max(2 * self.apart.len());
+        }
+    }
+
+    /// The periods of all relationships of which some were apart, as far as they are not near now.
+    fn joined(&mut self) -> Vec<Period> {
+        let mut periods = std::mem::take(&mut self.apart);
+        let mut places: Vec<u32> = periods.iter().map(|period| period.place).collect();
+        places.sort_unstable();
+        places.dedup();
+        let Self { reaches, found: Columns { links, words, .. }, .. } = self;
+        let first = |place: u32| Period { place, reach: reaches[place as usize], link: links[place as usize].clone() };
+        periods.extend(places.into_iter().map(first));
+        joined(periods, self.policy.repeats.gap(), words)
+    }
+
+    /// Puts the first period of each place there. Gives the others.
+    fn set_apart(&mut self, periods: Vec<Period>) -> Vec<Period> {
+        let mut last = None;
+        let (firsts, apart): (Vec<Period>, _) =
+            periods.into_iter().partition(|period| last.replace(period.place) != Some(period.place));
+        for Period { place, reach, link } in firsts {
+            (self.reaches[place as usize], self.found.links[place as usize]) = (reach, link);
+        }
+        apart
     }
 
     /// The place of a relationship like this one; of this one, if it is the first.
@@ -207,6 +287,7 @@ impl Graph {
         let hash = |link: &Link| hasher.hash_one(key(*policy, link));
         linked.add(hash(link), |place| hash(&links[place as usize]));
         links.push(link.clone());
+        self.reaches.push(Reach::of(link));
         u32::try_from(links.len() - 1).expect("as many as fit into memory")
     }
 
@@ -249,8 +330,12 @@ impl Graph {
     /// the observable alone.
     pub fn into_bundle(mut self, author: &Identity, asked_tlp: Option<Tlp>, created: Timestamp) -> Bundle {
         self.settle();
-        let Self { asked, policy, mut found, known, linked, .. } = self;
-        drop((known, linked));
+        let periods = self.joined();
+        let periods = without_start_once(periods, &mut self.found.words);
+        let apart = self.set_apart(periods);
+        let Self { asked, policy, mut found, known, linked, reaches, .. } = self;
+        drop((known, linked, reaches));
+        found.links.extend(apart.into_iter().map(|period| period.link));
         found.node_mut(ASKED).tlp = asked_tlp;
         Bundle::found(found, &asked, author, created, policy.start_in_id)
     }
@@ -264,5 +349,5 @@ fn hash(hasher: &DefaultHashBuilder, kind: Kind, value: &str) -> u64 {
 /// The start takes part only where repeats stay separate.
 fn key(policy: Policy, link: &Link) -> Key {
     let start = if policy.repeats == Repeats::Separate { link.first } else { Moment::new(None) };
-    (link.source, link.target, link.relationship, start)
+    (link.source, link.target, link.relationship, link.rrtype, start)
 }

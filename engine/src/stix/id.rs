@@ -42,15 +42,17 @@ impl Id {
         Self::derived(kind.stix_type(), &[r#"{"number":"#, digits, "}"])
     }
 
-    /// Of a relationship. The start time, if it takes part, as [`super::id_time`] writes it.
+    /// Of a relationship. The start time, if it takes part, as [`super::id_time`] writes it; and the record type, where
+    /// nothing else tells two of them apart.
     pub(super) fn of_relationship(
         relationship: RelationshipType,
         source: Id,
         target: Id,
         start_time: Option<&str>,
+        rrtype: Option<&str>,
     ) -> Id {
         // Two ids, a time, and what stands between them; hashed in one go, since each is shorter than a block.
-        let mut rest = Short::<{ 3 * LONGEST }>::new();
+        let mut rest = Short::<{ 4 * LONGEST }>::new();
         rest.push(source.text().as_bytes());
         if let Some(start) = start_time {
             rest.push(br#"","start_time":""#);
@@ -58,6 +60,10 @@ impl Id {
         }
         rest.push(br#"","target_ref":""#);
         rest.push(target.text().as_bytes());
+        if let Some(rrtype) = rrtype {
+            rest.push(br#"","x_rrtype":""#);
+            rest.push(rrtype.as_bytes());
+        }
         rest.push(br#""}"#);
         Self::of_digest("relationship", RELATIONSHIPS[relationship as usize].clone().chain_update(rest.as_bytes()))
     }
@@ -233,6 +239,7 @@ mod tests {
                 observable(input("source_ref").expect("a source")),
                 observable(input("target_ref").expect("a target")),
                 input("start_time"),
+                None,
             ),
             kind => Id::of_value(Kind::parse(kind).expect("a kind we make"), input("value").expect("a value")),
         }

@@ -12,6 +12,7 @@ mod marking;
 mod object;
 mod observable;
 mod pap;
+mod periods;
 mod short;
 mod time;
 mod tlp;

@@ -7,6 +7,7 @@ use super::observable::Observable;
 use super::pap::Pap;
 use super::time::{object_time, stix_text};
 use super::tlp::Tlp;
+use crate::dns::RrType;
 use jiff::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -64,6 +65,8 @@ pub struct Relationship {
     pub start_time: Option<Timestamp>,
     /// Last seen; always later than `start_time`.
     pub stop_time: Option<Timestamp>,
+    /// The type of the records that report it, where records of other types would be another relationship.
+    pub rrtype: Option<RrType>,
     /// What was seen, each saying once, sorted.
     pub descriptions: Arc<[Arc<str>]>,
     /// Its marking.
@@ -158,6 +161,7 @@ impl Object {
                 *created_by = created_by.and(other_author).and(*created_by);
             }
             (Self::Relationship(one), Self::Relationship(other)) => {
+                one.rrtype = one.rrtype.filter(|rrtype| other.rrtype == Some(*rrtype));
                 one.start_time = earliest(one.start_time, other.start_time);
                 one.stop_time = one.stop_time.max(other.stop_time);
                 let mut said: Vec<_> = one.descriptions.iter().chain(&*other.descriptions).cloned().collect();

@@ -52,6 +52,15 @@ impl Words {
         made
     }
 
+    /// The set of all that both say.
+    pub(super) fn union(&mut self, one: Said, other: Said) -> Said {
+        if one == other {
+            return one;
+        }
+        let texts = Arc::clone(self.of(other));
+        texts.iter().fold(one, |said, text| self.add(said, text))
+    }
+
     /// The number of a set.
     pub(super) fn number(&mut self, set: Sayings) -> Said {
         if let Some(said) = self.known.get(&set) {

@@ -123,7 +123,8 @@ mod tests {
         for number in 0..names {
             let name = Observable::parse(Kind::DomainName, &format!("host-{number}.example.com")).expect("a name");
             let address = Observable::of_address(std::net::Ipv4Addr::from(number / 3).into());
-            let report = Report { seen: Seen::default(), tlp: Tlp::Green, description: "A record".into() };
+            let report =
+                Report { seen: Seen::default(), tlp: Tlp::Green, rrtype: None, description: "A record".into() };
             graph.relate(&name, RelationshipType::ResolvesTo, &address, report);
         }
         let created = Timestamp::UNIX_EPOCH;

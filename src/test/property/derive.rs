@@ -9,9 +9,18 @@ const NAMESPACE: u128 = 0x00ab_edb4_aa42_466c_9c01_fed2_3315_a9b7;
 
 /// The id of an observable or a relationship; none for other objects.
 pub(super) fn id(object: &Value, has_start: bool) -> Option<String> {
+    derived(object, has_start, None)
+}
+
+/// The ids of a relationship in which a record type takes part, since another has the id without it.
+pub(super) fn typed_ids(object: &Value, has_start: bool) -> impl Iterator<Item = String> {
+    (1..=u16::MAX).filter_map(move |rrtype| derived(object, has_start, Some(rrtype)))
+}
+
+fn derived(object: &Value, has_start: bool, rrtype: Option<u16>) -> Option<String> {
     let kind = object["type"].as_str()?;
     let properties = match kind {
-        "relationship" => relationship(object, has_start)?,
+        "relationship" => relationship(object, has_start, rrtype)?,
         "marking-definition" | "identity" => return None,
         "autonomous-system" => json!({ "number": object["number"] }),
         _ => json!({ "value": object["value"] }),
@@ -25,7 +34,7 @@ pub(super) fn id(object: &Value, has_start: bool) -> Option<String> {
     Some(format!("{kind}--{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
 }
 
-fn relationship(object: &Value, has_start: bool) -> Option<Value> {
+fn relationship(object: &Value, has_start: bool, rrtype: Option<u16>) -> Option<Value> {
     let mut properties = json!({
         "relationship_type": object["relationship_type"],
         "source_ref": object["source_ref"],
@@ -33,6 +42,9 @@ fn relationship(object: &Value, has_start: bool) -> Option<Value> {
     });
     if let Some(start) = object["start_time"].as_str().filter(|_| has_start) {
         properties["start_time"] = isoformat(start)?.into();
+    }
+    if let Some(rrtype) = rrtype {
+        properties["x_rrtype"] = rrtype.to_string().into();
     }
     Some(properties)
 }

@@ -194,7 +194,12 @@ pub(super) fn ids(take: &Take) -> Result<(), String> {
     let has_start = take.stage.plan.relationship.policy.start_in_id;
     for object in objects(&played.bundle) {
         let Some(derived) = derive::id(object, has_start) else { continue };
-        ensure(object["id"] == derived.as_str(), || format!("{derived} is derived from {object}"))?;
+        let is_of_type = || {
+            let has_another = objects(&played.bundle).any(|other| other["id"] == derived.as_str());
+            has_another && derive::typed_ids(object, has_start).any(|id| object["id"] == id.as_str())
+        };
+        let is_derived = object["id"] == derived.as_str() || is_of_type();
+        ensure(is_derived, || format!("{derived} is derived from {object}"))?;
     }
     Ok(())
 }

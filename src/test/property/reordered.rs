@@ -5,7 +5,6 @@ use super::play::Played;
 use super::reading::difference;
 use super::scene::{Flaw, Scene};
 use super::table::Take;
-use stixmap_engine::stix::Repeats;
 
 pub(super) fn order_free(take: &Take) -> Result<(), String> {
     let Ok(one) = take.stage.play(&take.scene.whole()) else { return Ok(()) };
@@ -33,9 +32,6 @@ fn is_one_answer(take: &Take, one: &Played) -> bool {
 }
 
 pub(super) fn idempotent(take: &Take) -> Result<(), String> {
-    if take.stage.plan.relationship.policy.repeats != Repeats::Widen {
-        return Ok(());
-    }
     let Ok(one) = take.stage.play(&take.scene.whole()) else { return Ok(()) };
     let doubled = take.scene.with_rows(|rows| *rows = rows.iter().chain(rows.iter()).cloned().collect());
     same_if_asked_alike(take, &one, &doubled, "twice")

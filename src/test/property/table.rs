@@ -46,8 +46,7 @@ pub(super) const PROPERTIES: [Property; 18] = [
     Property {
         name: "idempotent",
         holds: "rows that stand there twice say what they say once",
-        doc: "Every page is given with all of its rows a second time. Not tried where `relationship` has `repeats` other \
-              than `widen`, since then each row counts.",
+        doc: "Every page is given with all of its rows a second time.",
         check: reordered::idempotent,
     },
     Property {
