@@ -88,6 +88,9 @@ pub(crate) struct SettingArgs {
     /// (`ACME_API_KEY`) or files (`ACME_API_KEY_FILE`).
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Ask about private and other addresses that are not public, and about special-use names such as `.local`, too.
+    #[arg(long)]
+    pub(crate) ask_reserved: bool,
 }
 
 /// How results are written.

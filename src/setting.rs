@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env::VarError;
 use std::path::Path;
 pub(crate) use stixmap_engine::plan::variable;
-use stixmap_engine::plan::{Plan, SettingError, SettingSpec, Settings};
+use stixmap_engine::plan::{ASK_RESERVED, Plan, SettingError, SettingSpec, Settings};
 use stixmap_engine::profile::SettingType;
 use stixmap_engine::yaml::nearest;
 use url::Host;
@@ -32,7 +32,8 @@ impl Given {
             let (key, value) = text.split_once('=').context("--set takes KEY=VALUE")?;
             Ok((key.to_owned(), value.to_owned()))
         });
-        Ok(Given { set: set.collect::<anyhow::Result<_>>()?, file })
+        let asks = args.ask_reserved.then(|| Ok((ASK_RESERVED.to_owned(), "true".to_owned())));
+        Ok(Given { set: set.chain(asks).collect::<anyhow::Result<_>>()?, file })
     }
 
     /// Refuses settings that none of the profiles has: given by `--set`, in the file, or by a variable with a profile's

@@ -8,7 +8,7 @@ use crate::setting::variable;
 use crate::shelf::{self, Folder};
 use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet};
-use stixmap_engine::plan::{BASE_URL, Plan, SettingSpec, TOKEN_URL};
+use stixmap_engine::plan::{BASE_URL, COMMON_SETTINGS, Plan, SettingSpec, TOKEN_URL};
 use url::Url;
 
 /// A profile whose variables may be read and sent to its origins.
@@ -102,7 +102,12 @@ fn variables(plan: &Plan) -> BTreeMap<String, bool> {
         let names = spec.names().map(|name| (variable(&plan.id, name), is_server));
         names.flat_map(|(name, is_server)| [(format!("{name}_FILE"), is_server), (name, is_server)]).collect::<Vec<_>>()
     };
-    plan.settings.iter().flat_map(variables).collect()
+    // What is common to all profiles and names no server holds nothing that belongs to one of them.
+    let is_own = |spec: &&SettingSpec| {
+        let name = spec.name.as_str();
+        [BASE_URL, TOKEN_URL].contains(&name) || !COMMON_SETTINGS.contains(&name)
+    };
+    plan.settings.iter().filter(is_own).flat_map(variables).collect()
 }
 
 /// An origin as RFC 6454 §6.2 writes it; only `https`, since credentials go to it.

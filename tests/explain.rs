@@ -68,3 +68,17 @@ fn an_unknown_word_is_told_so() {
     assert!(told.err.contains("unknown profile `nonsense`"), "{}", told.err);
     assert!(told.err.contains("one of the codes"), "{}", told.err);
 }
+
+#[test]
+fn special_use_value_is_refused_unless_the_operator_asks_all_the_same() {
+    for value in ["10.0.0.1", "fe80::1", "printer.local", "1.0.0.10.in-addr.arpa"] {
+        let sent = |more: &[&str]| {
+            let explained = ended(stixmap(&[&["explain", "riskiq", value, "--json"], more].concat()));
+            let facts: Value = serde_json::from_str(&explained.out).expect("JSON");
+            facts["asked"]["may_be_sent"].clone()
+        };
+        assert_eq!(sent(&[]), false, "{value}");
+        assert_eq!(sent(&["--ask-reserved"]), true, "{value}");
+        assert_eq!(sent(&["--set", "ask_reserved=true"]), true, "{value}");
+    }
+}

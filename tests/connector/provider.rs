@@ -195,7 +195,7 @@ pub(crate) fn records(count: usize) -> String {
         let (high, low) = (n / 250 % 250, n % 250 + 1);
         let day = n % 28 + 1;
         format!(
-            r#"{{"recordType":"A","resolve":"10.{}.{high}.{low}","resolveType":"ip","value":"example.com","firstSeen":"2024-01-{day:02} 08:00:00","lastSeen":"2024-03-{day:02} 09:30:00","source":["riskiq"],"collected":"2024-03-30 00:00:00"}}"#,
+            r#"{{"recordType":"A","resolve":"11.{}.{high}.{low}","resolveType":"ip","value":"example.com","firstSeen":"2024-01-{day:02} 08:00:00","lastSeen":"2024-03-{day:02} 09:30:00","source":["riskiq"],"collected":"2024-03-30 00:00:00"}}"#,
             n / 62_500
         )
     };

@@ -171,10 +171,10 @@ impl Second<'_> {
     }
 
     fn record(&self, rrname: &Name, rrtype: RrType, rdata: &Rdata, fields: &Fields, found: &mut Reports) {
-        let dropped = list(&self.profile["record"]["drop_addresses"]);
-        if let Rdata::Address(address) = rdata
-            && dropped.contains(&scope(*address).to_string().into())
-        {
+        let owner = rrname.reverse_address().filter(|_| rrtype == RrType::PTR);
+        let address = if let Rdata::Address(address) = rdata { Some(*address) } else { owner };
+        let is_kept = |address: IpAddr| ["global", "documentation"].contains(&scope(address).to_string().as_str());
+        if address.is_some_and(|it| !is_kept(it) && !Observable::of_address(it).is_same(self.asked)) {
             return;
         }
         let reversed = rrname.reverse_address().filter(|_| rrtype == RrType::PTR).and_then(found_address);

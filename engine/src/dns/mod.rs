@@ -9,6 +9,7 @@ mod rdata;
 mod rrtype;
 mod scope;
 mod soa;
+mod special;
 mod text;
 
 pub use address::{AddressError, expanded, parse_address, reverse_name};
@@ -16,5 +17,6 @@ pub use mailbox::{Mailbox, MailboxError};
 pub use name::{Name, NameError};
 pub use rdata::{Rdata, RdataError};
 pub use rrtype::{Form, RrType, RrTypeError};
-pub use scope::{Scope, scope};
+pub use scope::{NOT_PUBLIC, Scope, scope};
 pub use soa::Soa;
+pub use special::special_use;

@@ -2,12 +2,12 @@
 //! what is no address on the Internet.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How far an address reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// The Internet.
@@ -44,6 +44,17 @@ impl Scope {
         Scope::Reserved,
     ];
 }
+
+/// The scopes of addresses that no host on the Internet has, nor any text for an example.
+pub const NOT_PUBLIC: &[Scope] = &[
+    Scope::Unspecified,
+    Scope::Loopback,
+    Scope::Private,
+    Scope::LinkLocal,
+    Scope::Multicast,
+    Scope::Broadcast,
+    Scope::Reserved,
+];
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

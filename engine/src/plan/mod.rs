@@ -46,7 +46,10 @@ pub use records::{FieldPlan, Operand, OrientationPlan, ROLES, RecordPlan, Source
 pub use reserved::{is_credential, variable};
 pub use rows::{ColumnsPlan, LevelPlan, RowTestPlan, RowsPlan, SignalPlan};
 pub use rules::{BesidesPlan, RulePlan, RuleThen, RulesPlan};
-pub use setting::{BASE_URL, SHORTEST_SECRET, Secret, SettingError, SettingSpec, SettingValue, Settings, TOKEN_URL};
+pub use setting::{
+    ASK_RESERVED, BASE_URL, COMMON_SETTINGS, PRIVATE_ADDRESSES, SHORTEST_SECRET, Secret, SettingError, SettingSpec,
+    SettingValue, Settings, TOKEN_URL,
+};
 pub use template::{Local, Part, Template};
 pub use time::{Datum, TimeFormat, after, before, exact, integer, time_text};
 pub(crate) use window::Form;
@@ -340,15 +343,33 @@ impl Parts {
 fn settings(compiler: &mut Compiler, profile: &Profile) -> Vec<SettingSpec> {
     let mut specs: Vec<SettingSpec> =
         profile.settings.iter().map(|(name, setting)| setting_spec(compiler, name, setting)).collect();
-    let url = |name: &str, description: &str| SettingSpec {
+    let common = |name: &str, kind, description: &str| SettingSpec {
         name: name.into(),
-        kind: SettingType::Url,
+        kind,
         description: description.into(),
         required: false,
         default: None,
         also: vec![],
         choices: vec![],
     };
+    let url = |name: &str, description: &str| common(name, SettingType::Url, description);
+    specs.push(SettingSpec {
+        default: Some("drop".into()),
+        choices: vec!["drop".into(), "keep".into()],
+        ..common(
+            PRIVATE_ADDRESSES,
+            SettingType::String,
+            "Whether records about private, loopback, link-local and other addresses that are not public are dropped",
+        )
+    });
+    specs.push(SettingSpec {
+        default: Some("false".into()),
+        ..common(
+            ASK_RESERVED,
+            SettingType::Boolean,
+            "Whether the provider is asked about addresses that are not public and special-use names",
+        )
+    });
     specs.push(url(BASE_URL, "Where requests go instead of the provider's own base URL: a proxy, a test server"));
     if profile.http.auth.iter().any(|(_, auth)| matches!(auth, Auth::Oauth2 { .. })) {
         specs.push(url(
@@ -373,7 +394,7 @@ fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting) -> Setti
     let others = setting.also.iter().enumerate().map(|(i, also)| (also.as_str(), format!("{pointer}/also/{i}")));
     for (word, pointer) in std::iter::once((name, pointer.clone())).chain(others) {
         let is_of_every_profile = |own: &&&str| word == **own || word.strip_suffix("_file") == Some(**own);
-        if let Some(own) = [BASE_URL, TOKEN_URL].iter().find(is_of_every_profile) {
+        if let Some(own) = COMMON_SETTINGS.iter().find(is_of_every_profile) {
             let message = format!("every profile has the setting `{own}`");
             compiler.error(Code::ReservedSetting, &pointer, message, "declared again");
         }

@@ -15,6 +15,15 @@ pub const BASE_URL: &str = "api_base_url";
 /// The setting of profiles that fetch tokens elsewhere: where they are fetched instead.
 pub const TOKEN_URL: &str = "api_token_url";
 
+/// The setting that every profile has: what becomes of records about addresses that are not public.
+pub const PRIVATE_ADDRESSES: &str = "private_addresses";
+
+/// The setting that every profile has: whether it is asked about addresses and names that are not public.
+pub const ASK_RESERVED: &str = "ask_reserved";
+
+/// The settings that are not declared by profiles.
+pub const COMMON_SETTINGS: &[&str] = &[BASE_URL, TOKEN_URL, PRIVATE_ADDRESSES, ASK_RESERVED];
+
 /// A shorter secret stands in other text by accident: it is not searched for.
 pub const SHORTEST_SECRET: usize = 8;
 

@@ -1,7 +1,7 @@
 //! How a provider's row becomes a record: typed fields, which side is the owner, how many bad rows are too many.
 
 use super::text::{OneOrMany, PathText};
-use crate::dns::Scope;
+use crate::dns::{NOT_PUBLIC, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,9 +23,16 @@ pub struct RecordBlock {
     /// What becomes of records that have nothing to do with the observable asked about.
     #[serde(default)]
     pub other_names: OtherNames,
-    /// Records whose data is an address of such a reach are counted, and left out.
-    #[serde(default)]
+    /// Records about an address of such a reach, other than the one asked about, are counted and left out, unless the setting
+    /// `private_addresses` is `keep`. The default is all but `global` and `documentation`.
+    #[serde(default = "RecordBlock::default_drop_addresses")]
     pub drop_addresses: Vec<Scope>,
+}
+
+impl RecordBlock {
+    fn default_drop_addresses() -> Vec<Scope> {
+        NOT_PUBLIC.to_vec()
+    }
 }
 
 /// One value of a row, and of what type it is.

@@ -1,10 +1,13 @@
-//! The gate of TLP and PAP: what may be sent at all, asked before the first request; and how high results are marked.
+//! The gate of TLP, PAP and special use: what may be sent at all, asked before the first request; and how high results are
+//! marked.
 //! Fails closed: a marking that cannot be read is above every maximum.
 
 use super::Input;
-use crate::plan::{Plan, SettingValue, Settings, ValueOrSetting};
+use crate::dns::{Scope, special_use};
+use crate::plan::{ASK_RESERVED, PRIVATE_ADDRESSES, Plan, SettingValue, Settings, ValueOrSetting};
 use crate::profile::Unmarked;
-use crate::stix::{Marking, Pap, Tlp};
+use crate::stix::{Kind, Marking, Observable, Pap, Tlp};
+use url::Url;
 
 /// Why this observable may not be sent to this provider; `None` if it may.
 pub(super) fn refusal(plan: &Plan, input: &Input) -> Option<String> {
@@ -25,7 +28,37 @@ pub(super) fn refusal(plan: &Plan, input: &Input) -> Option<String> {
             Some(format!("{} is only asked about observables with a TLP marking", plan.name))
         }
         Some(tlp) if tlp > max => Some(format!("the observable is {tlp}; {} may be asked up to {max}", plan.name)),
+        _ => of_special_use(input),
+    }
+}
+
+/// Why no provider knows anything of this observable, unless the operator wants it to be asked.
+fn of_special_use(input: &Input) -> Option<String> {
+    if matches!(input.settings.value(ASK_RESERVED), Some(SettingValue::Boolean(true))) {
+        return None;
+    }
+    let reason = special_use(&host(&input.observable)?)?;
+    Some(format!("{reason}; `{ASK_RESERVED}` asks all the same"))
+}
+
+/// The name or address of an observable.
+fn host(observable: &Observable) -> Option<String> {
+    let value = observable.value();
+    match observable.kind() {
+        Kind::DomainName | Kind::Hostname => Some(value.to_owned()),
+        // Of a network, its first address.
+        Kind::Ipv4Addr | Kind::Ipv6Addr => value.split('/').next().map(str::to_owned),
+        Kind::EmailAddr => value.rsplit_once('@').map(|(_, domain)| domain.to_owned()),
+        Kind::Url => Some(Url::parse(value).ok()?.host_str()?.trim_matches(['[', ']']).to_owned()),
         _ => None,
+    }
+}
+
+/// The scopes of addresses that are no results.
+pub(super) fn dropped<'p>(plan: &'p Plan, settings: &Settings) -> &'p [Scope] {
+    match settings.value(PRIVATE_ADDRESSES) {
+        Some(SettingValue::Text(word)) if word == "keep" => &[],
+        _ => &plan.record.drop_addresses,
     }
 }
 

@@ -5,7 +5,7 @@ use super::record::{BadRow, Record, Records, Typed, fields, rrtype_text};
 use super::rows::{Reader, Row};
 use super::secret::{self, Secrets};
 use super::trace::{Fate, LEFT_OUT, Ledger, Link, Traced};
-use crate::dns::{Name, Rdata, scope};
+use crate::dns::{Name, Rdata, RrType, Scope, scope};
 use crate::plan::{Plan, Prose, RuleThen, possible_targets, push_value, sources, targets};
 use crate::profile::{OtherNames, Side, TimeField};
 use crate::stix::{Graph, Kind, Observable, Report, Seen};
@@ -48,6 +48,8 @@ pub(super) struct Context<'r> {
     pub(super) asked_name: Option<&'r Name>,
     /// How results are marked at least, and records that say nothing of themselves.
     pub(super) levels: Levels,
+    /// Scopes of addresses that are no results.
+    pub(super) drop_addresses: &'r [Scope],
     pub(super) lookup: &'r str,
     pub(super) page: u32,
     pub(super) filter_start: Option<Timestamp>,
@@ -191,10 +193,8 @@ fn fate(
     if is_outside(context, record) {
         return Fate::Outside;
     }
-    if let Rdata::Address(address) = &record.rdata
-        && context.plan.record.drop_addresses.contains(&scope(*address))
-    {
-        return Fate::Dropped(format!("its address is {}", scope(*address)), None);
+    if let Some(scope) = dropped_scope(context, record) {
+        return Fate::Dropped(format!("its address is {scope}"), None);
     }
     let sources = meant(context.asked, sources(&record.rrname, record.rrtype));
     let (sources, targets) = (with_hostname(context, sources), with_hostname(context, targets(&record.rdata)));
@@ -228,6 +228,18 @@ fn fate(
         }
         false => drop.expect("each candidate is linked or dropped"),
     }
+}
+
+/// The scope of an address for which a record is left out. The address asked about is no result.
+fn dropped_scope(context: &Context, record: &Record) -> Option<Scope> {
+    let address = match (&record.rdata, record.rrtype) {
+        (Rdata::Address(address), _) => *address,
+        (_, RrType::PTR) => record.rrname.reverse_address()?,
+        _ => return None,
+    };
+    let is_asked = || Observable::of_address(address).is_same(context.asked);
+    let scope = scope(address);
+    (context.drop_addresses.contains(&scope) && !is_asked()).then_some(scope)
 }
 
 /// A reverse name stands for its address too: who asked about one of them means that one.

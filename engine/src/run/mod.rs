@@ -517,6 +517,7 @@ impl<'p> Run<'p> {
             asked: &self.input.observable,
             asked_name: asked_name.as_ref(),
             levels: self.levels,
+            drop_addresses: gate::dropped(self.plan, &self.input.settings),
             lookup: &lookup.name,
             page,
             filter_start: self.window_start,

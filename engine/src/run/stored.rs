@@ -116,6 +116,7 @@ impl Page<'_> {
             asked: &input.observable,
             asked_name: asked_name.as_ref(),
             levels: gate::levels(plan, input),
+            drop_addresses: gate::dropped(plan, &input.settings),
             lookup: &lookup.name,
             page: number,
             // What was stored is wanted: no window filters it.
