@@ -296,7 +296,7 @@ fn told(plan: &Plan, errors: &[SettingError]) -> Several {
             SettingError::NotOfType { spec } if !spec.choices.is_empty() => {
                 (spec, format!("is none of {}", spec.choices.join(", ")))
             }
-            SettingError::NotOfType { spec } => (spec, format!("is not {}", spec.kind.wanted())),
+            SettingError::NotOfType { spec } => (spec, format!("is not {}", spec.wanted())),
         };
         let (id, name) = (&plan.id, &spec.name);
         lines.push(format!("  `{name}` {fact}: {}", spec.description));

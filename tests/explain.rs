@@ -82,3 +82,102 @@ fn special_use_value_is_refused_unless_the_operator_asks_all_the_same() {
         assert_eq!(sent(&["--set", "ask_reserved=true"]), true, "{value}");
     }
 }
+
+/// Names of parameters, in the order of the alphabet.
+fn parameters(url: &str) -> Vec<String> {
+    let (_, query) = url.split_once('?').unwrap_or((url, ""));
+    let mut names: Vec<String> = query.split('&').filter_map(|pair| Some(pair.split_once('=')?.0.to_owned())).collect();
+    names.sort();
+    names
+}
+
+/// The places of a JSON body, or the fields of a form.
+fn places(body: &Value) -> Vec<String> {
+    fn collect(at: &str, value: &Value, places: &mut Vec<String>) {
+        match value {
+            Value::Object(entries) => {
+                entries.iter().for_each(|(key, value)| collect(&format!("{at}.{key}"), value, places));
+            }
+            Value::Array(items) => items.iter().for_each(|item| collect(&format!("{at}[]"), item, places)),
+            _ => places.push(at.to_owned()),
+        }
+    }
+    let Some(text) = body.as_str() else { return vec![] };
+    let mut found = vec![];
+    match serde_json::from_str(text) {
+        Ok(json) => collect("$", &json, &mut found),
+        Err(_) => found = parameters(&format!("?{text}")),
+    }
+    found
+}
+
+#[test]
+fn request_of_any_value_has_the_parts_of_the_request_that_is_sent() {
+    let folders =
+        ["profiles", "tests/providers"].map(|folder| std::fs::read_dir(root().join(folder)).expect("a folder"));
+    let mut seen = 0;
+    for profile in folders.into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if !profile.join("profile.yaml").exists() {
+            continue;
+        }
+        let path = profile.to_str().expect("text");
+        let facts = |more: &[&str]| -> Value {
+            let told = ended(stixmap(&[&["explain", path, "--json"], more].concat()));
+            assert_eq!(told.code, 0, "{path}: {}", told.err);
+            serde_json::from_str(&told.out).expect("JSON")
+        };
+        let of_any = facts(&[]);
+        for value in ["example.com", "192.0.2.34", "2001:db8::34"] {
+            let kind = if value.contains(':') {
+                "ipv6-addr"
+            } else if value.ends_with("34") {
+                "ipv4-addr"
+            } else {
+                "domain-name"
+            };
+            let accepts =
+                |lookup: &&Value| lookup["accepts"].as_array().expect("types").iter().any(|known| known == kind);
+            let any: Vec<&Value> = of_any["lookups"].as_array().expect("lookups").iter().filter(accepts).collect();
+            if any.is_empty() {
+                continue;
+            }
+            // Credentials that need not be given are sent when they are.
+            let settings = of_any["settings"].as_array().expect("settings").iter();
+            let settings = settings.filter(|setting| setting["default"].is_null());
+            let given: Vec<String> = settings
+                .filter_map(|setting| {
+                    let value = match setting["type"].as_str()? {
+                        "secret" | "string" => "made-up",
+                        "tlp" => "TLP:GREEN",
+                        "url" if setting["required"] == true => "https://made-up.example.net",
+                        _ => return None,
+                    };
+                    Some(format!("--set={}={value}", setting["name"].as_str()?))
+                })
+                .collect();
+            let more: Vec<&str> = std::iter::once(value).chain(given.iter().map(String::as_str)).collect();
+            let sent = facts(&more);
+            let sent = sent["lookups"].as_array().expect("lookups");
+            assert_eq!(any.len(), sent.len(), "{path} {value}");
+            for (any, sent) in any.into_iter().zip(sent) {
+                let (any, sent) = (&any["requests"][0], &sent["requests"][0]);
+                // A token is fetched first, and not known beforehand.
+                let is_token = |header: &&Value| header["value"].as_str().expect("text").contains("{token}");
+                let headers = |request: &Value| -> Vec<String> {
+                    let headers =
+                        request["headers"].as_array().expect("headers").iter().filter(|header| !is_token(header));
+                    let mut names: Vec<String> = headers.map(|header| header["name"].to_string()).collect();
+                    names.sort();
+                    names
+                };
+                let parts = |request: &Value| {
+                    let url = request["url"].as_str().expect("a URL");
+                    (request["method"].clone(), parameters(url), headers(request), places(&request["body"]))
+                };
+                assert_eq!(parts(any), parts(sent), "{path} {value}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 30, "{seen}");
+}

@@ -8,6 +8,7 @@ mod deploy;
 mod diagnostics;
 mod diff;
 mod editor;
+mod effect;
 mod explain;
 mod fault;
 mod files;

@@ -326,6 +326,8 @@ codes! {
     AnswerHidden = "answer-hidden",
     /// A kind of observable that is asked about, and of which no rule makes anything: every record would be dropped.
     AcceptedInVain = "accepted-in-vain",
+    /// A key that changes nothing where it stands: not the requests, not the records, not the outcome.
+    NoEffect = "no-effect",
     /// A window that no request names and no filter applies.
     WindowUnused = "window-unused",
     /// A field that no condition, text or orientation reads.

@@ -203,3 +203,34 @@ fn probe_that_can_be_read_again_is_minded_again() {
     let (asked, report) = provider.ask(&plan, after(12));
     assert_eq!((asked.len(), report.diagnostics.len()), (2, 0));
 }
+
+#[test]
+fn least_of_several_figures_decides() {
+    const TWO: &str = "headers: [{ remaining: x-minute, reset: { header: x-minute-reset, as: seconds } }, { remaining: x-day, reset: { header: x-day-reset, as: seconds } }]";
+    const RESETS: [(&str, &str); 2] = [("x-minute-reset", "60"), ("x-day-reset", "7200")];
+    let minute = Some(after(1));
+    let day = Some(after(120));
+    // What two headers say, what is left by them, and until when nothing is sent.
+    type Headers = &'static [(&'static str, &'static str)];
+    let rows: [(Headers, Option<i64>, Option<Timestamp>); 9] = [
+        (&[("x-minute", "3"), ("x-day", "900")], Some(3), None),
+        (&[("x-minute", "30"), ("x-day", "2")], Some(2), None),
+        (&[("x-minute", "0"), ("x-day", "900")], Some(0), minute),
+        (&[("x-minute", "5"), ("x-day", "0")], Some(0), day),
+        (&[("x-minute", "0"), ("x-day", "0")], Some(0), day),
+        (&[("x-day", "0")], Some(0), day),
+        (&[("x-minute", "0"), ("x-day", "no figure")], Some(0), minute),
+        (&[("x-minute", "5, 0"), ("x-day", "900")], Some(0), minute),
+        (&[("x-minute", "5"), ("x-minute", "1")], Some(1), None),
+    ];
+    let plan = plan(&[TWO]);
+    for (figures, left, until) in rows {
+        let headers: Vec<(&str, &str)> = figures.iter().copied().chain(RESETS).collect();
+        let answer = |_: &str| response(200, &headers, NOTHING);
+        let provider = Provider::new(&answer);
+        assert_eq!(provider.ask(&plan, start()).1.outcome.kind, OutcomeKind::Empty, "{figures:?}");
+        assert_eq!(provider.account.remaining(), left, "{figures:?}");
+        let (asked, report) = provider.ask(&plan, start());
+        assert_eq!((asked.is_empty(), report.outcome.until), (until.is_some(), until), "{figures:?}");
+    }
+}

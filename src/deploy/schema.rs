@@ -80,8 +80,11 @@ fn form(form: &Form) -> Map<String, Value> {
         Form::Url => json!({ "type": "string", "format": "uri", "maxLength": 2083 }),
         Form::Duration => json!({ "type": "string", "pattern": DURATION }),
         Form::Boolean => json!({ "type": "boolean" }),
-        Form::Integer { least: None, most: None } => json!({ "type": "integer" }),
-        Form::Integer { least, most } => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Form::Integer { least, most } => {
+            let bounds = [("minimum", least), ("maximum", most)];
+            let bounds = bounds.into_iter().filter_map(|(key, bound)| Some((key.to_owned(), json!((*bound)?))));
+            std::iter::once(("type".to_owned(), json!("integer"))).chain(bounds).collect()
+        }
         Form::Choice(choices) => {
             let kind = if choices.iter().all(Value::is_i64) { "integer" } else { "string" };
             json!({ "type": kind, "enum": choices })

@@ -177,7 +177,7 @@ fn form(spec: &SettingSpec) -> Form {
         SettingType::Tlp => Form::Choice(Tlp::ALL.iter().map(|tlp| json!(tlp.as_str())).collect()),
         SettingType::Pap => Form::Choice(Pap::ALL.iter().map(|pap| json!(pap.as_str())).collect()),
         SettingType::Duration => Form::Duration,
-        SettingType::Integer => Form::Integer { least: None, most: None },
+        SettingType::Integer => Form::Integer { least: spec.at_least, most: spec.at_most },
         SettingType::Boolean => Form::Boolean,
     }
 }

@@ -32,7 +32,7 @@ fn short(duration: SignedDuration) -> String {
 pub(super) fn quota(plan: &Plan, ahead: Option<&Ahead>) -> QuotaFact {
     QuotaFact {
         probe: plan.quota.probe.as_ref().map(|probe| self::probe(plan, probe, ahead)),
-        headers: plan.quota.headers.as_ref().map(headers),
+        headers: plan.quota.headers.iter().map(headers).collect(),
         rate: rates(plan),
         longest_wait: short(plan.quota.longest_wait),
     }
@@ -154,7 +154,8 @@ fn lookup(plan: &Plan, number: usize, lookup: &LookupPlan, ahead: Option<&Ahead>
         times: lookup.query.iter().filter_map(|(name, value)| time(name, value)).collect(),
         rows: rows(lookup),
         job: lookup.job.as_ref().map(job),
-        paging: paging(&lookup.paging, lookup.rows.framing),
+        later: request::of_job(plan, lookup),
+        paging: paging(plan, &lookup.paging, lookup.rows.framing, ahead.map(|ahead| &ahead.settings)),
         pages_at_most: lookup.paging.at_most(),
     }
 }
@@ -231,10 +232,12 @@ fn job(job: &JobPlan) -> String {
     format!("{id} {place}; every {every}, {} times at most, while {pending}{result}", job.at_most)
 }
 
-fn paging(paging: &PagingPlan, framing: Framing) -> String {
+fn paging(plan: &Plan, paging: &PagingPlan, framing: Framing, settings: Option<&Settings>) -> String {
+    let number = |number: &ValueOrSetting<u64>| value_or_setting(plan, number, settings);
     match paging {
         PagingPlan::None { total: None, cap: None } => "the answer is one page".to_owned(),
         PagingPlan::None { total: None, cap: Some(cap) } => {
+            let cap = number(cap);
             format!("the answer is one page; with {cap} rows, the most there are, the outcome is `partial`")
         }
         PagingPlan::None { total: Some(total), .. } => {
@@ -250,7 +253,7 @@ fn paging(paging: &PagingPlan, framing: Framing) -> String {
                 Framing::Saf => "as long as a page says that it was `limited`".to_owned(),
                 _ => self::end(more.as_ref(), total.as_ref()),
             };
-            let size = limit.as_ref().map(|(_, size)| format!(", {size} a page")).unwrap_or_default();
+            let size = limit.as_ref().map(|(_, size)| format!(", {} a page", number(size))).unwrap_or_default();
             let from = if *not_first { ", from the second page on" } else { "" };
             format!("`{parameter}` counts records{size}{from}, {end}")
         }

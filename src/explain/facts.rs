@@ -31,6 +31,18 @@ pub(super) struct Head {
     pub(super) name: String,
     pub(super) summary: String,
     pub(super) file: String,
+    /// What the provider's terms say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) terms: Option<String>,
+    /// Whether the provider asks for money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) licence: Option<String>,
+    /// Where an account can be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) subscription: Option<String>,
+    /// Where the API is documented.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) links: Vec<String>,
     /// Where credentials may go.
     pub(super) origins: Vec<String>,
 }
@@ -86,7 +98,7 @@ pub(super) struct Limits {
 #[derive(Serialize)]
 pub(super) struct QuotaFact {
     pub(super) probe: Option<ProbeFact>,
-    pub(super) headers: Option<String>,
+    pub(super) headers: Vec<String>,
     pub(super) rate: Option<String>,
     pub(super) longest_wait: String,
 }
@@ -104,6 +116,8 @@ pub(super) struct RequestFact {
     pub(super) method: &'static str,
     pub(super) url: String,
     pub(super) headers: Vec<HeaderFact>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) body: Option<String>,
 }
 
 #[derive(Serialize, PartialEq, Eq, Clone)]
@@ -130,6 +144,9 @@ pub(super) struct LookupFact {
     pub(super) rows: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) job: Option<String>,
+    /// Where it is asked how far a job is, and for its result.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) later: Vec<RequestFact>,
     pub(super) paging: String,
     pub(super) pages_at_most: u32,
 }
@@ -159,6 +176,8 @@ pub(super) struct RecordFact {
     pub(super) orientation: Vec<OrientationFact>,
     pub(super) bad_at_most_percent: u64,
     pub(super) other_names: String,
+    /// Records whose data is an address of such a reach are left out.
+    pub(super) drop_addresses: Vec<String>,
 }
 
 #[derive(Serialize)]

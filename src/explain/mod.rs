@@ -136,6 +136,10 @@ fn head(plan: &Plan) -> Head {
         name: plan.name.clone(),
         summary: plan.summary.clone(),
         file: plan.source.name.clone(),
+        terms: plan.terms.clone(),
+        licence: plan.licence.as_ref().map(word),
+        subscription: plan.subscription.clone(),
+        links: plan.links.clone(),
         origins: plan.origins().into_iter().collect(),
     }
 }

@@ -1,8 +1,10 @@
 //! Requests as they are told: of a plan, with placeholders; of a run, as they would be sent, with the names of secrets.
 
 use super::facts::{HeaderFact, RequestFact};
+use serde_json::Value;
 use stixmap_engine::plan::{
-    AuthPlan, BaseUrl, BasicPlan, LookupPlan, PagingPlan, Plan, ProbePlan, QueryPlan, Template, TokenCarrier,
+    AuthPlan, BaseUrl, BasicPlan, BodyPlan, LookupPlan, PagingPlan, Parameter, Path, PathStep, Plan, ProbePlan,
+    QueryPlan, Template, TokenCarrier, ValueOrSetting,
 };
 use stixmap_engine::profile::WindowPoint;
 use stixmap_engine::run::Request;
@@ -10,16 +12,97 @@ use stixmap_engine::run::Request;
 /// A request that would be sent.
 pub(super) fn sent(request: &Request) -> RequestFact {
     let headers = request.headers.iter().map(|(name, value)| header(name, value.to_string()));
-    RequestFact { method: request.method, url: request.url.to_string(), headers: headers.collect() }
+    let body = request.body.as_ref().map(ToString::to_string);
+    RequestFact { method: request.method, url: request.url.to_string(), headers: headers.collect(), body }
 }
 
-/// The first page of a lookup, for any observable.
+/// The first request of a lookup, for any observable: its first page, or the order of a job, which has no pages.
 pub(super) fn first_page(plan: &Plan, lookup: &LookupPlan) -> RequestFact {
     let is_open = matches!(lookup.paging, PagingPlan::Window { open_end: true, .. });
     let sent = lookup.query.iter().filter(|(_, value)| !(is_open && value.is_end_of_window()));
     let mut query: Vec<(String, String)> = sent.map(|(name, value)| (name.clone(), query_text(value))).collect();
-    query.extend(paging_parameters(&lookup.paging));
-    request(plan, lookup.method.as_str(), &lookup.path, query, &lookup.headers)
+    let paging = if lookup.job.is_some() { vec![] } else { paging_parameters(&lookup.paging) };
+    let of_query = paging.iter().filter_map(|(parameter, value)| match parameter {
+        Parameter::Query(name) => Some((name.clone(), value.clone())),
+        Parameter::Body(_) => None,
+    });
+    query.extend(of_query);
+    let mut found = request(plan, lookup.method.as_str(), &lookup.path, query, &lookup.headers);
+    let body = body(plan, lookup, &paging);
+    found.headers.extend(body.as_ref().map(|(kind, _)| header("Content-Type", (*kind).to_owned())));
+    found.body = body.map(|(_, text)| text);
+    found
+}
+
+/// The requests that follow the order of a job, as far as the profile has their paths.
+pub(super) fn of_job(plan: &Plan, lookup: &LookupPlan) -> Vec<RequestFact> {
+    let Some(job) = &lookup.job else { return vec![] };
+    let paging = || {
+        let of_query = paging_parameters(&lookup.paging).into_iter().filter_map(|(parameter, value)| match parameter {
+            Parameter::Query(name) => Some((name, value)),
+            Parameter::Body(_) => None,
+        });
+        of_query.collect()
+    };
+    let of = |path: &Template| request(plan, "GET", path, paging(), &lookup.headers);
+    job.poll.iter().chain(&job.result).map(of).collect()
+}
+
+/// The body of a lookup's first request: of what kind it is, and its text with placeholders.
+fn body(plan: &Plan, lookup: &LookupPlan, paging: &[(Parameter, String)]) -> Option<(&'static str, String)> {
+    let of_auth = plan.http.auth.iter().filter_map(|auth| match auth {
+        AuthPlan::Body { path, value } => Some((path.clone(), value.to_string())),
+        _ => None,
+    });
+    let of_paging = paging.iter().filter_map(|(parameter, value)| match parameter {
+        Parameter::Query(_) => None,
+        Parameter::Body(path) => Some((path.clone(), value.clone())),
+    });
+    let more = of_paging.chain(of_auth);
+    if let Some(body) = &lookup.body {
+        let mut whole = json(body);
+        // Paging counts in numbers.
+        let typed = |text: String| text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from);
+        more.for_each(|(path, value)| put(&mut whole, &path, typed(value)));
+        return Some(("application/json", whole.to_string()));
+    }
+    if lookup.form.is_empty() {
+        return None;
+    }
+    let more = more.filter_map(|(path, value)| match path.steps().first() {
+        Some(PathStep::Name(name)) => Some((name.clone(), value)),
+        _ => None,
+    });
+    let fields: Vec<String> =
+        pairs(&lookup.form).into_iter().chain(more).map(|(name, value)| format!("{name}={value}")).collect();
+    Some(("application/x-www-form-urlencoded", fields.join("&")))
+}
+
+fn pairs(values: &[(String, QueryPlan)]) -> Vec<(String, String)> {
+    values.iter().map(|(name, value)| (name.clone(), query_text(value))).collect()
+}
+
+fn json(body: &BodyPlan) -> Value {
+    match body {
+        BodyPlan::Boolean(flag) => Value::from(*flag),
+        BodyPlan::Integer(number) => Value::from(*number),
+        BodyPlan::Text(text) => Value::from(text.to_string()),
+        BodyPlan::List(items) => items.iter().map(json).collect(),
+        BodyPlan::Object(keys) => keys.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
+    }
+}
+
+/// Puts a value where a path of names leads.
+fn put(whole: &mut Value, path: &Path, value: Value) {
+    let mut place = whole;
+    for step in path.steps() {
+        let PathStep::Name(name) = step else { return };
+        if !place.is_object() {
+            *place = Value::Object(Default::default());
+        }
+        place = &mut place[name.as_str()];
+    }
+    *place = value;
 }
 
 /// The request that tells what is left of the quota.
@@ -46,7 +129,7 @@ fn request(
             AuthPlan::Header { name, value } => headers.push(header(name, value.to_string())),
             AuthPlan::Query { parameter, value } => query.push((parameter.clone(), value.to_string())),
             AuthPlan::Path { prefix: part } => prefix.push_str(&part.to_string()),
-            // Bodies are not told.
+            // It stands in the body.
             AuthPlan::Body { .. } => {}
             AuthPlan::Token(token) => match &token.carrier {
                 TokenCarrier::Header(name) => headers.push(header(name, token.value.to_string())),
@@ -64,7 +147,7 @@ fn request(
         BaseUrl::Literal(url) => url.as_str().trim_end_matches('/').to_owned(),
         BaseUrl::Setting(name) => format!("{{settings.{name}}}"),
     };
-    RequestFact { method, url: format!("{base}{prefix}{path}{separator}{}", query.join("&")), headers }
+    RequestFact { method, url: format!("{base}{prefix}{path}{separator}{}", query.join("&")), headers, body: None }
 }
 
 fn header(name: &str, value: String) -> HeaderFact {
@@ -86,12 +169,19 @@ pub(super) fn window_point(point: WindowPoint) -> &'static str {
     }
 }
 
-fn paging_parameters(paging: &PagingPlan) -> Vec<(String, String)> {
+fn number(number: &ValueOrSetting<u64>) -> String {
+    match number {
+        ValueOrSetting::Value(number) => number.to_string(),
+        ValueOrSetting::Setting(name) => format!("{{settings.{name}}}"),
+    }
+}
+
+fn paging_parameters(paging: &PagingPlan) -> Vec<(Parameter, String)> {
     match paging {
-        PagingPlan::Page { parameter, first, .. } => vec![(parameter.to_string(), first.to_string())],
+        PagingPlan::Page { parameter, first, .. } => vec![(parameter.clone(), first.to_string())],
         PagingPlan::Offset { parameter, not_first, limit, .. } => {
-            let limit = limit.as_ref().map(|(parameter, size)| (parameter.to_string(), size.to_string()));
-            let start = (!not_first).then(|| (parameter.to_string(), "0".to_owned()));
+            let limit = limit.as_ref().map(|(parameter, size)| (parameter.clone(), number(size)));
+            let start = (!not_first).then(|| (parameter.clone(), "0".to_owned()));
             start.into_iter().chain(limit).collect()
         }
         PagingPlan::None { .. }

@@ -15,6 +15,7 @@ pub(super) fn record(plan: &Plan) -> RecordFact {
         fields: plan.record.fields.iter().map(|field| self::field(plan, field)).collect(),
         orientation: plan.record.orientation.iter().map(|row| orientation(plan, row)).collect(),
         bad_at_most_percent: plan.record.bad_at_most,
+        drop_addresses: plan.record.drop_addresses.iter().map(ToString::to_string).collect(),
         other_names: manual::meaning("OtherNames", &word(&plan.record.other_names)),
     }
 }

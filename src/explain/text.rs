@@ -101,6 +101,12 @@ fn head(page: &mut Page, facts: &Facts) {
         let _ = writeln!(page.text, "{line}");
     }
     let _ = writeln!(page.text, "{}", printable::line(&profile.file));
+    let said = [("Terms", &profile.terms), ("Licence", &profile.licence), ("An account", &profile.subscription)];
+    let said = said.into_iter().filter_map(|(word, text)| Some(format!("{word}: {}", text.as_ref()?)));
+    let links = (!profile.links.is_empty()).then(|| format!("Documented at {}", profile.links.join(", ")));
+    for line in said.chain(links).flat_map(|text| wrapped(&printable::line(&text), WIDTH)) {
+        let _ = writeln!(page.text, "{line}");
+    }
     if !profile.origins.is_empty() {
         let _ = writeln!(page.text, "Credentials are sent to {} only", profile.origins.join(" and "));
     }
@@ -158,7 +164,7 @@ fn limits(facts: &Facts) -> Vec<Row> {
         row("redirects", format!("within the provider's own origin, {} at most", limits.redirects)),
     ];
     rows.extend(facts.quota.rate.as_ref().map(|rate| row("rate", rate)));
-    rows.extend(facts.quota.headers.as_ref().map(|headers| row("quota", headers)));
+    rows.extend(facts.quota.headers.iter().map(|headers| row("quota", headers)));
     rows.push(row("waits", format!("believed for {} at most, whatever the provider names", facts.quota.longest_wait)));
     rows.extend(facts.window.as_ref().map(|window| row("window", in_words(window))));
     rows
@@ -188,7 +194,8 @@ fn probe(probe: &ProbeFact) -> Vec<Row> {
 }
 
 fn request(request: &RequestFact) -> Vec<Row> {
-    std::iter::once(row(request.method, &request.url)).chain(request.headers.iter().map(header)).collect()
+    let body = request.body.iter().map(|body| row("body", body));
+    std::iter::once(row(request.method, &request.url)).chain(request.headers.iter().map(header)).chain(body).collect()
 }
 
 fn header(header: &HeaderFact) -> Row {
@@ -197,7 +204,11 @@ fn header(header: &HeaderFact) -> Row {
 
 fn lookup(page: &mut Page, lookup: &LookupFact) {
     let title = format!("Lookup {}, line {}: {}", lookup.name, lookup.line, lookup.accepts.join(", "));
-    let mut rows: Vec<Row> = lookup.requests.iter().map(|request| row(request.method, &request.url)).collect();
+    let url_and_body = |request: &RequestFact| {
+        let body = request.body.as_ref().map(|body| row("body", body));
+        std::iter::once(row(request.method, &request.url)).chain(body).collect::<Vec<_>>()
+    };
+    let mut rows: Vec<Row> = lookup.requests.iter().flat_map(url_and_body).collect();
     // All requests of a lookup have the same headers, unless one holds `{each}`.
     let mut headers: Vec<&HeaderFact> = vec![];
     for found in lookup.requests.iter().flat_map(|request| &request.headers) {
@@ -213,6 +224,7 @@ fn lookup(page: &mut Page, lookup: &LookupFact) {
         rows.push(row("each", format!("{}, for {}", counted(number, "request"), lookup.for_each.join(", "))));
     }
     rows.extend(lookup.job.as_ref().map(|job| row("job", job)));
+    rows.extend(lookup.later.iter().map(|request| row("then", format!("{} {}", request.method, request.url))));
     rows.push(row("rows", &lookup.rows));
     let bound = match lookup.pages_at_most {
         1 => String::new(),
@@ -261,6 +273,10 @@ fn orientations(record: &RecordFact) -> Vec<Row> {
     let mut rows: Vec<Row> = record.orientation.iter().enumerate().map(one).collect();
     rows.push(row("bad records", format!("above {} % the lookup has failed", record.bad_at_most_percent)));
     rows.push(row("records about other names", &record.other_names));
+    if !record.drop_addresses.is_empty() {
+        let reach = record.drop_addresses.join(", ");
+        rows.push(row("addresses left out", format!("{reach}: such records are counted as dropped")));
+    }
     rows
 }
 

@@ -119,7 +119,7 @@ pub(super) fn setting_remark(error: &SettingError) -> String {
     match error {
         SettingError::Missing { spec } => format!("the case gives no setting `{}`", spec.name),
         SettingError::Unfit { spec, flaw } => format!("the case's setting `{}` {flaw}", spec.name),
-        SettingError::NotOfType { spec } => format!("the case's setting `{}` is not {}", spec.name, spec.kind.wanted()),
+        SettingError::NotOfType { spec } => format!("the case's setting `{}` is not {}", spec.name, spec.wanted()),
     }
 }
 

@@ -83,6 +83,16 @@ impl<'t> Compiler<'t> {
         self.has_window = has_window;
     }
 
+    /// What the profile says, as data.
+    pub(super) fn value(&self) -> &serde_json::Value {
+        self.tree.value()
+    }
+
+    /// Whether the profile says something at a pointer.
+    pub(super) fn is_written(&self, pointer: &str) -> bool {
+        self.tree.has(pointer)
+    }
+
     /// Tells a mistake about the value at a pointer.
     pub(super) fn error(
         &mut self,

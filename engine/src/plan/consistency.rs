@@ -6,7 +6,7 @@ use super::reserved::{is_credential, is_identity, owner, variable};
 use super::template::{Local, Part, Template};
 use super::{
     AnswerPlan, AuthPlan, BASE_URL, CursorTarget, HttpPlan, LookupPlan, PagingPlan, Parameter, Parts, QueryPlan,
-    RulePlan, RuleThen, TokenCarrier, ValueOrSetting, WindowPlan, exact, fields, lookups,
+    RulePlan, RuleThen, TokenCarrier, ValueOrSetting, WindowPlan, effect, exact, fields, lookups,
 };
 use crate::diagnostic::{Code, Fix, Severity};
 use crate::dns::RrType;
@@ -32,6 +32,7 @@ pub(super) fn check(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
     fields::check(compiler, profile);
     rules(compiler, &parts.rules);
     relationship(compiler, profile);
+    effect::check(compiler, profile);
 }
 
 fn settings(compiler: &mut Compiler, profile: &Profile) {

@@ -8,6 +8,7 @@ mod comparison;
 mod compiler;
 mod consistency;
 mod doubt;
+mod effect;
 mod expression;
 mod fields;
 mod grammar;
@@ -342,7 +343,7 @@ impl Parts {
 
 fn settings(compiler: &mut Compiler, profile: &Profile) -> Vec<SettingSpec> {
     let mut specs: Vec<SettingSpec> =
-        profile.settings.iter().map(|(name, setting)| setting_spec(compiler, name, setting)).collect();
+        profile.settings.iter().map(|(name, setting)| setting_spec(compiler, name, setting, profile)).collect();
     let common = |name: &str, kind, description: &str| SettingSpec {
         name: name.into(),
         kind,
@@ -350,6 +351,8 @@ fn settings(compiler: &mut Compiler, profile: &Profile) -> Vec<SettingSpec> {
         required: false,
         default: None,
         also: vec![],
+        at_least: None,
+        at_most: None,
         choices: vec![],
     };
     let url = |name: &str, description: &str| common(name, SettingType::Url, description);
@@ -380,7 +383,9 @@ fn settings(compiler: &mut Compiler, profile: &Profile) -> Vec<SettingSpec> {
     specs
 }
 
-fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting) -> SettingSpec {
+fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting, profile: &Profile) -> SettingSpec {
+    // Nothing is asked for by none.
+    let least = paging::is_number_of(profile, name).then_some(1);
     let spec = SettingSpec {
         name: name.to_owned(),
         kind: setting.kind,
@@ -388,6 +393,8 @@ fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting) -> Setti
         required: setting.required,
         default: setting.default.clone(),
         also: setting.also.clone(),
+        at_least: setting.at_least.max(least),
+        at_most: setting.at_most,
         choices: setting.choices.clone(),
     };
     let pointer = yaml::child("/settings", name);
@@ -400,21 +407,45 @@ fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting) -> Setti
         }
     }
     for (i, choice) in setting.choices.iter().enumerate() {
-        if SettingValue::read(setting.kind, choice).is_none() {
-            let message = format!("this choice is not {}", setting.kind.wanted());
+        if spec.read(choice).is_err() {
+            let message = format!("this choice is not {}", spec.wanted());
             compiler.error(Code::SettingDefault, &format!("{pointer}/choices/{i}"), message, "not of its type");
         }
     }
+    bounds(compiler, &spec, setting, &pointer);
     if let Some(default) = &setting.default
         && spec.read(default).is_err()
     {
         let (message, label) = match SettingValue::read(setting.kind, default) {
+            Some(_) if setting.choices.is_empty() => {
+                (format!("the default is not {}", spec.wanted()), "out of bounds".to_owned())
+            }
             Some(_) => ("the default is none of the choices".to_owned(), format!("not {}", setting.choices.join(", "))),
             None => (format!("the default is not {}", setting.kind.wanted()), "not of its type".to_owned()),
         };
         compiler.error(Code::SettingDefault, &format!("{pointer}/default"), message, label);
     }
     spec
+}
+
+/// Bounds are those of a number, and some number fits.
+fn bounds(compiler: &mut Compiler, spec: &SettingSpec, setting: &Setting, pointer: &str) {
+    let given = [("at_least", setting.at_least), ("at_most", setting.at_most)];
+    for (key, _) in given.into_iter().filter(|(_, bound)| bound.is_some() && spec.kind != SettingType::Integer) {
+        let label = "the setting is not of type `integer`";
+        compiler.error_at_key(
+            Code::NoEffect,
+            &format!("{pointer}/{key}"),
+            format!("`{key}` has no effect here"),
+            label,
+        );
+    }
+    if let (Some(least), Some(most)) = (spec.at_least, spec.at_most)
+        && least > most
+    {
+        let message = format!("no number is from {least} to {most}");
+        compiler.error(Code::OutOfRange, &format!("{pointer}/at_most"), message, "less than the least");
+    }
 }
 
 fn window(compiler: &mut Compiler, profile: &Profile) -> Option<Option<WindowPlan>> {

@@ -2,10 +2,10 @@
 
 use super::answers::AnswerPlace;
 use super::auth::answer_place;
-use super::compiler::Compiler;
+use super::compiler::{Compiler, ValueOrSetting};
 use super::path::{Path, PathStep};
 use crate::diagnostic::Code;
-use crate::profile::{Lookup, Method, Paging, PathText};
+use crate::profile::{Lookup, Method, NumberText, Paging, PathText, Profile, SettingType, TemplateText};
 use std::fmt;
 
 /// How pages follow one another.
@@ -16,7 +16,7 @@ pub enum PagingPlan {
         /// Where.
         total: Option<AnswerPlace>,
         /// The most rows the provider gives.
-        cap: Option<u64>,
+        cap: Option<ValueOrSetting<u64>>,
     },
     /// By number.
     Page {
@@ -40,7 +40,7 @@ pub enum PagingPlan {
         /// Whether the first request goes without it.
         not_first: bool,
         /// The size of a page, and its parameter.
-        limit: Option<(Parameter, u64)>,
+        limit: Option<(Parameter, ValueOrSetting<u64>)>,
         /// Where it says whether there is more.
         more: Option<Path>,
         /// Where the number of all records stands.
@@ -168,6 +168,24 @@ fn parameter(compiler: &mut Compiler, lookup: &Lookup, text: &str, pointer: &str
     Some(Parameter::Body(path))
 }
 
+/// A number of the profile's, or of the operator's.
+fn number(compiler: &mut Compiler, number: &NumberText, pointer: &str) -> Option<ValueOrSetting<u64>> {
+    match number {
+        NumberText::Number(number) => Some(ValueOrSetting::Value(*number)),
+        NumberText::Setting(text) => compiler.value_or_setting(text, pointer, SettingType::Integer, |_| None),
+    }
+}
+
+/// Whether a setting says how many rows there are, on a page or in an answer.
+pub(super) fn is_number_of(profile: &Profile, setting: &str) -> bool {
+    let names = |number: &NumberText| matches!(number, NumberText::Setting(TemplateText(text)) if *text == format!("{{settings.{setting}}}"));
+    profile.lookups.values().any(|lookup| match &lookup.paging {
+        Paging::None { cap, .. } => cap.as_ref().is_some_and(names),
+        Paging::Offset { limit, .. } => limit.as_ref().is_some_and(|limit| names(&limit.value)),
+        Paging::Page { .. } | Paging::NextUrl { .. } | Paging::Cursor { .. } => false,
+    })
+}
+
 /// How pages follow one another.
 pub(super) fn paging(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<PagingPlan> {
     let paging = &lookup.paging;
@@ -182,8 +200,14 @@ pub(super) fn paging(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Opti
     };
     let size = match paging {
         Paging::Offset { limit: Some(limit), .. } => {
-            Some((named(compiler, &limit.parameter, "limit/parameter")?, limit.value))
+            let parameter = named(compiler, &limit.parameter, "limit/parameter");
+            let value = number(compiler, &limit.value, &format!("{at}/limit/value"));
+            Some((parameter?, value?))
         }
+        _ => None,
+    };
+    let cap = match paging {
+        Paging::None { cap: Some(cap), .. } => Some(number(compiler, cap, &format!("{at}/cap"))?),
         _ => None,
     };
     let mut figure = |path: &Option<PathText>, header: &Option<String>, key: &str| {
@@ -194,8 +218,8 @@ pub(super) fn paging(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Opti
         answer_place(compiler, path.as_ref(), header.as_deref(), keys, Code::FigureTwice).map(Some)
     };
     Some(match paging {
-        Paging::None { total, total_header, cap } => {
-            PagingPlan::None { total: figure(total, total_header, "total")?, cap: *cap }
+        Paging::None { total, total_header, .. } => {
+            PagingPlan::None { total: figure(total, total_header, "total")?, cap }
         }
         Paging::Page { first, last, last_header, more, total, total_header, at_most, .. } => {
             let (last, total) = (figure(last, last_header, "last"), figure(total, total_header, "total"));

@@ -5,7 +5,7 @@ use super::path::Path;
 use super::template::Template;
 use super::time::TimeFormat;
 use crate::diagnostic::{Code, Span};
-use crate::profile::{Field, OneOrMany, PathText, Probe, Quota, QuotaHeaders, Scalar, TemplateText};
+use crate::profile::{OneOrMany, PathText, Probe, ProbeReset, Quota, QuotaHeaders, Scalar, TemplateText};
 use jiff::SignedDuration;
 
 /// How long a wait is believed where a profile has no `quota`.
@@ -16,8 +16,8 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
 pub struct QuotaPlan {
     /// A request that tells what is left.
     pub probe: Option<ProbePlan>,
-    /// Headers that tell what is left.
-    pub headers: Option<QuotaHeaders>,
+    /// Headers that tell what is left: the least of them decides.
+    pub headers: Vec<QuotaHeaders>,
     /// How often one may ask: all of these hold.
     pub rates: Vec<RatePlan>,
     /// How many requests may be under way at once.
@@ -28,7 +28,7 @@ pub struct QuotaPlan {
 
 impl Default for QuotaPlan {
     fn default() -> Self {
-        Self { probe: None, headers: None, rates: vec![], concurrency: None, longest_wait: LONGEST_WAIT }
+        Self { probe: None, headers: vec![], rates: vec![], concurrency: None, longest_wait: LONGEST_WAIT }
     }
 }
 
@@ -89,20 +89,26 @@ pub(super) fn quota(compiler: &mut Compiler, quota: Option<&Quota>) -> Option<Qu
             Some(RatePlan { requests: rate.requests as usize, per })
         })
         .collect();
-    let headers = quota.headers.as_ref().map(|headers| {
-        let remaining = compiler.header_name(&headers.remaining, compiler.span("/quota/headers/remaining"));
-        let reset = headers.reset.as_ref().map_or(Some(String::new()), |reset| {
-            compiler.header_name(&reset.header, compiler.span("/quota/headers/reset/header"))
-        });
-        remaining.and(reset).map(|_| headers.clone())
-    });
+    let headers: Vec<_> = quota.headers.iter().flat_map(OneOrMany::iter).collect();
+    let headers: Vec<_> = headers
+        .into_iter()
+        .map(|(at, headers)| self::headers(compiler, headers, &format!("/quota/headers{at}")))
+        .collect();
     // A part that is absent is fine; a part that is there must have compiled.
     let probe = probe.map_or(Some(None), |probe| probe.map(Some));
-    let headers = headers.map_or(Some(None), |headers| headers.map(Some));
+    let headers: Option<Vec<QuotaHeaders>> = headers.into_iter().collect();
     let rates = rates.into_iter().collect::<Option<_>>();
     let concurrency = quota.concurrency.map(|number| number as usize);
     let longest_wait = compiler.duration(&quota.longest_wait, "/quota/longest_wait");
     Some(QuotaPlan { probe: probe?, headers: headers?, rates: rates?, concurrency, longest_wait: longest_wait? })
+}
+
+fn headers(compiler: &mut Compiler, headers: &QuotaHeaders, at: &str) -> Option<QuotaHeaders> {
+    let remaining = compiler.header_name(&headers.remaining, compiler.span(&format!("{at}/remaining")));
+    let reset = headers.reset.as_ref().map_or(Some(String::new()), |reset| {
+        compiler.header_name(&reset.header, compiler.span(&format!("{at}/reset/header")))
+    });
+    remaining.and(reset).map(|_| headers.clone())
 }
 
 fn probe(compiler: &mut Compiler, probe: &Probe) -> Option<ProbePlan> {
@@ -142,15 +148,9 @@ fn probe(compiler: &mut Compiler, probe: &Probe) -> Option<ProbePlan> {
     Some(ProbePlan { path: path?, element, figures, reset, every: every?, span: compiler.key_span(at) })
 }
 
-fn reset(compiler: &mut Compiler, reset: &Field, at: &str) -> Option<(Path, TimeFormat)> {
-    let Some((i, place)) = reset.at.iter().flat_map(OneOrMany::iter).next() else {
-        compiler.error(Code::FieldPlace, at, "nobody says where the time stands", "it needs `at`");
-        return None;
-    };
-    let place = compiler.path(place, &format!("{at}/at{i}"));
-    let (i, format) = reset.format.iter().flat_map(OneOrMany::iter).next().unzip();
-    let format = format.map_or("rfc3339", String::as_str);
-    let key = format!("/format{}", i.unwrap_or_default());
-    let format = compiler.time_format_at(format, reset.zone.as_deref(), at, &key);
+fn reset(compiler: &mut Compiler, reset: &ProbeReset, at: &str) -> Option<(Path, TimeFormat)> {
+    let place = compiler.path(&reset.at, &format!("{at}/at"));
+    let format = reset.format.as_deref().unwrap_or("rfc3339");
+    let format = compiler.time_format(format, reset.zone.as_deref(), at);
     Some((place?, format?))
 }

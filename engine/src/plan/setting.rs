@@ -42,6 +42,10 @@ pub struct SettingSpec {
     pub default: Option<String>,
     /// Other names it is understood by.
     pub also: Vec<String>,
+    /// The least number it can be, where it is a number.
+    pub at_least: Option<i64>,
+    /// The greatest.
+    pub at_most: Option<i64>,
     /// The only values it can have.
     pub choices: Vec<String>,
 }
@@ -57,6 +61,21 @@ impl SettingSpec {
         SettingError::Unfit { spec: Box::new(self.clone()), flaw }
     }
 
+    fn has_in_bounds(&self, number: i64) -> bool {
+        self.at_least.is_none_or(|least| least <= number) && self.at_most.is_none_or(|most| number <= most)
+    }
+
+    /// What a value must look like, in words, bounds included.
+    pub fn wanted(&self) -> String {
+        let kind = self.kind.wanted();
+        match (self.at_least, self.at_most) {
+            (Some(least), Some(most)) => format!("{kind} from {least} to {most}"),
+            (Some(least), None) => format!("{kind}, {least} or more"),
+            (None, Some(most)) => format!("{kind}, {most} or less"),
+            (None, None) => kind.to_owned(),
+        }
+    }
+
     /// Reads a value of its type.
     pub fn read(&self, text: &str) -> Result<SettingValue, SettingError> {
         if let Some(flaw) = flaw(text).filter(|_| matches!(self.kind, SettingType::String | SettingType::Secret)) {
@@ -64,7 +83,13 @@ impl SettingSpec {
         }
         let value = SettingValue::read(self.kind, text);
         let allowed = self.choices.is_empty() || self.choices.iter().any(|choice| choice == text);
-        value.filter(|_| allowed).ok_or_else(|| SettingError::NotOfType { spec: Box::new(self.clone()) })
+        let fits = |value: &SettingValue| match value {
+            SettingValue::Integer(number) => self.has_in_bounds(*number),
+            _ => true,
+        };
+        value
+            .filter(|value| allowed && fits(value))
+            .ok_or_else(|| SettingError::NotOfType { spec: Box::new(self.clone()) })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::answer::StatusCode;
 use super::record::{Scalar, TimeField};
-use super::text::{DurationText, OneOrMany, PathText, TemplateText};
+use super::text::{DurationText, NumberText, OneOrMany, PathText, TemplateText};
 use crate::stix::Kind;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -176,7 +176,7 @@ pub struct Columns {
     pub header: bool,
     /// The sign that starts a line of remarks.
     #[serde(default)]
-    #[schemars(length(min = 1, max = 1))]
+    #[schemars(regex(pattern = r"^[!-~]$"), extend("x-form" = "one sign of ASCII"))]
     pub comment: Option<String>,
 }
 
@@ -296,8 +296,7 @@ pub enum Paging {
         total_header: Option<String>,
         /// How many rows the provider gives at most: an answer with so many is taken to be cut, and the outcome is `partial`.
         #[serde(default)]
-        #[schemars(range(min = 1))]
-        cap: Option<u64>,
+        cap: Option<NumberText>,
     },
     /// Pages have numbers.
     Page {
@@ -420,6 +419,5 @@ pub struct OffsetLimit {
     /// The parameter.
     pub parameter: String,
     /// The size.
-    #[schemars(range(min = 1))]
-    pub value: u64,
+    pub value: NumberText,
 }

@@ -20,16 +20,16 @@ pub use lookup::{
 pub use policy::{
     IdContribution, IdentityBlock, PapBlock, RelationshipBlock, RepeatsWord, ResultsTlp, TlpBlock, Unmarked,
 };
-pub use quota::{Element, Probe, Quota, QuotaHeaders, Rate, Reset};
+pub use quota::{Element, Probe, ProbeReset, Quota, QuotaHeaders, Rate, Reset, TimeWord};
 pub use record::{
     BadRecords, Field, FieldSource, FieldType, Orientation, OtherNames, RdataAs, RecordBlock, Scalar, Take, TimeField,
 };
 pub use rule::{Besides, DropRule, MapRule, Rule, Side, UseRule};
 pub use setting::{Setting, SettingType};
-pub use text::{DurationText, LinkText, OneOrMany, PathText, TemplateText};
+pub use text::{DurationText, LinkText, NumberText, OneOrMany, PathText, TemplateText};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How one passive-DNS provider is asked, and what its answers mean.
@@ -110,7 +110,7 @@ pub enum Language {
 }
 
 /// Whether a provider asks for money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Licence {
     /// An account costs nothing, or none is needed.

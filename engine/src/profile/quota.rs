@@ -1,6 +1,6 @@
 //! How much a provider allows: asked beforehand, read from its headers, or known.
 
-use super::record::{Field, Scalar};
+use super::record::Scalar;
 use super::text::{DurationText, OneOrMany, PathText};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,9 +12,10 @@ pub struct Quota {
     /// A request that tells what is left.
     #[serde(default)]
     pub probe: Option<Probe>,
-    /// Headers of every answer that tell what is left.
+    /// Headers of every answer that tell what is left; of several figures, such as one a minute and one a day, the least decides,
+    /// and nothing is sent until the last of those that are at 0 is full again.
     #[serde(default)]
-    pub headers: Option<QuotaHeaders>,
+    pub headers: Option<OneOrMany<QuotaHeaders>>,
     /// How often one may ask; of several limits, all hold.
     #[serde(default)]
     pub rate: Option<OneOrMany<Rate>>,
@@ -56,10 +57,35 @@ pub struct Probe {
     pub remaining: Option<OneOrMany<PathText>>,
     /// Where it says when the quota is full again.
     #[serde(default)]
-    pub reset: Option<Field>,
+    pub reset: Option<ProbeReset>,
     /// How long an answer is believed, also one that says the quota is used up.
     #[serde(default = "Probe::default_every")]
     pub every: DurationText,
+}
+
+/// A time in the answer to a probe.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeReset {
+    /// Where it stands.
+    pub at: PathText,
+    /// Of what type it is: `timestamp`.
+    #[serde(rename = "as")]
+    pub kind: TimeWord,
+    /// How it is written: as the `format` of a field, `rfc3339` if nothing is said.
+    #[serde(default)]
+    pub format: Option<String>,
+    /// The time zone of a time that does not name one.
+    #[serde(default)]
+    pub zone: Option<String>,
+}
+
+/// The type of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeWord {
+    /// An instant.
+    Timestamp,
 }
 
 /// An element of a list, by what it holds.

@@ -21,6 +21,12 @@ pub struct Setting {
     /// Other names it is understood by, from earlier connectors.
     #[serde(default)]
     pub also: Vec<String>,
+    /// The least number it can be, where it is of type `integer`.
+    #[serde(default)]
+    pub at_least: Option<i64>,
+    /// The greatest number it can be, where it is of type `integer`.
+    #[serde(default)]
+    pub at_most: Option<i64>,
     /// The only values it can have.
     #[serde(default)]
     pub choices: Vec<String>,

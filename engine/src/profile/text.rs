@@ -22,6 +22,17 @@ pub struct TemplateText(pub String);
 #[schemars(extend("pattern" = r"^P([0-9]+[YMWD])*(T([0-9]+[HMS])+)?$", "x-form" = "an ISO 8601 duration, like `PT30S` or `P30D`"))]
 pub struct DurationText(pub String);
 
+/// How many: a number, or `{settings.NAME}` of type `integer`. The operator's number is checked before anything is asked, by the
+/// setting's `at_least` (1 if it has none) and `at_most`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum NumberText {
+    /// In the profile.
+    Number(#[schemars(range(min = 1))] u64),
+    /// In a setting.
+    Setting(TemplateText),
+}
+
 /// The address of a page for people to open.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(extend("pattern" = r#"^https?://[^\s<>"`{}|\\^]+$"#, "x-form" = "the URL of a page, like `https://example.net/docs`"))]
@@ -34,7 +45,7 @@ pub enum OneOrMany<T> {
     /// One.
     One(T),
     /// A list.
-    Many(Vec<T>),
+    Many(#[schemars(length(min = 1))] Vec<T>),
 }
 
 impl<T> OneOrMany<T> {

@@ -5,6 +5,7 @@ use super::Response;
 use super::answer::wait;
 use super::slots::find;
 use crate::plan::{AnswerPlace, ElementPlan, Path, Plan, ProbeFigures, ProbePlan, TokenPlan, after, integer};
+use crate::profile::QuotaHeaders;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -274,23 +275,38 @@ impl Account {
         exhausted.map(|reason| (self.exhaust(plan, until, (Cause::Quota, reason.clone()), now), reason))
     }
 
-    /// Reads what an answer's headers say of the quota.
+    /// Reads what an answer's headers say of the quota: of several figures the least decides, and all that are at 0 must be full
+    /// again.
     pub(super) fn note_headers(&self, plan: &Plan, response: &Response, now: Timestamp) {
-        let Some(headers) = &plan.quota.headers else { return };
-        let remaining = response.header(&headers.remaining).and_then(|text| text.trim().parse::<i64>().ok());
-        if remaining.is_some() {
-            self.state().remaining = remaining;
-        }
-        if remaining.is_none_or(|remaining| remaining > 0) {
-            return;
-        }
-        let reset = headers.reset.as_ref().and_then(|reset| {
-            let value = Value::from(response.header(&reset.header)?.trim());
-            now.checked_add(wait(&value, reset.unit, now)?).ok()
+        let figures = plan.quota.headers.iter().filter_map(|headers| {
+            let least = members(response, &headers.remaining).filter_map(|text| text.parse::<i64>().ok()).min()?;
+            Some((least, headers))
         });
-        let until = reset.unwrap_or_else(|| self.quota_guess(plan, now));
-        self.exhaust(plan, until, (Cause::Quota, "the quota is used up".into()), now);
+        let figures: Vec<(i64, &QuotaHeaders)> = figures.collect();
+        let Some(least) = figures.iter().map(|(remaining, _)| *remaining).min() else { return };
+        self.state().remaining = Some(least);
+        let used_up = figures.iter().filter(|(remaining, _)| *remaining <= 0);
+        let full =
+            used_up.map(|(_, headers)| reset(headers, response, now).unwrap_or_else(|| self.quota_guess(plan, now)));
+        if let Some(until) = full.max() {
+            self.exhaust(plan, until, (Cause::Quota, "the quota is used up".into()), now);
+        }
     }
+}
+
+/// When a quota is full again, as the answer's headers say.
+fn reset(headers: &QuotaHeaders, response: &Response, now: Timestamp) -> Option<Timestamp> {
+    let reset = headers.reset.as_ref()?;
+    // A date has a comma of its own.
+    let whole = response.header(&reset.header).and_then(|text| wait(&Value::from(text.trim()), reset.unit, now));
+    let longest =
+        || members(response, &reset.header).filter_map(|text| wait(&Value::from(text), reset.unit, now)).max();
+    now.checked_add(whole.or_else(longest)?).ok()
+}
+
+/// The members of a header's list, on however many lines it stands (RFC 9110 §5.6.1).
+fn members<'r>(response: &'r Response, name: &'r str) -> impl Iterator<Item = &'r str> {
+    response.headers(name).flat_map(|line| line.split(',')).map(str::trim)
 }
 
 impl State {

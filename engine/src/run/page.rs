@@ -155,7 +155,9 @@ impl Pages {
     ) -> Result<Turn, String> {
         let figure = |place: &Option<AnswerPlace>| figure(place.as_ref(), beside, response);
         Ok(match &lookup.paging {
-            PagingPlan::None { total, cap } => self.only_page(figure(total)?, *cap),
+            PagingPlan::None { total, cap } => {
+                self.only_page(figure(total)?, cap.as_ref().map(|cap| asker.number(cap)))
+            }
             PagingPlan::Page { first, last, more, total, .. } => {
                 let read = first.saturating_add(u64::from(self.count.saturating_sub(1)));
                 let more = [figure(last)?.map(|last| last > read), flag(more.as_ref(), beside)];

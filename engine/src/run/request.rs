@@ -11,7 +11,7 @@ use crate::dns::{expanded, parse_address, reverse_name};
 use crate::plan::{
     AuthPlan, BasicPlan, CursorTarget, Local, LookupPlan, PagingPlan, Parameter, Part, Plan, ProbePlan, QueryPlan,
     SettingValue, Settings, SignaturePlan, TOKEN_URL, Template, TokenBody, TokenCarrier, TokenPlace, TokenPlan,
-    WindowText,
+    ValueOrSetting, WindowText,
 };
 use crate::profile::WindowPoint;
 use base64::Engine;
@@ -281,7 +281,7 @@ impl Asker {
                 self.job_url(lookup, target)
             }
         };
-        for (parameter, value) in page_parameters(lookup, target, pages) {
+        for (parameter, value) in self.page_parameters(lookup, target, pages) {
             match parameter {
                 Parameter::Query(name) => query.push((name, self.outside(&value.as_text()).encoded(encoded))),
                 Parameter::Body(path) => {
@@ -302,6 +302,33 @@ impl Asker {
         }
         headers.extend(body.as_ref().map(|body| ("Content-Type".to_owned(), Shown::plain(body.kind()))));
         self.request(plan, method, url, query, headers, body.map(Body::text), now)
+    }
+
+    /// The parameters that say which page, where the kind of paging has them and no URL of the provider's has.
+    fn page_parameters(&self, lookup: &LookupPlan, target: &Target, pages: &Pages) -> Vec<(Parameter, PageValue)> {
+        if matches!(target, Target::Url(_) | Target::JobUrl(_)) || lookup.job.is_some() && *target == Target::Built {
+            return vec![];
+        }
+        match &lookup.paging {
+            PagingPlan::Page { parameter, first, .. } => {
+                vec![(parameter.clone(), PageValue::Number(first.saturating_add(u64::from(pages.count))))]
+            }
+            PagingPlan::Offset { parameter, not_first, limit, .. } => {
+                let start = (parameter.clone(), PageValue::Number(pages.rows));
+                let size =
+                    limit.as_ref().map(|(parameter, size)| (parameter.clone(), PageValue::Number(self.number(size))));
+                let is_named = !not_first || pages.count > 0;
+                is_named.then_some(start).into_iter().chain(size).collect()
+            }
+            PagingPlan::Cursor { to: CursorTarget::Parameter(parameter), .. } => {
+                let cursor = pages.cursor.as_ref().map(|cursor| (parameter.clone(), PageValue::Cursor(cursor.clone())));
+                cursor.into_iter().collect()
+            }
+            PagingPlan::Cursor { .. }
+            | PagingPlan::None { .. }
+            | PagingPlan::NextUrl { .. }
+            | PagingPlan::Window { .. } => vec![],
+        }
     }
 
     fn job_url(&self, lookup: &LookupPlan, target: &Target) -> Shown {
@@ -544,6 +571,18 @@ impl Asker {
         }
     }
 
+    /// A number of the profile's, or of the operator's, which was read by its setting's bounds.
+    pub(super) fn number(&self, number: &ValueOrSetting<u64>) -> u64 {
+        let name = match number {
+            ValueOrSetting::Value(number) => return *number,
+            ValueOrSetting::Setting(name) => name,
+        };
+        match self.settings.value(name) {
+            Some(SettingValue::Integer(number)) => u64::try_from(*number).unwrap_or(1),
+            _ => 1,
+        }
+    }
+
     /// A URL the provider gave in its answer to a request, if it is one of its own origin: credentials go nowhere else.
     pub(super) fn own_url(&self, text: &str, asked: &Shown) -> Result<Url, String> {
         let url = Url::parse(asked.expose()).and_then(|asked| asked.join(text));
@@ -620,32 +659,6 @@ impl PageValue {
             Self::Number(number) => number.to_string(),
             Self::Cursor(cursor) => cursor.clone(),
         }
-    }
-}
-
-/// The parameters that say which page, where the kind of paging has them and no URL of the provider's has.
-fn page_parameters(lookup: &LookupPlan, target: &Target, pages: &Pages) -> Vec<(Parameter, PageValue)> {
-    if matches!(target, Target::Url(_) | Target::JobUrl(_)) || lookup.job.is_some() && *target == Target::Built {
-        return vec![];
-    }
-    match &lookup.paging {
-        PagingPlan::Page { parameter, first, .. } => {
-            vec![(parameter.clone(), PageValue::Number(first.saturating_add(u64::from(pages.count))))]
-        }
-        PagingPlan::Offset { parameter, not_first, limit, .. } => {
-            let start = (parameter.clone(), PageValue::Number(pages.rows));
-            let size = limit.as_ref().map(|(parameter, size)| (parameter.clone(), PageValue::Number(*size)));
-            let is_named = !not_first || pages.count > 0;
-            is_named.then_some(start).into_iter().chain(size).collect()
-        }
-        PagingPlan::Cursor { to: CursorTarget::Parameter(parameter), .. } => {
-            let cursor = pages.cursor.as_ref().map(|cursor| (parameter.clone(), PageValue::Cursor(cursor.clone())));
-            cursor.into_iter().collect()
-        }
-        PagingPlan::Cursor { .. }
-        | PagingPlan::None { .. }
-        | PagingPlan::NextUrl { .. }
-        | PagingPlan::Window { .. } => vec![],
     }
 }
 

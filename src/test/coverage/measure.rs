@@ -45,8 +45,11 @@ fn other_plan(recorded: &Recorded, item: &Item) -> Option<Plan> {
         Sort::Orientation => Edit::Swap(format!("{at}/rrname"), format!("{at}/rdata")),
         // Two meanings that end the run, each with its words.
         Sort::Answer => {
-            let other = if value["means"] == "unauthorized" { "forbidden" } else { "unauthorized" };
-            Edit::Replace(format!("{at}/means"), other.into())
+            let mut row = value.clone();
+            row["means"] = if value["means"] == "unauthorized" { "forbidden" } else { "unauthorized" }.into();
+            // After neither of them a run waits.
+            row.as_object_mut()?.remove("retry_after");
+            Edit::Replace(at.clone(), row)
         }
         // A path that no exchange of a case has.
         Sort::Lookup => {

@@ -223,6 +223,9 @@ impl<'p> Stage<'p> {
         }
         let value = match spec.kind {
             _ if !spec.choices.is_empty() => return spec.choices.first().cloned(),
+            SettingType::Integer if spec.at_least.or(spec.at_most).is_some() => {
+                return spec.at_least.or(spec.at_most).map(|bound| bound.to_string());
+            }
             SettingType::Tlp => "TLP:GREEN",
             SettingType::Pap => "PAP:GREEN",
             SettingType::Duration => "P30D",

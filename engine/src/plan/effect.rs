@@ -1,0 +1,171 @@
+//! Keys that change nothing where they stand: no request, no record, no outcome. Who writes one means something by it, and
+//! what they mean does not happen. What other checks say of a part that nothing reads stands with those parts.
+
+use super::compiler::Compiler;
+use super::lookups::Distance;
+use super::time::TimeFormat;
+use crate::diagnostic::Code;
+use crate::profile::{
+    Answer, Auth, Field, FieldSource, Lookup, Meaning, OneOrMany, Profile, QueryValue, RepeatsWord, TemplateText,
+};
+use crate::yaml::child;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+pub(super) fn check(compiler: &mut Compiler, profile: &Profile) {
+    empty(compiler);
+    let several = profile.http.auth.iter().count() > 1;
+    for (at, auth) in profile.http.auth.iter() {
+        let at = format!("/http/auth{at}");
+        if several && matches!(auth, Auth::None {}) {
+            compiler.error(Code::NoEffect, &at, "`none` has no effect here", "there are credentials beside it");
+        }
+        self::auth(compiler, auth, &at);
+    }
+    if profile.http.retry.attempts == 1 {
+        let label = "with `attempts: 1` nothing is sent again";
+        in_vain(compiler, "/http/retry", "first", label);
+    }
+    if let Some(reset) = profile.quota.as_ref().and_then(|quota| quota.probe.as_ref()?.reset.as_ref()) {
+        zone(compiler, reset.format.iter(), reset.zone.as_ref(), "/quota/probe/reset");
+    }
+    profile.answers.iter().enumerate().for_each(|(i, row)| answer(compiler, row, &format!("/answers/{i}")));
+    for (name, lookup) in &profile.lookups {
+        self::lookup(compiler, profile, lookup, &child("/lookups", name));
+    }
+    for (name, field) in &profile.record.fields {
+        self::field(compiler, field, &child("/record/fields", name));
+    }
+    let markings = profile.record.fields.get("tlp");
+    if markings.is_some_and(|field| !field.optional && field.from != FieldSource::Each) {
+        let label = "a record without the field `tlp` is a bad one, unless it is `optional`";
+        in_vain(compiler, "/tlp/results", "unmarked_records", label);
+    }
+    if profile.relationship.repeats == RepeatsWord::Separate && profile.relationship.start_time.is_none() {
+        let label = "relationships have no `start_time` to be told apart by";
+        in_vain(compiler, "/relationship", "repeats", label);
+    }
+}
+
+/// Refuses a key, if it is written.
+fn in_vain(compiler: &mut Compiler, block: &str, key: &str, label: &str) {
+    let pointer = format!("{block}/{key}");
+    if compiler.is_written(&pointer) {
+        compiler.error_at_key(Code::NoEffect, &pointer, format!("`{key}` has no effect here"), label);
+    }
+}
+
+/// Lists, blocks and values that are written and hold nothing; the JSON of a body may.
+fn empty(compiler: &mut Compiler) {
+    fn collect(value: &Value, at: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Null => found.push(at.to_owned()),
+            Value::Array(items) if items.is_empty() => found.push(at.to_owned()),
+            Value::Object(entries) if entries.is_empty() => found.push(at.to_owned()),
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(i, item)| collect(item, &format!("{at}/{i}"), found));
+            }
+            Value::Object(entries) => {
+                let read = entries.iter().filter(|(key, _)| *key != "body" || at.starts_with("/answers"));
+                read.for_each(|(key, value)| collect(value, &child(at, key), found));
+            }
+            _ => {}
+        }
+    }
+    let mut found = vec![];
+    collect(compiler.value(), "", &mut found);
+    // Without a lookup there is nothing to ask, which is told.
+    for pointer in found.iter().filter(|pointer| !["", "/lookups"].contains(&pointer.as_str())) {
+        let key = pointer.rsplit('/').next().unwrap_or_default();
+        let label = "it holds nothing; without it the same is done";
+        compiler.error_at_key(Code::NoEffect, pointer, format!("`{key}` has no effect here"), label);
+    }
+}
+
+fn auth(compiler: &mut Compiler, auth: &Auth, at: &str) {
+    let holds = |text: &TemplateText, word: &str| text.0.contains(word);
+    match auth {
+        Auth::Login { value: Some(value), .. } if !holds(value, "{token}") => {
+            let label = "what is sent does not hold `{token}`";
+            compiler.error(Code::NoEffect, &format!("{at}/value"), "the token has no effect", label);
+        }
+        Auth::Signature { text, timestamp, query, headers, .. } => {
+            let sent: Vec<&TemplateText> = query.values().chain(headers.values()).collect();
+            if !sent.iter().any(|text| holds(text, "{signature}")) {
+                let label = "neither `query` nor `headers` hold `{signature}`";
+                compiler.error(Code::NoEffect, at, "the signature has no effect", label);
+            }
+            if timestamp.is_some() && !sent.into_iter().chain([text]).any(|text| holds(text, "{timestamp}")) {
+                in_vain(compiler, at, "timestamp", "nothing holds `{timestamp}`");
+            }
+        }
+        _ => {}
+    }
+}
+
+fn answer(compiler: &mut Compiler, row: &Answer, at: &str) {
+    if matches!(row.means, Meaning::Ok | Meaning::Empty) {
+        in_vain(compiler, at, "message", "the reason is told where something is wrong");
+    }
+    if !matches!(row.means, Meaning::Throttled | Meaning::Unavailable | Meaning::Quota) {
+        in_vain(compiler, at, "retry_after", "after such an answer nobody waits");
+    }
+}
+
+fn lookup(compiler: &mut Compiler, profile: &Profile, lookup: &Lookup, at: &str) {
+    let mut zones = |values: &BTreeMap<String, QueryValue>, key: &str| {
+        for (name, value) in values {
+            if let QueryValue::Time { format, zone: given, .. } = value {
+                zone(compiler, std::iter::once(format), given.as_ref(), &child(&format!("{at}/{key}"), name));
+            }
+        }
+    };
+    zones(&lookup.query, "query");
+    zones(&lookup.form, "form");
+    if let Some(job) = &lookup.job
+        && job.pending.is_empty()
+        && job.failed.is_empty()
+    {
+        in_vain(compiler, &format!("{at}/job"), "state", "neither `pending` nor `failed` has a state");
+    }
+    let is_read = || profile.record.fields.values().any(|field| field.from == FieldSource::Each);
+    if lookup.for_each.len() == 1 && !names_each(lookup) && !is_read() {
+        let label = "nothing holds `{each}`, and no field is `from: each`";
+        compiler.error(Code::EachUnused, &format!("{at}/for_each"), "this word says nothing of the records", label);
+    }
+}
+
+/// Whether a request holds `{each}`.
+fn names_each(lookup: &Lookup) -> bool {
+    let values = lookup.query.values().chain(lookup.form.values()).filter_map(|value| match value {
+        QueryValue::Text(text) => Some(text),
+        QueryValue::Integer(_) | QueryValue::Time { .. } => None,
+    });
+    let is_it = |text: &TemplateText| text.0.contains("{each}");
+    let body = lookup.body.as_ref().is_some_and(|body| format!("{body:?}").contains("{each}"));
+    body || values.chain(lookup.headers.values()).chain([&lookup.path]).any(is_it)
+}
+
+fn field(compiler: &mut Compiler, field: &Field, at: &str) {
+    zone(compiler, field.format.iter().flat_map(OneOrMany::iter).map(|(_, format)| format), field.zone.as_ref(), at);
+    if matches!(field.from, FieldSource::Constant | FieldSource::Observable) {
+        in_vain(compiler, at, "optional", "it is never absent");
+    }
+    if field.from == FieldSource::Constant {
+        in_vain(compiler, at, "none_when", "it is always the same value");
+    }
+}
+
+/// A zone is for times that name none.
+fn zone<'f>(compiler: &mut Compiler, formats: impl Iterator<Item = &'f String>, zone: Option<&String>, at: &str) {
+    let (Some(zone), formats) = (zone, formats.collect::<Vec<_>>()) else { return };
+    // A distance is no time; what is no format at all is told elsewhere.
+    let reads_zone = |format: &&String| match TimeFormat::parse(format, Some(zone)) {
+        Ok(TimeFormat::Civil(..)) => true,
+        Ok(_) => false,
+        Err(_) => Distance::parse(format).is_none(),
+    };
+    if !formats.iter().any(reads_zone) {
+        in_vain(compiler, at, "zone", "times that are written so name their zone, or are the same in all");
+    }
+}
