@@ -26,7 +26,7 @@ fn the_manuals_are_those_of_the_declarations() {
 #[test]
 fn a_plan_is_told_in_words() {
     is_kept("tests/explain/riskiq.txt", &["explain", "riskiq"]);
-    for shape in ["by-page", "by-offset", "by-url", "by-cursor", "lines"] {
+    for shape in ["by-page", "by-offset", "by-url", "by-cursor", "by-window", "lines"] {
         is_kept(&format!("tests/explain/{shape}.txt"), &["explain", &format!("tests/providers/{shape}")]);
     }
 }

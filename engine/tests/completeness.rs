@@ -73,6 +73,8 @@ struct Archive {
     in_form: bool,
     /// Whether it says the most it gives.
     says_cap: bool,
+    /// What it says that is; it may give more.
+    cap: usize,
     /// Whether nothing is found is an answer of 404.
     has_404: bool,
     at_most: u32,
@@ -132,8 +134,8 @@ fn archive() -> impl Strategy<Value = Archive> {
     let filter = select(vec![Filter::LastSeen, Filter::FirstSeen, Filter::Overlap, Filter::Within]);
     let times = (select(vec![1_i64, 103, 1447, 2400]), select(vec![0_i64, 59, 30_000]), 0..3_u8);
     let at_most = select(vec![2_u32, 5, 300, 300]);
-    (filter, select(formats), times, any::<[bool; 6]>(), at_most).prop_map(
-        |(filter, format, (spread, span, order), flags, at_most)| {
+    (filter, select(formats), times, any::<[bool; 6]>(), at_most, 2..=Archive::CAP).prop_map(
+        |(filter, format, (spread, span, order), flags, at_most, cap)| {
             let [is_closed, means_days, open_end, in_form, says_cap, has_404] = flags;
             let open_end = open_end && !in_form;
             Archive {
@@ -147,6 +149,7 @@ fn archive() -> impl Strategy<Value = Archive> {
                 open_end,
                 in_form,
                 says_cap,
+                cap,
                 has_404,
                 at_most,
             }
@@ -447,9 +450,9 @@ impl World {
                 text.push(format!("kind: cursor, {at}, {to}, at_most: 20"));
             }
             Paging::Window => {
-                let Archive { at_most, says_cap, open_end, .. } = self.archive;
+                let Archive { at_most, says_cap, cap, open_end, .. } = self.archive;
                 text.push(format!("kind: window, at_most: {at_most}"));
-                text.extend(says_cap.then(|| format!("cap: {}", Archive::CAP)));
+                text.extend(says_cap.then(|| format!("cap: {cap}")));
                 text.extend((open_end && !self.in_body).then(|| "open_end: true".to_owned()));
             }
         }

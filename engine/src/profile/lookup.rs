@@ -380,7 +380,7 @@ pub enum Paging {
     /// it tells of more than it holds, or where `truncated_when` or `framing: saf` says so. Neighbouring parts overlap: a record
     /// that comes in both counts once.
     Window {
-        /// How many rows the provider gives at most.
+        /// How many rows the provider gives at most. An answer with more is whole where its total says so.
         #[serde(default)]
         #[schemars(range(min = 1))]
         cap: Option<u64>,

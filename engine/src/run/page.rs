@@ -215,7 +215,12 @@ impl Pages {
     ) -> Turn {
         // Where nothing came, the total tells of another query's records.
         let has_more = total.is_some_and(|total| total > beside.rows && beside.rows > 0);
-        let is_full = is_cut || has_more || cap.is_some_and(|cap| beside.rows >= cap);
+        // What gives more than its cap has another one, which nobody knows: its total can be believed, its silence cannot.
+        let is_capped = |cap: u64| match total {
+            Some(total) if total <= beside.rows => beside.rows == cap,
+            _ => beside.rows >= cap,
+        };
+        let is_full = is_cut || has_more || cap.is_some_and(is_capped);
         self.settle_part(lookup, is_full, total)
     }
 

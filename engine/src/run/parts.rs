@@ -11,6 +11,7 @@ use crate::stix::stix_time;
 use jiff::{SignedDuration, Timestamp};
 use sha1::{Digest, Sha1};
 use std::collections::{HashMap, HashSet};
+use std::fmt::{Debug, Write};
 
 /// How far ahead of now the newest part ends: clocks differ, and some providers take a date for the start of its day, which has
 /// 25 hours where the clock is put back.
@@ -90,6 +91,8 @@ pub(super) struct Parts {
     found: HashSet<Key>,
     /// The newest part that is full and cannot be made smaller, and how many there are.
     solid: Option<(Part, u32)>,
+    /// What a row says, while it is hashed.
+    text: String,
 }
 
 impl Parts {
@@ -107,6 +110,7 @@ impl Parts {
             expected: HashSet::new(),
             found: HashSet::new(),
             solid: None,
+            text: String::new(),
         }
     }
 
@@ -127,10 +131,10 @@ impl Parts {
         let key = match &row.slots {
             Ok(slots) => {
                 let lasting = slots.iter().zip(volatile).filter(|(_, is_volatile)| !**is_volatile);
-                self.facts.insert(key(lasting.map(|(slot, _)| slot)));
-                key(slots.iter())
+                self.facts.insert(key(&mut self.text, lasting.map(|(slot, _)| slot)));
+                key(&mut self.text, slots.iter())
             }
-            Err(reason) => key([reason]),
+            Err(reason) => key(&mut self.text, [reason]),
         };
         let here = self.here.entry(key).or_default();
         *here += 1;
@@ -154,7 +158,9 @@ impl Parts {
                 self.due.extend(halves);
             }
             None => {
-                self.found.extend(facts);
+                if !self.expected.is_empty() {
+                    self.found.extend(facts);
+                }
                 if is_full {
                     let (newest, count) = self.solid.unwrap_or((part, 0));
                     self.solid = Some((newest, count + 1));
@@ -195,7 +201,7 @@ impl Parts {
         }
         let lost = self.expected.difference(&self.found).count();
         if reasons.is_empty() && lost > 0 {
-            reasons.push(format!("{lost} records of the whole window came in none of its parts"));
+            reasons.push(format!("{lost} of the records of the whole window came in none of its parts"));
         }
         let of = self.total.filter(|total| *total > self.rows && self.rows > 0 && counts_rows);
         match (of, reasons.is_empty()) {
@@ -209,10 +215,13 @@ impl Parts {
     }
 }
 
-fn key<T: std::fmt::Debug>(values: impl IntoIterator<Item = T>) -> Key {
-    let mut hash = Sha1::new();
-    values.into_iter().for_each(|value| hash.update(format!("{value:?},")));
-    hash.finalize().into()
+fn key<T: Debug>(text: &mut String, values: impl IntoIterator<Item = T>) -> Key {
+    text.clear();
+    for value in values {
+        // Texts are quoted: a comma within one ends nothing.
+        write!(text, "{value:?},").expect("a text takes whatever is written");
+    }
+    Sha1::digest(text.as_bytes()).into()
 }
 
 /// Of each slot, whether it says when or how often a record was seen: between two requests, that may change.
