@@ -47,9 +47,10 @@ impl<'t> Reader<'t> {
 
     fn read(mut self) -> Vec<Marking> {
         let folded = folded(self.text);
-        let words: Vec<&str> = folded.split(is_separator).filter(|word| !word.is_empty()).collect();
+        let words = joined(folded.split(is_separator).filter(|word| !word.is_empty()));
         for (place, word) in words.iter().enumerate() {
-            let (before, after) = (place.checked_sub(1).map(|before| words[before]), words.get(place + 1).copied());
+            let before = place.checked_sub(1).map(|before| words[before].as_str());
+            let after = words.get(place + 1).map(String::as_str);
             if self.word(before, word, after).is_none() {
                 return self.unreadable();
             }
@@ -91,12 +92,32 @@ impl<'t> Reader<'t> {
     }
 }
 
+/// Words in which letters that stand apart are one: `T-L-P`, `R E D`.
+fn joined<'w>(words: impl Iterator<Item = &'w str>) -> Vec<String> {
+    let (mut joined, mut was_letter): (Vec<String>, bool) = (vec![], false);
+    for word in words {
+        let is_letter = word.chars().count() == 1 && word.chars().all(char::is_alphabetic);
+        match joined.last_mut().filter(|_| was_letter && is_letter) {
+            Some(last) => last.push_str(word),
+            None => joined.push(word.to_owned()),
+        }
+        was_letter = is_letter;
+    }
+    joined
+}
+
 /// A word that names a protocol, and what stands after the name in the same word.
 fn mention(word: &str) -> Option<(Protocol, &str)> {
     if let Some(at) = word.find("TLP") {
         return Some((Protocol::Tlp, &word[at + 3..]));
     }
     // Other words begin so too: `PAPER`.
+    for (long, protocol) in [("TRAFFICLIGHT", Protocol::Tlp), ("PERMISSIBLEACTION", Protocol::Pap)] {
+        if let Some(at) = word.find(long) {
+            let rest = word[at + long.len()..].trim_start_matches('S');
+            return Some((protocol, rest.strip_prefix("PROTOCOL").unwrap_or(rest)));
+        }
+    }
     let rest = word.strip_prefix("PAP")?;
     (is_version(rest) || Protocol::Pap.level(rest).is_some()).then_some((Protocol::Pap, rest))
 }
@@ -120,31 +141,55 @@ fn is_separator(letter: char) -> bool {
 
 /// In upper case, without what cannot be seen, and with the letters that look like those of the protocols as what they look like.
 fn folded(text: &str) -> String {
-    let is_seen = |letter: &char| !matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '.');
-    text.chars().filter(is_seen).map(wide).flat_map(char::to_uppercase).map(look_alike).collect()
+    text.chars().filter(|letter| !is_unseen(*letter)).map(wide).flat_map(char::to_uppercase).map(look_alike).collect()
 }
 
-/// The letter of a full-width one.
+/// What has no width, marks that combine, and the dots of an abbreviation.
+fn is_unseen(letter: char) -> bool {
+    matches!(letter, '.' | '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}')
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{20d0}'..='\u{20f0}')
+        || matches!(letter, '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The letter of a full-width, circled, squared or mathematical one.
 fn wide(letter: char) -> char {
-    match letter {
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(letter) - 0xfee0).expect("ASCII"),
-        other => other,
+    /// Where alphabets begin that are in the order of ASCII, and how many letters they have: 26 or twice as many.
+    const ALPHABETS: [(u32, u32); 8] = [
+        (0x1d400, 13 * 52),
+        (0x24b6, 52),
+        (0x249c, 26),
+        (0x1f110, 26),
+        (0x1f130, 26),
+        (0x1f150, 26),
+        (0x1f170, 26),
+        (0x1f1e6, 26),
+    ];
+    let number = u32::from(letter);
+    if let '\u{ff01}'..='\u{ff5e}' = letter {
+        return char::from_u32(number - 0xfee0).expect("ASCII");
     }
+    let alphabet = ALPHABETS.iter().find(|(start, length)| (*start..start + length).contains(&number));
+    alphabet.map_or(letter, |(start, _)| char::from(b'A' + u8::try_from((number - start) % 26).expect("a letter")))
 }
 
 /// The Latin letter that a Greek or Cyrillic capital looks like.
 fn look_alike(letter: char) -> char {
     match letter {
-        'Α' | 'А' => 'A',
-        'Β' | 'В' => 'B',
-        'С' => 'C',
-        'Ε' | 'Е' => 'E',
+        'Α' | 'А' | 'Ꭺ' | 'ᴀ' => 'A',
+        'Β' | 'В' | 'Ᏼ' | 'ʙ' => 'B',
+        'С' | 'Ⅽ' | 'Ꮯ' | 'ᴄ' | 'Ϲ' => 'C',
+        'Ⅾ' | 'Ꭰ' | 'ᴅ' | 'Ԁ' => 'D',
+        'Ε' | 'Е' | 'Ꭼ' | 'ᴇ' | 'ℰ' => 'E',
+        'Ꮐ' | 'ɢ' | 'Ԍ' => 'G',
         'Η' | 'Н' => 'H',
-        'Ι' | 'І' => 'I',
-        'Μ' | 'М' => 'M',
-        'Ν' => 'N',
-        'Ρ' | 'Р' => 'P',
-        'Τ' | 'Т' => 'T',
+        'Ι' | 'І' | 'Ⅰ' | 'ɪ' => 'I',
+        'Ⅼ' | 'Ꮮ' | 'ʟ' | 'ℒ' => 'L',
+        'Μ' | 'М' | 'Ⅿ' | 'ᴍ' => 'M',
+        'Ν' | 'ɴ' => 'N',
+        'Ρ' | 'Р' | 'Ꮲ' | 'ᴘ' | 'ℙ' => 'P',
+        'Ꭱ' | 'Ʀ' | 'ʀ' | 'ℛ' | 'ℜ' | 'ℝ' => 'R',
+        'Τ' | 'Т' | 'Ꭲ' | 'ᴛ' => 'T',
+        'Ꮃ' | 'Ԝ' | 'ᴡ' => 'W',
         other => other,
     }
 }
@@ -167,6 +212,15 @@ mod tests {
             ("Traffic Light Protocol: RED", vec![Marking::Tlp(Tlp::Red)]),
             ("T\u{200b}LP\u{ff1a}RED", vec![Marking::Tlp(Tlp::Red)]),
             ("\u{422}LP:R\u{415}D", vec![Marking::Tlp(Tlp::Red)]),
+            ("T-L-P:RED", vec![Marking::Tlp(Tlp::Red)]),
+            ("T L P R E D", vec![Marking::Tlp(Tlp::Red)]),
+            ("TrafficLightProtocol: RED", vec![Marking::Tlp(Tlp::Red)]),
+            ("PermissibleActionsProtocolRED", vec![Marking::Pap(Pap::Red)]),
+            ("𝐓𝐋𝐏:𝐫𝐞𝐝", vec![Marking::Tlp(Tlp::Red)]),
+            ("\u{24c9}\u{24c1}\u{24c5}:\u{24e1}\u{24d4}\u{24d3}", vec![Marking::Tlp(Tlp::Red)]),
+            ("T\u{34f}L\u{fe0f}P\u{301}:R\u{e0020}ED", vec![Marking::Tlp(Tlp::Red)]),
+            ("\u{1d1b}\u{29f}\u{1d18}:\u{280}\u{1d07}\u{1d05}", vec![Marking::Tlp(Tlp::Red)]),
+            ("T\u{216c}P:RE\u{216e}", vec![Marking::Tlp(Tlp::Red)]),
             ("TLPRED", vec![Marking::Tlp(Tlp::Red)]),
             ("TLP-WHITE", vec![Marking::Tlp(Tlp::Clear)]),
             ("Permissible Actions Protocol RED", vec![Marking::Pap(Pap::Red)]),
