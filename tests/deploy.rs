@@ -322,6 +322,15 @@ fn without_a_folder_the_files_are_listed() {
 #[test]
 fn base_images_and_actions_are_pinned() {
     let dockerfile = read(&root(), "Dockerfile");
+    // A frontend is an image, too, and so is what a stage that is not there would be.
+    let is_fetched = |line: &&str| line.starts_with("# syntax") || line.starts_with("ADD ");
+    assert_eq!(dockerfile.lines().find(is_fetched), None);
+    let stages =
+        dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")?.split_once(" AS ").map(|(_, name)| name));
+    let stages: Vec<&str> = stages.collect();
+    for from in dockerfile.split_whitespace().filter_map(|word| word.strip_prefix("--from=")) {
+        assert!(stages.contains(&from), "{from} is no stage");
+    }
     let images: Vec<&str> = dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")).collect();
     let is_hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     for image in &images {
@@ -330,8 +339,16 @@ fn base_images_and_actions_are_pinned() {
     }
     assert_eq!(images.len(), 2);
     let workflow = read(&root(), ".github/workflows/check.yml");
-    let uses = workflow.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: "));
-    for action in uses {
+    let all: String = std::fs::read_dir(root().join(".github/workflows"))
+        .expect("a folder")
+        .flatten()
+        .map(|entry| std::fs::read_to_string(entry.path()).expect("a workflow"))
+        .collect();
+    // What runs for a stranger's change must not hold this repository's secrets; a service would be an image by its tag.
+    for word in ["pull_request_target", "workflow_run", "secrets.", "container:", "services:", "docker://", "write"] {
+        assert!(!all.contains(word), "{word}");
+    }
+    for action in all.lines().filter_map(|line| line.split_once("uses:").map(|(_, action)| action.trim())) {
         let (_, commit) = action.split_once('@').expect("an action of a version");
         assert!(is_hex(commit.split(' ').next().unwrap_or_default(), 40), "{action} is a tag");
     }
