@@ -1,5 +1,5 @@
-//! The bundle that holds STIX objects: sorted, each once, the same bytes for the same content. Its objects are columns until
-//! somebody looks at one, and JSON as soon as they are written.
+//! A STIX bundle: sorted, without duplicates, and with the same bytes for the same content. Its objects are stored in
+//! columns and converted on access.
 
 use super::columns::{Columns, Link, Moment, NodeNumber, ProviderNumber};
 use super::id::{Id, Uuid};
@@ -16,40 +16,40 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// What is sorted lies scattered in memory. Of so many objects everything is asked for before the first is used, so that the
-/// processor waits for all of them at once.
-pub(super) const TOGETHER: usize = 64;
+/// Number of objects whose data is loaded before the first is used. Sorted objects are scattered in memory, and the
+/// processor can wait for several loads at once.
+pub(super) const BATCH: usize = 64;
 
-/// A STIX bundle. Its id follows from its objects.
+/// A STIX bundle (STIX 2.1 §8) whose id is derived from its objects.
 #[derive(Debug, Clone)]
 pub struct Bundle {
     pub(super) markings: Vec<Tlp>,
-    /// How far one may go with any of it.
+    /// PAP marking of all observables and relationships.
     pub(super) pap: Option<Pap>,
     pub(super) identities: Vec<Identity>,
-    /// Who reported observables.
+    /// Identities that reported observables.
     pub(super) providers: Vec<Id>,
-    /// Who made relationships, and when.
+    /// Identities that created relationships, with the creation time.
     pub(super) authors: Vec<(Id, Timestamp)>,
-    /// Which of them made a relationship, by its place; where nothing stands, the first.
+    /// Index into `authors` for each relationship; the first author for relationships beyond the end.
     made_by: Vec<u32>,
     pub(super) found: Columns,
-    /// The id of each observable, by its number.
+    /// UUIDs of the observables, by number.
     ids: Vec<Uuid>,
     pub(super) observables: Vec<NodeNumber>,
     pub(super) relationships: Vec<Placed>,
 }
 
-/// A relationship by what it is sorted by: its type's place among the words, and its id.
+/// Sort key of a relationship: the rank of its type and its UUID.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Placed {
     rank: u8,
-    /// Four words: it is then no larger than it must be.
+    /// Four words, for a smaller alignment and size.
     uuid: [u32; 4],
     place: u32,
 }
 
-/// The numbers of those who made relationships.
+/// Indexes of the authors of relationships.
 type Authors = HashMap<(Id, Timestamp), u32>;
 
 impl Default for Bundle {
@@ -67,7 +67,7 @@ impl PartialEq for Bundle {
 impl Eq for Bundle {}
 
 impl Bundle {
-    /// What one author found. The first observable is the one asked about.
+    /// Creates the bundle of one author. The first observable is the queried one.
     pub(super) fn found(
         mut found: Columns,
         asked: &Observable,
@@ -77,14 +77,14 @@ impl Bundle {
     ) -> Bundle {
         let levels: BTreeSet<Tlp> =
             found.nodes.iter().filter_map(|node| node.tlp).chain(found.links.iter().map(|link| link.tlp)).collect();
-        let mut ids = parallel::map(&found.nodes, |_, node| derived_id(node.kind, found.value(node)).uuid());
+        let mut ids = parallel::map_chunked(&found.nodes, |_, node| derived_id(node.kind, found.value(node)).uuid());
         ids[0] = asked.id().uuid();
         for link in &mut found.links {
-            link.last = Moment::new(later_than(link.first.time(), link.last.time()));
+            link.last = Moment::new(stop_after_start(link.first.time(), link.last.time()));
         }
         let identities = if found.links.is_empty() { vec![] } else { vec![author.clone()] };
         let (providers, authors) = (vec![author.id()], vec![(author.id(), created)]);
-        let relationships = parallel::map(&found.links, |place, link| {
+        let relationships = parallel::map_chunked(&found.links, |place, link| {
             let start = link.first.time().filter(|_| start_in_id).map(id_text);
             let [source, target] = [link.source, link.target].map(|end| node_id(&found, &ids, end));
             let start = start.as_ref().map(|start| start.as_str());
@@ -128,7 +128,7 @@ impl Bundle {
         Placed::new(link.relationship, id, place as usize)
     }
 
-    /// Of objects with ids of their own, of which each refers to none but these.
+    /// Creates a bundle from objects that refer only to each other.
     fn of(objects: Vec<Object>) -> Bundle {
         let mut bundle = Bundle {
             markings: vec![],
@@ -156,7 +156,7 @@ impl Bundle {
                         .insert(observable.id(), bundle.found.push(observable.kind(), observable.value(), tlp, author));
                     bundle.ids.push(observable.id().uuid());
                 }
-                Object::Relationship(_) => unreachable!("they were set aside"),
+                Object::Relationship(_) => unreachable!("relationships were partitioned off"),
             }
         }
         for object in relationships {
@@ -171,48 +171,47 @@ impl Bundle {
         let author = (relationship.created_by, relationship.created);
         let number = *authors.entry(author).or_insert_with(|| {
             self.authors.push(author);
-            u32::try_from(self.authors.len() - 1).expect("as many as fit into memory")
+            u32::try_from(self.authors.len() - 1).expect("all authors fit into memory")
         });
         self.made_by.push(number);
         self.relationships.push(Placed::new(relationship.relationship_type, relationship.id, place));
         let end = |id: Id| numbers[&id];
         self.found.links.push(Link {
             first: Moment::new(relationship.start_time),
-            // One bundle may have told the start, and another the stop.
-            last: Moment::new(later_than(relationship.start_time, relationship.stop_time)),
+            // One bundle may have stated the start, and another the stop.
+            last: Moment::new(stop_after_start(relationship.start_time, relationship.stop_time)),
             source: end(relationship.source),
             target: end(relationship.target),
-            said: self.found.words.number(relationship.descriptions),
+            description: self.found.words.number(relationship.descriptions),
             relationship: relationship.relationship_type,
             tlp: relationship.tlp,
             rrtype: relationship.rrtype.map_or(0, RrType::number),
         });
     }
 
-    /// In the order of the objects: markings and identities by name, observables by kind and value, relationships by type
-    /// and id.
+    /// Sorts the objects: markings and identities by name, observables by type and value, relationships by type and id.
     fn sorted(mut self) -> Bundle {
         self.markings.sort_unstable_by_key(|tlp| tlp.as_str());
         self.identities.sort_unstable_by(|a, b| (a.name(), a.id()).cmp(&(b.name(), b.id())));
         let Self { found, ids, relationships, .. } = &mut self;
         let start = |number| {
-            let (kind, value) = found.told(number);
-            let (first, second) = start_of(kind, value);
+            let (kind, value) = found.kind_and_value(number);
+            let (first, second) = sort_prefix(kind, value);
             (first, second, number)
         };
         let mut observables: Vec<(u64, u32, NodeNumber)> = found.numbers().map(start).collect();
         let by_value = |a: &(u64, u32, NodeNumber), b: &(u64, u32, NodeNumber)| {
-            let rest = |number: NodeNumber| (found.told(number).1, Columns::of(ids, number));
+            let rest = |number: NodeNumber| (found.kind_and_value(number).1, Columns::of(ids, number));
             (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| rest(a.2).cmp(&rest(b.2)))
         };
         let workers = parallel::workers(observables.len() + relationships.len());
-        parallel::both(workers, || observables.sort_unstable_by(by_value), || relationships.sort_unstable());
+        parallel::join(workers, || observables.sort_unstable_by(by_value), || relationships.sort_unstable());
         self.observables = observables.into_iter().map(|(_, _, number)| number).collect();
         self
     }
 
-    /// One bundle of several: objects are shared, relationships widened, markings never lowered. STIX has one author of a
-    /// relationship; where several reported it, its description names them.
+    /// Merges several bundles: objects are shared, time intervals widened, markings never lowered. A STIX relationship
+    /// has one author; if several providers reported it, its description names them.
     pub fn merged(bundles: impl IntoIterator<Item = Bundle>) -> Bundle {
         let mut bundles: Vec<Bundle> = bundles.into_iter().collect();
         if bundles.len() == 1 {
@@ -225,7 +224,7 @@ impl Bundle {
                 reporters.entry(relationship.id).or_default().insert(relationship.created_by);
             }
             match by_id.entry(object.id()) {
-                std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().absorb(object),
+                std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().merge(object),
                 std::collections::btree_map::Entry::Vacant(free) => {
                     free.insert(object);
                 }
@@ -240,20 +239,20 @@ impl Bundle {
             .collect();
         for (id, reporters) in reporters.iter().filter(|(_, reporters)| reporters.len() > 1) {
             if let Some(Object::Relationship(relationship)) = by_id.get_mut(id) {
-                relationship.reported_by(reporters.iter().filter_map(|author| names.get(author)));
+                relationship.add_reporters(reporters.iter().filter_map(|author| names.get(author)));
             }
         }
         Self::of(by_id.into_values().collect())
     }
 
-    /// Marks all observables and relationships with a level of PAP, and never lower than they are.
+    /// Marks all observables and relationships with a PAP level, without lowering an existing one.
     pub fn mark(&mut self, pap: Option<Pap>) {
         if !self.is_empty() {
             self.pap = self.pap.max(pap);
         }
     }
 
-    /// The objects: markings, identities, observables, relationships, each sorted.
+    /// Iterates over the objects: markings, identities, observables, relationships, each sorted.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
         let pap = self.pap.into_iter().map(Object::PapMarking);
         let markings = pap.chain(self.markings.iter().copied().map(Object::Marking));
@@ -266,12 +265,12 @@ impl Bundle {
         markings.chain(identities).chain(observables).chain(self.relationships().map(Object::Relationship))
     }
 
-    /// Whether it holds nothing.
+    /// Returns whether the bundle has no objects.
     pub fn is_empty(&self) -> bool {
         self.markings.is_empty() && self.pap.is_none() && self.identities.is_empty() && self.observables.is_empty()
     }
 
-    /// Only the relationships.
+    /// Iterates over the relationships in order of type and id.
     pub fn relationships(&self) -> impl Iterator<Item = Relationship> {
         self.relationships.iter().map(|placed| {
             let link = self.link(placed);
@@ -309,7 +308,7 @@ impl Bundle {
         self.made_by.get(placed.place as usize).map_or(0, |author| *author as usize)
     }
 
-    /// The observable of this id.
+    /// Returns the observable with this id, if the bundle contains it.
     pub fn observable(&self, id: Id) -> Option<Observable> {
         let numbers = self.found.numbers().zip(&self.ids).filter(|(_, uuid)| **uuid == id.uuid());
         numbers.map(|(number, _)| self.observable_at(number)).find(|observable| observable.id() == id)
@@ -321,13 +320,13 @@ impl Bundle {
         observable.with_id(self.id_of(number))
     }
 
-    /// Its id: another one as soon as any object has another id.
+    /// Returns the bundle's id, which is derived from the ids of all its objects.
     pub fn id(&self) -> Id {
         let markings = self.markings.iter().map(|tlp| tlp.marking_id());
         let first =
             self.pap.map(Pap::marking_id).into_iter().chain(markings).chain(self.identities.iter().map(Identity::id));
         let together = |numbers: &[NodeNumber]| numbers.iter().map(|number| self.id_of(*number)).collect::<Vec<_>>();
-        let observables = self.observables.chunks(TOGETHER).flat_map(together);
+        let observables = self.observables.chunks(BATCH).flat_map(together);
         Id::of_bundle(first.chain(observables).chain(self.relationships.iter().map(Placed::id)))
     }
 }
@@ -337,7 +336,7 @@ impl Serialize for Bundle {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", "bundle")?;
         map.serialize_entry("id", &self.id())?;
-        // STIX 2.1 §8: a bundle without objects has no such property.
+        // A bundle without objects must not have this property (STIX 2.1 §8).
         if !self.is_empty() {
             map.serialize_entry("objects", &self.objects().collect::<Vec<_>>())?;
         }
@@ -347,8 +346,8 @@ impl Serialize for Bundle {
 
 impl Placed {
     fn new(relationship: RelationshipType, id: Id, place: usize) -> Placed {
-        let place = u32::try_from(place).expect("as many as fit into memory");
-        Placed { rank: relationship.rank(), uuid: words(id.uuid()), place }
+        let place = u32::try_from(place).expect("all relationships fit into memory");
+        Placed { rank: relationship.rank(), uuid: to_words(id.uuid()), place }
     }
 
     fn has_id_of(&self, other: &Placed) -> bool {
@@ -357,17 +356,17 @@ impl Placed {
 
     pub(super) fn id(&self) -> Id {
         let uuid = self.uuid.map(u32::to_be_bytes);
-        Id::new("relationship", *uuid.as_flattened().first_chunk().expect("four words are sixteen octets"))
+        Id::new("relationship", *uuid.as_flattened().first_chunk().expect("four words have sixteen octets"))
     }
 }
 
-/// An id as words that sort as it does.
-fn words(uuid: Uuid) -> [u32; 4] {
+/// Converts a UUID to words with the same order.
+fn to_words(uuid: Uuid) -> [u32; 4] {
     let (words, _) = uuid.as_chunks();
     [0, 1, 2, 3].map(|word| u32::from_be_bytes(words[word]))
 }
 
-/// The number of a provider that is known, or is from now on.
+/// Returns the number of a provider, which is added if it is new.
 fn number_of(providers: &mut Vec<Id>, wanted: Id) -> Option<ProviderNumber> {
     let place = providers.iter().position(|known| *known == wanted).unwrap_or_else(|| {
         providers.push(wanted);
@@ -384,8 +383,8 @@ fn found_kind(found: &Columns, number: NodeNumber) -> Kind {
     found.node(number).kind
 }
 
-/// The kind and the first octets of a value: observables sort as these do, unless they are equal.
-fn start_of(kind: Kind, value: &str) -> (u64, u32) {
+/// Returns the type and the first octets of a value as numbers: observables are sorted by these unless they are equal.
+fn sort_prefix(kind: Kind, value: &str) -> (u64, u32) {
     let mut start = [0; 12];
     start[0] = kind as u8;
     let length = value.len().min(11);
@@ -394,8 +393,8 @@ fn start_of(kind: Kind, value: &str) -> (u64, u32) {
     (u64::from_be_bytes([a, b, c, d, e, f, g, h]), u32::from_be_bytes(rest))
 }
 
-/// STIX 2.1 §5.1 wants a stop after the start: something seen once was seen for a second.
-fn later_than(start: Option<Timestamp>, stop: Option<Timestamp>) -> Option<Timestamp> {
+/// Returns a stop time after the start time, as STIX 2.1 §5.1 requires: a single observation lasts one second.
+fn stop_after_start(start: Option<Timestamp>, stop: Option<Timestamp>) -> Option<Timestamp> {
     match (start, stop) {
         (Some(start), Some(stop)) if stop <= start => start.checked_add(SignedDuration::from_secs(1)).ok(),
         _ => stop,

@@ -1,5 +1,5 @@
-//! Observables and relationships as numbers into columns: a million of them take some sixty bytes each. Whoever looks at
-//! one gets it whole; nothing here knows which of them are the same, or in which order they stand.
+//! Compact storage of observables and relationships as columns: a million of them take about sixty bytes each. Does not
+//! detect duplicates and does not sort.
 
 use super::kind::{Kind, RelationshipType};
 use super::tlp::Tlp;
@@ -7,56 +7,56 @@ use super::words::{Said, Words};
 use jiff::Timestamp;
 use std::num::NonZeroU16;
 
-/// An observable's number.
+/// Index of an observable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct NodeNumber(u32);
 
 impl NodeNumber {
-    /// Of the observable that stands at this place.
+    /// Returns the number of the observable at this index.
     pub(super) const fn at(place: u32) -> NodeNumber {
         NodeNumber(place)
     }
 }
 
-/// A provider's number. Counted from 1, so that not to have one takes no room.
+/// Number of a provider, counted from 1, so that an `Option` takes no additional memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ProviderNumber(NonZeroU16);
 
 impl ProviderNumber {
-    /// Of the provider that is the first.
+    /// Number of the first provider.
     pub(super) const FIRST: ProviderNumber = ProviderNumber(NonZeroU16::MIN);
 
-    /// Of the provider that stands at this place. None behind the 65,535th: more room for each of a million observables
-    /// would be a high price, and its relationships name the provider still.
+    /// Returns the number of the provider at this index. `None` after 65,535 providers: a wider number would cost
+    /// memory for each of a million observables, and the relationships still name the provider.
     pub(super) fn at(place: usize) -> Option<ProviderNumber> {
         u16::try_from(place + 1).ok().and_then(NonZeroU16::new).map(ProviderNumber)
     }
 
-    /// Its place.
+    /// Returns the index of the provider.
     pub(super) fn place(self) -> usize {
         usize::from(self.0.get()) - 1
     }
 }
 
-/// An observable: its kind, where its value stands, and how it is marked.
+/// An observable: its type, the location of its value, and its marking.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     start: usize,
     length: u32,
     pub(super) kind: Kind,
     pub(super) tlp: Option<Tlp>,
-    /// Who reported it, by number.
+    /// Provider that reported it.
     pub(super) author: Option<ProviderNumber>,
 }
 
-/// A relationship.
+/// A relationship between two observables.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
     pub(super) first: Moment,
     pub(super) last: Moment,
     pub(super) source: NodeNumber,
     pub(super) target: NodeNumber,
-    pub(super) said: Said,
+    pub(super) description: Said,
     pub(super) relationship: RelationshipType,
     pub(super) tlp: Tlp,
     /// The number of the type of the records that report it; 0 where types are not told apart.
@@ -85,12 +85,12 @@ impl Moment {
 
     pub(super) fn time(self) -> Option<Timestamp> {
         let is_known = self != Self::UNKNOWN;
-        // Not `from_microsecond`: it refuses the last second of what a `Timestamp` can be.
+        // `Timestamp::from_microsecond` rejects the last second of the range of `Timestamp`.
         let (second, micros) = (self.0.div_euclid(1_000_000), self.0.rem_euclid(1_000_000));
-        is_known.then(|| Timestamp::new(second, micros as i32 * 1_000).expect("it was made of a time"))
+        is_known.then(|| Timestamp::new(second, micros as i32 * 1_000).expect("it was converted from a timestamp"))
     }
 
-    /// The earlier of two, where there are two.
+    /// Returns the earlier instant; an unknown one is ignored.
     pub(super) fn earlier(self, other: Moment) -> Moment {
         match (self, other) {
             (Self::UNKNOWN, known) | (known, Self::UNKNOWN) => known,
@@ -109,10 +109,10 @@ impl Moment {
     }
 }
 
-/// How many octets a value has, about.
-const VALUE: usize = 16;
+/// Estimated length of a value in octets.
+const VALUE_LENGTH: usize = 16;
 
-/// All of them.
+/// All observables and relationships of a bundle.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
     values: String,
@@ -126,15 +126,15 @@ impl Columns {
         Columns { values: String::new(), nodes: vec![], links: vec![], words: Words::new() }
     }
 
-    /// Makes room for what so many records may say. Where nothing is written, room takes no memory, and lists that need not
-    /// grow do not stand in memory twice.
+    /// Reserves capacity for a number of records. Unused capacity takes no physical memory, and lists that need not
+    /// grow are never in memory twice.
     pub(super) fn make_room(&mut self, records: usize) {
-        self.values.reserve(records * VALUE);
+        self.values.reserve(records * VALUE_LENGTH);
         self.nodes.reserve(records);
         self.links.reserve(records);
     }
 
-    /// Adds an observable.
+    /// Adds an observable and returns its number.
     pub(super) fn push(
         &mut self,
         kind: Kind,
@@ -142,9 +142,9 @@ impl Columns {
         tlp: Option<Tlp>,
         author: Option<ProviderNumber>,
     ) -> NodeNumber {
-        let number = NodeNumber(u32::try_from(self.nodes.len()).expect("as many as fit into memory"));
+        let number = NodeNumber(u32::try_from(self.nodes.len()).expect("all observables fit into memory"));
         let start = self.values.len();
-        let length = u32::try_from(value.len()).expect("a value is far shorter");
+        let length = u32::try_from(value.len()).expect("a value is shorter than 4 GiB");
         self.values.push_str(value);
         self.nodes.push(Node { start, length, kind, tlp, author });
         number
@@ -158,23 +158,23 @@ impl Columns {
         &mut self.nodes[number.0 as usize]
     }
 
-    /// The number of each observable.
+    /// Returns the numbers of all observables.
     pub(super) fn numbers(&self) -> impl Iterator<Item = NodeNumber> + use<> {
         (0..).map(NodeNumber).take(self.nodes.len())
     }
 
-    /// The value of an observable.
+    /// Returns the value of an observable.
     pub(super) fn value(&self, node: &Node) -> &str {
         &self.values[node.start..node.start + node.length as usize]
     }
 
-    /// Kind and value of an observable.
-    pub(super) fn told(&self, number: NodeNumber) -> (Kind, &str) {
+    /// Returns type and value of an observable.
+    pub(super) fn kind_and_value(&self, number: NodeNumber) -> (Kind, &str) {
         let node = self.node(number);
         (node.kind, self.value(node))
     }
 
-    /// Something for each observable, by number.
+    /// Returns the item of an observable in a parallel list.
     pub(super) fn of<T>(each: &[T], number: NodeNumber) -> &T {
         &each[number.0 as usize]
     }

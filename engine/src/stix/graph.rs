@@ -81,7 +81,7 @@ pub struct Graph {
 
 /// So many reports wait for each other: what is known lies scattered in memory, and the processor waits for all of it at once
 /// where it is asked for all of it at once.
-const TOGETHER: usize = 32;
+const BATCH: usize = 32;
 
 /// So many observables are still near the processor.
 const NEAR: usize = 16 * 1024;
@@ -186,7 +186,7 @@ impl Graph {
             rrtype: self.told_apart(&report),
             description: report.description,
         });
-        if self.waiting.len() == TOGETHER {
+        if self.waiting.len() == BATCH {
             self.settle();
         }
         true
@@ -216,7 +216,7 @@ impl Graph {
         for end in waiting.iter().flat_map(|waiting| &waiting.ends).filter(|_| is_far) {
             black_box(self.number(end));
         }
-        let mut links = [const { None }; TOGETHER];
+        let mut links = [const { None }; BATCH];
         for (waiting, link) in waiting.iter().zip(&mut links) {
             let [source, target] = [0, 1].map(|end| self.place(&waiting.ends[end], waiting.tlp));
             let Waiting { relationship, first, last, tlp, rrtype, .. } = *waiting;
@@ -302,7 +302,7 @@ impl Graph {
     fn number(&self, end: &End) -> Option<NodeNumber> {
         let End::Other { kind, start, end, hash } = *end else { return Some(ASKED) };
         let wanted = (kind, &self.values[start..end]);
-        self.known.find(hash, |place| self.found.told(NodeNumber::at(place)) == wanted).map(NodeNumber::at)
+        self.known.find(hash, |place| self.found.kind_and_value(NodeNumber::at(place)) == wanted).map(NodeNumber::at)
     }
 
     /// Keeps the observable and says by which number it goes. That of the asked one is not marked higher.
@@ -318,7 +318,7 @@ impl Graph {
             }
             (None, End::Other { kind, start, end, hash }) => {
                 known.add(*hash, |place| {
-                    let (kind, value) = found.told(NodeNumber::at(place));
+                    let (kind, value) = found.kind_and_value(NodeNumber::at(place));
                     self::hash(hasher, kind, value)
                 });
                 found.push(*kind, &values[*start..*end], Some(tlp), Some(AUTHOR))

@@ -1,30 +1,31 @@
-//! Deterministic STIX ids: UUIDv5 over the canonical JSON (RFC 8785) of the properties that contribute to an id
-//! (STIX 2.1 §2.9), equal to those that python-stix2 and OpenCTI derive.
+//! Deterministic STIX ids: UUIDv5 over the canonical JSON (RFC 8785) of the properties that contribute to an id (STIX
+//! 2.1 §2.9), equal to those that python-stix2 and OpenCTI derive.
 
 use super::kind::{Kind, RelationshipType};
-use super::short::{LONGEST, Short};
+use super::short::{CAPACITY, Short};
 use serde::{Serialize, Serializer};
 use sha1::{Digest, Sha1};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::LazyLock;
 
-/// The namespace STIX 2.1 §2.9 gives for observables; OpenCTI uses it for everything.
+/// UUID namespace for observables (STIX 2.1 §2.9); OpenCTI uses it for all objects.
 const NAMESPACE: Uuid =
     [0x00, 0xab, 0xed, 0xb4, 0xaa, 0x42, 0x46, 0x6c, 0x9c, 0x01, 0xfe, 0xd2, 0x33, 0x15, 0xa9, 0xb7];
 
-/// What every digest begins with.
-static BEGUN: LazyLock<Sha1> = LazyLock::new(|| Sha1::new().chain_update(NAMESPACE));
+/// Digest of the namespace, the prefix of every digest.
+static NAMESPACE_DIGEST: LazyLock<Sha1> = LazyLock::new(|| Sha1::new().chain_update(NAMESPACE));
 
-/// What the digest of each type of relationship begins with, which fills a block: it is compressed once.
+/// Digest of the common prefix for each relationship type. The prefix fills a block of SHA-1, which is compressed only
+/// once.
 static RELATIONSHIPS: LazyLock<Vec<Sha1>> = LazyLock::new(|| {
-    let begun = |word| format!(r#"{{"relationship_type":"{word}","source_ref":""#);
-    RelationshipType::all().map(|word| BEGUN.clone().chain_update(begun(word))).collect()
+    let prefix = |word| format!(r#"{{"relationship_type":"{word}","source_ref":""#);
+    RelationshipType::all().map(|word| NAMESPACE_DIGEST.clone().chain_update(prefix(word))).collect()
 });
 
 pub(super) type Uuid = [u8; 16];
 
-/// `type--uuid`.
+/// A STIX identifier in the form `type--uuid` (STIX 2.1 §2.9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id {
     kind: &'static str,
@@ -32,12 +33,12 @@ pub struct Id {
 }
 
 impl Id {
-    /// Of an observable whose id comes from its `value` alone.
+    /// Derives the id of an observable from its `value`.
     pub fn of_value(kind: Kind, value: &str) -> Id {
         Self::derived(kind.stix_type(), &[r#"{"value":""#, &escaped(value), r#""}"#])
     }
 
-    /// Of an observable whose id comes from its `number` alone, given in digits.
+    /// Derives the id of an observable from its `number`, in decimal digits.
     pub fn of_number(kind: Kind, digits: &str) -> Id {
         Self::derived(kind.stix_type(), &[r#"{"number":"#, digits, "}"])
     }
@@ -68,33 +69,33 @@ impl Id {
         Self::of_digest("relationship", RELATIONSHIPS[relationship as usize].clone().chain_update(rest.as_bytes()))
     }
 
-    /// Of an identity, as OpenCTI derives it: name and class, in lower case and trimmed.
+    /// Derives the id of an identity as OpenCTI does: from the trimmed name and the class, both in lower case.
     pub fn of_identity(name: &str, class: &str) -> Id {
         let (name, class) = (name.to_lowercase(), class.to_lowercase());
         let (name, class) = (escaped(python_strip(&name)), escaped(&class));
         Self::derived("identity", &[r#"{"identity_class":""#, &class, r#"","name":""#, &name, r#""}"#])
     }
 
-    /// Of a marking definition that is not a TLP, as OpenCTI derives it.
+    /// Derives the id of a marking definition that is not a TLP level, as OpenCTI does.
     pub(super) fn of_marking(kind: &str, definition: &str) -> Id {
         let (kind, definition) = (escaped(kind), escaped(definition));
         let canonical = [r#"{"definition":""#, &definition, r#"","definition_type":""#, &kind, r#""}"#];
         Self::derived("marking-definition", &canonical)
     }
 
-    /// Reads the id of a marking definition, in any case; `None` if it holds no UUID.
+    /// Parses the id of a marking definition, in any case; `None` if it is invalid.
     pub fn parse_marking(text: &str) -> Option<Id> {
         let text = text.trim().to_ascii_lowercase();
         let uuid = parse_uuid(text.strip_prefix("marking-definition--")?)?;
         Some(Id { kind: "marking-definition", uuid })
     }
 
-    /// Of a bundle: by the ids of what is in it.
+    /// Derives the id of a bundle from the ids of its objects.
     pub(super) fn of_bundle(content: impl Iterator<Item = Id>) -> Id {
-        const PIECE: usize = 4096;
-        let (mut digest, mut text) = (BEGUN.clone(), Vec::with_capacity(PIECE + LONGEST));
+        const CHUNK: usize = 4096;
+        let (mut digest, mut text) = (NAMESPACE_DIGEST.clone(), Vec::with_capacity(CHUNK + CAPACITY));
         for (number, id) in content.enumerate() {
-            if text.len() > PIECE {
+            if text.len() > CHUNK {
                 digest.update(&text);
                 text.clear();
             }
@@ -107,13 +108,13 @@ impl Id {
         Self::of_digest("bundle", digest)
     }
 
-    /// Reads an id that something else made; `None` if it is not of this kind of observable or holds no UUID.
+    /// Parses an external id; `None` if it is not of this observable type or has no valid UUID.
     pub fn parse_observable(kind: Kind, text: &str) -> Option<Id> {
         let uuid = text.strip_prefix(kind.stix_type())?.strip_prefix("--")?;
         Some(Id { kind: kind.stix_type(), uuid: parse_uuid(uuid)? })
     }
 
-    /// Of this type and UUID.
+    /// Creates an id from its type and UUID.
     pub(super) const fn new(kind: &'static str, uuid: Uuid) -> Id {
         Id { kind, uuid }
     }
@@ -123,7 +124,7 @@ impl Id {
     }
 
     fn derived(kind: &'static str, canonical: &[&str]) -> Id {
-        let mut digest = BEGUN.clone();
+        let mut digest = NAMESPACE_DIGEST.clone();
         canonical.iter().for_each(|part| digest.update(part));
         Self::of_digest(kind, digest)
     }
@@ -143,7 +144,7 @@ impl Id {
         text
     }
 
-    /// Appends its text.
+    /// Appends the id as text.
     #[inline]
     pub(super) fn write(self, to: &mut Vec<u8>) {
         to.extend_from_slice(self.kind.as_bytes());
@@ -152,7 +153,7 @@ impl Id {
     }
 }
 
-/// In digits, as RFC 9562 §4 writes them.
+/// Returns the text form of a UUID (RFC 9562 §4).
 #[inline]
 fn uuid_text(uuid: Uuid) -> [u8; 36] {
     let [first, second, third, last] =
@@ -167,7 +168,8 @@ fn uuid_text(uuid: Uuid) -> [u8; 36] {
     text
 }
 
-/// Eight hexadecimal digits at once: the half octets are spread to one in each octet, and those above nine moved to the letters.
+/// Converts a number to eight hexadecimal digits without branches: spreads the nibbles to one octet each, and moves
+/// those above nine to the letters.
 #[inline]
 fn digits(number: u32) -> [u8; 8] {
     const EACH: u64 = 0x0101_0101_0101_0101;
@@ -180,9 +182,9 @@ fn digits(number: u32) -> [u8; 8] {
     (halves + u64::from(b'0') * EACH + are_letters * to_letters).to_be_bytes()
 }
 
-/// A text as it stands between quotes: serde_json writes strings as RFC 8785 asks.
+/// Escapes a text for a JSON string: serde_json escapes as RFC 8785 requires.
 pub(super) fn escaped(text: &str) -> Cow<'_, str> {
-    // Without a way out in the middle, many octets are looked at in one step.
+    // A loop without early exit is vectorized.
     let is_plain = text.bytes().fold(true, |is_plain, byte| is_plain & (byte >= 0x20 && byte != b'"' && byte != b'\\'));
     if is_plain {
         return text.into();
@@ -191,17 +193,17 @@ pub(super) fn escaped(text: &str) -> Cow<'_, str> {
     quoted[1..quoted.len() - 1].to_owned().into()
 }
 
-/// What Python's `str.strip()` removes: Unicode white space, and four separators that Rust keeps.
+/// Removes what `str.strip()` of Python removes: Unicode whitespace, and four separators that Rust does not include.
 fn python_strip(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c))
 }
 
 fn parse_uuid(text: &str) -> Option<Uuid> {
     let bytes = text.as_bytes();
-    let dashes_stand_right = bytes.len() == 36 && [8, 13, 18, 23].iter().all(|&i| bytes[i] == b'-');
+    let has_dashes = bytes.len() == 36 && [8, 13, 18, 23].iter().all(|&i| bytes[i] == b'-');
     let digits: Vec<u8> =
         text.chars().filter(|&c| c != '-').map(|c| c.to_digit(16).map(|d| d as u8)).collect::<Option<_>>()?;
-    let pairs = (dashes_stand_right && digits.len() == 32).then_some(digits)?;
+    let pairs = (has_dashes && digits.len() == 32).then_some(digits)?;
     let mut uuid = [0; 16];
     for (byte, pair) in uuid.iter_mut().zip(pairs.chunks_exact(2)) {
         *byte = pair[0] << 4 | pair[1];
@@ -227,7 +229,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    /// Ids that python-stix2 and pycti derived, with what went in: `kind | input | id`, one a line.
+    /// Ids that python-stix2 and pycti derived, with their input: one `kind | input | id` a line.
     const VECTORS: &str = include_str!("../../tests/id_vectors.jsonl");
 
     fn id_of(vector: &Value) -> Id {
@@ -251,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_those_of_the_python_libraries() {
+    fn derived_ids_equal_those_of_python_libraries() {
         for line in VECTORS.lines() {
             let vector: Value = serde_json::from_str(line).expect("JSON");
             assert_eq!(id_of(&vector).to_string(), vector["id"], "{line}");
@@ -260,20 +262,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn values_are_hashed_as_canonical_json(value in ".*") {
+        fn of_value_hashes_canonical_json(value in ".*") {
             let canonical = serde_json_canonicalizer::to_string(&json!({ "value": value })).expect("JSON");
             prop_assert_eq!(Id::of_value(Kind::DomainName, &value), Id::derived("domain-name", &[&canonical]));
         }
 
         #[test]
-        fn an_id_reads_back(value in ".*") {
+        fn parse_observable_round_trips(value in ".*") {
             let id = Id::of_value(Kind::EmailAddr, &value);
             prop_assert_eq!(Id::parse_observable(Kind::EmailAddr, &id.to_string()), Some(id));
             prop_assert_eq!(Id::parse_observable(Kind::DomainName, &id.to_string()), None);
         }
 
         #[test]
-        fn no_text_makes_reading_an_id_panic(text in ".*") {
+        fn parse_observable_any_text_does_not_panic(text in ".*") {
             let _ = Id::parse_observable(Kind::DomainName, &format!("domain-name--{text}"));
         }
     }

@@ -1,64 +1,64 @@
-//! Finds the place of something in a list that only grows, by what tells it apart. The things stay in the list. A place and a
-//! part of its hash share one number, so that a look touches memory once; a full index is thrown away before a larger one is
-//! filled in the order of the list.
+//! A hash index of the items of an append-only list. The items stay in the list. A position and a part of the hash
+//! share one number, so that a lookup reads memory once. Growing drops the old index before the larger one is filled in
+//! the order of the list.
 
-/// The places of a list's items; each of them is in it.
+/// Positions of all items of a list.
 #[derive(Debug)]
 pub(super) struct Index {
-    /// Nothing, or the number of a place above a part of its hash. Their number is a power of two.
+    /// Zero, or a part of the hash and the position plus one. The length is a power of two.
     slots: Vec<u32>,
-    /// How many bits a place takes; the hash has the others.
+    /// Number of bits of the position; the rest is for the hash.
     bits: u32,
     length: u32,
 }
 
-/// So many bits a place takes in the first index.
-const FIRST: u32 = 4;
+/// Number of position bits in a new index.
+const INITIAL_BITS: u32 = 4;
 
 impl Index {
     pub(super) fn new() -> Index {
-        Index { slots: vec![0; 1 << FIRST], bits: FIRST, length: 0 }
+        Index { slots: vec![0; 1 << INITIAL_BITS], bits: INITIAL_BITS, length: 0 }
     }
 
-    /// The place of the item with this hash for which this is true.
+    /// Returns the position of the item with this hash for which `is_it` is true.
     pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
-        let (mut at, tag) = (hash as usize & self.last(), self.tag(hash));
+        let (mut at, tag) = (hash as usize & self.mask(), self.tag(hash));
         loop {
-            let place = (self.slots[at] & self.last() as u32).checked_sub(1)?;
-            if self.slots[at] >> self.bits == tag && is_it(place) {
-                return Some(place);
+            let position = (self.slots[at] & self.mask() as u32).checked_sub(1)?;
+            if self.slots[at] >> self.bits == tag && is_it(position) {
+                return Some(position);
             }
-            at = (at + 1) & self.last();
+            at = (at + 1) & self.mask();
         }
     }
 
-    /// Adds the next item of the list; `hash_of` tells the hashes of those before.
+    /// Adds the next item of the list; `hash_of` returns the hashes of earlier items.
     pub(super) fn add(&mut self, hash: u64, hash_of: impl Fn(u32) -> u64) {
         let next = self.length;
         if next as usize * 4 >= self.slots.len() * 3 {
             self.bits += 1;
-            assert!(self.bits < u32::BITS, "as many as fit into memory");
+            assert!(self.bits < u32::BITS, "the index fits into memory");
             self.slots = vec![];
             self.slots = vec![0; 1 << self.bits];
-            (0..next).for_each(|place| self.put(hash_of(place), place));
+            (0..next).for_each(|position| self.put(hash_of(position), position));
         }
         self.put(hash, next);
         self.length += 1;
     }
 
-    fn put(&mut self, hash: u64, place: u32) {
-        let mut at = hash as usize & self.last();
+    fn put(&mut self, hash: u64, position: u32) {
+        let mut at = hash as usize & self.mask();
         while self.slots[at] != 0 {
-            at = (at + 1) & self.last();
+            at = (at + 1) & self.mask();
         }
-        self.slots[at] = self.tag(hash) << self.bits | (place + 1);
+        self.slots[at] = self.tag(hash) << self.bits | (position + 1);
     }
 
     fn tag(&self, hash: u64) -> u32 {
         (hash >> 32) as u32 >> self.bits
     }
 
-    fn last(&self) -> usize {
+    fn mask(&self) -> usize {
         self.slots.len() - 1
     }
 }
@@ -69,19 +69,19 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Hashes of which many are equal, in all of their bits or in some.
+        /// Uses hashes of which many are equal, in all bits or in some.
         #[test]
-        fn each_item_is_found_by_its_hash_and_nothing_else_is(
+        fn find_returns_exactly_the_added_items(
             items in prop::collection::vec(prop_oneof![0..9u64, any::<u64>(), (0..9u64).prop_map(|high| high << 60)], 0..200),
             other in any::<u64>(),
         ) {
-            let hash_of = |place: u32| items[place as usize];
+            let hash_of = |position: u32| items[position as usize];
             let mut index = Index::new();
             items.iter().for_each(|hash| index.add(*hash, hash_of));
-            for (place, hash) in (0..).zip(&items) {
-                prop_assert_eq!(index.find(*hash, |found| found == place), Some(place));
+            for (position, hash) in (0..).zip(&items) {
+                prop_assert_eq!(index.find(*hash, |found| found == position), Some(position));
             }
-            let is_other = |place: u32| hash_of(place) == other;
+            let is_other = |position: u32| hash_of(position) == other;
             prop_assert_eq!(index.find(other, is_other).is_some(), items.contains(&other));
         }
     }

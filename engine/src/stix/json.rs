@@ -1,42 +1,42 @@
-//! Properties on their way to JSON, as compact text or as people read it, or to whatever serde knows. Text is written at
-//! once into its final bytes: of a bundle's time, most went into escaping texts that hold nothing to escape.
+//! Serializes properties to compact or indented JSON text, or to any serde format. Text is written directly in its
+//! final form, because escaping strings that need no escapes took most of the time of a bundle.
 
 use super::id::{Id, escaped};
-use super::short::{LONGEST, Short};
+use super::short::{CAPACITY, Short};
 use serde::ser::SerializeMap;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-/// Who is told an object's properties.
+/// Receives the properties of an object in order.
 pub(super) trait Properties {
-    /// Why one cannot be taken.
+    /// Error of the underlying serializer.
     type Error;
 
-    /// A text of our own, which needs no escape.
+    /// Writes a string that needs no escapes.
     fn plain(&mut self, name: &'static str, text: &str) -> Result<(), Self::Error>;
 
-    /// Any text.
+    /// Writes a string and escapes it.
     fn text(&mut self, name: &'static str, text: &str) -> Result<(), Self::Error>;
 
-    /// A number.
+    /// Writes an unsigned integer.
     fn number(&mut self, name: &'static str, number: u32) -> Result<(), Self::Error>;
 
-    /// A time.
+    /// Writes a time, which needs no escapes.
     fn short(&mut self, name: &'static str, text: Short) -> Result<(), Self::Error> {
         self.plain(name, text.as_str())
     }
 
-    /// An id.
+    /// Writes an id, which needs no escapes.
     fn id(&mut self, name: &'static str, id: Id) -> Result<(), Self::Error>;
 
-    /// A list of ids.
+    /// Writes a list of ids.
     fn ids(&mut self, name: &'static str, ids: &[Id]) -> Result<(), Self::Error>;
 
-    /// An object of one property.
+    /// Writes an object with a single property.
     fn only_property(&mut self, name: &'static str, inner: &'static str, text: &str) -> Result<(), Self::Error>;
 }
 
-/// The entries of a map that serde serialises.
+/// Writes properties as entries of a serde map.
 pub(super) struct InMap<'m, M>(pub(super) &'m mut M);
 
 impl<M: SerializeMap> Properties for InMap<'_, M> {
@@ -67,20 +67,20 @@ impl<M: SerializeMap> Properties for InMap<'_, M> {
     }
 }
 
-/// How JSON is laid out.
+/// Layout of JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
-    /// No blanks.
+    /// Without whitespace.
     Compact,
-    /// A property a line, two blanks a level, as serde_json writes it for people.
+    /// One property on a line, indented by two spaces for each level, as by `serde_json::to_string_pretty`.
     Pretty,
 }
 
-/// JSON text as it grows, at some depth.
+/// JSON text under construction, at some depth.
 pub(super) struct Text {
     layout: Layout,
     depth: usize,
-    /// Nothing stands yet after the last bracket.
+    /// Nothing was written since the last opening bracket.
     is_first: bool,
     pub(super) bytes: Vec<u8>,
 }
@@ -90,9 +90,9 @@ impl Text {
         Text { layout, depth: 0, is_first: true, bytes: vec![] }
     }
 
-    /// Items of a list that stands at this depth, with room for so many octets.
-    pub(super) fn items(layout: Layout, depth: usize, is_first: bool, room: usize) -> Text {
-        Text { layout, depth, is_first, bytes: Vec::with_capacity(room) }
+    /// Starts with the items of a list at this depth, with a capacity in octets.
+    pub(super) fn items(layout: Layout, depth: usize, is_first: bool, capacity: usize) -> Text {
+        Text { layout, depth, is_first, bytes: Vec::with_capacity(capacity) }
     }
 
     pub(super) fn open(&mut self, bracket: u8) {
@@ -110,7 +110,7 @@ impl Text {
         self.is_first = false;
     }
 
-    /// Before an item of a list, or a property.
+    /// Writes the separator in front of a list item or property.
     #[inline]
     pub(super) fn item(&mut self) {
         if !self.is_first {
@@ -120,7 +120,7 @@ impl Text {
         self.new_line();
     }
 
-    /// In line, as what it calls, since all names are known to the compiler: their lengths are then, too.
+    /// Inlined, because all names and their lengths are known at compile time.
     #[inline(always)]
     pub(super) fn name(&mut self, name: &'static str) {
         self.item();
@@ -131,18 +131,18 @@ impl Text {
         }
     }
 
-    /// A property that needs no escape.
+    /// Writes a string property that needs no escapes.
     #[inline(always)]
     pub(super) fn property(&mut self, name: &'static str, text: &str) {
         self.name(name);
         self.quoted(text.as_bytes());
     }
 
-    /// An item of a list that is an object.
-    pub(super) fn object(&mut self, tell: impl FnOnce(&mut Self) -> Result<(), Infallible>) {
+    /// Writes a list item that is an object.
+    pub(super) fn object(&mut self, write: impl FnOnce(&mut Self) -> Result<(), Infallible>) {
         self.item();
         self.open(b'{');
-        let Ok(()) = tell(self);
+        let Ok(()) = write(self);
         self.close(b'}');
     }
 
@@ -155,7 +155,7 @@ impl Text {
     }
 
     fn quoted_id(&mut self, id: Id) {
-        self.bytes.reserve(LONGEST + 2);
+        self.bytes.reserve(CAPACITY + 2);
         self.bytes.push(b'"');
         id.write(&mut self.bytes);
         self.bytes.push(b'"');

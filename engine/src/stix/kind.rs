@@ -1,11 +1,11 @@
-//! The STIX Cyber-observable types we make, the relationship types between them, and which pairs OpenCTI permits.
-//! A further type is a row here, and what it is made from in `observable`.
+//! STIX Cyber-observable types, the relationship types between them, and the combinations that OpenCTI permits. A new
+//! type needs a row here, and its parser in `observable`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A STIX Cyber-observable type.
+/// A STIX Cyber-observable type that profiles can produce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -21,11 +21,11 @@ pub enum Kind {
     /// An e-mail address (STIX 2.1 §6.5).
     #[serde(rename = "email-addr")]
     EmailAddr,
-    /// The name of a host, as OpenCTI has it beside domain names.
+    /// A hostname, an OpenCTI extension next to domain names.
     Hostname,
     /// A URL (STIX 2.1 §6.16).
     Url,
-    /// A text, as OpenCTI has it.
+    /// A text, an OpenCTI extension.
     Text,
     /// A MAC address (STIX 2.1 §6.11).
     MacAddr,
@@ -52,7 +52,7 @@ const ROWS: &[Row] = &[
 ];
 
 impl Kind {
-    /// Every kind, in the order of the table.
+    /// Iterates over all types in the order of the table.
     pub fn all() -> impl Iterator<Item = Kind> {
         ROWS.iter().map(|row| row.kind)
     }
@@ -61,17 +61,17 @@ impl Kind {
         ROWS.iter().find(|row| row.kind == self).expect("every kind has its row")
     }
 
-    /// The STIX `type`.
+    /// Returns the STIX `type` property, such as `ipv4-addr`.
     pub fn stix_type(self) -> &'static str {
         self.row().stix
     }
 
-    /// The name OpenCTI's platform and its users know it by.
+    /// Returns OpenCTI's entity type, such as `IPv4-Addr`.
     pub fn entity_type(self) -> &'static str {
         self.row().opencti
     }
 
-    /// Reads either spelling, in any case.
+    /// Parses the STIX type or OpenCTI's entity type, in any case.
     pub fn parse(text: &str) -> Option<Kind> {
         let row =
             ROWS.iter().find(|row| row.stix.eq_ignore_ascii_case(text) || row.opencti.eq_ignore_ascii_case(text))?;
@@ -85,29 +85,29 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A STIX relationship type that can stand between observables.
+/// A STIX relationship type that is permitted between observables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RelationshipType {
-    /// The source name leads to the target.
+    /// The source resolves to the target.
     ResolvesTo,
-    /// They have something to do with each other; the description says what.
+    /// The source and the target are related in a way that the description states.
     RelatedTo,
-    /// The source was made from the target.
+    /// The source was derived from the target.
     DerivedFrom,
-    /// The source talks to the target.
+    /// The source communicates with the target.
     CommunicatesWith,
-    /// The source is part of the target.
+    /// The source belongs to the target.
     BelongsTo,
 }
 
 impl RelationshipType {
-    /// All of them.
+    /// Iterates over all relationship types.
     pub fn all() -> impl Iterator<Item = RelationshipType> {
         [Self::ResolvesTo, Self::RelatedTo, Self::DerivedFrom, Self::CommunicatesWith, Self::BelongsTo].into_iter()
     }
 
-    /// The STIX `relationship_type`.
+    /// Returns the STIX `relationship_type` property, such as `resolves-to`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ResolvesTo => "resolves-to",
@@ -120,7 +120,7 @@ impl RelationshipType {
 }
 
 impl RelationshipType {
-    /// Its place among the words in the order of the alphabet.
+    /// Returns the position of the type in alphabetical order.
     pub(super) const fn rank(self) -> u8 {
         match self {
             Self::BelongsTo => 0,
@@ -138,18 +138,18 @@ impl fmt::Display for RelationshipType {
     }
 }
 
-/// Whether OpenCTI takes a relationship; others are refused when a bundle is imported.
+/// Whether OpenCTI accepts a relationship; others are rejected when a bundle is imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
-    /// Every platform since 6.0 takes it.
+    /// Accepted by every platform since 6.0.
     Always,
-    /// Only newer platforms take it: it was added to the table after 6.0.
+    /// Accepted by newer platforms only: permitted since a later version than 6.0.
     Newer,
-    /// No platform takes it.
+    /// Rejected by every platform.
     Never,
 }
 
-/// What OpenCTI permits besides `related-to`, which it permits between any two.
+/// Relationships that OpenCTI permits, except `related-to`, which is permitted between any two observables.
 const PERMITTED: &[(Kind, RelationshipType, Kind, Permission)] = {
     use Kind::{AutonomousSystem, DomainName, Hostname, Ipv4Addr, Ipv6Addr, MacAddr, Text};
     use Permission::{Always, Newer};
@@ -179,7 +179,7 @@ const PERMITTED: &[(Kind, RelationshipType, Kind, Permission)] = {
     ]
 };
 
-/// Whether OpenCTI takes this relationship.
+/// Returns whether OpenCTI accepts this relationship.
 pub fn permission(source: Kind, relationship: RelationshipType, target: Kind) -> Permission {
     if relationship == RelationshipType::RelatedTo {
         return Permission::Always;
@@ -188,12 +188,12 @@ pub fn permission(source: Kind, relationship: RelationshipType, target: Kind) ->
     row.map_or(Permission::Never, |(_, _, _, permission)| *permission)
 }
 
-/// Whether some platform takes it.
+/// Returns whether any platform accepts this relationship.
 pub fn is_permitted(source: Kind, relationship: RelationshipType, target: Kind) -> bool {
     permission(source, relationship, target) != Permission::Never
 }
 
-/// The kinds that `source` may have this relationship to.
+/// Returns the target types that are permitted for a source type and relationship.
 pub fn permitted_between(source: Kind, relationship: RelationshipType) -> Vec<Kind> {
     Kind::all().filter(|&target| is_permitted(source, relationship, target)).collect()
 }
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_one_row_and_reads_both_spellings() {
+    fn parse_accepts_stix_and_opencti_types() {
         for kind in Kind::all() {
             assert_eq!(Kind::parse(kind.stix_type()), Some(kind));
             assert_eq!(Kind::parse(&kind.entity_type().to_uppercase()), Some(kind));
@@ -212,14 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn relationships_rank_as_their_words() {
+    fn rank_follows_alphabetical_order() {
         let mut by_rank: Vec<_> = RelationshipType::all().collect();
         by_rank.sort_by_key(|relationship| relationship.rank());
         assert!(by_rank.is_sorted_by(|one, other| one.as_str() < other.as_str()));
     }
 
     #[test]
-    fn an_address_never_resolves_to_a_name() {
+    fn is_permitted_rejects_address_that_resolves_to_name() {
         assert!(!is_permitted(Kind::Ipv4Addr, RelationshipType::ResolvesTo, Kind::DomainName));
         assert!(is_permitted(Kind::DomainName, RelationshipType::ResolvesTo, Kind::Ipv4Addr));
         assert!(is_permitted(Kind::Ipv4Addr, RelationshipType::RelatedTo, Kind::DomainName));

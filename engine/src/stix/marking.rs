@@ -1,5 +1,6 @@
-//! The one reader of markings, whichever way they come. Every piece of evidence counts: ids, types, definitions, names and any
-//! other text; the gate takes the highest level. What cannot be read is kept as such, and is above every maximum.
+//! The only parser of markings, in whatever form they are received. Ids, types, definitions, names and any other text
+//! are all considered, and the highest level applies. A marking that cannot be parsed is kept as such, and is above
+//! every permitted maximum.
 
 mod definition;
 mod evidence;
@@ -10,24 +11,25 @@ pub use evidence::Evidence;
 use super::pap::Pap;
 use super::tlp::Tlp;
 
-/// A marking of the observable that is asked about, as far as the gate is concerned.
+/// A marking of the queried observable, as the TLP and PAP gates evaluate it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Marking {
-    /// A known level of the Traffic Light Protocol.
+    /// A known level of the Traffic Light Protocol (TLP).
     Tlp(Tlp),
-    /// A known level of the Permissible Actions Protocol.
+    /// A known level of the Permissible Actions Protocol (PAP).
     Pap(Pap),
-    /// It may be any level, and is above every maximum. Says what could not be read.
+    /// A marking that could not be parsed, with the reason. It may have any level, and is above every permitted
+    /// maximum.
     Unreadable(String),
 }
 
 impl Marking {
-    /// Reads what is given as a level of the Traffic Light Protocol.
+    /// Parses a TLP level; an unknown level is [`Marking::Unreadable`].
     pub fn tlp(level: &str) -> Marking {
         Tlp::parse(level).map_or_else(|| Protocol::Tlp.unknown(level), Marking::Tlp)
     }
 
-    /// Reads what is given as a level of the Permissible Actions Protocol.
+    /// Parses a PAP level; an unknown level is [`Marking::Unreadable`].
     pub fn pap(level: &str) -> Marking {
         Pap::parse(level).map_or_else(|| Protocol::Pap.unknown(level), Marking::Pap)
     }
@@ -41,7 +43,7 @@ impl Marking {
     }
 }
 
-/// A protocol whose levels are gates.
+/// A protocol whose levels the gates evaluate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Protocol {
     Tlp,
@@ -68,7 +70,7 @@ impl Protocol {
     }
 }
 
-/// A text of others as it is shown in a reason: one line, and not long.
+/// Returns an external text for use in a reason: escaped, on one line, truncated to 60 characters.
 fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
     let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();

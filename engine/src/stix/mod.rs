@@ -1,5 +1,5 @@
-//! STIX 2.1 objects as OpenCTI takes them: kinds, deterministic ids, markings, permitted relationships, bundles.
-//! Knows nothing of providers, records or rules, and nothing of OpenCTI's protocol.
+//! STIX 2.1 objects in the form that OpenCTI imports: observable types, deterministic ids, markings, permitted
+//! relationships, bundles. Independent of providers, records and rules, and of OpenCTI's protocol.
 
 mod bundle;
 mod columns;

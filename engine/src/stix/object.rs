@@ -1,4 +1,4 @@
-//! STIX objects in their final form: what each is made of, and its properties, told once for whoever writes them.
+//! STIX objects in their final form. The properties of each type are defined once, for every serializer.
 
 use super::id::Id;
 use super::json::{InMap, Properties};
@@ -13,7 +13,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
 
-/// Who says so: the provider, as a STIX identity.
+/// A provider as a STIX Identity (STIX 2.1 §4.5), the author of its relationships.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     id: Id,
@@ -23,22 +23,22 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// An identity of this name and STIX `identity_class`.
+    /// Creates an identity with this name and STIX `identity_class`.
     pub fn new(name: &str, class: &str, created: Timestamp) -> Self {
         Self { id: Id::of_identity(name, class), name: name.to_owned(), class: class.to_owned(), created }
     }
 
-    /// Its STIX id.
+    /// Returns the deterministic STIX id.
     pub fn id(&self) -> Id {
         self.id
     }
 
-    /// The provider's name.
+    /// Returns the name of the provider.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    pub(super) fn tell<P: Properties>(&self, to: &mut P) -> Result<(), P::Error> {
+    pub(super) fn write_properties<P: Properties>(&self, to: &mut P) -> Result<(), P::Error> {
         let created = object_time(self.created);
         to.plain("type", "identity")?;
         to.plain("spec_version", "2.1")?;
@@ -50,45 +50,45 @@ impl Identity {
     }
 }
 
-/// A relationship between two observables, over the time it was seen.
+/// A STIX Relationship (STIX 2.1 §5.1) between two observables, over the time it was observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relationship {
-    /// Derived from type, ends and, where the profile says so, the start time.
+    /// Id derived from the type, both ends and, if the profile requires it, the start time.
     pub id: Id,
-    /// What it says.
+    /// STIX `relationship_type`, such as `resolves-to`.
     pub relationship_type: RelationshipType,
-    /// From.
+    /// Id of the source observable (`source_ref`).
     pub source: Id,
-    /// To.
+    /// Id of the target observable (`target_ref`).
     pub target: Id,
-    /// First seen.
+    /// Time of the first observation, if known.
     pub start_time: Option<Timestamp>,
-    /// Last seen; always later than `start_time`.
+    /// Time of the last observation, if known; always later than `start_time`.
     pub stop_time: Option<Timestamp>,
     /// The type of the records that report it, where records of other types would be another relationship.
     pub rrtype: Option<RrType>,
     /// What was seen, each saying once, sorted.
     pub descriptions: Arc<[Arc<str>]>,
-    /// Its marking.
+    /// TLP marking of the relationship.
     pub tlp: Tlp,
-    /// How far one may go with it, where the observable asked about says so.
+    /// PAP marking, if the queried observable has one.
     pub pap: Option<Pap>,
-    /// Who reported it.
+    /// Id of the identity that reported it (`created_by_ref`).
     pub created_by: Id,
-    /// When this object was made.
+    /// Creation time of this object, also its `modified` time.
     pub created: Timestamp,
 }
 
 impl Relationship {
-    /// Says by name who reported it.
-    pub(super) fn reported_by<'n>(&mut self, names: impl Iterator<Item = &'n String>) {
+    /// Adds the names of the reporting providers to the descriptions.
+    pub(super) fn add_reporters<'n>(&mut self, names: impl Iterator<Item = &'n String>) {
         let mut names: Vec<&str> = names.map(String::as_str).collect();
         names.sort_unstable();
-        let said: Arc<str> = format!("reported by {}", names.join(" and ")).into();
-        self.descriptions = self.descriptions.iter().cloned().chain([said]).collect();
+        let reporters: Arc<str> = format!("reported by {}", names.join(" and ")).into();
+        self.descriptions = self.descriptions.iter().cloned().chain([reporters]).collect();
     }
 
-    pub(super) fn tell<P: Properties>(&self, to: &mut P, created: &str) -> Result<(), P::Error> {
+    pub(super) fn write_properties<P: Properties>(&self, to: &mut P, created: &str) -> Result<(), P::Error> {
         to.plain("type", "relationship")?;
         to.plain("spec_version", "2.1")?;
         to.id("id", self.id)?;
@@ -113,32 +113,32 @@ impl Relationship {
     }
 }
 
-/// Any object that a bundle can hold.
+/// Any object that a bundle can contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Object {
     /// A marking definition of the Traffic Light Protocol.
     Marking(Tlp),
     /// A marking definition of the Permissible Actions Protocol.
     PapMarking(Pap),
-    /// A provider.
+    /// The identity of a provider.
     Identity(Identity),
-    /// An observable. The one that was asked about carries no author, and only the marking it came with.
+    /// An observable. The queried observable has no author, and only the marking that it was received with.
     Observable {
-        /// What it is.
+        /// Type and value of the observable.
         observable: Observable,
-        /// Its marking.
+        /// TLP marking, if any.
         tlp: Option<Tlp>,
-        /// Its PAP marking.
+        /// PAP marking, if any.
         pap: Option<Pap>,
-        /// Who reported it.
+        /// Id of the identity that reported it.
         created_by: Option<Id>,
     },
-    /// A relationship.
+    /// A relationship between two observables.
     Relationship(Relationship),
 }
 
 impl Object {
-    /// Its STIX id.
+    /// Returns the STIX id of the object.
     pub fn id(&self) -> Id {
         match self {
             Self::Marking(tlp) => tlp.marking_id(),
@@ -149,8 +149,8 @@ impl Object {
         }
     }
 
-    /// Two reports of one object: the higher marking, the wider time, all that was said.
-    pub(super) fn absorb(&mut self, other: Object) {
+    /// Merges another report of the same object: the higher marking, the wider time interval, and all descriptions.
+    pub(super) fn merge(&mut self, other: Object) {
         match (self, other) {
             (
                 Self::Observable { tlp, pap, created_by, .. },
@@ -164,10 +164,10 @@ impl Object {
                 one.rrtype = one.rrtype.filter(|rrtype| other.rrtype == Some(*rrtype));
                 one.start_time = earliest(one.start_time, other.start_time);
                 one.stop_time = one.stop_time.max(other.stop_time);
-                let mut said: Vec<_> = one.descriptions.iter().chain(&*other.descriptions).cloned().collect();
-                said.sort_unstable();
-                said.dedup();
-                one.descriptions = said.into();
+                let mut merged: Vec<_> = one.descriptions.iter().chain(&*other.descriptions).cloned().collect();
+                merged.sort_unstable();
+                merged.dedup();
+                one.descriptions = merged.into();
                 one.tlp = one.tlp.max(other.tlp);
                 one.pap = one.pap.max(other.pap);
             }
@@ -175,17 +175,17 @@ impl Object {
         }
     }
 
-    /// Tells its properties, in the order they are written in.
-    pub(super) fn tell<P: Properties>(&self, to: &mut P) -> Result<(), P::Error> {
+    /// Writes the properties in their fixed order.
+    pub(super) fn write_properties<P: Properties>(&self, to: &mut P) -> Result<(), P::Error> {
         match self {
             Self::Marking(tlp) => marking(to, *tlp),
             Self::PapMarking(pap) => pap_marking(to, *pap),
-            Self::Identity(identity) => identity.tell(to),
+            Self::Identity(identity) => identity.write_properties(to),
             Self::Observable { observable, tlp, pap, created_by } => {
                 let (kind, value, id) = (observable.kind(), observable.value(), observable.id());
                 self::observable(to, kind, value, id, (*tlp, *pap), *created_by)
             }
-            Self::Relationship(relationship) => relationship.tell(to, &object_time(relationship.created)),
+            Self::Relationship(relationship) => relationship.write_properties(to, &object_time(relationship.created)),
         }
     }
 }
@@ -193,12 +193,12 @@ impl Object {
 impl Serialize for Object {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        self.tell(&mut InMap(&mut map))?;
+        self.write_properties(&mut InMap(&mut map))?;
         map.end()
     }
 }
 
-/// The earlier of two times, where there are two.
+/// Returns the earlier of two times; an unknown time is ignored.
 fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
@@ -206,8 +206,8 @@ fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestam
     }
 }
 
-/// A marking of the Traffic Light Protocol. What STIX fixes is written word for word, with nothing beside: OASIS's validator
-/// takes no other property there, and OpenCTI reads `TLP:WHITE` as `TLP:CLEAR`.
+/// Writes a TLP marking definition. The objects that STIX predefines (STIX 2.1 §7.2.1.4) are written without changes or
+/// additions: the OASIS validator permits no other property there, and OpenCTI reads `TLP:WHITE` as `TLP:CLEAR`.
 pub(super) fn marking<P: Properties>(to: &mut P, tlp: Tlp) -> Result<(), P::Error> {
     match tlp.predefined() {
         Some((name, level)) => definition(to, tlp.marking_id(), name, ("tlp", level)),
@@ -215,12 +215,12 @@ pub(super) fn marking<P: Properties>(to: &mut P, tlp: Tlp) -> Result<(), P::Erro
     }
 }
 
-/// A marking of OpenCTI's own: it has no object in STIX.
+/// Writes a PAP marking definition in the form of OpenCTI: STIX does not define PAP.
 pub(super) fn pap_marking<P: Properties>(to: &mut P, pap: Pap) -> Result<(), P::Error> {
     statement(to, pap.marking_id(), "PAP", pap.as_str())
 }
 
-/// How OpenCTI carries what STIX has no object for.
+/// Writes a marking definition in OpenCTI's form for levels that STIX does not define.
 fn statement<P: Properties>(to: &mut P, id: Id, kind: &str, level: &str) -> Result<(), P::Error> {
     definition(to, id, level, ("statement", "custom"))?;
     to.plain("x_opencti_definition_type", kind)?;
@@ -250,7 +250,7 @@ fn markings<P: Properties>(to: &mut P, tlp: Option<Tlp>, pap: Option<Pap>) -> Re
     }
 }
 
-/// What an observable says.
+/// Writes the properties of an observable.
 pub(super) fn observable<P: Properties>(
     to: &mut P,
     kind: Kind,
@@ -264,7 +264,7 @@ pub(super) fn observable<P: Properties>(
     to.id("id", id)?;
     match kind {
         Kind::AutonomousSystem => {
-            to.number("number", value.parse().expect("its value is its number"))?;
+            to.number("number", value.parse().expect("the value of an autonomous system is its number"))?;
             to.plain("name", &format!("AS{value}"))?;
         }
         _ => to.text("value", value)?,

@@ -1,26 +1,27 @@
-//! The Permissible Actions Protocol as OpenCTI has it: four levels in one order, with the ids of its marking definitions.
+//! The Permissible Actions Protocol (PAP) as OpenCTI implements it: four ordered levels, with the ids of their marking
+//! definitions.
 
 use super::id::Id;
 use std::fmt;
 
-/// A level of the Permissible Actions Protocol, from the widest range of actions to the narrowest.
+/// A PAP level, from the widest range of actions to the narrowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Pap {
-    /// Any action. Read as `WHITE` too, never written so.
+    /// Any action. Also parsed from `WHITE`, which is never written.
     Clear,
     /// Active actions, such as blocking.
     Green,
-    /// Passive actions: a third party may be asked.
+    /// Passive actions, such as queries to a third party.
     Amber,
-    /// Actions that nobody outside can detect: no third party may be asked.
+    /// Actions that cannot be detected from outside: no queries to a third party.
     Red,
 }
 
 impl Pap {
-    /// Every level, lowest first.
+    /// All levels, lowest first.
     pub const ALL: [Pap; 4] = [Pap::Clear, Pap::Green, Pap::Amber, Pap::Red];
 
-    /// Reads `PAP:AMBER` and `amber`, in any case; `WHITE` is `CLEAR`.
+    /// Parses `PAP:AMBER` or `amber`, in any case; `WHITE` means `CLEAR`.
     pub fn parse(text: &str) -> Option<Pap> {
         let upper = text.trim().to_ascii_uppercase();
         match upper.strip_prefix("PAP:").unwrap_or(&upper) {
@@ -32,7 +33,7 @@ impl Pap {
         }
     }
 
-    /// `PAP:AMBER`.
+    /// Returns the level with its prefix, such as `PAP:AMBER`.
     pub fn as_str(self) -> &'static str {
         match self {
             Pap::Clear => "PAP:CLEAR",
@@ -42,7 +43,7 @@ impl Pap {
         }
     }
 
-    /// The id of its marking definition in OpenCTI, which derives it from type and definition.
+    /// Returns the id of the marking definition, derived as OpenCTI does from type and definition.
     pub fn marking_id(self) -> Id {
         Id::of_marking("PAP", self.as_str())
     }
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_read_in_every_usual_spelling() {
+    fn parse_accepts_usual_spellings() {
         for pap in Pap::ALL {
             let short = pap.as_str().trim_start_matches("PAP:").to_lowercase();
             assert_eq!((Pap::parse(pap.as_str()), Pap::parse(&short)), (Some(pap), Some(pap)));
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_those_of_the_platform() {
+    fn marking_id_equals_that_of_the_platform() {
         assert_eq!(Pap::Red.marking_id().to_string(), "marking-definition--4e4e3b84-de45-53df-9d9b-b21207699fd8");
     }
 }

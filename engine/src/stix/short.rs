@@ -1,20 +1,20 @@
-//! A short text that is kept where it is used: ids and times are written a million times, and never longer than this.
+//! A short string on the stack: ids and times are written millions of times and never exceed this length.
 
 use std::fmt;
 
-/// The longest text: an id of the longest type has 56 octets, a time 27.
-pub(super) const LONGEST: usize = 64;
+/// Capacity in octets: an id of the longest type has 56, a time 27.
+pub(super) const CAPACITY: usize = 64;
 
-/// A text in ASCII.
+/// An ASCII string with a fixed capacity.
 #[derive(Clone, Copy)]
-pub(super) struct Short<const ROOM: usize = LONGEST> {
-    bytes: [u8; ROOM],
+pub(super) struct Short<const N: usize = CAPACITY> {
+    bytes: [u8; N],
     length: usize,
 }
 
-impl<const ROOM: usize> Short<ROOM> {
+impl<const N: usize> Short<N> {
     pub(super) fn new() -> Self {
-        Short { bytes: [0; ROOM], length: 0 }
+        Short { bytes: [0; N], length: 0 }
     }
 
     #[inline]
@@ -23,7 +23,7 @@ impl<const ROOM: usize> Short<ROOM> {
         self.length += text.len();
     }
 
-    /// Without its last sign.
+    /// Removes the last character.
     pub(super) fn pop(&mut self) {
         self.length -= 1;
     }
@@ -37,7 +37,7 @@ impl<const ROOM: usize> Short<ROOM> {
     }
 }
 
-impl<const ROOM: usize> fmt::Write for Short<ROOM> {
+impl<const N: usize> fmt::Write for Short<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push(text.as_bytes());
         Ok(())

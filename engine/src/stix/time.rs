@@ -1,4 +1,4 @@
-//! How STIX writes an instant: in its properties, in the head of an object, and in the text that makes an id.
+//! Timestamp formats: of STIX properties, of `created` and `modified`, and of the text that ids are derived from.
 
 use super::short::Short;
 use jiff::Timestamp;
@@ -7,32 +7,34 @@ use jiff::fmt::StdFmtWrite;
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::Offset;
 
-/// The latest instant at which something may have been seen. A relationship's stop may be moved to a second after its start,
-/// and what is written to the microsecond must read back: the library's own range ends on 9999-12-30T22:00:00.999999999Z.
+/// Latest permitted time of an observation. A relationship's stop time may be moved to a second after its start, and
+/// times with microseconds must parse again: the range of `Timestamp` ends at 9999-12-30T22:00:00.999999999Z.
 pub const LATEST: Timestamp = Timestamp::constant(253_402_207_198, 0);
 
-/// A property of time: whole seconds without a fraction, otherwise milliseconds or microseconds.
+/// Formats a timestamp property (STIX 2.1 §3.8): without a fraction for whole seconds, otherwise with milliseconds or
+/// microseconds.
 pub fn stix_time(time: Timestamp) -> String {
     stix_text(time).as_str().to_owned()
 }
 
 pub(super) fn stix_text(time: Timestamp) -> Short {
-    printed(time, fraction_digits(time))
+    format_utc(time, fraction_digits(time))
 }
 
-/// `created` and `modified`, which STIX 2.1 §3.2 wants to the millisecond.
+/// Formats `created` and `modified`, which STIX 2.1 §3.2 requires with milliseconds.
 pub fn object_time(time: Timestamp) -> String {
-    printed(time, 3).as_str().to_owned()
+    format_utc(time, 3).as_str().to_owned()
 }
 
-/// As Python's `isoformat()` writes a time without a zone: what connectors built on pycti hash into ids.
+/// Formats a time like `isoformat()` of Python without a time zone: connectors based on pycti derive ids from this
+/// text.
 pub fn id_time(time: Timestamp) -> String {
     id_text(time).as_str().to_owned()
 }
 
 pub(super) fn id_text(time: Timestamp) -> Short {
     let has_fraction = time.subsec_nanosecond() >= 1_000;
-    let mut text = printed(time, if has_fraction { 6 } else { 0 });
+    let mut text = format_utc(time, if has_fraction { 6 } else { 0 });
     text.pop();
     text
 }
@@ -48,8 +50,8 @@ fn fraction_digits(time: Timestamp) -> u8 {
     }
 }
 
-/// In UTC, with a `Z`.
-fn printed(time: Timestamp, digits: u8) -> Short {
+/// Formats a time in UTC with a `Z` and a number of fraction digits.
+fn format_utc(time: Timestamp, digits: u8) -> Short {
     let mut text = Short::new();
     let civil = Offset::UTC.to_datetime(time);
     if let (0, Ok(year)) = (digits, u16::try_from(civil.year())) {
@@ -61,7 +63,8 @@ fn printed(time: Timestamp, digits: u8) -> Short {
     text
 }
 
-/// `2024-01-15T10:30:00Z`, in a fourth of the steps: nearly all times are like it, and each relationship has three.
+/// Appends a time such as `2024-01-15T10:30:00Z`, about four times as fast as the general printer: nearly all times
+/// have whole seconds, and each relationship has three.
 fn push_whole_seconds(text: &mut Short, year: u16, civil: DateTime) {
     let two = |number: u8| [b'0' + number / 10, b'0' + number % 10];
     let part = |number: i8| two(u8::try_from(number).expect("parts of a time are not negative"));
@@ -87,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_written_as_stix_and_pycti_write_them() {
+    fn formats_equal_those_of_stix_and_pycti() {
         check("2024-01-15T10:30:00Z", "2024-01-15T10:30:00Z", "2024-01-15T10:30:00.000Z", "2024-01-15T10:30:00");
         check(
             "2024-01-15T10:30:00.12Z",
@@ -105,7 +108,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whole_seconds_are_written_as_others_write_them(second in Timestamp::MIN.as_second()..=Timestamp::MAX.as_second()) {
+        fn whole_seconds_equal_general_format(second in Timestamp::MIN.as_second()..=Timestamp::MAX.as_second()) {
             let time = Timestamp::from_second(second).expect("a time");
             prop_assert_eq!(stix_time(time), time.to_string());
         }

@@ -1,29 +1,29 @@
-//! The Traffic Light Protocol as OpenCTI has it: five levels in one order, with the ids of its marking definitions.
-//! A level is never lowered; what cannot be read counts as above every maximum.
+//! The Traffic Light Protocol (TLP 2.0, FIRST) as OpenCTI implements it: five ordered levels, with the ids of their
+//! marking definitions. A level is never lowered; an unknown level counts as above every maximum.
 
 use super::id::Id;
 use std::fmt;
 
-/// A level of the Traffic Light Protocol, from the widest audience to the narrowest.
+/// A TLP level, from the widest audience to the narrowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Tlp {
-    /// The world. Read as `WHITE` too; written so only in the object that STIX fixes.
+    /// No restriction. Also parsed from `WHITE`, which is only written in the object that STIX predefines.
     Clear,
-    /// The community.
+    /// The recipients' community.
     Green,
-    /// The organisation and its clients.
+    /// The recipients' organization and its clients.
     Amber,
-    /// The organisation alone.
+    /// The recipients' organization only.
     AmberStrict,
-    /// The persons addressed.
+    /// The individual recipients only.
     Red,
 }
 
 impl Tlp {
-    /// Every level, lowest first.
+    /// All levels, lowest first.
     pub const ALL: [Tlp; 5] = [Tlp::Clear, Tlp::Green, Tlp::Amber, Tlp::AmberStrict, Tlp::Red];
 
-    /// Reads `TLP:AMBER+STRICT` and `amber+strict`, in any case; `WHITE` is `CLEAR`.
+    /// Parses `TLP:AMBER+STRICT` or `amber+strict`, in any case; `WHITE` means `CLEAR`.
     pub fn parse(text: &str) -> Option<Tlp> {
         let upper = text.trim().to_ascii_uppercase();
         let level = upper.strip_prefix("TLP:").unwrap_or(&upper);
@@ -37,7 +37,7 @@ impl Tlp {
         }
     }
 
-    /// `TLP:AMBER+STRICT`.
+    /// Returns the level with its prefix, such as `TLP:AMBER+STRICT`.
     pub fn as_str(self) -> &'static str {
         match self {
             Tlp::Clear => "TLP:CLEAR",
@@ -48,7 +48,8 @@ impl Tlp {
         }
     }
 
-    /// Name and content of the object that STIX 2.1 §7.2.1.4 fixes under its id; none of AMBER+STRICT, which TLP 1 did not have.
+    /// Returns name and content of the predefined marking definition (STIX 2.1 §7.2.1.4); `None` for AMBER+STRICT,
+    /// which TLP 1 does not have.
     pub(super) fn predefined(self) -> Option<(&'static str, &'static str)> {
         match self {
             Tlp::Clear => Some(("TLP:WHITE", "white")),
@@ -59,7 +60,7 @@ impl Tlp {
         }
     }
 
-    /// The id of its marking definition in OpenCTI: STIX's own for TLP 1, and OpenCTI's for AMBER+STRICT.
+    /// Returns the id of the marking definition in OpenCTI: that of STIX for TLP 1, and OpenCTI's own for AMBER+STRICT.
     pub fn marking_id(self) -> Id {
         let uuid: u128 = match self {
             Tlp::Clear => 0x613f2e26_407d_48c7_9eca_b8e91df99dc9,
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_read_in_every_usual_spelling() {
+    fn parse_accepts_usual_spellings() {
         for tlp in Tlp::ALL {
             let short = tlp.as_str().trim_start_matches("TLP:").to_lowercase();
             assert_eq!((Tlp::parse(tlp.as_str()), Tlp::parse(&short)), (Some(tlp), Some(tlp)));
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_stand_in_the_order_of_the_protocol() {
+    fn levels_are_ordered_by_restriction() {
         assert!(Tlp::ALL.is_sorted());
         assert!(Tlp::AmberStrict > Tlp::Amber && Tlp::Red > Tlp::AmberStrict);
     }

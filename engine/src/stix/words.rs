@@ -1,27 +1,28 @@
-//! What relationships say, each saying and each set of sayings once: most of a million relationships say one of a few things.
+//! Interned descriptions of relationships: each text and each set of texts is stored once, because most of a million
+//! relationships have one of a few descriptions.
 
 use hashbrown::HashMap;
 use std::sync::Arc;
 
-/// The number of a set of sayings.
+/// Number of a set of descriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Said(u32);
 
-/// A set of sayings, sorted.
+/// A set of descriptions, sorted.
 pub(super) type Sayings = Arc<[Arc<str>]>;
 
-/// All sets there are.
+/// Table of all sets of descriptions.
 #[derive(Debug, Clone)]
 pub(super) struct Words {
     sets: Vec<Sayings>,
     known: HashMap<Sayings, Said>,
-    /// What was added last, to what, and what it made: the next record mostly says the same.
+    /// The last addition: the set, the text and the resulting set. The next record mostly repeats it.
     last: Option<(Said, Arc<str>, Said)>,
 }
 
 impl Words {
-    /// The set that says nothing.
-    pub(super) const NOTHING: Said = Said(0);
+    /// The empty set.
+    pub(super) const EMPTY: Said = Said(0);
 
     pub(super) fn new() -> Words {
         let mut words = Words { sets: vec![], known: HashMap::new(), last: None };
@@ -29,26 +30,26 @@ impl Words {
         words
     }
 
-    pub(super) fn of(&self, said: Said) -> &Sayings {
-        &self.sets[said.0 as usize]
+    pub(super) fn of(&self, id: Said) -> &Sayings {
+        &self.sets[id.0 as usize]
     }
 
-    /// The set with this text besides.
-    pub(super) fn add(&mut self, said: Said, text: &Arc<str>) -> Said {
-        let set = self.of(said);
+    /// Returns the set that also contains this text.
+    pub(super) fn add(&mut self, id: Said, text: &Arc<str>) -> Said {
+        let set = self.of(id);
         if text.is_empty() || set.contains(text) {
-            return said;
+            return id;
         }
         if let Some((to, last, made)) = &self.last
-            && *to == said
+            && *to == id
             && Arc::ptr_eq(last, text)
         {
             return *made;
         }
         let mut more: Sayings = set.iter().chain([text]).cloned().collect();
-        Arc::get_mut(&mut more).expect("nobody else has it yet").sort_unstable();
+        Arc::get_mut(&mut more).expect("the set is not shared yet").sort_unstable();
         let made = self.number(more);
-        self.last = Some((said, Arc::clone(text), made));
+        self.last = Some((id, Arc::clone(text), made));
         made
     }
 
@@ -63,12 +64,12 @@ impl Words {
 
     /// The number of a set.
     pub(super) fn number(&mut self, set: Sayings) -> Said {
-        if let Some(said) = self.known.get(&set) {
-            return *said;
+        if let Some(id) = self.known.get(&set) {
+            return *id;
         }
-        let said = Said(u32::try_from(self.sets.len()).expect("as many sets as fit into memory"));
-        self.known.insert(Arc::clone(&set), said);
+        let id = Said(u32::try_from(self.sets.len()).expect("all sets fit into memory"));
+        self.known.insert(Arc::clone(&set), id);
         self.sets.push(set);
-        said
+        id
     }
 }

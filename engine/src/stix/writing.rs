@@ -1,24 +1,25 @@
-//! A bundle's way to JSON text, in pieces: the whole text of a large bundle is held by nobody, and the processors share the work.
+//! Serializes a bundle to JSON in chunks, so that the whole text of a large bundle is never in memory. Chunks are
+//! serialized in parallel.
 
-use super::bundle::{Bundle, Placed, TOGETHER};
+use super::bundle::{BATCH, Bundle, Placed};
 use super::columns::{Link, NodeNumber};
 use super::json::{Layout, Text};
 use super::object;
 use super::time::object_time;
 use crate::parallel;
 
-/// So many objects are handed on at once.
-const PIECE: usize = 4 * TOGETHER;
+/// Number of objects in a chunk.
+const CHUNK: usize = 4 * BATCH;
 
-/// So many octets an object has, at most in most.
-const OBJECT: usize = 640;
+/// Upper bound of the usual length of an object in octets.
+const OBJECT_LENGTH: usize = 640;
 
-/// The brackets around objects.
+/// Depth of the objects in the JSON text.
 const DEPTH: usize = 2;
 
-/// What is written in one go.
-struct Piece<'b> {
-    /// Nothing stands before it.
+/// Objects that are serialized together.
+struct Chunk<'b> {
+    /// No object precedes the chunk.
     is_first: bool,
     objects: Objects<'b>,
 }
@@ -29,23 +30,24 @@ enum Objects<'b> {
 }
 
 impl Bundle {
-    /// Writes it as JSON, piece by piece.
+    /// Writes the bundle as JSON text, chunk by chunk.
     pub fn write<E>(&self, layout: Layout, mut sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let created: Vec<String> = self.authors.iter().map(|(_, created)| object_time(*created)).collect();
-        let pieces: Vec<Piece> = self.pieces().collect();
+        let chunks: Vec<Chunk> = self.chunks().collect();
         let workers = parallel::workers(self.observables.len() + self.relationships.len());
-        let written = |piece: &Piece| self.written(layout, piece, &created);
-        parallel::in_order(workers, || self.head(layout), &pieces, written, |bytes| sink(&bytes))?;
+        let serialized = |chunk: &Chunk| self.serialized(layout, chunk, &created);
+        parallel::map_in_order(workers, || self.head(layout), &chunks, serialized, |bytes| sink(&bytes))?;
         sink(&self.tail(layout))
     }
 
-    /// All that stands before observables; with the id, which takes as long as a fourth of the rest.
+    /// Serializes everything in front of the observables, including the id, whose computation takes about a fourth of
+    /// the remaining time.
     fn head(&self, layout: Layout) -> Vec<u8> {
         let mut text = Text::new(layout);
         text.open(b'{');
         text.property("type", "bundle");
         text.property("id", self.id().text().as_str());
-        // STIX 2.1 §8: a bundle without objects has no such property.
+        // A bundle without objects must not have this property (STIX 2.1 §8).
         if !self.is_empty() {
             text.name("objects");
             text.open(b'[');
@@ -57,26 +59,26 @@ impl Bundle {
             text.object(|text| object::marking(text, *tlp));
         }
         for identity in &self.identities {
-            text.object(|text| identity.tell(text));
+            text.object(|text| identity.write_properties(text));
         }
         text.bytes
     }
 
-    fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+    fn chunks(&self) -> impl Iterator<Item = Chunk<'_>> {
         let is_bare = self.markings.is_empty() && self.pap.is_none() && self.identities.is_empty();
-        let observables = self.observables.chunks(PIECE).map(Objects::Observables);
-        let objects = observables.chain(self.relationships.chunks(PIECE).map(Objects::Relationships));
-        objects.enumerate().map(move |(place, objects)| Piece { is_first: is_bare && place == 0, objects })
+        let observables = self.observables.chunks(CHUNK).map(Objects::Observables);
+        let objects = observables.chain(self.relationships.chunks(CHUNK).map(Objects::Relationships));
+        objects.enumerate().map(move |(place, objects)| Chunk { is_first: is_bare && place == 0, objects })
     }
 
-    fn written(&self, layout: Layout, piece: &Piece, created: &[String]) -> Vec<u8> {
-        let mut text = Text::items(layout, DEPTH, piece.is_first, PIECE * OBJECT);
-        match piece.objects {
+    fn serialized(&self, layout: Layout, chunk: &Chunk, created: &[String]) -> Vec<u8> {
+        let mut text = Text::items(layout, DEPTH, chunk.is_first, CHUNK * OBJECT_LENGTH);
+        match chunk.objects {
             Objects::Observables(numbers) => {
-                numbers.chunks(TOGETHER).for_each(|numbers| self.write_observables(&mut text, numbers));
+                numbers.chunks(BATCH).for_each(|numbers| self.write_observables(&mut text, numbers));
             }
             Objects::Relationships(placed) => {
-                placed.chunks(TOGETHER).for_each(|placed| self.write_relationships(&mut text, placed, created));
+                placed.chunks(BATCH).for_each(|placed| self.write_relationships(&mut text, placed, created));
             }
         }
         text.bytes
@@ -96,7 +98,7 @@ impl Bundle {
         let ends: Vec<_> = links.iter().map(|link| [link.source, link.target].map(|end| self.id_of(end))).collect();
         for (placed, (link, ends)) in placed.iter().zip(links.iter().zip(ends)) {
             let relationship = self.relationship(placed, link, ends);
-            text.object(|text| relationship.tell(text, &created[self.made_by(placed)]));
+            text.object(|text| relationship.write_properties(text, &created[self.made_by(placed)]));
         }
     }
 
@@ -116,7 +118,7 @@ mod tests {
     use crate::stix::{Graph, Identity, Kind, Observable, Pap, Policy, RelationshipType, Report, Seen, Tlp};
     use jiff::Timestamp;
 
-    /// So many names on addresses of which some are shared.
+    /// Creates a bundle of names and addresses, some of which are shared.
     fn bundle(names: u32) -> Bundle {
         let asked = Observable::parse(Kind::DomainName, "example.com").expect("a name");
         let mut graph = Graph::new(asked, Policy::default());
@@ -132,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn few_and_many_are_written_as_serde_writes_them() {
+    fn write_equals_serde_output_for_any_size() {
         for (names, pap) in [(0, None), (1, None), (1, Some(Pap::Amber)), (200, None), (10_000, None)] {
             let mut bundle = bundle(names);
             bundle.mark(pap);
             let text = |layout| {
                 let mut text = vec![];
-                let Ok(()) = bundle.write(layout, |piece| {
-                    text.extend_from_slice(piece);
+                let Ok(()) = bundle.write(layout, |chunk| {
+                    text.extend_from_slice(chunk);
                     Ok::<(), std::convert::Infallible>(())
                 });
                 text
@@ -149,7 +151,7 @@ mod tests {
         }
     }
     #[test]
-    fn a_level_of_pap_marks_everything_and_is_never_lowered() {
+    fn mark_applies_pap_to_all_objects_and_never_lowers_it() {
         let [mut green, mut red] = [1, 2].map(bundle);
         green.mark(Some(Pap::Green));
         red.mark(Some(Pap::Red));
@@ -163,6 +165,6 @@ mod tests {
             let refs = object["object_marking_refs"].as_array().expect("it is marked");
             assert!(refs.iter().any(|reference| *reference == id.as_str()), "{object}");
         }
-        assert!(objects.iter().any(|object| object["id"] == id.as_str()), "its definition is there");
+        assert!(objects.iter().any(|object| object["id"] == id.as_str()), "the marking definition is included");
     }
 }

@@ -1,5 +1,5 @@
-//! The levels that one marking definition tells, wherever in it they stand. A definition may be STIX's, of TLP 1 or 2, or have
-//! OpenCTI's own type and text; it may contradict itself, and then all that it tells counts.
+//! Extracts the levels of one marking definition from all its properties. A definition may be one of STIX for TLP 1 or
+//! 2, or have OpenCTI's own type and text. If it contradicts itself, every level in it counts.
 
 use super::{Marking, Protocol, shown, text};
 use crate::stix::id::Id;
@@ -8,7 +8,7 @@ use crate::stix::tlp::Tlp;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// The objects that OASIS published for TLP 2.0, lowest level first.
+/// UUIDs of the TLP 2.0 marking definitions that OASIS published, lowest level first.
 const TLP_2: [u128; 5] = [
     0x94868c89_83c2_464b_929b_a1a8aa3c8487,
     0xbab4a63c_aed9_4cf5_a766_dfca5abac2bb,
@@ -17,7 +17,7 @@ const TLP_2: [u128; 5] = [
     0xe828b379_4e03_4974_9ac4_e53a884c97c1,
 ];
 
-/// A text of a definition, and the type that says what it means.
+/// Text properties of a definition, with the property that states their type.
 const TEXTS: [(&str, &str); 3] = [
     ("definition", "definition_type"),
     ("name", "definition_type"),
@@ -26,10 +26,11 @@ const TEXTS: [(&str, &str); 3] = [
 
 const TYPES: [&str; 2] = ["definition_type", "x_opencti_definition_type"];
 
-/// The level whose marking definition has this id: STIX's of TLP 1.0 and 2.0, or one that OpenCTI or pycti derive.
+/// Returns the level of the marking definition with this id: those of STIX for TLP 1.0 and 2.0, and those that OpenCTI
+/// or pycti derive.
 pub(super) fn level_of(id: Id) -> Option<Marking> {
     let is_derived = |kind: &str, definition: &str| {
-        // pycti 6.0 had the arguments the other way round.
+        // pycti 6.0 passed the arguments in reverse order.
         [Id::of_marking(kind, definition), Id::of_marking(definition, kind)].contains(&id)
     };
     let is_tlp = |(tlp, second): &(Tlp, u128)| {
@@ -42,7 +43,7 @@ pub(super) fn level_of(id: Id) -> Option<Marking> {
     tlp.or_else(|| Pap::ALL.into_iter().find(|pap| is_derived("PAP", pap.as_str())).map(Marking::Pap))
 }
 
-/// The levels that a marking definition tells. Of `null`, its id alone is known.
+/// Returns the levels that a marking definition states. For `null`, only the id is known.
 pub(super) fn read(id: Id, definition: &Value) -> BTreeSet<Marking> {
     let mut reading = Reading { found: level_of(id).into_iter().collect(), ..Reading::default() };
     match definition {
@@ -50,19 +51,19 @@ pub(super) fn read(id: Id, definition: &Value) -> BTreeSet<Marking> {
         Value::Object(properties) => reading.object(properties, false),
         _ => reading.unreadable("it is not a JSON object"),
     }
-    reading.conclude(id)
+    reading.finish(id)
 }
 
 #[derive(Default)]
 struct Reading<'d> {
     found: BTreeSet<Marking>,
-    /// The protocols that it says it is of.
+    /// Protocols that the definition states.
     stated: BTreeSet<Protocol>,
-    /// It says of which kind it is.
+    /// The definition has a type.
     has_type: bool,
-    /// It says something that is not its type.
+    /// The definition has a text that is not its type.
     has_text: bool,
-    /// It has a text of which it does not say what it means.
+    /// The definition has a text without a type.
     is_untyped: bool,
     texts: Vec<&'d str>,
 }
@@ -82,13 +83,13 @@ impl<'d> Reading<'d> {
         }
     }
 
-    /// `tlp: red`.
+    /// A level under the name of its protocol, such as `tlp: red`.
     fn level_under(&mut self, key: &str, protocol: Protocol, value: &'d Value) {
         (self.has_type, self.has_text) = (true, true);
         self.stated.insert(protocol);
         match value.as_str() {
             Some(level) => self.found.extend(text::stated(protocol, level)),
-            None => self.unreadable(&format!("`{}` is not a text", shown(key))),
+            None => self.unreadable(&format!("`{}` is not a string", shown(key))),
         }
     }
 
@@ -99,10 +100,10 @@ impl<'d> Reading<'d> {
             Value::String(kind) => {
                 self.has_type = true;
                 self.stated.extend(text::protocol(kind));
-                // `TLP:RED` stands where the type should.
+                // The type property may contain a level, such as `TLP:RED`.
                 self.found.extend(text::named(kind).into_iter().filter(|named| named.protocol().is_some()));
             }
-            _ => self.unreadable(&format!("`{key}` is not a text")),
+            _ => self.unreadable(&format!("`{key}` is not a string")),
         }
     }
 
@@ -110,29 +111,29 @@ impl<'d> Reading<'d> {
         let kind = kind.and_then(Value::as_str).filter(|kind| !kind.trim().is_empty());
         match value {
             Value::Null => {}
-            Value::String(said) if said.trim().is_empty() => {}
-            Value::String(said) => {
+            Value::String(text) if text.trim().is_empty() => {}
+            Value::String(text) => {
                 self.has_text = true;
-                self.texts.push(said);
+                self.texts.push(text);
                 let named = match kind.and_then(text::protocol) {
-                    Some(protocol) => text::stated(protocol, said),
-                    None => text::named(said),
+                    Some(protocol) => text::stated(protocol, text),
+                    None => text::named(text),
                 };
                 self.is_untyped |= kind.is_none() && named.is_empty();
                 self.found.extend(named);
             }
             Value::Object(properties) if key == "definition" => self.object(properties, true),
-            _ => self.unreadable(&format!("`{key}` is not a text")),
+            _ => self.unreadable(&format!("`{key}` is not a string")),
         }
     }
 
     fn other(&mut self, value: &'d Value, is_definition: bool) {
         match value {
-            Value::String(said) => {
-                self.has_text |= is_definition && !said.trim().is_empty();
-                self.texts.push(said);
-                self.found.extend(Id::parse_marking(said).and_then(level_of));
-                self.found.extend(text::named(said));
+            Value::String(text) => {
+                self.has_text |= is_definition && !text.trim().is_empty();
+                self.texts.push(text);
+                self.found.extend(Id::parse_marking(text).and_then(level_of));
+                self.found.extend(text::named(text));
             }
             Value::Array(items) => items.iter().for_each(|item| self.other(item, is_definition)),
             Value::Object(properties) => self.object(properties, is_definition),
@@ -144,9 +145,9 @@ impl<'d> Reading<'d> {
         self.found.insert(Marking::Unreadable(what.to_owned()));
     }
 
-    fn conclude(mut self, id: Id) -> BTreeSet<Marking> {
+    fn finish(mut self, id: Id) -> BTreeSet<Marking> {
         self.stated.extend(self.found.iter().filter_map(Marking::protocol).collect::<Vec<_>>());
-        // A level alone is one of the protocol that something else names.
+        // A level without its protocol belongs to the protocols that are stated elsewhere.
         let alone = |protocol: &Protocol| self.texts.iter().filter_map(|text| protocol.level(text)).collect::<Vec<_>>();
         let levels: Vec<Marking> = self.stated.iter().flat_map(alone).collect();
         self.found.extend(levels);

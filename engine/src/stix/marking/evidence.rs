@@ -1,4 +1,4 @@
-//! What is known of the markings of one observable, gathered from every place that speaks of them.
+//! Collects the markings of one observable from every place that states them.
 
 use super::definition;
 use super::{Marking, shown};
@@ -6,7 +6,7 @@ use crate::stix::id::Id;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The markings of one observable.
+/// The markings of one observable, collected from several sources.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     markings: BTreeSet<Marking>,
@@ -14,22 +14,22 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// What the gate decides by, each once.
+    /// Returns the distinct markings, for the gates.
     pub fn markings(&self) -> Vec<Marking> {
         self.markings.iter().cloned().collect()
     }
 
-    /// The ids of all marking definitions, TLP or not, in the order they were first seen.
+    /// Returns the ids of all marking definitions, TLP or not, in the order of their first occurrence.
     pub fn ids(&self) -> &[Id] {
         &self.ids
     }
 
-    /// Something that may be a marking could not be read.
+    /// Records that a possible marking could not be parsed.
     pub fn unreadable(&mut self, what: impl Into<String>) {
         self.markings.insert(Marking::Unreadable(what.into()));
     }
 
-    /// A marking of the observable, by the id of its definition and anything that is said of it.
+    /// Adds a marking by the id of its definition and all other information about it.
     pub fn marking(&mut self, id: Option<&str>, definition: &Value) {
         match id.and_then(Id::parse_marking) {
             Some(id) => self.define(id, definition),
@@ -40,14 +40,14 @@ impl Evidence {
         }
     }
 
-    /// The observable as a STIX object. What it refers to is looked for among `others`, and among the markings that are known
-    /// already.
+    /// Adds the markings of the observable as a STIX object. References are resolved in `others`, and in the markings
+    /// that are already known.
     pub fn object(&mut self, object: &Value, others: &[Value]) {
         let Some(properties) = object.as_object() else { return self.unreadable("the object is not a JSON object") };
         for (key, value) in properties {
             match key.as_str() {
                 "object_marking_refs" => self.references(value, others),
-                // STIX 2.1 §7.2.3: markings of parts; which parts are sent is not known.
+                // Granular markings (STIX 2.1 §7.2.3) apply to parts of an object; which parts are sent is unknown.
                 "granular_markings" if value.as_array().is_some_and(Vec::is_empty) => {}
                 key if key.to_ascii_lowercase().contains("marking") => {
                     self.unreadable(format!("`{}` of the object", shown(key)));
@@ -58,11 +58,11 @@ impl Evidence {
         }
     }
 
-    /// All objects of this id: one, or several that are the same.
+    /// Adds the markings of all objects with this id; several are permitted if they are equal.
     pub fn objects(&mut self, id: &str, objects: &[Value]) {
-        let named: Vec<&Value> = objects.iter().filter(|object| is_called(object, id)).collect();
+        let named: Vec<&Value> = objects.iter().filter(|object| has_id(object, id)).collect();
         if named.windows(2).any(|pair| pair[0] != pair[1]) {
-            self.unreadable(format!("`{}` occurs twice, with different content", shown(id)));
+            self.unreadable(format!("conflicting definitions of `{}`", shown(id)));
         }
         for object in named {
             self.object(object, objects);
@@ -93,12 +93,12 @@ impl Evidence {
 
     fn reference(&mut self, id: Id, others: &[Value]) {
         let text = id.to_string();
-        let definitions: Vec<&Value> = others.iter().filter(|object| is_called(object, &text)).collect();
+        let definitions: Vec<&Value> = others.iter().filter(|object| has_id(object, &text)).collect();
         if definitions.is_empty() && !self.ids.contains(&id) && definition::level_of(id).is_none() {
             self.unreadable(format!("unknown marking `{id}`"));
         }
         if definitions.windows(2).any(|pair| pair[0] != pair[1]) {
-            self.unreadable(format!("`{id}` is defined twice, with different content"));
+            self.unreadable(format!("conflicting definitions of `{id}`"));
         }
         self.define(id, &Value::Null);
         for definition in definitions {
@@ -117,6 +117,6 @@ impl Evidence {
     }
 }
 
-fn is_called(object: &Value, id: &str) -> bool {
+fn has_id(object: &Value, id: &str) -> bool {
     object["id"].as_str().is_some_and(|own| own.trim().eq_ignore_ascii_case(id.trim()))
 }

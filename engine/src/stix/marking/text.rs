@@ -1,22 +1,23 @@
-//! The levels that a text names: `TLP:AMBER+STRICT`, `PAP: red`, or a sentence with such a word in it.
+//! Extracts TLP and PAP levels from text: `TLP:AMBER+STRICT`, `PAP: red`, or a sentence that contains such a word.
 
 use super::{Marking, Protocol};
 
-/// Words that may stand between a protocol's name and the level.
+/// Words that are permitted between the name of a protocol and the level.
 const FILLERS: [&str; 10] =
     ["LIGHT", "ACTION", "ACTIONS", "PROTOCOL", "LEVEL", "MARKING", "VERSION", "IS", "DEFINITION", "COLOR"];
 
-/// The levels that any text names. A protocol that is named without a level that is known is an unreadable marking.
+/// Returns the levels in any text. A protocol without a known level yields an unreadable marking.
 pub(super) fn named(text: &str) -> Vec<Marking> {
     Reader::new(text, None).read()
 }
 
-/// The levels of a text that is a level of this protocol and nothing else: every word counts.
+/// Returns the levels of a text that must consist of levels of this protocol: every word must be known.
 pub(super) fn stated(protocol: Protocol, text: &str) -> Vec<Marking> {
     Reader::new(text, Some(protocol)).read()
 }
 
-/// The protocol that the name of a type or a key means, in any spelling: `tlp`, ` TLP2`, `T.L.P.`, `Traffic Light Protocol`.
+/// Returns the protocol that the name of a type or key refers to, in any spelling: `tlp`, ` TLP2`, `T.L.P.`, `Traffic
+/// Light Protocol`.
 pub(super) fn protocol(name: &str) -> Option<Protocol> {
     let squeezed: String = folded(name).chars().filter(|letter| letter.is_alphanumeric()).collect();
     let words = folded(name);
@@ -30,11 +31,11 @@ pub(super) fn protocol(name: &str) -> Option<Protocol> {
 
 struct Reader<'t> {
     text: &'t str,
-    /// The protocol that levels are read of.
+    /// The protocol of the levels that follow.
     protocol: Option<Protocol>,
-    /// Every word must be a level.
+    /// Every word must be a level or a permitted filler.
     is_strict: bool,
-    /// A level must follow.
+    /// A level is expected next.
     wants_level: bool,
     found: Vec<Marking>,
 }
@@ -61,7 +62,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Reads a word between two others; none if it cannot be read.
+    /// Parses a word with its neighbors; `None` if it is not permitted.
     fn word(&mut self, before: Option<&str>, word: &str, after: Option<&str>) -> Option<()> {
         if let Some((protocol, rest)) = mention_before(word, after) {
             if self.wants_level && self.protocol != Some(protocol) && !self.is_strict {
@@ -74,10 +75,10 @@ impl<'t> Reader<'t> {
         if protocol.level(word).is_some() {
             return self.level(protocol, word);
         }
-        // `AMBER STRICT` is not a level, and above AMBER it is meant to be.
-        let is_torn = before == Some("AMBER") && (word.starts_with('+') || word == "STRICT");
+        // `AMBER STRICT` is not a level, but means one above AMBER.
+        let is_split = before == Some("AMBER") && (word.starts_with('+') || word == "STRICT");
         let may_stand = is_version(word) || FILLERS.contains(&word) || !(self.is_strict || self.wants_level);
-        (may_stand && !is_torn).then_some(())
+        (may_stand && !is_split).then_some(())
     }
 
     fn level(&mut self, protocol: Protocol, word: &str) -> Option<()> {
@@ -130,7 +131,7 @@ fn mention_before<'w>(word: &'w str, after: Option<&str>) -> Option<(Protocol, &
     }
 }
 
-/// Nothing, `2`, `V2`.
+/// Matches an empty text, `2` and `V2`.
 fn is_version(word: &str) -> bool {
     word.strip_prefix('V').unwrap_or(word).bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -139,7 +140,7 @@ fn is_separator(letter: char) -> bool {
     !(letter.is_alphanumeric() || letter == '+')
 }
 
-/// In upper case, without what cannot be seen, and with the letters that look like those of the protocols as what they look like.
+/// Converts to upper case, removes invisible characters, and replaces characters that look like Latin letters.
 fn folded(text: &str) -> String {
     text.chars().filter(|letter| !is_unseen(*letter)).map(wide).flat_map(char::to_uppercase).map(look_alike).collect()
 }
@@ -172,7 +173,7 @@ fn wide(letter: char) -> char {
     alphabet.map_or(letter, |(start, _)| char::from(b'A' + u8::try_from((number - start) % 26).expect("a letter")))
 }
 
-/// The Latin letter that a Greek or Cyrillic capital looks like.
+/// Converts a Greek or Cyrillic capital to the Latin letter it looks like.
 fn look_alike(letter: char) -> char {
     match letter {
         'Α' | 'А' | 'Ꭺ' | 'ᴀ' => 'A',
@@ -200,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_level_in_any_text_is_read() {
+    fn named_finds_levels_in_any_text() {
         let cases = [
             ("TLP:RED", vec![Marking::Tlp(Tlp::Red)]),
             ("tlp: amber+strict", vec![Marking::Tlp(Tlp::AmberStrict)]),
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_protocol_without_a_known_level_is_unreadable() {
+    fn named_protocol_without_known_level_is_unreadable() {
         for text in [
             "TLP",
             "TLP:",
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_alone_is_one_of_the_protocol_that_is_stated() {
+    fn stated_accepts_level_without_protocol() {
         assert_eq!(stated(Protocol::Tlp, "red"), [Marking::Tlp(Tlp::Red)]);
         assert_eq!(stated(Protocol::Pap, "PAP:RED"), [Marking::Pap(Pap::Red)]);
         assert_eq!(stated(Protocol::Tlp, "PAP:RED"), [Marking::Pap(Pap::Red)]);
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_names_its_protocol_in_any_spelling() {
+    fn protocol_accepts_any_spelling() {
         for name in
             ["TLP", "tlp", " TLP", "TLP2", "tlp_2_0", "T.L.P.", "T L P", "TLP:AMBER", "Traffic-Light Protocol", "x-tlp"]
         {
