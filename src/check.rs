@@ -57,7 +57,7 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
 /// The mistakes of everything at these paths, in the order of the paths.
 pub(crate) fn check(paths: &[PathBuf]) -> anyhow::Result<Vec<Diagnostic>> {
     let (mut diagnostics, mut known) = (vec![], HashSet::new());
-    for found in parallel::all(paths, |path| check_path(path)) {
+    for found in parallel::map(paths, |path| check_path(path)) {
         let found = found?;
         // A profile can be met by its folder and by its cases.
         diagnostics.extend(found.into_iter().filter(|found| known.insert(identity(found))));
@@ -82,7 +82,7 @@ fn check_path(path: &Path) -> anyhow::Result<Vec<Diagnostic>> {
         if folders.is_empty() {
             bail!("{} holds no profile", path.display());
         }
-        return Ok(parallel::all(&folders, check_one_of_several).concat());
+        return Ok(parallel::map(&folders, check_one_of_several).concat());
     }
     let (root, name) = shelf::place(path)?;
     let source = match source(&root, name)? {

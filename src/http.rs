@@ -231,7 +231,7 @@ mod tests {
                     let body = sent.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
                     assert_eq!(body, request.body.as_ref().map_or("", |body| body.expose()).as_bytes());
                     checked += 1;
-                    let answer = exchanges.next().map_or(Err(Fault::Reset), |exchange| exchange.answer());
+                    let answer = exchanges.next().map_or(Err(Fault::Reset), |exchange| exchange.response());
                     run.accept(answer, now);
                 }
             }

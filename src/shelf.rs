@@ -155,7 +155,7 @@ pub(crate) fn plans(folders: &[Folder]) -> Vec<Option<Plan>> {
             None
         }
     };
-    parallel::all(folders, Folder::compiled).into_iter().map(plan).collect()
+    parallel::map(folders, Folder::compiled).into_iter().map(plan).collect()
 }
 
 /// More of a file than this is not read: no profile and no case is so long, and the reader will say so.

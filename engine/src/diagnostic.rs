@@ -1,32 +1,32 @@
-//! What is wrong, where, and what to do: the one type for mistakes in a profile, a case or an answer.
-//! Holds facts only; words are coloured and laid out by whoever prints them.
+//! Diagnostics: what is wrong, where, and how to fix it. The only type for mistakes in profiles, cases and responses.
+//! Holds facts without layout or color, which the output adds.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A text that a person can open: a profile, a case, a provider's answer.
+/// A text that diagnostics refer to: a profile, a case or a provider's response.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Source {
-    /// The path or URL it is known by.
+    /// Path or URL of the text, for display.
     pub name: String,
-    /// The whole text.
+    /// Complete text, which the spans refer to.
     pub text: String,
 }
 
 impl Source {
-    /// A source that labels can share.
+    /// Creates a source that labels can share.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
         Arc::new(Self { name: name.into(), text: text.into() })
     }
 
-    /// The line that holds this byte, counted from 1.
+    /// Returns the line of a byte, counted from 1.
     pub fn line(&self, byte: usize) -> usize {
         let end = byte.min(self.text.len());
         1 + self.text.as_bytes()[..end].iter().filter(|&&b| b == b'\n').count()
     }
 
-    /// The line and the column of this byte, both from 1; columns count characters.
+    /// Returns line and column of a byte, both counted from 1. Columns count characters.
     pub fn line_and_column(&self, byte: usize) -> (usize, usize) {
         let end = byte.min(self.text.len());
         let start = self.text.as_bytes()[..end].iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);
@@ -35,57 +35,57 @@ impl Source {
     }
 }
 
-/// Bytes of a source, from start to before end.
+/// A range of bytes in a source; the end is exclusive.
 pub type Span = Range<usize>;
 
-/// A place, and what it has to do with the matter.
+/// A location and its relevance to the diagnostic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
-    /// The text the span belongs to.
+    /// Source that the span refers to.
     pub source: Arc<Source>,
-    /// Where in it.
+    /// Location in the source, in bytes.
     pub span: Span,
-    /// What this place is; may be empty.
+    /// Text of the label; may be empty.
     pub text: String,
 }
 
-/// An exact replacement that removes the diagnostic.
+/// A replacement that certainly resolves the diagnostic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
-    /// What is replaced; an empty span inserts.
+    /// Range to replace; an empty span inserts.
     pub span: Span,
-    /// What stands there afterwards.
+    /// Text to insert in its place.
     pub replacement: String,
 }
 
-/// How much it matters.
+/// Severity of a diagnostic, which determines the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// The profile cannot run, or the answer cannot be used.
+    /// The profile cannot run, or the response cannot be used.
     Error,
-    /// It can, but probably not as meant.
+    /// The profile can run, but probably not as intended.
     Warning,
 }
 
-/// One mistake, told once.
+/// One mistake, reported once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Which kind of mistake.
+    /// Kind of the mistake.
     pub code: Code,
-    /// How much it matters.
+    /// Error or warning.
     pub severity: Severity,
-    /// A fact in the reader's words, that stands alone.
+    /// What is wrong, in a sentence that is complete without the labels.
     pub message: String,
-    /// The first says what the place is, others say why. The first one's source is where the fix applies.
+    /// Locations: the first is the mistake itself, the others explain it. A fix applies to the source of the first.
     pub labels: Vec<Label>,
-    /// Facts that let the reader decide.
+    /// Additional information for the decision of the reader.
     pub notes: Vec<String>,
-    /// The sure way out, if there is one.
+    /// A certain fix, if there is one.
     pub fix: Option<Fix>,
 }
 
 impl Diagnostic {
-    /// An error at one place.
+    /// Creates an error with one label.
     pub fn error(
         code: Code,
         message: impl Into<String>,
@@ -97,61 +97,61 @@ impl Diagnostic {
         Self { code, severity: Severity::Error, message: one_line(message.into()), labels, notes: vec![], fix: None }
     }
 
-    /// The same, as a warning.
+    /// Changes the severity to a warning.
     pub fn warning(mut self) -> Self {
         self.severity = Severity::Warning;
         self
     }
 
-    /// Adds another place of the same source.
+    /// Adds a label at another location of the same source.
     pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
         let source = Arc::clone(&self.labels[0].source);
         self.labels.push(Label { source, span, text: one_line(label.into()) });
         self
     }
 
-    /// Adds a fact.
+    /// Adds a note with further information.
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
     }
 
-    /// Adds the way out.
+    /// Adds a fix that certainly resolves the diagnostic.
     pub fn fix(mut self, span: Span, replacement: impl Into<String>) -> Self {
         self.fix = Some(Fix { span, replacement: replacement.into() });
         self
     }
 }
 
-/// How many mistakes of one file are told. Whoever mends these sees the others next.
+/// Maximum number of diagnostics that are reported for one file.
 pub const MAX_REPORTED: usize = 100;
 
-/// The first of these, in their order; and how many more there are, as one more.
+/// Truncates diagnostics to [`MAX_REPORTED`], and adds one with the number of omitted ones.
 pub fn capped(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let more = diagnostics.len().saturating_sub(MAX_REPORTED);
     if more == 0 {
         return diagnostics;
     }
-    let untold = diagnostics.split_off(MAX_REPORTED);
-    let Label { source, span, .. } = &untold[0].labels[0];
-    let place = span.start..span.start;
-    let message = format!("and {} more", grouped(more));
-    let mut rest = Diagnostic::error(Code::TooLarge, message, source, place, "the next one");
-    if untold.iter().all(|found| found.severity == Severity::Warning) {
+    let omitted = diagnostics.split_off(MAX_REPORTED);
+    let Label { source, span, .. } = &omitted[0].labels[0];
+    let start = span.start..span.start;
+    let message = format!("{} more mistakes are not shown", grouped(more));
+    let mut rest = Diagnostic::error(Code::TooLarge, message, source, start, "the next one is here");
+    if omitted.iter().all(|found| found.severity == Severity::Warning) {
         rest = rest.warning();
     }
     diagnostics.push(rest);
     diagnostics
 }
 
-/// `1,912`.
+/// Formats a number with thousands separators, such as `1,912`.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let is_start = |i: usize| i > 0 && (digits.len() - i).is_multiple_of(3);
     digits.char_indices().flat_map(|(i, digit)| is_start(i).then_some(',').into_iter().chain([digit])).collect()
 }
 
-/// A sentence stays one line, whatever names of the source it repeats.
+/// Returns the text on one line, even if names in it contain line breaks.
 fn one_line(text: String) -> String {
     match text.contains(['\n', '\r']) {
         true => text.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -168,20 +168,20 @@ impl fmt::Display for Diagnostic {
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $slug:literal,)+) => {
-        /// Every kind of mistake, by the slug that names it.
+        /// Kinds of diagnostics, each with a stable slug.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Code { $($(#[doc = $doc])+ $name,)+ }
 
         impl Code {
-            /// All codes, in the order of their declaration.
+            /// All codes in the order of their declaration.
             pub const ALL: &[Code] = &[$(Code::$name,)+];
 
-            /// The slug: stable, and never used again for something else.
+            /// Returns the slug, which is stable and never reused.
             pub fn slug(self) -> &'static str {
                 match self { $(Code::$name => $slug,)+ }
             }
 
-            /// What the mistake is and why it matters.
+            /// Returns the description: what the mistake is and why it matters.
             pub fn doc(self) -> &'static str {
                 match self { $(Code::$name => concat!($($doc, "\n",)+),)+ }
             }
@@ -190,247 +190,250 @@ macro_rules! codes {
 }
 
 codes! {
-    // The text as YAML.
-    /// The file is not UTF-8 text, or none that is read: a link, a pipe, a device, one that may not be read.
+    // YAML syntax.
+    /// The file is not UTF-8 text, or it is not a regular readable file: a link, a pipe, a device, or one without read
+    /// permission.
     NotUtf8 = "not-utf8",
-    /// The text is no YAML.
+    /// The text is not valid YAML.
     Syntax = "syntax",
-    /// The file holds nothing.
+    /// The file has no content.
     EmptyFile = "empty-file",
-    /// A second YAML document starts; a file has one.
+    /// A file must contain a single YAML document.
     SecondDocument = "second-document",
-    /// YAML tags (`!x`) mean nothing here: types are declared by the language itself.
+    /// YAML tags (`!x`) are not supported: types are declared by the profile language.
     Tag = "tag",
-    /// `<<` would merge keys from elsewhere: what a block says could not be read off the block.
+    /// Merge keys (`<<`) are not supported: a mapping would no longer show all its content.
     MergeKey = "merge-key",
-    /// An alias names an anchor that is not there, or expands to more than a profile can hold.
+    /// An alias refers to an unknown anchor, or expands to more than a profile may contain.
     Alias = "alias",
-    /// A key is a block or a list. Most often a template without quotes: `a: {{ x }}`.
+    /// A key is a mapping or list. The most frequent cause is a template without quotes: `a: {{ x }}`.
     BlockAsKey = "block-as-key",
-    /// A key stands twice in one block; one of the two would be lost in silence.
+    /// A key occurs twice in one mapping; one of its values would be lost silently.
     DuplicateField = "duplicate-field",
-    /// The text nests deeper, is longer, or has more mistakes than any profile. The mistakes that are not told are counted.
+    /// A limit is exceeded: nesting, length, or the number of mistakes. Mistakes beyond the limit are counted, but not
+    /// shown.
     TooLarge = "too-large",
 
-    // The shape: what the JSON Schema of a profile says.
-    /// A key that this block does not have.
+    // Structure, as the JSON Schema of a profile requires.
+    /// A key that this mapping does not permit.
     UnknownField = "unknown-field",
-    /// A key that this block must have.
+    /// A required key is missing in this mapping.
     MissingField = "missing-field",
-    /// A value of another type than this key takes.
+    /// A value has the wrong type for its key.
     WrongType = "wrong-type",
-    /// A word that is not one of those this key takes.
+    /// A value is not one of the permitted keywords.
     UnknownChoice = "unknown-choice",
-    /// A number or a length outside its bounds.
+    /// A number or a length is outside its range.
     OutOfRange = "out-of-range",
-    /// A text that does not have the form this key takes.
+    /// A string does not have the required format.
     WrongForm = "wrong-form",
 
-    /// A text or key with a character that people do not see, or that ends a line: a control character, a bidirectional
-    /// control, a character without width, one that Unicode does not assign. Texts of a profile stand in terminals, in
-    /// OpenCTI and in generated files, and there such a character hides, forges or adds something.
+    /// A string or key contains a character that is invisible or ends a line: a control character, a bidirectional
+    /// control, a character without width, or one that Unicode does not assign. Strings of a profile are shown in
+    /// terminals, in OpenCTI and in generated files, where such a character hides, forges or adds text.
     UnprintableCharacter = "unprintable-character",
 
-    // Texts with a notation of their own.
-    /// A text is no JSONPath (RFC 9535).
+    // Strings with their own syntax.
+    /// A path is not valid JSONPath (RFC 9535).
     PathSyntax = "path-syntax",
-    /// A path has wildcards, slices or filters. A path says where one thing stands; conditions are said with `when`.
+    /// A path contains wildcards, slices or filters. A path must select a single value; conditions are expressed with
+    /// `when`.
     PathSearches = "path-searches",
-    /// A brace in a literal text opens or closes nothing.
+    /// An unmatched brace in a literal string.
     TemplateSyntax = "template-syntax",
-    /// A placeholder that stands for nothing known.
+    /// A placeholder that is not defined.
     UnknownPlaceholder = "unknown-placeholder",
-    /// A placeholder where it has no value.
+    /// A placeholder that has no value at this position.
     PlaceholderOutOfPlace = "placeholder-out-of-place",
-    /// A condition or a description is no MiniJinja.
+    /// A condition or description is not a valid MiniJinja expression.
     ExpressionSyntax = "expression-syntax",
-    /// A filter, test or function that is not there.
+    /// A filter, test or function that does not exist.
     UnknownFilter = "unknown-filter",
-    /// A field that is not declared.
+    /// A name that is not a declared field.
     UnknownName = "unknown-name",
-    /// A condition that is neither true nor false.
+    /// A condition that does not evaluate to true or false.
     NotBoolean = "not-boolean",
-    /// A condition that reads nothing: it holds for every record, or for none.
+    /// A condition without variables: it is true for every record, or for none.
     ConditionConstant = "condition-constant",
-    /// A text is no way to write a time.
+    /// An invalid time format.
     TimeFormat = "time-format",
-    /// A time format names no zone, and none is given beside it.
+    /// A time format has no time zone, and none is declared.
     TimeZoneMissing = "time-zone-missing",
-    /// A time zone that the IANA database does not have.
+    /// A time zone that is not in the IANA database.
     UnknownTimeZone = "unknown-time-zone",
 
-    // The meaning: what the parts say together.
-    /// A setting that is not declared.
+    // Semantics: consistency of the parts.
+    /// A setting that is not declared in `settings`.
     UnknownSetting = "unknown-setting",
-    /// A secret outside `http.auth`, from where it could be printed.
+    /// A secret is used outside `http.auth`, where it could be printed.
     SecretOutsideAuth = "secret-outside-auth",
-    /// A setting that does not always hold a value of the type wanted.
+    /// A setting whose value does not always have the required type.
     SettingType = "setting-type",
-    /// A default or a choice that is not of its setting's type, or a default that is no choice.
+    /// A default or choice has another type than its setting, or the default is not one of the choices.
     SettingDefault = "setting-default",
-    /// A setting that every profile has is declared again.
+    /// The name of a setting is reserved, because every profile has this setting.
     ReservedSetting = "reserved-setting",
-    /// A setting whose environment variable belongs to another program: its value would be sent to the provider.
+    /// The environment variable of a setting belongs to another program: its value would be sent to the provider.
     ReservedVariable = "reserved-variable",
-    /// A setting with the name of a credential and another type than `secret`: its value could be printed.
+    /// The name of a setting suggests a credential, but its type is not `secret`: its value could be printed.
     CredentialNotSecret = "credential-not-secret",
-    /// The base URL is no literal `https` URL of scheme, host and path.
+    /// The base URL is not a literal `https` URL of scheme, host and path.
     BaseUrl = "base-url",
-    /// A header's name holds signs that no header's name has.
+    /// A header name contains characters that header names do not permit (RFC 9110 §5.1).
     HeaderName = "header-name",
-    /// A header that says how a request is sent, to whom, or through what: it is set by whoever sends the request.
+    /// A header that controls the transport of a request: the HTTP client sets it.
     HeaderReserved = "header-reserved",
-    /// A path that is not sent as it stands: URLs are normalised, which resolves `.` and `..` and encodes blanks.
+    /// A path that would be sent in another form: URLs are normalized, which resolves `.` and `..` and encodes spaces.
     PathNormal = "path-normal",
-    /// A quota probe reads neither `used` and `limit` nor `remaining`.
+    /// A quota probe needs `remaining`, or both `used` and `limit`.
     QuotaFigures = "quota-figures",
-    /// A row of `answers` tests neither status nor body.
+    /// A row of `answers` without a condition on status or body matches every response.
     AnswerMatchesAll = "answer-matches-all",
-    /// A profile without a lookup.
+    /// A profile must have a lookup.
     NothingToAsk = "nothing-to-ask",
-    /// A JSON answer whose rows stand nowhere.
+    /// `records` is missing for a JSON response.
     RecordsMissing = "records-missing",
-    /// `records` in a framing that cuts rows by itself.
+    /// `records` is not used by a framing that defines rows itself.
     RecordsNotUsed = "records-not-used",
-    /// An end of the window is asked for, and there is no `window`.
+    /// A request uses the window, but `window` is missing.
     WindowMissing = "window-missing",
-    /// A cursor without one place to come from and one to go to.
+    /// A cursor needs exactly one source and one destination.
     CursorPlaces = "cursor-places",
-    /// A field that every record needs is not declared.
+    /// A field that every record requires is not declared.
     FieldMissing = "field-missing",
-    /// A field of another type than its role or its keys want.
+    /// A field has another type than its role or its keys require.
     FieldType = "field-type",
-    /// A field with a name that conditions cannot use.
+    /// The name of a field cannot be used in conditions.
     FieldName = "field-name",
-    /// The last orientation has a condition: a record may match none.
+    /// The last orientation has a condition, so that a record may match none.
     OrientationNotTotal = "orientation-not-total",
-    /// An orientation without a condition hides those after it.
+    /// An orientation without a condition makes later ones unreachable.
     OrientationHides = "orientation-hides",
-    /// A word that is no DNS record type.
+    /// An unknown DNS record type.
     UnknownRrtype = "unknown-rrtype",
-    /// OpenCTI does not permit this relationship between these types, and would refuse it on import.
+    /// OpenCTI does not permit this relationship between these types, and would reject it on import.
     RelationshipNotPermitted = "relationship-not-permitted",
-    /// OpenCTI permits this relationship since a later platform than 6.0; earlier ones refuse it.
+    /// OpenCTI permits this relationship since a later version than 6.0; earlier versions reject it.
     RelationshipNewerOnly = "relationship-newer-only",
-    /// A rule for ends that its record types never have.
+    /// A rule has a source or target that its record types never produce.
     RuleNeverMatches = "rule-never-matches",
-    /// No rule catches what the others leave.
+    /// No rule matches the remaining records.
     RulesNotTotal = "rules-not-total",
-    /// A rule that matches everything hides those after it.
+    /// A rule that matches every record makes later ones unreachable.
     RuleHides = "rule-hides",
-    /// A comparison in a condition that can never be equal; MiniJinja finds it false and says nothing.
+    /// A comparison in a condition is never true; MiniJinja evaluates it to false without an error.
     NeverEqual = "never-equal",
-    /// A rule whose records all go by an earlier one.
+    /// A rule is unreachable, because earlier rules match all its records.
     RuleHidden = "rule-hidden",
-    /// A row of `answers` whose answers all go by an earlier one.
+    /// A row of `answers` is unreachable, because earlier rows match all its responses.
     AnswerHidden = "answer-hidden",
-    /// A kind of observable that is asked about, and of which no rule makes anything: every record would be dropped.
+    /// An observable type is accepted, but no rule creates anything for it: every record would be dropped.
     AcceptedInVain = "accepted-in-vain",
     /// A key that changes nothing where it stands: not the requests, not the records, not the outcome.
     NoEffect = "no-effect",
     /// A window that no request names and no filter applies.
     WindowUnused = "window-unused",
-    /// A field that no condition, text or orientation reads.
+    /// A field that no condition, template or orientation reads.
     FieldUnused = "field-unused",
-    /// A setting that nothing uses.
+    /// A setting that is never used.
     SettingUnused = "setting-unused",
-    /// A setting with a name that variables and files cannot use.
+    /// The name of a setting is not permitted in environment variables and files.
     SettingName = "setting-name",
-    /// Two settings that go by one name.
+    /// Two settings have the same name or environment variable.
     SettingNameTwice = "setting-name-twice",
-    /// A secret with a default: it would be no secret.
+    /// A secret must not have a default, which would be public.
     SecretDefault = "secret-default",
-    /// A setting that is required and has a default: it can never be missing.
+    /// A required setting has a default, so that it can never be missing.
     DefaultOfRequired = "default-of-required",
-    /// A duration of nothing where some time is needed.
+    /// A duration must be longer than zero.
     DurationZero = "duration-zero",
-    /// The first wait before another attempt is longer than the longest.
+    /// The first retry delay exceeds the maximum delay.
     RetryOrder = "retry-order",
-    /// A header that two parts of the profile send.
+    /// Two parts of the profile send the same header.
     HeaderTwice = "header-twice",
-    /// A query parameter that two parts of the profile send.
+    /// Two parts of the profile send the same query parameter.
     ParameterTwice = "parameter-twice",
-    /// A value that stands in a list twice.
+    /// A list contains a value twice.
     ValueTwice = "value-twice",
-    /// A request that does not hold the observable: every answer would be the same.
+    /// A request does not contain the observable: every response would be the same.
     ObservableUnused = "observable-unused",
-    /// Requests for each of a list, none of which holds the element.
+    /// Requests for each element of a list, none of which contains the element.
     EachUnused = "each-unused",
-    /// A request's path that does not start with `/`: it would run into the base URL.
+    /// A path does not start with `/`: it would continue the last segment of the base URL.
     PathStart = "path-start",
-    /// A path with a query or a fragment in it.
+    /// A path contains a query or a fragment.
     PathQuery = "path-query",
-    /// An id that includes a time which relationships do not have.
+    /// Ids include a start time that relationships do not have.
     IdWithoutTime = "id-without-time",
     /// A key of `relationship` that has no effect with its `repeats`.
     RepeatsKey = "repeats-key",
     /// Two kinds of credentials that each fetch a token: a request carries one.
     AuthTwice = "auth-twice",
-    /// An HMAC without a key, or a plain digest with one.
+    /// An HMAC without a key, or a plain digest with a key.
     SignatureKey = "signature-key",
-    /// A field whose place does not go with what it is read from.
+    /// The source of a field does not match the structure of the rows.
     FieldPlace = "field-place",
-    /// Keys at a level that is no object.
+    /// Keys are declared at a level that is not an object.
     LevelKeys = "level-keys",
-    /// Lines of text that nobody says how to cut.
+    /// `columns` is missing for lines of text.
     ColumnsMissing = "columns-missing",
-    /// Columns of answers that are no lines of text.
+    /// `columns` is declared for responses that are not lines of text.
     ColumnsNotUsed = "columns-not-used",
-    /// Columns that are parted by a quote or by an end of line.
+    /// The column separator is a quote or a line end.
     ColumnSeparator = "column-separator",
-    /// A test of a body that compares a whole value and looks for a part of it at once.
+    /// A condition on the body compares a whole value and searches a part of it at once.
     BodyTestTwice = "body-test-twice",
-    /// A place in the body of an answer whose lines are all rows: nothing would ever be found there.
+    /// A path into the body of a response whose lines are all rows never matches.
     PlaceInLines = "place-in-lines",
-    /// A sign of a cut answer that stands nowhere, or in two places.
+    /// The signal of a truncated response has no location, or two.
     SignalPlace = "signal-place",
-    /// A body that is JSON and a form at once.
+    /// A body cannot be both JSON and a form.
     BodyTwice = "body-twice",
-    /// A body for a request that has none.
+    /// A body for a request method without a body.
     BodyOfGet = "body-of-get",
-    /// A value of paging or of credentials that is put into a body that is not there.
+    /// A paging or authentication parameter is placed in a body, but the request has none.
     BodyParameter = "body-parameter",
-    /// A rule pack that is not known.
+    /// A rule pack that does not exist.
     UnknownPack = "unknown-pack",
-    /// A token that a login's answer has nowhere or in two places, or that is sent in two.
+    /// The location of a token in the login response, or in requests, is missing or ambiguous.
     TokenPlace = "token-place",
-    /// A figure of paging that the answer has in two places.
+    /// A paging value has two locations in the response.
     FigureTwice = "figure-twice",
     /// Paging by parts of the window that are not sent as parts, or that nothing calls for.
     WindowParts = "window-parts",
     /// A job that the answer names nowhere or in two places, or that nothing tells the end of.
     JobPlace = "job-place",
-    /// A job whose name no later request holds.
+    /// No later request contains the job's id.
     JobNotAsked = "job-not-asked",
-    /// A profile in a version of the language that this program does not know.
+    /// The version of the profile language is not supported.
     LanguageVersion = "language-version",
-    /// A profile whose `id` is not the name of its folder.
+    /// The `id` of a profile differs from the name of its folder.
     IdNotFolder = "id-not-folder",
 
-    // Answers.
-    /// A provider's answer is JSON, and its records are not where the profile says.
+    // Responses.
+    /// A provider's response is JSON, but the records are not at the declared path.
     ResponseShape = "response-shape",
-    /// A provider's answer is no JSON, although the profile says it is.
+    /// A provider's response is not valid JSON, although the profile declares JSON.
     ResponseSyntax = "response-syntax",
-    /// A record that cannot be read. It costs itself, and is counted.
+    /// A record has a value that is not of its declared type. Only this record is omitted and counted as bad.
     BadRecord = "bad-record",
 
     // Cases.
-    /// A setting that the profile does not have.
+    /// A setting that the profile does not declare.
     CaseSetting = "case-setting",
-    /// A setting that the profile requires, and the case does not give.
+    /// A setting that the profile requires is missing in the case.
     CaseSettingMissing = "case-setting-missing",
-    /// A case that makes no request, and shows no refusal either.
+    /// A case sends no request and shows no refusal either.
     CaseTestsNothing = "case-tests-nothing",
-    /// A case without what is expected of it.
+    /// A case has no expected result.
     CaseNotAccepted = "case-not-accepted",
-    /// A case asks about something that is no observable of its type.
+    /// The observable of a case is not valid for its type.
     CaseObservable = "case-observable",
-    /// An exchange's request is not written as one.
+    /// The request of an exchange has an invalid format.
     CaseRequest = "case-request",
-    /// A reply with more than one body.
+    /// A response has more than one body.
     CaseReply = "case-reply",
-    /// A file that a case names is not there.
+    /// A file that a case refers to cannot be read.
     CaseFile = "case-file",
 }
 

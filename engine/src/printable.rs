@@ -1,85 +1,86 @@
-//! Text that people read: which characters may stand in it, and how every other one is written so that it can be seen.
-//! A terminal, a log viewer and a spreadsheet act on control characters; bidirectional controls and invisible characters
-//! make a text look like another one.
+//! Text for display: which characters may be printed, and how all others are escaped so that they are visible.
+//! Terminals, log viewers and spreadsheets interpret control characters; bidirectional controls and invisible
+//! characters make a text look like another one.
 //!
-//! ASCII control characters take the presentation form of DNS, `\DDD` with the octet in decimal (RFC 1035 §5.1); all other
-//! characters take `\u{…}` with the code point in hexadecimal, since `\DDD` of their UTF-8 octets names no character.
+//! ASCII control characters take the presentation format of DNS, `\DDD` with the octet in decimal (RFC 1035 §5.1). All
+//! other characters take `\u{…}` with the code point in hexadecimal, because `\DDD` of their UTF-8 octets names no
+//! character.
 
 use regex::Regex;
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-/// Control, format, private-use and unassigned characters, line and paragraph separators, and what is drawn with no width.
+/// Control, format, private-use and unascharactered characters, line and paragraph separators, and characters without width.
 const CLASS: &str = r"\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}";
 
 static UNPRINTABLE: LazyLock<Regex> = LazyLock::new(|| compiled(&format!("[{CLASS}]")));
 static UNPRINTABLE_IN_LINES: LazyLock<Regex> = LazyLock::new(|| compiled(&format!("[[{CLASS}]--\n]")));
 
 fn compiled(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the classes are those of Unicode")
+    Regex::new(pattern).expect("the classes are defined by Unicode")
 }
 
-/// Returns the first character that must not reach a reader as it is, with its byte offset.
+/// Returns the first character that must be escaped for display, with its byte offset.
 pub fn first_unprintable(text: &str) -> Option<(usize, char)> {
     let found = UNPRINTABLE.find(text)?;
     Some((found.start(), found.as_str().chars().next()?))
 }
 
-/// Returns a name or sentence as one line: every unprintable character is escaped, line ends included. Idempotent, so that
-/// a caller need not know whether parts of the line were escaped before.
+/// Returns a name or sentence on one line: every unprintable character is escaped, including line ends. Idempotent, so
+/// that parts of the line may already be escaped.
 pub fn line(text: &str) -> Cow<'_, str> {
     replace(text, &UNPRINTABLE, push_escaped)
 }
 
-/// Returns a text of several lines: as [`line`], but `\n` is kept.
+/// Returns a text of several lines: like [`line`], but keeps `\n`.
 pub fn lines(text: &str) -> Cow<'_, str> {
     replace(text, &UNPRINTABLE_IN_LINES, push_escaped)
 }
 
-/// Returns a single value as one line that can be read back: as [`line`], and a backslash is doubled where it would read as
-/// the start of an escape.
+/// Returns a single value on one line in a form that can be parsed again: like [`line`], and a backslash is doubled if
+/// it would start an escape.
 pub fn value(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {
         return line(text);
     }
     let mut out = String::with_capacity(text.len() + 8);
-    for (i, sign) in text.char_indices() {
-        match sign {
+    for (i, character) in text.char_indices() {
+        match character {
             '\\' if starts_escape(&text[i + 1..]) => out.push_str(r"\\"),
-            sign => out.push(sign),
+            character => out.push(character),
         }
     }
     Cow::Owned(line(&out).into_owned())
 }
 
-/// Whether a backslash before this text would not be taken literally.
+/// Returns whether a backslash in front of this text would start an escape.
 fn starts_escape(behind: &str) -> bool {
     let is_number = behind.len() >= 3 && behind.bytes().take(3).all(|byte| byte.is_ascii_digit());
     let is_before_escape = first_unprintable(behind).is_some_and(|(start, _)| start == 0);
     behind.starts_with('\\') || behind.starts_with("u{") || is_number || is_before_escape
 }
 
-/// Returns a JSON text of the same meaning, with unprintable characters as JSON escapes them (`\u202e`). Line ends between
-/// values are kept.
+/// Returns an equivalent JSON text with unprintable characters as JSON escapes (`\u202e`). Keeps line ends between
+/// values.
 pub fn json(text: &str) -> Cow<'_, str> {
-    replace(text, &UNPRINTABLE_IN_LINES, |out, sign| {
-        for unit in sign.encode_utf16(&mut [0; 2]) {
+    replace(text, &UNPRINTABLE_IN_LINES, |out, character| {
+        for unit in character.encode_utf16(&mut [0; 2]) {
             let _ = write!(out, "\\u{unit:04x}");
         }
     })
 }
 
-/// Writes a character by its number.
-pub fn push_escaped(out: &mut String, sign: char) {
-    let _ = match sign.is_ascii() {
-        true => write!(out, "\\{:03}", u32::from(sign)),
-        false => write!(out, "\\u{{{:x}}}", u32::from(sign)),
+/// Appends a character as an escape, `\DDD` or `\u{…}`.
+pub fn push_escaped(out: &mut String, character: char) {
+    let _ = match character.is_ascii() {
+        true => write!(out, "\\{:03}", u32::from(character)),
+        false => write!(out, "\\u{{{:x}}}", u32::from(character)),
     };
 }
 
 fn replace<'t>(text: &'t str, unprintable: &Regex, push: impl Fn(&mut String, char)) -> Cow<'t, str> {
-    // Most of what is printed is ASCII, and takes no search.
+    // Most output is ASCII and needs no search.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);
     }
@@ -87,7 +88,7 @@ fn replace<'t>(text: &'t str, unprintable: &Regex, push: impl Fn(&mut String, ch
     let mut done = 0;
     for found in unprintable.find_iter(text) {
         out.push_str(&text[done..found.start()]);
-        found.as_str().chars().for_each(|sign| push(&mut out, sign));
+        found.as_str().chars().for_each(|character| push(&mut out, character));
         done = found.end();
     }
     if done == 0 {
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Characters that a terminal, a log or an editor acts on, or does not show.
+    /// Characters that a terminal, a log viewer or an editor interprets or does not show.
     const HOSTILE: &[char] = &[
         '\0',
         '\u{7}',
@@ -148,15 +149,15 @@ mod tests {
         '\u{378}',
     ];
 
-    /// Reads back what [`value`] wrote.
-    fn read_back(shown: &str) -> String {
+    /// Parses the output of [`value`].
+    fn unescape(shown: &str) -> String {
         let mut out = String::new();
         let mut rest = shown;
-        while let Some(sign) = rest.chars().next() {
-            rest = &rest[sign.len_utf8()..];
+        while let Some(character) = rest.chars().next() {
+            rest = &rest[character.len_utf8()..];
             let digits = rest.get(..3).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
-            if sign != '\\' {
-                out.push(sign);
+            if character != '\\' {
+                out.push(character);
             } else if let Some(digits) = digits {
                 out.push(char::from(digits.parse::<u8>().expect("an octet")));
                 rest = &rest[3..];
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn unprintable_characters_are_written_by_number() {
+    fn line_escapes_unprintable_characters() {
         let check = |text: &str, expected: &str| assert_eq!(line(text), expected);
         check("a\u{1b}[2Kb", r"a\027[2Kb");
         check("a\tb\r\nc\u{7f}", r"a\009b\013\010c\127");
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn backslash_is_doubled_only_before_what_reads_as_escape() {
+    fn value_doubles_backslash_only_before_escape() {
         let check = |text: &str, expected: &str| assert_eq!(value(text), expected);
         check(r"C:\temp\", r"C:\temp\");
         check(r"\027", r"\\027");
@@ -207,8 +208,13 @@ mod tests {
 
     #[test]
     fn hostile_characters_are_unprintable() {
-        for sign in HOSTILE {
-            assert_eq!(first_unprintable(&format!("ab{sign}")), Some((2, *sign)), "{:x}", u32::from(*sign));
+        for character in HOSTILE {
+            assert_eq!(
+                first_unprintable(&format!("ab{character}")),
+                Some((2, *character)),
+                "{:x}",
+                u32::from(*character)
+            );
         }
         assert_eq!(first_unprintable("Zürich \u{a0} 東京"), None);
     }
@@ -230,12 +236,12 @@ mod tests {
         }
 
         #[test]
-        fn value_is_read_back(text in hostile()) {
-            prop_assert_eq!(read_back(&value(&text)), text);
+        fn value_round_trips(text in hostile()) {
+            prop_assert_eq!(unescape(&value(&text)), text);
         }
 
         #[test]
-        fn json_keeps_its_meaning(text in hostile()) {
+        fn json_is_equivalent(text in hostile()) {
             let written = serde_json::to_string_pretty(&serde_json::json!({ "a": [&text] })).expect("JSON");
             let escaped = json(&written);
             prop_assert_eq!(first_unprintable(&escaped.replace('\n', "")), None);

@@ -130,7 +130,7 @@ fn played(plan: &Plan, case: &Case, times: &[Value]) -> Report {
             Step::Done => return run.finish(),
             Step::Wait(until) => now = until,
             Step::Send(_) => {
-                let answer = exchanges.next().map_or_else(|| Ok(Response::default()), |exchange| exchange.answer());
+                let answer = exchanges.next().map_or_else(|| Ok(Response::default()), |exchange| exchange.response());
                 let answer =
                     answer.map(|response| Response { body: changed(&response.body, &is_time, &mut next), ..response });
                 run.accept(answer, now);

@@ -1,4 +1,4 @@
-//! What a case file may say, as declarations: the doc comments are its reference manual and its JSON Schema.
+//! The format of case files, as declarations: their doc comments are the reference manual and the JSON Schema.
 
 use crate::run::Fault;
 use crate::stix::Kind;
@@ -6,73 +6,76 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// One recorded test of a profile: what was asked, what was answered. What must come of it stands beside it, in a file of
-/// the same name that ends in `.expected`.
+/// A recorded test of a profile: an observable, the expected requests, and the responses. The expected result is in a
+/// file of the same name with the extension `.expected`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CaseFile {
-    /// What the case shows, in a sentence.
+    /// What the case tests, in one sentence.
     pub about: String,
-    /// What time it is, such as `2024-03-01T00:00:00Z`.
+    /// Start time of the run, an RFC 3339 timestamp such as `2024-03-01T00:00:00Z`.
     pub now: String,
-    /// What is asked about.
+    /// The observable that is looked up.
     pub observable: ObservableBlock,
-    /// What the operator gives.
+    /// Values of the profile's settings, by name. Secrets are written as plain test values.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
-    /// What is asked and answered, in order. A request that is not here, or one here that is not made, makes the case fail.
+    /// The expected requests with their responses, in order. The case fails if the run sends a request that is not
+    /// listed, or does not send one that is.
     #[serde(default)]
     pub exchanges: Vec<ExchangeBlock>,
 }
 
-/// What is asked about.
+/// The observable that a case looks up.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObservableBlock {
-    /// Its STIX type.
+    /// STIX type, such as `domain-name`.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// Its value.
+    /// Value, such as `example.com`.
     pub value: String,
-    /// Its TLP markings.
+    /// TLP levels of its markings, such as `TLP:GREEN`.
     #[serde(default)]
     pub tlp: Vec<String>,
-    /// Its PAP markings.
+    /// PAP levels of its markings, such as `PAP:AMBER`.
     #[serde(default)]
     pub pap: Vec<String>,
 }
 
-/// A request and its answer.
+/// An expected request and its response.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExchangeBlock {
-    /// Method, path after the base URL, and those query parameters that matter: `GET /v2/dns/passive?query=example.com`.
+    /// Method, path relative to the base URL, and the query parameters to compare, such as
+    /// `GET /v2/dns/passive?query=example.com`. Other query parameters are ignored. A request to a token server is written
+    /// with its whole `https` URL.
     pub request: String,
-    /// The answer.
+    /// The response to this request.
     pub reply: ReplyBlock,
 }
 
-/// An answer: a status and one of `json`, `text` and `file`, or a fault.
+/// A response: a status with at most one of `json`, `text` and `file` as its body; or a fault.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplyBlock {
-    /// The status code.
+    /// HTTP status code, 200 by default.
     #[serde(default = "ReplyBlock::default_status")]
     #[schemars(range(min = 100, max = 599))]
     pub status: u16,
-    /// Headers.
+    /// Response headers, by name.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// A JSON body, written in YAML.
+    /// JSON body, written as YAML.
     #[serde(default)]
     pub json: Option<serde_json::Value>,
-    /// A body as it stands.
+    /// Body as text, sent without changes.
     #[serde(default)]
     pub text: Option<String>,
-    /// A file beside the case that holds the body.
+    /// Name of a file in the folder of the case that contains the body.
     #[serde(default)]
     pub file: Option<String>,
-    /// What goes wrong on the way.
+    /// A network fault in place of the response; with a body, in the middle of it.
     #[serde(default)]
     pub fault: Option<FaultWord>,
 }
@@ -83,20 +86,20 @@ impl ReplyBlock {
     }
 }
 
-/// What goes wrong on the way.
+/// A network fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultWord {
-    /// Nobody answers at the address.
+    /// The connection is refused.
     Connect,
-    /// No answer in time.
+    /// No response before the timeout.
     Timeout,
-    /// The connection breaks; with a body, in the middle of it.
+    /// The connection is reset; with a body, in the middle of it.
     Reset,
 }
 
 impl FaultWord {
-    /// What the run is told.
+    /// Returns the fault that the run receives.
     pub(super) fn fault(self) -> Fault {
         match self {
             Self::Connect => Fault::Connect("connection refused".into()),

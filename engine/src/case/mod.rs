@@ -1,5 +1,5 @@
-//! A recorded test case: an observable, the exchanges with the provider, and the transcript of what came of them.
-//! Playing a case is a run like any other, with recorded answers and a clock that only waits move.
+//! Recorded test cases: an observable, the requests to a provider with their responses, and the transcript of the
+//! result. A case is played as a normal run, with recorded responses and a clock that only waiting advances.
 
 mod declaration;
 mod play;
@@ -16,25 +16,26 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A case, ready to be played.
+/// A valid case that can be played.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// What it shows, in a sentence.
+    /// What the case tests, in one sentence.
     pub about: String,
-    /// What time it is when it starts.
+    /// Start time of the run.
     pub now: Timestamp,
-    /// What is asked about.
+    /// The observable that is looked up.
     pub observable: Observable,
-    /// How it is marked.
+    /// Markings of the observable, which the TLP and PAP gates evaluate.
     pub markings: Vec<Marking>,
-    /// What the operator gave.
+    /// Values of the profile's settings, by name.
     pub settings: BTreeMap<String, String>,
-    /// What is asked and answered, in order.
+    /// The expected requests with their responses, in order.
     pub exchanges: Vec<Exchange>,
 }
 
 impl Case {
-    /// Reads a case, or tells every mistake in it. `load` gives the bytes of a file beside it.
+    /// Parses a case. On failure, returns every mistake in it. `load` returns the content of a file in the folder of
+    /// the case.
     pub fn read(source: &Arc<Source>, load: impl Fn(&str) -> Result<Vec<u8>, String>) -> Result<Case, Vec<Diagnostic>> {
         let (file, tree) = yaml::read::<CaseFile>(source, Size::CASE).map_err(capped)?;
         let mut diagnostics = vec![];
@@ -56,13 +57,13 @@ impl Case {
     }
 }
 
-/// Every mistake in a case of this plan: in what it says, and in what it shows.
+/// Validates a case for a plan. Returns every mistake in its text and in its result.
 pub fn check(source: &Arc<Source>, plan: &Plan, load: impl Fn(&str) -> Result<Vec<u8>, String>) -> Vec<Diagnostic> {
     let case = match Case::read(source, load) {
         Ok(case) => case,
         Err(diagnostics) => return diagnostics,
     };
-    let tree = Tree::parse(source).expect("it has just been read");
+    let tree = Tree::parse(source).expect("the text was parsed before");
     let mut diagnostics = settings(&case, plan, &tree);
     if let Ok(played) = play(plan, &case)
         && case.exchanges.is_empty()
@@ -72,8 +73,8 @@ pub fn check(source: &Arc<Source>, plan: &Plan, load: impl Fn(&str) -> Result<Ve
             Code::CaseTestsNothing,
             &tree,
             "/exchanges",
-            "this case tests nothing",
-            "no request is made",
+            "case tests nothing",
+            "the run sends no request",
         ));
     }
     diagnostics.sort_by_key(|diagnostic| diagnostic.labels[0].span.start);
@@ -85,7 +86,7 @@ fn settings(case: &Case, plan: &Plan, tree: &Tree) -> Vec<Diagnostic> {
     let unknown = case.settings.keys().filter(|name| !names.contains(&name.as_str())).map(|name| {
         let near = yaml::nearest(name, names.iter().copied());
         let label = near.map_or_else(|| "not declared".into(), |near| format!("did you mean `{near}`?"));
-        let message = format!("{} has no setting `{name}`", plan.id);
+        let message = format!("unknown setting `{name}` of {}", plan.id);
         let span = tree.key_span(&format!("/settings/{name}"));
         let found = Diagnostic::error(Code::CaseSetting, message, tree.source(), span.clone(), label);
         near.map_or(found.clone(), |near| found.fix(span, near))
@@ -94,7 +95,7 @@ fn settings(case: &Case, plan: &Plan, tree: &Tree) -> Vec<Diagnostic> {
         spec.required && spec.default.is_none() && !spec.names().any(|name| case.settings.contains_key(name))
     };
     let missing = plan.settings.iter().filter(is_missing).map(|spec| {
-        let message = format!("the case gives no setting `{}`", spec.name);
+        let message = format!("missing setting `{}`", spec.name);
         let place = if tree.has("/settings") { "/settings" } else { "/observable" };
         error(Code::CaseSettingMissing, tree, place, &message, format!("{} requires it", plan.id))
     });
@@ -108,8 +109,8 @@ fn now(file: &CaseFile, tree: &Tree, diagnostics: &mut Vec<Diagnostic>) -> Optio
             Code::WrongForm,
             tree,
             "/now",
-            "this is no instant",
-            "write it like `2024-03-01T00:00:00Z`",
+            "invalid timestamp",
+            "expected a timestamp such as `2024-03-01T00:00:00Z`",
         ));
     }
     now
@@ -119,12 +120,18 @@ fn observable(file: &CaseFile, tree: &Tree, diagnostics: &mut Vec<Diagnostic>) -
     let parsed = Observable::parse(file.observable.kind, &file.observable.value);
     parsed
         .map_err(|reason| {
-            diagnostics.push(error(Code::CaseObservable, tree, "/observable/value", &reason.to_string(), "given here"))
+            diagnostics.push(error(
+                Code::CaseObservable,
+                tree,
+                "/observable/value",
+                &reason.to_string(),
+                "invalid value",
+            ))
         })
         .ok()
 }
 
-/// A path of the provider's own; or the whole URL of a server that gives tokens.
+/// Returns whether the target is a path of the provider's API, or the whole URL of a token server.
 fn is_target(target: &str) -> bool {
     target.starts_with('/') || target.starts_with("https://")
 }
@@ -137,8 +144,8 @@ fn exchange(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Exchange> {
     let Some((method, target)) = block.request.split_once(' ').filter(|(_, target)| is_target(target)) else {
-        let label = "write it like `GET /path?name=value`";
-        diagnostics.push(error(Code::CaseRequest, tree, &format!("{at}/request"), "this is no request", label));
+        let label = "expected a request such as `GET /path?name=value`";
+        diagnostics.push(error(Code::CaseRequest, tree, &format!("{at}/request"), "invalid request", label));
         return None;
     };
     let reply = &block.reply;
@@ -152,7 +159,7 @@ fn exchange(
                     Code::CaseFile,
                     tree,
                     &format!("{at}/reply/file"),
-                    "there is no such file",
+                    "cannot read response file",
                     reason,
                 ));
                 return None;
@@ -160,8 +167,8 @@ fn exchange(
         },
         (None, None, None) => vec![],
         _ => {
-            let label = "one of `json`, `text` and `file`";
-            diagnostics.push(error(Code::CaseReply, tree, &format!("{at}/reply"), "a reply has one body", label));
+            let label = "expected one of `json`, `text` and `file`";
+            diagnostics.push(error(Code::CaseReply, tree, &format!("{at}/reply"), "multiple response bodies", label));
             return None;
         }
     };

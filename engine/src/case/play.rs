@@ -1,4 +1,4 @@
-//! Plays a case and writes its transcript: the outcome, the requests, what became of each record, the relationships.
+//! Plays a case and writes its transcript: the outcome, the requests, the result of each record, and the relationships.
 
 use super::Case;
 use crate::plan::{Plan, SettingError, Settings, after};
@@ -11,10 +11,10 @@ use std::fmt::{self, Write};
 use std::sync::Arc;
 use url::form_urlencoded;
 
-/// How long a case may run, by its own clock.
+/// Maximum duration of a case, on its own clock.
 const DEADLINE: SignedDuration = SignedDuration::from_mins(10);
 
-/// A request that is expected, and its answer.
+/// An expected request and its response.
 #[derive(Debug, Clone)]
 pub struct Exchange {
     method: String,
@@ -25,13 +25,14 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// A request, as it is shown, and its answer.
+    /// Creates an exchange from a request in redacted form and its response.
     pub fn new(method: &str, target: &str, response: Response, fault: Option<Fault>) -> Self {
         let (path, query) = split(target);
         Self { method: method.to_owned(), path, query, response, fault }
     }
 
-    /// In what a request is not the expected one: its method, its path, the parameters that are named here.
+    /// Returns the differences between a request and the expected one: in the method, the path, and the query
+    /// parameters that the case lists.
     pub fn differences(&self, method: &str, target: &str) -> Vec<String> {
         let (path, query) = split(target);
         let of = |what: &str, wanted: &str, found: &str| format!("{what}: expected `{wanted}`, found `{found}`");
@@ -47,28 +48,28 @@ impl Exchange {
         of_method.into_iter().chain(of_path).chain(of_query).collect()
     }
 
-    /// Whether a request is the expected one.
+    /// Returns whether a request is the expected one.
     pub fn matches(&self, method: &str, target: &str) -> bool {
         self.differences(method, target).is_empty()
     }
 
-    /// The method.
+    /// Returns the method of the expected request.
     pub fn method(&self) -> &str {
         &self.method
     }
 
-    /// The path after the base URL.
+    /// Returns the path relative to the base URL.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The query parameters that matter.
+    /// Returns the query parameters that are compared.
     pub fn query(&self) -> &[(String, String)] {
         &self.query
     }
 
-    /// The answer; a fault with a body cuts it in half.
-    pub fn answer(&self) -> Result<Response, Fault> {
+    /// Returns the response or fault; a fault with a body truncates the body to half its length.
+    pub fn response(&self) -> Result<Response, Fault> {
         let Some(fault) = &self.fault else { return Ok(self.response.clone()) };
         if self.response.body.is_empty() {
             return Err(fault.clone());
@@ -93,18 +94,18 @@ fn split(target: &str) -> (String, Vec<(String, String)>) {
     (path.to_owned(), form_urlencoded::parse(query.as_bytes()).into_owned().collect())
 }
 
-/// What came of a case.
+/// Result of a played case.
 #[derive(Debug)]
 pub struct Played {
-    /// What a person reads, and what is compared.
+    /// The transcript, which is compared with the expected one.
     pub transcript: String,
-    /// Whether what was asked is what the case expects. A transcript in which it is not says nothing about the profile.
+    /// Whether the requests were the expected ones. If not, the transcript is not meaningful for the profile.
     pub is_as_expected: bool,
     /// The requests that were answered, in the order of the exchanges.
     pub asked: Vec<Asked>,
     /// What the run left.
     pub report: Report,
-    /// The rules that were used, by number.
+    /// Indexes of the rules that were applied.
     pub rules: BTreeSet<usize>,
 }
 
@@ -131,7 +132,7 @@ pub fn input(plan: &Plan, case: &Case) -> Result<Input, Vec<SettingError>> {
     })
 }
 
-/// Plays a case.
+/// Plays a case without network access and without waiting.
 pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
     let input = input(plan, case)?;
     let base = plan.base_url(&input.settings);
@@ -143,18 +144,18 @@ pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
         match run.next(now) {
             Step::Done => break,
             Step::Wait(until) => {
-                talk.wait(until);
+                log.wait(until);
                 now = until;
             }
             Step::Send(request) => {
-                let target = request.shown_target(talk.base);
+                let target = request.shown_target(log.base);
                 let Some(exchange) = expected.next() else {
-                    talk.not_expected(&request, None, &["the case expects no more requests".to_owned()]);
+                    log.unexpected(&request, None, &["the case expects no more requests".to_owned()]);
                     break;
                 };
                 let differences = exchange.differences(request.method, &target);
                 if !differences.is_empty() {
-                    talk.not_expected(&request, Some(exchange), &differences);
+                    log.unexpected(&request, Some(exchange), &differences);
                     break;
                 }
                 talk.asked(&request, "");
@@ -163,9 +164,9 @@ pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
             }
         }
     }
-    // What follows a request that nobody expected says nothing.
-    if talk.is_as_expected {
-        expected.for_each(|exchange| talk.not_asked(exchange));
+    // After an unexpected request, the remaining exchanges are not meaningful.
+    if log.is_as_expected {
+        expected.for_each(|exchange| log.not_sent(exchange));
     }
     let report = run.finish();
     let rules = rules(&report.trace);
@@ -181,15 +182,15 @@ fn rules(trace: &[Traced]) -> BTreeSet<usize> {
     dropped.chain(trace.iter().flat_map(|traced| traced.links.iter().map(|link| link.rule))).collect()
 }
 
-/// The exchanges as they happen.
-struct Talk<'c> {
+/// Writes the requests of the transcript.
+struct RequestLog<'c> {
     base: &'c str,
     text: String,
     is_as_expected: bool,
 }
 
-impl Talk<'_> {
-    fn asked(&mut self, request: &Request, remark: &str) {
+impl RequestLog<'_> {
+    fn sent(&mut self, request: &Request, remark: &str) {
         self.line(&format!("{} {}{remark}", request.method, request.shown_target(self.base)));
         for (name, value) in &request.headers {
             self.line(&format!("  {}: {value}", name.to_lowercase()));
@@ -202,19 +203,19 @@ impl Talk<'_> {
         }
     }
 
-    /// The last line of a case: the request, what was expected in its place, and in what they differ.
-    fn not_expected(&mut self, request: &Request, exchange: Option<&Exchange>, differences: &[String]) {
+    /// Writes an unexpected request, the request that was expected instead, and the differences.
+    fn unexpected(&mut self, request: &Request, exchange: Option<&Exchange>, differences: &[String]) {
         self.is_as_expected = false;
-        self.asked(request, "  — not expected");
+        self.sent(request, "  — not expected");
         if let Some(exchange) = exchange {
             self.line(&format!("{exchange}  — expected here"));
         }
         differences.iter().for_each(|difference| self.line(&format!("  {difference}")));
     }
 
-    fn not_asked(&mut self, exchange: &Exchange) {
+    fn not_sent(&mut self, exchange: &Exchange) {
         self.is_as_expected = false;
-        self.line(&format!("{}  — expected, not asked", exchange));
+        self.line(&format!("{}  — expected, not sent", exchange));
     }
 
     fn wait(&mut self, until: Timestamp) {
@@ -227,10 +228,10 @@ impl Talk<'_> {
     }
 }
 
-fn transcript(talk: &str, report: &Report) -> String {
+fn transcript(log: &str, report: &Report) -> String {
     let plural = if report.requests == 1 { "" } else { "s" };
     let mut text = format!("{}\n{} request{plural} · {}\n", report.outcome, report.requests, report.counts);
-    section(&mut text, talk.lines().map(str::to_owned).collect());
+    section(&mut text, log.lines().map(str::to_owned).collect());
     section(&mut text, report.trace.iter().map(record_line).collect());
     section(&mut text, relationship_lines(&report.bundle));
     if report.bundle.relationships().next().is_some() {
@@ -242,13 +243,13 @@ fn transcript(talk: &str, report: &Report) -> String {
                 write!(text, "\nfound at {}, created by {author}\n", levels.join(" and "))
             }
         };
-        // One line for all ids: an id that changes makes a second object of what a platform knows already.
+        // One line covers all ids: an object whose id changes becomes a second object on the platform.
         let _ = writeln!(text, "{}", report.bundle.id());
     }
     text
 }
 
-/// The markings of what was found, lowest first.
+/// Returns the markings of the objects in the bundle, lowest first.
 fn levels(bundle: &Bundle) -> Vec<Tlp> {
     let of = |object: Object| match object {
         Object::Relationship(relationship) => Some(relationship.tlp),
@@ -263,7 +264,7 @@ fn section(text: &mut String, lines: Vec<String>) {
     if !lines.is_empty() {
         text.push('\n');
         lines.iter().for_each(|line| {
-            // People read transcripts, and what a provider answered stands in them.
+            // Transcripts contain data of the provider and are displayed.
             text.push_str(&printable::line(line));
             text.push('\n');
         });

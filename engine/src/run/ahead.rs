@@ -32,7 +32,7 @@ pub(super) fn read<R: Send>(levels: &[LevelPlan], read: impl Fn(Sink) -> R + Syn
         hand_on(rows);
         read
     };
-    parallel::ahead(reading, |rows| rows.hand_on(levels, sink))
+    parallel::produce_ahead(reading, |rows| rows.hand_on(levels, sink))
 }
 
 /// Rows one behind the other.
