@@ -87,7 +87,7 @@ fn answer(method: &str, target: &str, progress: &Progress) -> anyhow::Result<Ans
     let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
     let exchanges = progress.get_mut(case).context("a case that is replayed")?;
     match exchanges.pop_if(|exchange| exchange.matches(method, &target)) {
-        Some(exchange) => Ok(exchange.answer()),
+        Some(exchange) => Ok(exchange.response()),
         None => Ok(loopback::text(501, &format!("not recorded: {method} {}\n", printable::line(&target)))),
     }
 }

@@ -87,7 +87,7 @@ fn stand_in(
         let mut script = script.lock().unwrap_or_else(PoisonError::into_inner);
         let shown_target = script.shown(target);
         let (answer, remark) = match script.next(incoming) {
-            Some(found) => (named(found.exchange.answer(), &found), found.remark()),
+            Some(found) => (named(found.exchange.response(), &found), found.remark()),
             None => (loopback::text(404, &script.not_recorded(incoming)), String::new()),
         };
         if verbosity > Verbosity::Quiet {

@@ -136,7 +136,7 @@ pub fn input(plan: &Plan, case: &Case) -> Result<Input, Vec<SettingError>> {
 pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
     let input = input(plan, case)?;
     let base = plan.base_url(&input.settings);
-    let mut talk = Talk { base: base.as_str().trim_end_matches('/'), text: String::new(), is_as_expected: true };
+    let mut log = RequestLog { base: base.as_str().trim_end_matches('/'), text: String::new(), is_as_expected: true };
     let (mut expected, mut asked) = (case.exchanges.iter(), vec![]);
     let mut run = Run::new(plan, Arc::new(Account::default()), input, case.now);
     let mut now = case.now;
@@ -158,9 +158,9 @@ pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
                     log.unexpected(&request, Some(exchange), &differences);
                     break;
                 }
-                talk.asked(&request, "");
+                log.sent(&request, "");
                 asked.push(Asked { target, body: request.body.as_ref().map(ToString::to_string) });
-                run.accept(exchange.answer(), now);
+                run.accept(exchange.response(), now);
             }
         }
     }
@@ -170,8 +170,8 @@ pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
     }
     let report = run.finish();
     let rules = rules(&report.trace);
-    let is_as_expected = talk.is_as_expected;
-    Ok(Played { transcript: transcript(&talk.text, &report), is_as_expected, asked, report, rules })
+    let is_as_expected = log.is_as_expected;
+    Ok(Played { transcript: transcript(&log.text, &report), is_as_expected, asked, report, rules })
 }
 
 fn rules(trace: &[Traced]) -> BTreeSet<usize> {

@@ -182,7 +182,7 @@ pub(super) fn is_number_of(profile: &Profile, setting: &str) -> bool {
     profile.lookups.values().any(|lookup| match &lookup.paging {
         Paging::None { cap, .. } => cap.as_ref().is_some_and(names),
         Paging::Offset { limit, .. } => limit.as_ref().is_some_and(|limit| names(&limit.value)),
-        Paging::Page { .. } | Paging::NextUrl { .. } | Paging::Cursor { .. } => false,
+        Paging::Page { .. } | Paging::NextUrl { .. } | Paging::Cursor { .. } | Paging::Window { .. } => false,
     })
 }
 

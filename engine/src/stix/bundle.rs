@@ -296,7 +296,7 @@ impl Bundle {
             start_time: link.first.time(),
             stop_time: link.last.time(),
             rrtype: RrType::of_number(link.rrtype),
-            descriptions: self.found.words.of(link.said).clone(),
+            descriptions: self.found.words.of(link.description).clone(),
             tlp: link.tlp,
             pap: self.pap,
             created_by,

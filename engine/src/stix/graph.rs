@@ -220,7 +220,7 @@ impl Graph {
         for (waiting, link) in waiting.iter().zip(&mut links) {
             let [source, target] = [0, 1].map(|end| self.place(&waiting.ends[end], waiting.tlp));
             let Waiting { relationship, first, last, tlp, rrtype, .. } = *waiting;
-            *link = Some(Link { first, last, source, target, said: Words::NOTHING, relationship, tlp, rrtype });
+            *link = Some(Link { first, last, source, target, description: Words::EMPTY, relationship, tlp, rrtype });
         }
         for link in links.iter().flatten().filter(|_| is_far) {
             black_box(self.linked(link));
@@ -242,11 +242,11 @@ impl Graph {
             known.widen(reach);
             let link = &mut links[place as usize];
             link.widen(&reported);
-            link.said = words.add(link.said, description);
+            link.description = words.add(link.description, description);
             return;
         }
-        let said = words.add(Words::NOTHING, description);
-        self.apart.push(Period { place, reach, link: Link { said, ..reported } });
+        let description = words.add(Words::EMPTY, description);
+        self.apart.push(Period { place, reach, link: Link { description, ..reported } });
         // A provider may say the same of a second period any number of times.
         if self.apart.len() >= self.apart_most {
             let periods = self.joined();

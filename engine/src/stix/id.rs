@@ -53,7 +53,7 @@ impl Id {
         rrtype: Option<&str>,
     ) -> Id {
         // Two ids, a time, and what stands between them; hashed in one go, since each is shorter than a block.
-        let mut rest = Short::<{ 4 * LONGEST }>::new();
+        let mut rest = Short::<{ 4 * CAPACITY }>::new();
         rest.push(source.text().as_bytes());
         if let Some(start) = start_time {
             rest.push(br#"","start_time":""#);

@@ -56,7 +56,7 @@ pub(super) fn without_start_once(mut periods: Vec<Period>, words: &mut Words) ->
 fn absorb(one: &mut Period, next: &Period, words: &mut Words) -> bool {
     one.reach.widen(next.reach);
     one.link.widen(&next.link);
-    one.link.said = words.union(one.link.said, next.link.said);
+    one.link.description = words.union(one.link.description, next.link.description);
     true
 }
 
