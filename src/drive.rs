@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::http;
+use crate::memory::Share;
 use crate::paint;
 use reqwest::Client;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,6 +46,8 @@ impl Driver {
     pub(crate) async fn drive(mut self, plan: &Plan, account: Arc<Account>, input: Input, clock: Clock) -> Report {
         let observable = input.observable.to_string();
         let mut run = Run::new(plan, account, input, clock.now());
+        // What a command finds it holds to its end: waiting would free nothing.
+        let mut share = Share::unlimited();
         while !*self.stop.borrow() {
             match run.next(clock.now()) {
                 Step::Done => break,
@@ -53,7 +56,7 @@ impl Driver {
                     tokio::select! { () = tokio::time::sleep(wait) => {}, _ = self.stop.changed() => break }
                 }
                 Step::Send(request) => {
-                    let answer = tokio::select! { answer = http::send(&self.client, &request) => answer, _ = self.stop.changed() => break };
+                    let answer = tokio::select! { answer = http::send(&self.client, &request, &mut share) => answer, _ = self.stop.changed() => break };
                     if self.tells_requests {
                         paint::remark(&exchange(&observable, &request, &answer));
                     }

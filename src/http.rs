@@ -2,6 +2,7 @@
 //! than it may be. What an answer means is the engine's matter.
 
 use crate::files::{Bound, named};
+use crate::memory::Share;
 use anyhow::Context;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Method, redirect};
@@ -9,6 +10,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 use stixmap_engine::run::{Fault, Request, Response};
+use tokio::time::{Instant, timeout_at};
 
 /// Variables that name certificate authorities besides the system's, as programs in Python and OpenCTI's own have them.
 /// (`SSL_CERT_FILE` stands in the system's place.)
@@ -75,33 +77,43 @@ pub(crate) fn authorities(builder: ClientBuilder) -> anyhow::Result<ClientBuilde
     Ok(builder)
 }
 
-/// Sends a request. An answer whose body breaks off is an answer that says so.
-pub(crate) async fn send(client: &Client, request: &Request) -> Result<Response, Fault> {
-    let limit = Duration::try_from(request.timeout).unwrap_or(Duration::ZERO);
-    let mut received = None;
-    let exchange = async {
-        let answer = start(client, request).await?;
-        let (head, mut answer) = head(answer);
-        let response = received.insert(head);
-        // A body that says how long it is gets its place at once: growing step by step would take twice as much.
-        let expected = answer.content_length().unwrap_or(0).min(request.max_body);
-        response.body.reserve_exact(usize::try_from(expected).unwrap_or(0));
-        while let Some(chunk) = answer.chunk().await.map_err(|error| fault(&error))? {
-            let room = usize::try_from(request.max_body).unwrap_or(usize::MAX) - response.body.len();
-            response.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if chunk.len() > room {
-                return Err(Fault::TooLarge(request.max_body));
-            }
-        }
-        Ok(())
-    };
-    let ended = tokio::time::timeout(limit, exchange).await.unwrap_or(Err(Fault::Timeout));
-    match (ended, received) {
-        (Ok(()), Some(response)) => Ok(response),
-        (Err(fault), Some(response)) if !response.body.is_empty() => Ok(Response { cut: Some(fault), ..response }),
-        (Err(fault), _) => Err(fault),
-        (Ok(()), None) => unreachable!("an exchange that ended well has an answer"),
+/// Sends a request. An answer whose body breaks off is an answer that says so. A large one waits for its share of the memory,
+/// which is no part of the time that it may take.
+pub(crate) async fn send(client: &Client, request: &Request, share: &mut Share) -> Result<Response, Fault> {
+    let until = Instant::now() + Duration::try_from(request.timeout).unwrap_or(Duration::ZERO);
+    let (mut response, answer) = head(within(until, start(client, request)).await?);
+    match read(answer, request.max_body, &mut response.body, until, share).await {
+        Ok(()) => Ok(response),
+        Err(fault) if !response.body.is_empty() => Ok(Response { cut: Some(fault), ..response }),
+        Err(fault) => Err(fault),
     }
+}
+
+/// Reads a body, as far as it comes.
+async fn read(
+    mut answer: reqwest::Response,
+    most: u64,
+    body: &mut Vec<u8>,
+    until: Instant,
+    share: &mut Share,
+) -> Result<(), Fault> {
+    // A body that says how long it is gets its place at once: growing step by step would take twice as much.
+    let expected = answer.content_length().unwrap_or(0).min(most);
+    let mut until = until + share.announce(expected).await;
+    body.reserve_exact(usize::try_from(expected).unwrap_or(0));
+    while let Some(chunk) = within(until, async { answer.chunk().await.map_err(|error| fault(&error)) }).await? {
+        until += share.hold(body.len() + chunk.len()).await;
+        let room = usize::try_from(most).unwrap_or(usize::MAX) - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() > room {
+            return Err(Fault::TooLarge(most));
+        }
+    }
+    Ok(())
+}
+
+async fn within<T>(until: Instant, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    timeout_at(until, work).await.unwrap_or(Err(Fault::Timeout))
 }
 
 async fn start(client: &Client, request: &Request) -> Result<reqwest::Response, Fault> {

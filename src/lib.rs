@@ -20,6 +20,7 @@ mod http_server;
 mod list;
 mod loopback;
 mod map;
+mod memory;
 mod new;
 mod output;
 mod paint;

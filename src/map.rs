@@ -46,7 +46,8 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
     }
     report.bundle.mark(pap);
     if args.as_sent {
-        connector::rehearse(&report);
+        // Nothing of it is asked for.
+        connector::rehearse(std::mem::take(&mut report.bundle));
     }
     let answer = Answer { observable, report };
     let explained = enrich::report(std::slice::from_ref(&answer), &args.output, verbosity);

@@ -511,7 +511,7 @@ const OPENERS: [&str; 17] = [
     "File::options",
     "OpenOptions",
     "tempfile",
-    "rustix",
+    "rustix::fs",
     "read_dir",
     "temp_dir",
     "canonicalize",

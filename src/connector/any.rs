@@ -3,7 +3,8 @@
 
 use super::configuration::Configuration;
 use super::delivery::{Content, Delivery};
-use super::entity::{Entity, enriched};
+use super::entity::Entity;
+use super::objects::{Found, Objects};
 use super::split::split;
 use super::values::Values;
 use jiff::Timestamp;
@@ -43,8 +44,10 @@ fn told(value: &Value, bundle: Option<&Value>, content: &Content, message: &Valu
             let observable = &entity.observable;
             let again = Observable::parse(observable.kind(), observable.value());
             assert!(again.is_ok_and(|again| again.is_same(observable)), "{observable} is what it says");
-            let objects = enriched(&entity, message["found"].as_array().cloned().unwrap_or_default());
-            assert!(objects.len() >= entity.objects.len(), "nothing that came is lost");
+            let (came, found) = (entity.objects.len(), message["found"].as_array().cloned().unwrap_or_default());
+            let objects = Objects::enriched(entity, Found::Values(found));
+            assert!(objects.len() >= came, "nothing that came is lost");
+            let objects: Vec<Value> = (0..objects.len()).map(|place| objects.at(place)).collect();
             sent(&objects);
         }
     }
@@ -54,12 +57,13 @@ fn told(value: &Value, bundle: Option<&Value>, content: &Content, message: &Valu
 fn sent(objects: &[Value]) {
     let ids: HashSet<&str> = objects.iter().filter_map(|object| object["id"].as_str()).collect();
     for cleans in [false, true] {
-        let parts = split(objects.to_vec(), cleans).parts;
+        let split = split(Objects::of(Found::Values(objects.to_vec())), cleans);
         let mut before = HashSet::new();
         let mut waited = 1;
-        for part in &parts {
-            let (id, object) = (part.id.as_str(), serde_json::from_str::<Value>(part.text.get()).expect("it is JSON"));
-            assert!(ids.contains(id) && before.insert(id), "{id} is of the bundle, and sent once");
+        for part in &split.parts {
+            let object = split.object(*part);
+            let id = object["id"].as_str().unwrap_or_default();
+            assert!(ids.contains(id) && before.insert(id.to_owned()), "{id} is of the bundle, and sent once");
             assert!(part.sequence >= waited, "{id} comes after what takes longer");
             waited = part.sequence;
             let own = object.as_object().into_iter().flatten();

@@ -5,6 +5,7 @@ use super::certificate;
 use super::log::Level;
 use super::values::Values;
 use crate::files::named;
+use crate::memory;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::{ClientConfig, ServerConfig};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -48,6 +49,8 @@ pub(super) struct Configuration {
     pub(super) store: Option<StoreSettings>,
     pub(super) broker: BrokerOverrides,
     pub(super) concurrency: u16,
+    /// What answers may take of the memory, all of the process together, in MiB.
+    pub(super) memory_budget: u64,
     /// How long one delivery may take.
     pub(super) patience: Duration,
     /// How long a stop waits for what is under way.
@@ -170,7 +173,15 @@ impl Configuration {
             directory: directory(values),
             store: store(values),
             broker: broker(values, &mut dangers),
-            concurrency: u16::try_from(values.number("connector", "concurrency", 4, 1, 256)).unwrap_or(4),
+            concurrency: u16::try_from(values.number("connector", "concurrency", memory::CONCURRENCY, 1, 256))
+                .unwrap_or(4),
+            memory_budget: values.number(
+                "connector",
+                "memory_budget",
+                memory::default_budget(plan.http.max_body),
+                memory::LEAST_BUDGET,
+                memory::MOST_BUDGET,
+            ),
             patience: Duration::from_secs(values.number("connector", "delivery_timeout", 600, 10, 1600)),
             grace: Duration::from_secs(values.number("connector", "grace_period", 8, 0, 600)),
             journal: journal(values),

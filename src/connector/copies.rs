@@ -14,6 +14,7 @@ use rusty_s3::actions::{ListObjectsV2, S3Action};
 use rusty_s3::{Bucket, Credentials, UrlStyle};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::io::{BufWriter, Write};
 use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -33,12 +34,13 @@ pub(super) async fn keep(
     until: Instant,
 ) {
     let (own, name) = (own_name(&connector.configuration), file_name(&connector.configuration));
-    let content = |kind| entry.dangerously(|| content(connector, delivery, kind, bundle));
+    let copy = |kind| Copy::new(connector, delivery, kind, bundle);
     if let Some(directory) = &connector.configuration.directory {
-        tell(connector, in_directory(directory, (&own, &name), &content("DIRECTORY_BUNDLE")));
+        let copy = copy("DIRECTORY_BUNDLE");
+        tell(connector, entry.dangerously(|| in_directory(directory, (&own, &name), &copy)));
     }
     if let Some(store) = connector.registered().and_then(|registered| registered.store) {
-        let content = content("S3_BUNDLE");
+        let content = entry.dangerously(|| serde_json::to_string(&copy("S3_BUNDLE")).expect("a copy is JSON"));
         let keeping = async {
             store.put(&connector.client, &name, content).await?;
             store.clear(&connector.client, &own).await
@@ -67,30 +69,47 @@ fn file_name(own: &configuration::Configuration) -> String {
     format!("{name}-{}{seconds}.{rest:09}.json", now.strftime("%Y%m%d-%H%M%S-"))
 }
 
-fn content(connector: &Connector, delivery: &Delivery, kind: &str, bundle: &impl Serialize) -> String {
-    let own = &connector.configuration;
-    let whole = json!({
-        "bundle_type": kind,
-        "applicant_id": delivery.applicant.clone().or_else(|| connector.user()),
-        "connector": {
-            "id": own.id, "name": own.name, "type": "INTERNAL_ENRICHMENT", "scope": own.scope, "auto": own.is_auto,
-            "validate_before_import": own.validates,
-        },
-        "entities_types": [],
-        "bundle": bundle,
-        "update": false,
-    });
-    whole.to_string()
+/// What a copy holds, by key.
+#[derive(Serialize)]
+struct Copy<'b, B> {
+    applicant_id: Option<String>,
+    bundle: &'b B,
+    bundle_type: &'static str,
+    connector: Value,
+    entities_types: [&'static str; 0],
+    update: bool,
 }
 
-fn in_directory(directory: &Directory, (own, name): (&str, &str), content: &str) -> anyhow::Result<()> {
+impl<'b, B: Serialize> Copy<'b, B> {
+    fn new(connector: &Connector, delivery: &Delivery, kind: &'static str, bundle: &'b B) -> Self {
+        let own = &connector.configuration;
+        Copy {
+            applicant_id: delivery.applicant.clone().or_else(|| connector.user()),
+            bundle,
+            bundle_type: kind,
+            connector: json!({
+                "id": own.id, "name": own.name, "type": "INTERNAL_ENRICHMENT", "scope": own.scope, "auto": own.is_auto,
+                "validate_before_import": own.validates,
+            }),
+            entities_types: [],
+            update: false,
+        }
+    }
+}
+
+fn in_directory(directory: &Directory, (own, name): (&str, &str), copy: &impl Serialize) -> anyhow::Result<()> {
     let folder = Root::new(&directory.path);
     // 0 keeps them all.
     if directory.retention > 0 {
         let oldest = SystemTime::now() - Duration::from_secs(directory.retention * 86_400);
         folder.sweep(oldest, |name| is_own(name, own)).with_context(|| directory.path.display().to_string())?;
     }
-    let written = folder.replace(name, &mut |out| out.write_all(content.as_bytes()));
+    // Object by object: the whole text would take many times the memory of what was found.
+    let written = folder.replace(name, &mut |out| {
+        let mut out = BufWriter::new(out);
+        serde_json::to_writer(&mut out, copy)?;
+        out.flush()
+    });
     written.with_context(|| directory.path.join(name).display().to_string())
 }
 

@@ -134,36 +134,14 @@ fn author(told: &Value) -> Option<Value> {
     Some(object)
 }
 
-/// What is sent: the objects that came, then what was found that is not among them; everything marked as the entity is, and
-/// shared with whom the entity is.
-pub(super) fn enriched(entity: &Entity, mut found: Vec<Value>) -> Vec<Value> {
-    found.iter_mut().for_each(|object| entity.markings.carry(object));
-    let carried = if found.is_empty() { vec![] } else { entity.markings.carried.clone() };
-    let mut known: HashSet<String> =
-        entity.objects.iter().filter_map(|object| object["id"].as_str().map(str::to_owned)).collect();
-    let is_new = |object: &Value| object["id"].as_str().is_some_and(|id| known.insert(id.to_owned()));
-    let added: Vec<Value> = carried.into_iter().chain(found).filter(is_new).collect();
-    let mut objects: Vec<Value> = entity.objects.iter().cloned().chain(added).collect();
-    let (markings, others): (Vec<_>, Vec<_>) = objects.iter_mut().partition(|object| is_marking(object));
-    markings.into_iter().for_each(unshare);
-    if !entity.organisations.is_empty() {
-        others.into_iter().for_each(|object| share(object, &entity.organisations));
+/// Shares an object with organisations. A marking definition is everybody's: the platform shares none, and STIX fixes what
+/// stands in those of TLP. A bundle may hold what is no object: that is shared with nobody, and never sent.
+pub(super) fn share(object: &mut Value, organisations: &[String]) {
+    if object["type"] == "marking-definition" {
+        object.as_object_mut().map(|properties| properties.remove(SHARING));
+        return;
     }
-    objects
-}
-
-fn is_marking(object: &Value) -> bool {
-    object["type"] == "marking-definition"
-}
-
-/// A marking definition is everybody's: the platform shares none, and STIX fixes what stands in those of TLP.
-fn unshare(marking: &mut Value) {
-    marking.as_object_mut().map(|properties| properties.remove(SHARING));
-}
-
-/// A bundle may hold what is no object: that is shared with nobody, and never sent.
-fn share(object: &mut Value, organisations: &[String]) {
-    if !object.is_object() {
+    if organisations.is_empty() || !object.is_object() {
         return;
     }
     let extension = object.get("extensions").and_then(|extensions| extensions.get(EXTENSION));
@@ -180,6 +158,7 @@ fn share(object: &mut Value, organisations: &[String]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::objects::{Found, Objects};
     use super::*;
     use stixmap_engine::stix::Tlp;
 
@@ -217,7 +196,8 @@ mod tests {
             json!({ "type": "domain-name", "id": "domain-name--bedb4899-d24b-5401-bc86-8f6b4cc18ec7", "value": "other" }),
             json!({ "type": "ipv4-addr", "id": "ipv4-addr--1", "value": "192.0.2.1" }),
         ];
-        let objects = enriched(&entity, found);
+        let objects = Objects::enriched(entity, Found::Values(found));
+        let objects: Vec<Value> = (0..objects.len()).map(|place| objects.at(place)).collect();
         assert_eq!(objects.len(), 6);
         assert_eq!(objects[4]["value"], "example.com");
         let (markings, others) = objects.split_at(4);
@@ -236,8 +216,8 @@ mod tests {
             let base = with(&base, SHARING, sharing);
             let bundle = json!({ "type": "bundle", "objects": [definition, base] });
             let entity = Entity::read(&told, Some(&bundle), &Content::default()).expect("an observable");
-            let objects = enriched(&entity, vec![]);
-            assert_eq!((objects[0].get(SHARING), &objects[1]), (None, &base));
+            let objects = Objects::enriched(entity, Found::default());
+            assert_eq!((objects.at(0).get(SHARING), objects.at(1)), (None, base));
         }
     }
 

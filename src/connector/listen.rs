@@ -232,7 +232,7 @@ mod tests {
         let configuration = Configuration::read(&mut Values::new(variables, serde_yaml::Value::Null, None), &plan);
         let settings = Settings::read(&plan.settings, |spec| spec.required.then(|| "k".to_owned())).expect("settings");
         let profile = Named { name: "lines".to_owned(), shelf: None, config: None };
-        connector(configuration, profile, plan, settings).expect("a connector")
+        connector(configuration, profile, plan, settings, crate::memory::Budget::new(8)).expect("a connector")
     }
 
     #[tokio::test]

@@ -21,6 +21,7 @@ mod listen;
 mod log;
 mod marking;
 mod metrics;
+mod objects;
 mod outgoing;
 mod owed;
 mod platform;
@@ -37,6 +38,7 @@ pub(crate) use apart::{rehearse, stand_in};
 
 use crate::cli::ConnectorArgs;
 use crate::files::{Bound, found};
+use crate::memory::Budget;
 use crate::paint::{Several, causes};
 use crate::setting::{self, Given};
 use crate::trust::Trust;
@@ -100,6 +102,8 @@ struct Connector {
     journal: Journal,
     breakers: Breakers,
     turns: Turns,
+    /// Shared with the other connectors of the process.
+    budget: Budget,
     log: Log,
     metrics: Metrics,
 }
@@ -187,7 +191,7 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
     }
     let plans: Vec<&Plan> = profiles.iter().map(|(_, _, plan)| plan).collect();
     given.refuse_unknown(&plans, &other_sections(&plans, args.shelf.profiles.as_deref())?)?;
-    let (mut connectors, mut mistakes) = (vec![], vec![]);
+    let (mut connectors, mut mistakes, mut budget) = (vec![], vec![], None);
     let beside: Vec<_> = profiles.iter().map(|(_, folder, plan)| (folder.clone(), plan)).collect();
     let confirm = |folder, plan| trust.confirm(folder, plan, &beside).and_then(|trusted| given.settings(&trusted));
     let mut confirmed: VecDeque<_> = profiles.iter().map(|(_, folder, plan)| confirm(folder, plan)).collect();
@@ -203,7 +207,9 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
                 configuration.warnings.extend(given.warnings(&plan, &settings));
                 let shelf = args.shelf.profiles.clone();
                 let profile = Named { name: name.clone(), shelf, config: settings_file.clone() };
-                connectors.push(Arc::new(connector(configuration, profile, plan, settings)?));
+                // The process has one memory: where profiles differ, the first one's budget is everybody's.
+                let budget = budget.get_or_insert_with(|| Budget::new(configuration.memory_budget)).clone();
+                connectors.push(Arc::new(connector(configuration, profile, plan, settings, budget)?));
             }
             Ok(_) => {}
             Err(error) => mistakes.push(causes(&error)),
@@ -257,6 +263,7 @@ fn connector(
     profile: Named,
     plan: Plan,
     settings: Settings,
+    budget: Budget,
 ) -> anyhow::Result<Connector> {
     let log = Log::new(&configuration.name, configuration.level, configuration.logs_json);
     // At every level: what is set in vain would not be noticed otherwise.
@@ -279,6 +286,7 @@ fn connector(
         journal,
         breakers: Breakers::default(),
         turns: Turns::default(),
+        budget,
         log,
         profile,
         configuration,

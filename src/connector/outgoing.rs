@@ -6,6 +6,7 @@ use super::broker::LARGEST;
 use super::delivery::Delivery;
 use super::journal::Entry;
 use super::log::because;
+use super::objects::Objects;
 use super::platform::Errand;
 use super::progress::{Progress, Said};
 use super::review::Review;
@@ -14,9 +15,8 @@ use super::{Connector, copies};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
-use std::slice;
+use serde::ser::Serializer;
+use serde_json::json;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -42,23 +42,23 @@ pub(super) struct Sending<'d> {
 
 impl Sending<'_> {
     /// Sends objects. Gives what is to be said: `said` where all is as it should be.
-    pub(super) async fn send(self, objects: Vec<Value>, said: Said) -> Result<Said, Refused> {
+    pub(super) async fn send(self, objects: Objects, said: Said) -> Result<Said, Refused> {
         let Sending { connector, delivery, entry, bundle, errand } = self;
-        let Split { parts, left_out, dropped } = entry.dangerously(|| split(objects, true));
-        for (object, key, reference) in &dropped {
+        let split = entry.dangerously(|| split(objects, true));
+        for (object, key, reference) in &split.dropped {
             let attributes = json!({ "object": object, "key": key, "reference": reference });
             connector.log.warning("A reference leads to nothing and is not sent", attributes);
         }
-        for id in &left_out {
+        for id in &split.left_out {
             connector.log.error("An object cannot be imported and is not sent", json!({ "object": id }));
         }
-        let draft = match self.review(&parts, &said).await? {
+        let draft = match self.review(&split, &said).await? {
             Review::None => delivery.draft.clone(),
             Review::InDraft(draft) => Some(draft),
             Review::Said(said) => return Ok(said),
         };
         if connector.keeps_copies() {
-            copies::keep(connector, delivery, entry, &whole(bundle, &parts), errand.until).await;
+            copies::keep(connector, delivery, entry, &whole(bundle, &split), errand.until).await;
         }
         if !connector.configuration.sends_to_queue {
             return Ok(said);
@@ -66,21 +66,20 @@ impl Sending<'_> {
         let errand = Errand::new(draft.as_deref(), errand.until);
         // What is handed over whole takes no draft along.
         match connector.configuration.pushes_by_api && draft.is_none() {
-            true => Sending { errand, ..self }.to_platform(&parts, said).await,
-            false => Sending { errand, ..self }.to_queue(&parts, said).await,
+            true => Sending { errand, ..self }.to_platform(&split, said).await,
+            false => Sending { errand, ..self }.to_queue(&split, said).await,
         }
     }
 }
 
 /// All objects in one bundle.
-pub(super) fn whole<'b>(id: &'b str, parts: impl IntoIterator<Item = &'b Part>) -> Bundle<'b> {
-    Bundle {
-        kind: "bundle",
-        id,
-        spec_version: "2.1",
-        x_opencti_seq: None,
-        objects: parts.into_iter().map(|part| &*part.text).collect(),
-    }
+pub(super) fn whole<'b>(id: &'b str, split: &'b Split) -> Bundle<'b> {
+    bundle(id, split, split.parts.clone())
+}
+
+/// Some of the objects in a bundle.
+fn bundle<'b>(id: &'b str, split: &'b Split, parts: Vec<Part>) -> Bundle<'b> {
+    Bundle { kind: "bundle", id, spec_version: "2.1", x_opencti_seq: None, objects: Listed { split, parts } }
 }
 
 /// A bundle of some of the objects, or of one.
@@ -92,7 +91,19 @@ pub(super) struct Bundle<'b> {
     spec_version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     x_opencti_seq: Option<u64>,
-    objects: Vec<&'b RawValue>,
+    objects: Listed<'b>,
+}
+
+/// Objects as a list: each is made as it is written.
+struct Listed<'b> {
+    split: &'b Split,
+    parts: Vec<Part>,
+}
+
+impl Serialize for Listed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.parts.iter().map(|part| self.split.object(*part)))
+    }
 }
 
 impl Bundle<'_> {
@@ -101,22 +112,25 @@ impl Bundle<'_> {
     }
 }
 
+/// An object with its number among all.
+type Numbered = (u64, Part);
+
 /// The objects that the broker takes, with their numbers.
-fn sendable<'p>(connector: &Connector, parts: &'p [Part]) -> Vec<(u64, &'p Part)> {
-    let numbered = (1..).zip(parts);
-    let (sendable, too_large): (Vec<_>, Vec<_>) = numbered.partition(|(_, part)| part.text.get().len() <= ROOM);
+fn sendable(connector: &Connector, split: &Split) -> Vec<Numbered> {
+    let numbered = (1..).zip(split.parts.iter().copied());
+    let (sendable, too_large): (Vec<_>, Vec<_>) = numbered.partition(|(_, part)| part.length <= ROOM);
     for (_, part) in too_large {
-        let attributes = json!({ "object": part.id });
+        let attributes = json!({ "object": split.object(part)["id"] });
         connector.log.error("An object is larger than the broker takes and is not sent", attributes);
     }
     sendable
 }
 
 /// Objects in bundles that are as large as the broker takes.
-fn in_bundles<'o, 'p>(objects: &'o [(u64, &'p Part)]) -> Vec<&'o [(u64, &'p Part)]> {
-    let length = |(_, part): &(u64, &Part)| part.text.get().len() + 1;
+fn in_bundles(objects: &[Numbered]) -> Vec<&[Numbered]> {
+    let length = |(_, part): &Numbered| part.length + 1;
     let mut octets = objects.first().map_or(0, length);
-    let fits = |_: &(u64, &Part), next: &(u64, &Part)| {
+    let fits = |_: &Numbered, next: &Numbered| {
         let fits = octets + length(next) <= ROOM;
         octets = if fits { octets } else { 0 } + length(next);
         fits
@@ -126,9 +140,9 @@ fn in_bundles<'o, 'p>(objects: &'o [(u64, &'p Part)]) -> Vec<&'o [(u64, &'p Part
 
 impl Sending<'_> {
     /// The objects that the broker takes, with their numbers; and what is said if they are sent.
-    fn sendable(self, parts: &[Part], said: Said) -> (Vec<(u64, &Part)>, Said) {
-        let sendable = self.entry.dangerously(|| sendable(self.connector, parts));
-        let said = match parts.len() - sendable.len() {
+    fn sendable(self, split: &Split, said: Said) -> (Vec<Numbered>, Said) {
+        let sendable = self.entry.dangerously(|| sendable(self.connector, split));
+        let said = match split.parts.len() - sendable.len() {
             0 => said,
             number => said.but(&format!("{number} objects were not sent: they are larger than the broker takes")),
         };
@@ -136,13 +150,13 @@ impl Sending<'_> {
     }
 
     /// Hands all to the platform, which splits it: in bundles that are as large as the broker takes.
-    async fn to_platform(self, parts: &[Part], said: Said) -> Result<Said, Refused> {
-        let Sending { connector, delivery, entry, bundle, errand } = self;
-        let (objects, said) = self.sendable(parts, said);
+    async fn to_platform(self, split: &Split, said: Said) -> Result<Said, Refused> {
+        let Sending { connector, delivery, entry, bundle: id, errand } = self;
+        let (objects, said) = self.sendable(split, said);
         let bundles = in_bundles(&objects);
-        let sent = entry.note(|progress| progress.turn_to(bundle, bundles.len(), said.clone())).sent();
+        let sent = entry.note(|progress| progress.turn_to(id, bundles.len(), said.clone())).sent();
         for (number, some) in bundles.into_iter().enumerate().skip(sent) {
-            let text = entry.dangerously(|| whole(bundle, some.iter().map(|(_, part)| *part)).text());
+            let text = entry.dangerously(|| bundle(id, split, some.iter().map(|(_, part)| *part).collect()).text());
             connector.platform.push_bundle(delivery.work.as_deref(), &text, errand).await?;
             entry.note(|progress| progress.send_up_to(number + 1));
             connector.metrics.bundles_sent.inc();
@@ -151,10 +165,10 @@ impl Sending<'_> {
         Ok(said)
     }
 
-    async fn to_queue(self, parts: &[Part], said: Said) -> Result<Said, Refused> {
+    async fn to_queue(self, split: &Split, said: Said) -> Result<Said, Refused> {
         let Sending { connector, delivery, entry, bundle, errand } = self;
         let applicant = delivery.applicant.clone().or_else(|| connector.user());
-        let (messages, said) = self.sendable(parts, said);
+        let (messages, said) = self.sendable(split, said);
         let mut sent = self.announce(messages.len(), &said).await?;
         let mut wait = Duration::from_millis(100);
         // What is not sent by then is told: that is possible only before everybody stops waiting.
@@ -163,7 +177,7 @@ impl Sending<'_> {
             let before = sent;
             let rest = messages[before..]
                 .iter()
-                .map(|(number, part)| message(delivery, applicant.as_deref(), errand.draft, bundle, *number, part));
+                .map(|numbered| message(delivery, applicant.as_deref(), errand.draft, (bundle, split), *numbered));
             let certain = |more: usize| {
                 sent = before + more;
                 entry.note(|progress| progress.send_up_to(sent));
@@ -213,11 +227,10 @@ fn message(
     delivery: &Delivery,
     applicant: Option<&str>,
     draft: Option<&str>,
-    bundle: &str,
-    number: u64,
-    part: &Part,
+    (id, split): (&str, &Split),
+    (number, part): Numbered,
 ) -> Vec<u8> {
-    let content = Bundle { x_opencti_seq: Some(part.sequence), ..whole(bundle, slice::from_ref(part)) };
+    let content = Bundle { x_opencti_seq: Some(part.sequence), ..bundle(id, split, vec![part]) };
     let message = Message {
         bundle_type: "QUEUE_BUNDLE",
         applicant_id: applicant,

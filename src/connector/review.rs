@@ -3,7 +3,7 @@
 use super::answered::Refused;
 use super::outgoing::{Sending, whole};
 use super::progress::Said;
-use super::split::Part;
+use super::split::Split;
 
 /// The version from which on what is to be looked at goes to a draft.
 const DRAFTS: &str = "7.260900.0";
@@ -21,7 +21,7 @@ pub(super) enum Review {
 impl Sending<'_> {
     /// Where a person is to look at it first, it goes to a draft, or to the workbench: as the message says, or as connectors of
     /// the platform's version do without a word.
-    pub(super) async fn review(self, parts: &[Part], said: &Said) -> Result<Review, Refused> {
+    pub(super) async fn review(self, split: &Split, said: &Said) -> Result<Review, Refused> {
         let Sending { connector, delivery, entry, errand, .. } = self;
         let is_wanted = connector.configuration.validates || delivery.validation.is_forced;
         let Some(work) = delivery.work.as_deref().filter(|_| is_wanted) else { return Ok(Review::None) };
@@ -30,7 +30,7 @@ impl Sending<'_> {
         let is_draft_lost = connector.configuration.pushes_by_api;
         let in_workbench = delivery.validation.in_workbench.unwrap_or_else(|| !connector.platform.has(DRAFTS));
         if in_workbench || is_draft_lost {
-            return self.in_workbench(work, &name, parts, said).await;
+            return self.in_workbench(work, &name, split, said).await;
         }
         if delivery.draft.is_some() {
             return Ok(Review::None);
@@ -49,11 +49,11 @@ impl Sending<'_> {
         Ok(Review::InDraft(draft))
     }
 
-    async fn in_workbench(self, work: &str, name: &str, parts: &[Part], said: &Said) -> Result<Review, Refused> {
+    async fn in_workbench(self, work: &str, name: &str, split: &Split, said: &Said) -> Result<Review, Refused> {
         let Sending { connector, delivery, entry, bundle, errand } = self;
         let said = said.clone().and("it waits for review");
         if !entry.progress().is_some_and(|progress| progress.is_of(bundle)) {
-            let text = entry.dangerously(|| whole(bundle, parts).text());
+            let text = entry.dangerously(|| whole(bundle, split).text());
             connector.platform.upload(name, text, &delivery.entity, errand).await?;
         }
         if self.announce(1, &said).await? == 0 {

@@ -1,9 +1,10 @@
 //! A bundle cut into messages of one object each, what others refer to first: as pycti's splitter does it, but that shared
 //! organisations survive, and nothing of its book-keeping is left in what is sent.
 
+use super::objects::Objects;
 use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
 use std::collections::{HashMap, HashSet};
+use std::io::Write;
 
 /// Kinds of objects that the platform imports. What refers to others is cleaned of those references.
 const TYPES: &str = "kill-chain-phase attack-pattern campaign case-incident x-opencti-case-incident case-rfi \
@@ -25,75 +26,97 @@ pub(super) const SHARING: &str = "x_opencti_granted_refs";
 /// nobody's knowledge, and following it would end the process.
 const DEEPEST: usize = 200;
 
-/// One object as it is sent, and how much must be there before it.
-#[derive(Debug)]
+/// One object of those that are sent, by its place, and how much must be there before it.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
-    pub(super) id: String,
-    pub(super) text: Box<RawValue>,
+    place: usize,
     pub(super) sequence: u64,
+    /// How many octets it has as text.
+    pub(super) length: usize,
 }
 
-/// What a bundle is sent as.
+/// What an object refers to, by key, in the order of keys.
+type References = Vec<(String, Vec<String>)>;
+
+/// What objects are sent as.
 #[derive(Debug, Default)]
 pub(super) struct Split {
+    objects: Objects,
     /// In the order of sending.
     pub(super) parts: Vec<Part>,
+    /// What those objects may refer to that named more, by place.
+    cleaned: HashMap<usize, References>,
     /// What the platform could not import: the ids, or what stands in for one.
     pub(super) left_out: Vec<String>,
     /// References that led to nothing: the object, the key, and what it named.
     pub(super) dropped: Vec<(String, String, String)>,
 }
 
+impl Split {
+    /// An object as it is sent.
+    pub(super) fn object(&self, part: Part) -> Value {
+        let object = self.objects.at(part.place);
+        let references = self.cleaned.get(&part.place).cloned().unwrap_or_else(|| references(&object));
+        cleaned(object, references)
+    }
+}
+
+/// An id that objects go by.
+#[derive(Debug, Clone, Copy)]
+struct Named {
+    number: usize,
+    /// The object's place.
+    place: usize,
+}
+
 struct Splitter<'s> {
     types: HashSet<&'s str>,
-    /// By every id it goes by.
-    raw: HashMap<String, usize>,
-    objects: Vec<Value>,
-    references: HashMap<usize, HashSet<String>>,
-    done: HashMap<usize, u64>,
+    /// By every id that an object goes by.
+    named: HashMap<Box<str>, Named>,
+    /// Which objects, by place, refer to which ids, by number, of objects that are not done: those of others are not asked for.
+    refers: HashSet<(usize, usize)>,
+    /// The places of those that are not done, each referred to by the one before.
+    open: Vec<usize>,
+    /// How many objects each makes with all it refers to, by place; 0 if it is not done.
+    done: Vec<u64>,
     cleans: bool,
     split: Split,
 }
 
 /// Splits objects. With `cleans`, references to what is not among them are dropped, and told.
-pub(super) fn split(objects: Vec<Value>, cleans: bool) -> Split {
-    let (mut raw, mut order, mut left_out) = (HashMap::new(), vec![], vec![]);
-    for (index, object) in objects.iter().enumerate() {
-        // What has no id of its own cannot be imported, by whatever else it goes.
-        let Some(own) = object["id"].as_str() else {
-            left_out.push(format!("{} without an id", object["type"].as_str().unwrap_or("an object")));
+pub(super) fn split(objects: Objects, cleans: bool) -> Split {
+    let (mut named, mut left_out) = (HashMap::<Box<str>, Named>::new(), vec![]);
+    for place in 0..objects.len() {
+        let Some(own) = objects.id(place) else {
+            // What has no id of its own cannot be imported, by whatever else it goes.
+            left_out.push(format!("{} without an id", objects.at(place)["type"].as_str().unwrap_or("an object")));
             continue;
         };
-        order.push(own.to_owned());
-        for id in ids(object) {
-            raw.insert(id.to_owned(), index);
+        for id in std::iter::once(own).chain(objects.other_ids(place)) {
+            let number = named.len();
+            named.entry(id.into()).and_modify(|named| named.place = place).or_insert(Named { number, place });
         }
     }
+    let count = objects.len();
     let mut splitter = Splitter {
         types: TYPES.split_ascii_whitespace().collect(),
-        raw,
-        objects,
-        references: HashMap::new(),
-        done: HashMap::new(),
+        named,
+        refers: HashSet::new(),
+        open: vec![],
+        done: vec![0; count],
         cleans,
-        split: Split { left_out, ..Split::default() },
+        split: Split { objects, left_out, ..Split::default() },
     };
-    for id in &order {
-        splitter.enlist(id, &mut vec![]);
+    for place in 0..count {
+        if let Some(own) = splitter.split.objects.id(place) {
+            splitter.enlist(splitter.named[&*own], &mut vec![]);
+        }
     }
     splitter.split.parts.sort_by_key(|part| part.sequence);
     splitter.split
 }
 
-fn ids(object: &Value) -> impl Iterator<Item = &str> {
-    let extensions = object.get("extensions").and_then(Value::as_object).into_iter().flatten();
-    let of_extensions = extensions.filter_map(|(_, extension)| extension.get("id").and_then(Value::as_str));
-    let own = ["id", "x_opencti_id"].into_iter().filter_map(|key| object.get(key).and_then(Value::as_str));
-    own.chain(of_extensions)
-}
-
-/// What an object refers to, by key, in the order of keys.
-fn references(object: &Value) -> Vec<(String, Vec<String>)> {
+fn references(object: &Value) -> References {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let named = |(key, value): (&String, &Value)| {
         let names = match value {
@@ -103,7 +126,7 @@ fn references(object: &Value) -> Vec<(String, Vec<String>)> {
         };
         Some((key.clone(), names))
     };
-    let mut references: Vec<_> = object.as_object().into_iter().flatten().filter_map(named).collect();
+    let mut references: References = object.as_object().into_iter().flatten().filter_map(named).collect();
     references.sort_unstable();
     references
 }
@@ -135,50 +158,67 @@ fn phase_of(phase: &Value) -> Option<String> {
     Some(format!("{}\0{}", phase.get("kill_chain_name")?, phase.get("phase_name")?))
 }
 
+/// An object that refers to no more than these, and has in its lists what the platform tells apart.
+fn cleaned(mut object: Value, references: References) -> Value {
+    for (key, names) in references {
+        refer(&mut object, &key, names);
+    }
+    once(&mut object, "external_references", told_by);
+    once(&mut object, "kill_chain_phases", phase_of);
+    object
+}
+
 impl Splitter<'_> {
     /// Puts an object after all it refers to. Gives how many objects that makes.
-    fn enlist(&mut self, id: &str, parents: &mut Vec<String>) -> u64 {
-        let Some(&index) = self.raw.get(id) else { return 0 };
-        if let Some(known) = self.done.get(&index) {
-            return *known;
+    fn enlist(&mut self, Named { place, .. }: Named, parents: &mut Vec<usize>) -> u64 {
+        if self.done[place] > 0 {
+            return self.done[place];
         }
-        self.references.entry(index).or_default();
-        let own = self.objects[index]["id"].as_str().unwrap_or_default().to_owned();
-        let mut sequence = 1_u64;
-        let mut kept = vec![];
-        for (key, named) in references(&self.objects[index]) {
+        self.open.push(place);
+        let object = self.split.objects.at(place);
+        let own = object["id"].as_str().unwrap_or_default().to_owned();
+        let (mut sequence, mut kept, mut keeps_all) = (1_u64, vec![], true);
+        for (key, names) in references(&object) {
             let mut stays = vec![];
-            for name in named {
-                let Some(below) = self.follow(&name, &key, &own, index, parents) else { continue };
+            for name in names {
+                let below = self.follow(&name, &key, &own, place, parents);
+                let is_kept = below.is_some() && !stays.contains(&name);
+                keeps_all &= is_kept;
                 // What is referred to many times over counts as often: some dozens of objects are enough for any number.
-                sequence = sequence.saturating_add(below);
-                if !stays.contains(&name) {
+                sequence = sequence.saturating_add(below.unwrap_or(0));
+                if is_kept {
                     stays.push(name);
                 }
             }
             kept.push((key, stays));
         }
-        self.keep(index, kept, sequence);
+        self.keep(place, object, kept, keeps_all, sequence);
+        self.open.pop();
         sequence
     }
 
     /// Enlists what a reference names; none if the reference cannot stay.
-    fn follow(&mut self, name: &str, key: &str, own: &str, index: usize, parents: &mut Vec<String>) -> Option<u64> {
-        let is_there = self.raw.contains_key(name);
-        let is_missing = self.cleans && !is_there;
-        let is_circular = parents.iter().any(|parent| parent == name)
-            || self.raw.get(name).is_some_and(|other| {
-                *other == index || self.references.get(other).is_some_and(|theirs| theirs.contains(own))
-            });
+    fn follow(&mut self, name: &str, key: &str, own: &str, place: usize, parents: &mut Vec<usize>) -> Option<u64> {
+        let named = self.named.get(name).copied();
+        let is_missing = self.cleans && named.is_none();
+        let is_circular = named.is_some_and(|other| {
+            let refers_back = |own: &Named| self.refers.contains(&(other.place, own.number));
+            parents.contains(&other.number) || other.place == place || self.named.get(own).is_some_and(refers_back)
+        });
         let is_too_deep = parents.len() >= DEEPEST;
         if !self.is_supported(name) || is_missing || is_circular || is_too_deep || name == own {
             self.split.dropped.push((own.to_owned(), key.to_owned(), name.to_owned()));
             return None;
         }
-        self.references.entry(index).or_default().insert(name.to_owned());
-        parents.push(name.to_owned());
-        let below = self.enlist(name, parents);
+        // What is not among the objects makes none.
+        let Some(named) = named else { return Some(0) };
+        self.refers.insert((place, named.number));
+        parents.push(named.number);
+        let below = self.enlist(named, parents);
         parents.pop();
+        if !self.open.contains(&named.place) {
+            self.refers.remove(&(place, named.number));
+        }
         Some(below)
     }
 
@@ -187,16 +227,15 @@ impl Splitter<'_> {
     }
 
     /// An object is done with, and refers to no more than these. Where references go round it may have been before.
-    fn keep(&mut self, index: usize, references: Vec<(String, Vec<String>)>, sequence: u64) {
-        if self.done.insert(index, sequence).is_some() {
+    fn keep(&mut self, place: usize, object: Value, kept: References, keeps_all: bool, sequence: u64) {
+        if self.done[place] > 0 {
             return;
         }
-        let mut object = self.objects[index].take();
-        for (key, names) in references {
-            refer(&mut object, &key, names);
+        self.done[place] = sequence;
+        if !keeps_all {
+            self.split.cleaned.insert(place, kept.clone());
         }
-        once(&mut object, "external_references", told_by);
-        once(&mut object, "kill_chain_phases", phase_of);
+        let object = cleaned(object, kept);
         let id = object["id"].as_str().unwrap_or_default();
         let has = |key: &str| object.get(key).is_some_and(|value| !value.is_null());
         let is_whole = match object["type"].as_str() {
@@ -205,23 +244,43 @@ impl Splitter<'_> {
             _ => self.is_supported(id),
         };
         match is_whole {
-            true => {
-                let (id, text) = (id.to_owned(), to_raw_value(&object).expect("a value is JSON"));
-                self.split.parts.push(Part { id, text, sequence });
-            }
+            true => self.split.parts.push(Part { place, sequence, length: length(&object) }),
             false => self.split.left_out.push(id.to_owned()),
         }
     }
 }
 
+/// How many octets a value has as text.
+fn length(value: &Value) -> usize {
+    struct Octets(usize);
+    impl Write for Octets {
+        fn write(&mut self, some: &[u8]) -> std::io::Result<usize> {
+            self.0 += some.len();
+            Ok(some.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut octets = Octets(0);
+    serde_json::to_writer(&mut octets, value).expect("a value is JSON");
+    octets.0
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::objects::Found;
     use super::*;
     use serde_json::json;
 
-    impl Part {
-        fn object(&self) -> Value {
-            serde_json::from_str(self.text.get()).expect("what is sent is JSON")
+    fn split(objects: Vec<Value>, cleans: bool) -> Split {
+        super::split(Objects::of(Found::Values(objects)), cleans)
+    }
+
+    impl Split {
+        fn sent(&self) -> Vec<Value> {
+            self.parts.iter().map(|part| self.object(*part)).collect()
         }
     }
 
@@ -231,11 +290,14 @@ mod tests {
         for case in cases.as_array().expect("a list") {
             let objects = case["objects"].as_array().expect("objects").clone();
             let split = split(objects, case["cleans"] == true);
-            let sent: Vec<Value> = split.parts.iter().map(|part| json!([part.id, part.sequence])).collect();
+            let told = |part: &Part| json!([split.object(*part)["id"], part.sequence]);
+            let sent: Vec<Value> = split.parts.iter().map(told).collect();
             assert_eq!(Value::from(sent), case["sent"], "{}", case["name"]);
             assert_eq!(json!(split.left_out), case["left_out"], "{}", case["name"]);
-            for part in &split.parts {
-                assert!(!part.text.get().contains("nb_deps"), "nothing of ours is left in {}", part.text);
+            for (part, object) in split.parts.iter().zip(split.sent()) {
+                let text = object.to_string();
+                assert!(!text.contains("nb_deps"), "nothing of ours is left in {text}");
+                assert_eq!(part.length, text.len());
             }
         }
     }
@@ -248,7 +310,7 @@ mod tests {
         })];
         let split = split(objects, true);
         let sent = json!({ "type": "domain-name", "id": "domain-name--1", "x_opencti_granted_refs": ["identity--1"] });
-        assert_eq!(split.parts[0].object(), sent);
+        assert_eq!(split.sent()[0], sent);
         assert_eq!(split.dropped.len(), 2);
     }
 
@@ -263,7 +325,7 @@ mod tests {
         ];
         let objects = vec![json!({ "type": "identity", "id": "identity--1", "external_references": references })];
         let split = split(objects, true);
-        assert_eq!(split.parts[0].object()["external_references"], json!([references[0], references[3]]));
+        assert_eq!(split.sent()[0]["external_references"], json!([references[0], references[3]]));
     }
 
     #[test]

@@ -18,7 +18,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("opencti", &["url", "token", "custom_headers", "ssl_verify", "json_logging"]),
     ("connector", &[
         "id", "name", "type", "scope", "auto", "auto_update", "only_contextual", "enrichment_resolution",
-        "xtm_one_intent", "auto_create_service_account", "validate_before_import", "log_level", "concurrency",
+        "xtm_one_intent", "auto_create_service_account", "validate_before_import", "log_level", "concurrency", "memory_budget",
         "delivery_timeout", "grace_period", "queue_protocol", "send_to_queue", "send_to_directory",
         "send_to_directory_path", "send_to_directory_retention", "send_to_s3", "send_to_s3_bucket",
         "send_to_s3_folder", "send_to_s3_retention", "expose_metrics", "metrics_port", "metrics_address",

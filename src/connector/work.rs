@@ -5,13 +5,15 @@ use super::announcing::{give_up, recall};
 use super::answered::Refused;
 use super::breaker::Change;
 use super::delivery::{Delivery, Fields, Malformed, Playbook};
-use super::entity::{Entity, enriched};
+use super::entity::Entity;
 use super::journal::Entry;
 use super::log::because;
+use super::objects::{Found, Objects};
 use super::outgoing::Sending;
 use super::platform::Errand;
 use super::progress::Said;
 use super::{Connector, apart};
+use crate::memory::Share;
 use jiff::{SignedDuration, Timestamp};
 use lapin::Acker;
 use serde_json::value::to_raw_value;
@@ -74,7 +76,7 @@ impl Brought<'_> {
 struct Conclusion {
     said: Said,
     /// For a playbook: what is found, with what came.
-    objects: Option<Vec<Value>>,
+    objects: Option<Objects>,
     /// Whether it would come to the same again.
     is_final: bool,
 }
@@ -138,7 +140,8 @@ async fn deal_with(connector: &Connector, entry: &Entry, brought: Brought<'_>) -
     };
     delivery.waited(Timestamp::now()).into_iter().for_each(|seconds| connector.metrics.waited(seconds));
     let (started, begun) = (Instant::now(), Timestamp::now());
-    let concluded = match come_to_an_end(connector, &delivery, entry, brought.until).await {
+    let mut share = connector.budget.share(brought.body.len());
+    let concluded = match come_to_an_end(connector, &delivery, entry, &mut share, brought.until).await {
         Ok(conclusion) => conclude(connector, &delivery, entry, brought, begun, conclusion).await,
         Err(unconcluded) => Err(unconcluded),
     };
@@ -151,10 +154,11 @@ async fn come_to_an_end(
     connector: &Connector,
     delivery: &Delivery,
     entry: &Entry,
+    share: &mut Share,
     until: Instant,
 ) -> Result<Conclusion, Unconcluded> {
     let started = Instant::now();
-    match timeout_at(until, enrich(connector, delivery, entry, until)).await {
+    match timeout_at(until, enrich(connector, delivery, entry, share, until)).await {
         Ok(Ok(conclusion)) => Ok(conclusion),
         Ok(Err(refused)) if refused.is_gone() && delivery.playbook.is_none() => Err(Unconcluded::Unwanted(refused)),
         Ok(Err(Refused::No { message, .. })) => Ok(Conclusion::error(format!("the platform refuses: {message}"))),
@@ -312,7 +316,7 @@ fn log(connector: &Connector, said: &Said) {
 }
 
 /// What a playbook's step goes on with: what came, and what was found.
-fn answered(playbook: &Playbook, objects: Option<Vec<Value>>) -> String {
+fn answered(playbook: &Playbook, objects: Option<Objects>) -> String {
     let Some(objects) = objects else { return playbook.bundle.clone() };
     let objects = to_raw_value(&objects).expect("objects are JSON");
     let mut bundle: Fields<'_> = serde_json::from_str(&playbook.bundle).expect("it was read before");
@@ -333,6 +337,7 @@ async fn enrich(
     connector: &Connector,
     delivery: &Delivery,
     entry: &Entry,
+    share: &mut Share,
     until: Instant,
 ) -> Result<Conclusion, Refused> {
     let errand = Errand::new(delivery.draft.as_deref(), until);
@@ -359,7 +364,7 @@ async fn enrich(
         Ok(entity) => entity,
         Err(reason) => return Ok(Conclusion::error(reason)),
     };
-    let Some(report) = ask(connector, delivery, &entity, entry, until).await else {
+    let Some(report) = ask(connector, delivery, &entity, entry, share, until).await else {
         return Ok(Conclusion::error("the provider's answer ends the connector, and is not read again"));
     };
     let kind = report.outcome.kind;
@@ -371,11 +376,13 @@ async fn enrich(
     if report.bundle.relationships().next().is_none() {
         return Ok(said.into());
     }
-    let (bundle, objects) = entry.dangerously(|| objects(&entity, report));
+    let Report { bundle, .. } = report;
+    let id = bundle.id().to_string();
+    let objects = entry.dangerously(|| Objects::enriched(entity, Found::Bundle(Box::new(bundle))));
     if delivery.playbook.is_some() {
         return Ok(Conclusion { objects: Some(objects), ..said.into() });
     }
-    let sending = Sending { connector, delivery, entry, bundle: &bundle, errand };
+    let sending = Sending { connector, delivery, entry, bundle: &id, errand };
     Ok(sending.send(objects, said).await?.into())
 }
 
@@ -409,24 +416,13 @@ async fn entity(
     Ok(entry.dangerously(read).map_err(|reason| format!("the entity cannot be enriched: {reason}")))
 }
 
-/// What is sent: what came with the entity, and what was found; and the bundle's id.
-fn objects(entity: &Entity, report: Report) -> (String, Vec<Value>) {
-    let mut found = serde_json::to_value(&report.bundle).expect("a bundle is JSON");
-    drop(report);
-    let bundle = found["id"].as_str().unwrap_or_default().to_owned();
-    let found = match found["objects"].take() {
-        Value::Array(objects) => objects,
-        _ => vec![],
-    };
-    (bundle, enriched(entity, found))
-}
-
 /// Asks the provider, and says now and then that the work goes on. Gives nothing if the answer is deadly.
 async fn ask(
     connector: &Connector,
     delivery: &Delivery,
     entity: &Entity,
     entry: &Entry,
+    share: &mut Share,
     until: Instant,
 ) -> Option<Report> {
     connector.metrics.runs.inc();
@@ -444,7 +440,7 @@ async fn ask(
     };
     let run = Run::new(&connector.plan, Arc::clone(&connector.account), input, now);
     let last = Instant::now() + Duration::try_from(to_ask).unwrap_or(Duration::ZERO);
-    let mut asking = std::pin::pin!(drive(connector, &entity.observable, run, entry, last));
+    let mut asking = std::pin::pin!(drive(connector, &entity.observable, run, entry, last, share));
     let pause = PROGRESS.min(connector.configuration.patience / 2);
     let report = loop {
         tokio::select! {
@@ -476,6 +472,7 @@ async fn drive(
     mut run: Run<'_>,
     entry: &Entry,
     last: Instant,
+    share: &mut Share,
 ) -> Option<Report> {
     loop {
         match run.next(Timestamp::now()) {
@@ -491,7 +488,9 @@ async fn drive(
                     Ok(permit) => permit,
                     Err(reason) => return Some(entry.dangerously(|| run.break_off(reason))),
                 };
-                let answer = crate::http::send(&connector.client, &request).await;
+                share.begin(run.is_at_last_request());
+                let answer = crate::http::send(&connector.client, &request, share).await;
+                share.settle();
                 let status = answer.as_ref().map_or_else(|_| "none".to_owned(), |answer| answer.status.to_string());
                 connector.metrics.asked(&status);
                 let asked = json!({ "method": request.method, "url": request.url.to_string(), "status": status });

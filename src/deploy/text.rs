@@ -4,12 +4,13 @@
 use super::behaviour::{Behaviour, behaviour, notice};
 use super::variable::Variable;
 use super::{Deployment, Image};
-use crate::quote;
+use crate::{memory, quote};
 use anyhow::Context;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value};
 use serde::Serialize;
+use stixmap_engine::plan::Plan;
 use stixmap_engine::printable;
 
 /// By the name of the file each makes.
@@ -54,6 +55,8 @@ struct Facts<'f> {
     service: String,
     image: String,
     replicas: u16,
+    /// The memory that a container needs, in MiB.
+    memory: u64,
     /// Whether the image has the profile inside.
     in_image: bool,
     /// The profile itself.
@@ -141,11 +144,18 @@ fn facts<'f>(deployment: &'f Deployment) -> Facts<'f> {
         service: format!("connector-{}", plan.id).chars().take(NAME).collect(),
         image: deployment.image.to_string(),
         replicas: deployment.replicas,
+        memory: memory(plan),
         in_image: deployment.in_image,
         profile: &plan.source.text,
         groups: vec![group("opencti", "OpenCTI"), group("connector", "Connector"), group(&plan.id, &plan.name)],
         behaviour: behaviour(plan),
     }
+}
+
+/// The memory of a container with the settings that the files have, in MiB.
+fn memory(plan: &Plan) -> u64 {
+    let largest = plan.http.max_body;
+    memory::limit(memory::default_budget(largest), memory::CONCURRENCY, largest)
 }
 
 fn command(deployment: &Deployment) -> String {

@@ -1,5 +1,6 @@
 //! The variables of a deployment, in one table: OpenCTI's, the connector's, the profile's. Every file is made from it.
 
+use crate::memory;
 use crate::setting::variable;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -92,7 +93,20 @@ fn connector(plan: &Plan) -> Vec<Variable> {
             "Whether new observables are enriched without being asked",
         ),
         optional("connector", "log_level", Form::Choice(levels), "error", "How much is logged"),
-        optional("connector", "concurrency", whole(1, 256), "4", "How many observables are enriched at once"),
+        optional(
+            "connector",
+            "concurrency",
+            whole(1, 256),
+            &memory::CONCURRENCY.to_string(),
+            "How many observables are enriched at once",
+        ),
+        optional(
+            "connector",
+            "memory_budget",
+            whole(8, 1_048_576),
+            &memory::default_budget(plan.http.max_body).to_string(),
+            "How many MiB of memory all answers take together; a large one waits until there is room",
+        ),
         optional(
             "connector",
             "expose_metrics",

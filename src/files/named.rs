@@ -127,6 +127,13 @@ pub(crate) fn write(path: &Path, fill: &mut dyn FnMut(&mut dyn Write) -> io::Res
     }
 }
 
+/// Reads a file that the system has there, such as one below `/proc/self`.
+pub(crate) fn ask_system(path: &str) -> io::Result<String> {
+    let mut told = String::new();
+    File::open(path)?.take(Bound::VALUE.0).read_to_string(&mut told)?;
+    Ok(told)
+}
+
 /// Writes to a file that the system has there, such as one below `/proc/self`.
 pub(crate) fn tell_system(path: &str, text: &str) -> io::Result<()> {
     OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())

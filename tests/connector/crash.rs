@@ -112,12 +112,17 @@ fn fifty_times_at_random() {
 
 #[test]
 fn a_message_that_ends_the_process_is_told_and_not_tried_for_ever() {
-    ends_the_process(|site| site);
+    ends_the_process(FAR_TOO_MANY, |site| site);
+}
+
+#[test]
+fn so_is_one_that_a_process_without_other_threads_would_survive() {
+    ends_the_process(TOO_MANY, |site| site);
 }
 
 #[test]
 fn so_is_one_where_nothing_can_be_written() {
-    ends_the_process(|site| site.with("CONNECTOR_JOURNAL_PATH", "/proc/nowhere"));
+    ends_the_process(FAR_TOO_MANY, |site| site.with("CONNECTOR_JOURNAL_PATH", "/proc/nowhere"));
 }
 
 #[test]
@@ -129,18 +134,36 @@ fn so_is_one_of_a_profile_of_the_operator_s_own() {
     std::fs::write(folder.join("profile.yaml"), profile.replacen("id: riskiq", "id: own", 1))
         .expect("it can be written");
     let path = shelf.path().to_str().expect("a path that is text");
-    ends_the_process(|site| {
+    ends_the_process(FAR_TOO_MANY, |site| {
         let provider = site.provider.url.clone();
         let site = site.with("STIXMAP_PROFILES", path).with("STIXMAP_PROFILE", "own");
         site.with("OWN_USERNAME", "user").with("OWN_API_KEY", "key").with("OWN_API_BASE_URL", &provider)
     });
 }
 
+/// The memory of a connector in KiB: room to start in, since each thread takes some 100 MiB of addresses at once, and 250 MiB.
+const MEMORY: u32 = 650_000;
+
+/// So many values take 800 MiB.
+const FAR_TOO_MANY: usize = 9_000_000;
+
+/// So many take 400 MiB: more than the connector has left, and less than a process has that does nothing beside.
+const TOO_MANY: usize = 5_000_000;
+
+/// An answer within the bound of its length that is all values: each takes ten times the memory of its text and more.
+fn values(count: usize) -> String {
+    let values = vec!["[]"; count].join(",");
+    format!(r#"{{"totalRecords":0,"queryValue":"deadly.example","queryType":"domain","results":[],"more":[{values}]}}"#)
+}
+
 /// The process dies of an answer, and so does the one that tries it apart: then it is told.
-fn ends_the_process(made: impl Fn(Site) -> Site) {
-    let answers = |about: &str, _| Answer::Records(if about == "deadly.example" { 150_000 } else { 3 });
-    // Room to start in: the allocator takes what it may need at once, and uses little of it.
-    let site = made(Site::new(answers).within(650_000));
+fn ends_the_process(count: usize, made: impl Fn(Site) -> Site) {
+    let answer = values(count);
+    let answers = move |about: &str, _| match about {
+        "deadly.example" => Answer::Text(200, answer.clone()),
+        _ => Answer::Records(3),
+    };
+    let site = made(Site::new(answers).within(MEMORY));
     let mut connector = site.start();
     let deadly = site.platform.add(Entity::domain("deadly.example"));
     let work = site.platform.enrich(ID, &deadly);
@@ -149,7 +172,8 @@ fn ends_the_process(made: impl Fn(Site) -> Site) {
     // Whoever runs it starts it again.
     let mut connector = site.launch();
     let work = site.platform.await_report(&work);
-    assert!(matches!(&work.reports[..], [(_, true)]), "{work:?}");
+    let told = |text: &str| text.contains("the provider's answer ends the connector, and is not read again");
+    assert!(matches!(&work.reports[..], [(text, true)] if told(text)), "{work:?}");
     site.complete(Entity::domain("example.com"));
     assert!(connector.is_running(), "{}", connector.said());
     assert_eq!(site.provider.asked("deadly.example"), 2, "once here, once for who tries it apart");

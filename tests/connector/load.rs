@@ -2,7 +2,7 @@
 
 use super::entity::Entity;
 use super::platform::{NEWEST, Platform, Status};
-use super::provider::{Answer, Provider};
+use super::provider::{Answer, Provider, records};
 use super::site::{ID, Site};
 use std::collections::BTreeMap;
 
@@ -79,4 +79,61 @@ fn what_is_handed_over_whole_is_as_large_as_the_broker_takes() {
         bundles.iter().map(|push| push.arguments["bundle"].as_str().expect("text").len()).collect();
     assert!(lengths.len() > 1 && lengths.iter().all(|length| length / 3 * 4 < 15 << 20), "{lengths:?}");
     assert_eq!(work.objects.iter().filter(|object| object["type"] == "relationship").count(), 16_000);
+}
+
+/// Records that make an answer of 12 MiB.
+const LARGE: usize = 60_000;
+
+/// A site whose answers are large. What is found goes to a folder, whole.
+fn large(folder: &std::path::Path) -> (Site, usize) {
+    let answer = records(LARGE);
+    let length = answer.len();
+    let site = Site::new(move |_, _| Answer::Text(200, answer.clone()))
+        .with("CONNECTOR_SEND_TO_QUEUE", "false")
+        .with("CONNECTOR_SEND_TO_DIRECTORY", "true")
+        .with("CONNECTOR_SEND_TO_DIRECTORY_PATH", folder.to_str().expect("a path that is text"))
+        .with("CONNECTOR_LOG_LEVEL", "error");
+    (site, length)
+}
+
+/// How many bundles of all that was found lie in a folder.
+fn whole_bundles(folder: &std::path::Path) -> usize {
+    let files = std::fs::read_dir(folder).expect("a folder").flatten();
+    let relationships = |path| {
+        let text = std::fs::read_to_string(path).expect("a file");
+        text.matches(r#""type":"relationship""#).count()
+    };
+    files.filter(|file| relationships(file.path()) == LARGE).count()
+}
+
+#[test]
+fn a_large_answer_takes_four_times_its_length() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (site, length) = large(folder.path());
+    let connector = site.start();
+    let work = site.enrich(Entity::domain("example.com"));
+    assert!(matches!(&work.reports[..], [(_, false)]), "{work:?}");
+    let (peak, allowed) = (connector.memory("VmHWM"), 4 * length + (40 << 20));
+    assert!(peak <= allowed, "{} MiB for an answer of {} MiB", peak >> 20, length >> 20);
+    assert_eq!(whole_bundles(folder.path()), 1);
+}
+
+#[test]
+fn large_answers_at_once_wait_for_their_turn() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (site, length) = large(folder.path());
+    // There is room for one. The allocator takes more addresses than memory.
+    let site = site.with("CONNECTOR_MEMORY_BUDGET", "96").within(700_000);
+    let connector = site.start();
+    let entities = (0..4).map(|n| site.platform.add(Entity::domain(&format!("host{n}.example.com"))));
+    let ids: Vec<String> = entities.map(|entity| site.platform.enrich(ID, &entity)).collect();
+    for id in &ids {
+        let work = site.platform.await_report(id);
+        assert!(matches!(&work.reports[..], [(_, false)]), "{work:?}");
+    }
+    assert_eq!(site.provider.asked_in_all(), ids.len(), "it was not started again, and asked once about each");
+    // Together they take the budget, and what a process takes without answers.
+    let peak = connector.memory("VmHWM");
+    assert!(peak <= (96 + 64) << 20, "{} MiB for answers of {} MiB", peak >> 20, length >> 20);
+    assert_eq!(whole_bundles(folder.path()), ids.len());
 }

@@ -179,6 +179,15 @@ impl<'p> Run<'p> {
         Some((&self.plan.lookups[asking.ask.lookup].name, asking.ask.each.as_deref()))
     }
 
+    /// Whether the request that is under way is the last of the run, unless it is made again.
+    pub fn is_at_last_request(&self) -> bool {
+        let is_only = |asking: &Asking| {
+            let lookup = &self.plan.lookups[asking.ask.lookup];
+            lookup.job.is_none() && matches!(lookup.paging, PagingPlan::None { .. })
+        };
+        self.awaiting == Awaiting::Page && self.queue.is_empty() && self.current.as_ref().is_some_and(is_only)
+    }
+
     /// What to do now.
     pub fn next(&mut self, now: Timestamp) -> Step {
         if self.current.is_none() {

@@ -49,6 +49,15 @@ pub(super) struct Placed {
     place: u32,
 }
 
+/// Object at an index of the bundle.
+enum At<'b> {
+    Pap(Pap),
+    Marking(Tlp),
+    Identity(&'b Identity),
+    Observable(NodeNumber),
+    Relationship(&'b Placed),
+}
+
 /// Indexes of the authors of relationships.
 type Authors = HashMap<(Id, Timestamp), u32>;
 
@@ -254,15 +263,53 @@ impl Bundle {
 
     /// Iterates over the objects: markings, identities, observables, relationships, each sorted.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
-        let pap = self.pap.into_iter().map(Object::PapMarking);
-        let markings = pap.chain(self.markings.iter().copied().map(Object::Marking));
-        let identities = self.identities.iter().cloned().map(Object::Identity);
-        let observables = self.observables.iter().map(|number| {
-            let node = self.found.node(*number);
-            let created_by = node.author.map(|author| self.providers[author.place()]);
-            Object::Observable { observable: self.observable_at(*number), tlp: node.tlp, pap: self.pap, created_by }
-        });
-        markings.chain(identities).chain(observables).chain(self.relationships().map(Object::Relationship))
+        (0..self.len()).map(|place| self.object_at(place))
+    }
+
+    /// How many objects it holds.
+    pub fn len(&self) -> usize {
+        let markings = self.markings.len() + usize::from(self.pap.is_some());
+        markings + self.identities.len() + self.observables.len() + self.relationships.len()
+    }
+
+    /// The object at a place of `objects`. Panics if there is none.
+    pub fn object_at(&self, place: usize) -> Object {
+        match self.at(place) {
+            At::Pap(pap) => Object::PapMarking(pap),
+            At::Marking(tlp) => Object::Marking(tlp),
+            At::Identity(identity) => Object::Identity(identity.clone()),
+            At::Observable(number) => {
+                let node = self.found.node(number);
+                let created_by = node.author.map(|author| self.providers[author.place()]);
+                Object::Observable { observable: self.observable_at(number), tlp: node.tlp, pap: self.pap, created_by }
+            }
+            At::Relationship(placed) => Object::Relationship(self.relationship_of(placed)),
+        }
+    }
+
+    /// The id of the object at a place of `objects`. Panics if there is none.
+    pub fn id_at(&self, place: usize) -> Id {
+        match self.at(place) {
+            At::Pap(pap) => pap.marking_id(),
+            At::Marking(tlp) => tlp.marking_id(),
+            At::Identity(identity) => identity.id(),
+            At::Observable(number) => self.id_of(number),
+            At::Relationship(placed) => placed.id(),
+        }
+    }
+
+    fn at(&self, place: usize) -> At<'_> {
+        let Some(place) = place.checked_sub(usize::from(self.pap.is_some())) else {
+            return At::Pap(self.pap.expect("it stands before all others"));
+        };
+        let Some(place) = place.checked_sub(self.markings.len()) else { return At::Marking(self.markings[place]) };
+        let Some(place) = place.checked_sub(self.identities.len()) else {
+            return At::Identity(&self.identities[place]);
+        };
+        let Some(place) = place.checked_sub(self.observables.len()) else {
+            return At::Observable(self.observables[place]);
+        };
+        At::Relationship(&self.relationships[place])
     }
 
     /// Returns whether the bundle has no objects.
@@ -272,10 +319,12 @@ impl Bundle {
 
     /// Iterates over the relationships in order of type and id.
     pub fn relationships(&self) -> impl Iterator<Item = Relationship> {
-        self.relationships.iter().map(|placed| {
-            let link = self.link(placed);
-            self.relationship(placed, link, [link.source, link.target].map(|end| self.id_of(end)))
-        })
+        self.relationships.iter().map(|placed| self.relationship_of(placed))
+    }
+
+    fn relationship_of(&self, placed: &Placed) -> Relationship {
+        let link = self.link(placed);
+        self.relationship(placed, link, [link.source, link.target].map(|end| self.id_of(end)))
     }
 
     pub(super) fn link(&self, placed: &Placed) -> &Link {

@@ -1,7 +1,8 @@
 //! Nothing is sent unless every reading of the markings allows it, whatever shape they come in.
 
 use super::super::delivery::Delivery;
-use super::super::entity::{Entity, enriched};
+use super::super::entity::Entity;
+use super::super::objects::{Found, Objects};
 use super::*;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -346,6 +347,12 @@ fn the_message_counts_although_the_platform_says_less() {
     assert_eq!(send(read(&known, json!({ "stix_entity": base(json!([OWN])).to_string() }), false)), Ok(()));
 }
 
+/// The objects that are sent where these were found.
+fn enriched(entity: Entity, found: Vec<Value>) -> Vec<Value> {
+    let objects = Objects::enriched(entity, Found::Values(found));
+    (0..objects.len()).map(|place| objects.at(place)).collect()
+}
+
 #[test]
 fn every_marking_is_carried_to_what_is_found_with_its_definition() {
     let platform = told(json!([node(OWN, "Company", "Need to Know"), node(GREEN, "TLP", "TLP:GREEN")]));
@@ -357,7 +364,7 @@ fn every_marking_is_carried_to_what_is_found_with_its_definition() {
     ];
     for (event, is_playbook) in [(json!({}), false), (json!({ "bundle": { "objects": [base(json!([GREEN]))] } }), true)]
     {
-        let objects = enriched(&read(&platform, event, is_playbook).expect("an entity"), found.clone());
+        let objects = enriched(read(&platform, event, is_playbook).expect("an entity"), found.clone());
         let object = |id: &str| objects.iter().find(|object| object["id"] == id).expect("it is there");
         for id in ["ipv4-addr--1", "relationship--1"] {
             assert_eq!(object(id)["object_marking_refs"], json!([GREEN, OWN]));
@@ -408,7 +415,7 @@ fn a_marking_that_only_a_step_before_gave_is_carried() {
     let own = json!({ "type": "marking-definition", "id": OWN, "definition_type": "Company", "definition": { "Company": "Mine" } });
     let event = json!({ "bundle": { "objects": [own, base(json!([OWN]))] } });
     let entity = read(&told(json!([])), event, true).expect("an entity");
-    let objects = enriched(&entity, vec![json!({ "type": "ipv4-addr", "id": "ipv4-addr--1" })]);
+    let objects = enriched(entity, vec![json!({ "type": "ipv4-addr", "id": "ipv4-addr--1" })]);
     assert_eq!(objects.len(), 3, "its definition came with it");
     assert_eq!(objects[2]["object_marking_refs"], json!([OWN]));
 }
