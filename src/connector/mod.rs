@@ -21,6 +21,7 @@ mod listen;
 mod log;
 mod marking;
 mod metrics;
+mod names;
 mod objects;
 mod outgoing;
 mod owed;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::ser::Serializer;
 use serde_json::Value;
 use std::collections::HashSet;
+use std::ops::Range;
 use stixmap_engine::stix::Bundle;
 
 /// Objects by their places: those that came first, then those that were found and had not come.
@@ -15,7 +16,7 @@ pub(super) struct Objects {
     came: Vec<Value>,
     found: Found,
     /// The places of those that had not come, among those found.
-    new: Vec<usize>,
+    new: Vec<u32>,
     markings: Markings,
     organisations: Vec<String>,
 }
@@ -40,6 +41,10 @@ impl Found {
             Self::Bundle(bundle) => bundle.len(),
             Self::Values(values) => values.len(),
         }
+    }
+
+    fn places(&self) -> Range<u32> {
+        0..u32::try_from(self.len()).expect("as many as fit into memory")
     }
 
     fn id(&self, place: usize) -> Option<String> {
@@ -69,18 +74,19 @@ impl Objects {
         came.extend(carried.iter().filter(|object| is_new(object["id"].as_str().map(str::to_owned))).cloned());
         came.iter_mut().for_each(|object| share(object, &organisations));
         // A bundle has each object once.
-        let new = match &found {
+        let mut new = Vec::with_capacity(found.len());
+        match &found {
             Found::Bundle(_) => {
-                (0..found.len()).filter(|place| !found.id(*place).is_some_and(|id| known.contains(&id))).collect()
+                new.extend(found.places().filter(|at| !found.id(*at as usize).is_some_and(|id| known.contains(&id))));
             }
-            Found::Values(_) => (0..found.len()).filter(|place| is_new(found.id(*place))).collect(),
-        };
+            Found::Values(_) => new.extend(found.places().filter(|at| is_new(found.id(*at as usize)))),
+        }
         Objects { came, found, new, markings, organisations }
     }
 
     /// Objects as they are.
     pub(super) fn of(found: Found) -> Objects {
-        Objects { new: (0..found.len()).collect(), found, ..Objects::default() }
+        Objects { new: found.places().collect(), found, ..Objects::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -115,7 +121,7 @@ impl Objects {
 
     /// Where an object stands among those found; none if it came.
     fn found_place(&self, place: usize) -> Option<usize> {
-        place.checked_sub(self.came.len()).map(|place| self.new[place])
+        place.checked_sub(self.came.len()).map(|place| self.new[place] as usize)
     }
 }
 

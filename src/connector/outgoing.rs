@@ -115,22 +115,16 @@ impl Bundle<'_> {
 /// An object with its number among all.
 type Numbered = (u64, Part);
 
-/// The objects that the broker takes, with their numbers.
-fn sendable(connector: &Connector, split: &Split) -> Vec<Numbered> {
-    let numbered = (1..).zip(split.parts.iter().copied());
-    let (sendable, too_large): (Vec<_>, Vec<_>) = numbered.partition(|(_, part)| part.length <= ROOM);
-    for (_, part) in too_large {
-        let attributes = json!({ "object": split.object(part)["id"] });
-        connector.log.error("An object is larger than the broker takes and is not sent", attributes);
-    }
-    sendable
+/// The objects that the broker takes, with their numbers. No list is made of them: there may be a million.
+fn sendable(split: &Split) -> impl Iterator<Item = Numbered> {
+    (1..).zip(split.parts.iter().copied()).filter(|(_, part)| part.length() <= ROOM)
 }
 
 /// Objects in bundles that are as large as the broker takes.
-fn in_bundles(objects: &[Numbered]) -> Vec<&[Numbered]> {
-    let length = |(_, part): &Numbered| part.length + 1;
+fn in_bundles(objects: &[Part]) -> Vec<&[Part]> {
+    let length = |part: &Part| part.length() + 1;
     let mut octets = objects.first().map_or(0, length);
-    let fits = |_: &Numbered, next: &Numbered| {
+    let fits = |_: &Part, next: &Part| {
         let fits = octets + length(next) <= ROOM;
         octets = if fits { octets } else { 0 } + length(next);
         fits
@@ -139,24 +133,32 @@ fn in_bundles(objects: &[Numbered]) -> Vec<&[Numbered]> {
 }
 
 impl Sending<'_> {
-    /// The objects that the broker takes, with their numbers; and what is said if they are sent.
-    fn sendable(self, split: &Split, said: Said) -> (Vec<Numbered>, Said) {
-        let sendable = self.entry.dangerously(|| sendable(self.connector, split));
-        let said = match split.parts.len() - sendable.len() {
-            0 => said,
-            number => said.but(&format!("{number} objects were not sent: they are larger than the broker takes")),
-        };
-        (sendable, said)
+    /// How many objects the broker takes, and what is said if they are sent.
+    fn counted(self, split: &Split, said: Said) -> (usize, Said) {
+        let too_large = || split.parts.iter().filter(|part| part.length() > ROOM);
+        for part in too_large() {
+            let id = self.entry.dangerously(|| split.object(*part)["id"].take());
+            let message = "An object is larger than the broker takes and is not sent";
+            self.connector.log.error(message, json!({ "object": id }));
+        }
+        match too_large().count() {
+            0 => (split.parts.len(), said),
+            number => {
+                let said = said.but(&format!("{number} objects were not sent: they are larger than the broker takes"));
+                (split.parts.len() - number, said)
+            }
+        }
     }
 
     /// Hands all to the platform, which splits it: in bundles that are as large as the broker takes.
     async fn to_platform(self, split: &Split, said: Said) -> Result<Said, Refused> {
         let Sending { connector, delivery, entry, bundle: id, errand } = self;
-        let (objects, said) = self.sendable(split, said);
+        let (_, said) = self.counted(split, said);
+        let objects: Vec<Part> = sendable(split).map(|(_, part)| part).collect();
         let bundles = in_bundles(&objects);
         let sent = entry.note(|progress| progress.turn_to(id, bundles.len(), said.clone())).sent();
         for (number, some) in bundles.into_iter().enumerate().skip(sent) {
-            let text = entry.dangerously(|| bundle(id, split, some.iter().map(|(_, part)| *part).collect()).text());
+            let text = entry.dangerously(|| bundle(id, split, some.to_vec()).text());
             connector.platform.push_bundle(delivery.work.as_deref(), &text, errand).await?;
             entry.note(|progress| progress.send_up_to(number + 1));
             connector.metrics.bundles_sent.inc();
@@ -168,16 +170,16 @@ impl Sending<'_> {
     async fn to_queue(self, split: &Split, said: Said) -> Result<Said, Refused> {
         let Sending { connector, delivery, entry, bundle, errand } = self;
         let applicant = delivery.applicant.clone().or_else(|| connector.user());
-        let (messages, said) = self.sendable(split, said);
-        let mut sent = self.announce(messages.len(), &said).await?;
+        let (count, said) = self.counted(split, said);
+        let mut sent = self.announce(count, &said).await?;
         let mut wait = Duration::from_millis(100);
         // What is not sent by then is told: that is possible only before everybody stops waiting.
         let last = errand.until - TO_TELL;
-        while sent < messages.len() {
+        while sent < count {
             let before = sent;
-            let rest = messages[before..]
-                .iter()
-                .map(|numbered| message(delivery, applicant.as_deref(), errand.draft, (bundle, split), *numbered));
+            let rest = sendable(split)
+                .skip(before)
+                .map(|numbered| message(delivery, applicant.as_deref(), errand.draft, (bundle, split), numbered));
             let certain = |more: usize| {
                 sent = before + more;
                 entry.note(|progress| progress.send_up_to(sent));
@@ -194,15 +196,15 @@ impl Sending<'_> {
             // The platform declares its queues when it is registered with.
             connector.again.notify_one();
             if Instant::now() + wait >= last {
-                let (left, all) = (messages.len() - sent, messages.len());
-                return Ok(said.but(&format!("{left} of {all} objects were not sent: {error:#}")));
+                let left = count - sent;
+                return Ok(said.but(&format!("{left} of {count} objects were not sent: {error:#}")));
             }
             sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
-        connector.metrics.bundles_sent.inc_by(messages.len() as u64);
-        connector.metrics.records_sent.inc_by(messages.len() as u64);
-        let attributes = json!({ "objects": messages.len() });
+        connector.metrics.bundles_sent.inc_by(count as u64);
+        connector.metrics.records_sent.inc_by(count as u64);
+        let attributes = json!({ "objects": count });
         connector.log.info(&format!("{} sending bundle to queue", connector.configuration.name), attributes);
         Ok(said)
     }

@@ -1,6 +1,7 @@
 //! A bundle cut into messages of one object each, what others refer to first: as pycti's splitter does it, but that shared
 //! organisations survive, and nothing of its book-keeping is left in what is sent.
 
+use super::names::{Named, Names};
 use super::objects::Objects;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -29,10 +30,21 @@ const DEEPEST: usize = 200;
 /// One object of those that are sent, by its place, and how much must be there before it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
-    place: usize,
-    pub(super) sequence: u64,
+    place: u32,
     /// How many octets it has as text.
-    pub(super) length: usize,
+    length: u32,
+    pub(super) sequence: u64,
+}
+
+impl Part {
+    fn place(self) -> usize {
+        self.place as usize
+    }
+
+    /// How many octets it has as text; of an object larger than anybody takes, at least so many.
+    pub(super) fn length(self) -> usize {
+        self.length as usize
+    }
 }
 
 /// What an object refers to, by key, in the order of keys.
@@ -55,26 +67,18 @@ pub(super) struct Split {
 impl Split {
     /// An object as it is sent.
     pub(super) fn object(&self, part: Part) -> Value {
-        let object = self.objects.at(part.place);
-        let references = self.cleaned.get(&part.place).cloned().unwrap_or_else(|| references(&object));
+        let object = self.objects.at(part.place());
+        let references = self.cleaned.get(&part.place()).cloned().unwrap_or_else(|| references(&object));
         cleaned(object, references)
     }
 }
 
-/// An id that objects go by.
-#[derive(Debug, Clone, Copy)]
-struct Named {
-    number: usize,
-    /// The object's place.
-    place: usize,
-}
-
 struct Splitter<'s> {
     types: HashSet<&'s str>,
-    /// By every id that an object goes by.
-    named: HashMap<Box<str>, Named>,
+    /// Every id that an object goes by.
+    names: Names,
     /// Which objects, by place, refer to which ids, by number, of objects that are not done: those of others are not asked for.
-    refers: HashSet<(usize, usize)>,
+    refers: HashSet<(usize, u32)>,
     /// The places of those that are not done, each referred to by the one before.
     open: Vec<usize>,
     /// How many objects each makes with all it refers to, by place; 0 if it is not done.
@@ -85,35 +89,37 @@ struct Splitter<'s> {
 
 /// Splits objects. With `cleans`, references to what is not among them are dropped, and told.
 pub(super) fn split(objects: Objects, cleans: bool) -> Split {
-    let (mut named, mut left_out) = (HashMap::<Box<str>, Named>::new(), vec![]);
-    for place in 0..objects.len() {
+    let count = objects.len();
+    let (mut names, mut left_out) = (Names::with_capacity(count), vec![]);
+    for place in 0..count {
         let Some(own) = objects.id(place) else {
             // What has no id of its own cannot be imported, by whatever else it goes.
             left_out.push(format!("{} without an id", objects.at(place)["type"].as_str().unwrap_or("an object")));
             continue;
         };
-        for id in std::iter::once(own).chain(objects.other_ids(place)) {
-            let number = named.len();
-            named.entry(id.into()).and_modify(|named| named.place = place).or_insert(Named { number, place });
-        }
+        names.add(&objects, &own, place, true);
+        let others = objects.other_ids(place);
+        others.iter().for_each(|id| names.add(&objects, id, place, *id == own));
     }
-    let count = objects.len();
     let mut splitter = Splitter {
         types: TYPES.split_ascii_whitespace().collect(),
-        named,
+        names,
         refers: HashSet::new(),
         open: vec![],
         done: vec![0; count],
         cleans,
-        split: Split { objects, left_out, ..Split::default() },
+        split: Split { objects, left_out, parts: Vec::with_capacity(count), ..Split::default() },
     };
     for place in 0..count {
         if let Some(own) = splitter.split.objects.id(place) {
-            splitter.enlist(splitter.named[&*own], &mut vec![]);
+            let named = splitter.named(&own).expect("each goes by its own id");
+            splitter.enlist(named, &mut vec![]);
         }
     }
-    splitter.split.parts.sort_by_key(|part| part.sequence);
-    splitter.split
+    // What only the order needed goes before there is sorting, which takes room of its own.
+    let Splitter { mut split, .. } = splitter;
+    split.parts.sort_by_key(|part| part.sequence);
+    split
 }
 
 fn references(object: &Value) -> References {
@@ -169,8 +175,13 @@ fn cleaned(mut object: Value, references: References) -> Value {
 }
 
 impl Splitter<'_> {
+    /// What goes by an id.
+    fn named(&self, id: &str) -> Option<Named> {
+        self.names.get(&self.split.objects, id)
+    }
+
     /// Puts an object after all it refers to. Gives how many objects that makes.
-    fn enlist(&mut self, Named { place, .. }: Named, parents: &mut Vec<usize>) -> u64 {
+    fn enlist(&mut self, Named { place, .. }: Named, parents: &mut Vec<u32>) -> u64 {
         if self.done[place] > 0 {
             return self.done[place];
         }
@@ -198,12 +209,12 @@ impl Splitter<'_> {
     }
 
     /// Enlists what a reference names; none if the reference cannot stay.
-    fn follow(&mut self, name: &str, key: &str, own: &str, place: usize, parents: &mut Vec<usize>) -> Option<u64> {
-        let named = self.named.get(name).copied();
+    fn follow(&mut self, name: &str, key: &str, own: &str, place: usize, parents: &mut Vec<u32>) -> Option<u64> {
+        let named = self.named(name);
         let is_missing = self.cleans && named.is_none();
         let is_circular = named.is_some_and(|other| {
-            let refers_back = |own: &Named| self.refers.contains(&(other.place, own.number));
-            parents.contains(&other.number) || other.place == place || self.named.get(own).is_some_and(refers_back)
+            let refers_back = |own: Named| self.refers.contains(&(other.place, own.number));
+            parents.contains(&other.number) || other.place == place || self.named(own).is_some_and(refers_back)
         });
         let is_too_deep = parents.len() >= DEEPEST;
         if !self.is_supported(name) || is_missing || is_circular || is_too_deep || name == own {
@@ -244,7 +255,11 @@ impl Splitter<'_> {
             _ => self.is_supported(id),
         };
         match is_whole {
-            true => self.split.parts.push(Part { place, sequence, length: length(&object) }),
+            true => {
+                let place = u32::try_from(place).expect("as many as fit into memory");
+                let length = u32::try_from(length(&object)).unwrap_or(u32::MAX);
+                self.split.parts.push(Part { place, length, sequence });
+            }
             false => self.split.left_out.push(id.to_owned()),
         }
     }
@@ -297,7 +312,7 @@ mod tests {
             for (part, object) in split.parts.iter().zip(split.sent()) {
                 let text = object.to_string();
                 assert!(!text.contains("nb_deps"), "nothing of ours is left in {text}");
-                assert_eq!(part.length, text.len());
+                assert_eq!(part.length(), text.len());
             }
         }
     }

@@ -84,9 +84,14 @@ fn what_is_handed_over_whole_is_as_large_as_the_broker_takes() {
 /// Records that make an answer of 12 MiB.
 const LARGE: usize = 60_000;
 
+/// Records as short as they may be: more is found in such an answer than in any other of its length.
+fn short_records(count: usize) -> String {
+    let address = |n: usize| format!("20.{}.{}.{}", n / 62_500, n / 250 % 250, n % 250 + 1);
+    (0..count).map(|n| format!("{{\"rrname\":\"a.co\",\"rrtype\":\"A\",\"rdata\":\"{}\"}}\n", address(n))).collect()
+}
+
 /// A site whose answers are large. What is found goes to a folder, whole.
-fn large(folder: &std::path::Path) -> (Site, usize) {
-    let answer = records(LARGE);
+fn large(folder: &std::path::Path, answer: String) -> (Site, usize) {
     let length = answer.len();
     let site = Site::new(move |_, _| Answer::Text(200, answer.clone()))
         .with("CONNECTOR_SEND_TO_QUEUE", "false")
@@ -97,31 +102,38 @@ fn large(folder: &std::path::Path) -> (Site, usize) {
 }
 
 /// How many bundles of all that was found lie in a folder.
-fn whole_bundles(folder: &std::path::Path) -> usize {
+fn whole_bundles(folder: &std::path::Path, records: usize) -> usize {
     let files = std::fs::read_dir(folder).expect("a folder").flatten();
     let relationships = |path| {
         let text = std::fs::read_to_string(path).expect("a file");
         text.matches(r#""type":"relationship""#).count()
     };
-    files.filter(|file| relationships(file.path()) == LARGE).count()
+    files.filter(|file| relationships(file.path()) == records).count()
 }
 
 #[test]
 fn a_large_answer_takes_four_times_its_length() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (site, length) = large(folder.path());
-    let connector = site.start();
-    let work = site.enrich(Entity::domain("example.com"));
-    assert!(matches!(&work.reports[..], [(_, false)]), "{work:?}");
-    let (peak, allowed) = (connector.memory("VmHWM"), 4 * length + (40 << 20));
-    assert!(peak <= allowed, "{} MiB for an answer of {} MiB", peak >> 20, length >> 20);
-    assert_eq!(whole_bundles(folder.path()), 1);
+    // The budget counts on eight times the length, which is for what is short.
+    for (profile, domain, answer, times) in
+        [("riskiq", "example.com", records(LARGE), 4), ("cof", "a.co", short_records(2 * LARGE), 8)]
+    {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (site, length) = large(folder.path(), answer);
+        let url = site.provider.url.clone();
+        let site = site.with("STIXMAP_PROFILE", profile).with("COF_BASE_URL", &url).with("COF_MIN_TLP", "TLP:GREEN");
+        let connector = site.start();
+        let work = site.enrich(Entity::domain(domain));
+        assert!(matches!(&work.reports[..], [(_, false)]), "{work:?}");
+        let (peak, allowed) = (connector.memory("VmHWM"), times * length + (40 << 20));
+        assert!(peak <= allowed, "{} MiB for an answer of {} MiB", peak >> 20, length >> 20);
+        assert_eq!(whole_bundles(folder.path(), if profile == "cof" { 2 * LARGE } else { LARGE }), 1);
+    }
 }
 
 #[test]
 fn large_answers_at_once_wait_for_their_turn() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (site, length) = large(folder.path());
+    let (site, length) = large(folder.path(), records(LARGE));
     // There is room for one. The allocator takes more addresses than memory.
     let site = site.with("CONNECTOR_MEMORY_BUDGET", "96").within(700_000);
     let connector = site.start();
@@ -135,5 +147,5 @@ fn large_answers_at_once_wait_for_their_turn() {
     // Together they take the budget, and what a process takes without answers.
     let peak = connector.memory("VmHWM");
     assert!(peak <= (96 + 64) << 20, "{} MiB for answers of {} MiB", peak >> 20, length >> 20);
-    assert_eq!(whole_bundles(folder.path()), ids.len());
+    assert_eq!(whole_bundles(folder.path(), LARGE), ids.len());
 }

@@ -4,7 +4,7 @@
 
 /// Positions of all items of a list.
 #[derive(Debug)]
-pub(super) struct Index {
+pub struct Index {
     /// Zero, or a part of the hash and the position plus one. The length is a power of two.
     slots: Vec<u32>,
     /// Number of bits of the position; the rest is for the hash.
@@ -15,13 +15,20 @@ pub(super) struct Index {
 /// Number of position bits in a new index.
 const INITIAL_BITS: u32 = 4;
 
+impl Default for Index {
+    fn default() -> Index {
+        Index::new()
+    }
+}
+
 impl Index {
-    pub(super) fn new() -> Index {
+    /// Creates the index of an empty list.
+    pub fn new() -> Index {
         Index { slots: vec![0; 1 << INITIAL_BITS], bits: INITIAL_BITS, length: 0 }
     }
 
     /// Returns the position of the item with this hash for which `is_it` is true.
-    pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+    pub fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let (mut at, tag) = (hash as usize & self.mask(), self.tag(hash));
         loop {
             let position = (self.slots[at] & self.mask() as u32).checked_sub(1)?;
@@ -33,7 +40,7 @@ impl Index {
     }
 
     /// Adds the next item of the list; `hash_of` returns the hashes of earlier items.
-    pub(super) fn add(&mut self, hash: u64, hash_of: impl Fn(u32) -> u64) {
+    pub fn add(&mut self, hash: u64, hash_of: impl Fn(u32) -> u64) {
         let next = self.length;
         if next as usize * 4 >= self.slots.len() * 3 {
             self.bits += 1;

@@ -22,6 +22,7 @@ mod writing;
 pub use bundle::Bundle;
 pub use graph::{Graph, Policy, Repeats, Report, Seen};
 pub use id::Id;
+pub use index::Index;
 pub use json::Layout;
 pub use kind::{Kind, Permission, RelationshipType, is_permitted, permission, permitted_between};
 pub use marking::{Evidence, Marking};
