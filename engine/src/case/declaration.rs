@@ -59,7 +59,7 @@ pub struct ExchangeBlock {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplyBlock {
-    /// HTTP status code, 200 by default.
+    /// HTTP status code of the response.
     #[serde(default = "ReplyBlock::default_status")]
     #[schemars(range(min = 100, max = 599))]
     pub status: u16,

@@ -71,8 +71,8 @@ pub(super) fn is_quoted(text: &str) -> bool {
     text.starts_with(['"', '\''])
 }
 
-/// Returns the end of an unquoted string that starts at a byte: a comment, one of `stops`, or the end of the line. `{{
-/// … }}` belongs to the string.
+/// Returns the end of an unquoted string that starts at a byte: a comment, one of `stops`, or the end of the line.
+/// A template, `{{ … }}`, belongs to the string.
 pub(super) fn extent(text: &str, start: usize, stops: &[char]) -> usize {
     let line = text[start..].lines().next().unwrap_or("");
     let mut end = 0;

@@ -16,8 +16,8 @@ pub(super) fn stated(protocol: Protocol, text: &str) -> Vec<Marking> {
     Reader::new(text, Some(protocol)).read()
 }
 
-/// Returns the protocol that the name of a type or key refers to, in any spelling: `tlp`, ` TLP2`, `T.L.P.`, `Traffic
-/// Light Protocol`.
+/// Returns the protocol that the name of a type or key refers to, in any spelling, such as ` TLP2`, `T.L.P.` or
+/// `Traffic Light Protocol`.
 pub(super) fn protocol(name: &str) -> Option<Protocol> {
     let squeezed: String = folded(name).chars().filter(|letter| letter.is_alphanumeric()).collect();
     let words = folded(name);
