@@ -53,7 +53,7 @@ impl RrType {
         self.row().map(|row| row.meaning)
     }
 
-    /// Returns the mnemonic, such as `AAAA`, or `None` for a type outside the table.
+    /// Returns the registered name, such as `AAAA`, or `None` for a type outside the table.
     pub fn name(self) -> Option<&'static str> {
         self.row().map(|row| row.name)
     }
@@ -136,7 +136,7 @@ impl Form {
 /// Reason why a text is not a record type; each variant has an excerpt of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RrTypeError {
-    /// A text that is neither a mnemonic of the table nor a number.
+    /// A text that is neither a name of the table nor a number.
     Unknown(String),
     /// Zero, or a number of more than 16 bits.
     Number(String),
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn parse_mnemonic_or_number_returns_type() {
+    fn parse_name_or_number_returns_type() {
         for (text, name) in [
             ("A", "A"),
             ("aaaa", "AAAA"),
