@@ -135,7 +135,7 @@ pub fn capped(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let omitted = diagnostics.split_off(MAX_REPORTED);
     let Label { source, span, .. } = &omitted[0].labels[0];
     let start = span.start..span.start;
-    let message = format!("{} more mistakes are not shown", grouped(more));
+    let message = format!("diagnostics not shown: {}", grouped(more));
     let mut rest = Diagnostic::error(Code::TooLarge, message, source, start, "the next one is here");
     if omitted.iter().all(|found| found.severity == Severity::Warning) {
         rest = rest.warning();
