@@ -1,10 +1,10 @@
 //! `stixmap check`: all mistakes of profiles and cases, in one run, each at its place; and the sure fixes, applied.
 
+use crate::catalog::{self, Folder, PROFILE, USUAL, other_name, source};
 use crate::cli::{CheckArgs, CheckFormat};
-use crate::files::{Root, named};
+use crate::files::{Root, operator_path};
 use crate::output::{print, print_json};
-use crate::shelf::{self, Folder, PROFILE, USUAL, other_name, source};
-use crate::{Exit, paint};
+use crate::{Exit, render};
 use anyhow::{Context, bail};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -30,15 +30,15 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             }
             diagnostics = check(&paths)?;
         }
-        paint::remark(&format!("{fixed} fixed"));
+        render::remark(&format!("{fixed} fixed"));
     }
     match args.format {
-        CheckFormat::Text => paint::diagnostics(&diagnostics),
-        CheckFormat::Json => print_json(&paint::json(&diagnostics))?,
-        CheckFormat::Github => print(&diagnostics.iter().map(paint::github).collect::<String>())?,
+        CheckFormat::Text => render::diagnostics(&diagnostics),
+        CheckFormat::Json => print_json(&render::json(&diagnostics))?,
+        CheckFormat::Github => print(&diagnostics.iter().map(render::github).collect::<String>())?,
     }
     if args.format == CheckFormat::Text {
-        paint::remark(&summary(&diagnostics));
+        render::remark(&summary(&diagnostics));
     }
     Ok(if diagnostics.is_empty() { Exit::Fine } else { Exit::Told })
 }
@@ -73,23 +73,23 @@ fn identity(found: &Diagnostic) -> (String, Span, Code, String) {
 
 /// A profile's folder, a folder of such, a profile, or a case.
 fn check_path(path: &Path) -> anyhow::Result<Vec<Diagnostic>> {
-    let root = shelf::root(path);
+    let root = catalog::root(path);
     if root.claims(PROFILE) {
         return check_folder(&root);
     }
-    if named::is_folder(path) {
-        let folders: Vec<Root> = shelf::folders_in(&root)?.into_values().collect();
+    if operator_path::is_folder(path) {
+        let folders: Vec<Root> = catalog::folders_in(&root)?.into_values().collect();
         if folders.is_empty() {
             bail!("{} holds no profile", path.display());
         }
         return Ok(parallel::map(&folders, check_one_of_several).concat());
     }
-    let (root, name) = shelf::place(path)?;
+    let (root, name) = catalog::place(path)?;
     let source = match source(&root, name)? {
         Ok(source) => source,
         Err(mistake) => return Ok(vec![mistake]),
     };
-    match shelf::folder_of_case(path) {
+    match catalog::folder_of_case(path) {
         Some(folder) => {
             let (plan, mut diagnostics) = plan(&folder)?;
             diagnostics.extend(check_case(&source, plan.as_ref(), &folder, path));
@@ -113,7 +113,7 @@ fn plan(folder: &Root) -> anyhow::Result<(Option<Plan>, Vec<Diagnostic>)> {
 fn check_one_of_several(folder: &Root) -> Vec<Diagnostic> {
     check_folder(folder).unwrap_or_else(|error| {
         let source = Source::new(folder.path().join(PROFILE).display().to_string(), "");
-        vec![Diagnostic::error(Code::NotUtf8, paint::causes(&error), &source, 0..0, "left out")]
+        vec![Diagnostic::error(Code::NotUtf8, render::causes(&error), &source, 0..0, "left out")]
     })
 }
 
@@ -161,7 +161,7 @@ fn fix(diagnostics: &[Diagnostic]) -> anyhow::Result<usize> {
         let fixes = of_source.filter_map(|diagnostic| diagnostic.fix.as_ref()).collect();
         let (text, applied) = with_fixes(source, fixes)?;
         if applied > 0 {
-            let (root, name) = shelf::place(Path::new(&source.name))?;
+            let (root, name) = catalog::place(Path::new(&source.name))?;
             let written = root.replace(name, &mut |out| out.write_all(text.as_bytes()));
             written.with_context(|| format!("{} cannot be written", source.name))?;
         }
@@ -190,7 +190,7 @@ fn with_fixes(source: &Arc<Source>, mut fixes: Vec<&Fix>) -> anyhow::Result<(Str
 /// How many errors, and then warnings, a file would have with this text. An error may hide a warning.
 fn mistakes(name: &str, text: &str) -> anyhow::Result<(usize, usize)> {
     let (source, path) = (Source::new(name, text), Path::new(name));
-    let found = match shelf::folder_of_case(path) {
+    let found = match catalog::folder_of_case(path) {
         Some(folder) => check_case(&source, plan(&folder)?.0.as_ref(), &folder, path),
         None => Plan::check(&source).1,
     };

@@ -1,23 +1,23 @@
 //! `stixmap enrich`: asks providers about values, and writes one answer of all of theirs.
 
 use crate::Exit;
+use crate::catalog::Folder;
 use crate::cli::{EnrichArgs, MarkingArgs, OutputArgs, Verbosity};
 use crate::clock::Clock;
 use crate::connector::other_sections;
-use crate::drive::Driver;
-use crate::files::{Bound, named};
+use crate::driver::Driver;
+use crate::files::{Bound, operator_path};
 use crate::replay::Replay;
-use crate::setting::Given;
-use crate::shelf::Folder;
+use crate::setting::SettingSources;
 use crate::trust::Trust;
-use crate::{format, http, output, paint, progress, shelf};
+use crate::{catalog, format, http, output, progress, render};
 use anyhow::{Context, bail};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use std::collections::HashSet;
 use std::io::Write;
 use std::sync::Arc;
 use stixmap_engine::plan::{Plan, Settings, after};
-use stixmap_engine::run::{Account, Input, OutcomeKind, Report};
+use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report};
 use stixmap_engine::stix::{Kind, Marking, Observable, Pap, Tlp};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 struct Provider {
     plan: Plan,
     settings: Settings,
-    account: Arc<Account>,
+    account: Arc<ProviderState>,
     replay: Option<Replay>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Answer {
 
 pub(crate) fn run(args: &EnrichArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
     let Values { observables, invalid } = Values::read(args)?;
-    invalid.iter().for_each(|reason| paint::remark(&format!("not asked: {reason}")));
+    invalid.iter().for_each(|reason| render::remark(&format!("not asked: {reason}")));
     output::check(args.output.output.as_deref())?;
     let markings = markings(&args.marking)?;
     let deadline = duration(&args.deadline)?;
@@ -87,7 +87,7 @@ impl Values {
 fn given(args: &EnrichArgs) -> anyhow::Result<Vec<(String, Option<usize>)>> {
     let mut values: Vec<_> = args.values.iter().map(|value| (value.clone(), None)).collect();
     let Some(path) = &args.input else { return Ok(values) };
-    let text = named::read_input(path, Bound::LIST).and_then(named::text);
+    let text = operator_path::read_input(path, Bound::LIST).and_then(operator_path::text);
     let text = text.with_context(|| format!("{} cannot be read", path.display()))?;
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()).enumerate();
     values.extend(lines.filter(|(_, line)| !line.is_empty()).map(|(i, line)| (line.to_owned(), Some(i + 1))));
@@ -133,10 +133,10 @@ pub(crate) fn duration(text: &str) -> anyhow::Result<SignedDuration> {
 
 /// The providers, ready to be asked; `None` after a profile's mistakes were told.
 async fn providers(args: &EnrichArgs, observables: &[Observable]) -> anyhow::Result<Option<Vec<Provider>>> {
-    let given = Given::read(&args.settings)?;
+    let given = SettingSources::read(&args.settings)?;
     let mut folders = vec![];
     for name in &args.profile {
-        let folder = shelf::find(name, args.shelf.profiles.as_deref())?;
+        let folder = catalog::find(name, args.shelf.profiles.as_deref())?;
         let Some(plan) = folder.plan()? else { return Ok(None) };
         folders.push((folder, plan));
     }
@@ -157,7 +157,7 @@ async fn providers(args: &EnrichArgs, observables: &[Observable]) -> anyhow::Res
             false => None,
         };
         if replay.is_none() {
-            given.warnings(&plan, &settings).iter().for_each(|warning| paint::warning(warning));
+            given.warnings(&plan, &settings).iter().for_each(|warning| render::warning(warning));
         }
         providers.push(Provider { plan, settings, account: Arc::default(), replay });
     }
@@ -220,19 +220,19 @@ const MAX_SHOWN: usize = 10;
 /// Prints the results for people; returns the exit status of `--why`, which fails for an object that is not in the bundle.
 pub(crate) fn report(answers: &[Answer], args: &OutputArgs, verbosity: Verbosity) -> Exit {
     if args.trace {
-        answers.iter().for_each(|answer| paint::remarks(&format::trace(&answer.report)));
+        answers.iter().for_each(|answer| render::remarks(&format::trace(&answer.report)));
     }
     let explained = args.why.as_ref().map_or(Exit::Fine, |id| explain(answers, id));
     if verbosity > Verbosity::Quiet {
         let found: Vec<_> = answers.iter().flat_map(|answer| answer.report.diagnostics.iter().cloned()).collect();
-        paint::diagnostics(&found[..found.len().min(MAX_SHOWN)]);
+        render::diagnostics(&found[..found.len().min(MAX_SHOWN)]);
         if found.len() > MAX_SHOWN {
-            paint::remark(&format!("{} more diagnostics are not shown", found.len() - MAX_SHOWN));
+            render::remark(&format!("{} more diagnostics are not shown", found.len() - MAX_SHOWN));
         }
     }
     // `--quiet` still prints what went wrong.
     let is_shown = |answer: &&Answer| verbosity > Verbosity::Quiet || exit(answer.report.outcome.kind) != Exit::Fine;
-    answers.iter().filter(is_shown).for_each(|answer| paint::remark(&summary(answer)));
+    answers.iter().filter(is_shown).for_each(|answer| render::remark(&summary(answer)));
     explained
 }
 
@@ -242,8 +242,8 @@ fn explain(answers: &[Answer], id: &str) -> Exit {
     let text = format::why(&reports, id);
     let exit = if text.is_some() { Exit::Fine } else { Exit::Told };
     match text {
-        Some(text) => paint::remarks(&text),
-        None => paint::remark(&format!("unknown object `{id}`: it is not in the bundle")),
+        Some(text) => render::remarks(&text),
+        None => render::remark(&format!("unknown object `{id}`: it is not in the bundle")),
     }
     exit
 }

@@ -1,7 +1,7 @@
 //! Sends requests and brings back answers as they came: no redirect is followed, nothing is tried again, no body is longer
 //! than it may be. What an answer means is the engine's matter.
 
-use crate::files::{Bound, named};
+use crate::files::{Bound, operator_path};
 use crate::memory::Share;
 use anyhow::Context;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -26,7 +26,7 @@ const LIBRARY_FOLDERS: &str = "SSL_CERT_DIR";
 /// Refuses files of libraries that are not regular or not bounded, by reading them first.
 pub(crate) fn check_library_files() -> anyhow::Result<()> {
     let check = |name: &str, path: &Path| {
-        let read = named::read(path, Bound::AUTHORITIES).map(drop);
+        let read = operator_path::read(path, Bound::AUTHORITIES).map(drop);
         read.with_context(|| format!("{name} names {}, which cannot be read", path.display()))
     };
     for name in LIBRARY_FILES {
@@ -36,11 +36,11 @@ pub(crate) fn check_library_files() -> anyhow::Result<()> {
     }
     let folders = std::env::var_os(LIBRARY_FOLDERS).unwrap_or_default();
     for folder in std::env::split_paths(&folders).filter(|folder| !folder.as_os_str().is_empty()) {
-        let files = named::files_of(&folder);
+        let files = operator_path::files_of(&folder);
         let files =
             files.with_context(|| format!("{LIBRARY_FOLDERS} names {}, which is no folder", folder.display()))?;
         // What is no file is passed over there, too.
-        files.iter().filter(|file| named::is_file(file)).try_for_each(|file| check(LIBRARY_FOLDERS, file))?;
+        files.iter().filter(|file| operator_path::is_file(file)).try_for_each(|file| check(LIBRARY_FOLDERS, file))?;
     }
     Ok(())
 }
@@ -66,7 +66,7 @@ pub(crate) fn authorities(builder: ClientBuilder) -> anyhow::Result<ClientBuilde
         let pem = match value.trim_start().starts_with("-----BEGIN") {
             true => value,
             false => {
-                let read = named::read_text(Path::new(&value), Bound::VALUE);
+                let read = operator_path::read_text(Path::new(&value), Bound::VALUE);
                 read.with_context(|| format!("{name} names a file that cannot be read"))?
             }
         };

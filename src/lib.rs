@@ -10,7 +10,7 @@ pub mod connector;
 mod deploy;
 mod diff;
 mod draft;
-mod drive;
+mod driver;
 mod enrich;
 mod explain;
 mod files;
@@ -23,8 +23,8 @@ mod map;
 mod memory;
 mod new;
 mod output;
-mod paint;
-mod pieces;
+mod render;
+mod chunks;
 mod progress;
 mod quote;
 mod record;
@@ -32,9 +32,9 @@ mod replay;
 mod schema;
 mod serve;
 mod setting;
-mod shelf;
-mod skeleton;
-mod test;
+mod catalog;
+mod scaffold;
+mod profile_test;
 mod trust;
 
 use clap::Parser;
@@ -70,14 +70,14 @@ impl Exit {
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(refused) => return paint::usage(&refused),
+        Err(refused) => return render::usage(&refused),
     };
     let verbosity = cli.verbosity();
     let result = match cli.command {
         Command::Enrich(args) => enrich::run(&args, verbosity),
         Command::Map(args) => map::run(&args, verbosity),
         Command::Check(args) => check::run(&args),
-        Command::Test(args) => test::run(&args, verbosity),
+        Command::Test(args) => profile_test::run(&args, verbosity),
         Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::List(args) => list::run(&args),
@@ -91,7 +91,7 @@ pub fn run() -> ExitCode {
         Command::Completions(args) => completions::run(&args),
     };
     let exit = result.unwrap_or_else(|error| {
-        paint::error(&error);
+        render::error(&error);
         Exit::NotStarted
     });
     ExitCode::from(exit.code())

@@ -2,7 +2,7 @@
 
 use crate::cli::ListArgs;
 use crate::output::{print, print_json};
-use crate::{Exit, paint, shelf};
+use crate::{Exit, catalog, render};
 use serde::Serialize;
 use std::fmt::Write;
 use stixmap_engine::plan::Plan;
@@ -20,11 +20,11 @@ struct Row<'p> {
 }
 
 pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Exit> {
-    let known = shelf::known(args.shelf.profiles.as_deref())?;
+    let known = catalog::known(args.shelf.profiles.as_deref())?;
     let conflicts: Vec<String> = known.conflicts().collect();
-    conflicts.iter().for_each(|conflict| paint::remark(conflict));
+    conflicts.iter().for_each(|conflict| render::remark(conflict));
     let folders: Vec<_> = known.folders().cloned().collect();
-    let plans = shelf::plans(&folders);
+    let plans = catalog::plans(&folders);
     let exit = if plans.iter().all(Option::is_some) && conflicts.is_empty() { Exit::Fine } else { Exit::Told };
     let rows: Vec<Row> = plans.iter().flatten().map(row).collect();
     match args.json {

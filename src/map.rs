@@ -1,13 +1,13 @@
 //! `stixmap map`: maps answers that were stored earlier. No network, no settings needed.
 
 use crate::Exit;
+use crate::chunks::{Failed, Pieces};
 use crate::cli::{MapArgs, Verbosity};
 use crate::connector::other_sections;
 use crate::enrich::{self, Answer, exit, kind, markings, observable};
-use crate::files::named;
-use crate::pieces::{Failed, Pieces};
-use crate::setting::Given;
-use crate::{connector, format, output, shelf};
+use crate::files::operator_path;
+use crate::setting::SettingSources;
+use crate::{catalog, connector, format, output};
 use anyhow::{Context, bail};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,8 +19,10 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
     if args.as_sent {
         connector::stand_in();
     }
-    let Some(plan) = shelf::find(&args.profile, args.shelf.profiles.as_deref())?.plan()? else { return Ok(Exit::Told) };
-    let given = Given::read(&args.settings)?;
+    let Some(plan) = catalog::find(&args.profile, args.shelf.profiles.as_deref())?.plan()? else {
+        return Ok(Exit::Told);
+    };
+    let given = SettingSources::read(&args.settings)?;
     // The connector has checked its settings, and those of profiles that run beside this one.
     if !args.as_sent {
         given.refuse_unknown(&[&plan], &other_sections(&[&plan], args.shelf.profiles.as_deref())?)?;
@@ -94,6 +96,6 @@ fn open(path: &Path, by_lines: bool, failed: &Failed) -> anyhow::Result<(String,
         return Ok(("standard input".into(), Pieces::new(Box::new(std::io::stdin()), by_lines, 0, failed)));
     }
     let shown = path.display().to_string();
-    let (from, length) = named::input(path).with_context(|| format!("{shown} cannot be read"))?;
+    let (from, length) = operator_path::input(path).with_context(|| format!("{shown} cannot be read"))?;
     Ok((shown, Pieces::new(from, by_lines, length, failed)))
 }

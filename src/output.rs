@@ -1,6 +1,6 @@
 //! Where data goes: standard output, or a file that appears when it is whole.
 
-use crate::files::named;
+use crate::files::operator_path;
 use anyhow::Context;
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
@@ -13,14 +13,14 @@ type Fill<'f> = &'f mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>;
 /// Refuses a place that cannot be written, before anything is done whose results would be lost.
 pub(crate) fn check(path: Option<&Path>) -> anyhow::Result<()> {
     let Some(path) = path else { return Ok(()) };
-    named::check_output(path).with_context(|| format!("{} cannot be written", path.display()))
+    operator_path::check_output(path).with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// Writes data to its place.
 pub(crate) fn write(path: Option<&Path>, fill: Fill<'_>) -> anyhow::Result<()> {
     match path {
         None => fill_stdout(fill),
-        Some(path) => named::write(path, fill).with_context(|| format!("{} cannot be written", path.display())),
+        Some(path) => operator_path::write(path, fill).with_context(|| format!("{} cannot be written", path.display())),
     }
 }
 

@@ -1,16 +1,16 @@
 //! A provider that answers from its profile's recorded cases: a real HTTP server on loopback. Each case has a base URL of
 //! its own, so that several can be asked at once.
 
+use crate::catalog::Folder;
 use crate::clock::Clock;
 use crate::loopback::{self, Answer};
-use crate::shelf::Folder;
 use anyhow::{Context, bail};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use stixmap_engine::case::{Case, Exchange, input};
 use stixmap_engine::plan::{BASE_URL, Plan, TOKEN_URL};
 use stixmap_engine::printable;
-use stixmap_engine::run::{Account, Input};
+use stixmap_engine::run::{Input, ProviderState};
 use stixmap_engine::stix::Observable;
 use stixmap_engine::yaml::closest_few;
 use tokio::net::TcpListener;
@@ -48,7 +48,7 @@ impl Replay {
     }
 
     /// The run that was recorded: its time, its settings, asked of the server instead of the provider.
-    pub(crate) fn recorded(&self, plan: &Plan, observable: &Observable) -> (Clock, Arc<Account>, Input) {
+    pub(crate) fn recorded(&self, plan: &Plan, observable: &Observable) -> (Clock, Arc<ProviderState>, Input) {
         let found = self.cases.iter().find(|(_, case)| case.observable.is_same(observable));
         let (name, case) = found.expect("start() has seen to each observable");
         let mut case = case.clone();

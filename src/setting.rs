@@ -1,8 +1,8 @@
 //! Where settings come from: `--set`, variables, files named by variables, a settings file; in this order.
 
 use crate::cli::SettingArgs;
-use crate::files::{Bound, named};
-use crate::paint::{Several, causes};
+use crate::files::{Bound, operator_path};
+use crate::render::{Several, causes};
 use crate::trust::Trusted;
 use anyhow::{Context, bail};
 use serde_yaml::Value;
@@ -16,24 +16,24 @@ use stixmap_engine::yaml::nearest;
 use url::Host;
 
 /// What was given on the command line and in the settings file.
-pub(crate) struct Given {
+pub(crate) struct SettingSources {
     set: BTreeMap<String, String>,
     file: Option<Value>,
 }
 
-impl Given {
-    pub(crate) fn read(args: &SettingArgs) -> anyhow::Result<Given> {
-        Given::with(args, args.config.as_deref().map(file).transpose()?)
+impl SettingSources {
+    pub(crate) fn read(args: &SettingArgs) -> anyhow::Result<SettingSources> {
+        SettingSources::with(args, args.config.as_deref().map(file).transpose()?)
     }
 
     /// What was given, with a settings file that was read already.
-    pub(crate) fn with(args: &SettingArgs, file: Option<Value>) -> anyhow::Result<Given> {
+    pub(crate) fn with(args: &SettingArgs, file: Option<Value>) -> anyhow::Result<SettingSources> {
         let set = args.set.iter().map(|text| {
             let (key, value) = text.split_once('=').context("--set takes KEY=VALUE")?;
             Ok((key.to_owned(), value.to_owned()))
         });
         let asks = args.ask_reserved.then(|| Ok((ASK_RESERVED.to_owned(), "true".to_owned())));
-        Ok(Given { set: set.chain(asks).collect::<anyhow::Result<_>>()?, file })
+        Ok(SettingSources { set: set.chain(asks).collect::<anyhow::Result<_>>()?, file })
     }
 
     /// Refuses settings that none of the profiles has: given by `--set`, in the file, or by a variable with a profile's
@@ -245,7 +245,8 @@ fn shown(key: &Value) -> String {
 
 /// Reads a settings file that the operator names.
 pub(crate) fn file(path: &Path) -> anyhow::Result<Value> {
-    let text = named::read_text(path, Bound::SETTINGS).with_context(|| format!("{} cannot be read", path.display()))?;
+    let text = operator_path::read_text(path, Bound::SETTINGS)
+        .with_context(|| format!("{} cannot be read", path.display()))?;
     parsed(path, &text)
 }
 
@@ -273,7 +274,7 @@ fn from_environment(profile: &str, name: &str) -> anyhow::Result<Option<String>>
     let path = text_of(&format!("{variable}_FILE"))?.filter(|path| !path.is_empty());
     let Some(path) = path else { return Ok(value) };
     // The value is not repeated: it may be the secret itself, given by the wrong variable.
-    let text = named::read_text(Path::new(&path), Bound::VALUE)
+    let text = operator_path::read_text(Path::new(&path), Bound::VALUE)
         .with_context(|| format!("failed to read the file named by `{variable}_FILE`"))?;
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }

@@ -1,11 +1,11 @@
 //! Whether a profile may have the values of its variables. A profile from outside the program that names a variable of
 //! another profile would send that value to its own server: it needs the operator's word for that server.
 
+use crate::catalog::{self, Folder};
 use crate::cli::ShelfArgs;
-use crate::files::{Bound, named};
-use crate::paint::Several;
+use crate::files::{Bound, operator_path};
+use crate::render::Several;
 use crate::setting::variable;
-use crate::shelf::{self, Folder};
 use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet};
 use stixmap_engine::plan::{BASE_URL, COMMON_SETTINGS, Plan, SettingSpec, TOKEN_URL};
@@ -35,7 +35,8 @@ impl<'a> Trust<'a> {
         }
         if let Some(path) = &shelf.trust_file {
             let shown = path.display();
-            let text = named::read_text(path, Bound::SETTINGS).with_context(|| format!("failed to read {shown}"))?;
+            let text =
+                operator_path::read_text(path, Bound::SETTINGS).with_context(|| format!("failed to read {shown}"))?;
             for (number, line) in (1..).zip(text.lines()) {
                 let line = line.split('#').next().unwrap_or_default().trim();
                 if !line.is_empty() {
@@ -60,7 +61,7 @@ impl<'a> Trust<'a> {
         for (_, other) in beside.iter().filter(|(other, _)| !other.is_same(folder)) {
             self.compare(plan, other)?;
         }
-        for other in shelf::known(self.shelf.profiles.as_deref())?.folders().filter(|other| !other.is_same(folder)) {
+        for other in catalog::known(self.shelf.profiles.as_deref())?.folders().filter(|other| !other.is_same(folder)) {
             // A profile with mistakes reads no variable.
             if let Ok(Ok(other)) = other.compiled() {
                 self.compare(plan, &other)?;

@@ -14,11 +14,11 @@ fn check(target: &str, holds: impl Fn(&[u8])) {
 
 #[test]
 fn any_bytes_as_a_message() {
-    check("delivery", stixmap::connector::any::delivery);
+    check("delivery", stixmap::connector::fuzz_targets::delivery);
 }
 
 #[test]
 fn any_text_as_configuration() {
     let profile = include_str!("providers/lines/profile.yaml");
-    check("configuration", |bytes| stixmap::connector::any::configuration(profile, bytes));
+    check("configuration", |bytes| stixmap::connector::fuzz_targets::configuration(profile, bytes));
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use stixmap_engine::diagnostic::{Severity, Source};
 use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::{Account, Fault, Input, Response, Run, Step};
+use stixmap_engine::run::{Fault, Input, ProviderState, Response, Run, Step};
 use stixmap_engine::stix::{Marking, Observable};
 
 /// The table.
@@ -177,14 +177,14 @@ fn seen(profile: &Value, scene: &Scene) -> Seen {
     seen.insert(What::Diagnostic, told.join("\n"));
     let is_refused = found.iter().any(|one| one.severity == Severity::Error);
     let Some(plan) = plan.filter(|_| !is_refused) else { return seen };
-    let account = Arc::new(Account::default());
+    let account = Arc::new(ProviderState::default());
     for minutes in &scene.runs {
         run(&plan, scene, &account, start() + SignedDuration::from_mins(*minutes), &mut seen);
     }
     seen
 }
 
-fn run(plan: &Plan, scene: &Scene, account: &Arc<Account>, start: Timestamp, seen: &mut Seen) {
+fn run(plan: &Plan, scene: &Scene, account: &Arc<ProviderState>, start: Timestamp, seen: &mut Seen) {
     let mut add = |what: What, text: String| {
         let known = seen.entry(what).or_default();
         known.push_str(&text);

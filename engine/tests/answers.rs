@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::{Account, Input, OutcomeKind, Report, Response, Run, Step, map_stored};
+use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report, Response, Run, Step, map_stored};
 use stixmap_engine::stix::Observable;
 
 fn now() -> Timestamp {
@@ -44,7 +44,7 @@ fn reply(status: u16, body: &str) -> Response {
 /// Asked for, with the same answer to every request.
 fn asked(plan: &Plan, body: &str) -> Report {
     let mut now = now();
-    let mut run = Run::new(plan, Arc::new(Account::default()), input(plan), now);
+    let mut run = Run::new(plan, Arc::new(ProviderState::default()), input(plan), now);
     loop {
         match run.next(now) {
             Step::Done => return run.finish(),
@@ -65,7 +65,7 @@ fn waits_are_read_with_their_unit_and_their_fraction() {
     let check = |unit: &str, wait: Value, expected: i64| {
         let row = format!("  - {{ status: 429, means: throttled, retry_after: {{ at: $.wait, as: {unit} }} }}\n");
         let plan = plan(&text(&row, ROWS, ""));
-        let mut run = Run::new(&plan, Arc::new(Account::default()), input(&plan), now());
+        let mut run = Run::new(&plan, Arc::new(ProviderState::default()), input(&plan), now());
         assert!(matches!(run.next(now()), Step::Send(_)));
         run.accept(Ok(reply(429, &json!({ "wait": wait }).to_string())), now());
         let Step::Wait(until) = run.next(now()) else { panic!("{wait} {unit}: it waits") };

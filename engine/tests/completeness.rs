@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::{Account, Input, OutcomeKind, Report, Request, Response, Run, Step};
+use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report, Request, Response, Run, Step};
 use stixmap_engine::stix::Observable;
 use url::Url;
 
@@ -712,7 +712,7 @@ fn run(plan: &Plan, world: &World) -> (Report, usize) {
         trace: false,
     };
     let mut provider = Provider { world, polls: 0, held: None };
-    let mut run = Run::new(plan, Arc::new(Account::default()), input, now);
+    let mut run = Run::new(plan, Arc::new(ProviderState::default()), input, now);
     loop {
         match run.next(now) {
             Step::Done => return (run.finish(), provider.held.unwrap_or(world.records())),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::{Account, Input, Report, Response, Run, Step, map_stored};
+use stixmap_engine::run::{Input, ProviderState, Report, Response, Run, Step, map_stored};
 use stixmap_engine::stix::{Layout, Object, Observable};
 
 static PLAN: LazyLock<Plan> = LazyLock::new(|| {
@@ -168,7 +168,7 @@ proptest! {
         answers in prop::collection::vec((select(vec![200_u16, 200, 200, 204, 302, 401, 402, 404, 418, 429, 500, 503]), prop::collection::vec(any::<u8>(), 0..40), select(vec!["", "3", "9999999", "Fri, 01 Mar 2024 00:00:05 GMT", "-1", "soon"])), 1..8),
         rows in prop::collection::vec(row(), 0..4),
     ) {
-        let mut run = Run::new(&PLAN, Arc::new(Account::default()), input("example.com"), now());
+        let mut run = Run::new(&PLAN, Arc::new(ProviderState::default()), input("example.com"), now());
         let (mut now, mut sent) = (now(), 0);
         let mut next = answers.iter().cycle();
         loop {

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, SettingError, Settings};
-use stixmap_engine::run::{Account, Input, OutcomeKind, Report, Request, Response, Run, Step};
+use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report, Request, Response, Run, Step};
 use stixmap_engine::stix::Observable;
 use url::Url;
 
@@ -58,7 +58,7 @@ fn run(plan: &Plan, secret: &str, answers: &[Response], tokens: &[&str]) -> (Vec
         trace: true,
     };
     let (mut now, mut sent, mut answers) = (now(), vec![], answers.iter());
-    let mut run = Run::new(plan, Arc::new(Account::default()), input, now);
+    let mut run = Run::new(plan, Arc::new(ProviderState::default()), input, now);
     loop {
         match run.next(now) {
             Step::Done => return (sent, run.finish()),

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::{Account, Input, Report, Response, Run, Secrets, Step, map_stored};
+use stixmap_engine::run::{Input, ProviderState, Report, Response, Run, Secrets, Step, map_stored};
 use stixmap_engine::stix::Observable;
 
 fn plan(name: &str) -> Plan {
@@ -131,7 +131,7 @@ fn now() -> Timestamp {
 /// Everything that a run leaves or shows, text by text.
 fn run(plan: &Plan, secret: &str, answers: Vec<Response>) -> Vec<String> {
     let (mut now, mut texts, mut answers) = (now(), vec![], answers.into_iter());
-    let mut run = Run::new(plan, Arc::new(Account::default()), input(plan, secret), now);
+    let mut run = Run::new(plan, Arc::new(ProviderState::default()), input(plan, secret), now);
     loop {
         match run.next(now) {
             Step::Done => break,

@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use stixmap_engine::case::{Case, input};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, TimeFormat, after, before};
-use stixmap_engine::run::{Account, Report, Response, Run, Step};
+use stixmap_engine::run::{ProviderState, Report, Response, Run, Step};
 use stixmap_engine::stix::{
     Bundle, Graph, Identity, LATEST, Observable, Policy, RelationshipType, Repeats, Report as Found, Seen, Tlp,
     stix_time,
@@ -124,7 +124,7 @@ fn played(plan: &Plan, case: &Case, times: &[Value]) -> Report {
     let mut next = || times.next().expect("a cycle has no end");
     let input = input(plan, case).expect("settings");
     let (mut now, mut exchanges) = (case.now, case.exchanges.iter());
-    let mut run = Run::new(plan, Arc::new(Account::default()), input, now);
+    let mut run = Run::new(plan, Arc::new(ProviderState::default()), input, now);
     loop {
         match run.next(now) {
             Step::Done => return run.finish(),

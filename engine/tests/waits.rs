@@ -8,7 +8,7 @@ use proptest::sample::select;
 use std::sync::Arc;
 use stixmap_engine::diagnostic::{Severity, Source};
 use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::{Account, Input, OutcomeKind, Report, Response, Run, Step};
+use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report, Response, Run, Step};
 use stixmap_engine::stix::Observable;
 
 const PROFILE: &str = r#"
@@ -55,13 +55,13 @@ fn after(minutes: i64) -> Timestamp {
 
 /// A provider's answer to each path, and what was asked for.
 struct Provider<'a> {
-    account: Arc<Account>,
+    account: Arc<ProviderState>,
     answer: &'a dyn Fn(&str) -> Response,
 }
 
 impl<'a> Provider<'a> {
     fn new(answer: &'a dyn Fn(&str) -> Response) -> Self {
-        Self { account: Arc::new(Account::default()), answer }
+        Self { account: Arc::new(ProviderState::default()), answer }
     }
 
     /// One run, with the paths it asked for.

@@ -4,4 +4,4 @@
 
 const PROFILE: &str = include_str!("../../tests/providers/lines/profile.yaml");
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| stixmap::connector::any::configuration(PROFILE, bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| stixmap::connector::fuzz_targets::configuration(PROFILE, bytes));

@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| stixmap::connector::any::delivery(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| stixmap::connector::fuzz_targets::delivery(bytes));

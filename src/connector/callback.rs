@@ -3,11 +3,11 @@
 
 use super::Connector;
 use super::configuration::Callback;
-use super::listen::dealt;
+use super::consumer::dealt;
+use super::enrichment::{Ack, IncomingMessage, repeated};
 use super::log::nothing;
 use super::replay_cache::{Fingerprint, ReplayCache};
 use super::token::{Invalid, verify};
-use super::work::{Brought, Verdict, repeated};
 use crate::http_server::{HEAD, HttpServer, not_allowed};
 use anyhow::Context;
 use http_body_util::{BodyExt, Full, Limited};
@@ -41,16 +41,16 @@ const REFUSALS: Duration = Duration::from_secs(60);
 const CONNECTIONS: usize = 256;
 
 /// What the connections of a callback share.
-struct Desk {
+struct CallbackState {
     connector: Arc<Connector>,
     path: String,
     places: Semaphore,
     accepted: Mutex<ReplayCache>,
-    keys: Seldom,
-    refusals: Seldom,
+    keys: MinimumInterval,
+    refusals: MinimumInterval,
 }
 
-impl Desk {
+impl CallbackState {
     fn accepted(&self) -> MutexGuard<'_, ReplayCache> {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -58,9 +58,9 @@ impl Desk {
 
 /// Something that is done once a minute at most.
 #[derive(Default)]
-struct Seldom(Mutex<(Option<Instant>, u64)>);
+struct MinimumInterval(Mutex<(Option<Instant>, u64)>);
 
-impl Seldom {
+impl MinimumInterval {
     /// How often it was asked for since it was last due, this time included; nothing where it is not due.
     fn is_due(&self, now: Instant) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,7 +91,7 @@ pub(super) async fn serve(
     let grace = connector.configuration.grace;
     let places = Semaphore::new(usize::from(connector.configuration.concurrency));
     let (accepted, keys, refusals) = Default::default();
-    let desk = Arc::new(Desk { connector, path: callback.path, places, accepted, keys, refusals });
+    let desk = Arc::new(CallbackState { connector, path: callback.path, places, accepted, keys, refusals });
     let server = HttpServer {
         listener,
         tls: callback.tls.map(TlsAcceptor::from),
@@ -107,7 +107,7 @@ pub(super) async fn serve(
     Ok(())
 }
 
-async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(desk: Arc<CallbackState>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     match (request.method(), request.uri().path()) {
         (&Method::POST, path) if path == desk.path => {}
         (_, path) if path == desk.path => return Ok(not_allowed(&[Method::POST])),
@@ -123,9 +123,9 @@ async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<
     // A worker waits for its answer: a connection that breaks off must not break off the work.
     let dealt = tokio::spawn(async move { taken(&desk, &token, request.into_body(), until).await });
     Ok(match dealt.await {
-        Ok(Verdict::Done) => reply(202, json!({ "message": "Message successfully received" })),
-        Ok(Verdict::NoMessage) => reply(400, json!({ "error": "Invalid JSON payload" })),
-        Ok(Verdict::Again) | Err(_) => reply(500, json!({ "error": "Error processing message" })),
+        Ok(Ack::Done) => reply(202, json!({ "message": "Message successfully received" })),
+        Ok(Ack::NoMessage) => reply(400, json!({ "error": "Invalid JSON payload" })),
+        Ok(Ack::Again) | Err(_) => reply(500, json!({ "error": "Error processing message" })),
     })
 }
 
@@ -136,45 +136,45 @@ fn allowed(connector: &Connector) -> Duration {
 
 /// Takes a message as soon as there is a place for it, and deals with it. A worker brings it again that has waited so long for a
 /// place that half of the time is over.
-async fn taken(desk: &Desk, token: &str, body: Incoming, until: Instant) -> Verdict {
+async fn taken(desk: &CallbackState, token: &str, body: Incoming, until: Instant) -> Ack {
     let half = until.saturating_duration_since(Instant::now()) / 2;
-    let Ok(Ok(_place)) = timeout(half, desk.places.acquire()).await else { return Verdict::Again };
+    let Ok(Ok(_place)) = timeout(half, desk.places.acquire()).await else { return Ack::Again };
     let body = match timeout(BODY, Limited::new(body, LARGEST).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) | Err(_) => return Verdict::NoMessage,
+        Ok(Err(_)) | Err(_) => return Ack::NoMessage,
     };
     let request = Fingerprint::new(token, &body);
     if desk.accepted().contains(request) {
         desk.connector.log.info("The message was processed before", nothing());
-        return Verdict::Done;
+        return Ack::Done;
     }
     let verdict = match verdict(&desk.connector, &body, until).await {
         // It was told and logged; a worker that hears of it would bring it for ever.
-        Verdict::NoMessage if serde_json::from_slice::<IgnoredAny>(&body).is_ok() => Verdict::Done,
+        Ack::NoMessage if serde_json::from_slice::<IgnoredAny>(&body).is_ok() => Ack::Done,
         verdict => verdict,
     };
-    if verdict == Verdict::Done {
+    if verdict == Ack::Done {
         desk.accepted().insert(request, Instant::now());
     }
     verdict
 }
 
-async fn verdict(connector: &Arc<Connector>, body: &[u8], until: Instant) -> Verdict {
-    let (mut verdict, mut is_repeated) = (Verdict::Done, true);
+async fn verdict(connector: &Arc<Connector>, body: &[u8], until: Instant) -> Ack {
+    let (mut verdict, mut is_repeated) = (Ack::Done, true);
     let dealing = async {
         is_repeated = false;
         connector.metrics.begin();
         // A worker does not say whether it brought the message before.
-        let brought = Brought { body, comes_again: true, until, acker: None };
+        let brought = IncomingMessage { body, comes_again: true, until, acker: None };
         let is_late = brought.is_late(allowed(connector) / 4);
-        verdict = if is_late { Verdict::Again } else { dealt(connector, brought).await };
+        verdict = if is_late { Ack::Again } else { dealt(connector, brought).await };
         connector.metrics.end();
         connector.metrics.delivered(match verdict {
-            Verdict::Done => "done",
-            Verdict::NoMessage => "rejected",
-            Verdict::Again => "again",
+            Ack::Done => "done",
+            Ack::NoMessage => "rejected",
+            Ack::Again => "again",
         });
-        verdict == Verdict::Done
+        verdict == Ack::Done
     };
     if connector.turns.once(body, dealing).await {
         connector.journal.entry(body, false).close();
@@ -198,7 +198,7 @@ fn bearer(authorization: &str) -> Option<&str> {
 }
 
 /// With the platform's keys, a token that it signed; without, the connector's own.
-fn is_welcome(desk: &Desk, token: &str) -> bool {
+fn is_welcome(desk: &CallbackState, token: &str) -> bool {
     let connector = &desk.connector;
     let verified = match connector.keys() {
         Some(keys) => verify(token, &keys, &connector.configuration.id, Timestamp::now()),
@@ -213,7 +213,7 @@ fn is_welcome(desk: &Desk, token: &str) -> bool {
 
 /// Logs a refused token, and asks for the platform's keys where it may have others by now: each once a minute, as anybody may
 /// send tokens.
-fn refuse(desk: &Desk, invalid: &Invalid) {
+fn refuse(desk: &CallbackState, invalid: &Invalid) {
     let now = Instant::now();
     if let Some(refused) = desk.refusals.is_due(now) {
         let attributes = json!({ "reason": invalid.reason(), "refused": refused });
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn refusals_by_the_thousand_are_due_once_a_minute() {
-        let (seldom, start) = (Seldom::default(), Instant::now());
+        let (seldom, start) = (MinimumInterval::default(), Instant::now());
         let due = (0..1200).filter_map(|tick| seldom.is_due(start + Duration::from_millis(100 * tick)));
         assert_eq!(due.collect::<Vec<_>>(), [1, 600]);
     }

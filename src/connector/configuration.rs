@@ -1,10 +1,10 @@
 //! What a connector is told by variables or by `config.yml`: every mistake at once, by name, and never a secret's value. The
 //! order is pycti's: a variable that is set, then the file, then the default.
 
-use super::certificate;
 use super::log::Level;
-use super::values::Values;
-use crate::files::named;
+use super::sources::Values;
+use super::tls;
+use crate::files::operator_path;
 use crate::memory;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::{ClientConfig, ServerConfig};
@@ -303,7 +303,7 @@ fn callback(values: &mut Values) -> Option<Callback> {
         return None;
     }
     let speaks_tls = values.flag("connector", "listen_protocol_api_ssl", false);
-    let tls = if speaks_tls { certificate::of_callback(values) } else { None };
+    let tls = if speaks_tls { tls::of_callback(values) } else { None };
     let port = values.number("connector", "listen_protocol_api_port", 7070, 1, 65_535);
     let path = values.text("connector", "listen_protocol_api_path").unwrap_or_else(|| "/api/callback".into());
     if !is_path(&path) {
@@ -349,7 +349,7 @@ fn directory(values: &mut Values) -> Option<Directory> {
         return None;
     }
     let path = values.required("connector", "send_to_directory_path", "where bundles are written");
-    if !path.is_empty() && !named::is_folder(Path::new(&path)) {
+    if !path.is_empty() && !operator_path::is_folder(Path::new(&path)) {
         values.mistake("connector", "send_to_directory_path", "is no folder");
     }
     Some(Directory { path: PathBuf::from(path), retention })
@@ -404,7 +404,7 @@ fn broker(values: &mut Values, dangers: &mut Vec<String>) -> BrokerOverrides {
         use_ssl,
         user: values.text("mq", "user"),
         password: values.secret("mq", "pass"),
-        tls: certificate::of_broker(values, is_checked),
+        tls: tls::of_broker(values, is_checked),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The entity that is enriched: as the platform tells it, as STIX to send along, and as what the engine is asked about.
 
-use super::delivery::Content;
 use super::marking::{Markings, exported as marking, of_platform};
+use super::message::Content;
 use super::split::SHARING;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;

@@ -8,7 +8,7 @@
 
 use super::log::{Log, because};
 use super::progress::Progress;
-use crate::files::{Bound, NoState, State};
+use crate::files::{Bound, State, StateError};
 use sha1::{Digest, Sha1};
 use std::collections::{BTreeSet, HashSet};
 use std::io;
@@ -46,7 +46,7 @@ const UNCERTAIN: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Journal {
     folder: Option<Arc<State>>,
-    told: Arc<Mutex<Told>>,
+    told: Arc<Mutex<ConcludedMessages>>,
     warnings: Arc<Warnings>,
 }
 
@@ -75,7 +75,7 @@ impl Warnings {
 
 /// The messages that were concluded, and till when that must be known.
 #[derive(Debug, Default)]
-struct Told {
+struct ConcludedMessages {
     names: HashSet<String>,
     until: BTreeSet<(Instant, String)>,
     /// When marks of processes that are gone were looked for last.
@@ -87,7 +87,7 @@ struct Told {
 pub(super) struct Entry {
     name: String,
     folder: Option<Arc<State>>,
-    told: Arc<Mutex<Told>>,
+    told: Arc<Mutex<ConcludedMessages>>,
     warnings: Arc<Warnings>,
     comes_again: bool,
     deaths: Deaths,
@@ -96,10 +96,10 @@ pub(super) struct Entry {
 
 /// What was under way each time the process died: a mark each, in the order in which they were made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Deaths(Vec<Mark>);
+struct Deaths(Vec<AttemptMark>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
+struct AttemptMark {
     danger: u8,
     /// When it was begun, in seconds since 1970.
     at: u64,
@@ -110,7 +110,7 @@ impl Deaths {
     fn read(bytes: &[u8]) -> Deaths {
         let mark = |line: &[u8]| {
             let (danger, at) = line.split_first()?;
-            Some(Mark { danger: *danger, at: std::str::from_utf8(at).ok()?.parse().ok()? })
+            Some(AttemptMark { danger: *danger, at: std::str::from_utf8(at).ok()?.parse().ok()? })
         };
         let lines = bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
         Deaths(lines.filter_map(mark).collect())
@@ -122,7 +122,7 @@ impl Deaths {
 
     fn with(&self, danger: Danger, now: SystemTime) -> Deaths {
         let at = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        Deaths(self.0.iter().copied().chain([Mark { danger: danger as u8, at }]).collect())
+        Deaths(self.0.iter().copied().chain([AttemptMark { danger: danger as u8, at }]).collect())
     }
 
     fn has(&self, danger: Danger) -> bool {
@@ -169,8 +169,8 @@ impl Journal {
                 journal.forget(Instant::now());
                 Ok((journal, None))
             }
-            Err(NoState::Unwritable(error)) => none(format!("{} cannot be written: {error}", path.display())),
-            Err(NoState::Unsafe(why)) => anyhow::bail!("the journal is not safe: {why} (CONNECTOR_JOURNAL_PATH)"),
+            Err(StateError::Unwritable(error)) => none(format!("{} cannot be written: {error}", path.display())),
+            Err(StateError::Unsafe(why)) => anyhow::bail!("the journal is not safe: {why} (CONNECTOR_JOURNAL_PATH)"),
         }
     }
 

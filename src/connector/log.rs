@@ -156,7 +156,7 @@ impl Formatter for AsPython {
 pub(super) fn tell_end(error: &anyhow::Error) {
     let is_plain = std::env::var("OPENCTI_JSON_LOGGING").is_ok_and(|text| text.trim().eq_ignore_ascii_case("false"));
     match is_plain || io::stderr().is_terminal() {
-        true => crate::paint::error(error),
+        true => crate::render::error(error),
         false => Log::new("stixmap", Level::Error, true).error(&format!("{error:#}"), nothing()),
     }
 }

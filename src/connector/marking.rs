@@ -1,6 +1,6 @@
 //! The markings of an entity, from everywhere that tells them: the platform by GraphQL, the message, and the bundle of a playbook.
 
-use super::delivery::Content;
+use super::message::Content;
 use serde_json::{Map, Value, json};
 use stixmap_engine::stix::{Evidence, Id, Marking, Object, Pap, Tlp};
 

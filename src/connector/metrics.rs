@@ -46,7 +46,7 @@ impl Build<'_> {
 
 /// A label's name and value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct By {
+pub(super) struct Label {
     kind: String,
 }
 
@@ -60,10 +60,10 @@ pub(super) struct Metrics {
     pub(super) ping_errors: Counter,
     pub(super) errors: Counter,
     pub(super) client_errors: Counter,
-    deliveries: Family<By, Counter>,
-    outcomes: Family<By, Counter>,
-    records: Family<By, Counter>,
-    requests: Family<By, Counter>,
+    deliveries: Family<Label, Counter>,
+    outcomes: Family<Label, Counter>,
+    records: Family<Label, Counter>,
+    requests: Family<Label, Counter>,
     circuit_open: Gauge,
     circuit_openings: Counter,
     under_way: Gauge,
@@ -242,8 +242,8 @@ impl Metrics {
     }
 }
 
-fn by(kind: &str) -> By {
-    By { kind: kind.to_owned() }
+fn by(kind: &str) -> Label {
+    Label { kind: kind.to_owned() }
 }
 
 /// The figures of all connectors of a process, and whether they are ready.

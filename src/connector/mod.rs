@@ -1,55 +1,55 @@
 //! `stixmap connector`: profiles as OpenCTI connectors. Each registers, tells that it lives, takes messages and deals with
 //! them; everything that is about one message is passed down with it, and nothing of it stays here.
 
-mod announcing;
+mod expectations;
 #[doc(hidden)]
-pub mod any;
-mod answered;
-mod apart;
+pub mod fuzz_targets;
+mod graphql_error;
+mod sandbox;
 mod breaker;
 mod broker;
 mod callback;
-mod certificate;
+mod tls;
 mod configuration;
-mod copies;
-mod delivery;
+mod archive;
+mod message;
 mod entity;
 mod journal;
 mod json;
-mod ladder;
-mod listen;
+mod compat;
+mod consumer;
 mod log;
 mod marking;
 mod metrics;
-mod names;
+mod object_names;
 mod objects;
-mod outgoing;
-mod owed;
+mod publish;
+mod pending_works;
 mod platform;
 mod progress;
 mod replay_cache;
-mod review;
+mod validation;
 mod split;
 mod token;
-mod turns;
-mod values;
-mod work;
+mod single_flight;
+mod sources;
+mod enrichment;
 
-pub(crate) use apart::{rehearse, stand_in};
+pub(crate) use sandbox::{rehearse, stand_in};
 
 use crate::cli::ConnectorArgs;
-use crate::files::{Bound, found};
+use crate::files::{Bound, implicit};
 use crate::memory::Budget;
-use crate::paint::{Several, causes};
-use crate::setting::{self, Given};
+use crate::render::{Several, causes};
+use crate::setting::{self, SettingSources};
 use crate::trust::Trust;
-use crate::{Exit, http, shelf};
-use answered::Refused;
+use crate::{Exit, catalog, http};
 use anyhow::Context;
+use archive::Store;
 use breaker::Breakers;
 use broker::{Address, Outbox};
 use configuration::Configuration;
-use copies::Store;
+use graphql_error::PlatformError;
 use journal::Journal;
 use log::{Log, because, nothing};
 use metrics::{Build, Metrics, Served};
@@ -57,20 +57,20 @@ use platform::Platform;
 use prometheus_client::registry::Registry;
 use reqwest::Client;
 use serde_json::{Value, json};
+use single_flight::SingleFlight;
+use sources::Values;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::Account;
+use stixmap_engine::run::ProviderState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use turns::Turns;
-use values::Values;
 
 /// How long after an answer the platform hears again that the connector lives.
 const PING: Duration = Duration::from_secs(40);
@@ -90,19 +90,19 @@ const AWAY: &str = "OpenCTI API is not reachable. Waiting for OpenCTI API to sta
 /// One profile as a connector.
 struct Connector {
     configuration: Configuration,
-    profile: Named,
+    profile: ProfileArgument,
     plan: Plan,
     settings: Settings,
-    account: Arc<Account>,
+    account: Arc<ProviderState>,
     client: Client,
     platform: Platform,
     outbox: Outbox,
-    registered: Mutex<Option<Registered>>,
+    registered: Mutex<Option<Registration>>,
     /// Rung when the platform has forgotten the connector, or its queue is gone.
     again: Notify,
     journal: Journal,
     breakers: Breakers,
-    turns: Turns,
+    turns: SingleFlight,
     /// Shared with the other connectors of the process.
     budget: Budget,
     log: Log,
@@ -110,7 +110,7 @@ struct Connector {
 }
 
 /// A profile as it was named, and where it and its settings are looked for.
-struct Named {
+struct ProfileArgument {
     name: String,
     shelf: Option<PathBuf>,
     config: Option<PathBuf>,
@@ -118,7 +118,7 @@ struct Named {
 
 /// What the platform said at registration.
 #[derive(Clone)]
-struct Registered {
+struct Registration {
     address: Address,
     user: Option<String>,
     keys: Option<String>,
@@ -128,7 +128,7 @@ struct Registered {
 }
 
 impl Connector {
-    fn registered(&self) -> Option<Registered> {
+    fn registered(&self) -> Option<Registration> {
         self.registered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -178,7 +178,7 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
         None => found_file()?,
     }
     .unzip();
-    let given = Given::with(&args.settings, file.clone())?;
+    let given = SettingSources::with(&args.settings, file.clone())?;
     let file = file.unwrap_or_default();
     // A variable that is no text is none of ours.
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
@@ -186,7 +186,7 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
     let trust = Trust::read(&args.shelf)?;
     let mut profiles = vec![];
     for name in &args.profile {
-        let folder = shelf::find(name, args.shelf.profiles.as_deref())?;
+        let folder = catalog::find(name, args.shelf.profiles.as_deref())?;
         let Some(plan) = folder.plan()? else { return Ok(None) };
         profiles.push((name, folder, plan));
     }
@@ -207,7 +207,7 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
                 let mut configuration = configuration;
                 configuration.warnings.extend(given.warnings(&plan, &settings));
                 let shelf = args.shelf.profiles.clone();
-                let profile = Named { name: name.clone(), shelf, config: settings_file.clone() };
+                let profile = ProfileArgument { name: name.clone(), shelf, config: settings_file.clone() };
                 // The process has one memory: where profiles differ, the first one's budget is everybody's.
                 let budget = budget.get_or_insert_with(|| Budget::new(configuration.memory_budget)).clone();
                 connectors.push(Arc::new(connector(configuration, profile, plan, settings, budget)?));
@@ -233,7 +233,7 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
 
 /// The sections that a settings file may have beside those of these profiles: of other profiles, and of the connector.
 pub(crate) fn other_sections(plans: &[&Plan], extra: Option<&Path>) -> anyhow::Result<Vec<String>> {
-    let mut ids: Vec<String> = shelf::known(extra)?.names().collect();
+    let mut ids: Vec<String> = catalog::known(extra)?.names().collect();
     ids.extend(plans.iter().map(|plan| plan.id.clone()));
     let sections = Values::section_names(&ids);
     Ok(ids.into_iter().chain(sections).collect())
@@ -247,7 +247,7 @@ fn found_file() -> anyhow::Result<Option<(PathBuf, serde_yaml::Value)>> {
     let above = folder.and_then(|folder| folder.parent());
     let folders = [Some(std::path::Path::new(".")), folder, above].into_iter().flatten();
     for path in folders.map(|folder| folder.join("config.yml")) {
-        let found = found::read(&path, Bound::SETTINGS).with_context(|| {
+        let found = implicit::read(&path, Bound::SETTINGS).with_context(|| {
             let shown = path.display();
             format!("{shown} was found and is not read; make it yours alone, or name it with `--config {shown}`")
         })?;
@@ -261,7 +261,7 @@ fn found_file() -> anyhow::Result<Option<(PathBuf, serde_yaml::Value)>> {
 
 fn connector(
     configuration: Configuration,
-    profile: Named,
+    profile: ProfileArgument,
     plan: Plan,
     settings: Settings,
     budget: Budget,
@@ -286,7 +286,7 @@ fn connector(
         metrics,
         journal,
         breakers: Breakers::default(),
-        turns: Turns::default(),
+        turns: SingleFlight::default(),
         budget,
         log,
         profile,
@@ -350,10 +350,10 @@ async fn connect(connector: Arc<Connector>, mut stopped: watch::Receiver<bool>) 
         _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
     }
     let pinging = tokio::spawn(keep_alive(Arc::clone(&connector)));
-    let settling = tokio::spawn(owed::settle(Arc::clone(&connector)));
+    let settling = tokio::spawn(pending_works::settle(Arc::clone(&connector)));
     let ended = match connector.configuration.callback.clone() {
         Some(callback) => callback::serve(Arc::clone(&connector), callback, &mut stopped).await,
-        None => listen::consume(&connector, &mut stopped).await,
+        None => consumer::consume(&connector, &mut stopped).await,
     };
     connector.metrics.ready.set_listening(false);
     pinging.abort();
@@ -376,7 +376,7 @@ async fn register(connector: &Connector) -> anyhow::Result<()> {
         };
         match registered {
             Ok(told) => return keep(connector, &told),
-            Err(Refused::Away(reason) | Refused::Unanswered(reason) | Refused::Failed(reason)) => {
+            Err(PlatformError::Away(reason) | PlatformError::Unanswered(reason) | PlatformError::Failed(reason)) => {
                 connector.log.error(AWAY, because(reason));
                 sleep(wait).await;
                 wait = (wait * 2).min(WAITS.1);
@@ -401,7 +401,7 @@ fn fits(connector: &Connector, version: &str) -> anyhow::Result<()> {
 
 fn keep(connector: &Connector, told: &Value) -> anyhow::Result<()> {
     let text = |key: &str| told[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    let registered = Registered {
+    let registered = Registration {
         address: Address::read(told, &connector.configuration.broker)?,
         user: text("connector_user_id"),
         keys: text("jwks"),
@@ -439,7 +439,7 @@ async fn keep_alive(connector: Arc<Connector>) {
                 connector.log.error("Error pinging the API", because(&refused));
                 was_away = true;
                 // It may have been deleted there.
-                if matches!(refused, Refused::No { .. }) {
+                if matches!(refused, PlatformError::No { .. }) {
                     again(&connector).await;
                 }
             }

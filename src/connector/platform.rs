@@ -1,9 +1,9 @@
 //! The platform: one function for each thing that is asked of it. It waits and asks again while the platform is away; what a
 //! version does not know is left out, and remembered.
 
-use super::answered::{Refused, answered};
+use super::compat::{INPUTS, Version, document, named_as_unknown};
 use super::configuration::{Configuration, Tls};
-use super::ladder::{INPUTS, Version, document, named_as_unknown};
+use super::graphql_error::{PlatformError, answered};
 use super::metrics::Readiness;
 use crate::http;
 use anyhow::Context;
@@ -52,14 +52,14 @@ pub(super) struct Tracking {
 
 /// For which draft something is asked, and until when it is worth asking.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Errand<'c> {
+pub(super) struct RequestContext<'c> {
     pub(super) draft: Option<&'c str>,
     pub(super) until: Instant,
     /// How long one request may take.
     limit: Duration,
 }
 
-impl<'c> Errand<'c> {
+impl<'c> RequestContext<'c> {
     pub(super) fn new(draft: Option<&'c str>, until: Instant) -> Self {
         Self { draft, until, limit: TIMEOUT }
     }
@@ -105,17 +105,21 @@ impl Platform {
     }
 
     /// Asks for the version, once.
-    pub(super) async fn version(&self) -> Result<String, Refused> {
-        let told = self.send(include_str!("operations/health.graphql"), &json!({}), Errand::once()).await?;
+    pub(super) async fn version(&self) -> Result<String, PlatformError> {
+        let told = self.send(include_str!("operations/health.graphql"), &json!({}), RequestContext::once()).await?;
         let version = told["about"]["version"].as_str().unwrap_or("6.0.0").to_owned();
         *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Version::parse(&version);
         Ok(version)
     }
 
     /// Registers the connector, once.
-    pub(super) async fn register(&self) -> Result<Value, Refused> {
+    pub(super) async fn register(&self) -> Result<Value, PlatformError> {
         let mut told = self
-            .ask_once(include_str!("operations/register.graphql"), json!({ "input": self.input() }), Errand::once())
+            .ask_once(
+                include_str!("operations/register.graphql"),
+                json!({ "input": self.input() }),
+                RequestContext::once(),
+            )
             .await?;
         Ok(told["registerConnector"].take())
     }
@@ -139,23 +143,28 @@ impl Platform {
     }
 
     /// Tells that the connector lives, once. Gives the state that the platform keeps.
-    pub(super) async fn ping(&self, state: &str) -> Result<Option<String>, Refused> {
+    pub(super) async fn ping(&self, state: &str) -> Result<Option<String>, PlatformError> {
         let info = json!({
             "run_and_terminate": false, "buffering": false, "queue_threshold": 500.0, "queue_messages_size": 0.0,
             "next_run_datetime": null, "last_run_datetime": null,
         });
         let variables = json!({ "id": self.configuration.id, "state": state, "connectorInfo": info });
-        let told = self.ask_once(include_str!("operations/ping.graphql"), variables, Errand::once()).await?;
+        let told = self.ask_once(include_str!("operations/ping.graphql"), variables, RequestContext::once()).await?;
         Ok(told["pingConnector"]["connector_state"].as_str().map(str::to_owned))
     }
 
     /// What it knows of an observable; none if it may not be read.
-    pub(super) async fn entity(&self, id: &str, context: Errand<'_>) -> Result<Option<Value>, Refused> {
+    pub(super) async fn entity(&self, id: &str, context: RequestContext<'_>) -> Result<Option<Value>, PlatformError> {
         let told = self.ask(include_str!("operations/entity.graphql"), json!({ "id": id }), context).await?;
         Ok(Some(told["stixCyberObservable"].clone()).filter(Value::is_object))
     }
 
-    pub(super) async fn to_received(&self, work: &str, message: &str, context: Errand<'_>) -> Result<(), Refused> {
+    pub(super) async fn to_received(
+        &self,
+        work: &str,
+        message: &str,
+        context: RequestContext<'_>,
+    ) -> Result<(), PlatformError> {
         let variables = json!({ "id": work, "message": printable::line(message) });
         self.ask(include_str!("operations/to_received.graphql"), variables, context).await.map(drop)
     }
@@ -165,13 +174,13 @@ impl Platform {
         work: &str,
         message: &str,
         in_error: bool,
-        context: Errand<'_>,
-    ) -> Result<(), Refused> {
+        context: RequestContext<'_>,
+    ) -> Result<(), PlatformError> {
         let variables = json!({ "id": work, "message": printable::line(message), "inError": in_error });
         self.ask(include_str!("operations/to_processed.graphql"), variables, context).await.map(drop)
     }
 
-    pub(super) async fn ping_work(&self, work: &str, context: Errand<'_>) -> Result<(), Refused> {
+    pub(super) async fn ping_work(&self, work: &str, context: RequestContext<'_>) -> Result<(), PlatformError> {
         self.ask(include_str!("operations/ping_work.graphql"), json!({ "id": work }), context).await.map(drop)
     }
 
@@ -184,8 +193,8 @@ impl Platform {
         work: &str,
         expected: usize,
         more: usize,
-        context: Errand<'_>,
-    ) -> Result<(), Refused> {
+        context: RequestContext<'_>,
+    ) -> Result<(), PlatformError> {
         let (text, mut wait) = (include_str!("operations/add_expectations.graphql"), WAITS.0);
         loop {
             let (variables, begun) = (json!({ "id": work, "expectations": more }), Instant::now());
@@ -193,7 +202,7 @@ impl Platform {
                 Err(failure) if failure.may_pass() => failure,
                 answer => return answer.map(drop),
             };
-            let may_be_done = matches!(failure, Refused::Unanswered(_) | Refused::Failed(_));
+            let may_be_done = matches!(failure, PlatformError::Unanswered(_) | PlatformError::Failed(_));
             let settled = Instant::now() + if may_be_done { begun.elapsed().max(SETTLE) } else { Duration::ZERO };
             loop {
                 if Instant::now() + wait >= context.until {
@@ -212,11 +221,15 @@ impl Platform {
     }
 
     /// What a work counts; none if that is not told.
-    pub(super) async fn tracking(&self, work: &str, context: Errand<'_>) -> Result<Option<Tracking>, Refused> {
+    pub(super) async fn tracking(
+        &self,
+        work: &str,
+        context: RequestContext<'_>,
+    ) -> Result<Option<Tracking>, PlatformError> {
         let told = match self.ask(include_str!("operations/work.graphql"), json!({ "id": work }), context).await {
             Ok(told) => told,
             // Not every account may read works.
-            Err(Refused::No { .. }) => return Ok(None),
+            Err(PlatformError::No { .. }) => return Ok(None),
             Err(refused) => return Err(refused),
         };
         let number = |key: &str| told["work"]["tracking"][key].as_u64().and_then(|number| usize::try_from(number).ok());
@@ -225,10 +238,10 @@ impl Platform {
     }
 
     /// Whether a work needs no report any more: it has one, or is deleted. Of one that may not be read that is not known.
-    pub(super) async fn is_reported(&self, work: &str, context: Errand<'_>) -> Result<bool, Refused> {
+    pub(super) async fn is_reported(&self, work: &str, context: RequestContext<'_>) -> Result<bool, PlatformError> {
         match self.ask(include_str!("operations/work.graphql"), json!({ "id": work }), context).await {
             Ok(told) => Ok(told["work"].is_null() || !told["work"]["processed_time"].is_null()),
-            Err(Refused::No { .. }) => Ok(false),
+            Err(PlatformError::No { .. }) => Ok(false),
             Err(refused) => Err(refused),
         }
     }
@@ -238,8 +251,8 @@ impl Platform {
         &self,
         work: &str,
         error: Option<(&str, &str)>,
-        context: Errand<'_>,
-    ) -> Result<(), Refused> {
+        context: RequestContext<'_>,
+    ) -> Result<(), PlatformError> {
         let error = error.map(|(error, source)| json!({ "error": printable::line(error), "source": source }));
         let variables = json!({ "id": work, "error": error });
         self.ask(include_str!("operations/report_expectation.graphql"), variables, context).await.map(drop)
@@ -250,14 +263,19 @@ impl Platform {
         &self,
         name: &str,
         entity: &str,
-        context: Errand<'_>,
-    ) -> Result<Option<String>, Refused> {
+        context: RequestContext<'_>,
+    ) -> Result<Option<String>, PlatformError> {
         let variables = json!({ "input": { "name": name, "entity_id": entity } });
         let told = self.ask(include_str!("operations/add_draft.graphql"), variables, context).await?;
         Ok(told["draftWorkspaceAdd"]["id"].as_str().map(str::to_owned))
     }
 
-    pub(super) async fn add_draft_context(&self, work: &str, draft: &str, context: Errand<'_>) -> Result<(), Refused> {
+    pub(super) async fn add_draft_context(
+        &self,
+        work: &str,
+        draft: &str,
+        context: RequestContext<'_>,
+    ) -> Result<(), PlatformError> {
         let variables = json!({ "id": work, "draftContext": draft });
         self.ask(include_str!("operations/add_draft_context.graphql"), variables, context).await.map(drop)
     }
@@ -267,8 +285,8 @@ impl Platform {
         &self,
         work: Option<&str>,
         bundle: &str,
-        context: Errand<'_>,
-    ) -> Result<(), Refused> {
+        context: RequestContext<'_>,
+    ) -> Result<(), PlatformError> {
         let variables = json!({ "connectorId": self.configuration.id, "bundle": bundle, "work_id": work });
         self.ask(include_str!("operations/push_bundle.graphql"), variables, context.with_much()).await.map(drop)
     }
@@ -278,12 +296,12 @@ impl Platform {
     pub(super) async fn answer_playbook(
         &self,
         answer: Map<String, Value>,
-        context: Errand<'_>,
-    ) -> Result<Option<String>, Refused> {
+        context: RequestContext<'_>,
+    ) -> Result<Option<String>, PlatformError> {
         let (text, answer) = (include_str!("operations/playbook_step.graphql"), Value::Object(answer));
         let answered = self.patiently(context, || async {
             match self.ask_once(text, answer.clone(), context).await {
-                Err(Refused::Unanswered(reason)) => Ok(Some(reason)),
+                Err(PlatformError::Unanswered(reason)) => Ok(Some(reason)),
                 told => told.map(|_| None),
             }
         });
@@ -296,14 +314,14 @@ impl Platform {
         name: &str,
         bundle: String,
         entity: &str,
-        context: Errand<'_>,
-    ) -> Result<(), Refused> {
+        context: RequestContext<'_>,
+    ) -> Result<(), PlatformError> {
         let variables = json!({ "file": null, "entityId": entity, "file_markings": [] });
         let text = self.fitting(include_str!("operations/upload_pending.graphql"));
         let operations = json!({ "query": text, "variables": trimmed(&variables, &text) }).to_string();
         self.patiently(context, || async {
             let part = Part::text(bundle.clone()).file_name(name.to_owned()).mime_str("application/json");
-            let part = part.map_err(|error| Refused::Away(error.to_string()))?;
+            let part = part.map_err(|error| PlatformError::Away(error.to_string()))?;
             let form = Form::new().text("operations", operations.clone()).text("map", r#"{"0":["variables.file"]}"#);
             answered(self.request(context.with_much()).multipart(form.part("0", part))).await.map(drop)
         })
@@ -311,15 +329,15 @@ impl Platform {
     }
 
     /// Asks until it is answered, or no longer worth it.
-    async fn ask(&self, text: &str, variables: Value, context: Errand<'_>) -> Result<Value, Refused> {
+    async fn ask(&self, text: &str, variables: Value, context: RequestContext<'_>) -> Result<Value, PlatformError> {
         self.patiently(context, || self.ask_once(text, variables.clone(), context)).await
     }
 
-    async fn patiently<T, F: Future<Output = Result<T, Refused>>>(
+    async fn patiently<T, F: Future<Output = Result<T, PlatformError>>>(
         &self,
-        context: Errand<'_>,
+        context: RequestContext<'_>,
         mut once: impl FnMut() -> F,
-    ) -> Result<T, Refused> {
+    ) -> Result<T, PlatformError> {
         let mut wait = WAITS.0;
         loop {
             match once().await {
@@ -338,14 +356,19 @@ impl Platform {
     }
 
     /// Asks once; but what the platform names as unknown is left out, and the rest is asked again.
-    async fn ask_once(&self, text: &str, variables: Value, context: Errand<'_>) -> Result<Value, Refused> {
+    async fn ask_once(
+        &self,
+        text: &str,
+        variables: Value,
+        context: RequestContext<'_>,
+    ) -> Result<Value, PlatformError> {
         let mut variables = variables;
         for _ in 0..MOST_ROUNDS {
             let fitting = self.fitting(text);
             match self.send(&fitting, &trimmed(&variables, &fitting), context).await {
-                Err(Refused::No { name, message }) => {
+                Err(PlatformError::No { name, message }) => {
                     let Some(unknown) = message.lines().filter_map(named_as_unknown).next() else {
-                        return Err(Refused::No { name, message });
+                        return Err(PlatformError::No { name, message });
                     };
                     let unknown: BTreeSet<String> =
                         message.lines().filter_map(named_as_unknown).chain([unknown]).map(str::to_owned).collect();
@@ -356,13 +379,16 @@ impl Platform {
                         input.retain(|key, _| !unknown.contains(key));
                     }
                     if !is_news && !is_input {
-                        return Err(Refused::No { name, message });
+                        return Err(PlatformError::No { name, message });
                     }
                 }
                 answer => return answer,
             }
         }
-        Err(Refused::No { name: "GRAPHQL_VALIDATION_FAILED".into(), message: "the platform knows too little".into() })
+        Err(PlatformError::No {
+            name: "GRAPHQL_VALIDATION_FAILED".into(),
+            message: "the platform knows too little".into(),
+        })
     }
 
     fn learn(&self, names: &BTreeSet<String>) -> bool {
@@ -372,7 +398,7 @@ impl Platform {
         unknown.len() > before
     }
 
-    fn request(&self, context: Errand<'_>) -> RequestBuilder {
+    fn request(&self, context: RequestContext<'_>) -> RequestBuilder {
         let left = context.until.saturating_duration_since(Instant::now());
         let request = self.client.post(self.configuration.url.clone()).timeout(left.min(context.limit));
         match context.draft {
@@ -381,13 +407,15 @@ impl Platform {
         }
     }
 
-    async fn send(&self, text: &str, variables: &Value, context: Errand<'_>) -> Result<Value, Refused> {
+    async fn send(&self, text: &str, variables: &Value, context: RequestContext<'_>) -> Result<Value, PlatformError> {
         let told = answered(self.request(context).json(&json!({ "query": text, "variables": variables }))).await;
         match &told {
-            Ok(_) | Err(Refused::No { .. } | Refused::Failed(_)) => self.ready.set_platform(true),
-            Err(Refused::Away(_) | Refused::Astray(_) | Refused::Unauthorized(_)) => self.ready.set_platform(false),
+            Ok(_) | Err(PlatformError::No { .. } | PlatformError::Failed(_)) => self.ready.set_platform(true),
+            Err(PlatformError::Away(_) | PlatformError::Astray(_) | PlatformError::Unauthorized(_)) => {
+                self.ready.set_platform(false)
+            }
             // It may be busy with this alone.
-            Err(Refused::Unanswered(_)) => {}
+            Err(PlatformError::Unanswered(_)) => {}
         }
         told
     }

@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 
 /// What is said at the end, to whoever waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Said {
+pub(super) struct WorkMessage {
     pub(super) text: String,
     pub(super) in_error: bool,
 }
 
-impl Said {
-    pub(super) fn error(text: impl Into<String>) -> Said {
-        Said { text: text.into(), in_error: true }
+impl WorkMessage {
+    pub(super) fn error(text: impl Into<String>) -> WorkMessage {
+        WorkMessage { text: text.into(), in_error: true }
     }
 
     /// The same, with what comes after it.
-    pub(super) fn and(self, more: &str) -> Said {
-        Said { text: format!("{}; {more}", self.text), ..self }
+    pub(super) fn and(self, more: &str) -> WorkMessage {
+        WorkMessage { text: format!("{}; {more}", self.text), ..self }
     }
 
     /// The same as a failure, with what failed.
-    pub(super) fn but(self, failure: &str) -> Said {
-        Said::error(format!("{}; but {failure}", self.text))
+    pub(super) fn but(self, failure: &str) -> WorkMessage {
+        WorkMessage::error(format!("{}; but {failure}", self.text))
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Progress {
     is_blurred: bool,
     /// The draft that was made for it.
     pub(super) draft: Option<String>,
-    said: Option<Said>,
+    said: Option<WorkMessage>,
 }
 
 impl Progress {
@@ -56,7 +56,7 @@ impl Progress {
     }
 
     /// Turns to a bundle of so many messages. What was sent of the same bundle before counts.
-    pub(super) fn turn_to(&mut self, bundle: &str, number: usize, said: Said) {
+    pub(super) fn turn_to(&mut self, bundle: &str, number: usize, said: WorkMessage) {
         self.is_blurred |= self.left() > 0;
         if !self.is_of(bundle) || self.number != number {
             self.settled += self.sent;
@@ -146,13 +146,13 @@ impl Progress {
     }
 
     /// Nothing more is sent: this is said.
-    pub(super) fn end(&mut self, said: Said) {
+    pub(super) fn end(&mut self, said: WorkMessage) {
         self.settled += self.sent;
         (self.number, self.sent, self.said) = (0, 0, Some(said));
     }
 
     /// What is to be said, if nothing else is left to do.
-    pub(super) fn ended(&self) -> Option<&Said> {
+    pub(super) fn ended(&self) -> Option<&WorkMessage> {
         self.said.as_ref().filter(|_| self.left() == 0)
     }
 }
@@ -162,8 +162,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn said() -> Said {
-        Said { text: "fine".into(), in_error: false }
+    fn said() -> WorkMessage {
+        WorkMessage { text: "fine".into(), in_error: false }
     }
 
     fn announced(number: usize) -> Progress {
@@ -242,8 +242,8 @@ mod tests {
         let mut progress = announced(5);
         progress.send_up_to(2);
         progress.give_up(progress.open());
-        progress.end(Said::error("no broker"));
-        assert_eq!((progress.open(), progress.ended()), (0, Some(&Said::error("no broker"))));
+        progress.end(WorkMessage::error("no broker"));
+        assert_eq!((progress.open(), progress.ended()), (0, Some(&WorkMessage::error("no broker"))));
         progress.turn_to("a", 5, said());
         assert_eq!((progress.sent(), progress.unannounced()), (0, 5));
     }

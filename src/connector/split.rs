@@ -1,7 +1,7 @@
 //! A bundle cut into messages of one object each, what others refer to first: as pycti's splitter does it, but that shared
 //! organisations survive, and nothing of its book-keeping is left in what is sent.
 
-use super::names::{Named, Names};
+use super::object_names::{Names, ProfileArgument};
 use super::objects::Objects;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -176,12 +176,12 @@ fn cleaned(mut object: Value, references: References) -> Value {
 
 impl Splitter<'_> {
     /// What goes by an id.
-    fn named(&self, id: &str) -> Option<Named> {
+    fn named(&self, id: &str) -> Option<ProfileArgument> {
         self.names.get(&self.split.objects, id)
     }
 
     /// Puts an object after all it refers to. Gives how many objects that makes.
-    fn enlist(&mut self, Named { place, .. }: Named, parents: &mut Vec<u32>) -> u64 {
+    fn enlist(&mut self, ProfileArgument { place, .. }: ProfileArgument, parents: &mut Vec<u32>) -> u64 {
         if self.done[place] > 0 {
             return self.done[place];
         }
@@ -213,7 +213,7 @@ impl Splitter<'_> {
         let named = self.named(name);
         let is_missing = self.cleans && named.is_none();
         let is_circular = named.is_some_and(|other| {
-            let refers_back = |own: Named| self.refers.contains(&(other.place, own.number));
+            let refers_back = |own: ProfileArgument| self.refers.contains(&(other.place, own.number));
             parents.contains(&other.number) || other.place == place || self.named(own).is_some_and(refers_back)
         });
         let is_too_deep = parents.len() >= DEEPEST;

@@ -3,7 +3,7 @@
 use crate::quote;
 use crate::setting::variable;
 use serde::Serialize;
-use stixmap_engine::plan::{BaseUrl, BesidesPlan, LookupPlan, PagingPlan, Plan, RulePlan, RuleThen, ValueOrSetting};
+use stixmap_engine::plan::{AlsoRelatePlan, BaseUrl, LookupPlan, PagingPlan, Plan, RulePlan, RuleThen, ValueOrSetting};
 use stixmap_engine::profile::{Side, Status, Unmarked};
 use stixmap_engine::stix::{Kind, Pap, Tlp};
 
@@ -15,7 +15,7 @@ pub(super) struct Behaviour {
     host: String,
     lookups: Vec<Lookup>,
     mappings: Vec<Mapping>,
-    besides: Vec<Besides>,
+    besides: Vec<ExtraRelationship>,
     drops: Vec<Drop>,
     /// Whether some rule only applies on a condition.
     has_conditions: bool,
@@ -51,7 +51,7 @@ struct Mapping {
 
 /// What a mapped record says besides.
 #[derive(Serialize)]
-struct Besides {
+struct ExtraRelationship {
     side: &'static str,
     source: &'static str,
     field: String,
@@ -130,8 +130,8 @@ fn mappings(plan: &Plan) -> Vec<Mapping> {
     rows.collect()
 }
 
-fn besides(plan: &Plan, row: &BesidesPlan) -> Besides {
-    Besides {
+fn besides(plan: &Plan, row: &AlsoRelatePlan) -> ExtraRelationship {
+    ExtraRelationship {
         side: match row.of {
             Side::Rrname => "owner",
             Side::Rdata => "data",
@@ -143,7 +143,7 @@ fn besides(plan: &Plan, row: &BesidesPlan) -> Besides {
     }
 }
 
-fn field(plan: &Plan, row: &BesidesPlan) -> String {
+fn field(plan: &Plan, row: &AlsoRelatePlan) -> String {
     plan.record.fields[row.field].name.clone()
 }
 

@@ -10,11 +10,11 @@ mod variable;
 
 pub(crate) use image::Image;
 
+use crate::catalog;
 use crate::cli::{DeployArgs, Verbosity};
 use crate::files::Root;
 use crate::output::print;
-use crate::shelf;
-use crate::{Exit, paint};
+use crate::{Exit, render};
 use anyhow::{Context, bail};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -41,7 +41,7 @@ struct File {
 }
 
 pub(crate) fn run(args: &DeployArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
-    let folder = shelf::find(&args.profile, args.shelf.profiles.as_deref())?;
+    let folder = catalog::find(&args.profile, args.shelf.profiles.as_deref())?;
     let Some(plan) = folder.plan()? else { return Ok(Exit::Told) };
     let in_image = is_built_in(&plan)?;
     let variables = variable::variables(&plan);
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &DeployArgs, verbosity: Verbosity) -> anyhow::Result<Exi
 
 /// Whether the program has this very profile inside, wherever it was read from now.
 fn is_built_in(plan: &Plan) -> anyhow::Result<bool> {
-    let Some(built_in) = shelf::known(None)?.built_in(&plan.id) else { return Ok(false) };
+    let Some(built_in) = catalog::known(None)?.built_in(&plan.id) else { return Ok(false) };
     Ok(built_in.plan()?.is_some_and(|built_in| built_in.source.text == plan.source.text))
 }
 
@@ -121,7 +121,7 @@ fn list(files: &[File], verbosity: Verbosity) -> anyhow::Result<Exit> {
     let lines: String = files.iter().map(|file| format!("{:<30} {}\n", file.name, file.purpose)).collect();
     print(&lines)?;
     if verbosity > Verbosity::Quiet {
-        paint::remark("nothing was written: give --out DIR");
+        render::remark("nothing was written: give --out DIR");
     }
     Ok(Exit::Fine)
 }

@@ -1,13 +1,13 @@
 //! `stixmap diff`: what a change of a profile does to the graph of its recordings.
 
 mod graph;
-mod tell;
+mod report;
 
+use crate::catalog::{self, Folder, PROFILE};
 use crate::cli::DiffArgs;
-use crate::files::{Root, named};
+use crate::files::{Root, operator_path};
 use crate::output::{print, print_json};
-use crate::shelf::{self, Folder, PROFILE};
-use crate::{Exit, paint};
+use crate::{Exit, render};
 use anyhow::bail;
 use graph::{Difference, difference};
 use std::path::Path;
@@ -42,8 +42,8 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
         differences.extend((!difference.is_none()).then_some(CaseDifference { case, difference }));
     }
     match args.json {
-        true => print_json(&tell::json(&old, &new, names.len(), &differences))?,
-        false => print(&tell::text(&old, &new, names.len(), &differences))?,
+        true => print_json(&report::json(&old, &new, names.len(), &differences))?,
+        false => print(&report::text(&old, &new, names.len(), &differences))?,
     }
     Ok(if differences.is_empty() { Exit::Fine } else { Exit::Told })
 }
@@ -51,18 +51,19 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
 /// A profile and, unless it is a file of another name, its folder; `None` after its mistakes were told.
 fn read(name: &str, shelf: Option<&Path>) -> anyhow::Result<Option<(Plan, Option<Folder>)>> {
     let path = Path::new(name);
-    if !named::is_file(path) || path.ends_with(PROFILE) {
-        let folder = shelf::find(name, shelf)?;
+    if !operator_path::is_file(path) || path.ends_with(PROFILE) {
+        let folder = catalog::find(name, shelf)?;
         return Ok(folder.plan()?.map(|plan| (plan, Some(folder))));
     }
-    let (root, name) = shelf::place(path)?;
-    let plan = shelf::source(&root, name)?.map_err(|mistake| vec![mistake]).and_then(|source| Plan::read(&source));
-    Ok(plan.map_err(|mistakes| paint::diagnostics(&mistakes)).ok().map(|plan| (plan, None)))
+    let (root, name) = catalog::place(path)?;
+    let plan = catalog::source(&root, name)?.map_err(|mistake| vec![mistake]).and_then(|source| Plan::read(&source));
+    Ok(plan.map_err(|mistakes| render::diagnostics(&mistakes)).ok().map(|plan| (plan, None)))
 }
 
 /// The folder whose `cases` are meant.
 fn with_cases(path: &Path) -> Folder {
-    let is_inner = !named::is_folder(&path.join("cases")) && path.file_name().is_some_and(|name| name == "cases");
+    let is_inner =
+        !operator_path::is_folder(&path.join("cases")) && path.file_name().is_some_and(|name| name == "cases");
     let folder = if is_inner { path.parent().unwrap_or(Path::new("")) } else { path };
     Folder::OnDisk(Root::new(folder))
 }

@@ -1,7 +1,7 @@
 //! What the rows of a table hold: each place that has a value in most rows, and what its values look like.
 
-use super::table::{Step, Table, member, names_a_type};
-use crate::{quote, skeleton};
+use super::table::{PathStep, Table, member, names_a_type};
+use crate::{quote, scaffold};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -44,13 +44,13 @@ pub(super) struct Column {
     pub(super) name: String,
     /// The value of each row, where it has one. Lists of texts are there as texts.
     pub(super) values: Vec<Vec<Value>>,
-    pub(super) look: Look,
+    pub(super) look: ValuePattern,
     none_when: Vec<Value>,
 }
 
 /// What all values of a column look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum ValuePattern {
     RrType,
     Time(&'static str, bool),
     Address,
@@ -75,7 +75,7 @@ pub(super) fn columns(table: &Table<'_>) -> Vec<Column> {
             _ if is_answer => Some("answer"),
             _ => Some(*name),
         };
-        let here = |row: &Vec<Step<'_>>| row[row.len() - 1 - above].value.clone();
+        let here = |row: &Vec<PathStep<'_>>| row[row.len() - 1 - above].value.clone();
         let below = table.levels.len().checked_sub(above).and_then(|level| table.levels.get(level));
         let is_beside = |at: &String| below.is_none_or(|level| !is_within(at, &level.at));
         let leaves = |row| leaves(&here(row), is_whole);
@@ -208,7 +208,9 @@ impl Column {
 
     /// Whether its time is no later than that of another in each row that has both, and earlier in one.
     pub(super) fn is_never_after(&self, other: &Column) -> bool {
-        let (Look::Time(format, is_civil), Look::Time(others, is_other_civil)) = (self.look, other.look) else {
+        let (ValuePattern::Time(format, is_civil), ValuePattern::Time(others, is_other_civil)) =
+            (self.look, other.look)
+        else {
             return false;
         };
         let read = |format: &str, is_civil: bool, values: &[Value]| {
@@ -233,15 +235,15 @@ impl Column {
         if let Some(from) = self.from {
             let _ = write!(yaml, "from: {from}, ");
         }
-        let own = self.at.as_deref().map(skeleton::plain);
-        let others = other.and_then(|other| other.at.as_deref()).map(skeleton::plain);
+        let own = self.at.as_deref().map(scaffold::plain);
+        let others = other.and_then(|other| other.at.as_deref()).map(scaffold::plain);
         match (own, others) {
             (Some(own), Some(other)) => drop(write!(yaml, "at: [{own}, {other}], ")),
             (Some(own), None) => drop(write!(yaml, "at: {own}, ")),
             (None, _) => {}
         }
         let _ = write!(yaml, "as: {kind}");
-        if let (Look::Time(format, is_civil), "timestamp") = (self.look, kind) {
+        if let (ValuePattern::Time(format, is_civil), "timestamp") = (self.look, kind) {
             let format = if format.contains('%') { format!("\"{format}\"") } else { format.to_owned() };
             let _ = write!(yaml, ", format: {format}{}", if is_civil { ", zone: UTC" } else { "" });
         }
@@ -267,11 +269,11 @@ impl Column {
                 shown.push(text);
             }
         }
-        let is_other = |value: &Value| self.look == Look::RrType && RrType::parse(&text(value)).is_err();
+        let is_other = |value: &Value| self.look == ValuePattern::RrType && RrType::parse(&text(value)).is_err();
         if let Some(other) = self.values.iter().flatten().find(|value| is_other(value)) {
             shown.push(format!("and {}, for which `aliases` can say the type", excerpt(&text(other))));
         }
-        let zone = if matches!(self.look, Look::Time(_, true)) { "; the zone is a guess" } else { "" };
+        let zone = if matches!(self.look, ValuePattern::Time(_, true)) { "; the zone is a guess" } else { "" };
         format!("{with} of {all}, as in {}{zone}", shown.join(", "))
     }
 
@@ -304,34 +306,34 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn look(values: &[&Value], name: &str) -> Look {
+fn look(values: &[&Value], name: &str) -> ValuePattern {
     let all = |test: &dyn Fn(&str) -> bool| values.iter().all(|value| value.as_str().is_some_and(test));
     let is_number = |value: &&Value| integer(*value).is_some();
     if all(&|text| names_a_type(text)) {
-        return Look::RrType;
+        return ValuePattern::RrType;
     }
     // A provider may have a few words of its own.
     let type_names = values.iter().filter(|value| value.as_str().is_some_and(names_a_type)).count();
     if name.contains("type") && type_names * 100 >= values.len() * TYPE_NAMES {
-        return Look::RrType;
+        return ValuePattern::RrType;
     }
     let is_type = |value: &&Value| integer(*value).is_some_and(|number| RrType::parse(&number.to_string()).is_ok());
     if name.contains("type") && values.iter().all(is_type) {
-        return Look::RrType;
+        return ValuePattern::RrType;
     }
     if let Some((format, is_civil)) = time(values) {
-        return Look::Time(format, is_civil);
+        return ValuePattern::Time(format, is_civil);
     }
     if all(&|text| parse_address(text).is_ok()) {
-        return Look::Address;
+        return ValuePattern::Address;
     }
     if values.iter().all(is_number) {
-        return Look::Integer;
+        return ValuePattern::Integer;
     }
     if all(&is_name) {
-        return Look::Name;
+        return ValuePattern::Name;
     }
-    Look::Text
+    ValuePattern::Text
 }
 
 fn is_name(text: &str) -> bool {

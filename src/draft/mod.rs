@@ -2,7 +2,7 @@
 //! a profile is written for it, checked, and played with the sample; the one that maps most is kept, and its comments say
 //! what spoke for each line. The sample becomes the first case.
 
-mod asked;
+mod request;
 mod column;
 mod role;
 mod sample;
@@ -10,19 +10,19 @@ mod table;
 
 use crate::cli::{AuthKind, DraftArgs, Framing, Verbosity};
 use crate::enrich::{kind, observable};
-use crate::files::{Bound, named};
-use crate::paint::{Several, causes};
-use crate::skeleton::{self, FirstCase, Line, Lookup, Skeleton};
-use crate::{Exit, new, paint, quote};
+use crate::files::{Bound, operator_path};
+use crate::render::{Several, causes};
+use crate::scaffold::{self, FirstCase, Line, Lookup, Scaffold};
+use crate::{Exit, new, quote, render};
 use anyhow::{Context, bail};
-use asked::Asked;
+use request::Asked;
 use sample::Sample;
 use serde_json::Value;
 use std::cmp::Reverse;
 use stixmap_engine::case::Played;
 use stixmap_engine::printable;
 use stixmap_engine::stix::Observable;
-use table::{Is, Level, Table};
+use table::{Level, LevelContent, Table};
 
 /// Keys beside the rows that tell of other pages.
 const PAGING: [&str; 9] = ["next", "cursor", "total", "count", "page", "offset", "more", "limit", "token"];
@@ -31,7 +31,7 @@ const PAGING: [&str; 9] = ["next", "cursor", "total", "count", "page", "offset",
 const REASONS: usize = 4;
 
 pub(crate) fn run(args: &DraftArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
-    skeleton::check_name(&args.name)?;
+    scaffold::check_name(&args.name)?;
     let observable = observable(&args.observable, kind(args.kind.as_deref())?)?;
     let asked = args.url.as_deref().map(|url| Asked::read(url, &observable)).transpose()?;
     let bytes = without_key(read(args)?, asked.as_ref());
@@ -39,13 +39,13 @@ pub(crate) fn run(args: &DraftArgs, verbosity: Verbosity) -> anyhow::Result<Exit
     let (skeleton, played) = drafts.best()?;
     let ended = new::written(&skeleton, &args.out, verbosity)?;
     if verbosity > Verbosity::Quiet {
-        paint::remark(&format!("it maps the sample so: {}", played.report.counts));
+        render::remark(&format!("it maps the sample so: {}", played.report.counts));
     }
     Ok(ended)
 }
 
 fn read(args: &DraftArgs) -> anyhow::Result<Vec<u8>> {
-    let read = named::read_input(&args.sample, Bound::SAMPLE);
+    let read = operator_path::read_input(&args.sample, Bound::SAMPLE);
     read.with_context(|| format!("{} cannot be read", args.sample.display()))
 }
 
@@ -62,7 +62,7 @@ fn without_key(bytes: Vec<u8>, asked: Option<&Asked>) -> Vec<u8> {
 type Rank = (u64, Reverse<u64>, usize, Reverse<usize>);
 
 /// A draft that was played.
-type Tried = (Rank, Skeleton, Played);
+type PlayedDraft = (Rank, Scaffold, Played);
 
 /// What drafts are made of.
 struct Drafts<'d> {
@@ -74,8 +74,8 @@ struct Drafts<'d> {
 
 impl Drafts<'_> {
     /// The draft that maps most of the sample; of equals, the one that reads most, with the fewest levels.
-    fn best(&self) -> anyhow::Result<(Skeleton, Played)> {
-        let (mut best, mut reasons): (Option<Tried>, _) = (None, vec![]);
+    fn best(&self) -> anyhow::Result<(Scaffold, Played)> {
+        let (mut best, mut reasons): (Option<PlayedDraft>, _) = (None, vec![]);
         for sample in sample::readings(self.bytes)? {
             for table in table::tables(&sample) {
                 match self.tried(&sample, &table) {
@@ -106,7 +106,7 @@ impl Drafts<'_> {
         bail!(Several::new(std::iter::once(head).chain(lines)));
     }
 
-    fn tried(&self, sample: &Sample, table: &Table<'_>) -> Result<Tried, String> {
+    fn tried(&self, sample: &Sample, table: &Table<'_>) -> Result<PlayedDraft, String> {
         let columns = column::columns(table);
         let roles =
             role::roles(table, &columns, self.observable).map_err(|reason| printable::line(&reason).into_owned())?;
@@ -126,7 +126,7 @@ impl Drafts<'_> {
         Ok((rank, skeleton, played))
     }
 
-    fn skeleton(&self, sample: &Sample, table: &Table<'_>, roles: role::Roles) -> Skeleton {
+    fn skeleton(&self, sample: &Sample, table: &Table<'_>, roles: role::Roles) -> Scaffold {
         let ending = match sample.framing {
             Framing::Json => "json",
             Framing::Ndjson | Framing::Saf => "ndjson",
@@ -147,7 +147,7 @@ impl Drafts<'_> {
         };
         let key = self.asked.and_then(|asked| asked.key.as_ref()).map(|(parameter, _)| parameter.clone());
         let usual = if key.is_some() { AuthKind::Query } else { AuthKind::default() };
-        Skeleton {
+        Scaffold {
             id: self.args.name.clone(),
             base_url: self.asked.map_or_else(|| new::BASE_URL.to_owned(), |asked| asked.base_url.clone()),
             auth: self.args.auth.unwrap_or(usual),
@@ -222,7 +222,9 @@ fn records(table: &Table<'_>) -> Option<Line> {
     let rows = format!("{} row{plural} in the sample", table.rows.len());
     match &table.levels[..] {
         [] => None,
-        [only] if only.is == Is::List && !only.is_optional => Some(Line::new(skeleton::plain(&only.at), rows)),
+        [only] if only.is == LevelContent::List && !only.is_optional => {
+            Some(Line::new(scaffold::plain(&only.at), rows))
+        }
         levels => {
             let lines: Vec<String> = levels.iter().map(level).collect();
             Some(Line::new(format!("\n{}", lines.join("\n")), rows))
@@ -231,11 +233,11 @@ fn records(table: &Table<'_>) -> Option<Line> {
 }
 
 fn level(level: &Level) -> String {
-    let mut yaml = format!("- {{ at: {}", skeleton::plain(&level.at));
+    let mut yaml = format!("- {{ at: {}", scaffold::plain(&level.at));
     yaml += match level.is {
-        Is::List => "",
-        Is::Map => ", is: map",
-        Is::OneOrMany => ", is: one-or-many",
+        LevelContent::List => "",
+        LevelContent::Map => ", is: map",
+        LevelContent::OneOrMany => ", is: one-or-many",
     };
     if !level.keys.is_empty() {
         let keys: Vec<String> = level.keys.iter().map(|key| quote::yaml(key)).collect();

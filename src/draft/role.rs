@@ -1,9 +1,9 @@
 //! Which column is what of a passive-DNS record: owner, type, data, times, count. Words that providers use decide where
 //! the values leave a choice.
 
-use super::column::{Column, Look};
+use super::column::{Column, ValuePattern};
 use super::table::{Table, names_a_type};
-use crate::skeleton::Line;
+use crate::scaffold::Line;
 use std::cmp::Reverse;
 use stixmap_engine::dns::{Name, Rdata, RrType, parse_address};
 use stixmap_engine::stix::{Kind, Observable};
@@ -53,7 +53,7 @@ pub(super) fn roles(table: &Table<'_>, columns: &[Column], observable: &Observab
     let rrtype = rrtype(table, columns);
     let sides: Vec<Side<'_>> = columns
         .iter()
-        .filter(|column| matches!(column.look, Look::Address | Look::Name | Look::Text))
+        .filter(|column| matches!(column.look, ValuePattern::Address | ValuePattern::Name | ValuePattern::Text))
         .map(Side::Column)
         .chain([Side::Observable])
         .collect();
@@ -88,7 +88,7 @@ fn is_of_row(side: Side<'_>) -> bool {
 
 /// What tells the type: a column of types that is called so, or any; else the place of the rows; else the data.
 fn rrtype<'c>(table: &Table<'_>, columns: &'c [Column]) -> TypeOf<'c> {
-    let types = columns.iter().filter(|column| column.look == Look::RrType);
+    let types = columns.iter().filter(|column| column.look == ValuePattern::RrType);
     if let Some(column) = types.max_by_key(|column| column.hint(&["rrtype", "type", "rr"])) {
         return TypeOf::Column(column);
     }
@@ -149,7 +149,7 @@ fn score(
 }
 
 fn is_count(column: &Column) -> bool {
-    column.look == Look::Integer && !column.is_of_answer() && column.hint(&COUNT) > 0
+    column.look == ValuePattern::Integer && !column.is_of_answer() && column.hint(&COUNT) > 0
 }
 
 /// Whether a text is data of a type.
@@ -220,7 +220,7 @@ impl<'c> Chosen<'c> {
 
     /// The first and the last time; of times that no word tells apart, the earlier and the later.
     fn times(&mut self, columns: &'c [Column]) {
-        let is_time = |column: &&Column| matches!(column.look, Look::Time(..)) && !column.is_of_answer();
+        let is_time = |column: &&Column| matches!(column.look, ValuePattern::Time(..)) && !column.is_of_answer();
         let times: Vec<&Column> = columns.iter().filter(is_time).collect();
         let called = |words: &[&str]| {
             let times = times.iter().copied().filter(|column| column.hint(words) > 0);

@@ -20,7 +20,7 @@ const MOST: usize = 60;
 #[derive(Debug, Clone)]
 pub(super) struct Level {
     pub(super) at: String,
-    pub(super) is: Is,
+    pub(super) is: LevelContent,
     /// Of an object, only these keys.
     pub(super) keys: Vec<String>,
     /// Whether it is absent in some places.
@@ -29,7 +29,7 @@ pub(super) struct Level {
 
 /// What stands at a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Is {
+pub(super) enum LevelContent {
     List,
     Map,
     OneOrMany,
@@ -37,7 +37,7 @@ pub(super) enum Is {
 
 /// What is gone through on the way to a row: its key, where it has one, and what stands there.
 #[derive(Debug, Clone)]
-pub(super) struct Step<'s> {
+pub(super) struct PathStep<'s> {
     pub(super) key: Option<&'s str>,
     pub(super) value: &'s Value,
 }
@@ -45,13 +45,13 @@ pub(super) struct Step<'s> {
 /// Rows of one kind: where they stand, and for each the way to it, from the answer to the row itself.
 pub(super) struct Table<'s> {
     pub(super) levels: Vec<Level>,
-    pub(super) rows: Vec<Vec<Step<'s>>>,
+    pub(super) rows: Vec<Vec<PathStep<'s>>>,
 }
 
 /// Every table of a sample.
 pub(super) fn tables(sample: &Sample) -> Vec<Table<'_>> {
-    let whole = |value| vec![Step { key: None, value }];
-    let ways: Vec<Vec<Step<'_>>> = sample.values.iter().map(whole).collect();
+    let whole = |value| vec![PathStep { key: None, value }];
+    let ways: Vec<Vec<PathStep<'_>>> = sample.values.iter().map(whole).collect();
     if sample.framing != Framing::Json {
         return vec![Table { levels: vec![], rows: ways }];
     }
@@ -60,10 +60,10 @@ pub(super) fn tables(sample: &Sample) -> Vec<Table<'_>> {
     tables
 }
 
-fn grow<'s>(levels: &[Level], ways: &[Vec<Step<'s>>], tables: &mut Vec<Table<'s>>) {
+fn grow<'s>(levels: &[Level], ways: &[Vec<PathStep<'s>>], tables: &mut Vec<Table<'s>>) {
     let values: Vec<&Value> = ways.iter().map(|way| last(way).value).collect();
     for level in next_levels(&values) {
-        let rows: Vec<Vec<Step<'s>>> = ways.iter().flat_map(|way| below(way, &level)).collect();
+        let rows: Vec<Vec<PathStep<'s>>> = ways.iter().flat_map(|way| below(way, &level)).collect();
         if rows.is_empty() || tables.len() == MOST {
             continue;
         }
@@ -75,24 +75,24 @@ fn grow<'s>(levels: &[Level], ways: &[Vec<Step<'s>>], tables: &mut Vec<Table<'s>
     }
 }
 
-fn last<'w, 's>(way: &'w [Step<'s>]) -> &'w Step<'s> {
+fn last<'w, 's>(way: &'w [PathStep<'s>]) -> &'w PathStep<'s> {
     way.last().expect("a way begins with the answer")
 }
 
 /// The ways that lead on from one, through a level.
-fn below<'s>(way: &[Step<'s>], level: &Level) -> Vec<Vec<Step<'s>>> {
+fn below<'s>(way: &[PathStep<'s>], level: &Level) -> Vec<Vec<PathStep<'s>>> {
     let mut places = BTreeMap::new();
     collect(last(way).value, "$", 0, &mut places);
     let found = places.get(level.at.as_str()).copied();
-    let steps: Vec<Step<'s>> = match (level.is, found) {
-        (Is::List | Is::OneOrMany, Some(Value::Array(items))) => {
-            items.iter().map(|value| Step { key: None, value }).collect()
+    let steps: Vec<PathStep<'s>> = match (level.is, found) {
+        (LevelContent::List | LevelContent::OneOrMany, Some(Value::Array(items))) => {
+            items.iter().map(|value| PathStep { key: None, value }).collect()
         }
-        (Is::OneOrMany, Some(value)) if !value.is_null() => vec![Step { key: None, value }],
-        (Is::Map, Some(Value::Object(entries))) => {
+        (LevelContent::OneOrMany, Some(value)) if !value.is_null() => vec![PathStep { key: None, value }],
+        (LevelContent::Map, Some(Value::Object(entries))) => {
             let wanted = |key: &str| level.keys.is_empty() || level.keys.iter().any(|known| known == key);
             let entries = entries.iter().filter(|(key, _)| wanted(key));
-            entries.map(|(key, value)| Step { key: Some(key), value }).collect()
+            entries.map(|(key, value)| PathStep { key: Some(key), value }).collect()
         }
         _ => vec![],
     };
@@ -148,14 +148,14 @@ fn in_quotes(sign: char) -> String {
 }
 
 /// What stands at a place that is gone into, and the keys of those that are data; none where it is no such place.
-fn kind(held: &[&Value]) -> Option<(Is, Vec<String>)> {
+fn kind(held: &[&Value]) -> Option<(LevelContent, Vec<String>)> {
     let known: Vec<&Value> = held.iter().copied().filter(|value| !value.is_null()).collect();
     let lists = known.iter().filter(|value| value.is_array()).count();
     if lists == known.len() && lists > 0 {
-        return Some((Is::List, vec![]));
+        return Some((LevelContent::List, vec![]));
     }
     if lists > 0 {
-        return Some((Is::OneOrMany, vec![]));
+        return Some((LevelContent::OneOrMany, vec![]));
     }
     let objects: Vec<_> = known.iter().filter_map(|value| value.as_object()).collect();
     if objects.is_empty() || objects.len() < known.len() {
@@ -165,10 +165,10 @@ fn kind(held: &[&Value]) -> Option<(Is, Vec<String>)> {
     let of_types: Vec<String> = keys.iter().filter(|key| names_a_type(key)).map(|key| (*key).to_owned()).collect();
     if of_types.len() > 1 {
         let keys = if of_types.len() == keys.len() { vec![] } else { of_types };
-        return Some((Is::Map, keys));
+        return Some((LevelContent::Map, keys));
     }
     let is_data = !keys.is_empty() && keys.iter().all(|key| is_datum(key));
-    (is_data || is_uniform(&objects)).then_some((Is::Map, vec![]))
+    (is_data || is_uniform(&objects)).then_some((LevelContent::Map, vec![]))
 }
 
 /// Whether a word is that of a record type.

@@ -1,13 +1,13 @@
 //! `stixmap explain`: what a profile does, before it does it; and the manual of the language it is written in.
 //! Sends nothing.
 
-mod asking;
+mod request_facts;
 mod bound;
 mod facts;
-mod lesson;
+mod diagnostic_help;
 mod manual;
 mod request;
-mod result;
+mod result_facts;
 mod text;
 
 pub(crate) use bound::most_requests;
@@ -16,14 +16,14 @@ use crate::cli::{ExplainArgs, MarkingArgs};
 use crate::connector::other_sections;
 use crate::enrich::{kind, markings, observable};
 use crate::output::{print, print_json};
-use crate::setting::{Given, variable};
-use crate::{Exit, shelf};
+use crate::setting::{SettingSources, variable};
+use crate::{Exit, catalog};
 use anyhow::{Context, bail};
 use facts::{Asked, Facts, Head, SettingFact};
 use jiff::Timestamp;
 use std::sync::Arc;
 use stixmap_engine::plan::{Plan, SettingSpec, Settings};
-use stixmap_engine::run::{Account, Input, Preview, Run};
+use stixmap_engine::run::{Input, Preview, ProviderState, Run};
 use stixmap_engine::stix::{Kind, Observable, Tlp};
 
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
@@ -38,21 +38,21 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
 
 /// The page of the manual that a word stands for; none where a profile has this name.
 fn page(args: &ExplainArgs) -> anyhow::Result<Option<String>> {
-    let is_profile = shelf::known(args.shelf.profiles.as_deref())?.contains(&args.word);
+    let is_profile = catalog::known(args.shelf.profiles.as_deref())?.contains(&args.word);
     if is_profile || args.value.is_some() {
         return Ok(None);
     }
     Ok(match args.word.as_str() {
         "profile" => Some(manual::profile()),
         "case" => Some(manual::case()),
-        "codes" => Some(lesson::catalogue()),
-        "properties" => Some(crate::test::properties()),
-        word => lesson::page(word),
+        "codes" => Some(diagnostic_help::catalogue()),
+        "properties" => Some(crate::profile_test::properties()),
+        word => diagnostic_help::page(word),
     })
 }
 
 fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
-    let folder = shelf::find(&args.word, args.shelf.profiles.as_deref());
+    let folder = catalog::find(&args.word, args.shelf.profiles.as_deref());
     let folder =
         folder.context("a word to explain is a profile, `profile`, `case`, `properties`, `codes`, or one of the codes");
     let Some(plan) = folder?.plan()? else { return Ok(Exit::Told) };
@@ -63,7 +63,7 @@ fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
     };
     let mut facts = facts(&plan, ahead.as_ref());
     // What a variable or `--set` changes is shown as it is.
-    let given = Given::read(&args.settings)?.stand_ins(&plan);
+    let given = SettingSources::read(&args.settings)?.stand_ins(&plan);
     if let Some(settings) = given.ok().filter(|_| !facts.profile.origins.is_empty()) {
         facts.profile.origins = plan.origins_with(&settings).into_iter().collect();
     }
@@ -86,7 +86,7 @@ struct Ahead {
 
 impl Ahead {
     fn look(args: &ExplainArgs, plan: &Plan, observable: Observable) -> anyhow::Result<Ahead> {
-        let given = Given::read(&args.settings)?;
+        let given = SettingSources::read(&args.settings)?;
         given.refuse_unknown(&[plan], &other_sections(&[plan], args.shelf.profiles.as_deref())?)?;
         let now = match &args.now {
             Some(text) => text.parse().with_context(|| format!("--now takes a time, not `{text}`"))?,
@@ -101,7 +101,7 @@ impl Ahead {
             seed: 0,
             trace: false,
         };
-        let run = Run::new(plan, Arc::new(Account::default()), input, now);
+        let run = Run::new(plan, Arc::new(ProviderState::default()), input, now);
         let preview = run.preview();
         let results = run.finish().tlp;
         Ok(Ahead { observable, marking: args.marking.clone(), settings, now, preview, results })
@@ -114,17 +114,17 @@ fn facts(plan: &Plan, ahead: Option<&Ahead>) -> Facts {
         asked: ahead.map(asked),
         settings: plan.settings.iter().map(|spec| setting(plan, spec)).collect(),
         requests_at_most: bound::bounds(plan, ahead.map(|ahead| ahead.observable.kind())),
-        limits: asking::limits(plan),
-        quota: asking::quota(plan, ahead),
-        window: asking::window(plan, ahead),
-        lookups: asking::lookups(plan, ahead),
-        answers: asking::answers(plan),
-        record: result::record(plan),
-        rules: result::rules(plan),
-        relationship: result::relationship(plan),
-        tlp: result::tlp(plan, ahead),
-        pap: result::pap(plan, ahead),
-        identity: result::identity(plan),
+        limits: request_facts::limits(plan),
+        quota: request_facts::quota(plan, ahead),
+        window: request_facts::window(plan, ahead),
+        lookups: request_facts::lookups(plan, ahead),
+        answers: request_facts::answers(plan),
+        record: result_facts::record(plan),
+        rules: result_facts::rules(plan),
+        relationship: result_facts::relationship(plan),
+        tlp: result_facts::tlp(plan, ahead),
+        pap: result_facts::pap(plan, ahead),
+        identity: result_facts::identity(plan),
     }
 }
 

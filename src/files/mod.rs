@@ -6,16 +6,16 @@
 //! - [`found`]: a file that lies where it is looked for. It is read only if nobody else could have put it there.
 //! - [`State`]: what the program itself must remember, in a folder that is open to nobody else.
 
-mod at;
-pub(crate) mod found;
-pub(crate) mod named;
-mod root;
-mod state;
-mod way;
+mod directory;
+pub(crate) mod implicit;
+pub(crate) mod operator_path;
+mod untrusted;
+mod state_directory;
+mod path_walk;
 
-pub(crate) use at::{bounded, too_large};
-pub(crate) use root::Root;
-pub(crate) use state::{NoState, State};
+pub(crate) use directory::{bounded, too_large};
+pub(crate) use state_directory::{State, StateError};
+pub(crate) use untrusted::Root;
 
 /// How many bytes may be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use super::{BASE_URL, Choices};
 use crate::cli::{Accepted, NewArgs};
-use crate::paint;
+use crate::render;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use std::io::{BufRead, IsTerminal, stdin};
@@ -61,7 +61,7 @@ impl<R: BufRead> Questions<R> {
 
     fn ask(&mut self, question: &str, usual: &str) -> anyhow::Result<String> {
         let Some(answers) = &mut self.answers else { return Ok(usual.to_owned()) };
-        paint::remark(&format!("{question} [{usual}]"));
+        render::remark(&format!("{question} [{usual}]"));
         let mut answer = String::new();
         answers.read_line(&mut answer).context("the answer cannot be read")?;
         let answer = answer.trim();

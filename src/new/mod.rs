@@ -5,8 +5,8 @@ mod ask;
 mod shape;
 
 use crate::cli::{Framing, NewArgs, PagingKind, Verbosity};
-use crate::skeleton::{self, Skeleton};
-use crate::{Exit, output, paint};
+use crate::scaffold::{self, Scaffold};
+use crate::{Exit, output, render};
 use ask::Questions;
 use std::path::Path;
 use stixmap_engine::printable;
@@ -25,15 +25,15 @@ pub(crate) struct Choices {
 }
 
 pub(crate) fn run(args: &NewArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
-    skeleton::check_name(&args.name)?;
+    scaffold::check_name(&args.name)?;
     let choices = Questions::of_terminal().choices(args)?;
-    skeleton::check_base_url(&choices.base_url)?;
-    let skeleton: Skeleton = shape::skeleton(&args.name, choices);
+    scaffold::check_base_url(&choices.base_url)?;
+    let skeleton: Scaffold = shape::skeleton(&args.name, choices);
     written(&skeleton, &args.out, verbosity)
 }
 
 /// Writes a skeleton, and tells what was written and what to do with it.
-pub(crate) fn written(skeleton: &Skeleton, folder: &Path, verbosity: Verbosity) -> anyhow::Result<Exit> {
+pub(crate) fn written(skeleton: &Scaffold, folder: &Path, verbosity: Verbosity) -> anyhow::Result<Exit> {
     let files = skeleton.write(folder)?;
     let paths: Vec<String> =
         files.iter().map(|path| format!("{}\n", printable::line(&path.to_string_lossy()))).collect();
@@ -41,7 +41,7 @@ pub(crate) fn written(skeleton: &Skeleton, folder: &Path, verbosity: Verbosity) 
     if verbosity > Verbosity::Quiet {
         let profile = folder.join(&skeleton.id);
         let profile = profile.display();
-        paint::remark(&format!(
+        render::remark(&format!(
             "next: make it the provider's own, then `stixmap check {profile}` and `stixmap test {profile}`"
         ));
     }

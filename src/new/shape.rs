@@ -3,7 +3,7 @@
 
 use super::Choices;
 use crate::cli::{Framing, PagingKind};
-use crate::skeleton::{FirstCase, Line, Lookup, Skeleton};
+use crate::scaffold::{FirstCase, Line, Lookup, Scaffold};
 use std::fmt::Write;
 use stixmap_engine::stix::Kind;
 
@@ -12,10 +12,10 @@ const FIELDS: [&str; 6] = ["rrname", "rrtype", "rdata", "time_first", "time_last
 
 type Row = [&'static str; 6];
 
-pub(super) fn skeleton(name: &str, choices: Choices) -> Skeleton {
+pub(super) fn skeleton(name: &str, choices: Choices) -> Scaffold {
     let Choices { base_url, auth, framing, paging, accepts } = choices;
     let case = first_case(framing, paging, accepts[0]);
-    Skeleton {
+    Scaffold {
         id: name.to_owned(),
         base_url,
         auth,

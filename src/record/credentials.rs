@@ -1,7 +1,7 @@
 //! Credentials that an answer gives out and of whose values the run knows nothing, such as a refresh token or a cookie: they are
 //! known by their names. Whatever stands under such a name is made up, unless the profile reads it.
 
-use super::{Recording, Told};
+use super::{Received, Recording};
 use anyhow::{Context, bail};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -20,10 +20,10 @@ const SCHEMES: [&str; 5] = ["basic", "bearer", "digest", "token", "apikey"];
 type Hides<'h> = &'h mut dyn FnMut(&str) -> bool;
 
 /// The answers without credentials, and the names of those that the profile reads, such as the token of a next page.
-pub(super) fn made_up(recording: &Recording) -> anyhow::Result<(Vec<Told>, BTreeSet<String>)> {
+pub(super) fn made_up(recording: &Recording) -> anyhow::Result<(Vec<Received>, BTreeSet<String>)> {
     let asked = recording.asked(&recording.answers)?;
     let transcript = recording.played(&asked, &recording.answers)?.transcript;
-    let is_same = |answers: &[Told]| anyhow::Ok(recording.played(&asked, answers)?.transcript == transcript);
+    let is_same = |answers: &[Received]| anyhow::Ok(recording.played(&asked, answers)?.transcript == transcript);
     let mut names = BTreeSet::new();
     let mut note = |name: &str| {
         names.insert(name.to_lowercase());
@@ -52,7 +52,7 @@ pub(super) fn made_up(recording: &Recording) -> anyhow::Result<(Vec<Told>, BTree
     Ok((without(&hide)?, read))
 }
 
-fn hidden(answers: &[Told], hides: Hides<'_>) -> anyhow::Result<Vec<Told>> {
+fn hidden(answers: &[Received], hides: Hides<'_>) -> anyhow::Result<Vec<Received>> {
     let mut answers = answers.to_vec();
     for response in answers.iter_mut().flatten() {
         for (name, value) in &mut response.headers {

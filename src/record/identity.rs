@@ -1,6 +1,6 @@
 //! Who asks: secrets, names of users, servers of one's own. In a case all of them are made up.
 
-use super::Told;
+use super::Received;
 use anyhow::bail;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -71,7 +71,7 @@ impl Identity {
     }
 
     /// Answers in which what says who asks is made up.
-    pub(super) fn hidden(&self, answers: Vec<Told>) -> anyhow::Result<Vec<Told>> {
+    pub(super) fn hidden(&self, answers: Vec<Received>) -> anyhow::Result<Vec<Received>> {
         if self.has_short_secret {
             bail!("nothing is written: a secret of fewer than {SHORTEST} signs cannot be told from other text");
         }

@@ -6,16 +6,16 @@ mod identity;
 mod scrub;
 
 use crate::case_file::{CaseText, ExchangeText, ObservableText, ReplyText};
+use crate::catalog::{self, Folder};
 use crate::cli::{MarkingArgs, RecordArgs, Verbosity};
 use crate::clock::Clock;
 use crate::connector::other_sections;
-use crate::drive::{Driver, Tape};
+use crate::driver::{Driver, Tape};
 use crate::enrich::{Answer, duration, exit, kind, markings, observable, summary};
 use crate::files::Root;
-use crate::setting::Given;
-use crate::shelf::{self, Folder};
+use crate::setting::SettingSources;
 use crate::trust::Trust;
-use crate::{Exit, http, output, paint};
+use crate::{Exit, http, output, render};
 use anyhow::{Context, bail};
 use identity::Identity;
 use jiff::Timestamp;
@@ -25,19 +25,19 @@ use stixmap_engine::case::{Case, Exchange, Played, input, play};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, after};
 use stixmap_engine::printable;
-use stixmap_engine::run::{Account, Fault, Input, Response, Run, Step};
+use stixmap_engine::run::{Fault, Input, ProviderState, Response, Run, Step};
 
 /// A body of more bytes than this stands in a file of its own.
 const LONGEST_INSIDE: usize = 600;
 
 pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
-    let folder = shelf::find(&args.profile, args.shelf.profiles.as_deref())?;
+    let folder = catalog::find(&args.profile, args.shelf.profiles.as_deref())?;
     let Some(plan) = folder.plan()? else { return Ok(Exit::Told) };
-    let place = Place::new(args, &folder)?;
-    let given = Given::read(&args.settings)?;
+    let place = CasePath::new(args, &folder)?;
+    let given = SettingSources::read(&args.settings)?;
     given.refuse_unknown(&[&plan], &other_sections(&[&plan], args.shelf.profiles.as_deref())?)?;
     let settings = given.settings(&Trust::read(&args.shelf)?.confirm(&folder, &plan, &[])?)?;
-    given.warnings(&plan, &settings).iter().for_each(|warning| paint::warning(warning));
+    given.warnings(&plan, &settings).iter().for_each(|warning| render::warning(warning));
     let mut identity = Identity::new(&plan, &settings);
     let observable = observable(&args.value, kind(args.kind.as_deref())?)?;
     // A case's clock has no parts of a second.
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     })?;
     let ended = exit(report.outcome.kind);
     identity.also_hide(report.secrets.searchable());
-    paint::remark(&summary(&Answer { observable: observable.clone(), report }));
+    render::remark(&summary(&Answer { observable: observable.clone(), report }));
     let answers = std::mem::take(&mut *tape.lock().unwrap_or_else(PoisonError::into_inner));
     if answers.is_empty() {
         bail!("nothing is written: nothing was asked");
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     let (answers, read) = credentials::made_up(&recording)?;
     recording.answers = answers;
     for name in &read {
-        paint::warning(&format!("`{name}` may be a credential, and is kept: the profile reads it"));
+        render::warning(&format!("`{name}` may be a credential, and is kept: the profile reads it"));
     }
     if !args.whole {
         recording.answers = scrub::scrubbed(&recording)?;
@@ -80,28 +80,28 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     let written: String = files.iter().map(|(name, _)| format!("{}\n", printable::line(&shown(name)))).collect();
     output::print(&written)?;
     if verbosity > Verbosity::Quiet {
-        paint::remark("next: read it, since it tells what the provider found; then `stixmap test`");
+        render::remark("next: read it, since it tells what the provider found; then `stixmap test`");
     }
     Ok(ended)
 }
 
 /// What a provider answers, or what goes wrong on the way.
-type Told = Result<Response, Fault>;
+type Received = Result<Response, Fault>;
 
 /// A case that is being made: what is asked follows from its answers.
 struct Recording<'r> {
     plan: &'r Plan,
     case: Case,
     marking: &'r MarkingArgs,
-    answers: Vec<Told>,
+    answers: Vec<Received>,
 }
 
 impl Recording<'_> {
     /// What is asked when the answers are these: method and target of each request.
-    fn asked(&self, answers: &[Told]) -> anyhow::Result<Vec<String>> {
+    fn asked(&self, answers: &[Received]) -> anyhow::Result<Vec<String>> {
         let input = input(self.plan, &self.case).map_err(|_| anyhow::anyhow!("a setting has no made-up value"))?;
         let base = self.plan.base_url(&input.settings).as_str().trim_end_matches('/').to_owned();
-        let mut run = Run::new(self.plan, Arc::new(Account::default()), input, self.case.now);
+        let mut run = Run::new(self.plan, Arc::new(ProviderState::default()), input, self.case.now);
         let (mut now, mut asked, mut answers) = (self.case.now, vec![], answers.iter());
         loop {
             match run.next(now) {
@@ -117,8 +117,8 @@ impl Recording<'_> {
     }
 
     /// What comes of these answers to these requests.
-    fn played(&self, asked: &[String], answers: &[Told]) -> anyhow::Result<Played> {
-        let exchange = |(asked, answer): (&String, &Told)| {
+    fn played(&self, asked: &[String], answers: &[Received]) -> anyhow::Result<Played> {
+        let exchange = |(asked, answer): (&String, &Received)| {
             let (method, target) = asked.split_once(' ').expect("a method and a target");
             match answer {
                 Ok(response) => Exchange::new(method, target, response.clone(), None),
@@ -130,7 +130,7 @@ impl Recording<'_> {
     }
 
     /// The files of the case; what is read from them shows what was recorded.
-    fn files(&self, place: &Place, identity: &Identity) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    fn files(&self, place: &CasePath, identity: &Identity) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         let asked = self.asked(&self.answers)?;
         if asked.len() < self.answers.len() {
             bail!("nothing is written: what was asked cannot be asked again in the same way");
@@ -168,9 +168,9 @@ impl Recording<'_> {
 }
 
 fn reply<'a>(
-    place: &Place,
+    place: &CasePath,
     number: usize,
-    answer: &'a Told,
+    answer: &'a Received,
     files: &mut Vec<(String, Vec<u8>)>,
 ) -> anyhow::Result<ReplyText<'a>> {
     let response = match answer {
@@ -200,13 +200,13 @@ fn word(fault: &Fault) -> anyhow::Result<&'static str> {
 }
 
 /// Where the case goes.
-struct Place {
+struct CasePath {
     folder: Root,
     case: String,
 }
 
-impl Place {
-    fn new(args: &RecordArgs, folder: &Folder) -> anyhow::Result<Place> {
+impl CasePath {
+    fn new(args: &RecordArgs, folder: &Folder) -> anyhow::Result<CasePath> {
         let folder = match (&args.out, folder) {
             (Some(out), _) => Root::new(out),
             (None, Folder::OnDisk(folder) | Folder::Listed(folder)) => folder.below("cases"),
@@ -217,7 +217,7 @@ impl Place {
         if case.is_empty() || !case.bytes().all(is_name) {
             bail!("a case cannot be called `{case}`: it takes lower-case words joined by `-`");
         }
-        let place = Place { folder, case };
+        let place = CasePath { folder, case };
         for ending in ["yaml", "expected"] {
             let name = format!("{}.{ending}", place.case);
             if place.folder.claims(&name) {

@@ -3,7 +3,7 @@
 //! Nothing here knows what a profile reads: each kind of place in the answers is changed, the case is played, and the change
 //! stays where the transcript is the same.
 
-use super::{Recording, Told};
+use super::{Received, Recording};
 use anyhow::bail;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -15,13 +15,13 @@ const MOST_PLACES: usize = 500;
 const TEXT: &str = "made-up";
 
 /// A kind of place in an answer: the keys that lead there, and `None` for any element of a list.
-type Place = Vec<Option<String>>;
+type PathPattern = Vec<Option<String>>;
 
 /// The answers, with nothing in them that the case does not need.
-pub(super) fn scrubbed(recording: &Recording) -> anyhow::Result<Vec<Told>> {
+pub(super) fn scrubbed(recording: &Recording) -> anyhow::Result<Vec<Received>> {
     let asked = recording.asked(&recording.answers)?;
     let transcript = recording.played(&asked, &recording.answers)?.transcript;
-    let is_same = |answers: &[Told]| anyhow::Ok(recording.played(&asked, answers)?.transcript == transcript);
+    let is_same = |answers: &[Received]| anyhow::Ok(recording.played(&asked, answers)?.transcript == transcript);
     let mut answers = recording.answers.clone();
     for name in header_names(&answers) {
         let without = without_header(&answers, &name);
@@ -30,7 +30,7 @@ pub(super) fn scrubbed(recording: &Recording) -> anyhow::Result<Vec<Told>> {
         }
     }
     let mut bodies: Vec<Body> = answers.iter().map(Body::read).collect();
-    let places: BTreeSet<Place> = bodies.iter().flat_map(Body::places).collect();
+    let places: BTreeSet<PathPattern> = bodies.iter().flat_map(Body::places).collect();
     if places.len() > MOST_PLACES {
         bail!(
             "nothing is written: the answers have {} kinds of places, and {MOST_PLACES} can be scrubbed; --whole keeps all",
@@ -39,7 +39,7 @@ pub(super) fn scrubbed(recording: &Recording) -> anyhow::Result<Vec<Told>> {
     }
     for place in places {
         let changed: Vec<Body> = bodies.iter().map(|body| body.without(&place)).collect();
-        let trial: Vec<Told> = answers.iter().zip(&changed).map(|(answer, body)| body.put(answer)).collect();
+        let trial: Vec<Received> = answers.iter().zip(&changed).map(|(answer, body)| body.put(answer)).collect();
         if is_same(&trial)? {
             (bodies, answers) = (changed, trial);
         }
@@ -47,11 +47,11 @@ pub(super) fn scrubbed(recording: &Recording) -> anyhow::Result<Vec<Told>> {
     Ok(answers)
 }
 
-fn header_names(answers: &[Told]) -> BTreeSet<String> {
+fn header_names(answers: &[Received]) -> BTreeSet<String> {
     answers.iter().flatten().flat_map(|response| &response.headers).map(|(name, _)| name.clone()).collect()
 }
 
-fn without_header(answers: &[Told], name: &str) -> Vec<Told> {
+fn without_header(answers: &[Received], name: &str) -> Vec<Received> {
     let mut answers = answers.to_vec();
     answers.iter_mut().flatten().for_each(|response| response.headers.retain(|(known, _)| known != name));
     answers
@@ -68,7 +68,7 @@ enum Body {
 }
 
 impl Body {
-    fn read(answer: &Told) -> Body {
+    fn read(answer: &Received) -> Body {
         let Some(text) = answer.as_ref().ok().and_then(|response| std::str::from_utf8(&response.body).ok()) else {
             return Body::Whole;
         };
@@ -87,7 +87,7 @@ impl Body {
         }
     }
 
-    fn places(&self) -> BTreeSet<Place> {
+    fn places(&self) -> BTreeSet<PathPattern> {
         let mut places = BTreeSet::new();
         self.values().iter().for_each(|value| collect(value, &mut vec![], &mut places));
         places
@@ -104,7 +104,7 @@ impl Body {
     }
 
     /// An answer with this body.
-    fn put(&self, answer: &Told) -> Told {
+    fn put(&self, answer: &Received) -> Received {
         let mut response = answer.clone()?;
         match self {
             Body::Json(value) => response.body = value.to_string().into_bytes(),
@@ -117,7 +117,7 @@ impl Body {
     }
 }
 
-fn collect(value: &Value, way: &mut Place, places: &mut BTreeSet<Place>) {
+fn collect(value: &Value, way: &mut PathPattern, places: &mut BTreeSet<PathPattern>) {
     let mut below = |step: Option<String>, value: &Value| {
         way.push(step);
         collect(value, way, places);
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_kind_of_place_is_any_element_of_a_list() {
         let body = Body::Json(json!({ "rows": [{ "a": "x", "b": 1 }, { "a": "y" }], "ok": true }));
-        let a: Place = vec![Some("rows".into()), None, Some("a".into())];
+        let a: PathPattern = vec![Some("rows".into()), None, Some("a".into())];
         assert_eq!(body.places().len(), 2);
         let changed = body.without(&a);
         assert_eq!(changed.values(), [json!({ "rows": [{ "a": TEXT, "b": 1 }, { "a": TEXT }], "ok": true })]);

@@ -2,13 +2,13 @@
 //! nothing that a case has not recorded.
 
 mod request;
-mod script;
+mod matching;
 
 use crate::cli::{ServeArgs, Verbosity};
 use crate::loopback::{self, Answer, Incoming};
-use crate::{Exit, output, paint, shelf};
+use crate::{Exit, catalog, output, render};
 use anyhow::{Context, bail};
-use script::{Found, Script};
+use matching::{Found, Script};
 use std::sync::{Arc, Mutex, PoisonError};
 use stixmap_engine::case::{Case, input};
 use stixmap_engine::plan::{BASE_URL, BaseUrl, Plan, TOKEN_URL};
@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) fn run(args: &ServeArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
-    let folder = shelf::find(&args.profile, args.shelf.profiles.as_deref())?;
+    let folder = catalog::find(&args.profile, args.shelf.profiles.as_deref())?;
     let Some(plan) = folder.plan()? else { return Ok(Exit::Told) };
     let mut cases = vec![];
     for file in folder.cases()? {
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &ServeArgs, verbosity: Verbosity) -> anyhow::Result<Exit
         let script = Script::new(&plan, cases);
         output::print(&format!("{origin}\n"))?;
         if verbosity > Verbosity::Quiet {
-            paint::remark(&usage(&args.profile, &plan, script.best(), &origin));
+            render::remark(&usage(&args.profile, &plan, script.best(), &origin));
         }
         until_stopped(listener, stand_in(&plan, script, origin, verbosity)).await
     })
@@ -91,7 +91,7 @@ fn stand_in(
             None => (loopback::text(404, &script.not_recorded(incoming)), String::new()),
         };
         if verbosity > Verbosity::Quiet {
-            paint::remark(&format!("{} {shown_target} → {}{remark}", incoming.method, shown(&answer)));
+            render::remark(&format!("{} {shown_target} → {}{remark}", incoming.method, shown(&answer)));
         }
         Ok(match &provider {
             Some(provider) => answer.map(|response| moved(response, provider, &origin)),

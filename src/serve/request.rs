@@ -1,7 +1,7 @@
 //! A request taken apart, as its recorded counterpart is: the parameters of its query and the values of its body, each with its
 //! place. What moves on with the clock, and what says who asks, is not compared.
 
-use super::script::is_secret;
+use super::matching::is_secret;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use url::form_urlencoded;

@@ -3,7 +3,7 @@
 use super::Case;
 use crate::plan::{Plan, SettingError, Settings, after};
 use crate::printable;
-use crate::run::{Account, Fate, Fault, Input, Report, Request, Response, Run, Step, Traced};
+use crate::run::{Fate, Fault, Input, ProviderState, Report, Request, Response, Run, Step, Traced};
 use crate::stix::{Bundle, Object, Relationship, Tlp, stix_time};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -138,7 +138,7 @@ pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
     let base = plan.base_url(&input.settings);
     let mut log = RequestLog { base: base.as_str().trim_end_matches('/'), text: String::new(), is_as_expected: true };
     let (mut expected, mut asked) = (case.exchanges.iter(), vec![]);
-    let mut run = Run::new(plan, Arc::new(Account::default()), input, case.now);
+    let mut run = Run::new(plan, Arc::new(ProviderState::default()), input, case.now);
     let mut now = case.now;
     loop {
         match run.next(now) {

@@ -2,7 +2,7 @@
 
 use super::answers::AnswerPlace;
 use super::body::{BodyPlan, body};
-use super::compiler::{Compiler, Place};
+use super::compiler::{Compiler, TemplateContext};
 use super::http::headers;
 use super::path::{Path, PathStep};
 use super::template::{Part, Template};
@@ -145,7 +145,8 @@ pub(super) fn auths(compiler: &mut Compiler, http: &Http) -> Option<Vec<AuthPlan
 }
 
 fn auth(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<Option<AuthPlan>> {
-    let mut template = |text: &TemplateText, key: &str| compiler.template(text, &format!("{at}/{key}"), Place::AUTH);
+    let mut template =
+        |text: &TemplateText, key: &str| compiler.template(text, &format!("{at}/{key}"), TemplateContext::AUTH);
     Some(match auth {
         Auth::None {} => None,
         Auth::Basic { username, password } => {
@@ -166,7 +167,7 @@ fn auth(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<Option<AuthPla
         }
         Auth::Path { prefix } => {
             let at = format!("{at}/prefix");
-            let prefix = compiler.template(prefix, &at, Place::LOGIN)?;
+            let prefix = compiler.template(prefix, &at, TemplateContext::LOGIN)?;
             compiler.request_path(&prefix, &at);
             Some(AuthPlan::Path { prefix })
         }
@@ -195,8 +196,8 @@ fn body_place(compiler: &mut Compiler, parameter: &str, at: &str) -> Option<Path
 fn oauth2(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenPlan> {
     let Auth::Oauth2 { token_url, client_id, client_secret, scope, client } = auth else { return None };
     let url = token_place(compiler, token_url, &format!("{at}/token_url"));
-    let id = compiler.template(client_id, &format!("{at}/client_id"), Place::LOGIN);
-    let secret = compiler.template(client_secret, &format!("{at}/client_secret"), Place::LOGIN);
+    let id = compiler.template(client_id, &format!("{at}/client_id"), TemplateContext::LOGIN);
+    let secret = compiler.template(client_secret, &format!("{at}/client_secret"), TemplateContext::LOGIN);
     let (id, secret) = (id?, secret?);
     let literal = |name: &str, text: &str| (name.to_owned(), Template::literal(text));
     let mut form = vec![literal("grant_type", "client_credentials")];
@@ -224,7 +225,7 @@ fn oauth2(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenPlan> {
 
 /// The host that gets the client's secret is literal.
 fn token_place(compiler: &mut Compiler, text: &TemplateText, at: &str) -> Option<Template> {
-    let template = compiler.template(text, at, Place::SETTING)?;
+    let template = compiler.template(text, at, TemplateContext::SETTING)?;
     let Some(Part::Literal(start)) = template.parts().first() else {
         let label = "a value from outside could choose who gets the secret";
         compiler.error(Code::BaseUrl, at, "scheme and host of a token's URL are literal", label);
@@ -243,10 +244,10 @@ fn token_place(compiler: &mut Compiler, text: &TemplateText, at: &str) -> Option
 
 fn login(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenPlan> {
     let Auth::Login { path, method, headers: sent, basic, expires, .. } = auth else { return None };
-    let place = compiler.template(path, &format!("{at}/path"), Place::LOGIN);
+    let place = compiler.template(path, &format!("{at}/path"), TemplateContext::LOGIN);
     place.iter().for_each(|path| compiler.request_path(path, &format!("{at}/path")));
     let body = login_body(compiler, auth, at);
-    let headers = headers(compiler, sent, &format!("{at}/headers"), Place::LOGIN);
+    let headers = headers(compiler, sent, &format!("{at}/headers"), TemplateContext::LOGIN);
     let basic = match basic {
         Some(basic) => self::basic(compiler, basic, &format!("{at}/basic")).map(Some),
         None => Some(None),
@@ -274,8 +275,8 @@ fn login(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenPlan> {
 }
 
 fn basic(compiler: &mut Compiler, basic: &Basic, at: &str) -> Option<BasicPlan> {
-    let username = compiler.template(&basic.username, &format!("{at}/username"), Place::LOGIN);
-    let password = compiler.template(&basic.password, &format!("{at}/password"), Place::LOGIN);
+    let username = compiler.template(&basic.username, &format!("{at}/username"), TemplateContext::LOGIN);
+    let password = compiler.template(&basic.password, &format!("{at}/password"), TemplateContext::LOGIN);
     Some(BasicPlan { username: username?, password: password? })
 }
 
@@ -283,13 +284,13 @@ fn login_body(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenBod
     let Auth::Login { method, body: json, form, .. } = auth else { return None };
     super::body::one_body(compiler, *method, json.is_some(), !form.is_empty(), at)?;
     if let Some(json) = json {
-        return body(compiler, json, &format!("{at}/body"), Place::LOGIN).map(TokenBody::Json);
+        return body(compiler, json, &format!("{at}/body"), TemplateContext::LOGIN).map(TokenBody::Json);
     }
     if form.is_empty() {
         return Some(TokenBody::None);
     }
     let field = |(name, value): (&String, &TemplateText)| {
-        Some((name.clone(), compiler.template(value, &format!("{at}/form/{name}"), Place::LOGIN)?))
+        Some((name.clone(), compiler.template(value, &format!("{at}/form/{name}"), TemplateContext::LOGIN)?))
     };
     let fields: Vec<_> = form.iter().map(field).collect();
     fields.into_iter().collect::<Option<_>>().map(TokenBody::Form)
@@ -340,7 +341,7 @@ fn carrier(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<(TokenCarri
     };
     let is_bearer = matches!(&carrier, TokenCarrier::Header(name) if name.eq_ignore_ascii_case("authorization"));
     let usual = TemplateText(if is_bearer { "Bearer {token}" } else { "{token}" }.to_owned());
-    let value = compiler.template(value.as_ref().unwrap_or(&usual), &format!("{at}/value"), Place::TOKEN)?;
+    let value = compiler.template(value.as_ref().unwrap_or(&usual), &format!("{at}/value"), TemplateContext::TOKEN)?;
     Some((carrier, value))
 }
 
@@ -357,16 +358,16 @@ fn signature(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<Signature
         return None;
     }
     let key = match key {
-        Some(key) => compiler.template(key, &format!("{at}/key"), Place::LOGIN).map(Some),
+        Some(key) => compiler.template(key, &format!("{at}/key"), TemplateContext::LOGIN).map(Some),
         None => Some(None),
     };
-    let text = compiler.template(text, &format!("{at}/text"), Place::SIGNED);
+    let text = compiler.template(text, &format!("{at}/text"), TemplateContext::SIGNED);
     let timestamp = match timestamp {
         Some(format) => compiler.time_format_at(format, Some("UTC"), at, "/timestamp").map(Some),
         None => Some(None),
     };
     let query = self::query(compiler, query, &format!("{at}/query"));
-    let headers = headers(compiler, sent, &format!("{at}/headers"), Place::SIGNATURE);
+    let headers = headers(compiler, sent, &format!("{at}/headers"), TemplateContext::SIGNATURE);
     Some(SignaturePlan {
         algorithm: *algorithm,
         encoding: *encoding,
@@ -381,7 +382,9 @@ fn signature(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<Signature
 fn query(compiler: &mut Compiler, query: &BTreeMap<String, TemplateText>, at: &str) -> Option<Vec<(String, Template)>> {
     let compiled: Vec<_> = query
         .iter()
-        .map(|(name, value)| Some((name.clone(), compiler.template(value, &format!("{at}/{name}"), Place::SIGNATURE)?)))
+        .map(|(name, value)| {
+            Some((name.clone(), compiler.template(value, &format!("{at}/{name}"), TemplateContext::SIGNATURE)?))
+        })
         .collect();
     compiled.into_iter().collect()
 }

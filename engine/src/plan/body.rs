@@ -1,6 +1,6 @@
 //! The JSON body of a request, compiled: its texts are templates, the rest stands as it is.
 
-use super::compiler::{Compiler, Place};
+use super::compiler::{Compiler, TemplateContext};
 use super::template::Template;
 use crate::diagnostic::Code;
 use crate::profile::{BodyValue, Method};
@@ -46,7 +46,7 @@ pub(super) fn one_body(compiler: &mut Compiler, method: Method, json: bool, form
     Some(())
 }
 
-pub(super) fn body(compiler: &mut Compiler, value: &BodyValue, at: &str, place: Place) -> Option<BodyPlan> {
+pub(super) fn body(compiler: &mut Compiler, value: &BodyValue, at: &str, place: TemplateContext) -> Option<BodyPlan> {
     Some(match value {
         BodyValue::Boolean(flag) => BodyPlan::Boolean(*flag),
         BodyValue::Integer(number) => BodyPlan::Integer(*number),

@@ -4,7 +4,7 @@
 use super::expression::{Condition, ExpressionError, FILTERS, Prose, tests};
 use super::path::{Path, PathError};
 use super::setting::SettingSpec;
-use super::template::{Local, Part, Stretches, Template, TemplateError, placeholders};
+use super::template::{Local, Part, Segments, Template, TemplateError, placeholders};
 use super::time::{TimeFormat, TimeFormatError, duration, exact};
 use crate::diagnostic::{Code, Diagnostic, Fix, Severity};
 use crate::profile::{DurationText, PathText, SettingType, TemplateText};
@@ -43,33 +43,37 @@ pub(super) struct Compiler<'t> {
 
 /// Where a template stands, and so what it may name besides settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct TemplateContext {
     secrets: bool,
     observable: bool,
     each: bool,
     locals: &'static [Local],
 }
 
-impl Place {
+impl TemplateContext {
     /// Nowhere near a lookup.
-    pub(super) const SETTING: Place = Place { secrets: false, observable: false, each: false, locals: &[] };
+    pub(super) const SETTING: TemplateContext =
+        TemplateContext { secrets: false, observable: false, each: false, locals: &[] };
     /// In a lookup.
-    pub(super) const REQUEST: Place = Place { observable: true, ..Self::SETTING };
+    pub(super) const REQUEST: TemplateContext = TemplateContext { observable: true, ..Self::SETTING };
     /// In a lookup with `for_each`.
-    pub(super) const REQUEST_FOR_EACH: Place = Place { each: true, ..Self::REQUEST };
+    pub(super) const REQUEST_FOR_EACH: TemplateContext = TemplateContext { each: true, ..Self::REQUEST };
     /// In a request about a job.
-    pub(super) const JOB: Place = Place { locals: &[Local::Job], ..Self::REQUEST };
+    pub(super) const JOB: TemplateContext = TemplateContext { locals: &[Local::Job], ..Self::REQUEST };
     /// In `http.auth`: the one place for secrets.
-    pub(super) const AUTH: Place = Place { secrets: true, ..Self::REQUEST };
+    pub(super) const AUTH: TemplateContext = TemplateContext { secrets: true, ..Self::REQUEST };
     /// In what asks for a token.
-    pub(super) const LOGIN: Place = Place { secrets: true, ..Self::SETTING };
+    pub(super) const LOGIN: TemplateContext = TemplateContext { secrets: true, ..Self::SETTING };
     /// Where a token is used.
-    pub(super) const TOKEN: Place = Place { locals: &[Local::Token], ..Self::LOGIN };
+    pub(super) const TOKEN: TemplateContext = TemplateContext { locals: &[Local::Token], ..Self::LOGIN };
     /// In a text that is signed.
-    pub(super) const SIGNED: Place =
-        Place { locals: &[Local::Timestamp, Local::Path, Local::Method, Local::Query, Local::Body], ..Self::LOGIN };
+    pub(super) const SIGNED: TemplateContext = TemplateContext {
+        locals: &[Local::Timestamp, Local::Path, Local::Method, Local::Query, Local::Body],
+        ..Self::LOGIN
+    };
     /// Where a signature is used.
-    pub(super) const SIGNATURE: Place = Place { locals: &[Local::Timestamp, Local::Signature], ..Self::LOGIN };
+    pub(super) const SIGNATURE: TemplateContext =
+        TemplateContext { locals: &[Local::Timestamp, Local::Signature], ..Self::LOGIN };
 }
 
 impl<'t> Compiler<'t> {
@@ -322,8 +326,8 @@ impl<'t> Compiler<'t> {
     }
 
     /// Reads a template, and checks that all it names may stand here.
-    pub(super) fn template(&mut self, text: &TemplateText, pointer: &str, place: Place) -> Option<Template> {
-        let read = Stretches::read(&text.0);
+    pub(super) fn template(&mut self, text: &TemplateText, pointer: &str, place: TemplateContext) -> Option<Template> {
+        let read = Segments::read(&text.0);
         let mut fits = read.mistakes.is_empty();
         for mistake in &read.mistakes {
             self.no_template(mistake, pointer);
@@ -378,7 +382,7 @@ impl<'t> Compiler<'t> {
         );
     }
 
-    fn may_stand(&mut self, part: &Part, (pointer, inside): (&str, &Range<usize>), place: Place) -> bool {
+    fn may_stand(&mut self, part: &Part, (pointer, inside): (&str, &Range<usize>), place: TemplateContext) -> bool {
         let (message, label) = match part {
             Part::Literal(_) => return true,
             Part::Window(_) if place.observable && !self.has_window => {
@@ -407,7 +411,12 @@ impl<'t> Compiler<'t> {
         false
     }
 
-    fn may_use_setting(&mut self, name: &str, (pointer, inside): (&str, &Range<usize>), place: Place) -> bool {
+    fn may_use_setting(
+        &mut self,
+        name: &str,
+        (pointer, inside): (&str, &Range<usize>),
+        place: TemplateContext,
+    ) -> bool {
         // `settings.` stands before it.
         let inside = inside.end - name.len()..inside.end;
         let Some(kind) = self.setting(name).map(|spec| spec.kind) else {
@@ -446,7 +455,7 @@ impl<'t> Compiler<'t> {
         kind: SettingType,
         read: impl Fn(&str) -> Option<T>,
     ) -> Option<ValueOrSetting<T>> {
-        let template = self.template(text, pointer, Place::SETTING)?;
+        let template = self.template(text, pointer, TemplateContext::SETTING)?;
         let wanted = kind.wanted();
         if let Some(name) = template.only_setting() {
             let spec = self.setting(name)?;

@@ -1,8 +1,8 @@
 //! Conditions and prose of a profile: MiniJinja over declared names, in an environment that knows nothing else.
 //! Compiled once; bounded in time and memory by fuel; what a text reads is known, so only that is passed to it.
 
+use super::fast_path::{FastCondition, FastText};
 use super::grammar;
-use super::lowered::{Test, Words};
 use crate::dns::parse_address;
 use minijinja::machinery::{Token, tokenize};
 use minijinja::value::Value;
@@ -103,7 +103,7 @@ pub enum ExpressionError {
 pub struct Condition {
     expression: Expression<'static, 'static>,
     /// The same without the interpreter, which takes most of a record's time.
-    lowered: Option<Test>,
+    lowered: Option<FastCondition>,
     reads: Vec<String>,
     text: String,
 }
@@ -117,7 +117,7 @@ impl Condition {
         let expression =
             ENVIRONMENT.compile_expression_owned(text.to_owned()).map_err(|error| mistake(&error, text))?;
         let reads = known(expression.undeclared_variables(false), names, text, true)?;
-        let condition = Self { expression, lowered: Test::parse(text), reads, text: text.to_owned() };
+        let condition = Self { expression, lowered: FastCondition::parse(text), reads, text: text.to_owned() };
         match condition.expression.eval(context(&condition.reads, probe)) {
             Ok(value) if value.kind() == minijinja::value::ValueKind::Bool => Ok(condition),
             Ok(value) => Err(ExpressionError::NotBoolean(value.kind().to_string())),
@@ -154,7 +154,7 @@ impl Condition {
 pub struct Prose {
     environment: Environment<'static>,
     /// The same without the interpreter.
-    lowered: Option<Words>,
+    lowered: Option<FastText>,
     reads: Vec<String>,
     text: String,
 }
@@ -169,7 +169,7 @@ impl Prose {
         let template = environment.get_template("prose").expect("it was just added");
         let reads = known(template.undeclared_variables(false), names, text, false)?;
         template.render(context(&reads, probe)).map_err(|error| mistake(&error, text))?;
-        Ok(Self { environment, lowered: Words::parse(text), reads, text: text.to_owned() })
+        Ok(Self { environment, lowered: FastText::parse(text), reads, text: text.to_owned() })
     }
 
     /// The names it reads.

@@ -6,7 +6,7 @@ use super::expression::names;
 use crate::diagnostic::{Code, Severity};
 use crate::dns::RrType;
 use crate::profile::{
-    Besides, Field, FieldSource, FieldType, LevelKind, Lookup, Profile, Records, Rule, Scalar, Side, Take,
+    AlsoRelate, Field, FieldSource, FieldType, LevelKind, Lookup, Profile, Records, Rule, Scalar, Side, Take,
 };
 use crate::stix::{Kind, Tlp};
 use crate::yaml::child;
@@ -179,7 +179,7 @@ fn is_side(kind: FieldType) -> bool {
     matches!(kind, DnsName | Ip | Mailbox | Rdata | String)
 }
 
-fn besides(compiler: &mut Compiler, profile: &Profile, row: &Besides, at: &str) {
+fn besides(compiler: &mut Compiler, profile: &Profile, row: &AlsoRelate, at: &str) {
     let Some(field) = profile.record.fields.get(&row.field) else { return };
     let is_number = field.kind == FieldType::Integer && row.target == Kind::AutonomousSystem;
     if !is_side(field.kind) && !is_number {

@@ -22,10 +22,10 @@ const STATEMENTS: [&str; 4] = ["if", "elif", "else", "endif"];
 const WORD_OPERATORS: [&str; 7] = ["and", "or", "not", "in", "is", "if", "else"];
 
 /// What a text has that it may not have, in words, and where in it.
-pub(super) type Refused = (String, Range<usize>);
+pub(super) type ForbiddenSyntax = (String, Range<usize>);
 
 /// Checks a text before it is parsed. One that is a condition is an expression from its start.
-pub(super) fn check(text: &str, in_expression: bool) -> Result<(), Refused> {
+pub(super) fn check(text: &str, in_expression: bool) -> Result<(), ForbiddenSyntax> {
     if text.len() > MAX_BYTES {
         return Err((format!("a text has {MAX_BYTES} bytes at most"), 0..text.len()));
     }

@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::auth::{AuthPlan, auths};
-use super::compiler::{Compiler, Place, ValueOrSetting};
+use super::compiler::{Compiler, TemplateContext, ValueOrSetting};
 use super::setting::{SettingError, SettingValue, Settings};
 use super::template::Template;
 use crate::diagnostic::Code;
@@ -76,7 +76,7 @@ impl Plan {
 pub(super) fn http(compiler: &mut Compiler, http: &Http) -> Option<HttpPlan> {
     let base_url = base_url(compiler, &http.base_url);
     let auth = auths(compiler, http);
-    let headers = headers(compiler, &http.headers, "/http/headers", Place::SETTING);
+    let headers = headers(compiler, &http.headers, "/http/headers", TemplateContext::SETTING);
     let timeout = compiler.duration(&http.timeout, "/http/timeout");
     let first = compiler.duration(&http.retry.first, "/http/retry/first");
     let longest = compiler.duration(&http.retry.longest, "/http/retry/longest");
@@ -136,7 +136,7 @@ pub(super) fn headers(
     compiler: &mut Compiler,
     headers: &BTreeMap<String, TemplateText>,
     at: &str,
-    place: Place,
+    place: TemplateContext,
 ) -> Option<Vec<(String, Template)>> {
     let compiled: Vec<_> = headers.iter().map(|(name, value)| header(compiler, name, value, at, place)).collect();
     compiled.into_iter().collect()
@@ -147,7 +147,7 @@ fn header(
     name: &str,
     value: &TemplateText,
     at: &str,
-    place: Place,
+    place: TemplateContext,
 ) -> Option<(String, Template)> {
     let pointer = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
     let name = compiler.sent_header(name, compiler.key_span(&pointer))?;

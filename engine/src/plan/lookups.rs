@@ -3,7 +3,7 @@
 use super::answers::AnswerPlace;
 use super::auth::answer_place;
 use super::body::BodyPlan;
-use super::compiler::{Compiler, Place};
+use super::compiler::{Compiler, TemplateContext};
 use super::http::headers;
 use super::paging::{PagingPlan, paging};
 use super::path::Path;
@@ -176,7 +176,7 @@ pub(super) fn at(name: &str) -> String {
 
 fn lookup(compiler: &mut Compiler, name: &str, lookup: &Lookup, has_window: bool) -> Option<LookupPlan> {
     let at = at(name);
-    let place = if lookup.for_each.is_empty() { Place::REQUEST } else { Place::REQUEST_FOR_EACH };
+    let place = if lookup.for_each.is_empty() { TemplateContext::REQUEST } else { TemplateContext::REQUEST_FOR_EACH };
     let path = compiler.template(&lookup.path, &format!("{at}/path"), place);
     path.iter().for_each(|path| compiler.request_path(path, &format!("{at}/path")));
     let mut values = |values: &BTreeMap<String, QueryValue>, key: &str| {
@@ -215,7 +215,7 @@ fn lookup(compiler: &mut Compiler, name: &str, lookup: &Lookup, has_window: bool
     })
 }
 
-fn body(compiler: &mut Compiler, lookup: &Lookup, at: &str, place: Place) -> Option<Option<BodyPlan>> {
+fn body(compiler: &mut Compiler, lookup: &Lookup, at: &str, place: TemplateContext) -> Option<Option<BodyPlan>> {
     super::body::one_body(compiler, lookup.method, lookup.body.is_some(), !lookup.form.is_empty(), at)?;
     match &lookup.body {
         Some(body) => super::body::body(compiler, body, &format!("{at}/body"), place).map(Some),
@@ -228,7 +228,7 @@ fn job(compiler: &mut Compiler, job: &Job, at: &str) -> Option<JobPlan> {
     let state = compiler.optional_path(job.state.as_ref(), &format!("{at}/state"));
     let mut place = |text: &Option<TemplateText>, key: &str| {
         let Some(text) = text else { return Some(None) };
-        let path = compiler.template(text, &format!("{at}/{key}"), Place::JOB);
+        let path = compiler.template(text, &format!("{at}/{key}"), TemplateContext::JOB);
         path.iter().for_each(|path| compiler.request_path(path, &format!("{at}/{key}")));
         path.map(Some)
     };
@@ -265,7 +265,7 @@ fn query_value(
     compiler: &mut Compiler,
     value: &QueryValue,
     at: &str,
-    place: Place,
+    place: TemplateContext,
     has_window: bool,
 ) -> Option<QueryPlan> {
     match value {

@@ -7,15 +7,15 @@ mod body;
 mod comparison;
 mod compiler;
 mod consistency;
-mod doubt;
+mod cascade;
 mod effect;
 mod expression;
 mod fields;
 mod grammar;
 mod http;
-mod kinds;
+mod endpoints;
 mod lookups;
-mod lowered;
+mod fast_path;
 mod pack;
 mod paging;
 mod path;
@@ -26,7 +26,7 @@ mod rows;
 mod rules;
 mod setting;
 mod template;
-mod texts;
+mod printable_texts;
 mod time;
 mod window;
 
@@ -34,11 +34,11 @@ pub use answers::{AnswerPlace, AnswerPlan, BodyTestPlan};
 pub use auth::{AuthPlan, BasicPlan, SignaturePlan, TokenBody, TokenCarrier, TokenPlace, TokenPlan};
 pub use body::BodyPlan;
 pub use compiler::ValueOrSetting;
+pub use endpoints::{possible_sources, possible_targets, sources, targets};
 pub use expression::{Condition, FILTERS, Filter, Prose, tests};
+pub(crate) use fast_path::push_value;
 pub use http::{BaseUrl, HttpPlan, RetryPlan};
-pub use kinds::{possible_sources, possible_targets, sources, targets};
 pub use lookups::{Distance, JobPlan, LookupPlan, QueryPlan};
-pub(crate) use lowered::push_value;
 pub use pack::packs;
 pub use paging::{CursorTarget, PagingPlan, Parameter};
 pub use path::{Path, PathStep};
@@ -46,7 +46,7 @@ pub use quota::{ElementPlan, ProbeFigures, ProbePlan, QuotaPlan, RatePlan};
 pub use records::{FieldPlan, Operand, OrientationPlan, ROLES, RecordPlan, Source as FieldPlace};
 pub use reserved::{is_credential, variable};
 pub use rows::{ColumnsPlan, LevelPlan, RowTestPlan, RowsPlan, SignalPlan};
-pub use rules::{BesidesPlan, RulePlan, RuleThen, RulesPlan};
+pub use rules::{AlsoRelatePlan, RulePlan, RuleThen, RulesPlan};
 pub use setting::{
     ASK_RESERVED, BASE_URL, COMMON_SETTINGS, PRIVATE_ADDRESSES, SHORTEST_SECRET, Secret, SettingError, SettingSpec,
     SettingValue, Settings, TOKEN_URL,
@@ -111,7 +111,7 @@ pub struct Plan {
     /// What records become.
     pub rules: RulesPlan,
     /// What a mapped record says besides.
-    pub besides: Vec<BesidesPlan>,
+    pub besides: Vec<AlsoRelatePlan>,
     /// What relationships say.
     pub relationship: RelationshipPlan,
     /// What may be sent, and how results are marked.
@@ -180,7 +180,7 @@ impl Plan {
         }
         let mut diagnostics = read.diagnostics;
         let Some((mut profile, tree)) = read.value else { return (None, diagnostics) };
-        let unprintable = texts::check(&tree);
+        let unprintable = printable_texts::check(&tree);
         let mut compiler = Compiler::new(&tree);
         records::correct_field_names(&mut compiler, &mut profile.record);
         let parts = Parts::compile(&mut compiler, &profile);
@@ -190,7 +190,7 @@ impl Plan {
         let found = compiler.diagnostics;
         let told: HashSet<Span> = diagnostics.iter().map(|found| found.labels[0].span.clone()).collect();
         let is_told = |found: &Diagnostic| told.contains(&found.labels[0].span);
-        let is_news = |found: &Diagnostic| !is_told(found) && !doubt::is_doubtful(found, &tree, &read.incomplete);
+        let is_news = |found: &Diagnostic| !is_told(found) && !cascade::is_doubtful(found, &tree, &read.incomplete);
         diagnostics.extend(found.into_iter().filter(is_news));
         diagnostics.sort_by_key(|diagnostic| diagnostic.labels[0].span.start);
         let is_sound = diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);
@@ -285,7 +285,7 @@ struct Parts {
     lookups: Vec<Option<LookupPlan>>,
     record: Option<RecordPlan>,
     rules: Vec<Option<RulePlan>>,
-    besides: Vec<Option<BesidesPlan>>,
+    besides: Vec<Option<AlsoRelatePlan>>,
     relationship: Option<RelationshipPlan>,
     tlp: Option<TlpPlan>,
     pap_max: Option<ValueOrSetting<Pap>>,

@@ -1,6 +1,6 @@
 //! Quota, compiled: the probe and its figures, the headers, the rate.
 
-use super::compiler::{Compiler, Place};
+use super::compiler::{Compiler, TemplateContext};
 use super::path::Path;
 use super::template::Template;
 use super::time::TimeFormat;
@@ -113,7 +113,7 @@ fn headers(compiler: &mut Compiler, headers: &QuotaHeaders, at: &str) -> Option<
 
 fn probe(compiler: &mut Compiler, probe: &Probe) -> Option<ProbePlan> {
     let at = "/quota/probe";
-    let path = compiler.template(&TemplateText(probe.path.clone()), &format!("{at}/path"), Place::SETTING);
+    let path = compiler.template(&TemplateText(probe.path.clone()), &format!("{at}/path"), TemplateContext::SETTING);
     path.iter().for_each(|path| compiler.request_path(path, &format!("{at}/path")));
     let element = match &probe.element {
         Some(element) => {

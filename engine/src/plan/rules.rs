@@ -1,13 +1,13 @@
 //! Compiled rules, indexed by record type, each proved permitted and reachable.
 
 use super::compiler::Compiler;
+use super::endpoints::{possible_sources, possible_targets};
 use super::expression::{Condition, Prose};
-use super::kinds::{possible_sources, possible_targets};
 use super::pack::{Sourced, expanded};
 use super::records;
 use crate::diagnostic::Code;
 use crate::dns::RrType;
-use crate::profile::{Besides, MapRule, OneOrMany, Profile, Rule, Side};
+use crate::profile::{AlsoRelate, MapRule, OneOrMany, Profile, Rule, Side};
 use crate::stix::{Kind, Permission, RelationshipType, permission, permitted_between};
 use std::collections::HashMap;
 
@@ -78,7 +78,7 @@ pub enum RuleThen {
 
 /// What a mapped record says besides.
 #[derive(Debug)]
-pub struct BesidesPlan {
+pub struct AlsoRelatePlan {
     /// Which side it is about.
     pub of: Side,
     /// The type of that side.
@@ -93,20 +93,20 @@ pub struct BesidesPlan {
     pub description: Option<Prose>,
 }
 
-pub(super) fn besides(compiler: &mut Compiler, profile: &Profile) -> Vec<Option<BesidesPlan>> {
+pub(super) fn besides(compiler: &mut Compiler, profile: &Profile) -> Vec<Option<AlsoRelatePlan>> {
     let rows = profile.besides.iter().enumerate();
     rows.map(|(i, row)| besides_row(compiler, profile, row, &format!("/besides/{i}"))).collect()
 }
 
-fn besides_row(compiler: &mut Compiler, profile: &Profile, row: &Besides, at: &str) -> Option<BesidesPlan> {
+fn besides_row(compiler: &mut Compiler, profile: &Profile, row: &AlsoRelate, at: &str) -> Option<AlsoRelatePlan> {
     permitted(compiler, (row.source, row.relationship, row.target), at);
     let field = records::field_named(compiler, &profile.record, &row.field, &format!("{at}/field"));
     let description = match &row.description {
         Some(text) => Some(records::prose(compiler, &profile.record, text, &format!("{at}/description"))?),
         None => None,
     };
-    let Besides { of, source, relationship, target, .. } = *row;
-    Some(BesidesPlan { of, source, relationship, target, field: field?, description })
+    let AlsoRelate { of, source, relationship, target, .. } = *row;
+    Some(AlsoRelatePlan { of, source, relationship, target, field: field?, description })
 }
 
 pub(super) fn rules(compiler: &mut Compiler, profile: &Profile) -> Vec<Option<RulePlan>> {

@@ -86,15 +86,15 @@ pub enum TemplateError {
 
 /// The stretches of a text, each with its place in it; and what in it is none.
 #[derive(Debug, Default)]
-pub(super) struct Stretches {
+pub(super) struct Segments {
     pub(super) parts: Vec<(Part, Range<usize>)>,
     pub(super) mistakes: Vec<TemplateError>,
 }
 
-impl Stretches {
+impl Segments {
     /// Reads a template. `{{` and `}}` are braces. After a brace without a partner nothing is read.
-    pub(super) fn read(text: &str) -> Stretches {
-        let mut read = Stretches::default();
+    pub(super) fn read(text: &str) -> Segments {
+        let mut read = Segments::default();
         let mut literal = (String::new(), 0);
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
@@ -152,7 +152,7 @@ impl Stretches {
 impl Template {
     /// Reads a template, or tells the first mistake in it. `{{` and `}}` are braces.
     pub fn parse(text: &str) -> Result<Template, TemplateError> {
-        let mut read = Stretches::read(text);
+        let mut read = Segments::read(text);
         if read.mistakes.is_empty() { Ok(read.template()) } else { Err(read.mistakes.swap_remove(0)) }
     }
 

@@ -24,7 +24,7 @@ pub use quota::{Element, Probe, ProbeReset, Quota, QuotaHeaders, Rate, Reset, Ti
 pub use record::{
     BadRecords, Field, FieldSource, FieldType, Orientation, OtherNames, RdataAs, RecordBlock, Scalar, Take, TimeField,
 };
-pub use rule::{Besides, DropRule, MapRule, Rule, Side, UseRule};
+pub use rule::{AlsoRelate, DropRule, MapRule, Rule, Side, UseRule};
 pub use setting::{Setting, SettingType};
 pub use text::{DurationText, LinkText, NumberText, OneOrMany, PathText, TemplateText};
 
@@ -88,7 +88,7 @@ pub struct Profile {
     pub rules: Vec<Rule>,
     /// What a mapped record says besides: the autonomous system of an address, for instance.
     #[serde(default)]
-    pub besides: Vec<Besides>,
+    pub besides: Vec<AlsoRelate>,
     /// What a relationship says.
     #[serde(default)]
     pub relationship: RelationshipBlock,

@@ -49,7 +49,7 @@ pub struct UseRule {
 /// What a record says besides the relationship of its rule: something about one of its sides.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Besides {
+pub struct AlsoRelate {
     /// Which side it is about.
     pub of: Side,
     /// The type of that side.

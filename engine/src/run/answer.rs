@@ -1,8 +1,8 @@
 //! What an answer means for the run: read it, try again, wait until, stop. The profile's rows first, then the status.
 
-use super::page::says;
-use super::request::Asker;
-use super::slots::find;
+use super::extract::find;
+use super::paging::says;
+use super::request::RequestBuilder;
 use super::{Fault, Health, Response};
 use crate::plan::{AnswerPlace, AnswerPlan, BodyTestPlan, Path, Plan, exact};
 use crate::printable;
@@ -21,24 +21,24 @@ const MAX_SEARCHED: usize = 64 * 1024;
 
 /// What an answer means for the run.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(super) enum Decision {
     /// It holds records.
     Read,
     /// The provider knows nothing of the observable.
     Empty,
     /// The same request again, after this wait if the provider named one.
-    TryAgain(Why, Option<SignedDuration>),
+    TryAgain(Reason, Option<SignedDuration>),
     /// No more until then, if the provider said when.
-    Quota(Why, Option<Timestamp>),
+    Quota(Reason, Option<Timestamp>),
     /// This lookup ends.
-    Fail(Why),
+    Fail(Reason),
     /// The whole run ends.
-    StopAll(Why),
+    StopAll(Reason),
     /// The same request elsewhere.
     Redirect(String),
 }
 
-impl Verdict {
+impl Decision {
     /// What the answer says of the provider. An answer that only prepares a lookup (a token, the quota) shows by failing that
     /// none can be made, and by success nothing: lookups may be served by another part of the provider.
     pub(super) fn health(&self, is_lookup: bool, result: &Result<Response, Fault>) -> Health {
@@ -63,14 +63,14 @@ impl Verdict {
 
 /// The reason, in words for an analyst.
 #[derive(Debug)]
-pub(super) struct Why {
+pub(super) struct Reason {
     meaning: Meaning,
     text: String,
 }
 
-impl Why {
+impl Reason {
     /// Of a request that was not answered.
-    pub(super) fn of_fault(fault: &Fault) -> Why {
+    pub(super) fn of_fault(fault: &Fault) -> Reason {
         let text = match fault {
             Fault::Connect(reason) => format!("the provider cannot be reached: {reason}"),
             Fault::Untrusted(reason) => format!("the provider's certificate is not trusted: {reason}"),
@@ -79,7 +79,7 @@ impl Why {
             Fault::Reset => "the connection to the provider broke".to_owned(),
             Fault::TooLarge(limit) => format!("the answer is larger than {} MiB", limit >> 20),
         };
-        Why { meaning: Meaning::Unavailable, text }
+        Reason { meaning: Meaning::Unavailable, text }
     }
 
     pub(super) fn text(&self) -> String {
@@ -96,7 +96,13 @@ impl Why {
 }
 
 /// Judges an answer.
-pub(super) fn judge(plan: &Plan, framing: Framing, response: &Response, now: Timestamp, asker: &Asker) -> Verdict {
+pub(super) fn judge(
+    plan: &Plan,
+    framing: Framing,
+    response: &Response,
+    now: Timestamp,
+    asker: &RequestBuilder,
+) -> Decision {
     let row = plan.answers.iter().find(|row| matches(row, framing, response));
     let meaning = row.map_or_else(|| meaning_of_status(response.status), |row| Some(row.means));
     let Some(meaning) = meaning else { return redirect(response) };
@@ -109,11 +115,11 @@ pub(super) fn judge(plan: &Plan, framing: Framing, response: &Response, now: Tim
     let wait = wait.or_else(|| retry_after(response, now)).map(|wait| wait.min(plan.quota.longest_wait));
     match meaning {
         Meaning::Ok => whole(framing, response),
-        Meaning::Empty => Verdict::Empty,
-        Meaning::Unauthorized | Meaning::Forbidden => Verdict::StopAll(why),
-        Meaning::Throttled | Meaning::Unavailable => Verdict::TryAgain(why, wait),
-        Meaning::Quota => Verdict::Quota(why, wait.and_then(|wait| now.checked_add(wait).ok())),
-        Meaning::Rejected => Verdict::Fail(why),
+        Meaning::Empty => Decision::Empty,
+        Meaning::Unauthorized | Meaning::Forbidden => Decision::StopAll(why),
+        Meaning::Throttled | Meaning::Unavailable => Decision::TryAgain(why, wait),
+        Meaning::Quota => Decision::Quota(why, wait.and_then(|wait| now.checked_add(wait).ok())),
+        Meaning::Rejected => Decision::Fail(why),
     }
 }
 
@@ -133,18 +139,18 @@ pub(super) fn said_instead(
 }
 
 /// Of lines, those that arrived can be used; of a document that was cut, nothing.
-fn whole(framing: Framing, response: &Response) -> Verdict {
+fn whole(framing: Framing, response: &Response) -> Decision {
     match (&response.cut, framing) {
-        (None, _) | (Some(_), Framing::Ndjson | Framing::Saf | Framing::Delimited) => Verdict::Read,
-        (Some(fault @ Fault::TooLarge(_)), Framing::Json) => Verdict::Fail(Why::of_fault(fault)),
-        (Some(fault), Framing::Json) => Verdict::TryAgain(Why::of_fault(fault), None),
+        (None, _) | (Some(_), Framing::Ndjson | Framing::Saf | Framing::Delimited) => Decision::Read,
+        (Some(fault @ Fault::TooLarge(_)), Framing::Json) => Decision::Fail(Reason::of_fault(fault)),
+        (Some(fault), Framing::Json) => Decision::TryAgain(Reason::of_fault(fault), None),
     }
 }
 
-fn redirect(response: &Response) -> Verdict {
+fn redirect(response: &Response) -> Decision {
     match response.header("location") {
-        Some(location) => Verdict::Redirect(location.to_owned()),
-        None => Verdict::Fail(why(Meaning::Rejected, response.status, None)),
+        Some(location) => Decision::Redirect(location.to_owned()),
+        None => Decision::Fail(why(Meaning::Rejected, response.status, None)),
     }
 }
 
@@ -167,7 +173,7 @@ pub fn meaning_of_status(status: u16) -> Option<Meaning> {
     })
 }
 
-fn why(meaning: Meaning, status: u16, message: Option<String>) -> Why {
+fn why(meaning: Meaning, status: u16, message: Option<String>) -> Reason {
     let fact = match meaning {
         Meaning::Unauthorized => "the provider does not accept the credentials",
         Meaning::Forbidden => "the provider does not permit this with these credentials",
@@ -178,7 +184,7 @@ fn why(meaning: Meaning, status: u16, message: Option<String>) -> Why {
         Meaning::Ok | Meaning::Empty => "the provider answered",
     };
     let said = message.map(|message| format!(": {message}")).unwrap_or_default();
-    Why { meaning, text: format!("{fact} ({status}){said}") }
+    Reason { meaning, text: format!("{fact} ({status}){said}") }
 }
 
 fn matches(row: &AnswerPlan, framing: Framing, response: &Response) -> bool {
@@ -308,19 +314,19 @@ mod tests {
     #[test]
     fn answers_by_meaning_and_by_what_was_asked_say_what_the_provider_is_like() {
         let whole = || Ok(Response::default());
-        let fault = |fault: &Fault| (Verdict::TryAgain(Why::of_fault(fault), None), Err(fault.clone()));
+        let fault = |fault: &Fault| (Decision::TryAgain(Reason::of_fault(fault), None), Err(fault.clone()));
         let means = |meaning| why(meaning, 500, None);
         let (denies, fails) = (Health::Denies(String::new()), Health::Fails(String::new()));
         for (verdict, result, lookup, beside) in [
-            (Verdict::Read, whole(), &Health::Serves, &Health::Unknown),
-            (Verdict::Empty, whole(), &Health::Serves, &Health::Unknown),
-            (Verdict::Redirect(String::new()), whole(), &Health::Unknown, &Health::Unknown),
-            (Verdict::Fail(means(Meaning::Rejected)), whole(), &Health::Serves, &denies),
-            (Verdict::StopAll(means(Meaning::Unauthorized)), whole(), &denies, &denies),
-            (Verdict::StopAll(means(Meaning::Forbidden)), whole(), &denies, &denies),
-            (Verdict::TryAgain(means(Meaning::Throttled), None), whole(), &Health::Serves, &Health::Serves),
-            (Verdict::Quota(means(Meaning::Quota), None), whole(), &Health::Serves, &Health::Serves),
-            (Verdict::TryAgain(means(Meaning::Unavailable), None), whole(), &fails, &fails),
+            (Decision::Read, whole(), &Health::Serves, &Health::Unknown),
+            (Decision::Empty, whole(), &Health::Serves, &Health::Unknown),
+            (Decision::Redirect(String::new()), whole(), &Health::Unknown, &Health::Unknown),
+            (Decision::Fail(means(Meaning::Rejected)), whole(), &Health::Serves, &denies),
+            (Decision::StopAll(means(Meaning::Unauthorized)), whole(), &denies, &denies),
+            (Decision::StopAll(means(Meaning::Forbidden)), whole(), &denies, &denies),
+            (Decision::TryAgain(means(Meaning::Throttled), None), whole(), &Health::Serves, &Health::Serves),
+            (Decision::Quota(means(Meaning::Quota), None), whole(), &Health::Serves, &Health::Serves),
+            (Decision::TryAgain(means(Meaning::Unavailable), None), whole(), &fails, &fails),
         ] {
             for (is_lookup, expected) in [(true, lookup), (false, beside)] {
                 let health = verdict.health(is_lookup, &result);
@@ -342,7 +348,7 @@ mod tests {
             assert_eq!(of_fault(of), Health::Unknown, "it is about this request or this answer");
         }
         let untrusted = Fault::Untrusted(String::new());
-        let verdict = Verdict::StopAll(Why::of_fault(&untrusted));
+        let verdict = Decision::StopAll(Reason::of_fault(&untrusted));
         assert!(matches!(verdict.health(true, &Err(untrusted)), Health::Denies(_)));
     }
 }

@@ -1,6 +1,6 @@
 //! The body of a request while it is made: what is sent, and what is shown. JSON, or a form.
 
-use super::request::{Asker, Known, PageValue, Shown, as_is, encoded};
+use super::request::{Known, PageValue, Redacted, RequestBuilder, as_is, encoded};
 use crate::plan::{BodyPlan, LookupPlan, Path, PathStep, Template};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -10,12 +10,12 @@ pub(super) enum Body {
     /// JSON, and the same with the names of secrets.
     Json(Value, Value),
     /// Fields, their values encoded.
-    Form(Vec<(String, Shown)>),
+    Form(Vec<(String, Redacted)>),
 }
 
 impl Body {
     /// The body of a lookup's first request.
-    pub(super) fn of_lookup(asker: &Asker, lookup: &LookupPlan, known: Known) -> Option<Body> {
+    pub(super) fn of_lookup(asker: &RequestBuilder, lookup: &LookupPlan, known: Known) -> Option<Body> {
         let json = || lookup.body.as_ref().map(|body| Self::json(asker, body, known));
         match lookup.form.is_empty() {
             true => json(),
@@ -24,13 +24,13 @@ impl Body {
     }
 
     /// A form of texts.
-    pub(super) fn form(asker: &Asker, fields: &[(String, Template)], known: Known) -> Body {
+    pub(super) fn form(asker: &RequestBuilder, fields: &[(String, Template)], known: Known) -> Body {
         let field =
             |(name, value): &(String, Template)| (name.clone(), asker.text(value, known, as_is).encoded(encoded));
         Self::Form(fields.iter().map(field).collect())
     }
 
-    pub(super) fn json(asker: &Asker, plan: &BodyPlan, known: Known) -> Body {
+    pub(super) fn json(asker: &RequestBuilder, plan: &BodyPlan, known: Known) -> Body {
         let (real, shown) = value(asker, plan, known);
         Self::Json(real, shown)
     }
@@ -44,7 +44,7 @@ impl Body {
     }
 
     /// Puts a value of paging into it; objects on the way that are not there are made.
-    pub(super) fn set(&mut self, path: &Path, value: &PageValue, text: &Shown) {
+    pub(super) fn set(&mut self, path: &Path, value: &PageValue, text: &Redacted) {
         match self {
             Self::Json(whole, whole_shown) => {
                 let as_text = |text: &str| match value {
@@ -62,15 +62,15 @@ impl Body {
     }
 
     /// Puts a text into it: a credential.
-    pub(super) fn set_text(&mut self, path: &Path, text: &Shown) {
+    pub(super) fn set_text(&mut self, path: &Path, text: &Redacted) {
         self.set(path, &PageValue::Cursor(String::new()), text);
     }
 
-    pub(super) fn text(self) -> Shown {
+    pub(super) fn text(self) -> Redacted {
         match self {
-            Self::Json(real, shown) => Shown::both(&Zeroizing::new(real.to_string()), &shown.to_string()),
+            Self::Json(real, shown) => Redacted::both(&Zeroizing::new(real.to_string()), &shown.to_string()),
             Self::Form(fields) => {
-                let mut text = Shown::default();
+                let mut text = Redacted::default();
                 for (name, value) in &fields {
                     text.push(if text.expose().is_empty() { "" } else { "&" });
                     text.push(&encoded(name));
@@ -83,7 +83,7 @@ impl Body {
     }
 }
 
-fn value(asker: &Asker, plan: &BodyPlan, known: Known) -> (Value, Value) {
+fn value(asker: &RequestBuilder, plan: &BodyPlan, known: Known) -> (Value, Value) {
     match plan {
         BodyPlan::Boolean(flag) => (Value::from(*flag), Value::from(*flag)),
         BodyPlan::Integer(number) => (Value::from(*number), Value::from(*number)),

@@ -1,7 +1,7 @@
 //! An order that is ready later: who it is, how far it is, where its result is.
 
+use super::extract::find;
 use super::request::Target;
-use super::slots::find;
 use super::trace::Failure;
 use super::{Awaiting, Response, Run};
 use crate::plan::{AnswerPlace, JobPlan, after};

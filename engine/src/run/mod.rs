@@ -1,20 +1,20 @@
 //! One plan for one observable, as a state machine: what to send, when to wait, when to stop, what was found.
 //! Opens no socket and reads no clock: whoever drives a run sends what it is given and says what time it is.
 
-mod account;
-mod ahead;
+mod provider_state;
+mod read_ahead;
 mod answer;
 mod body;
-mod cells;
-mod descent;
-mod evidence;
+mod delimited;
+mod tree_rows;
+mod diagnose;
 mod exchange;
-mod frame;
-mod gate;
+mod saf;
+mod marking_gate;
 mod job;
 mod link;
-mod map;
-mod page;
+mod mapping;
+mod paging;
 mod parts;
 mod preview;
 mod record;
@@ -22,35 +22,35 @@ mod request;
 mod rows;
 mod secret;
 mod signature;
-mod slots;
-mod spelling;
-mod stored;
+mod extract;
+mod encodings;
+mod offline;
 mod trace;
-mod walk;
+mod stream_rows;
 
-pub use account::Account;
 pub use answer::{meaning, meaning_of_status};
 pub use exchange::{Fault, Health, Input, Response, Step};
-pub use page::Repeat;
+pub use offline::map_stored;
+pub use paging::Repeat;
 pub use preview::Preview;
+pub use provider_state::ProviderState;
 pub use record::Record;
-pub use request::{Request, Shown};
+pub use request::{Redacted, Request};
 pub use secret::Secrets;
-pub use stored::map_stored;
 pub use trace::{Counts, Fate, Link, Outcome, OutcomeKind, Report, Traced};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::{LookupPlan, PagingPlan, Plan, ProbePlan, SettingValue, ValueOrSetting, after, before};
 use crate::profile::Framing;
 use crate::stix::{Graph, Identity, Observable, Tlp};
-use account::{Cause, Exhausted, Probing, Tokening, UnderWay};
-use answer::{Verdict, Why};
-use gate::Levels;
+use answer::{Decision, Reason};
 use jiff::{SignedDuration, Timestamp};
-use page::{Fingerprint, Pages};
+use marking_gate::Levels;
+use paging::{Fingerprint, Pages};
 use parts::{Part, Parts};
-use request::{Asker, Target};
-use rows::{Beside, Reader};
+use provider_state::{Cause, Exhausted, InFlight, ProbeState, TokenState};
+use request::{RequestBuilder, Target};
+use rows::{Envelope, Reader};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use trace::{Failure, Ledger};
@@ -65,18 +65,18 @@ pub const MAX_REDIRECTS: u32 = 5;
 #[derive(Debug)]
 pub struct Run<'p> {
     plan: &'p Plan,
-    account: Arc<Account>,
+    account: Arc<ProviderState>,
     input: Input,
-    asker: Asker,
+    asker: RequestBuilder,
     started: Timestamp,
     window_start: Option<Timestamp>,
     tlp: Tlp,
     levels: Levels,
-    queue: VecDeque<Ask>,
-    current: Option<Asking>,
+    queue: VecDeque<PagedLookup>,
+    current: Option<PagedLookupState>,
     awaiting: Awaiting,
     /// Counts the request that is under way.
-    under_way: Option<UnderWay>,
+    under_way: Option<InFlight>,
     /// Whether a token that was not accepted was replaced once.
     has_new_token: bool,
     /// Whether it was told that the quota is not known.
@@ -86,20 +86,20 @@ pub struct Run<'p> {
     last_request: LastRequest,
     ledger: Ledger,
     graph: Graph,
-    texts: map::Texts,
+    texts: mapping::Texts,
 }
 
 /// One request's worth of a lookup, with all its pages.
 #[derive(Debug)]
-struct Ask {
+struct PagedLookup {
     lookup: usize,
     each: Option<String>,
 }
 
-/// An `Ask` under way.
+/// An `PagedLookup` under way.
 #[derive(Debug)]
-struct Asking {
-    ask: Ask,
+struct PagedLookupState {
+    ask: PagedLookup,
     target: Target,
     /// Where the provider sends this request instead.
     elsewhere: Option<Target>,
@@ -115,7 +115,7 @@ struct Asking {
 #[derive(Debug, Default)]
 struct LastRequest {
     method: &'static str,
-    url: Shown,
+    url: Redacted,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ enum Awaiting {
 
 impl<'p> Run<'p> {
     /// Starts a run. The TLP gate is asked here: a run that is refused sends nothing.
-    pub fn new(plan: &'p Plan, account: Arc<Account>, input: Input, now: Timestamp) -> Self {
+    pub fn new(plan: &'p Plan, account: Arc<ProviderState>, input: Input, now: Timestamp) -> Self {
         let span = plan.window.as_ref().map(|window| match &window.last {
             ValueOrSetting::Value(span) => *span,
             ValueOrSetting::Setting(name) => match input.settings.value(name) {
@@ -137,11 +137,11 @@ impl<'p> Run<'p> {
             },
         });
         let window_start = span.map(|span| before(now, span));
-        let (tlp, levels) = (gate::result_tlp(plan, &input), gate::levels(plan, &input));
+        let (tlp, levels) = (marking_gate::result_tlp(plan, &input), marking_gate::levels(plan, &input));
         let graph = Graph::new(input.observable.clone(), plan.relationship.policy);
         let mut ledger = Ledger::new(input.trace);
         let mut queue = VecDeque::new();
-        match gate::refusal(plan, &input) {
+        match marking_gate::refusal(plan, &input) {
             Some(reason) => ledger.refused = Some(reason),
             None => queue = asks(plan, &input.observable),
         }
@@ -152,7 +152,7 @@ impl<'p> Run<'p> {
         Self {
             plan,
             account,
-            asker: Asker::new(plan, &input, now, window_start),
+            asker: RequestBuilder::new(plan, &input, now, window_start),
             input,
             started: now,
             window_start,
@@ -169,7 +169,7 @@ impl<'p> Run<'p> {
             last_request: LastRequest::default(),
             ledger,
             graph,
-            texts: map::Texts::default(),
+            texts: mapping::Texts::default(),
         }
     }
 
@@ -181,7 +181,7 @@ impl<'p> Run<'p> {
 
     /// Whether the request that is under way is the last of the run, unless it is made again.
     pub fn is_at_last_request(&self) -> bool {
-        let is_only = |asking: &Asking| {
+        let is_only = |asking: &PagedLookupState| {
             let lookup = &self.plan.lookups[asking.ask.lookup];
             lookup.job.is_none() && matches!(lookup.paging, PagingPlan::None { .. })
         };
@@ -222,12 +222,12 @@ impl<'p> Run<'p> {
     fn token(&mut self, now: Timestamp) -> Option<Step> {
         let plan = self.plan.token()?;
         match self.account.token(now) {
-            Tokening::Known(token) => {
+            TokenState::Known(token) => {
                 self.asker.carry(&token);
                 None
             }
-            Tokening::ByAnother => Some(self.wait(after(now, PROBE_PATIENCE), "there is no token by the deadline")),
-            Tokening::Due => {
+            TokenState::ByAnother => Some(self.wait(after(now, PROBE_PATIENCE), "there is no token by the deadline")),
+            TokenState::Due => {
                 let request = match self.asker.token(plan).checked() {
                     Ok(request) => request,
                     Err(reason) => {
@@ -267,12 +267,14 @@ impl<'p> Run<'p> {
         }
         let probe = self.plan.quota.probe.as_ref()?;
         match self.account.probing(probe, now) {
-            Probing::Known => {
+            ProbeState::Known => {
                 self.warn_of_unread(probe);
                 None
             }
-            Probing::ByAnother => Some(self.wait(after(now, PROBE_PATIENCE), "the quota is not known by the deadline")),
-            Probing::Due => {
+            ProbeState::ByAnother => {
+                Some(self.wait(after(now, PROBE_PATIENCE), "the quota is not known by the deadline"))
+            }
+            ProbeState::Due => {
                 let slot = match self.account.take_slot(self.plan, now) {
                     Ok(slot) => slot,
                     Err(until) => {
@@ -310,33 +312,33 @@ impl<'p> Run<'p> {
         let verdict = match &result {
             Ok(response) => answer::judge(self.plan, self.framing(&awaiting), response, now, &self.asker),
             // Whom to trust is the operator's matter: asking again changes nothing.
-            Err(fault @ (Fault::Untrusted(_) | Fault::Unsendable(_))) => Verdict::StopAll(Why::of_fault(fault)),
-            Err(fault) => Verdict::TryAgain(Why::of_fault(fault), None),
+            Err(fault @ (Fault::Untrusted(_) | Fault::Unsendable(_))) => Decision::StopAll(Reason::of_fault(fault)),
+            Err(fault) => Decision::TryAgain(Reason::of_fault(fault), None),
         };
         let health = verdict.health(awaiting == Awaiting::Page, &result);
         match (verdict, awaiting) {
             (_, Awaiting::Nothing) => {}
-            (Verdict::TryAgain(why, wait), awaiting) => self.try_again(why, wait, &awaiting, now),
-            (Verdict::Quota(why, until), awaiting) => {
+            (Decision::TryAgain(why, wait), awaiting) => self.try_again(why, wait, &awaiting, now),
+            (Decision::Quota(why, until), awaiting) => {
                 self.release_probe(&awaiting);
                 let until = until.unwrap_or_else(|| self.account.quota_guess(self.plan, now));
                 let until = self.account.exhaust(self.plan, until, (Cause::Quota, why.text()), now);
                 self.defer(until, why.text());
             }
-            (Verdict::StopAll(why), awaiting) if self.renews_token(&why, &awaiting) => {
+            (Decision::StopAll(why), awaiting) if self.renews_token(&why, &awaiting) => {
                 self.release_probe(&awaiting);
                 return Health::Unknown;
             }
-            (Verdict::StopAll(why), awaiting) => {
+            (Decision::StopAll(why), awaiting) => {
                 self.release_probe(&awaiting);
                 self.stop(Failure::stop(why.text()));
             }
             (verdict, Awaiting::Token) => self.accept_token(&verdict, result.as_ref().ok(), now),
             (verdict, Awaiting::Probe) => self.accept_probe(&verdict, result.as_ref().ok(), now),
-            (Verdict::Fail(why), Awaiting::Page) => self.fail(Failure::lookup(why.text())),
-            (Verdict::Empty, Awaiting::Page) => self.read_nothing(now),
-            (Verdict::Redirect(location), Awaiting::Page) => self.redirect(&location),
-            (Verdict::Read, Awaiting::Page) => self.read(result.expect("a verdict to read has a response"), now),
+            (Decision::Fail(why), Awaiting::Page) => self.fail(Failure::lookup(why.text())),
+            (Decision::Empty, Awaiting::Page) => self.read_nothing(now),
+            (Decision::Redirect(location), Awaiting::Page) => self.redirect(&location),
+            (Decision::Read, Awaiting::Page) => self.read(result.expect("a verdict to read has a response"), now),
         }
         health
     }
@@ -360,7 +362,7 @@ impl<'p> Run<'p> {
     }
 
     /// A token that is not accepted may have been revoked: it is replaced, once in a run.
-    fn renews_token(&mut self, why: &Why, awaiting: &Awaiting) -> bool {
+    fn renews_token(&mut self, why: &Reason, awaiting: &Awaiting) -> bool {
         let is_due = why.is_unauthorized() && *awaiting != Awaiting::Token && !self.has_new_token;
         if !is_due || self.plan.token().is_none() {
             return false;
@@ -370,26 +372,26 @@ impl<'p> Run<'p> {
         true
     }
 
-    fn accept_token(&mut self, verdict: &Verdict, response: Option<&Response>, now: Timestamp) {
+    fn accept_token(&mut self, verdict: &Decision, response: Option<&Response>, now: Timestamp) {
         self.attempts = 0;
         let plan = self.plan.token().expect("a token was asked for");
-        let read = response.filter(|_| matches!(verdict, Verdict::Read));
+        let read = response.filter(|_| matches!(verdict, Decision::Read));
         if read.is_some_and(|response| self.account.learn_token(plan, response, now)) {
             return;
         }
         self.account.forget_token();
         let reason = match verdict {
-            Verdict::Fail(why) => format!("no token was given: {}", why.text()),
-            Verdict::Redirect(_) => "no token was given: its place redirects".to_owned(),
+            Decision::Fail(why) => format!("no token was given: {}", why.text()),
+            Decision::Redirect(_) => "no token was given: its place redirects".to_owned(),
             _ => format!("no token was given: the answer has none at `{}`", plan.token),
         };
         self.stop(Failure::stop(reason));
     }
 
-    fn accept_probe(&mut self, verdict: &Verdict, response: Option<&Response>, now: Timestamp) {
+    fn accept_probe(&mut self, verdict: &Decision, response: Option<&Response>, now: Timestamp) {
         self.attempts = 0;
         let probe = self.plan.quota.probe.as_ref().expect("a probe was sent");
-        let body = response.filter(|_| matches!(verdict, Verdict::Read)).map(|response| response.body.as_slice());
+        let body = response.filter(|_| matches!(verdict, Decision::Read)).map(|response| response.body.as_slice());
         if let Some((until, reason)) = self.account.learn(self.plan, probe, body, now) {
             self.defer(until, reason);
         }
@@ -406,7 +408,7 @@ impl<'p> Run<'p> {
     }
 
     /// The same request once more, after a wait; or no more, when it was sent often enough or the wait is too long.
-    fn try_again(&mut self, why: Why, asked_wait: Option<SignedDuration>, awaiting: &Awaiting, now: Timestamp) {
+    fn try_again(&mut self, why: Reason, asked_wait: Option<SignedDuration>, awaiting: &Awaiting, now: Timestamp) {
         self.release_probe(awaiting);
         let retry = &self.plan.http.retry;
         let wait = asked_wait.unwrap_or_else(|| self.backoff());
@@ -478,7 +480,7 @@ impl<'p> Run<'p> {
         }
         let Some(beside) = self.map_page(lookup, &response) else { return };
         if let Some(fault) = &response.cut {
-            return self.fail(Failure::lookup(Why::of_fault(fault).text()));
+            return self.fail(Failure::lookup(Reason::of_fault(fault).text()));
         }
         self.turn(lookup, &beside, &response, now);
     }
@@ -511,7 +513,7 @@ impl<'p> Run<'p> {
     }
 
     /// Maps the rows of a page. Gives what stands beside them; nothing after an answer that breaks off was told.
-    fn map_page(&mut self, lookup: &LookupPlan, response: &Response) -> Option<Beside> {
+    fn map_page(&mut self, lookup: &LookupPlan, response: &Response) -> Option<Envelope> {
         let asking = self.current.as_mut().expect("a page was asked for");
         let mut parts = asking.pages.parts.take();
         let (page, each) = (asking.pages.count, asking.ask.each.as_deref());
@@ -519,14 +521,14 @@ impl<'p> Run<'p> {
         let secrets = self.asker.secrets().repeated(response);
         let asked_name = record::asked_name(&self.input.observable);
         self.graph.make_room(response.body.len());
-        let context = map::Context {
+        let context = mapping::Context {
             plan: self.plan,
             reader: &reader,
             secrets: &secrets,
             asked: &self.input.observable,
             asked_name: asked_name.as_ref(),
             levels: self.levels,
-            drop_addresses: gate::dropped(self.plan, &self.input.settings),
+            drop_addresses: marking_gate::dropped(self.plan, &self.input.settings),
             lookup: &lookup.name,
             page,
             filter_start: self.window_start,
@@ -538,20 +540,20 @@ impl<'p> Run<'p> {
         parts.iter_mut().for_each(Parts::begin);
         let read = reader.read(response, &mut |row| {
             if parts.as_mut().is_none_or(|parts| parts.is_new(&row, &volatile)) {
-                bad.extend(map::row(&context, &row, texts, graph, ledger));
+                bad.extend(mapping::row(&context, &row, texts, graph, ledger));
             }
         });
         self.current.as_mut().expect("a page was asked for").pages.parts = parts;
         if !bad.is_empty() {
             let exhibit = self.exhibit(page, response);
-            let told = bad.iter().map(|place| evidence::bad_record(self.plan, lookup, place, &exhibit));
+            let told = bad.iter().map(|place| diagnose::bad_record(self.plan, lookup, place, &exhibit));
             self.ledger.diagnostics.extend(told.map(|told| self.asker.secrets().redact_in(told)));
         }
         match read {
             Ok(beside) => Some(beside),
             Err(broken) => {
                 let exhibit = self.exhibit(page, response);
-                let told = evidence::broken(self.plan, lookup, &broken, &exhibit);
+                let told = diagnose::broken(self.plan, lookup, &broken, &exhibit);
                 self.ledger.diagnostics.push(self.asker.secrets().redact_in(told));
                 self.fail(Failure::lookup(format!("page {page}: {broken}")));
                 None
@@ -560,22 +562,22 @@ impl<'p> Run<'p> {
     }
 
     /// What follows a page that was read.
-    fn turn(&mut self, lookup: &LookupPlan, beside: &Beside, response: &Response, now: Timestamp) {
+    fn turn(&mut self, lookup: &LookupPlan, beside: &Envelope, response: &Response, now: Timestamp) {
         let asking = self.current.as_mut().expect("a page was asked for");
         let turn = asking.pages.turn(lookup, beside, response, &self.asker, &self.last_request.url);
         self.follow(turn, lookup, now);
     }
 
-    fn follow(&mut self, turn: page::Turn, lookup: &LookupPlan, now: Timestamp) {
+    fn follow(&mut self, turn: paging::NextPage, lookup: &LookupPlan, now: Timestamp) {
         let asking = self.current.as_mut().expect("a page was asked for");
         match turn {
-            page::Turn::Last => self.end_lookup(),
-            page::Turn::Truncated(reason) => {
+            paging::NextPage::Last => self.end_lookup(),
+            paging::NextPage::Truncated(reason) => {
                 let asking = self.current.as_ref().expect("a page was asked for");
                 self.ledger.truncated.push(self.named(&asking.ask, reason));
                 self.end_lookup();
             }
-            page::Turn::Next(target) => {
+            paging::NextPage::Next(target) => {
                 match (target, &lookup.job) {
                     // Later pages of a job's result are asked for where its first one was.
                     (Target::Built, Some(_)) => {}
@@ -584,23 +586,23 @@ impl<'p> Run<'p> {
                 }
                 self.not_before = now;
             }
-            page::Turn::Broken(reason) => self.fail(Failure::lookup(self.asker.scrub(&reason))),
+            paging::NextPage::Broken(reason) => self.fail(Failure::lookup(self.asker.scrub(&reason))),
         }
     }
 
     /// An answer as evidence: named by its request, without secrets.
-    fn exhibit(&self, page: u32, response: &Response) -> evidence::Exhibit {
+    fn exhibit(&self, page: u32, response: &Response) -> diagnose::ResponseSource {
         let LastRequest { method, url } = &self.last_request;
         let name = format!("{method} {url} (page {page})");
-        evidence::Exhibit::new(name, &response.body, |text| self.asker.scrub(text))
+        diagnose::ResponseSource::new(name, &response.body, |text| self.asker.scrub(text))
     }
 
-    fn begin(&mut self, ask: Ask) -> Asking {
+    fn begin(&mut self, ask: PagedLookup) -> PagedLookupState {
         self.attempts = 0;
         let (read_before, bad_before) = (self.ledger.counts.read, self.ledger.counts.bad());
         let judged_before = self.ledger.counts.judged();
         let pages = Pages::of(self.parts(&self.plan.lookups[ask.lookup]));
-        Asking {
+        PagedLookupState {
             ask,
             target: Target::Built,
             elsewhere: None,
@@ -631,7 +633,7 @@ impl<'p> Run<'p> {
     }
 
     /// Why a lookup's answers cannot be believed: too many of their records are bad.
-    fn disbelief(&self, asking: &Asking) -> Option<String> {
+    fn disbelief(&self, asking: &PagedLookupState) -> Option<String> {
         let read = self.ledger.counts.judged() - asking.judged_before;
         let bad = self.ledger.counts.bad() - asking.bad_before;
         (bad * 100 > read * self.plan.record.bad_at_most).then(|| too_many_bad(self.plan, read, bad))
@@ -650,7 +652,7 @@ impl<'p> Run<'p> {
     }
 
     /// Where a profile has several requests for an observable, a reason says which it is about.
-    fn named(&self, ask: &Ask, reason: String) -> String {
+    fn named(&self, ask: &PagedLookup, reason: String) -> String {
         let lookup = &self.plan.lookups[ask.lookup];
         match &ask.each {
             Some(each) => format!("{} {each}: {reason}", lookup.name),
@@ -696,7 +698,7 @@ impl<'p> Run<'p> {
         let created = self.started;
         let (name, class) = &self.plan.identity;
         let author = Identity::new(name, class, created);
-        let asked_tlp = gate::asked_tlp(&self.input.markings);
+        let asked_tlp = marking_gate::asked_tlp(&self.input.markings);
         let unfinished = self.current.is_some() || !self.queue.is_empty();
         let bundle = self.graph.into_bundle(&author, asked_tlp, created);
         self.ledger.report(bundle, self.tlp, &self.plan.name, unfinished, self.asker.secrets().clone())
@@ -708,16 +710,16 @@ fn too_many_bad(plan: &Plan, read: u64, bad: u64) -> String {
     format!("{bad} of {read} records are bad, more than {at_most} %: the provider's answers have changed")
 }
 
-fn asks(plan: &Plan, observable: &Observable) -> VecDeque<Ask> {
+fn asks(plan: &Plan, observable: &Observable) -> VecDeque<PagedLookup> {
     let mut asks = VecDeque::new();
     for (lookup, lookup_plan) in plan.lookups.iter().enumerate() {
         if !lookup_plan.accepts.contains(&observable.kind()) {
             continue;
         }
         if lookup_plan.for_each.is_empty() {
-            asks.push_back(Ask { lookup, each: None });
+            asks.push_back(PagedLookup { lookup, each: None });
         }
-        asks.extend(lookup_plan.for_each.iter().map(|each| Ask { lookup, each: Some(each.clone()) }));
+        asks.extend(lookup_plan.for_each.iter().map(|each| PagedLookup { lookup, each: Some(each.clone()) }));
     }
     asks
 }

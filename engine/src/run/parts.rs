@@ -23,11 +23,11 @@ pub(super) struct Part {
     start: Timestamp,
     end: Timestamp,
     /// How the end is sent.
-    ending: Ending,
+    ending: StreamEnd,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
+enum StreamEnd {
     /// As it is.
     Exact,
     /// With what may lie ahead of now.
@@ -38,19 +38,19 @@ enum Ending {
 
 impl Part {
     pub(super) fn whole(start: Timestamp, now: Timestamp, open_end: bool) -> Part {
-        Part { start, end: now, ending: if open_end { Ending::Open } else { Ending::Ahead } }
+        Part { start, end: now, ending: if open_end { StreamEnd::Open } else { StreamEnd::Ahead } }
     }
 
     pub(super) fn is_open(self) -> bool {
-        self.ending == Ending::Open
+        self.ending == StreamEnd::Open
     }
 
     /// What is sent for an end of it.
     pub(super) fn sent(self, point: WindowPoint) -> Timestamp {
         match (point, self.ending) {
             (WindowPoint::Start, _) => self.start,
-            (WindowPoint::End, Ending::Exact) => self.end,
-            (WindowPoint::End, Ending::Ahead | Ending::Open) => after(self.end, AHEAD),
+            (WindowPoint::End, StreamEnd::Exact) => self.end,
+            (WindowPoint::End, StreamEnd::Ahead | StreamEnd::Open) => after(self.end, AHEAD),
         }
     }
 
@@ -61,7 +61,7 @@ impl Part {
             return None;
         }
         let middle = after(self.start, SignedDuration::from_secs(length.as_secs() / 2));
-        let older = Part { end: after(middle, step), ending: Ending::Exact, ..self };
+        let older = Part { end: after(middle, step), ending: StreamEnd::Exact, ..self };
         Some([older, Part { start: middle, ..self }])
     }
 }
@@ -246,7 +246,7 @@ mod tests {
 
     fn part(start: i64, length: i64) -> Part {
         let at = |second| Timestamp::from_second(second).expect("in range");
-        Part { start: at(start), end: at(start + length), ending: Ending::Exact }
+        Part { start: at(start), end: at(start + length), ending: StreamEnd::Exact }
     }
 
     proptest! {

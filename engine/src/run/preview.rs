@@ -1,6 +1,6 @@
 //! What a run would send first, without sending anything: for people who want to know beforehand.
 
-use super::page::Pages;
+use super::paging::Pages;
 use super::request::{Request, Target};
 use super::{Run, asks};
 

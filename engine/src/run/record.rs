@@ -1,8 +1,8 @@
 //! A row becomes a record: its fields are read as their declared types, then one side is the owner and the other the data.
 //! A value that is not of its type makes the record a bad one, with a reason; it is never replaced by a default.
 
+use super::extract::Slot;
 use super::rows::Pick;
-use super::slots::Slot;
 use crate::dns::{Mailbox, Name, Rdata, RrType, parse_address, reverse_name};
 use crate::plan::{FieldPlan, Operand, OrientationPlan, RecordPlan, integer};
 use crate::profile::{FieldType, RdataAs, Scalar, Take};

@@ -2,7 +2,7 @@
 //! that is shown, which holds the names of secrets instead of the secrets.
 
 use super::body::Body;
-use super::page::Pages;
+use super::paging::Pages;
 use super::parts::Part as WindowPart;
 use super::secret::{Piece, Secrets};
 use super::signature::digest;
@@ -29,12 +29,12 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 /// A text that may hold secrets, and the same with their names instead.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Shown {
+pub struct Redacted {
     real: Zeroizing<String>,
     shown: Vec<Piece>,
 }
 
-impl Shown {
+impl Redacted {
     /// What is sent, and what is shown for it.
     pub(super) fn both(real: &str, shown: &str) -> Self {
         Self { real: Zeroizing::new(real.to_owned()), shown: vec![Piece::Text(shown.to_owned())] }
@@ -66,7 +66,7 @@ impl Shown {
         Self { real: Zeroizing::new(encode(&self.real)), shown: self.shown.iter().map(piece).collect() }
     }
 
-    pub(super) fn push_both(&mut self, other: &Shown) {
+    pub(super) fn push_both(&mut self, other: &Redacted) {
         self.real.push_str(&other.real);
         self.shown.extend(other.shown.iter().cloned());
     }
@@ -77,13 +77,13 @@ impl Shown {
     }
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for Redacted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shown.iter().try_for_each(|piece| piece.fmt(f))
     }
 }
 
-impl fmt::Debug for Shown {
+impl fmt::Debug for Redacted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.to_string())
     }
@@ -95,13 +95,13 @@ pub struct Request {
     /// `GET` or `POST`.
     pub method: &'static str,
     /// The whole URL.
-    pub url: Shown,
+    pub url: Redacted,
     /// Headers, names as the profile writes them.
-    pub headers: Vec<(String, Shown)>,
+    pub headers: Vec<(String, Redacted)>,
     /// The body of a `POST`.
-    pub body: Option<Shown>,
+    pub body: Option<Redacted>,
     /// The digests in it, each shown by its name: recorded cases, whose secrets are made up, tell them.
-    pub signatures: Vec<Shown>,
+    pub signatures: Vec<Redacted>,
     /// How long it may take.
     pub timeout: SignedDuration,
     /// The most bytes of the body that are read.
@@ -162,39 +162,39 @@ pub(super) enum Target {
 #[derive(Default, Clone, Copy)]
 pub(super) struct Known<'k> {
     each: Option<&'k str>,
-    locals: &'k [(Local, Shown)],
+    locals: &'k [(Local, Redacted)],
     /// The part of the window that is asked for, where it is not the whole.
     part: Option<WindowPart>,
 }
 
 /// Makes the requests of one run.
 #[derive(Debug)]
-pub(super) struct Asker {
+pub(super) struct RequestBuilder {
     base: Url,
     base_text: String,
     /// What stands before the path of every request.
-    prefix: Shown,
+    prefix: Redacted,
     observable: Observable,
     settings: Settings,
     window: Option<(Timestamp, Timestamp)>,
-    headers: Vec<(String, Shown)>,
-    auth_headers: Vec<(String, Shown)>,
-    auth_query: Vec<(String, Shown)>,
+    headers: Vec<(String, Redacted)>,
+    auth_headers: Vec<(String, Redacted)>,
+    auth_query: Vec<(String, Redacted)>,
     token: Option<Zeroizing<String>>,
     /// What the request for a token says of who asks, where it says so.
-    token_basic: Option<Shown>,
+    token_basic: Option<Redacted>,
     /// Everything that nobody else may learn: secrets, tokens, and what they make.
     secrets: Secrets,
     timeout: SignedDuration,
     max_body: u64,
 }
 
-impl Asker {
+impl RequestBuilder {
     pub(super) fn new(plan: &Plan, input: &Input, now: Timestamp, window_start: Option<Timestamp>) -> Self {
         let base = plan.base_url(&input.settings);
         let mut asker = Self {
             base_text: base.as_str().trim_end_matches('/').to_owned(),
-            prefix: Shown::default(),
+            prefix: Redacted::default(),
             base,
             observable: input.observable.clone(),
             settings: input.settings.clone(),
@@ -300,7 +300,7 @@ impl Asker {
         {
             headers.push((name.clone(), self.outside(cursor)));
         }
-        headers.extend(body.as_ref().map(|body| ("Content-Type".to_owned(), Shown::plain(body.kind()))));
+        headers.extend(body.as_ref().map(|body| ("Content-Type".to_owned(), Redacted::plain(body.kind()))));
         self.request(plan, method, url, query, headers, body.map(Body::text), now)
     }
 
@@ -331,7 +331,7 @@ impl Asker {
         }
     }
 
-    fn job_url(&self, lookup: &LookupPlan, target: &Target) -> Shown {
+    fn job_url(&self, lookup: &LookupPlan, target: &Target) -> Redacted {
         let plan = lookup.job.as_ref().expect("only lookups with a job ask about one");
         let (path, job) = match target {
             Target::Result(job) => (plan.result.as_ref(), job),
@@ -355,13 +355,13 @@ impl Asker {
         let url = match &token.from {
             TokenPlace::Path(path) => self.path(path, known),
             TokenPlace::Url(url) => match self.settings.url(TOKEN_URL) {
-                Some(url) => Shown::plain(url.as_str()),
+                Some(url) => Redacted::plain(url.as_str()),
                 None => with_path(self.text(url, known, encoded)),
             },
         };
         let mut headers = match &token.from {
             TokenPlace::Path(_) => self.headers.clone(),
-            TokenPlace::Url(_) => vec![("Accept".to_owned(), Shown::plain("application/json"))],
+            TokenPlace::Url(_) => vec![("Accept".to_owned(), Redacted::plain("application/json"))],
         };
         headers.extend(self.header_texts(&token.headers, known));
         headers.extend(token.basic.as_ref().map(|basic| ("Authorization".to_owned(), self.basic(basic))));
@@ -370,22 +370,22 @@ impl Asker {
             TokenBody::Json(body) => Some(Body::json(self, body, known)),
             TokenBody::Form(fields) => Some(Body::form(self, fields, known)),
         };
-        headers.extend(body.as_ref().map(|body| ("Content-Type".to_owned(), Shown::plain(body.kind()))));
+        headers.extend(body.as_ref().map(|body| ("Content-Type".to_owned(), Redacted::plain(body.kind()))));
         let (timeout, max_body) = (self.timeout, self.max_body);
         let body = body.map(Body::text);
         Request { method: token.method.as_str(), url, headers, body, signatures: vec![], timeout, max_body }
     }
 
     /// The value of `Authorization` for a name and a password (RFC 7617).
-    fn basic(&self, pair: &BasicPlan) -> Shown {
+    fn basic(&self, pair: &BasicPlan) -> Redacted {
         let text = |template| self.text(template, Known::default(), as_is);
         let (username, password) = (text(&pair.username), text(&pair.password));
         let pair = Zeroizing::new(format!("{}:{}", username.expose(), password.expose()));
-        let mut shown = Shown::plain("Basic ");
+        let mut shown = Redacted::plain("Basic ");
         shown.push_both(&username);
         shown.push(":");
         shown.push_both(&password);
-        Shown { real: Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))), ..shown }
+        Redacted { real: Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))), ..shown }
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of a request, each of its own type")]
@@ -393,10 +393,10 @@ impl Asker {
         &self,
         plan: &Plan,
         method: &'static str,
-        mut url: Shown,
-        mut query: Vec<(String, Shown)>,
-        mut headers: Vec<(String, Shown)>,
-        body: Option<Shown>,
+        mut url: Redacted,
+        mut query: Vec<(String, Redacted)>,
+        mut headers: Vec<(String, Redacted)>,
+        body: Option<Redacted>,
         now: Timestamp,
     ) -> Request {
         headers.extend(self.auth_headers.iter().cloned());
@@ -423,9 +423,9 @@ impl Asker {
         Request { method, url, headers, body, signatures, timeout: self.timeout, max_body: self.max_body }
     }
 
-    fn show_token(&self, plan: &TokenPlan, query: &mut Vec<(String, Shown)>, headers: &mut Vec<(String, Shown)>) {
+    fn show_token(&self, plan: &TokenPlan, query: &mut Vec<(String, Redacted)>, headers: &mut Vec<(String, Redacted)>) {
         let Some(token) = &self.token else { return };
-        let locals = [(Local::Token, Shown::hidden(token, "token"))];
+        let locals = [(Local::Token, Redacted::hidden(token, "token"))];
         let known = Known { locals: &locals, ..Known::default() };
         match &plan.carrier {
             TokenCarrier::Header(name) => headers.push((name.clone(), self.text(&plan.value, known, as_is))),
@@ -438,24 +438,24 @@ impl Asker {
         &self,
         plan: &SignaturePlan,
         signed: Signed,
-        query: &mut Vec<(String, Shown)>,
-        headers: &mut Vec<(String, Shown)>,
-    ) -> Shown {
+        query: &mut Vec<(String, Redacted)>,
+        headers: &mut Vec<(String, Redacted)>,
+    ) -> Redacted {
         let path = Url::parse(signed.url.expose()).map(|url| url.path().to_owned()).unwrap_or_default();
         let written = plan.timestamp.as_ref().map(|format| format.write(signed.now)).unwrap_or_default();
-        let timestamp = (Local::Timestamp, Shown::plain(&written));
-        let asked = with_query(Shown::default(), query);
+        let timestamp = (Local::Timestamp, Redacted::plain(&written));
+        let asked = with_query(Redacted::default(), query);
         let locals = [
             timestamp.clone(),
-            (Local::Path, Shown::plain(&path)),
-            (Local::Method, Shown::plain(signed.method)),
+            (Local::Path, Redacted::plain(&path)),
+            (Local::Method, Redacted::plain(signed.method)),
             (Local::Query, asked),
             (Local::Body, signed.body.cloned().unwrap_or_default()),
         ];
         let text = self.text(&plan.text, Known { locals: &locals, ..Known::default() }, as_is);
         let key = plan.key.as_ref().map(|key| self.text(key, Known::default(), as_is)).unwrap_or_default();
         let signature = digest(plan.algorithm, plan.encoding, key.expose(), text.expose());
-        let signature = Shown::hidden(&signature, "signature");
+        let signature = Redacted::hidden(&signature, "signature");
         let locals = [timestamp, (Local::Signature, signature.clone())];
         let known = Known { locals: &locals, ..Known::default() };
         query.extend(plan.query.iter().map(|(name, value)| (name.clone(), self.text(value, known, encoded))));
@@ -463,21 +463,21 @@ impl Asker {
         signature
     }
 
-    fn path(&self, path: &Template, known: Known) -> Shown {
-        let mut url = Shown::plain(&self.base_text);
+    fn path(&self, path: &Template, known: Known) -> Redacted {
+        let mut url = Redacted::plain(&self.base_text);
         url.push_both(&self.prefix);
         url.push_both(&self.text(path, known, encoded));
         url
     }
 
     /// Parameters with their values, encoded; without the end of a part of the window that has none.
-    pub(super) fn parameters(&self, values: &[(String, QueryPlan)], known: Known) -> Vec<(String, Shown)> {
+    pub(super) fn parameters(&self, values: &[(String, QueryPlan)], known: Known) -> Vec<(String, Redacted)> {
         let is_open = known.part.is_some_and(WindowPart::is_open);
         let sent = values.iter().filter(|(_, value)| !(is_open && value.is_end_of_window()));
         sent.map(|(name, value)| (name.clone(), self.query_text(value, known))).collect()
     }
 
-    fn query_text(&self, value: &QueryPlan, known: Known) -> Shown {
+    fn query_text(&self, value: &QueryPlan, known: Known) -> Redacted {
         let text = match value {
             QueryPlan::Text(template) => return self.text(template, known, as_is).encoded(encoded),
             QueryPlan::Time(point, format) => format.write(self.end_of_window(*point, known)),
@@ -486,7 +486,7 @@ impl Asker {
                 distance.write(now.duration_since(self.end_of_window(*point, known)))
             }
         };
-        Shown::plain(&encoded(&text))
+        Redacted::plain(&encoded(&text))
     }
 
     fn end_of_window(&self, point: WindowPoint, known: Known) -> Timestamp {
@@ -510,12 +510,12 @@ impl Asker {
         Some(pages.part().unwrap_or(WindowPart::whole(start, now, open_end)))
     }
 
-    fn header_texts(&self, headers: &[(String, Template)], known: Known) -> Vec<(String, Shown)> {
+    fn header_texts(&self, headers: &[(String, Template)], known: Known) -> Vec<(String, Redacted)> {
         headers.iter().map(|(name, value)| (name.clone(), self.text(value, known, as_is))).collect()
     }
 
-    pub(super) fn text(&self, template: &Template, known: Known, encode: fn(&str) -> String) -> Shown {
-        let mut text = Shown::default();
+    pub(super) fn text(&self, template: &Template, known: Known, encode: fn(&str) -> String) -> Redacted {
+        let mut text = Redacted::default();
         for part in template.parts() {
             match part {
                 Part::Literal(literal) => text.push(literal),
@@ -560,7 +560,7 @@ impl Asker {
         address.map_or_else(|| self.observable.value().to_owned(), |address| reverse_name(address).to_string())
     }
 
-    fn push_setting(&self, text: &mut Shown, name: &str, encode: fn(&str) -> String) {
+    fn push_setting(&self, text: &mut Redacted, name: &str, encode: fn(&str) -> String) {
         match self.settings.value(name) {
             Some(SettingValue::Secret(secret)) => {
                 text.real.push_str(&Zeroizing::new(encode(secret.expose())));
@@ -584,7 +584,7 @@ impl Asker {
     }
 
     /// A URL the provider gave in its answer to a request, if it is one of its own origin: credentials go nowhere else.
-    pub(super) fn own_url(&self, text: &str, asked: &Shown) -> Result<Url, String> {
+    pub(super) fn own_url(&self, text: &str, asked: &Redacted) -> Result<Url, String> {
         let url = Url::parse(asked.expose()).and_then(|asked| asked.join(text));
         let mut url = url.map_err(|_| "its next URL is none".to_owned())?;
         if url.origin() != self.base.origin() {
@@ -610,8 +610,8 @@ impl Asker {
     }
 
     /// A text of the provider's that becomes part of a request. It may repeat a secret: a next URL repeats the parameters.
-    fn outside(&self, text: &str) -> Shown {
-        Shown { real: Zeroizing::new(text.to_owned()), shown: self.secrets.pieces(text) }
+    fn outside(&self, text: &str) -> Redacted {
+        Redacted { real: Zeroizing::new(text.to_owned()), shown: self.secrets.pieces(text) }
     }
 
     /// Takes secrets out of a text that came from outside.
@@ -621,7 +621,7 @@ impl Asker {
 }
 
 /// A URL of a host alone has the path `/`.
-fn with_path(mut url: Shown) -> Shown {
+fn with_path(mut url: Redacted) -> Redacted {
     if url.expose().matches('/').count() == 2 {
         url.push("/");
     }
@@ -631,13 +631,13 @@ fn with_path(mut url: Shown) -> Shown {
 /// What of a request can be signed.
 struct Signed<'r> {
     method: &'static str,
-    url: &'r Shown,
-    body: Option<&'r Shown>,
+    url: &'r Redacted,
+    body: Option<&'r Redacted>,
     now: Timestamp,
 }
 
 /// A text with the parameters of a query behind it.
-fn with_query(mut text: Shown, query: &[(String, Shown)]) -> Shown {
+fn with_query(mut text: Redacted, query: &[(String, Redacted)]) -> Redacted {
     for (number, (name, value)) in query.iter().enumerate() {
         text.push(if number > 0 { "&" } else { "" });
         text.push(&encoded(name));

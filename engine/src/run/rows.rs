@@ -2,12 +2,12 @@
 //! they are taken from the bytes as they stand; where it looks at what stands around them, the answer is held as a tree.
 
 use super::Response;
-use super::ahead;
-use super::cells::Delimited;
-use super::descent::Descent;
-use super::frame::{FrameSeed, Held, HeldSeed};
-use super::slots::{Slot, Trie};
-use super::walk::Walk;
+use super::delimited::Delimited;
+use super::extract::{Slot, Trie};
+use super::read_ahead;
+use super::saf::{FrameSeed, Payload, PayloadSeed};
+use super::stream_rows::Walk;
+use super::tree_rows::Descent;
 use crate::plan::{FieldPlace, LevelPlan, LookupPlan, Path, PathStep, RecordPlan, RowTestPlan};
 use crate::profile::{Framing, LevelKind};
 use crate::stix::Observable;
@@ -70,14 +70,14 @@ impl<'r> Row<'r> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'r> {
     pub(super) levels: &'r [LevelPlan],
-    pub(super) trail: &'r [Step],
+    pub(super) trail: &'r [RowStep],
     /// The number of its line, from 1, where rows are lines.
     pub(super) line: Option<usize>,
 }
 
 /// One step of the way to a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum RowStep {
     Index(usize),
     Key(String),
 }
@@ -92,8 +92,8 @@ impl Place<'_> {
         for (level, step) in self.levels.iter().zip(self.trail) {
             text.push_str(&level.at.to_string()[1..]);
             match step {
-                Step::Index(index) => text.push_str(&format!("[{index}]")),
-                Step::Key(key) => text.push_str(&format!("['{key}']")),
+                RowStep::Index(index) => text.push_str(&format!("[{index}]")),
+                RowStep::Key(key) => text.push_str(&format!("['{key}']")),
             }
         }
         text
@@ -108,8 +108,8 @@ impl Place<'_> {
         for (level, step) in self.levels.iter().zip(self.trail) {
             text.push_str(&pointer(level.at.steps()));
             match step {
-                Step::Index(index) => text.push_str(&format!("/{index}")),
-                Step::Key(key) => text.push_str(&format!("/{}", escaped(key))),
+                RowStep::Index(index) => text.push_str(&format!("/{index}")),
+                RowStep::Key(key) => text.push_str(&format!("/{}", escaped(key))),
             }
         }
         Some(text)
@@ -118,18 +118,18 @@ impl Place<'_> {
 
 /// What stands beside the rows of an answer.
 #[derive(Debug, Default)]
-pub(super) struct Beside {
+pub(super) struct Envelope {
     /// The document, without its rows where nothing else reads them; null for lines.
     pub(super) envelope: Value,
     /// How many rows there were, at the outermost level.
     pub(super) rows: u64,
     /// How lines with framing ended.
-    pub(super) ending: Ending,
+    pub(super) ending: StreamEnd,
 }
 
 /// What the last line of a stream said.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum StreamEnd {
     /// Nothing is said by this framing.
     #[default]
     Silent,
@@ -145,7 +145,7 @@ pub(super) enum Ending {
 
 /// Why an answer has no rows, or no more of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(super) enum RowsError {
     /// It is JSON, and the rows are not where they should be.
     Shape {
         /// What is wrong.
@@ -164,7 +164,7 @@ pub(super) enum Broken {
     },
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for RowsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shape { reason, .. } | Self::Syntax { reason, .. } => f.write_str(reason),
@@ -262,14 +262,14 @@ impl<'p> Reader<'p> {
     }
 
     /// Reads an answer. What was handed on before it broke is good.
-    pub(super) fn read(&self, response: &Response, sink: Sink<'_>) -> Result<Beside, Broken> {
-        match self.trie.is_some() && ahead::is_worth_it(response.body.len()) {
-            true => ahead::read(&self.lookup.rows.levels, |sink| self.read_here(response, sink), sink),
+    pub(super) fn read(&self, response: &Response, sink: Sink<'_>) -> Result<Envelope, RowsError> {
+        match self.trie.is_some() && read_ahead::is_worth_it(response.body.len()) {
+            true => read_ahead::read(&self.lookup.rows.levels, |sink| self.read_here(response, sink), sink),
             false => self.read_here(response, sink),
         }
     }
 
-    fn read_here(&self, response: &Response, sink: Sink<'_>) -> Result<Beside, Broken> {
+    fn read_here(&self, response: &Response, sink: Sink<'_>) -> Result<Envelope, RowsError> {
         let body = if self.lines_before == 0 { without_bom(&response.body) } else { &response.body };
         let lines = || whole_lines(body, response).map(|(number, line)| (self.lines_before + number, line));
         match self.lookup.rows.framing {
@@ -280,13 +280,13 @@ impl<'p> Reader<'p> {
         }
     }
 
-    fn document(&self, body: &[u8], sink: Sink<'_>) -> Result<Beside, Broken> {
+    fn document(&self, body: &[u8], sink: Sink<'_>) -> Result<Envelope, RowsError> {
         if let Some(trie) = &self.trie {
             let level = &self.lookup.rows.levels[0];
             let mut seen = 0;
             let walk = Walk { reader: self, trie, steps: level.at.steps(), seen: &mut seen, sink: &mut *sink };
             match read_json(body, walk) {
-                Ok(Some(envelope)) => return Ok(Beside { envelope, rows: seen, ending: Ending::Silent }),
+                Ok(Some(envelope)) => return Ok(Envelope { envelope, rows: seen, ending: StreamEnd::Silent }),
                 Err(error) if !error.is_data() => return Err(not_json(body, &error)),
                 // The rows are not there: the tree tells why.
                 Ok(None) | Err(_) => {}
@@ -294,36 +294,36 @@ impl<'p> Reader<'p> {
         }
         let envelope: Value = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
         let rows = self.tree(&envelope, None, sink)?;
-        Ok(Beside { envelope, rows, ending: Ending::Silent })
+        Ok(Envelope { envelope, rows, ending: StreamEnd::Silent })
     }
 
     /// Goes down the levels of a tree. Gives the number of rows at the outermost.
-    fn tree(&self, answer: &Value, line: Option<usize>, sink: Sink<'_>) -> Result<u64, Broken> {
+    fn tree(&self, answer: &Value, line: Option<usize>, sink: Sink<'_>) -> Result<u64, RowsError> {
         Descent::new(self, answer, line).rows(sink)
     }
 
-    fn lines<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Beside {
+    fn lines<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Envelope {
         let (mut rows, mut slots) = (0, self.empty_slots());
         for (number, line) in lines {
             rows += 1;
             self.line(number, line, &mut slots, sink);
         }
-        Beside { rows, ..Beside::default() }
+        Envelope { rows, ..Envelope::default() }
     }
 
     fn line<'b>(&self, number: usize, line: &'b [u8], slots: &mut [Slot<'b>], sink: Sink<'_>) {
         slots.fill(Slot::Absent);
-        match read_json(line, HeldSeed { trie: self.trie.as_ref(), slots: &mut *slots }) {
+        match read_json(line, PayloadSeed { trie: self.trie.as_ref(), slots: &mut *slots }) {
             Ok(held) => self.hand_on(held, number, slots, sink),
             Err(_) => sink(bad(number, NO_JSON)),
         }
     }
 
-    fn hand_on(&self, held: Held, number: usize, slots: &[Slot], sink: Sink<'_>) {
+    fn hand_on(&self, held: Payload, number: usize, slots: &[Slot], sink: Sink<'_>) {
         match held {
-            Held::InSlots => sink(Row::new(Ok(slots), on_line(number))),
-            Held::Other(other) => sink(bad(number, not_an_object(other))),
-            Held::Tree(value) => {
+            Payload::InSlots => sink(Row::new(Ok(slots), on_line(number))),
+            Payload::Other(other) => sink(bad(number, not_an_object(other))),
+            Payload::Tree(value) => {
                 if let Err(broken) = self.tree(&value, Some(number), sink) {
                     sink(bad(number, broken.to_string()));
                 }
@@ -331,11 +331,11 @@ impl<'p> Reader<'p> {
         }
     }
 
-    fn framed_lines<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Beside {
-        let (mut rows, mut ending, mut slots) = (0, Ending::Cut, self.empty_slots());
+    fn framed_lines<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Envelope {
+        let (mut rows, mut ending, mut slots) = (0, StreamEnd::Cut, self.empty_slots());
         for (number, line) in lines {
             slots.fill(Slot::Absent);
-            let seed = FrameSeed(HeldSeed { trie: self.trie.as_ref(), slots: &mut slots });
+            let seed = FrameSeed(PayloadSeed { trie: self.trie.as_ref(), slots: &mut slots });
             let Ok(frame) = read_json(line, seed) else {
                 rows += 1;
                 sink(bad(number, NO_JSON));
@@ -349,16 +349,16 @@ impl<'p> Reader<'p> {
             }
             match frame.cond.as_deref() {
                 None | Some("begin" | "ongoing") => {}
-                Some("succeeded") => ending = Ending::Whole,
-                Some("limited") => ending = Ending::Limited,
-                Some("failed") => ending = Ending::Failed(frame.msg.map(Cow::into_owned).unwrap_or_default()),
-                Some(other) => ending = Ending::Failed(format!("its stream says `{other}`, which is not known")),
+                Some("succeeded") => ending = StreamEnd::Whole,
+                Some("limited") => ending = StreamEnd::Limited,
+                Some("failed") => ending = StreamEnd::Failed(frame.msg.map(Cow::into_owned).unwrap_or_default()),
+                Some(other) => ending = StreamEnd::Failed(format!("its stream says `{other}`, which is not known")),
             }
         }
-        Beside { envelope: Value::Null, rows, ending }
+        Envelope { envelope: Value::Null, rows, ending }
     }
 
-    fn columns(&self, body: &[u8], response: &Response, sink: Sink<'_>) -> Result<Beside, Broken> {
+    fn columns(&self, body: &[u8], response: &Response, sink: Sink<'_>) -> Result<Envelope, RowsError> {
         let columns = self.lookup.rows.columns.as_ref().expect("delimited lines have columns");
         let mut records = Delimited::new(body, response.cut.is_some(), columns);
         let names = match columns.header {
@@ -381,16 +381,16 @@ impl<'p> Reader<'p> {
                         Some(names) => Value::Object(names.iter().cloned().zip(cells).collect::<Map<_, _>>()),
                         None => cells.collect(),
                     };
-                    self.hand_on(Held::Tree(value), number, &[], sink);
+                    self.hand_on(Payload::Tree(value), number, &[], sink);
                 }
             }
         }
-        Ok(Beside { rows, ..Beside::default() })
+        Ok(Envelope { rows, ..Envelope::default() })
     }
 
     /// The names of columns. Of two that are called the same, nobody knows which one is meant.
-    fn names(&self, line: usize, names: Result<Vec<String>, &str>) -> Result<Vec<String>, Broken> {
-        let broken = |reason: String| Broken::Syntax { reason: format!("the names of columns: {reason}"), line };
+    fn names(&self, line: usize, names: Result<Vec<String>, &str>) -> Result<Vec<String>, RowsError> {
+        let broken = |reason: String| RowsError::Syntax { reason: format!("the names of columns: {reason}"), line };
         let names = names.map_err(|mistake| broken(mistake.to_owned()))?;
         let is_read = |name: &str| {
             let first = |origin: &Origin| match origin {
@@ -477,7 +477,7 @@ fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-fn not_json(body: &[u8], error: &serde_json::Error) -> Broken {
+fn not_json(body: &[u8], error: &serde_json::Error) -> RowsError {
     let start = String::from_utf8_lossy(&body[..body.len().min(256)]).trim_start().to_lowercase();
     let reason = if body.iter().all(u8::is_ascii_whitespace) {
         "the response is empty, where JSON was expected".into()
@@ -486,7 +486,7 @@ fn not_json(body: &[u8], error: &serde_json::Error) -> Broken {
     } else {
         format!("the response is no JSON: line {}, column {}", error.line(), error.column())
     };
-    Broken::Syntax { reason, line: error.line() }
+    RowsError::Syntax { reason, line: error.line() }
 }
 
 fn without_bom(body: &[u8]) -> &[u8] {

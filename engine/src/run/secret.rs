@@ -2,9 +2,9 @@
 //! that repeats one is bad, and none of it is kept; in a text for people its name stands in its place.
 
 use super::Response;
+use super::encodings::{NeededViews, SHORTEST, has_escapes, unescaped, views};
+use super::extract::Slot;
 use super::rows::{Pick, Row};
-use super::slots::Slot;
-use super::spelling::{SHORTEST, Wanted, has_escapes, unescaped, views};
 use crate::diagnostic::Diagnostic;
 use crate::plan::Settings;
 use base64::Engine;
@@ -38,12 +38,12 @@ const LONGEST_SPELLING: usize = 216;
 /// Everything that nobody else may learn, and the names it goes by.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    known: Vec<Arc<Known>>,
-    wanted: Wanted,
+    known: Vec<Arc<KnownSecret>>,
+    wanted: NeededViews,
 }
 
 /// One secret.
-struct Known {
+struct KnownSecret {
     name: String,
     /// What is searched for under every spelling, in lower case; nothing if the secret is too short.
     spelt: Vec<Finder<'static>>,
@@ -100,7 +100,7 @@ impl Secrets {
         self.wanted.has_other_signs |= !secret.is_ascii();
         self.wanted.has_escapes |= has_escapes(secret.as_bytes());
         for secret in parts(secret) {
-            self.known.push(Arc::new(Known::new(name, &secret)));
+            self.known.push(Arc::new(KnownSecret::new(name, &secret)));
         }
     }
 
@@ -195,7 +195,7 @@ impl Secrets {
         }
         let Some(layers) = layers.checked_sub(1) else { return found };
         let has_escapes = self.wanted.has_escapes && layers + LAYERS_APART >= LAYERS;
-        for view in views(text, Wanted { has_escapes, ..self.wanted }) {
+        for view in views(text, NeededViews { has_escapes, ..self.wanted }) {
             let inside = match view.is_whole {
                 true if !seen.is_new(&view.octets, layers) => continue,
                 true => self.find_in(&view.octets, layers, seen),
@@ -252,16 +252,16 @@ impl fmt::Display for Piece {
     }
 }
 
-impl Known {
-    fn new(name: &str, secret: &str) -> Known {
-        let known = Known { name: name.to_owned(), spelt: vec![], as_is: vec![], length: secret.len() };
+impl KnownSecret {
+    fn new(name: &str, secret: &str) -> KnownSecret {
+        let known = KnownSecret { name: name.to_owned(), spelt: vec![], as_is: vec![], length: secret.len() };
         if secret.is_empty() {
             return known;
         }
         if secret.len() < SHORTEST {
             let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
             let as_is = [secret.to_owned(), encoded].map(Zeroizing::new).into();
-            return Known { as_is, ..known };
+            return KnownSecret { as_is, ..known };
         }
         // A secret that has escapes itself is undone by whatever undoes the text around it.
         let mut spellings = vec![secret.as_bytes().to_vec(), secret.replace(' ', "+").into_bytes(), undone(secret)];
@@ -270,7 +270,7 @@ impl Known {
         spellings.retain(|spelling| spelling.len() >= SHORTEST);
         spellings.sort();
         spellings.dedup();
-        Known { spelt: spellings.iter().map(|spelling| Finder::new(spelling).into_owned()).collect(), ..known }
+        KnownSecret { spelt: spellings.iter().map(|spelling| Finder::new(spelling).into_owned()).collect(), ..known }
     }
 }
 

@@ -37,12 +37,12 @@ pub struct Bundle {
     /// UUIDs of the observables, by number.
     ids: Vec<Uuid>,
     pub(super) observables: Vec<NodeNumber>,
-    pub(super) relationships: Vec<Placed>,
+    pub(super) relationships: Vec<SortedRelationship>,
 }
 
 /// Sort key of a relationship: the rank of its type and its UUID.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Placed {
+pub(super) struct SortedRelationship {
     rank: u8,
     /// Four words, for a smaller alignment and size.
     uuid: [u32; 4],
@@ -55,7 +55,7 @@ enum At<'b> {
     Marking(Tlp),
     Identity(&'b Identity),
     Observable(NodeNumber),
-    Relationship(&'b Placed),
+    Relationship(&'b SortedRelationship),
 }
 
 /// Indexes of the authors of relationships.
@@ -97,7 +97,11 @@ impl Bundle {
             let start = link.first.time().filter(|_| start_in_id).map(id_text);
             let [source, target] = [link.source, link.target].map(|end| node_id(&found, &ids, end));
             let start = start.as_ref().map(|start| start.as_str());
-            Placed::new(link.relationship, Id::of_relationship(link.relationship, source, target, start, None), place)
+            SortedRelationship::new(
+                link.relationship,
+                Id::of_relationship(link.relationship, source, target, start, None),
+                place,
+            )
         });
         let markings = levels.into_iter().collect();
         let (made_by, observables) = (vec![], vec![]);
@@ -109,16 +113,16 @@ impl Bundle {
     /// Relationships that only their record types tell apart: that of the lowest type keeps the id that others derive, and
     /// the type takes part in those of the others.
     fn told_apart(mut self, start_in_id: bool) -> Bundle {
-        let rrtype = |placed: &Placed| self.link(placed).rrtype;
+        let rrtype = |placed: &SortedRelationship| self.link(placed).rrtype;
         let mut found = vec![];
-        for same in self.relationships.chunk_by(Placed::has_id_of).filter(|same| same.len() > 1) {
+        for same in self.relationships.chunk_by(SortedRelationship::has_id_of).filter(|same| same.len() > 1) {
             let lowest = same.iter().map(rrtype).min();
             found.extend(same.iter().filter(|placed| Some(rrtype(placed)) != lowest).map(|placed| placed.place));
         }
         if found.is_empty() {
             return self;
         }
-        let mut ids: HashMap<u32, Placed> =
+        let mut ids: HashMap<u32, SortedRelationship> =
             found.into_iter().map(|place| (place, self.placed(place, start_in_id))).collect();
         for placed in &mut self.relationships {
             *placed = ids.remove(&placed.place).unwrap_or(*placed);
@@ -128,13 +132,13 @@ impl Bundle {
     }
 
     /// A relationship with an id in which its record type takes part.
-    fn placed(&self, place: u32, start_in_id: bool) -> Placed {
+    fn placed(&self, place: u32, start_in_id: bool) -> SortedRelationship {
         let link = &self.found.links[place as usize];
         let start = link.first.time().filter(|_| start_in_id).map(id_text);
         let [source, target] = [link.source, link.target].map(|end| self.id_of(end));
         let (start, rrtype) = (start.as_ref().map(|start| start.as_str()), link.rrtype.to_string());
         let id = Id::of_relationship(link.relationship, source, target, start, Some(&rrtype));
-        Placed::new(link.relationship, id, place as usize)
+        SortedRelationship::new(link.relationship, id, place as usize)
     }
 
     /// Creates a bundle from objects that refer only to each other.
@@ -183,7 +187,7 @@ impl Bundle {
             u32::try_from(self.authors.len() - 1).expect("all authors fit into memory")
         });
         self.made_by.push(number);
-        self.relationships.push(Placed::new(relationship.relationship_type, relationship.id, place));
+        self.relationships.push(SortedRelationship::new(relationship.relationship_type, relationship.id, place));
         let end = |id: Id| numbers[&id];
         self.found.links.push(Link {
             first: Moment::new(relationship.start_time),
@@ -322,12 +326,12 @@ impl Bundle {
         self.relationships.iter().map(|placed| self.relationship_of(placed))
     }
 
-    fn relationship_of(&self, placed: &Placed) -> Relationship {
+    fn relationship_of(&self, placed: &SortedRelationship) -> Relationship {
         let link = self.link(placed);
         self.relationship(placed, link, [link.source, link.target].map(|end| self.id_of(end)))
     }
 
-    pub(super) fn link(&self, placed: &Placed) -> &Link {
+    pub(super) fn link(&self, placed: &SortedRelationship) -> &Link {
         &self.found.links[placed.place as usize]
     }
 
@@ -335,7 +339,12 @@ impl Bundle {
         node_id(&self.found, &self.ids, number)
     }
 
-    pub(super) fn relationship(&self, placed: &Placed, link: &Link, [source, target]: [Id; 2]) -> Relationship {
+    pub(super) fn relationship(
+        &self,
+        placed: &SortedRelationship,
+        link: &Link,
+        [source, target]: [Id; 2],
+    ) -> Relationship {
         let (created_by, created) = self.authors[self.made_by(placed)];
         Relationship {
             id: placed.id(),
@@ -353,7 +362,7 @@ impl Bundle {
         }
     }
 
-    pub(super) fn made_by(&self, placed: &Placed) -> usize {
+    pub(super) fn made_by(&self, placed: &SortedRelationship) -> usize {
         self.made_by.get(placed.place as usize).map_or(0, |author| *author as usize)
     }
 
@@ -376,7 +385,7 @@ impl Bundle {
             self.pap.map(Pap::marking_id).into_iter().chain(markings).chain(self.identities.iter().map(Identity::id));
         let together = |numbers: &[NodeNumber]| numbers.iter().map(|number| self.id_of(*number)).collect::<Vec<_>>();
         let observables = self.observables.chunks(BATCH).flat_map(together);
-        Id::of_bundle(first.chain(observables).chain(self.relationships.iter().map(Placed::id)))
+        Id::of_bundle(first.chain(observables).chain(self.relationships.iter().map(SortedRelationship::id)))
     }
 }
 
@@ -393,13 +402,13 @@ impl Serialize for Bundle {
     }
 }
 
-impl Placed {
-    fn new(relationship: RelationshipType, id: Id, place: usize) -> Placed {
+impl SortedRelationship {
+    fn new(relationship: RelationshipType, id: Id, place: usize) -> SortedRelationship {
         let place = u32::try_from(place).expect("all relationships fit into memory");
-        Placed { rank: relationship.rank(), uuid: to_words(id.uuid()), place }
+        SortedRelationship { rank: relationship.rank(), uuid: to_words(id.uuid()), place }
     }
 
-    fn has_id_of(&self, other: &Placed) -> bool {
+    fn has_id_of(&self, other: &SortedRelationship) -> bool {
         (self.rank, self.uuid) == (other.rank, other.uuid)
     }
 

@@ -1,9 +1,9 @@
 //! Compact storage of observables and relationships as columns: a million of them take about sixty bytes each. Does not
 //! detect duplicates and does not sort.
 
+use super::descriptions::{DescriptionId, DescriptionTable};
 use super::kind::{Kind, RelationshipType};
 use super::tlp::Tlp;
-use super::words::{Said, Words};
 use jiff::Timestamp;
 use std::num::NonZeroU16;
 
@@ -56,7 +56,7 @@ pub(super) struct Link {
     pub(super) last: Moment,
     pub(super) source: NodeNumber,
     pub(super) target: NodeNumber,
-    pub(super) description: Said,
+    pub(super) description: DescriptionId,
     pub(super) relationship: RelationshipType,
     pub(super) tlp: Tlp,
     /// The number of the type of the records that report it; 0 where types are not told apart.
@@ -118,12 +118,12 @@ pub(super) struct Columns {
     values: String,
     pub(super) nodes: Vec<Node>,
     pub(super) links: Vec<Link>,
-    pub(super) words: Words,
+    pub(super) words: DescriptionTable,
 }
 
 impl Columns {
     pub(super) fn new() -> Columns {
-        Columns { values: String::new(), nodes: vec![], links: vec![], words: Words::new() }
+        Columns { values: String::new(), nodes: vec![], links: vec![], words: DescriptionTable::new() }
     }
 
     /// Reserves capacity for a number of records. Unused capacity takes no physical memory, and lists that need not

@@ -3,13 +3,13 @@
 
 use super::bundle::Bundle;
 use super::columns::{Columns, Link, Moment, NodeNumber, ProviderNumber};
+use super::descriptions::DescriptionTable;
 use super::index::Index;
 use super::kind::{Kind, RelationshipType};
 use super::object::Identity;
 use super::observable::Observable;
 use super::periods::{Period, Reach, joined, without_start_once};
 use super::tlp::Tlp;
-use super::words::Words;
 use crate::dns::RrType;
 use hashbrown::DefaultHashBuilder;
 use jiff::{SignedDuration, Timestamp};
@@ -220,7 +220,16 @@ impl Graph {
         for (waiting, link) in waiting.iter().zip(&mut links) {
             let [source, target] = [0, 1].map(|end| self.place(&waiting.ends[end], waiting.tlp));
             let Waiting { relationship, first, last, tlp, rrtype, .. } = *waiting;
-            *link = Some(Link { first, last, source, target, description: Words::EMPTY, relationship, tlp, rrtype });
+            *link = Some(Link {
+                first,
+                last,
+                source,
+                target,
+                description: DescriptionTable::EMPTY,
+                relationship,
+                tlp,
+                rrtype,
+            });
         }
         for link in links.iter().flatten().filter(|_| is_far) {
             black_box(self.linked(link));
@@ -245,7 +254,7 @@ impl Graph {
             link.description = words.add(link.description, description);
             return;
         }
-        let description = words.add(Words::EMPTY, description);
+        let description = words.add(DescriptionTable::EMPTY, description);
         self.apart.push(Period { place, reach, link: Link { description, ..reported } });
         // A provider may say the same of a second period any number of times.
         if self.apart.len() >= self.apart_most {

@@ -1,8 +1,8 @@
 //! Deterministic STIX ids: UUIDv5 over the canonical JSON (RFC 8785) of the properties that contribute to an id (STIX
 //! 2.1 §2.9), equal to those that python-stix2 and OpenCTI derive.
 
+use super::inline_string::{CAPACITY, Short};
 use super::kind::{Kind, RelationshipType};
-use super::short::{CAPACITY, Short};
 use serde::{Serialize, Serializer};
 use sha1::{Digest, Sha1};
 use std::borrow::Cow;

@@ -2,7 +2,7 @@
 //! final form, because escaping strings that need no escapes took most of the time of a bundle.
 
 use super::id::{Id, escaped};
-use super::short::{CAPACITY, Short};
+use super::inline_string::{CAPACITY, Short};
 use serde::ser::SerializeMap;
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -13,11 +13,11 @@ mod object;
 mod observable;
 mod pap;
 mod periods;
-mod short;
+mod inline_string;
 mod time;
 mod tlp;
-mod words;
-mod writing;
+mod descriptions;
+mod serialize;
 
 pub use bundle::Bundle;
 pub use graph::{Graph, Policy, Repeats, Report, Seen};

@@ -2,8 +2,8 @@
 //! value in a bundle or request is valid.
 
 use super::id::Id;
+use super::inline_string::Short;
 use super::kind::Kind;
-use super::short::Short;
 use crate::dns::{AddressError, Mailbox, Name, NameError, parse_address};
 use crate::printable;
 use std::fmt::{self, Write};

@@ -2,7 +2,7 @@
 //! they come and however often. Does not know which relationships are the same.
 
 use super::columns::{Link, Moment};
-use super::words::Words;
+use super::descriptions::DescriptionTable;
 
 /// From the first to the last instant that reports of a period name, whether as a start or as a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +36,7 @@ pub(super) struct Period {
 }
 
 /// Joins what is near, of each place. Sorted by place.
-pub(super) fn joined(mut periods: Vec<Period>, gap: i64, words: &mut Words) -> Vec<Period> {
+pub(super) fn joined(mut periods: Vec<Period>, gap: i64, words: &mut DescriptionTable) -> Vec<Period> {
     // Stable: equal periods say the same in any order.
     periods.sort_by_key(|period| (period.place, period.reach));
     periods.dedup_by(|next, one| {
@@ -46,14 +46,14 @@ pub(super) fn joined(mut periods: Vec<Period>, gap: i64, words: &mut Words) -> V
 }
 
 /// Joins what has no start, of each place, however far apart: nothing else tells it apart. Sorted by place.
-pub(super) fn without_start_once(mut periods: Vec<Period>, words: &mut Words) -> Vec<Period> {
+pub(super) fn without_start_once(mut periods: Vec<Period>, words: &mut DescriptionTable) -> Vec<Period> {
     let has_no_start = |period: &Period| period.link.first == Moment::new(None);
     periods.sort_by_key(|period| (period.place, !has_no_start(period), period.reach));
     periods.dedup_by(|next, one| one.place == next.place && has_no_start(next) && absorb(one, next, words));
     periods
 }
 
-fn absorb(one: &mut Period, next: &Period, words: &mut Words) -> bool {
+fn absorb(one: &mut Period, next: &Period, words: &mut DescriptionTable) -> bool {
     one.reach.widen(next.reach);
     one.link.widen(&next.link);
     one.link.description = words.union(one.link.description, next.link.description);

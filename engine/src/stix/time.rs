@@ -1,6 +1,6 @@
 //! Timestamp formats: of STIX properties, of `created` and `modified`, and of the text that ids are derived from.
 
-use super::short::Short;
+use super::inline_string::Short;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::StdFmtWrite;

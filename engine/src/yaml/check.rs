@@ -2,13 +2,13 @@
 //! language, with a fix where it is certain. `schema` decides whether a value is valid; this module explains why it is
 //! not.
 
-use super::choice::{Keywords, Meant, branches, meant, tag};
-use super::repair::{Suggestion, suggestions};
+use super::choice::{Intended, Keywords, branches, meant, tag};
+use super::phrasing::{self, clip, message, nearest};
 use super::scalar::written;
 use super::schema::{Schema, in_range, is, list, of_form, of_item, of_key, of_length, repeated, types};
 use super::sort_and_deduplicate;
+use super::suggest::{Suggestion, suggestions};
 use super::tree::{Tree, child};
-use super::words::{self, clip, message, nearest};
 use crate::diagnostic::{Code, Diagnostic, Fix, Span};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -53,11 +53,11 @@ impl<'s> Check<'_, 's> {
 
     fn choice(&mut self, branches: &[&'s Keywords], value: &Value, pointer: &str) {
         match meant(branches, value) {
-            Meant::Branch(branch) => self.one(branch, value, pointer),
-            Meant::Word(words) => self.unknown_value(&words, value, pointer),
-            Meant::Tag(tag, words) => self.unknown_tag(tag, words, value, pointer),
-            Meant::Key(keys) => self.unknown_variant(keys, value, pointer),
-            Meant::Type => self.wrong_type(branches, value, pointer),
+            Intended::Branch(branch) => self.one(branch, value, pointer),
+            Intended::Word(words) => self.unknown_value(&words, value, pointer),
+            Intended::Tag(tag, words) => self.unknown_tag(tag, words, value, pointer),
+            Intended::Key(keys) => self.unknown_variant(keys, value, pointer),
+            Intended::Type => self.wrong_type(branches, value, pointer),
         }
     }
 
@@ -66,7 +66,7 @@ impl<'s> Check<'_, 's> {
         if !kinds.is_empty() && !kinds.iter().any(|kind| is(kind, value)) {
             return self.wrong_type(&[schema], value, pointer);
         }
-        let words = words::words(schema);
+        let words = phrasing::words(schema);
         if !words.is_empty() {
             return self.unknown_value(&words, value, pointer);
         }
@@ -157,7 +157,7 @@ impl<'s> Check<'_, 's> {
                 let missing = counterparts.get(key).copied();
                 let label =
                     missing.map_or("unknown field".into(), |name| format!("did you mean the missing field `{name}`?"));
-                let note = format!("known fields: {}", words::all(&known));
+                let note = format!("known fields: {}", phrasing::all(&known));
                 self.report(Code::UnknownField, message, span, label).notes.push(note);
                 return missing;
             }
@@ -199,7 +199,7 @@ impl<'s> Check<'_, 's> {
         }
         let span = self.tree.key_span(&child(pointer, key));
         let branches = branches(self.schema, names);
-        let known: Vec<&str> = branches.iter().flat_map(|branch| words::words(branch)).collect();
+        let known: Vec<&str> = branches.iter().flat_map(|branch| phrasing::words(branch)).collect();
         if !known.is_empty() {
             let message = format!("unknown key `{}` in {}", clip(key), self.name(pointer));
             return self.unknown_choice(&known, key, span, message);
@@ -295,7 +295,7 @@ impl<'s> Check<'_, 's> {
                 found.fix = Some(Fix { span, replacement: written(near) });
             }
             None => {
-                let note = format!("expected {}", words::any(known));
+                let note = format!("expected {}", phrasing::any(known));
                 self.report(Code::UnknownChoice, message, span, "unknown value").notes.push(note);
             }
         }
@@ -305,7 +305,7 @@ impl<'s> Check<'_, 's> {
         match value.get(tag) {
             Some(word) => self.unknown_value(&words, word, &child(pointer, tag)),
             None => {
-                let note = format!("expected {}", words::any(&words));
+                let note = format!("expected {}", phrasing::any(&words));
                 self.missing(tag, pointer).notes.push(note);
             }
         }
@@ -319,7 +319,7 @@ impl<'s> Check<'_, 's> {
             }
             None => {
                 let message = format!("{} is an empty mapping", self.name(pointer));
-                let note = format!("expected {}", words::any(&keys));
+                let note = format!("expected {}", phrasing::any(&keys));
                 self.report(Code::MissingField, message, self.place(pointer), "requires one field").notes.push(note);
             }
         }
@@ -328,8 +328,8 @@ impl<'s> Check<'_, 's> {
     fn wrong_type(&mut self, branches: &[&'s Keywords], value: &Value, pointer: &str) {
         let span = self.tree.span(pointer);
         let written = &self.tree.source().text[span.clone()];
-        let (subject, wanted) = (self.name(pointer), words::wanted(branches));
-        let found = words::found(value, written);
+        let (subject, wanted) = (self.name(pointer), phrasing::wanted(branches));
+        let found = phrasing::found(value, written);
         let message =
             message(&[format!("{subject} must be {wanted}, found {found}"), format!("{subject} must be {wanted}")]);
         let suggestion = self.suggestion(branches, value, written);
@@ -354,7 +354,7 @@ impl<'s> Check<'_, 's> {
     }
 
     fn name(&self, pointer: &str) -> String {
-        words::name(self.tree, pointer)
+        phrasing::name(self.tree, pointer)
     }
 
     /// Returns the source text of a value.
@@ -392,8 +392,8 @@ fn tag_without_mapping(branches: &[&Keywords], value: &Value) -> Option<String> 
 }
 
 fn permitted_values(branches: &[&Keywords]) -> Vec<String> {
-    let known: Vec<&str> = branches.iter().flat_map(|branch| words::words(branch)).collect();
+    let known: Vec<&str> = branches.iter().flat_map(|branch| phrasing::words(branch)).collect();
     let form = branches.iter().find_map(|branch| branch.get("x-form")).and_then(Value::as_str).map(str::to_owned);
-    let known = (!known.is_empty()).then(|| format!("expected {}", words::any(&known)));
+    let known = (!known.is_empty()).then(|| format!("expected {}", phrasing::any(&known)));
     form.map(|form| format!("expected {form}")).into_iter().chain(known).collect()
 }

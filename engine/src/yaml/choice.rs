@@ -1,7 +1,7 @@
 //! Determines which branch of an `anyOf` or `oneOf` was intended, so that no message says that no branch matches.
 
+use super::phrasing::{nearest, words};
 use super::schema::{Schema, is, list, types};
-use super::words::{nearest, words};
 use serde_json::{Map, Value};
 
 /// Keywords that are annotations and do not affect validation.
@@ -12,7 +12,7 @@ const ANNOTATIONS: [&str; 8] =
 pub(super) type Keywords = Map<String, Value>;
 
 /// What a value was intended to be.
-pub(super) enum Meant<'s> {
+pub(super) enum Intended<'s> {
     /// A value of this branch.
     Branch(&'s Keywords),
     /// One of these keywords.
@@ -41,14 +41,14 @@ pub(super) fn branches<'s>(schema: Schema<'s>, part: &'s Value) -> Vec<&'s Keywo
 }
 
 /// Selects a branch by the type of the value, then by its tag, then by its keys.
-pub(super) fn meant<'s>(branches: &[&'s Keywords], value: &Value) -> Meant<'s> {
+pub(super) fn meant<'s>(branches: &[&'s Keywords], value: &Value) -> Intended<'s> {
     let fitting: Vec<&Keywords> = branches.iter().copied().filter(|branch| takes(branch, value)).collect();
     match value {
         Value::Object(map) => intended_mapping(&fitting, map),
         _ => match fitting.iter().find(|branch| words(branch).is_empty()) {
-            Some(branch) => Meant::Branch(branch),
-            None if fitting.is_empty() => Meant::Type,
-            None => Meant::Word(fitting.iter().flat_map(|branch| words(branch)).collect()),
+            Some(branch) => Intended::Branch(branch),
+            None if fitting.is_empty() => Intended::Type,
+            None => Intended::Word(fitting.iter().flat_map(|branch| words(branch)).collect()),
         },
     }
 }
@@ -59,21 +59,21 @@ fn takes(branch: &Keywords, value: &Value) -> bool {
         || (named.is_empty() && (!value.is_object() || branch.contains_key("properties")))
 }
 
-fn intended_mapping<'s>(blocks: &[&'s Keywords], map: &Map<String, Value>) -> Meant<'s> {
+fn intended_mapping<'s>(blocks: &[&'s Keywords], map: &Map<String, Value>) -> Intended<'s> {
     if let [] | [_] = blocks {
-        return blocks.first().map_or(Meant::Type, |block| Meant::Branch(block));
+        return blocks.first().map_or(Intended::Type, |block| Intended::Branch(block));
     }
     if let Some((tag, tags)) = tag(blocks) {
         let word = map.get(tag).and_then(Value::as_str);
         let chosen = blocks.iter().find(|block| constant(block, tag) == word);
-        return chosen.filter(|_| word.is_some()).map_or(Meant::Tag(tag, tags), |block| Meant::Branch(block));
+        return chosen.filter(|_| word.is_some()).map_or(Intended::Tag(tag, tags), |block| Intended::Branch(block));
     }
     let only: Vec<&str> = blocks.iter().filter_map(|block| only_key(block)).collect();
     if only.len() == blocks.len() {
         let chosen = blocks.iter().find(|block| only_key(block).is_some_and(|key| map.contains_key(key)));
-        return chosen.map_or(Meant::Key(only), |block| Meant::Branch(block));
+        return chosen.map_or(Intended::Key(only), |block| Intended::Branch(block));
     }
-    closest(blocks, map).map_or(Meant::Type, Meant::Branch)
+    closest(blocks, map).map_or(Intended::Type, Intended::Branch)
 }
 
 /// Returns the field that distinguishes all mappings, and its values, such as for `#[serde(tag = "kind")]`.

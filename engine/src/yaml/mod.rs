@@ -5,23 +5,23 @@
 mod build;
 mod check;
 mod choice;
-mod inside;
-mod mend;
-mod repair;
+mod span_map;
+mod recover;
+mod suggest;
 mod scalar;
 mod schema;
 mod syntax;
 mod tree;
-mod words;
+mod phrasing;
 
 #[cfg(test)]
 mod tests;
 
 pub use check::check;
+pub use phrasing::{closest_few, nearest};
 pub use schema::Schema;
 pub(crate) use tree::child;
-pub use tree::{Place, Size, Tree};
-pub use words::{closest_few, nearest};
+pub use tree::{Location, Size, Tree};
 
 use crate::diagnostic::{Code, Diagnostic, MAX_REPORTED, Source, Span};
 use schemars::{JsonSchema, schema_for};
@@ -71,7 +71,7 @@ pub fn read_lenient<T: DeserializeOwned + JsonSchema>(source: &Arc<Source>, size
     let (tree, incomplete) = match (fits, recover) {
         (true, _) => (tree, vec![]),
         (false, false) => return Read { value: None, diagnostics, incomplete: vec![] },
-        (false, true) => match mend::recover(&tree, schema.as_value()) {
+        (false, true) => match recover::recover(&tree, schema.as_value()) {
             Some(recovered) => recovered,
             None => return Read { value: None, diagnostics, incomplete: vec![] },
         },

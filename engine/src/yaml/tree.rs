@@ -1,7 +1,7 @@
 //! A value parsed from YAML, with the source location of each part.
 
 use super::build::{Kind, Node, Stop, build};
-use super::inside;
+use super::span_map;
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -24,7 +24,7 @@ pub struct Tree {
 
 /// Location of a part of a value in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// The key, for a field of a mapping.
     pub key: Option<Span>,
     /// The value, including its quotes.
@@ -117,7 +117,7 @@ impl Tree {
     }
 
     /// Returns the location of key and value at a JSON pointer, or `None` if there is no value.
-    pub fn location(&self, pointer: &str) -> Option<Place> {
+    pub fn location(&self, pointer: &str) -> Option<Location> {
         self.has(pointer).then(|| self.nearest_location(pointer))
     }
 
@@ -139,7 +139,7 @@ impl Tree {
         let end = char_boundary_after(text, inside.end);
         let start = char_boundary_before(text, inside.start.min(end));
         let whole = self.span(pointer);
-        let found = inside::source_range(&self.source.text[whole.clone()], text, &(start..end))?;
+        let found = span_map::source_range(&self.source.text[whole.clone()], text, &(start..end))?;
         Some(whole.start + found.start..whole.start + found.end)
     }
 
@@ -163,8 +163,8 @@ impl Tree {
         span.start..span.start + line.trim_end().len()
     }
 
-    fn nearest_location(&self, pointer: &str) -> Place {
-        let mut place = Place { key: None, value: self.root.span.clone() };
+    fn nearest_location(&self, pointer: &str) -> Location {
+        let mut place = Location { key: None, value: self.root.span.clone() };
         let mut node = &self.root;
         for segment in pointer.split('/').skip(1) {
             let (key, child) = match &node.kind {
@@ -178,7 +178,7 @@ impl Tree {
                 },
                 Kind::Scalar(_) => break,
             };
-            place = Place { key, value: child.span.clone() };
+            place = Location { key, value: child.span.clone() };
             node = child;
         }
         place

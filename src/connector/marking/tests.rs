@@ -1,7 +1,7 @@
 //! Nothing is sent unless every reading of the markings allows it, whatever shape they come in.
 
-use super::super::delivery::Delivery;
 use super::super::entity::Entity;
+use super::super::message::Delivery;
 use super::super::objects::{Found, Objects};
 use super::*;
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::sync::{Arc, LazyLock};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::{Account, Input, Run, Step};
+use stixmap_engine::run::{Input, ProviderState, Run, Step};
 
 const ID: &str = "domain-name--bedb4899-d24b-5401-bc86-8f6b4cc18ec7";
 const RED: &str = "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed";
@@ -85,7 +85,7 @@ fn send_by(plan: &Plan, entity: Result<Entity, String>) -> Result<(), String> {
         seed: 0,
         trace: false,
     };
-    let mut run = Run::new(plan, Arc::new(Account::default()), input, now);
+    let mut run = Run::new(plan, Arc::new(ProviderState::default()), input, now);
     match run.next(now) {
         Step::Send(_) => Ok(()),
         Step::Done => Err(run.finish().outcome.to_string()),

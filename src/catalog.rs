@@ -1,0 +1,302 @@
+//! The profiles that are known: those built into the binary, those of a folder, and any by its path; with their cases.
+
+use crate::files::{Bound, Root};
+use crate::render;
+use anyhow::{Context, bail};
+use rust_embed::RustEmbed;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use stixmap_engine::case::Case;
+use stixmap_engine::diagnostic::{Code, Diagnostic, Source};
+use stixmap_engine::parallel;
+use stixmap_engine::plan::Plan;
+
+#[derive(RustEmbed)]
+#[folder = "profiles"]
+struct Embedded;
+
+/// The file that makes a folder a profile's.
+pub(crate) const PROFILE: &str = "profile.yaml";
+
+/// A profile's folder, wherever it is.
+#[derive(Debug, Clone)]
+pub(crate) enum Folder {
+    /// In the binary, by its name.
+    Embedded(String),
+    /// On disk, named by its path.
+    OnDisk(Root),
+    /// In the operator's folder of profiles, named by its folder's name: its id is the same.
+    Listed(Root),
+}
+
+impl Folder {
+    /// Reads a file of the folder as a text.
+    fn source(&self, name: &str) -> anyhow::Result<Result<Arc<Source>, Diagnostic>> {
+        match self {
+            Self::Embedded(profile) => {
+                Ok(as_source(format!("profiles/{profile}/{name}"), self.bytes(name, Bound::CASE)?))
+            }
+            Self::OnDisk(folder) | Self::Listed(folder) => source(folder, name),
+        }
+    }
+
+    /// Reads a file of the folder as it is.
+    fn bytes(&self, name: &str, bound: Bound) -> anyhow::Result<Vec<u8>> {
+        match self {
+            Self::Embedded(profile) => {
+                let path = format!("{profile}/{name}");
+                let file = Embedded::get(&path).with_context(|| format!("profiles/{path} is not there"))?;
+                Ok(file.data.into_owned())
+            }
+            Self::OnDisk(folder) | Self::Listed(folder) => {
+                let path = folder.path().join(name);
+                folder.read(name, bound).with_context(|| format!("{} cannot be read", path.display()))
+            }
+        }
+    }
+
+    /// Whether this is the same folder as another.
+    pub(crate) fn is_same(&self, other: &Folder) -> bool {
+        match (self, other) {
+            (Self::Embedded(one), Self::Embedded(other)) => one == other,
+            (Self::OnDisk(one) | Self::Listed(one), Self::OnDisk(other) | Self::Listed(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+
+    /// The names of its cases, sorted.
+    pub(crate) fn cases(&self) -> anyhow::Result<Vec<String>> {
+        let mut names: Vec<String> = match self {
+            Self::Embedded(profile) => {
+                let prefix = format!("{profile}/cases/");
+                Embedded::iter().filter_map(|path| path.strip_prefix(&prefix).map(str::to_owned)).collect()
+            }
+            Self::OnDisk(folder) | Self::Listed(folder) => {
+                let cases = folder.below("cases");
+                let names = match cases.names() {
+                    Err(error) if error.kind() == ErrorKind::NotFound => vec![],
+                    names => names.with_context(|| format!("{} cannot be read", cases.path().display()))?,
+                };
+                names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect()
+            }
+        };
+        names.retain(|name| name.ends_with(".yaml"));
+        names.sort();
+        Ok(names)
+    }
+
+    /// Compiles the profile; `None` after its mistakes were told.
+    pub(crate) fn plan(&self) -> anyhow::Result<Option<Plan>> {
+        Ok(told(self.compiled()?))
+    }
+
+    /// Compiles the profile without printing its diagnostics.
+    pub(crate) fn compiled(&self) -> anyhow::Result<Compiled> {
+        let source = self.source("profile.yaml")?.map_err(|mistake| vec![mistake]);
+        let plan = source.and_then(|source| Plan::read(&source));
+        let Self::Listed(folder) = self else { return Ok(plan) };
+        Ok(plan.and_then(|plan| match other_name(&plan, folder) {
+            Some(found) => Err(vec![found]),
+            None => Ok(plan),
+        }))
+    }
+
+    /// Reads a case; `None` after its mistakes were told.
+    pub(crate) fn case(&self, name: &str) -> anyhow::Result<Option<Case>> {
+        let beside = self.beside();
+        let load = |name: &str| beside.read(name);
+        let source = self.source(&format!("cases/{name}"))?.map_err(|mistake| vec![mistake]);
+        let case = source.and_then(|source| Case::read(&source, load));
+        Ok(case.map_err(|mistakes| render::diagnostics(&mistakes)).ok())
+    }
+
+    /// The files beside a case.
+    pub(crate) fn beside(&self) -> Beside<'_> {
+        Beside { folder: self, left: Cell::new(Bound::CASE.0) }
+    }
+}
+
+/// The files beside one case, which are bounded together: a case may name one more than once.
+pub(crate) struct Beside<'f> {
+    folder: &'f Folder,
+    left: Cell<u64>,
+}
+
+impl Beside<'_> {
+    /// A file by its name alone: a case reads nothing from elsewhere.
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+        if name.contains(['/', '\\']) || name.starts_with('.') {
+            return Err("a file beside the case, by its name alone".to_owned());
+        }
+        let bytes = self.folder.bytes(&format!("cases/{name}"), Bound::CASE);
+        let bytes = bytes.map_err(|error| format!("{:#}", error.root_cause()))?;
+        let left = self.left.get().checked_sub(bytes.len() as u64);
+        self.left.set(left.ok_or_else(|| format!("the bodies of the case are larger than {} together", Bound::CASE))?);
+        Ok(bytes)
+    }
+}
+
+/// A plan; or the profile's mistakes.
+type Compiled = Result<Plan, Vec<Diagnostic>>;
+
+fn told(compiled: Compiled) -> Option<Plan> {
+    compiled.map_err(|mistakes| render::diagnostics(&mistakes)).ok()
+}
+
+/// Compiles profiles; `None` after what is wrong with one was told, which costs no other.
+pub(crate) fn plans(folders: &[Folder]) -> Vec<Option<Plan>> {
+    let plan = |compiled: anyhow::Result<Compiled>| match compiled {
+        Ok(compiled) => told(compiled),
+        Err(unreadable) => {
+            render::error(&unreadable);
+            None
+        }
+    };
+    parallel::map(folders, Folder::compiled).into_iter().map(plan).collect()
+}
+
+/// More of a file than this is not read: no profile and no case is so long, and the reader will say so.
+const MAX_READ: u64 = 2 << 20;
+
+/// A file as a text a person can open; or a diagnostic, if it is no text.
+pub(crate) fn source(root: &Root, name: impl AsRef<Path>) -> anyhow::Result<Result<Arc<Source>, Diagnostic>> {
+    let shown = root.path().join(&name).display().to_string();
+    let bytes = root.read_start(name, MAX_READ).with_context(|| format!("{shown} cannot be read"))?;
+    Ok(as_source(shown, bytes))
+}
+
+/// Where a file of a profile stands: a case below its profile's folder, another file in its own folder.
+pub(crate) fn place(path: &Path) -> anyhow::Result<(Root, PathBuf)> {
+    let placed = match folder_of_case(path) {
+        Some(folder) => path.file_name().map(|name| (folder, Path::new("cases").join(name))),
+        None => Root::of(path).ok().map(|(root, name)| (root, PathBuf::from(name))),
+    };
+    placed.with_context(|| format!("{} is no file", path.display()))
+}
+
+/// The profile that a case belongs to: the folder above its `cases`.
+pub(crate) fn folder_of_case(path: &Path) -> Option<Root> {
+    let cases = path.parent().filter(|folder| folder.file_name().is_some_and(|name| name == "cases"))?;
+    cases.parent().map(Root::new).filter(|folder| folder.claims(PROFILE))
+}
+
+/// The folders of profiles in a folder, by name.
+pub(crate) fn folders_in(folder: &Root) -> anyhow::Result<BTreeMap<String, Root>> {
+    let names = folder.names().with_context(|| format!("{} cannot be read", folder.path().display()))?;
+    let named = names.iter().map(|name| (name.to_string_lossy().into_owned(), folder.below(name)));
+    Ok(named.filter(|(_, folder)| folder.claims(PROFILE)).collect())
+}
+
+fn as_source(shown: String, mut bytes: Vec<u8>) -> Result<Arc<Source>, Diagnostic> {
+    if bytes.len() as u64 == MAX_READ {
+        // It was cut, perhaps within a sign.
+        bytes.truncate(bytes.len() - 4);
+        return Ok(Source::new(shown, String::from_utf8_lossy(&bytes)));
+    }
+    String::from_utf8(bytes).map(|text| Source::new(shown.clone(), text)).map_err(|error| {
+        let (start, bytes) = (error.utf8_error().valid_up_to(), error.into_bytes());
+        let source = Source::new(shown, String::from_utf8_lossy(&bytes));
+        let found = Diagnostic::error(Code::NotUtf8, "this is not UTF-8 text", &source, start..start, "it breaks here");
+        found.note("save it as UTF-8; most editors call it so")
+    })
+}
+
+/// The profiles that have a name: those built in, and those of the operator's folder.
+pub(crate) struct Known {
+    by_name: BTreeMap<String, Folder>,
+    /// Folders of the operator's with the name of a built-in profile. They can only be named by their path.
+    shadowed: BTreeMap<String, PathBuf>,
+}
+
+impl Known {
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &Folder> {
+        self.by_name.values()
+    }
+
+    pub(crate) fn names(self) -> impl Iterator<Item = String> {
+        self.by_name.into_keys()
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
+    pub(crate) fn built_in(mut self, name: &str) -> Option<Folder> {
+        self.by_name.remove(name).filter(|folder| matches!(folder, Folder::Embedded(_)))
+    }
+
+    /// Why each folder with the name of a built-in profile is not listed.
+    pub(crate) fn conflicts(&self) -> impl Iterator<Item = String> {
+        self.shadowed.iter().map(|(name, path)| conflict(name, path))
+    }
+
+    fn nearest(&self, name: &str) -> String {
+        let names: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
+        match stixmap_engine::yaml::nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("available: {}", names.join(", ")),
+        }
+    }
+}
+
+fn conflict(name: &str, path: &Path) -> String {
+    let path = path.display();
+    format!("ambiguous profile `{name}`: it is built in, and `{path}` has the same name; use the path for the latter")
+}
+
+/// The profiles that have a name.
+pub(crate) fn known(extra: Option<&Path>) -> anyhow::Result<Known> {
+    let embedded = Embedded::iter().filter_map(|path| path.strip_suffix("/profile.yaml").map(str::to_owned));
+    let by_name = embedded.map(|name| (name.clone(), Folder::Embedded(name))).collect();
+    let mut known = Known { by_name, shadowed: BTreeMap::new() };
+    let Some(extra) = extra else { return Ok(known) };
+    for (name, folder) in folders_in(&Root::new(extra))? {
+        match known.by_name.get(&name) {
+            Some(_) => known.shadowed.insert(name, folder.path()).map(drop),
+            None => known.by_name.insert(name, Folder::Listed(folder)).map(drop),
+        };
+    }
+    Ok(known)
+}
+
+/// The folder of profiles where nobody names another.
+pub(crate) const USUAL: &str = "profiles";
+
+/// The folder at a path. The usual one is named by nobody: in a stranger's folder it may be a link, which is not followed.
+pub(crate) fn root(path: &Path) -> Root {
+    if path == Path::new(USUAL) { Root::default().below(USUAL) } else { Root::new(path) }
+}
+
+/// The profile's folder at a path: of the folder, or of its `profile.yaml`.
+pub(crate) fn at(path: &Path) -> Option<Root> {
+    let of_file = || path.parent().filter(|_| path.ends_with(PROFILE)).map(Root::new);
+    [Some(root(path)), of_file()].into_iter().flatten().find(|folder| folder.claims(PROFILE))
+}
+
+/// Finds a profile by its name, or by the path of its folder or its `profile.yaml`.
+pub(crate) fn find(name: &str, extra: Option<&Path>) -> anyhow::Result<Folder> {
+    let known = known(extra)?;
+    if let Some(path) = known.shadowed.get(name) {
+        bail!(conflict(name, path));
+    }
+    if let Some(folder) = known.by_name.get(name) {
+        return Ok(folder.clone());
+    }
+    let path = Path::new(name);
+    if let Some(folder) = at(path) {
+        return Ok(Folder::OnDisk(folder));
+    }
+    bail!("unknown profile `{name}`; {}", known.nearest(name))
+}
+
+/// A profile whose id is not its folder's name: `--profile` goes by the folder's name, variables go by the id.
+pub(crate) fn other_name(plan: &Plan, folder: &Root) -> Option<Diagnostic> {
+    let name = folder.name()?;
+    let message = format!("the profile `{}` stands in the folder `{name}`", plan.id);
+    let label = "its variables go by this name, `--profile` by the folder's";
+    let found = || Diagnostic::error(Code::IdNotFolder, message, &plan.source, plan.id_span.clone(), label);
+    (name != plan.id).then(found)
+}

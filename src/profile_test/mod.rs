@@ -1,0 +1,46 @@
+//! `stixmap test`: plays the recorded cases of profiles, and says how much of the profiles they prove.
+
+mod assurance;
+mod compare;
+mod coverage;
+mod edit;
+mod hint;
+mod mutate;
+mod parallel;
+mod part;
+mod property;
+mod recorded;
+mod suite;
+mod phrasing;
+
+use crate::Exit;
+use crate::cli::{TestArgs, Verbosity};
+use recorded::Recorded;
+use suite::{Suite, found};
+
+pub(crate) fn run(args: &TestArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
+    let suites = found(&args.paths)?;
+    if args.properties {
+        return property::run(&suites, args);
+    }
+    if !(args.coverage || args.mutate || args.assurance) {
+        return compare::run(&suites, args.accept, verbosity);
+    }
+    let Some(profiles) = recorded(&suites)? else { return Ok(Exit::Told) };
+    let lowest = match args.format() {
+        _ if args.assurance => assurance::run(&profiles)?,
+        format if args.coverage => coverage::run(&profiles, format)?,
+        format => mutate::run(&profiles, format)?,
+    };
+    Ok(if args.at_least.is_some_and(|least| lowest < f64::from(least)) { Exit::Told } else { Exit::Fine })
+}
+
+/// `stixmap explain properties`: what is tried on generated runs.
+pub(crate) fn properties() -> String {
+    property::page()
+}
+
+/// The profiles with their cases as they are expected; `None` after it was told that they are not.
+fn recorded(suites: &[Suite]) -> anyhow::Result<Option<Vec<Recorded>>> {
+    suites.iter().map(Recorded::read).collect()
+}

@@ -1,0 +1,101 @@
+//! Changes that change nothing: a default that is written out, credentials of kind `none`. What they compile to is the same
+//! but for the places in the text, so that no case could tell.
+
+use stixmap_engine::plan::Plan;
+
+/// What a plan does, as text.
+pub(super) fn compiled(plan: &Plan) -> String {
+    // Every field is named, so that a new one is thought of.
+    let Plan {
+        source: _,
+        id_span: _,
+        id,
+        version,
+        name,
+        summary,
+        status,
+        links,
+        terms,
+        licence,
+        subscription,
+        settings,
+        http,
+        quota,
+        answers,
+        window,
+        lookups,
+        record,
+        rules,
+        besides,
+        relationship,
+        tlp,
+        pap_max,
+        identity,
+    } = plan;
+    let words = format!("{id:?}{version:?}{name:?}{summary:?}{status:?}{links:?}{terms:?}{licence:?}{subscription:?}");
+    let asked = format!("{settings:?}{http:?}{quota:?}{answers:?}{window:?}{lookups:?}");
+    let found = format!("{record:?}{:?}{besides:?}{relationship:?}{tlp:?}{pap_max:?}{identity:?}", rules.rules);
+    without_places(&format!("{words}{asked}{found}"))
+}
+
+/// Without spans (`12..34`) and lines (`line: 5`).
+fn without_places(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|sign: char| sign.is_ascii_digit()) {
+        kept.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let end = figure_end(rest);
+        let (figure, after) = rest.split_at(end);
+        let is_end_of_span = kept.ends_with("..");
+        let is_place = is_end_of_span || kept.ends_with("line: ") || is_range(after);
+        kept.push_str(if is_place { "_" } else { figure });
+        rest = after;
+    }
+    kept.push_str(rest);
+    kept
+}
+
+fn figure_end(text: &str) -> usize {
+    text.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(text.len())
+}
+
+fn is_range(after: &str) -> bool {
+    after.strip_prefix("..").is_some_and(|rest| rest.starts_with(|sign: char| sign.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{compiled, without_places};
+    use crate::profile_test::edit::{Edit, source};
+    use serde_json::Value;
+    use stixmap_engine::plan::Plan;
+    use stixmap_engine::yaml::Tree;
+
+    #[test]
+    fn places_are_left_out_and_figures_stay() {
+        assert_eq!(
+            without_places("{ span: 12..34, line: 5, most: 100, text: \"a1\" }"),
+            "{ span: _.._, line: _, most: 100, text: \"a1\" }"
+        );
+    }
+
+    /// A change of the profile of columns, and whether it compiles to the same.
+    fn is_same(pointer: &str, other: Option<Value>) -> bool {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/providers/columns/profile.yaml");
+        let text = std::fs::read_to_string(path).expect("a profile");
+        let tree = Tree::parse(&stixmap_engine::diagnostic::Source::new("profile.yaml", text)).expect("YAML");
+        assert!(tree.has(pointer), "{pointer}");
+        let edit =
+            other.map_or_else(|| Edit::Remove(pointer.to_owned()), |other| Edit::Replace(pointer.to_owned(), other));
+        let plan = |value: &Value| Plan::read(&source(value)).expect("it compiles");
+        compiled(&plan(tree.value())) == compiled(&plan(&edit.applied(tree.value())))
+    }
+
+    #[test]
+    fn what_compiles_to_the_same_is_no_change() {
+        assert!(is_same("/http/auth", None), "`auth: none` is the default");
+        assert!(!is_same("/answers/0/means", Some("ok".into())));
+        assert!(!is_same("/answers/0", None));
+    }
+}

@@ -1,0 +1,281 @@
+//! `stixmap test --properties`: answers are generated from a profile, and what must hold for every run is tried on them.
+//! Nothing is sent: a run is played as a case is, with a generator in the provider's place.
+
+mod accepted;
+mod body;
+mod derive;
+mod fault;
+mod invariant;
+mod play;
+mod pool;
+mod bundle_view;
+mod ordering;
+mod reply;
+mod runs;
+mod scenario;
+mod mock_provider;
+mod table;
+mod report;
+#[cfg(test)]
+mod tests;
+mod valid;
+mod round_trip;
+
+use super::parallel;
+use super::suite::Suite;
+use crate::Exit;
+use crate::catalog::Folder;
+use crate::cli::{TestArgs, TestFormat};
+use crate::files::{Bound, Root};
+use crate::output::{print, print_json};
+use anyhow::{Context, bail};
+use play::Stage;
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestCaseResult, TestError, TestRunner};
+use scenario::{Scenario, scenes};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use stixmap_engine::plan::Plan;
+use stixmap_engine::profile::SettingType;
+use stixmap_engine::run::{Fate, Report};
+use table::{PROPERTIES, Property, Take};
+
+/// How many runs are generated where nobody says how many.
+pub(super) const USUAL_CASES: u32 = 64;
+
+/// How often a run that fails is made smaller.
+const MOST_SHRINKS: u32 = 4096;
+
+/// The token that is given; it is as secret as a setting.
+const TOKEN: &str = "t0k3n+of=this~run";
+
+/// What was tried on a profile.
+struct PropertyResults {
+    id: String,
+    seed: u64,
+    reached: RunCounts,
+    results: Vec<Tally>,
+    /// The lookups of which no record was mapped: of those, runs say nothing.
+    untried: Vec<String>,
+}
+
+impl PropertyResults {
+    /// Whether no record was mapped at all: what holds for such runs holds for nothing.
+    fn is_vacuous(&self) -> bool {
+        self.reached.records.0 == 0
+    }
+
+    /// Whether a property was tried on something, and held.
+    fn is_kept(&self, tally: &Tally) -> bool {
+        tally.failure.is_none() && !self.is_vacuous()
+    }
+
+    /// How many properties are kept.
+    fn kept(&self) -> usize {
+        self.results.iter().filter(|tally| self.is_kept(tally)).count()
+    }
+}
+
+/// How far the runs came: properties of runs that find nothing say little.
+#[derive(Default)]
+struct RunCounts {
+    /// The runs, by how they ended.
+    outcomes: BTreeMap<&'static str, u32>,
+    /// The records that were mapped, and all of them.
+    records: (u64, u64),
+    requests: u64,
+    /// The rules that some record was mapped or dropped by.
+    rules: BTreeSet<usize>,
+    /// How many rules there are.
+    of: usize,
+    /// The lookups that some record was mapped from.
+    lookups: BTreeSet<String>,
+}
+
+impl RunCounts {
+    fn note(&mut self, report: &Report) {
+        *self.outcomes.entry(report.outcome.kind.as_str()).or_default() += 1;
+        self.records.0 += report.counts.mapped;
+        self.records.1 += report.counts.read;
+        self.requests += report.requests;
+        let mapped = report.trace.iter().filter(|traced| matches!(traced.fate, Fate::Mapped));
+        self.lookups.extend(mapped.map(|traced| traced.lookup.clone()));
+        self.rules.extend(report.trace.iter().flat_map(|traced| &traced.links).map(|link| link.rule));
+        self.rules.extend(report.trace.iter().filter_map(|traced| match traced.fate {
+            Fate::Dropped(_, rule) => rule,
+            _ => None,
+        }));
+    }
+}
+
+/// How a property fared.
+struct Tally {
+    property: &'static Property,
+    cases: u32,
+    failure: Option<Failure>,
+}
+
+/// A run for which a property does not hold, as small as it was found.
+struct Failure {
+    reason: String,
+    case: String,
+    file: Option<PathBuf>,
+}
+
+pub(super) fn run(suites: &[Suite], args: &TestArgs) -> anyhow::Result<Exit> {
+    let mut plans = vec![];
+    for suite in suites {
+        let Some(plan) = Folder::OnDisk(suite.folder.clone()).plan()? else { return Ok(Exit::Told) };
+        plans.push((suite, plan));
+    }
+    let cases = args.cases.unwrap_or_else(|| of_environment().max(USUAL_CASES));
+    if let Some(folder) = &args.runs {
+        Root::new(folder).make().with_context(|| format!("{} cannot be made", folder.display()))?;
+        let written = quietly(|| parallel::map(&plans, |(_, plan)| runs::write(folder, plan, cases, args.seed)));
+        return written.into_iter().collect::<anyhow::Result<()>>().map(|()| Exit::Fine);
+    }
+    let mut tried: Vec<PropertyResults> =
+        quietly(|| parallel::map(&plans, |(_, plan)| try_all(&Stage::new(plan), cases, args.seed)))
+            .into_iter()
+            .collect::<anyhow::Result<_>>()?;
+    if args.accept {
+        for (tried, (suite, _)) in tried.iter_mut().zip(&plans) {
+            tried.results.iter_mut().try_for_each(|tally| keep(tally, &suite.folder))?;
+        }
+    }
+    match args.format() {
+        TestFormat::Text => print(&report::text(&tried))?,
+        TestFormat::Json => print_json(&report::json(&tried))?,
+        TestFormat::Lcov | TestFormat::Cobertura => bail!("properties are told as text or json"),
+    }
+    let is_kept = tried.iter().all(|tried| tried.kept() == tried.results.len());
+    Ok(if is_kept { Exit::Fine } else { Exit::Told })
+}
+
+/// How properties are tried, and which there are.
+pub(super) fn page() -> String {
+    table::page()
+}
+
+/// How many properties hold for a profile, and how many there are.
+pub(super) fn held(plan: &Plan) -> anyhow::Result<(usize, usize)> {
+    let tried = quietly(|| try_all(&Stage::new(plan), USUAL_CASES, 0))?;
+    Ok((tried.kept(), tried.results.len()))
+}
+
+/// What proptest's own variable asks for.
+fn of_environment() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// A panic is what is looked for: it is caught and told as a failure, not on standard error besides.
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let done = work();
+    std::panic::set_hook(hook);
+    done
+}
+
+/// Tries all properties on the same runs. One that fails is made small by itself, and the others are tried on.
+fn try_all(stage: &Stage, cases: u32, seed: u64) -> anyhow::Result<PropertyResults> {
+    let plan = stage.plan;
+    let mut open: Vec<&'static Property> = PROPERTIES.iter().collect();
+    let mut failed: Vec<(&'static str, Failure)> = vec![];
+    let reached = RefCell::new(RunCounts { of: plan.rules.rules.len(), ..RunCounts::default() });
+    while let Some((name, scene)) = first_failure(stage, &open, (cases, seed), &reached)? {
+        failed.push((name, failure(stage, name, &scene)?));
+        open.retain(|property| property.name != name);
+    }
+    let tally = |property: &'static Property| {
+        let place = failed.iter().position(|(name, _)| *name == property.name);
+        Tally { property, cases, failure: place.map(|place| failed.swap_remove(place).1) }
+    };
+    let results = PROPERTIES.iter().map(tally).collect();
+    let reached = reached.into_inner();
+    let untried = plan.lookups.iter().map(|lookup| &lookup.name).filter(|name| !reached.lookups.contains(*name));
+    let untried = untried.cloned().collect();
+    Ok(PropertyResults { id: plan.id.clone(), seed, reached, results, untried })
+}
+
+/// The first property that does not hold, and the smallest run that was found to show it.
+fn first_failure(
+    stage: &Stage,
+    open: &[&'static Property],
+    (cases, seed): (u32, u64),
+    reached: &RefCell<RunCounts>,
+) -> anyhow::Result<Option<(&'static str, Scenario)>> {
+    *reached.borrow_mut() = RunCounts { of: stage.plan.rules.rules.len(), ..RunCounts::default() };
+    let found = Cell::new(None);
+    let scenes = scenes(stage.plan.record.fields.len(), levels(stage.plan));
+    let outcome = runner(cases, seed).run(&scenes, |scene| -> TestCaseResult {
+        let played = stage.play(&scene);
+        let take = Take { stage, scene: &scene, played: &played };
+        played.iter().for_each(|played| reached.borrow_mut().note(&played.report));
+        // While it is made smaller, it is the same property that must not hold.
+        let wanted = |property: &&&Property| found.get().is_none_or(|name| name == property.name);
+        for property in open.iter().filter(wanted) {
+            if let Err(reason) = (property.check)(&take) {
+                found.set(Some(property.name));
+                return Err(TestCaseError::fail(reason));
+            }
+        }
+        Ok(())
+    });
+    match outcome {
+        Ok(()) => Ok(None),
+        Err(TestError::Fail(_, scene)) => Ok(found.get().map(|name| (name, scene))),
+        Err(TestError::Abort(reason)) => anyhow::bail!("no runs could be generated: {reason}"),
+    }
+}
+
+fn runner(cases: u32, seed: u64) -> TestRunner {
+    TestRunner::new(Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: MOST_SHRINKS,
+        rng_seed: RngSeed::Fixed(seed),
+        ..Config::default()
+    })
+}
+
+/// How many settings are levels of their own in a run.
+fn levels(plan: &Plan) -> usize {
+    plan.settings.iter().filter(|spec| spec.kind == SettingType::Tlp).count()
+}
+
+fn failure(stage: &Stage, name: &str, scene: &Scenario) -> anyhow::Result<Failure> {
+    let played = stage.play(scene);
+    let take = Take { stage, scene, played: &played };
+    let property = PROPERTIES.iter().find(|property| property.name == name).context("it is one of the table")?;
+    let reason = (property.check)(&take).err().unwrap_or_default();
+    let about = format!("{}: {reason}", property.holds);
+    let case = played.as_ref().map_or_else(|panicked| panicked.case(&about), |played| played.case(&about));
+    let case = case.text()?;
+    Ok(Failure { reason, case, file: None })
+}
+
+/// Writes the run beside the cases of its profile, and over no other one.
+fn keep(tally: &mut Tally, folder: &Root) -> anyhow::Result<()> {
+    let Some(failure) = &mut tally.failure else { return Ok(()) };
+    let cases = folder.below("cases");
+    let shown = cases.path();
+    cases.make().with_context(|| format!("{} cannot be made", shown.display()))?;
+    let name = format!("property-{}", tally.property.name);
+    let names = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
+    for name in names.map(|name| format!("{name}.yaml")) {
+        let file = (name, failure.case.clone().into_bytes());
+        let is_kept = match cases.create(std::slice::from_ref(&file)) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                cases.read(&file.0, Bound::CASE).is_ok_and(|kept| kept == file.1)
+            }
+            created => created.map(|()| true).with_context(|| format!("{} cannot be written", shown.display()))?,
+        };
+        if is_kept {
+            failure.file = Some(shown.join(file.0));
+            return Ok(());
+        }
+    }
+    unreachable!("names do not end")
+}

@@ -1,0 +1,91 @@
+//! What is told of properties: a line for each of a profile, or all of it for programs.
+
+use super::{Failure, PropertyResults, RunCounts};
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// Why what holds says nothing.
+const VACUOUS: &str = "vacuous: no generated record was mapped";
+
+/// For people.
+pub(super) fn text(tried: &[PropertyResults]) -> String {
+    let mut text = String::new();
+    for profile in tried {
+        text.push_str(&reached(profile));
+        for result in &profile.results {
+            let (id, name, cases) = (&profile.id, result.property.name, result.cases);
+            let _ = match &result.failure {
+                None if profile.is_vacuous() => writeln!(text, "FAILS  {id} {name}, {cases} cases: {VACUOUS}"),
+                None => writeln!(text, "ok     {id} {name}, {cases} cases: {}", result.property.holds),
+                Some(failure) => write!(text, "FAILS  {id} {name}: {}\n{}", failure.reason, shown(failure)),
+            };
+        }
+    }
+    let held = tried.iter().map(PropertyResults::kept).sum::<usize>();
+    let failed = tried.iter().map(|profile| profile.results.len()).sum::<usize>() - held;
+    let seeds: Vec<String> = tried.iter().take(1).map(|profile| profile.seed.to_string()).collect();
+    let _ = writeln!(text, "{held} hold, {failed} fail (--seed {})", seeds.concat());
+    text
+}
+
+/// How far the runs of a profile came.
+fn reached(tried: &PropertyResults) -> String {
+    let RunCounts { outcomes, records: (mapped, read), requests, rules, of, .. } = &tried.reached;
+    let outcomes: Vec<String> = outcomes.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    let untried = match tried.untried.as_slice() {
+        [] => String::new(),
+        names => format!("; no record of `{}`: more `--cases` may reach it", names.join("`, `")),
+    };
+    format!(
+        "       {}: {}; {requests} requests; {mapped} of {read} records mapped{untried}; {} of {of} rules used\n",
+        tried.id,
+        outcomes.join(", "),
+        rules.len(),
+    )
+}
+
+/// The smallest case, and where it was written.
+fn shown(failure: &Failure) -> String {
+    let lines = failure.case.lines().map(|line| format!("  {line}\n")).collect::<String>();
+    match &failure.file {
+        Some(file) => format!("{lines}  written to {}\n", file.display()),
+        None => lines,
+    }
+}
+
+/// For programs.
+pub(super) fn json(tried: &[PropertyResults]) -> Value {
+    tried.iter().map(profile).collect()
+}
+
+fn profile(tried: &PropertyResults) -> Value {
+    let results = tried.results.iter().map(|result| {
+        let mut told = json!({
+            "name": result.property.name,
+            "holds": result.property.holds,
+            "cases": result.cases,
+            "is_kept": tried.is_kept(result),
+        });
+        if tried.is_vacuous() && result.failure.is_none() {
+            told["reason"] = VACUOUS.into();
+        }
+        if let Some(failure) = &result.failure {
+            told["reason"] = failure.reason.as_str().into();
+            told["case"] = failure.case.as_str().into();
+            told["file"] = failure.file.as_ref().map(|file| file.display().to_string()).into();
+        }
+        told
+    });
+    let RunCounts { outcomes, records: (mapped, read), requests, rules, of, .. } = &tried.reached;
+    json!({
+        "profile": tried.id,
+        "seed": tried.seed,
+        "runs": outcomes,
+        "requests": requests,
+        "records": { "read": read, "mapped": mapped },
+        "is_vacuous": tried.is_vacuous(),
+        "untried": tried.untried,
+        "rules": { "used": rules.len(), "of": of },
+        "properties": results.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,78 @@
+//! What is found, written in the Common Output Format and mapped again by the profile for it: the same relationships.
+//!
+//! The format has the record and nothing around it. So it cannot say: what a profile's own rules make of a record where they
+//! differ from the pack's (only the ends are compared), what a row says `besides`, how a provider marks it, which names and
+//! addresses a profile keeps that the other one drops, parts of a second, and the first second of 1970, which stands for none.
+
+use super::invariant::ensure;
+use super::table::Take;
+use crate::{catalog, format};
+use jiff::Timestamp;
+use std::sync::LazyLock;
+use stixmap_engine::plan::{Plan, SettingSpec, Settings};
+use stixmap_engine::profile::SettingType;
+use stixmap_engine::run::{Fate, Input, Link, Record, Report, Traced, map_stored};
+use stixmap_engine::stix::{Observable, Seen};
+
+static READER: LazyLock<Plan> = LazyLock::new(|| {
+    let plan = catalog::find("cof", None).and_then(|folder| folder.plan());
+    plan.ok().flatten().expect("the profile of the format is built in, and compiles")
+});
+
+/// Whether what is written says what was found.
+pub(super) fn read_back(take: &Take) -> Result<(), String> {
+    let Ok(one) = take.played else { return Ok(()) };
+    let mut text = vec![];
+    format::cof(std::slice::from_ref(&one.report), &mut text).map_err(|error| error.to_string())?;
+    let other = mapped(take, one.setting.observable.clone(), text);
+    let written: Vec<&Traced> = one.report.trace.iter().filter(|traced| traced.record.is_some()).collect();
+    let (lines, read) = (written.len(), other.trace.len());
+    ensure(lines == read, || format!("{lines} records are written, {read} are read back"))?;
+    written.into_iter().zip(&other.trace).try_for_each(|(one, other)| same(take.stage.plan, one, other))
+}
+
+fn mapped(take: &Take, observable: Observable, text: Vec<u8>) -> Report {
+    let now = take.stage.now;
+    let settings = Settings::read(&READER.settings, given).expect("settings are given by their types");
+    let input = Input { observable, markings: vec![], settings, deadline: now, seed: 0, trace: true };
+    map_stored(&READER, &READER.lookups[0], None, input, vec![("what was found".into(), [text])], now)
+}
+
+fn given(spec: &SettingSpec) -> Option<String> {
+    match spec.kind {
+        SettingType::Url => Some("https://given.example.net".into()),
+        SettingType::Tlp => Some("TLP:CLEAR".into()),
+        SettingType::Pap => Some("PAP:CLEAR".into()),
+        _ => None,
+    }
+}
+
+fn same(plan: &Plan, one: &Traced, other: &Traced) -> Result<(), String> {
+    let (Some(record), Fate::Mapped) = (&one.record, &one.fate) else { return Ok(()) };
+    let is_of_pack = |rule: usize| plan.rules.rules[rule].pack.is_some();
+    match &other.fate {
+        Fate::Mapped => {}
+        // It keeps to what was asked about, and to addresses that hosts have.
+        Fate::Dropped(_, None) if plan.record.other_names != READER.record.other_names => return Ok(()),
+        Fate::Dropped(_, None) if plan.record.drop_addresses != READER.record.drop_addresses => return Ok(()),
+        Fate::Dropped(_, Some(_)) if !one.links.iter().any(|link| is_of_pack(link.rule)) => return Ok(()),
+        fate => return Err(format!("{record:?} was mapped, and is read back as {fate:?}")),
+    }
+    let is_there = |link: &&Link| {
+        let says_so = |read: &Link| !is_of_pack(link.rule) || read.relationship == link.relationship;
+        other.links.iter().any(|read| read.source == link.source && read.target == link.target && says_so(read))
+    };
+    let lost = one.links.iter().find(|link| !is_there(link));
+    ensure(lost.is_none(), || format!("{lost:?} is read back as {:?}", other.links))?;
+    let are_all_of_pack = (0..plan.rules.rules.len()).all(is_of_pack);
+    let is_more = are_all_of_pack && other.links.len() > one.links.len();
+    ensure(!is_more, || format!("{:?} is read back as {:?}", one.links, other.links))?;
+    let seen = in_seconds(record);
+    ensure(other.links.iter().all(|link| link.seen == seen), || format!("{seen:?} is read back otherwise"))
+}
+
+/// When a record was seen, as the format can say it.
+fn in_seconds(record: &Record) -> Seen {
+    let whole = |time: Timestamp| Timestamp::from_second(time.as_second()).ok().filter(|time| time.as_second() > 0);
+    Seen { first: record.seen.first.and_then(whole), last: record.seen.last.and_then(whole) }
+}
