@@ -236,7 +236,7 @@ fn bodies_of_a_case_are_bounded_one_by_one_and_together() {
     let profile = File::options().write(true).open(place.path("lines/profile.yaml")).expect("a file");
     profile.set_len(1 << 40).expect("a long file");
     let ended = place.run(&["check", "lines/profile.yaml"], "a profile without end");
-    assert!(ended.code == 1 && ended.err.contains("longer than 1 MiB"), "{}", ended.err);
+    assert!(ended.code == 1 && ended.err.contains("larger than 1 MiB"), "{}", ended.err);
 }
 
 #[test]

@@ -141,8 +141,8 @@ fn so_is_one_of_a_profile_of_the_operator_s_own() {
     });
 }
 
-/// The memory of a connector in KiB: room to start in, since each thread takes some 100 MiB of addresses at once, and 250 MiB.
-const MEMORY: u32 = 650_000;
+/// Address space of a connector in KiB: about 510 MiB to start in, since each thread reserves some 100 MiB, and 250 MiB more.
+const MEMORY: u32 = 780_000;
 
 /// So many values take 800 MiB.
 const FAR_TOO_MANY: usize = 9_000_000;

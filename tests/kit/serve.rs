@@ -166,10 +166,14 @@ fn what_two_providers_report_is_one_relationship_that_names_both() {
     let renamed = profile.replace("id: by-cursor", "id: other").replace("Cursor Provider", "Another Provider");
     std::fs::write(other.join("profile.yaml"), renamed).expect("it is written");
     let provider = StandIn::start(&["tests/providers/by-cursor", "--quiet"]);
-    let base = format!("api_base_url={}", provider.url);
+    let settings: Vec<String> = ["by-cursor", "other"]
+        .iter()
+        .flat_map(|id| [format!("--set={id}.api_base_url={}", provider.url), format!("--set={id}.key=any")])
+        .collect();
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
     let value = "cursor.example.com";
     let profiles = ["--profile", "tests/providers/by-cursor", "--profile", other.to_str().expect("text")];
-    let enriched = ended(stixmap(&[&["enrich", value, "--set", &base, "--set", "key=any"], &profiles[..]].concat()));
+    let enriched = ended(stixmap(&[&["enrich", value], &settings[..], &profiles[..]].concat()));
     assert_eq!(enriched.code, 0, "{}", enriched.err);
     let bundle: serde_json::Value = serde_json::from_str(&enriched.out).expect("a bundle");
     let objects = bundle["objects"].as_array().expect("objects");

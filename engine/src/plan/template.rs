@@ -276,10 +276,11 @@ mod tests {
         assert_eq!(template.to_string(), text);
         let (start, now) = ("2024-01-31T00:00:00Z", "2024-03-01T00:00:00Z");
         let time = |text: &str| text.parse().expect("a time");
-        let written = template.parts().iter().filter_map(|part| match part {
-            Part::Window(end) => Some((end.write(time(start), time(now)), end.is_number())),
+        let windows = template.parts().iter().filter_map(|part| match part {
+            Part::Window(end) => Some(end),
             _ => None,
         });
+        let written = windows.zip([start, now, start]).map(|(end, at)| (end.write(time(at), time(now)), end.is_number()));
         let expected = [("2024-01-31", false), ("1709251200", true), ("30", true)];
         assert_eq!(written.collect::<Vec<_>>(), expected.map(|(text, number)| (text.to_owned(), number)));
         assert_eq!(Template::parse("{window.start}"), Err(TemplateError::Time(1..13)));

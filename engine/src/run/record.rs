@@ -442,10 +442,10 @@ mod tests {
             ("HostMaster.example.com.", Ok("hostmaster@example.com")),
             (r"first\.last.example.com.", Ok("first.last@example.com")),
             (".", Ok(".")),
-            ("", Err("`` is no mailbox: it has no domain")),
-            ("hostmaster", Err("`hostmaster` is no mailbox: it has no domain")),
-            ("hostmaster.", Err("`hostmaster.` is no mailbox: it has no domain")),
-            (".example.com", Err("`.example.com` is no mailbox: it has no local part")),
+            ("", Err("`` is no mailbox: missing domain")),
+            ("hostmaster", Err("`hostmaster` is no mailbox: missing domain")),
+            ("hostmaster.", Err("`hostmaster.` is no mailbox: missing domain")),
+            (".example.com", Err("`.example.com` is no mailbox: missing local part")),
             ("a@192.0.2.1", Err("`a@192.0.2.1` is no mailbox: in its domain, the text is read as an IP address")),
         ] {
             let read = mailbox(Said::One(text.into()));
