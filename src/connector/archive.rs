@@ -1,5 +1,5 @@
-//! Copies of what is sent, as pycti writes them: the objects of one delivery in one file, in a folder, and in a bucket of an
-//! object store. What is older than is wanted goes. A copy that fails is told, and costs the enrichment nothing.
+//! Archives published bundles as pycti does: one file per delivery, in a folder and in an S3 bucket. Old copies are deleted. A
+//! failure is logged and does not affect the enrichment.
 
 use super::configuration::{Directory, StoreSettings, in_url};
 use super::journal::Entry;
@@ -19,13 +19,13 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-/// How long one request to a store may take; its signature is valid as long.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Timeout of one request to the object store, and validity of its signature.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a store may take for all that is asked of it about one delivery; and no longer than half of the time that is left.
-const ALTOGETHER: Duration = Duration::from_secs(90);
+/// Timeout of all requests to the object store for one delivery; at most half of the remaining time.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Keeps copies of the bundle of one delivery, where the operator wants them.
+/// Writes copies of the bundle of one delivery, where configured.
 pub(super) async fn keep(
     connector: &Connector,
     delivery: &Delivery,
@@ -37,39 +37,42 @@ pub(super) async fn keep(
     let copy = |kind| Copy::new(connector, delivery, kind, bundle);
     if let Some(directory) = &connector.configuration.directory {
         let copy = copy("DIRECTORY_BUNDLE");
-        tell(connector, entry.dangerously(|| in_directory(directory, (&own, &name), &copy)));
+        log_failure(connector, entry.guarded(|| in_directory(directory, (&own, &name), &copy)));
     }
     if let Some(store) = connector.registered().and_then(|registered| registered.store) {
-        let content = entry.dangerously(|| serde_json::to_string(&copy("S3_BUNDLE")).expect("a copy is JSON"));
-        let keeping = async {
+        let content = entry.guarded(|| serde_json::to_string(&copy("S3_BUNDLE")).expect("a copy is JSON"));
+        let upload = async {
             store.put(&connector.client, &name, content).await?;
             store.clear(&connector.client, &own).await
         };
         let left = until.saturating_duration_since(Instant::now());
-        let kept = timeout(ALTOGETHER.min(left / 2), keeping).await;
-        tell(connector, kept.unwrap_or_else(|_| Err(anyhow::anyhow!("the store takes too long"))));
+        let result = timeout(TOTAL_TIMEOUT.min(left / 2), upload).await;
+        log_failure(
+            connector,
+            result.unwrap_or_else(|_| Err(anyhow::anyhow!("timed out waiting for the object store"))),
+        );
     }
 }
 
-fn tell(connector: &Connector, kept: anyhow::Result<()>) {
-    if let Err(error) = kept {
-        connector.log.error("A bundle cannot be written", because(format!("{error:#}")));
+fn log_failure(connector: &Connector, result: anyhow::Result<()>) {
+    if let Err(error) = result {
+        connector.log.error("Failed to write a copy of the bundle", because(format!("{error:#}")));
     }
 }
 
-/// What the names of the connector's files begin with.
+/// Returns the prefix of the connector's file names.
 fn own_name(own: &configuration::Configuration) -> String {
     own.name.to_lowercase().replace([' ', '/'], "_")
 }
 
-/// The name of a file: whose it is, and when it was made.
+/// Returns a new file name: connector, date, and seconds since 1970.
 fn file_name(own: &configuration::Configuration) -> String {
     let (now, name) = (jiff::Zoned::now(), own_name(own));
     let (seconds, rest) = (now.timestamp().as_second(), now.timestamp().subsec_nanosecond());
     format!("{name}-{}{seconds}.{rest:09}.json", now.strftime("%Y%m%d-%H%M%S-"))
 }
 
-/// What a copy holds, by key.
+/// Content of a copy, with the fields that pycti writes.
 #[derive(Serialize)]
 struct Copy<'b, B> {
     applicant_id: Option<String>,
@@ -99,12 +102,12 @@ impl<'b, B: Serialize> Copy<'b, B> {
 
 fn in_directory(directory: &Directory, (own, name): (&str, &str), copy: &impl Serialize) -> anyhow::Result<()> {
     let folder = Root::new(&directory.path);
-    // 0 keeps them all.
+    // 0 keeps all copies.
     if directory.retention > 0 {
         let oldest = SystemTime::now() - Duration::from_secs(directory.retention * 86_400);
         folder.sweep(oldest, |name| is_own(name, own)).with_context(|| directory.path.display().to_string())?;
     }
-    // Object by object: the whole text would take many times the memory of what was found.
+    // Serialized object by object: the whole JSON takes many times the memory of the bundle.
     let written = folder.replace(name, &mut |out| {
         let mut out = BufWriter::new(out);
         serde_json::to_writer(&mut out, copy)?;
@@ -113,8 +116,8 @@ fn in_directory(directory: &Directory, (own, name): (&str, &str), copy: &impl Se
     written.with_context(|| directory.path.join(name).display().to_string())
 }
 
-/// Whether a file is called as `file_name` calls those of a connector, or is one that did not become whole: what others keep
-/// in the same place is theirs.
+/// Returns whether `file_name` gives such names for the connector, or the file is an unfinished copy. Other files in the same
+/// folder are kept.
 fn is_own(name: &str, own: &str) -> bool {
     let part = name.strip_prefix('.').and_then(|part| part.strip_suffix(".part")?.rsplit_once('.'));
     let name = part.map_or(name, |(name, _)| name);
@@ -125,7 +128,7 @@ fn is_own(name: &str, own: &str) -> bool {
     date.len() == 8 && time.len() == 6 && [date, time].into_iter().chain(seconds.splitn(2, '.')).all(is_number)
 }
 
-/// A bucket of an object store that speaks S3.
+/// A bucket of an S3 object store.
 #[derive(Debug)]
 pub(super) struct Store {
     bucket: Bucket,
@@ -135,18 +138,19 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// What the platform says of its own store, under what the operator says; none if no copies are wanted there.
-    pub(super) fn read(told: &Value, settings: Option<&StoreSettings>) -> anyhow::Result<Option<Store>> {
+    /// Reads the platform's own store from the registration; the operator's settings override it. None if not configured.
+    pub(super) fn read(registered: &Value, settings: Option<&StoreSettings>) -> anyhow::Result<Option<Store>> {
         let Some(own) = settings else { return Ok(None) };
-        let text = |key: &str| told[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-        let missing = |name: &str| format!("CONNECTOR_SEND_TO_S3 is on, and neither {name} nor the platform says it");
+        let text = |key: &str| registered[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let missing =
+            |name: &str| format!("missing {name}: required by CONNECTOR_SEND_TO_S3, and not given by the platform");
         let host = own.endpoint.clone().or_else(|| text("endpoint")).with_context(|| missing("S3_ENDPOINT"))?;
-        let is_tls = own.use_ssl.unwrap_or_else(|| told["use_ssl"].as_bool().unwrap_or(false));
-        let port = own.port.or_else(|| u16::try_from(told["port"].as_u64()?).ok());
+        let is_tls = own.use_ssl.unwrap_or_else(|| registered["use_ssl"].as_bool().unwrap_or(false));
+        let port = own.port.or_else(|| u16::try_from(registered["port"].as_u64()?).ok());
         let scheme = if is_tls { "https" } else { "http" };
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
         let endpoint = Url::parse(&format!("{scheme}://{}{port}", in_url(&host)))
-            .context("S3_ENDPOINT is not the name of a host")?;
+            .context("invalid S3_ENDPOINT: expected a host name")?;
         let name = own.bucket.clone().or_else(|| text("bucket_name"));
         let name = name.with_context(|| missing("CONNECTOR_SEND_TO_S3_BUCKET"))?;
         let region = own.region.clone().or_else(|| text("bucket_region")).unwrap_or_else(|| "us-east-1".into());
@@ -162,16 +166,16 @@ impl Store {
 
     async fn put(&self, client: &Client, name: &str, content: String) -> anyhow::Result<()> {
         let key = format!("{}{name}", self.folder);
-        let url = self.bucket.put_object(Some(&self.credentials), &key).sign(PATIENCE);
-        answered(client.put(url).header("content-type", "application/json").body(content)).await.map(drop)
+        let url = self.bucket.put_object(Some(&self.credentials), &key).sign(REQUEST_TIMEOUT);
+        send(client.put(url).header("content-type", "application/json").body(content)).await.map(drop)
     }
 
-    /// The connector's bundles older than so many days are deleted; 0 keeps them all. Others have theirs in the same place.
+    /// Deletes the connector's copies that are older than the retention in days; 0 keeps all. Other objects are kept.
     async fn clear(&self, client: &Client, own: &str) -> anyhow::Result<()> {
         if self.retention == 0 {
             return Ok(());
         }
-        let days = i64::try_from(self.retention).context("a number of days")?;
+        let days = i64::try_from(self.retention).context("invalid retention")?;
         let oldest = Timestamp::now().checked_sub(SignedDuration::from_hours(days * 24))?;
         let (mut next, prefix) = (None, format!("{}{own}-", self.folder));
         loop {
@@ -180,15 +184,15 @@ impl Store {
             if let Some(token) = next.take() {
                 list.with_continuation_token(token);
             }
-            let text = answered(client.get(list.sign(PATIENCE))).await?;
-            let listed = ListObjectsV2::parse_response(&text).context("the store's list cannot be read")?;
+            let text = send(client.get(list.sign(REQUEST_TIMEOUT))).await?;
+            let listed = ListObjectsV2::parse_response(&text).context("invalid object list of the object store")?;
             for object in listed.contents {
                 let modified = object.last_modified.and_then(|text| text.parse::<Timestamp>().ok());
                 let is_old = modified.is_some_and(|modified| modified < oldest);
                 let name = object.key.strip_prefix(self.folder.as_str()).unwrap_or(&object.key);
                 if is_old && is_own(name, own) {
-                    let url = self.bucket.delete_object(Some(&self.credentials), &object.key).sign(PATIENCE);
-                    answered(client.delete(url)).await?;
+                    let url = self.bucket.delete_object(Some(&self.credentials), &object.key).sign(REQUEST_TIMEOUT);
+                    send(client.delete(url)).await?;
                 }
             }
             next = listed.next_continuation_token;
@@ -199,12 +203,12 @@ impl Store {
     }
 }
 
-/// What a store answers, if it does what it was asked to. Its URL is not told: the signature stands in it.
-async fn answered(request: RequestBuilder) -> anyhow::Result<String> {
-    let answer = request.timeout(PATIENCE).send().await.map_err(reqwest::Error::without_url)?;
-    let status = answer.status();
-    let text = answer.text().await.map_err(reqwest::Error::without_url)?;
-    ensure!(status.is_success(), "the store answered with status {status}");
+/// Sends a request and returns the body of a successful response. Errors do not contain the URL, which has the signature.
+async fn send(request: RequestBuilder) -> anyhow::Result<String> {
+    let response = request.timeout(REQUEST_TIMEOUT).send().await.map_err(reqwest::Error::without_url)?;
+    let status = response.status();
+    let text = response.text().await.map_err(reqwest::Error::without_url)?;
+    ensure!(status.is_success(), "the object store responded with HTTP {status}");
     Ok(text)
 }
 
@@ -213,8 +217,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_files_are_known_by_name_and_date() {
-        for (name, is_ours) in [
+    fn own_copies_are_recognized_by_name_and_date() {
+        for (name, expected) in [
             ("acme-20260101-000000-1767225600.000000001.json", true),
             ("acme-20260101-000000-1767225600.json", true),
             (".acme-20260101-000000-1767225600.5.json.4711-0.part", true),
@@ -230,7 +234,7 @@ mod tests {
             (".part", false),
             ("", false),
         ] {
-            assert_eq!(is_own(name, "acme"), is_ours, "{name}");
+            assert_eq!(is_own(name, "acme"), expected, "{name}");
         }
     }
 }

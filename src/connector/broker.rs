@@ -1,5 +1,5 @@
-//! The broker: one connection that brings messages, and one channel of confirmed publishing that lives as long. What broke is
-//! opened again by whoever needs it next; queues are the platform's, and are never declared here.
+//! RabbitMQ (AMQP 0-9-1): one connection to consume, and one to publish with publisher confirms. Broken connections are reopened
+//! on the next use. The platform declares all queues; the connector declares none.
 
 use super::configuration::{BrokerOverrides, bare};
 use anyhow::{Context, bail, ensure};
@@ -19,30 +19,29 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// A beat is missed after so many seconds; the same as pycti's.
+/// Heartbeat timeout in seconds, as in pycti.
 const HEARTBEAT: u16 = 10;
 
-/// How long connecting may take.
-const BRING_UP: Duration = Duration::from_secs(15);
+/// Timeout for connecting, with TLS and AMQP handshakes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The largest message that is sent: RabbitMQ 4 takes 16 MiB, and closes the channel on more.
-pub(super) const LARGEST: usize = 15 * 1024 * 1024;
+/// Maximum size of a published message in bytes: RabbitMQ 4 accepts 16 MiB, and closes the channel on more.
+pub(super) const MAX_MESSAGE: usize = 15 * 1024 * 1024;
 
-/// The longest frame. A connection has room for 64 of them all the time, as long as the broker's own would be 8 MiB; longer
-/// messages come and go in several.
-const FRAME: u32 = 16 * 1024;
+/// Maximum frame size in bytes. lapin keeps buffers for 64 frames per connection; with the broker's default they would take
+/// 8 MiB. Longer messages are split into several frames.
+const FRAME_MAX: u32 = 16 * 1024;
 
-/// So many messages are handed over at once, unless they have so many octets before: each by itself would cost both sides a
-/// system call.
+/// Maximum messages, and bytes, that are published together, to save system calls.
 const BATCH: (usize, usize) = (64, 1024 * 1024);
 
-/// How many messages may be under way to the broker while more are handed over.
+/// Maximum unconfirmed messages while more are published.
 const PIPELINE: usize = 256;
 
-/// After so many confirmed messages it is made sure that the broker has them.
-const CHECKED: usize = 256;
+/// Number of confirmed messages after which the queue is verified.
+const VERIFY_INTERVAL: usize = 256;
 
-/// Where the broker is, and which queues are the connector's.
+/// Address of the broker, and names of the connector's queues.
 #[derive(Debug, Clone)]
 pub(super) struct Address {
     uri: AMQPUri,
@@ -54,23 +53,28 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// What the platform says at registration, under what the operator says.
+    /// Reads the platform's response to the registration; the operator's settings override it.
     pub(super) fn read(registered: &Value, overrides: &BrokerOverrides) -> anyhow::Result<Address> {
         let config = &registered["config"];
-        let told = &config["connection"];
+        let connection = &config["connection"];
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        let host = overrides.host.clone().or_else(|| text(&told["host"])).context("the platform names no broker")?;
-        // A resolver, and a certificate, know an address without them.
+        let host = overrides
+            .host
+            .clone()
+            .or_else(|| text(&connection["host"]))
+            .context("missing broker host in the registration")?;
+        // Resolvers and certificates use IPv6 addresses without brackets.
         let host = bare(&host).to_owned();
-        let is_tls = overrides.use_ssl.unwrap_or_else(|| told["use_ssl"].as_bool().unwrap_or(false));
-        let told_port = told["port"].as_u64().or_else(|| told["port"].as_str()?.parse().ok());
-        let port = overrides.port.or_else(|| told_port.and_then(|port| u16::try_from(port).ok()));
-        let user = overrides.user.clone().or_else(|| text(&told["user"])).unwrap_or_default();
-        let password = overrides.password.as_ref().map(|password| password.to_string()).or_else(|| text(&told["pass"]));
-        let queue = |key: &str| text(&config[key]).with_context(|| format!("the platform does not say `{key}`"));
+        let is_tls = overrides.use_ssl.unwrap_or_else(|| connection["use_ssl"].as_bool().unwrap_or(false));
+        let given_port = connection["port"].as_u64().or_else(|| connection["port"].as_str()?.parse().ok());
+        let port = overrides.port.or_else(|| given_port.and_then(|port| u16::try_from(port).ok()));
+        let user = overrides.user.clone().or_else(|| text(&connection["user"])).unwrap_or_default();
+        let password =
+            overrides.password.as_ref().map(|password| password.to_string()).or_else(|| text(&connection["pass"]));
+        let queue = |key: &str| text(&config[key]).with_context(|| format!("missing `{key}` in the registration"));
         let tls = overrides.tls.clone().filter(|_| is_tls);
-        // Without it the connection would be in the clear.
-        ensure!(tls.is_some() == is_tls, "the broker speaks TLS, which cannot be set up");
+        // Otherwise credentials would be sent in cleartext.
+        ensure!(tls.is_some() == is_tls, "the broker requires TLS, but TLS is not configured");
         Ok(Address {
             uri: AMQPUri {
                 scheme: if is_tls { AMQPScheme::AMQPS } else { AMQPScheme::AMQP },
@@ -79,10 +83,10 @@ impl Address {
                     host,
                     port: port.unwrap_or(if is_tls { 5671 } else { 5672 }),
                 },
-                vhost: overrides.vhost.clone().or_else(|| text(&told["vhost"])).unwrap_or_else(|| "/".to_owned()),
+                vhost: overrides.vhost.clone().or_else(|| text(&connection["vhost"])).unwrap_or_else(|| "/".to_owned()),
                 query: AMQPQueryString {
                     heartbeat: Some(HEARTBEAT),
-                    frame_max: Some(FRAME),
+                    frame_max: Some(FRAME_MAX),
                     connection_timeout: Some(10_000),
                     ..Default::default()
                 },
@@ -98,8 +102,8 @@ impl Address {
     async fn connect(&self) -> lapin::Result<Connection> {
         let runtime = lapin::runtime::default_runtime()?;
         let properties = ConnectionProperties::default().with_connection_name("stixmap".into());
-        let place = (self.uri.authority.host.as_str(), self.uri.authority.port);
-        let addresses: Vec<SocketAddr> = tokio::net::lookup_host(place).await?.collect();
+        let host_and_port = (self.uri.authority.host.as_str(), self.uri.authority.port);
+        let addresses: Vec<SocketAddr> = tokio::net::lookup_host(host_and_port).await?.collect();
         let tls = self.tls.clone();
         let dial = async move |uri: AMQPUri, runtime| {
             let stream = AsyncTcpStream::connect(&runtime, addresses.clone()).await?;
@@ -112,20 +116,20 @@ impl Address {
             }
         };
         let connecting = Connection::connector(self.uri.clone(), runtime, dial, properties);
-        tokio::time::timeout(BRING_UP, connecting).await.unwrap_or_else(|_| {
+        tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(|_| {
             Err(ErrorKind::IOError(std::sync::Arc::new(std::io::ErrorKind::TimedOut.into())).into())
         })
     }
 }
 
-/// Messages as they come, as long as the connection lives.
+/// An open consumer of the listen queue, with its connection.
 pub(super) struct Inbox {
     _connection: Connection,
     pub(super) channel: Channel,
     pub(super) messages: Consumer,
 }
 
-/// Opens the listen queue.
+/// Starts to consume the listen queue, with at most `prefetch` unacknowledged messages.
 pub(super) async fn listen(address: &Address, prefetch: u16) -> lapin::Result<Inbox> {
     let connection = address.connect().await?;
     let channel = connection.create_channel().await?;
@@ -135,13 +139,13 @@ pub(super) async fn listen(address: &Address, prefetch: u16) -> lapin::Result<In
     Ok(Inbox { _connection: connection, channel, messages })
 }
 
-/// Whether the broker was reached, and does not let this user in, or not there.
-pub(super) fn is_refusal(error: &lapin::Error) -> bool {
+/// Returns whether the broker rejected the credentials or the virtual host.
+pub(super) fn is_access_refused(error: &lapin::Error) -> bool {
     // RabbitMQ's 403 ACCESS_REFUSED and 530 NOT_ALLOWED.
     matches!(error.kind(), ErrorKind::ProtocolError(error) if [403, 530].contains(&error.get_id()))
 }
 
-/// Sends messages to the workers.
+/// Publishes messages to the workers' queue.
 #[derive(Default)]
 pub(super) struct Outbox {
     open: Mutex<Option<(Connection, Channel)>>,
@@ -156,20 +160,20 @@ impl Outbox {
         {
             return Ok(channel.clone());
         }
-        let connection = address.connect().await.context("the broker cannot be reached")?;
+        let connection = address.connect().await.context("failed to connect to the broker")?;
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         *open = Some((connection, channel.clone()));
         Ok(channel)
     }
 
-    /// Sends all messages, and waits till the broker has them. `certain` hears how many it has for certain, whenever that is
-    /// known anew; after a failure, what was certain last still is.
+    /// Publishes all messages and waits for their confirms. `on_confirmed` receives the number of messages that are confirmed and
+    /// verified, whenever it grows; it remains valid after an error.
     pub(super) async fn send(
         &self,
         address: &Address,
         mut messages: impl Iterator<Item = Vec<u8>>,
-        mut certain: impl FnMut(usize),
+        mut on_confirmed: impl FnMut(usize),
     ) -> anyhow::Result<()> {
         let channel = self.channel(address).await?;
         let (mut confirmed, mut waiting) = (0, VecDeque::with_capacity(PIPELINE + BATCH.0));
@@ -181,55 +185,55 @@ impl Outbox {
             while waiting.len() > PIPELINE {
                 confirm(&mut waiting).await?;
                 confirmed += 1;
-                if confirmed % CHECKED == 0 {
-                    still_there(&channel, address).await?;
-                    certain(confirmed);
+                if confirmed % VERIFY_INTERVAL == 0 {
+                    verify_queue(&channel, address).await?;
+                    on_confirmed(confirmed);
                 }
             }
-            // They are written in the order in which they are asked to be.
+            // `try_join_all` polls in order, which keeps the order of messages.
             waiting.extend(try_join_all(batch.iter().map(|message| publish(&channel, address, message))).await?);
         }
         while !waiting.is_empty() {
             confirm(&mut waiting).await?;
             confirmed += 1;
         }
-        still_there(&channel, address).await?;
-        certain(confirmed);
+        verify_queue(&channel, address).await?;
+        on_confirmed(confirmed);
         Ok(())
     }
 }
 
-/// The next messages, one at least.
+/// Takes the next batch; empty only at the end.
 fn batch(messages: &mut impl Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
-    let mut octets = 0;
+    let mut size = 0;
     let mut batch = Vec::with_capacity(BATCH.0);
-    while batch.len() < BATCH.0 && octets < BATCH.1 {
+    while batch.len() < BATCH.0 && size < BATCH.1 {
         let Some(message) = messages.next() else { break };
-        octets += message.len();
+        size += message.len();
         batch.push(message);
     }
     batch
 }
 
-/// Waits till the broker has the message that was sent first.
+/// Waits for the confirm of the oldest unconfirmed message.
 async fn confirm(
     waiting: &mut VecDeque<impl Future<Output = lapin::Result<Confirmation>> + Unpin>,
 ) -> anyhow::Result<()> {
     match waiting.pop_front() {
-        Some(first) => first.await.context("the broker broke off").and_then(accepted),
+        Some(first) => first.await.context("the connection to the broker broke").and_then(check_confirmation),
         None => Ok(()),
     }
 }
 
-/// A broker that is stopped in good order confirms messages that its queue had no time to take. Where the queue still
-/// answers afterwards, it was not that.
-async fn still_there(channel: &Channel, address: &Address) -> anyhow::Result<()> {
+/// Checks by a passive declaration that the queue still exists: a broker that shuts down confirms messages that its queue did
+/// not store.
+async fn verify_queue(channel: &Channel, address: &Address) -> anyhow::Result<()> {
     let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-    let asked = channel.queue_declare(address.push.as_str().into(), passive, FieldTable::default()).await;
-    asked.map(drop).context("the broker ended when it had confirmed")
+    let declared = channel.queue_declare(address.push.as_str().into(), passive, FieldTable::default()).await;
+    declared.map(drop).context("the broker stopped after its confirms")
 }
 
-/// Sends a message; what it gives says later whether the broker has it.
+/// Publishes a message. The returned future resolves to its confirm.
 async fn publish(
     channel: &Channel,
     address: &Address,
@@ -238,15 +242,18 @@ async fn publish(
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
     let properties = BasicProperties::default().with_delivery_mode(2).with_content_encoding("utf-8".into());
     let (exchange, routing) = (address.exchange.clone().into(), address.routing.clone().into());
-    channel.basic_publish(exchange, routing, options, message, properties).await.context("the broker broke off")
+    channel
+        .basic_publish(exchange, routing, options, message, properties)
+        .await
+        .context("the connection to the broker broke")
 }
 
-/// A message that no queue took is not sent, whatever else the broker says.
-fn accepted(confirmation: Confirmation) -> anyhow::Result<()> {
+/// Fails on a negative or missing confirm, and on a message that was returned because it could not be routed.
+fn check_confirmation(confirmation: Confirmation) -> anyhow::Result<()> {
     match confirmation {
         Confirmation::Ack(None) | Confirmation::NotRequested => Ok(()),
-        Confirmation::Ack(Some(_)) => bail!("the broker has no queue for it"),
-        Confirmation::Nack(_) => bail!("the broker does not take it"),
+        Confirmation::Ack(Some(_)) => bail!("no queue is bound for the message"),
+        Confirmation::Nack(_) => bail!("the broker rejected the message"),
     }
 }
 
@@ -256,8 +263,8 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn hosts_are_those_that_a_resolver_knows_however_an_address_is_written() {
-        for (said, told, expected) in [
+    fn host_from_setting_or_platform_has_no_brackets() {
+        for (setting, platform, expected) in [
             (Some("[::1]"), "rabbitmq", "::1"),
             (Some("::1"), "rabbitmq", "::1"),
             (Some("[2001:db8:0:0:0:0:0:1]"), "rabbitmq", "2001:db8:0:0:0:0:0:1"),
@@ -270,10 +277,10 @@ mod tests {
         ] {
             let queues = json!({ "listen": "l", "push": "p", "push_exchange": "e", "push_routing": "r" });
             let mut registered = json!({ "config": queues });
-            registered["config"]["connection"] = json!({ "host": told, "port": 5672 });
-            let overrides = BrokerOverrides { host: said.map(str::to_owned), ..BrokerOverrides::default() };
+            registered["config"]["connection"] = json!({ "host": platform, "port": 5672 });
+            let overrides = BrokerOverrides { host: setting.map(str::to_owned), ..BrokerOverrides::default() };
             let address = Address::read(&registered, &overrides).expect("an address");
-            assert_eq!(address.uri.authority.host, expected, "{said:?} {told}");
+            assert_eq!(address.uri.authority.host, expected, "{setting:?} {platform}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The other way a message comes: a worker takes it from the queue and brings it over HTTP. The answer is given when the
-//! message was dealt with, so that a worker whose connector died brings it again.
+//! HTTP callback (`CONNECTOR_LISTEN_PROTOCOL=API`): a worker of the platform reads the queue and posts each message. The response
+//! is sent after processing, so that the worker retries if the connector dies.
 
 use super::Connector;
 use super::configuration::Callback;
-use super::consumer::dealt;
-use super::enrichment::{Ack, IncomingMessage, repeated};
+use super::consumer::handle_in_task;
+use super::enrichment::{Disposition, IncomingMessage, log_duplicate};
 use super::log::nothing;
 use super::replay_cache::{Fingerprint, ReplayCache};
 use super::token::{Invalid, verify};
@@ -24,30 +24,29 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
-/// The largest message that is taken.
-const LARGEST: usize = 64 * 1024 * 1024;
+/// Maximum size of a message in bytes.
+const MAX_BODY: usize = 64 * 1024 * 1024;
 
-/// How long its body may take.
-const BODY: Duration = Duration::from_secs(30);
+/// Timeout for receiving a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A worker waits five minutes for its answer, and brings the message again after that: by then it was dealt with, reported and
-/// answered.
-const WORKER: Duration = Duration::from_secs(230);
+/// Maximum processing time. A worker retries after five minutes without a response; the rest is for the report.
+const MAX_PROCESSING: Duration = Duration::from_secs(230);
 
-/// How often the platform is asked for its keys since a token is refused, and how often refusals are logged.
-const REFUSALS: Duration = Duration::from_secs(60);
+/// Minimum interval between two requests for the platform's keys because of rejected tokens, and between two logs of those.
+const REJECTION_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The number of connections that are open at once.
-const CONNECTIONS: usize = 256;
+/// Maximum number of open connections.
+const MAX_CONNECTIONS: usize = 256;
 
-/// What the connections of a callback share.
+/// State that all connections share.
 struct CallbackState {
     connector: Arc<Connector>,
     path: String,
-    places: Semaphore,
+    slots: Semaphore,
     accepted: Mutex<ReplayCache>,
     keys: MinimumInterval,
-    refusals: MinimumInterval,
+    rejections: MinimumInterval,
 }
 
 impl CallbackState {
@@ -56,25 +55,25 @@ impl CallbackState {
     }
 }
 
-/// Something that is done once a minute at most.
+/// Limits an action to once per `REJECTION_INTERVAL`, and counts how often it was requested.
 #[derive(Default)]
 struct MinimumInterval(Mutex<(Option<Instant>, u64)>);
 
 impl MinimumInterval {
-    /// How often it was asked for since it was last due, this time included; nothing where it is not due.
+    /// Returns the number of requests since the action was last due, including this one; none if it is not due.
     fn is_due(&self, now: Instant) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (last, asked) = &mut *state;
-        *asked += 1;
-        if last.is_some_and(|last| now.saturating_duration_since(last) < REFUSALS) {
+        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, count) = &mut *guard;
+        *count += 1;
+        if last.is_some_and(|last| now.saturating_duration_since(last) < REJECTION_INTERVAL) {
             return None;
         }
         *last = Some(now);
-        Some(std::mem::take(asked))
+        Some(std::mem::take(count))
     }
 }
 
-/// Serves till it is stopped; what is under way then may end, and be answered.
+/// Serves until stopped; requests in progress may end within the grace period.
 pub(super) async fn serve(
     connector: Arc<Connector>,
     callback: Callback,
@@ -83,144 +82,144 @@ pub(super) async fn serve(
     let listener = TcpListener::bind(callback.address).await;
     let listener = listener.with_context(|| {
         format!(
-            "CONNECTOR_LISTEN_PROTOCOL_API_ADDRESS, CONNECTOR_LISTEN_PROTOCOL_API_PORT: {} cannot be had",
+            "failed to listen on {} (CONNECTOR_LISTEN_PROTOCOL_API_ADDRESS, CONNECTOR_LISTEN_PROTOCOL_API_PORT)",
             callback.address
         )
     })?;
     connector.metrics.ready.set_listening(true);
     let grace = connector.configuration.grace;
-    let places = Semaphore::new(usize::from(connector.configuration.concurrency));
-    let (accepted, keys, refusals) = Default::default();
-    let desk = Arc::new(CallbackState { connector, path: callback.path, places, accepted, keys, refusals });
+    let slots = Semaphore::new(usize::from(connector.configuration.concurrency));
+    let (accepted, keys, rejections) = Default::default();
+    let state = Arc::new(CallbackState { connector, path: callback.path, slots, accepted, keys, rejections });
     let server = HttpServer {
         listener,
         tls: callback.tls.map(TlsAcceptor::from),
-        connections: CONNECTIONS,
+        connections: MAX_CONNECTIONS,
         head: HEAD,
         stopped: Some(stopped.clone()),
         grace,
     };
-    let log = desk.connector.log.clone();
-    if !server.serve(move |request| answer(Arc::clone(&desk), request)).await {
-        log.warning("What is under way is brought again by the workers", nothing());
+    let log = state.connector.log.clone();
+    if !server.serve(move |request| respond(Arc::clone(&state), request)).await {
+        log.warning("Unfinished requests will be retried by the workers", nothing());
     }
     Ok(())
 }
 
-async fn answer(desk: Arc<CallbackState>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn respond(state: Arc<CallbackState>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     match (request.method(), request.uri().path()) {
-        (&Method::POST, path) if path == desk.path => {}
-        (_, path) if path == desk.path => return Ok(not_allowed(&[Method::POST])),
+        (&Method::POST, path) if path == state.path => {}
+        (_, path) if path == state.path => return Ok(not_allowed(&[Method::POST])),
         (&Method::GET | &Method::HEAD, "/health") => return Ok(reply(200, json!({ "status": "ok" }))),
         (_, "/health") => return Ok(not_allowed(&[Method::GET, Method::HEAD])),
         _ => return Ok(reply(404, json!({ "error": "Not found" }))),
     }
     let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    let Some(token) = authorization.and_then(bearer).filter(|token| is_welcome(&desk, token)).map(str::to_owned) else {
+    let Some(token) = authorization.and_then(bearer).filter(|token| is_authorized(&state, token)).map(str::to_owned)
+    else {
         return Ok(reply(401, json!({ "error": "Invalid credentials" })));
     };
-    let until = Instant::now() + allowed(&desk.connector);
-    // A worker waits for its answer: a connection that breaks off must not break off the work.
-    let dealt = tokio::spawn(async move { taken(&desk, &token, request.into_body(), until).await });
-    Ok(match dealt.await {
-        Ok(Ack::Done) => reply(202, json!({ "message": "Message successfully received" })),
-        Ok(Ack::NoMessage) => reply(400, json!({ "error": "Invalid JSON payload" })),
-        Ok(Ack::Again) | Err(_) => reply(500, json!({ "error": "Error processing message" })),
+    let until = Instant::now() + time_limit(&state.connector);
+    // In a task, so that a broken connection does not cancel processing.
+    let processed = tokio::spawn(async move { receive(&state, &token, request.into_body(), until).await });
+    Ok(match processed.await {
+        Ok(Disposition::Acknowledge) => reply(202, json!({ "message": "Message successfully received" })),
+        Ok(Disposition::Reject) => reply(400, json!({ "error": "Invalid JSON payload" })),
+        Ok(Disposition::Requeue) | Err(_) => reply(500, json!({ "error": "Error processing message" })),
     })
 }
 
-/// How long dealing with a message may take.
-fn allowed(connector: &Connector) -> Duration {
-    WORKER.min(connector.configuration.patience)
+/// Returns the maximum processing time of a message.
+fn time_limit(connector: &Connector) -> Duration {
+    MAX_PROCESSING.min(connector.configuration.patience)
 }
 
-/// Takes a message as soon as there is a place for it, and deals with it. A worker brings it again that has waited so long for a
-/// place that half of the time is over.
-async fn taken(desk: &CallbackState, token: &str, body: Incoming, until: Instant) -> Ack {
+/// Waits for a free slot, reads the message and processes it. If no slot becomes free in half of the time, the worker must retry.
+async fn receive(state: &CallbackState, token: &str, body: Incoming, until: Instant) -> Disposition {
     let half = until.saturating_duration_since(Instant::now()) / 2;
-    let Ok(Ok(_place)) = timeout(half, desk.places.acquire()).await else { return Ack::Again };
-    let body = match timeout(BODY, Limited::new(body, LARGEST).collect()).await {
+    let Ok(Ok(_slot)) = timeout(half, state.slots.acquire()).await else { return Disposition::Requeue };
+    let body = match timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) | Err(_) => return Ack::NoMessage,
+        Ok(Err(_)) | Err(_) => return Disposition::Reject,
     };
     let request = Fingerprint::new(token, &body);
-    if desk.accepted().contains(request) {
-        desk.connector.log.info("The message was processed before", nothing());
-        return Ack::Done;
+    if state.accepted().contains(request) {
+        state.connector.log.info("Ignored duplicate request", nothing());
+        return Disposition::Acknowledge;
     }
-    let verdict = match verdict(&desk.connector, &body, until).await {
-        // It was told and logged; a worker that hears of it would bring it for ever.
-        Ack::NoMessage if serde_json::from_slice::<IgnoredAny>(&body).is_ok() => Ack::Done,
-        verdict => verdict,
+    let disposition = match process_once(&state.connector, &body, until).await {
+        // It was reported and logged; after an error response the worker would retry forever.
+        Disposition::Reject if serde_json::from_slice::<IgnoredAny>(&body).is_ok() => Disposition::Acknowledge,
+        disposition => disposition,
     };
-    if verdict == Ack::Done {
-        desk.accepted().insert(request, Instant::now());
+    if disposition == Disposition::Acknowledge {
+        state.accepted().insert(request, Instant::now());
     }
-    verdict
+    disposition
 }
 
-async fn verdict(connector: &Arc<Connector>, body: &[u8], until: Instant) -> Ack {
-    let (mut verdict, mut is_repeated) = (Ack::Done, true);
-    let dealing = async {
-        is_repeated = false;
+async fn process_once(connector: &Arc<Connector>, body: &[u8], until: Instant) -> Disposition {
+    let (mut disposition, mut is_duplicate) = (Disposition::Acknowledge, true);
+    let work = async {
+        is_duplicate = false;
         connector.metrics.begin();
-        // A worker does not say whether it brought the message before.
-        let brought = IncomingMessage { body, comes_again: true, until, acker: None };
-        let is_late = brought.is_late(allowed(connector) / 4);
-        verdict = if is_late { Ack::Again } else { dealt(connector, brought).await };
+        // Workers do not say whether they posted the message before.
+        let incoming = IncomingMessage { body, is_redelivered: true, until, acker: None };
+        let is_late = incoming.is_late(time_limit(connector) / 4);
+        disposition = if is_late { Disposition::Requeue } else { handle_in_task(connector, incoming).await };
         connector.metrics.end();
-        connector.metrics.delivered(match verdict {
-            Ack::Done => "done",
-            Ack::NoMessage => "rejected",
-            Ack::Again => "again",
+        connector.metrics.delivered(match disposition {
+            Disposition::Acknowledge => "done",
+            Disposition::Reject => "rejected",
+            Disposition::Requeue => "again",
         });
-        verdict == Ack::Done
+        disposition == Disposition::Acknowledge
     };
-    if connector.turns.once(body, dealing).await {
+    if connector.turns.once(body, work).await {
         connector.journal.entry(body, false).close();
     }
-    if is_repeated {
-        repeated(connector, body);
+    if is_duplicate {
+        log_duplicate(connector, body);
     }
-    verdict
+    disposition
 }
 
 fn reply(status: u16, body: Value) -> Response<Full<Bytes>> {
     let response = Response::builder().status(status).header("content-type", "application/json");
-    response.body(Full::from(body.to_string())).expect("a response of our own")
+    response.body(Full::from(body.to_string())).expect("a valid response")
 }
 
-/// The token of `Bearer TOKEN` (RFC 6750 §2.1).
+/// Returns the token of `Bearer TOKEN` (RFC 6750 §2.1).
 fn bearer(authorization: &str) -> Option<&str> {
-    let mut words = authorization.split_ascii_whitespace();
-    let (Some(scheme), Some(token), None) = (words.next(), words.next(), words.next()) else { return None };
+    let mut parts = authorization.split_ascii_whitespace();
+    let (Some(scheme), Some(token), None) = (parts.next(), parts.next(), parts.next()) else { return None };
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// With the platform's keys, a token that it signed; without, the connector's own.
-fn is_welcome(desk: &CallbackState, token: &str) -> bool {
-    let connector = &desk.connector;
+/// Verifies the token: if the platform has keys, it must be signed by one; otherwise it must equal the connector's token.
+fn is_authorized(state: &CallbackState, token: &str) -> bool {
+    let connector = &state.connector;
     let verified = match connector.keys() {
         Some(keys) => verify(token, &keys, &connector.configuration.id, Timestamp::now()),
         None => {
             let own = connector.configuration.token.as_bytes();
             let verified = aws_lc_rs::constant_time::verify_slices_are_equal(token.as_bytes(), own);
-            verified.map_err(|_| Invalid::Key("it is not the connector's"))
+            verified.map_err(|_| Invalid::Key("not the connector's token"))
         }
     };
-    verified.map_err(|invalid| refuse(desk, &invalid)).is_ok()
+    verified.map_err(|invalid| on_rejected_token(state, &invalid)).is_ok()
 }
 
-/// Logs a refused token, and asks for the platform's keys where it may have others by now: each once a minute, as anybody may
-/// send tokens.
-fn refuse(desk: &CallbackState, invalid: &Invalid) {
+/// Logs a rejected token and, if newer keys may verify it, requests them from the platform. Both are limited to once a minute,
+/// since anyone can send tokens.
+fn on_rejected_token(state: &CallbackState, invalid: &Invalid) {
     let now = Instant::now();
-    if let Some(refused) = desk.refusals.is_due(now) {
-        let attributes = json!({ "reason": invalid.reason(), "refused": refused });
-        desk.connector.log.warning("Invalid credentials", attributes);
+    if let Some(count) = state.rejections.is_due(now) {
+        let attributes = json!({ "reason": invalid.reason(), "refused": count });
+        state.connector.log.warning("Invalid credentials", attributes);
     }
-    if matches!(invalid, Invalid::Key(_)) && desk.keys.is_due(now).is_some() {
-        desk.connector.again.notify_one();
+    if matches!(invalid, Invalid::Key(_)) && state.keys.is_due(now).is_some() {
+        state.connector.again.notify_one();
     }
 }
 
@@ -229,9 +228,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_by_the_thousand_are_due_once_a_minute() {
-        let (seldom, start) = (MinimumInterval::default(), Instant::now());
-        let due = (0..1200).filter_map(|tick| seldom.is_due(start + Duration::from_millis(100 * tick)));
+    fn repeated_rejections_are_due_once_a_minute() {
+        let (interval, start) = (MinimumInterval::default(), Instant::now());
+        let due = (0..1200).filter_map(|tick| interval.is_due(start + Duration::from_millis(100 * tick)));
         assert_eq!(due.collect::<Vec<_>>(), [1, 600]);
     }
 }

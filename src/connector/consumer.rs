@@ -1,7 +1,7 @@
-//! Messages of the broker, as long as the connector lives: each is dealt with in a task of its own, and the broker hears what
-//! became of it. The broker may come and go; what is under way then ends, and what it brings again waits for that end.
+//! Consumes the connector's queue: each delivery is processed in a task of its own and acknowledged, rejected or requeued. After a
+//! broken connection the consumer reconnects; deliveries in progress continue, and their redeliveries wait for them.
 
-use super::enrichment::{self, Ack, IncomingMessage, deal};
+use super::enrichment::{self, Disposition, IncomingMessage, handle};
 use super::log::{because, nothing};
 use super::{Connector, WAITS, broker};
 use anyhow::{Context, bail};
@@ -13,13 +13,13 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a message that nobody can be told about rests before it is tried again.
-const REST: Duration = Duration::from_secs(5);
+/// Delay before a delivery that could not be reported is requeued.
+const REQUEUE_DELAY: Duration = Duration::from_secs(5);
 
-/// Takes messages as long as the connector lives; the broker may come and go.
+/// Consumes messages until the connector is stopped; reconnects to the broker with exponential backoff.
 pub(super) async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Receiver<bool>) -> anyhow::Result<()> {
-    let (mut wait, mut under_way) = (WAITS.0, JoinSet::new());
-    let mut was_let_in = false;
+    let (mut wait, mut in_progress) = (WAITS.0, JoinSet::new());
+    let mut was_connected = false;
     loop {
         let address = connector.address().context("the connector is registered")?;
         connector.log.info("ListenQueue connecting to RabbitMQ.", nothing());
@@ -31,22 +31,24 @@ pub(super) async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Rec
             Ok(inbox) => {
                 connector.metrics.ready.set_listening(true);
                 connector.log.info("Starting ListenQueue thread", nothing());
-                (wait, was_let_in) = (WAITS.0, true);
-                match take(connector, inbox, stopped, &mut under_way).await {
-                    Taken::Stopped => return Ok(()),
-                    Taken::Broken(reason) => reason,
+                (wait, was_connected) = (WAITS.0, true);
+                match receive(connector, inbox, stopped, &mut in_progress).await {
+                    End::Stopped => return Ok(()),
+                    End::Disconnected(reason) => reason,
                 }
             }
-            // What the operator said stands above what the platform will ever say.
-            Err(error) if !was_let_in && broker::is_refusal(&error) && connector.configuration.broker.says_who() => {
-                bail!("MQ_USER, MQ_PASS or MQ_VHOST is not accepted by the broker: {error}")
+            // The operator's settings override the platform's, so that no new registration can help.
+            Err(error)
+                if !was_connected && broker::is_access_refused(&error) && connector.configuration.broker.says_who() =>
+            {
+                bail!("the broker rejected MQ_USER, MQ_PASS or MQ_VHOST: {error}")
             }
             Err(error) => error.to_string(),
         };
-        connector.journal.doubt();
+        connector.journal.extend_retention();
         connector.metrics.ready.set_listening(false);
-        connector.log.error("The broker cannot be listened to", because(reason));
-        // The platform declares queues when it is pinged or registered with.
+        connector.log.error("Cannot consume from RabbitMQ; retrying", because(reason));
+        // The platform declares the queues at registration and at each ping.
         connector.again.notify_one();
         tokio::select! {
             () = sleep(wait) => {}
@@ -56,118 +58,124 @@ pub(super) async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Rec
     }
 }
 
-enum Taken {
+/// Why receiving ended.
+enum End {
     Stopped,
-    Broken(String),
+    Disconnected(String),
 }
 
-async fn take(
+async fn receive(
     connector: &Arc<Connector>,
     mut inbox: broker::Inbox,
     stopped: &mut watch::Receiver<bool>,
-    under_way: &mut JoinSet<()>,
-) -> Taken {
+    in_progress: &mut JoinSet<()>,
+) -> End {
     loop {
         tokio::select! {
             message = inbox.messages.next() => match message {
-                Some(Ok(message)) => drop(under_way.spawn(one(Arc::clone(connector), message))),
-                Some(Err(error)) => return Taken::Broken(error.to_string()),
-                None => return Taken::Broken("the queue is gone".to_owned()),
+                Some(Ok(message)) => drop(in_progress.spawn(process(Arc::clone(connector), message))),
+                Some(Err(error)) => return End::Disconnected(error.to_string()),
+                None => return End::Disconnected("the broker cancelled the consumer".to_owned()),
             },
-            Some(_) = under_way.join_next() => {}
+            Some(_) = in_progress.join_next() => {}
             _ = stopped.wait_for(|stopped| *stopped) => break,
         }
     }
-    // Nothing new; what is under way may end, and what does not goes back with the connection.
+    // Deliveries in progress may end within the grace period; closing the connection requeues the others.
     let all = async {
         let _ = inbox.channel.basic_cancel("stixmap".into(), BasicCancelOptions::default()).await;
-        while under_way.join_next().await.is_some() {}
+        while in_progress.join_next().await.is_some() {}
     };
     if timeout(connector.configuration.grace, all).await.is_err() {
-        connector.log.warning("What is under way goes back to the queue", nothing());
+        connector.log.warning("Requeued unfinished deliveries", nothing());
     }
-    Taken::Stopped
+    End::Stopped
 }
 
-/// One message, whatever becomes of it.
-async fn one(connector: Arc<Connector>, message: lapin::message::Delivery) {
+/// Processes one delivery and acknowledges, rejects or requeues it.
+async fn process(connector: Arc<Connector>, message: lapin::message::Delivery) {
     connector.metrics.begin();
     let acker = message.acker.clone();
-    let told = match verdict(&connector, &message).await {
-        Ack::Done => {
+    let result = match process_once(&connector, &message).await {
+        Disposition::Acknowledge => {
             connector.metrics.delivered("done");
-            let told = acker.ack(BasicAckOptions::default()).await;
-            if matches!(told, Ok(true)) {
+            let result = acker.ack(BasicAckOptions::default()).await;
+            if matches!(result, Ok(true)) {
                 connector.journal.entry(&message.data, false).close();
             }
-            told
+            result
         }
-        Ack::NoMessage => {
+        Disposition::Reject => {
             connector.metrics.delivered("rejected");
             acker.reject(BasicRejectOptions { requeue: false }).await
         }
-        Ack::Again => {
+        Disposition::Requeue => {
             connector.metrics.delivered("again");
-            sleep(REST).await;
+            sleep(REQUEUE_DELAY).await;
             acker.nack(BasicNackOptions { requeue: true, ..Default::default() }).await
         }
     };
     connector.metrics.end();
-    let reason = match told {
+    let reason = match result {
         Ok(true) => return,
-        Ok(false) => "the connection that it came by is gone".to_owned(),
+        Ok(false) => "the connection of the delivery is closed".to_owned(),
         Err(error) => error.to_string(),
     };
-    connector.journal.doubt();
-    connector.log.warning("The broker does not hear what became of a message", because(reason));
+    connector.journal.extend_retention();
+    connector.log.warning("Cannot acknowledge delivery", because(reason));
 }
 
-async fn verdict(connector: &Arc<Connector>, message: &lapin::message::Delivery) -> Ack {
+async fn process_once(connector: &Arc<Connector>, message: &lapin::message::Delivery) -> Disposition {
     let (body, patience) = (&message.data[..], connector.configuration.patience);
     let until = Instant::now() + patience;
-    let brought = IncomingMessage { body, comes_again: message.redelivered, until, acker: Some(&message.acker) };
-    let (mut verdict, mut is_repeated) = (Ack::Done, true);
-    let dealing = async {
-        is_repeated = false;
-        verdict = if brought.is_late(patience / 2) { Ack::Again } else { dealt(connector, brought).await };
-        verdict == Ack::Done
+    let incoming = IncomingMessage { body, is_redelivered: message.redelivered, until, acker: Some(&message.acker) };
+    let (mut disposition, mut is_duplicate) = (Disposition::Acknowledge, true);
+    let work = async {
+        is_duplicate = false;
+        let is_late = incoming.is_late(patience / 2);
+        disposition = if is_late { Disposition::Requeue } else { handle_in_task(connector, incoming).await };
+        disposition == Disposition::Acknowledge
     };
-    connector.turns.once(body, dealing).await;
-    if is_repeated {
-        enrichment::repeated(connector, body);
+    connector.turns.once(body, work).await;
+    if is_duplicate {
+        enrichment::log_duplicate(connector, body);
     }
-    verdict
+    disposition
 }
 
-/// Deals with a message in a task of its own: a panic costs its delivery, and is told.
-pub(super) async fn dealt(connector: &Arc<Connector>, brought: IncomingMessage<'_>) -> Ack {
-    let dealing = {
-        let (connector, body, acker) = (Arc::clone(connector), brought.body.to_vec(), brought.acker.cloned());
-        let IncomingMessage { comes_again, until, .. } = brought;
-        alone(async move {
-            deal(&connector, IncomingMessage { body: &body, comes_again, until, acker: acker.as_ref() }).await
+/// Handles a message in a task of its own, so that a panic ends only this delivery and is reported.
+pub(super) async fn handle_in_task(connector: &Arc<Connector>, incoming: IncomingMessage<'_>) -> Disposition {
+    let task = {
+        let (connector, body, acker) = (Arc::clone(connector), incoming.body.to_vec(), incoming.acker.cloned());
+        let IncomingMessage { is_redelivered, until, .. } = incoming;
+        spawn(async move {
+            handle(&connector, IncomingMessage { body: &body, is_redelivered, until, acker: acker.as_ref() }).await
         })
     };
-    unbroken(connector, brought, dealing).await
+    report_panic_of(connector, incoming, task).await
 }
 
-/// What became of a message. Where dealing with it panicked, that is reported.
-async fn unbroken(connector: &Connector, brought: IncomingMessage<'_>, dealing: AbortOnDrop<Ack>) -> Ack {
-    match dealing.await {
-        Ok(verdict) => verdict,
+/// Waits for the task of a delivery; if it panicked, reports that.
+async fn report_panic_of(
+    connector: &Connector,
+    incoming: IncomingMessage<'_>,
+    task: AbortOnDrop<Disposition>,
+) -> Disposition {
+    match task.await {
+        Ok(disposition) => disposition,
         Err(failure) => {
-            connector.log.error("A delivery broke off", because(failure));
-            Box::pin(enrichment::broken(connector, brought)).await
+            connector.log.error("Delivery panicked", because(failure));
+            Box::pin(enrichment::report_panic(connector, incoming)).await
         }
     }
 }
 
-/// Does work in a task of its own, which ends when nobody waits for it any more. Whoever waits hears of a panic.
-fn alone<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> AbortOnDrop<T> {
+/// Spawns a task that is aborted when its handle is dropped; awaiting the handle returns a panic as an error.
+fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> AbortOnDrop<T> {
     AbortOnDrop(tokio::spawn(work))
 }
 
-/// A task that ends when nobody waits for it any more.
+/// Handle of a task that is aborted on drop.
 struct AbortOnDrop<T>(JoinHandle<T>);
 
 impl<T> Future for AbortOnDrop<T> {
@@ -203,16 +211,16 @@ mod tests {
     use tokio::runtime::Builder;
     use tokio::sync::{mpsc, oneshot};
 
-    /// A platform that says yes to everything; and what it is asked, in order.
+    /// Starts a platform that accepts everything. Returns its URL and the requests in order.
     async fn platform() -> (String, mpsc::UnboundedReceiver<Value>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let (asked, asks) = mpsc::unbounded_channel();
+        let (sender, requests) = mpsc::unbounded_channel();
         let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-            let asked = asked.clone();
+            let sender = sender.clone();
             async move {
                 let body = request.into_body().collect().await?.to_bytes();
-                asked.send(serde_json::from_slice(&body).expect("JSON")).expect("the test listens");
+                sender.send(serde_json::from_slice(&body).expect("JSON")).expect("the test listens");
                 hyper::Result::Ok(Response::new(Full::new(Bytes::from(json!({ "data": {} }).to_string()))))
             }
         });
@@ -221,7 +229,7 @@ mod tests {
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone()));
             }
         });
-        (url, asks)
+        (url, requests)
     }
 
     fn connector_at(url: &str, journal: &std::path::Path) -> Connector {
@@ -238,32 +246,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_delivery_that_panics_is_reported_once() {
-        let ((url, mut asks), journal) = (platform().await, tempfile::tempdir().expect("a folder"));
+    async fn panicking_delivery_is_reported_once() {
+        let ((url, mut requests), journal) = (platform().await, tempfile::tempdir().expect("a folder"));
         let connector = connector_at(&url, journal.path());
         let body = json!({ "internal": { "work_id": "w" }, "event": { "entity_id": "domain-name--1" } }).to_string();
         let (body, until) = (body.as_bytes(), Instant::now());
-        let brought = IncomingMessage { body, comes_again: false, until, acker: None };
-        let verdict = unbroken(&connector, brought, alone(async { panic!("as if there were a fault") })).await;
-        assert_eq!(verdict, Ack::Done);
-        let told = asks.recv().await.expect("it is told");
-        assert!(told["query"].as_str().is_some_and(|query| query.contains("toProcessed")), "{told}");
-        let said = told["variables"]["message"].as_str().unwrap_or_default();
-        assert!(told["variables"]["inError"] == true && said.contains("the connector has a fault"), "{told}");
-        // Should the broker bring it again, it is known.
-        assert!(connector.journal.entry(body, true).is_concluded() && asks.is_empty());
+        let incoming = IncomingMessage { body, is_redelivered: false, until, acker: None };
+        let disposition = report_panic_of(&connector, incoming, spawn(async { panic!("simulated") })).await;
+        assert_eq!(disposition, Disposition::Acknowledge);
+        let request = requests.recv().await.expect("a report");
+        assert!(request["query"].as_str().is_some_and(|query| query.contains("toProcessed")), "{request}");
+        let message = request["variables"]["message"].as_str().unwrap_or_default();
+        assert!(request["variables"]["inError"] == true && message.contains("internal error"), "{request}");
+        // A redelivery is only acknowledged.
+        assert!(connector.journal.entry(body, true).is_reported() && requests.is_empty());
     }
 
     #[test]
-    fn a_panic_costs_its_work_alone() {
+    fn panic_ends_only_its_own_task() {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime");
-        let panicked = runtime.block_on(async { alone(async { panic!("as if there were a fault") }).await });
+        let panicked = runtime.block_on(async { spawn(async { panic!("simulated") }).await });
         assert!(panicked.is_err_and(|failure: JoinError| failure.is_panic()));
-        assert_eq!(runtime.block_on(async { alone(async { 1 }).await }).ok(), Some(1));
+        assert_eq!(runtime.block_on(async { spawn(async { 1 }).await }).ok(), Some(1));
     }
 
     #[test]
-    fn work_ends_when_nobody_waits_for_it() {
+    fn task_is_aborted_when_its_handle_is_dropped() {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime");
         let (alive, ended) = oneshot::channel::<()>();
         let work = async {
@@ -271,8 +279,8 @@ mod tests {
             std::future::pending::<()>().await;
         };
         runtime.block_on(async {
-            drop(timeout(Duration::ZERO, alone(work)).await);
-            assert!(ended.await.is_err(), "what the work held is let go");
+            drop(timeout(Duration::ZERO, spawn(work)).await);
+            assert!(ended.await.is_err(), "the task is dropped");
         });
     }
 }

@@ -1,9 +1,9 @@
-//! One delivery, from the gate to its report. It ends in one of three ways: it is done and acknowledged, it is no message and
-//! rejected, or it goes back to the queue since nobody could be told what came of it.
+//! Processes one delivery: parse, enrich, publish, report. The delivery is then acknowledged, rejected because it is malformed,
+//! or requeued because the result could not be reported to the platform.
 
 use super::breaker::Change;
 use super::entity::Entity;
-use super::expectations::{give_up, recall};
+use super::expectations::{reconcile, report_missing};
 use super::graphql_error::PlatformError;
 use super::journal::Entry;
 use super::log::because;
@@ -11,7 +11,7 @@ use super::message::{Delivery, Fields, Malformed, Playbook};
 use super::objects::{Found, Objects};
 use super::platform::RequestContext;
 use super::progress::WorkMessage;
-use super::publish::Sending;
+use super::publish::Publisher;
 use super::{Connector, sandbox};
 use crate::memory::Share;
 use jiff::{SignedDuration, Timestamp};
@@ -25,65 +25,68 @@ use stixmap_engine::run::{Input, OutcomeKind, Report, Run, Step};
 use stixmap_engine::stix::{Observable, stix_time};
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// How long reporting may take, when everything else took all the time there was.
+/// Maximum time for the final report, in addition to the time limit of the delivery.
 pub(super) const TO_REPORT: Duration = Duration::from_secs(60);
 
-/// So often a message is dealt with whose outcome the platform takes from nobody, each time as long as it is worth it.
-const ROUNDS: usize = 3;
+/// Maximum attempts at a delivery whose result the platform cannot store (`PlatformError::Failed`).
+const MAX_REPORT_ATTEMPTS: usize = 3;
 
-/// What is left of it for the last report, when many others are made before.
-const LAST: Duration = Duration::from_secs(15);
+/// Part of `TO_REPORT` that is reserved for `to_processed`, after the reports of expectations that are given up.
+const RESERVED: Duration = Duration::from_secs(15);
 
-/// How often the platform hears that a long work goes on: once in the time that it may take, at least.
-const PROGRESS: Duration = Duration::from_secs(300);
+/// Maximum interval between two pings of a work; half the time limit of a delivery, if that is less.
+const PING: Duration = Duration::from_secs(300);
 
-/// The time that is left for sending what was found.
-const TO_SEND: SignedDuration = SignedDuration::from_secs(5);
+/// Time that is reserved for publishing the result.
+const TO_PUBLISH: SignedDuration = SignedDuration::from_secs(5);
 
-/// What becomes of a message.
+/// What the broker is to do with a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ack {
-    Done,
-    NoMessage,
-    Again,
+pub(super) enum Disposition {
+    /// Processed and reported, or never to be reported.
+    Acknowledge,
+    /// Malformed: it can never be processed.
+    Reject,
+    /// Not reported: it is needed again.
+    Requeue,
 }
 
-/// A message as somebody brought it.
+/// A message as it arrived, from the broker or by the callback.
 #[derive(Clone, Copy)]
 pub(super) struct IncomingMessage<'m> {
     pub(super) body: &'m [u8],
-    /// It may have come before.
-    pub(super) comes_again: bool,
-    /// When whoever brought it must hear what became of it, or little later.
+    /// Whether it may have been delivered before.
+    pub(super) is_redelivered: bool,
+    /// When processing must end; the report may take `TO_REPORT` longer.
     pub(super) until: Instant,
-    /// How the broker hears of it; a worker hears by the answer to its request.
+    /// Acknowledges the delivery at the broker; none for the callback, which is answered by an HTTP response.
     pub(super) acker: Option<&'m Acker>,
 }
 
 impl IncomingMessage<'_> {
-    /// Whether it is still with this connector: the broker gives what was with a connection that broke to whoever asks next.
+    /// Returns whether this connector still owns the delivery: the broker requeues the deliveries of a closed connection.
     fn is_held(&self) -> bool {
         self.acker.is_none_or(Acker::usable)
     }
 
-    /// Whether somebody else had it for so long that there is less time left than that.
-    pub(super) fn is_late(&self, enough: Duration) -> bool {
-        self.until.saturating_duration_since(Instant::now()) < enough
+    /// Returns whether less than `needed` is left, because another delivery of the same message was processed first.
+    pub(super) fn is_late(&self, needed: Duration) -> bool {
+        self.until.saturating_duration_since(Instant::now()) < needed
     }
 }
 
-/// What a delivery comes to.
+/// Result of a delivery, to be reported.
 struct DeliveryResult {
-    said: WorkMessage,
-    /// For a playbook: what is found, with what came.
+    message: WorkMessage,
+    /// For a playbook: the objects of its bundle and those that were found.
     objects: Option<Objects>,
-    /// Whether it would come to the same again.
+    /// Whether another attempt would have the same result.
     is_final: bool,
 }
 
 impl From<WorkMessage> for DeliveryResult {
-    fn from(said: WorkMessage) -> Self {
-        Self { said, objects: None, is_final: true }
+    fn from(message: WorkMessage) -> Self {
+        Self { message, objects: None, is_final: true }
     }
 }
 
@@ -92,65 +95,65 @@ impl DeliveryResult {
         WorkMessage::error(text).into()
     }
 
-    /// What another time may bring to another end, if there is one.
-    fn for_now(text: impl Into<String>) -> DeliveryResult {
+    /// An error that another attempt may not have.
+    fn transient(text: impl Into<String>) -> DeliveryResult {
         DeliveryResult { is_final: false, ..DeliveryResult::error(text) }
     }
 }
 
-/// Why a delivery has no conclusion.
+/// Why the result of a delivery was not reported.
 enum ReportFailure {
-    /// The platform cannot be told: the message is needed again.
-    Away(PlatformError),
-    /// The platform does not want it any more.
-    Unwanted(PlatformError),
-    /// It is somebody else's by now, who tells it.
+    /// The platform cannot store the report: the message is needed again.
+    Unavailable(PlatformError),
+    /// The platform rejects the report for good.
+    Rejected(PlatformError),
+    /// The delivery was requeued; its next consumer reports.
     Lost,
 }
 
 impl From<PlatformError> for ReportFailure {
-    fn from(refused: PlatformError) -> Self {
-        match refused {
-            PlatformError::No { .. } if !refused.is_forbidden() => Self::Unwanted(refused),
-            _ => Self::Away(refused),
+    fn from(error: PlatformError) -> Self {
+        match error {
+            PlatformError::No { .. } if !error.is_forbidden() => Self::Rejected(error),
+            _ => Self::Unavailable(error),
         }
     }
 }
 
-/// Deals with a message.
-pub(super) async fn deal(connector: &Connector, brought: IncomingMessage<'_>) -> Ack {
-    let mut entry = connector.journal.entry(brought.body, brought.comes_again);
-    if entry.is_concluded() {
-        repeated(connector, brought.body);
-        return Ack::Done;
+/// Processes a message, unless the journal says that it was reported before.
+pub(super) async fn handle(connector: &Connector, incoming: IncomingMessage<'_>) -> Disposition {
+    let mut entry = connector.journal.entry(incoming.body, incoming.is_redelivered);
+    if entry.is_reported() {
+        log_duplicate(connector, incoming.body);
+        return Disposition::Acknowledge;
     }
-    entry.begun(async |entry: &Entry| Box::pin(deal_with(connector, entry, brought)).await).await
+    entry.track(async |entry: &Entry| Box::pin(process(connector, entry, incoming)).await).await
 }
 
-/// A message came whose like was dealt with: it is acknowledged, and nothing else is done.
-pub(super) fn repeated(connector: &Connector, body: &[u8]) {
+/// Logs that a message was reported before and is only acknowledged.
+pub(super) fn log_duplicate(connector: &Connector, body: &[u8]) {
     let work = Delivery::parse(body).ok().and_then(|delivery| delivery.work);
-    connector.log.info("A message that was dealt with before is acknowledged", json!({ "work_id": work }));
+    connector.log.info("Acknowledged duplicate message", json!({ "work_id": work }));
 }
 
-async fn deal_with(connector: &Connector, entry: &Entry, brought: IncomingMessage<'_>) -> Ack {
-    let delivery = match Delivery::parse(brought.body) {
+async fn process(connector: &Connector, entry: &Entry, incoming: IncomingMessage<'_>) -> Disposition {
+    let delivery = match Delivery::parse(incoming.body) {
         Ok(delivery) => delivery,
-        Err(malformed) => return no_message(connector, entry, malformed).await,
+        Err(malformed) => return reject(connector, entry, malformed).await,
     };
     delivery.waited(Timestamp::now()).into_iter().for_each(|seconds| connector.metrics.waited(seconds));
-    let (started, begun) = (Instant::now(), Timestamp::now());
-    let mut share = connector.budget.share(brought.body.len());
-    let concluded = match come_to_an_end(connector, &delivery, entry, &mut share, brought.until).await {
-        Ok(conclusion) => conclude(connector, &delivery, entry, brought, begun, conclusion).await,
-        Err(unconcluded) => Err(unconcluded),
+    let (started, started_at) = (Instant::now(), Timestamp::now());
+    let mut share = connector.budget.share(incoming.body.len());
+    let reported = match enrich_until_deadline(connector, &delivery, entry, &mut share, incoming.until).await {
+        Ok(result) => report_result(connector, &delivery, entry, incoming, started_at, result).await,
+        Err(failure) => Err(failure),
     };
     connector.metrics.seconds.observe(started.elapsed().as_secs_f64());
-    verdict(connector, entry, concluded)
+    disposition(connector, entry, reported)
 }
 
-/// Enriches, as long as there is time for it.
-async fn come_to_an_end(
+/// Enriches until the deadline; then the result is an error.
+async fn enrich_until_deadline(
     connector: &Connector,
     delivery: &Delivery,
     entry: &Entry,
@@ -159,182 +162,191 @@ async fn come_to_an_end(
 ) -> Result<DeliveryResult, ReportFailure> {
     let started = Instant::now();
     match timeout_at(until, enrich(connector, delivery, entry, share, until)).await {
-        Ok(Ok(conclusion)) => Ok(conclusion),
-        Ok(Err(refused)) if refused.is_gone() && delivery.playbook.is_none() => Err(ReportFailure::Unwanted(refused)),
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(error)) if error.is_gone() && delivery.playbook.is_none() => Err(ReportFailure::Rejected(error)),
         Ok(Err(PlatformError::No { message, .. })) => {
-            Ok(DeliveryResult::error(format!("the platform refuses: {message}")))
+            Ok(DeliveryResult::error(format!("rejected by the platform: {message}")))
         }
-        // It is there, and cannot do what is needed.
-        Ok(Err(refused @ (PlatformError::Unanswered(_) | PlatformError::Failed(_)))) => {
-            Ok(DeliveryResult::for_now(refused.to_string()))
+        // The platform is reachable, but failed to process the request.
+        Ok(Err(error @ (PlatformError::Unanswered(_) | PlatformError::Failed(_)))) => {
+            Ok(DeliveryResult::transient(error.to_string()))
         }
-        Ok(Err(refused)) => Err(ReportFailure::Away(refused)),
+        Ok(Err(error)) => Err(ReportFailure::Unavailable(error)),
         Err(_) => {
             let limit = started.elapsed().as_secs();
-            Ok(DeliveryResult::for_now(format!("it was not done within {limit} seconds")))
+            Ok(DeliveryResult::transient(format!("not finished within {limit} seconds")))
         }
     }
 }
 
-/// What is to be said of a delivery of which all was sent.
-fn ended(entry: &Entry) -> Option<WorkMessage> {
-    entry.progress()?.ended().cloned()
+/// Returns the final message of a delivery whose messages were all published.
+fn published(entry: &Entry) -> Option<WorkMessage> {
+    entry.progress()?.finished().cloned()
 }
 
-/// A delivery whose work panicked is reported in error: trying it again would end the same way.
-pub(super) async fn broken(connector: &Connector, brought: IncomingMessage<'_>) -> Ack {
-    let entry = connector.journal.entry(brought.body, false);
-    let delivery = match Delivery::parse(brought.body) {
+/// Reports a delivery that panicked as an error: another attempt would panic too.
+pub(super) async fn report_panic(connector: &Connector, incoming: IncomingMessage<'_>) -> Disposition {
+    let entry = connector.journal.entry(incoming.body, false);
+    let delivery = match Delivery::parse(incoming.body) {
         Ok(delivery) => delivery,
-        Err(malformed) => return no_message(connector, &entry, malformed).await,
+        Err(malformed) => return reject(connector, &entry, malformed).await,
     };
-    let conclusion = DeliveryResult::error("the connector has a fault: the delivery broke off");
-    let concluded = conclude(connector, &delivery, &entry, brought, Timestamp::now(), conclusion).await;
-    verdict(connector, &entry, concluded)
+    let result = DeliveryResult::error("internal error in the connector");
+    let reported = report_result(connector, &delivery, &entry, incoming, Timestamp::now(), result).await;
+    disposition(connector, &entry, reported)
 }
 
-fn verdict(connector: &Connector, entry: &Entry, concluded: Result<(), ReportFailure>) -> Ack {
-    if let Err(unconcluded) = concluded
-        && let Some(verdict) = untold(connector, entry, unconcluded)
+fn disposition(connector: &Connector, entry: &Entry, reported: Result<(), ReportFailure>) -> Disposition {
+    if let Err(failure) = reported
+        && let Some(disposition) = on_report_failure(connector, entry, failure)
     {
-        return verdict;
+        return disposition;
     }
-    entry.conclude();
-    Ack::Done
+    entry.mark_reported();
+    Disposition::Acknowledge
 }
 
-/// What becomes of a message, if something does, of which nobody could be told.
-fn untold(connector: &Connector, entry: &Entry, unconcluded: ReportFailure) -> Option<Ack> {
-    match unconcluded {
-        ReportFailure::Unwanted(refused) if refused.is_gone() => {
-            connector.log.warning("The work is no longer wanted", because(refused));
+/// Logs why the result was not reported, and returns what to do with the delivery; none if it is finished all the same.
+fn on_report_failure(connector: &Connector, entry: &Entry, failure: ReportFailure) -> Option<Disposition> {
+    match failure {
+        ReportFailure::Rejected(error) if error.is_gone() => {
+            connector.log.warning("Work no longer exists", because(error));
             None
         }
-        ReportFailure::Unwanted(refused) => {
-            connector.log.error("Failing reporting the processing", because(refused));
+        ReportFailure::Rejected(error) => {
+            connector.log.error("Failing reporting the processing", because(error));
             None
         }
-        ReportFailure::Away(refused) => {
-            let is_for_ever = matches!(refused, PlatformError::Failed(_)) && entry.strike() >= ROUNDS;
-            connector.log.error("Failing reporting the processing", because(refused));
-            // It would keep the place of others.
-            (!is_for_ever).then_some(Ack::Again)
+        ReportFailure::Unavailable(error) => {
+            let is_permanent =
+                matches!(error, PlatformError::Failed(_)) && entry.count_failure() >= MAX_REPORT_ATTEMPTS;
+            connector.log.error("Failing reporting the processing", because(error));
+            // Requeued forever, it would block other deliveries.
+            (!is_permanent).then_some(Disposition::Requeue)
         }
-        ReportFailure::Lost => Some(Ack::Again),
+        ReportFailure::Lost => Some(Disposition::Requeue),
     }
 }
 
-async fn no_message(connector: &Connector, entry: &Entry, malformed: Malformed) -> Ack {
+async fn reject(connector: &Connector, entry: &Entry, malformed: Malformed) -> Disposition {
     connector.metrics.errors.inc();
-    connector.log.error("A message is rejected", because(&malformed.reason));
+    connector.log.error("Rejected message", because(&malformed.reason));
     if let Some(work) = &malformed.work {
-        let errand = RequestContext::new(None, Instant::now() + TO_REPORT);
-        let text = format!("the message cannot be read: {}", malformed.reason);
-        if let Err(unconcluded) = connector.platform.to_processed(work, &text, true, errand).await.map_err(Into::into) {
-            return untold(connector, entry, unconcluded).unwrap_or(Ack::NoMessage);
+        let context = RequestContext::new(None, Instant::now() + TO_REPORT);
+        let text = format!("invalid message: {}", malformed.reason);
+        if let Err(failure) = connector.platform.to_processed(work, &text, true, context).await.map_err(Into::into) {
+            return on_report_failure(connector, entry, failure).unwrap_or(Disposition::Reject);
         }
     }
-    Ack::NoMessage
+    Disposition::Reject
 }
 
-/// Says what came of it: to the work, or to the playbook that waits. Each is told once, by who has the message.
-async fn conclude(
+/// Reports the result to the work and answers the playbook, once each and only while this connector owns the delivery.
+async fn report_result(
     connector: &Connector,
     delivery: &Delivery,
     entry: &Entry,
-    brought: IncomingMessage<'_>,
-    begun: Timestamp,
-    conclusion: DeliveryResult,
+    incoming: IncomingMessage<'_>,
+    started_at: Timestamp,
+    result: DeliveryResult,
 ) -> Result<(), ReportFailure> {
-    // A draft may have been closed meanwhile, and is nothing to a work.
-    let errand = RequestContext::new(None, Instant::now() + TO_REPORT);
-    let DeliveryResult { said, objects, is_final } = conclusion;
+    // Works do not belong to a draft, which may have been closed meanwhile.
+    let context = RequestContext::new(None, Instant::now() + TO_REPORT);
+    let DeliveryResult { message, objects, is_final } = result;
     if delivery.work.is_none() {
-        log(connector, &said);
+        log(connector, &message);
     }
     if let Some(playbook) = &delivery.playbook {
-        let bundle = entry.answer().unwrap_or_else(|| entry.dangerously(|| answered(playbook, objects)));
-        let told = match brought.is_held() {
-            true => answer(connector, playbook, begun, &bundle, errand).await.map_err(Into::into),
+        let bundle = entry.answer().unwrap_or_else(|| entry.guarded(|| playbook_bundle(playbook, objects)));
+        let answered = match incoming.is_held() {
+            true => answer_playbook(connector, playbook, started_at, &bundle, context).await.map_err(Into::into),
             false => Err(ReportFailure::Lost),
         };
-        if is_final && matches!(told, Err(ReportFailure::Away(_) | ReportFailure::Lost)) {
+        if is_final && matches!(answered, Err(ReportFailure::Unavailable(_) | ReportFailure::Lost)) {
             entry.keep_answer(&bundle);
         }
-        told?;
+        answered?;
     }
     if let Some(work) = &delivery.work {
-        recall(connector, delivery, entry, errand).await?;
-        // What was sent to its end is told as sent, whatever came after it; also where the message is with nobody now.
-        let delivered = ended(entry);
-        let is_delivered = delivered.as_ref().is_some_and(|said| !said.in_error);
-        let said = delivered.unwrap_or(said);
-        // What was not sent may be another time, if there is one.
+        reconcile(connector, delivery, entry, context).await?;
+        // Complete publishing is reported as success, whatever failed later, even if the delivery was requeued.
+        let published = published(entry);
+        let is_published = published.as_ref().is_some_and(|message| !message.in_error);
+        let message = published.unwrap_or(message);
+        // Another attempt may publish what is missing.
         if is_final && entry.progress().is_none_or(|progress| progress.left() == 0) {
-            entry.note(|progress| progress.end(said.clone()));
+            entry.update(|progress| progress.finish(message.clone()));
         }
-        if !brought.is_held() && !is_delivered {
+        if !incoming.is_held() && !is_published {
             return Err(ReportFailure::Lost);
         }
-        log(connector, &said);
-        // Announced objects that will not come are reported, so that the work does not wait for them.
+        log(connector, &message);
+        // The work would wait for expected objects that are never published.
         let open = entry.progress().map_or(0, |progress| progress.open());
-        give_up(connector, work, entry, open, Some(&said.text), RequestContext::new(None, errand.until - LAST)).await;
+        report_missing(
+            connector,
+            work,
+            entry,
+            open,
+            Some(&message.text),
+            RequestContext::new(None, context.until - RESERVED),
+        )
+        .await;
         connector.log.info("Reporting work update_processed", json!({ "work_id": work }));
-        connector.platform.to_processed(work, &said.text, said.in_error, errand).await?;
+        connector.platform.to_processed(work, &message.text, message.in_error, context).await?;
     }
     Ok(())
 }
 
-/// Answers a playbook's step; with what came alone, where the platform does not take more.
-async fn answer(
+/// Answers a playbook step with the enriched bundle, or with the original one if the platform rejects that.
+async fn answer_playbook(
     connector: &Connector,
     playbook: &Playbook,
-    begun: Timestamp,
+    started_at: Timestamp,
     bundle: &str,
-    errand: RequestContext<'_>,
+    context: RequestContext<'_>,
 ) -> Result<(), PlatformError> {
     connector.log.info("Executing playbook step", json!({ "step": playbook.step.get("step_id") }));
-    let told = match connector.platform.answer_playbook(step(playbook, begun, bundle), errand).await {
-        Err(refused) if refused.is_about_the_body() && bundle != playbook.bundle => {
-            connector.log.error("A playbook's step goes on with what came alone", because(refused));
-            connector.platform.answer_playbook(step(playbook, begun, &playbook.bundle), errand).await
+    let answered = match connector.platform.answer_playbook(step_result(playbook, started_at, bundle), context).await {
+        Err(error) if error.is_about_the_body() && bundle != playbook.bundle => {
+            connector.log.error("Playbook step continues with the original bundle", because(error));
+            connector.platform.answer_playbook(step_result(playbook, started_at, &playbook.bundle), context).await
         }
-        told => told,
+        answered => answered,
     };
-    if let Some(reason) = told? {
-        connector.log.error("The platform may not have a playbook's step, which is answered once", because(reason));
+    if let Some(reason) = answered? {
+        connector.log.error("Playbook answer may be lost; it is not sent twice", because(reason));
     }
     Ok(())
 }
 
-fn log(connector: &Connector, said: &WorkMessage) {
-    if said.in_error {
+fn log(connector: &Connector, message: &WorkMessage) {
+    if message.in_error {
         connector.metrics.errors.inc();
-        connector.log.error("Error in message processing, reporting error to API", because(&said.text));
+        connector.log.error("Error in message processing, reporting error to API", because(&message.text));
     } else {
-        connector.log.info("Message processed", json!({ "message": said.text }));
+        connector.log.info("Message processed", json!({ "message": message.text }));
     }
 }
 
-/// What a playbook's step goes on with: what came, and what was found.
-fn answered(playbook: &Playbook, objects: Option<Objects>) -> String {
+/// Returns the bundle that a playbook continues with: its own objects, then those that were found.
+fn playbook_bundle(playbook: &Playbook, objects: Option<Objects>) -> String {
     let Some(objects) = objects else { return playbook.bundle.clone() };
     let objects = to_raw_value(&objects).expect("objects are JSON");
-    let mut bundle: Fields<'_> = serde_json::from_str(&playbook.bundle).expect("it was read before");
+    let mut bundle: Fields<'_> = serde_json::from_str(&playbook.bundle).expect("it was parsed before");
     bundle.insert("objects".to_owned(), &objects);
     serde_json::to_string(&bundle).expect("a bundle is JSON")
 }
 
-/// The answer to a playbook's step, as the platform wants it.
-fn step(playbook: &Playbook, begun: Timestamp, bundle: &str) -> Map<String, Value> {
-    let begun = format!("{begun:.0}").replace('Z', "+00:00");
-    let told = [("execution_start", &*begun), ("previous_bundle", &*playbook.bundle), ("bundle", bundle)];
+/// Returns the arguments of `playbookStepExecution`.
+fn step_result(playbook: &Playbook, started_at: Timestamp, bundle: &str) -> Map<String, Value> {
+    let started_at = format!("{started_at:.0}").replace('Z', "+00:00");
+    let results = [("execution_start", &*started_at), ("previous_bundle", &*playbook.bundle), ("bundle", bundle)];
     let step = playbook.step.clone().into_iter();
-    step.chain(told.map(|(key, text)| (key.to_owned(), Value::from(text)))).collect()
+    step.chain(results.map(|(key, text)| (key.to_owned(), Value::from(text)))).collect()
 }
 
-/// The enrichment itself: nothing is asked of the provider before scope and marking allow it.
+/// Enriches one entity. No request is sent to the provider unless scope and markings permit it.
 async fn enrich(
     connector: &Connector,
     delivery: &Delivery,
@@ -342,58 +354,58 @@ async fn enrich(
     share: &mut Share,
     until: Instant,
 ) -> Result<DeliveryResult, PlatformError> {
-    let errand = RequestContext::new(delivery.draft.as_deref(), until);
+    let context = RequestContext::new(delivery.draft.as_deref(), until);
     if delivery.playbook.is_some() && entry.answer().is_some() {
-        let text = "it was done before, and the playbook could not be answered".to_owned();
+        let text = "already processed; the playbook is answered again".to_owned();
         return Ok(WorkMessage { text, in_error: false }.into());
     }
     if let Some(work) = &delivery.work {
-        recall(connector, delivery, entry, errand).await?;
-        // All was done before, and only the platform could not be told.
-        if let Some(said) = ended(entry) {
-            return Ok(said.into());
+        reconcile(connector, delivery, entry, context).await?;
+        // Everything was published before; only the report is missing.
+        if let Some(message) = published(entry) {
+            return Ok(message.into());
         }
-        entry.owe(work);
+        entry.register_work(work);
         connector.log.info("Reporting work update_received", json!({ "work_id": work }));
-        connector.platform.to_received(work, "Connector ready to process the operation", errand).await?;
+        connector.platform.to_received(work, "Connector ready to process the operation", context).await?;
     }
-    if entry.is_deadly() {
+    if entry.is_fatal() {
         return Ok(DeliveryResult::error(
-            "the provider's answer ended the connector again and again, and is not read any more",
+            "the provider's response crashed the connector repeatedly and is no longer read",
         ));
     }
-    let entity = match entity(connector, delivery, entry, errand).await? {
+    let entity = match entity(connector, delivery, entry, context).await? {
         Ok(entity) => entity,
         Err(reason) => return Ok(DeliveryResult::error(reason)),
     };
-    let Some(report) = ask(connector, delivery, &entity, entry, share, until).await else {
-        return Ok(DeliveryResult::error("the provider's answer ends the connector, and is not read again"));
+    let Some(report) = query_provider(connector, delivery, &entity, entry, share, until).await else {
+        return Ok(DeliveryResult::error("the provider's response crashes the connector and is not read"));
     };
     let kind = report.outcome.kind;
     let in_error = !matches!(kind, OutcomeKind::Ok | OutcomeKind::Empty);
-    let said = WorkMessage { text: words(connector, &report), in_error };
+    let message = WorkMessage { text: summary(connector, &report), in_error };
     if in_error && kind != OutcomeKind::Refused {
         connector.metrics.client_errors.inc();
     }
     if report.bundle.relationships().next().is_none() {
-        return Ok(said.into());
+        return Ok(message.into());
     }
     let Report { bundle, .. } = report;
     let id = bundle.id().to_string();
-    let objects = entry.dangerously(|| Objects::enriched(entity, Found::Bundle(Box::new(bundle))));
+    let objects = entry.guarded(|| Objects::enriched(entity, Found::Bundle(Box::new(bundle))));
     if delivery.playbook.is_some() {
-        return Ok(DeliveryResult { objects: Some(objects), ..said.into() });
+        return Ok(DeliveryResult { objects: Some(objects), ..message.into() });
     }
-    let sending = Sending { connector, delivery, entry, bundle: &id, errand };
-    Ok(sending.send(objects, said).await?.into())
+    let publisher = Publisher { connector, delivery, entry, bundle: &id, context };
+    Ok(publisher.publish(objects, message).await?.into())
 }
 
-/// What is to be enriched; or why it is not.
+/// Fetches and parses the entity; the inner error says why it cannot be enriched.
 async fn entity(
     connector: &Connector,
     delivery: &Delivery,
     entry: &Entry,
-    errand: RequestContext<'_>,
+    context: RequestContext<'_>,
 ) -> Result<Result<Entity, String>, PlatformError> {
     let (name, kind) = (&connector.plan.name, delivery.kind());
     let is_in_scope =
@@ -401,25 +413,25 @@ async fn entity(
             known.entity_type().eq_ignore_ascii_case(kind) || known.stix_type().eq_ignore_ascii_case(kind)
         });
     if !is_in_scope {
-        return Ok(Err(format!("{kind} is out of scope: {name} is not asked about it")));
+        return Ok(Err(format!("entity type `{kind}` is out of scope for {name}")));
     }
-    let told = match connector.platform.entity(&delivery.entity, errand).await {
-        Ok(Some(told)) => told,
+    let response = match connector.platform.entity(&delivery.entity, context).await {
+        Ok(Some(entity)) => entity,
         Ok(None) => {
             return Ok(Err("Unable to read/access the entity, please check the connector permissions".to_owned()));
         }
         Err(PlatformError::No { message, .. }) => return Ok(Err(message)),
-        Err(refused) => return Err(refused),
+        Err(error) => return Err(error),
     };
     let read = || {
         let bundle = delivery.playbook.as_ref().map(Playbook::read).transpose()?;
-        Entity::read(&told, bundle.as_ref(), &delivery.content)
+        Entity::read(&response, bundle.as_ref(), &delivery.content)
     };
-    Ok(entry.dangerously(read).map_err(|reason| format!("the entity cannot be enriched: {reason}")))
+    Ok(entry.guarded(read).map_err(|reason| format!("invalid entity: {reason}")))
 }
 
-/// Asks the provider, and says now and then that the work goes on. Gives nothing if the answer is deadly.
-async fn ask(
+/// Runs the lookups and pings the work meanwhile. Returns none if a response crashes the connector.
+async fn query_provider(
     connector: &Connector,
     delivery: &Delivery,
     entity: &Entity,
@@ -431,54 +443,54 @@ async fn ask(
     let now = Timestamp::now();
     let left =
         SignedDuration::try_from(until.saturating_duration_since(Instant::now())).unwrap_or(SignedDuration::ZERO);
-    let to_ask = (left - TO_SEND).max(left / 2);
+    let query_time = (left - TO_PUBLISH).max(left / 2);
     let input = Input {
         observable: entity.observable.clone(),
         markings: entity.markings.evidence.clone(),
         settings: connector.settings.clone(),
-        deadline: after(now, to_ask),
+        deadline: after(now, query_time),
         seed: u64::from(now.subsec_nanosecond().unsigned_abs()),
         trace: false,
     };
     let run = Run::new(&connector.plan, Arc::clone(&connector.account), input, now);
-    let last = Instant::now() + Duration::try_from(to_ask).unwrap_or(Duration::ZERO);
-    let mut asking = std::pin::pin!(drive(connector, &entity.observable, run, entry, last, share));
-    let pause = PROGRESS.min(connector.configuration.patience / 2);
+    let deadline = Instant::now() + Duration::try_from(query_time).unwrap_or(Duration::ZERO);
+    let mut running = std::pin::pin!(drive(connector, &entity.observable, run, entry, deadline, share));
+    let pause = PING.min(connector.configuration.patience / 2);
     let report = loop {
         tokio::select! {
-            report = &mut asking => break report?,
-            () = sleep(pause) => progress(connector, delivery, until).await,
+            report = &mut running => break report?,
+            () = sleep(pause) => ping_work(connector, delivery, until).await,
         }
     };
     connector.metrics.ended(report.outcome.kind.as_str(), &report.counts);
     connector.metrics.quota(connector.account.remaining(), report.outcome.until);
     for diagnostic in &report.diagnostics {
-        connector.log.warning("The provider's answer and the profile disagree", because(diagnostic));
+        connector.log.warning("Response does not match the profile", because(diagnostic));
     }
     Some(report)
 }
 
-async fn progress(connector: &Connector, delivery: &Delivery, until: Instant) {
+async fn ping_work(connector: &Connector, delivery: &Delivery, until: Instant) {
     let Some(work) = &delivery.work else { return };
-    // It only tells that the work goes on; the next one may reach the platform.
-    let errand = RequestContext::new(None, until.min(Instant::now() + Duration::from_secs(5)));
-    if let Err(refused) = connector.platform.ping_work(work, errand).await {
-        connector.log.warning("Error pinging the work", because(refused));
+    // A lost ping does no harm: the next one may arrive.
+    let context = RequestContext::new(None, until.min(Instant::now() + Duration::from_secs(5)));
+    if let Err(error) = connector.platform.ping_work(work, context).await {
+        connector.log.warning("Error pinging the work", because(error));
     }
 }
 
-/// Asks whatever the run wants to know, as long as the provider may be asked; gives nothing if an answer is deadly.
+/// Drives a run: sends its requests through the circuit breaker and waits. Returns none if a response crashes the connector.
 async fn drive(
     connector: &Connector,
     observable: &Observable,
     mut run: Run<'_>,
     entry: &Entry,
-    last: Instant,
+    deadline: Instant,
     share: &mut Share,
 ) -> Option<Report> {
     loop {
         match run.next(Timestamp::now()) {
-            Step::Done => return Some(entry.dangerously(|| run.finish())),
+            Step::Done => return Some(entry.guarded(|| run.finish())),
             Step::Wait(until) => {
                 let wait = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
                 sleep(wait).await;
@@ -486,54 +498,55 @@ async fn drive(
             Step::Send(request) => {
                 let lookup = run.asking().map_or_else(String::new, |(lookup, _)| lookup.to_owned());
                 let breaker = connector.breakers.of(&lookup);
-                let permit = match breaker.enter(last).await {
+                let permit = match breaker.enter(deadline).await {
                     Ok(permit) => permit,
-                    Err(reason) => return Some(entry.dangerously(|| run.break_off(reason))),
+                    Err(reason) => return Some(entry.guarded(|| run.break_off(reason))),
                 };
                 share.begin(run.is_at_last_request());
-                let answer = crate::http::send(&connector.client, &request, share).await;
+                let response = crate::http::send(&connector.client, &request, share).await;
                 share.settle();
-                let status = answer.as_ref().map_or_else(|_| "none".to_owned(), |answer| answer.status.to_string());
+                let status =
+                    response.as_ref().map_or_else(|_| "none".to_owned(), |response| response.status.to_string());
                 connector.metrics.asked(&status);
-                let asked = json!({ "method": request.method, "url": request.url.to_string(), "status": status });
-                connector.log.debug("Asked the provider", asked);
+                let attributes = json!({ "method": request.method, "url": request.url.to_string(), "status": status });
+                connector.log.debug("Sent provider request", attributes);
                 if entry.is_suspect()
-                    && let (Ok(answer), Some((lookup, each))) = (&answer, run.asking())
-                    && entry.apart(sandbox::kills(connector, observable, lookup, each, &answer.body)).await
+                    && let (Ok(response), Some((lookup, each))) = (&response, run.asking())
+                    && entry.sandboxed(sandbox::crashes(connector, observable, lookup, each, &response.body)).await
                 {
                     return None;
                 }
-                // Mapping a large answer takes a while: other deliveries are served by the other threads meanwhile.
-                let accept = || entry.dangerously(|| run.accept(answer, Timestamp::now()));
+                // Mapping a large response takes long: the other worker threads take over this one's tasks.
+                let accept = || entry.guarded(|| run.accept(response, Timestamp::now()));
                 let health = tokio::task::block_in_place(accept);
-                permit.learn(health).into_iter().for_each(|change| tell(connector, &lookup, change));
+                permit.record(health).into_iter().for_each(|change| log_change(connector, &lookup, change));
             }
         }
     }
 }
 
-/// The provider fails, or works again: said once.
-fn tell(connector: &Connector, lookup: &str, change: Change) {
+/// Logs a change of the circuit breaker's state, once.
+fn log_change(connector: &Connector, lookup: &str, change: Change) {
     let attributes = |reason, until| json!({ "lookup": lookup, "reason": reason, "until": stix_time(until) });
     match change {
         Change::Opened { reason, until } => {
             connector.metrics.circuit(true);
-            let message = "The provider fails again and again: it is tried now and then, and not asked otherwise";
+            let message = "Provider circuit opened; requests are suspended until a probe succeeds";
             connector.log.danger(message, attributes(reason, until));
         }
         Change::StaysOpen { reason, until } => {
-            connector.log.debug("The provider still fails", attributes(reason, until));
+            connector.log.debug("Provider probe failed", attributes(reason, until));
         }
         Change::Closed => {
             connector.metrics.circuit(false);
             let attributes = json!({ "lookup": lookup });
-            connector.log.relief("The provider works again, and is asked as before", attributes);
+            connector.log.relief("Provider circuit closed; requests resume", attributes);
         }
     }
 }
 
-/// What came of it, for an analyst.
-fn words(connector: &Connector, report: &Report) -> String {
+/// Returns the work message that an analyst reads: outcome, counts and number of relationships.
+fn summary(connector: &Connector, report: &Report) -> String {
     let found = report.bundle.relationships().count();
     let plural = if found == 1 { "" } else { "s" };
     format!("{}: {} · {} · {found} relationship{plural}", connector.plan.name, report.outcome, report.counts)

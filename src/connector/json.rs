@@ -1,10 +1,10 @@
-//! JSON in which no object has a key twice: of two readers one may see the first and the other the last (RFC 8259 §4).
+//! JSON parser that rejects repeated keys: other parsers may use the first or the last value (RFC 8259 §4).
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// Reads a value; an error if a key is repeated.
+/// Parses a value; a repeated key in any object is an error.
 pub(super) fn parse(text: &str) -> serde_json::Result<Value> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = Unique.deserialize(&mut deserializer)?;
@@ -84,7 +84,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_repeated_key_is_an_error_at_any_depth() {
+    fn repeated_key_is_an_error_at_any_depth() {
         for text in [r#"{"a":1,"a":2}"#, r#"[{"b":{"a":1,"\u0061":1}}]"#, "{} {}", "{", ""] {
             assert!(parse(text).is_err(), "{text}");
         }
@@ -92,7 +92,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_other_json_is_read_as_serde_reads_it(text in r#"[\[\]{}:,"a-c0-9.e\\ -]{0,24}|null|true|-?[0-9]{1,20}(\.[0-9]{1,3})?"#) {
+        fn parse_agrees_with_serde_except_for_repeated_keys(text in r#"[\[\]{}:,"a-c0-9.e\\ -]{0,24}|null|true|-?[0-9]{1,20}(\.[0-9]{1,3})?"#) {
             match parse(&text) {
                 Ok(value) => prop_assert_eq!(value, serde_json::from_str::<Value>(&text).expect("JSON")),
                 Err(error) => {

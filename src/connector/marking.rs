@@ -1,23 +1,23 @@
-//! The markings of an entity, from everywhere that tells them: the platform by GraphQL, the message, and the bundle of a playbook.
+//! Markings of an entity, from all sources: the platform's response, the message, and the bundle of a playbook.
 
 use super::message::Content;
 use serde_json::{Map, Value, json};
 use stixmap_engine::stix::{Evidence, Id, Marking, Object, Pap, Tlp};
 
-/// How an entity is marked.
+/// Markings of an entity, for the gate and for the result.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Markings {
-    /// What the gate decides by.
+    /// Markings that the TLP and PAP gates evaluate.
     pub(super) evidence: Vec<Marking>,
-    /// The definitions of what is carried to everything that is found: all markings but the levels of TLP, which the engine sets.
+    /// Definitions of the markings that are added to all found objects: all but TLP, which the engine sets.
     pub(super) carried: Vec<Value>,
 }
 
 impl Markings {
-    /// Reads the markings of the entity with this id. Platform and message both count, and the highest decides.
-    pub(super) fn read(told: &Value, id: &str, bundle: Option<&Value>, content: &Content) -> Markings {
+    /// Collects the markings of the entity with this id from the platform and the message; the highest level applies.
+    pub(super) fn read(response: &Value, id: &str, bundle: Option<&Value>, content: &Content) -> Markings {
         let mut evidence = Evidence::default();
-        let nodes = of_platform(told).unwrap_or_else(|reason| {
+        let nodes = of_platform(response).unwrap_or_else(|reason| {
             evidence.unreadable(reason);
             vec![]
         });
@@ -31,7 +31,7 @@ impl Markings {
         let bundle = bundle.and_then(|bundle| bundle["objects"].as_array()).map_or(&[][..], Vec::as_slice);
         for objects in [bundle, &parts.objects] {
             if !objects.iter().all(Value::is_object) {
-                evidence.unreadable("a bundle with something that is not an object");
+                evidence.unreadable("invalid bundle: expected objects only");
             }
             evidence.objects(id, objects);
         }
@@ -42,7 +42,7 @@ impl Markings {
         Markings { evidence: evidence.markings(), carried }
     }
 
-    /// Marks what was found as the entity is.
+    /// Adds the entity's markings to a found object.
     pub(super) fn carry(&self, found: &mut Value) {
         if self.carried.is_empty() || matches!(found["type"].as_str(), None | Some("identity" | "marking-definition")) {
             return;
@@ -54,20 +54,20 @@ impl Markings {
     }
 }
 
-/// What the platform gives as markings: a list, or the edges of a connection.
-pub(super) fn of_platform(told: &Value) -> Result<Vec<&Value>, String> {
-    match &told["objectMarking"] {
+/// Returns the markings in the platform's response: a list, or the edges of a GraphQL connection.
+pub(super) fn of_platform(response: &Value) -> Result<Vec<&Value>, String> {
+    match &response["objectMarking"] {
         Value::Array(markings) => Ok(markings.iter().collect()),
         Value::Object(connection) => {
-            nodes(connection).ok_or_else(|| "`objectMarking` is not a whole connection".to_owned())
+            nodes(connection).ok_or_else(|| "invalid `objectMarking`: incomplete connection".to_owned())
         }
-        // The platform gives a list of an unmarked entity too.
-        Value::Null => Err("`objectMarking` is missing".to_owned()),
-        _ => Err("`objectMarking` is not a list".to_owned()),
+        // Unmarked entities have an empty list.
+        Value::Null => Err("missing `objectMarking`".to_owned()),
+        _ => Err("invalid `objectMarking`: expected a list".to_owned()),
     }
 }
 
-/// The nodes of a connection; none if it has more of them elsewhere, or anything else beside them.
+/// Returns the nodes of a connection; none if there are more pages or unknown fields.
 fn nodes(connection: &Map<String, Value>) -> Option<Vec<&Value>> {
     let is_last = match connection.get("pageInfo") {
         None | Some(Value::Null) => true,
@@ -85,25 +85,25 @@ fn has_only(object: &Map<String, Value>, keys: &[&str]) -> bool {
     object.keys().all(|key| keys.contains(&key.as_str()))
 }
 
-/// The definition of a marking as it came, as the platform knows it, or as it must be.
+/// Returns the definition of a marking: from the bundles, from the platform, or predefined by TLP or PAP.
 fn definition(id: Id, nodes: &[&Value], bundles: &[&[Value]]) -> Option<Value> {
     let is_it = |text: &Value| text.as_str().and_then(Id::parse_marking) == Some(id);
-    let brought = bundles.iter().copied().flatten().find(|object| is_it(&object["id"])).cloned();
-    let known = || nodes.iter().find(|node| is_it(&node["standard_id"])).map(|node| exported(node));
-    brought.or_else(known).or_else(|| predefined(id))
+    let received = bundles.iter().copied().flatten().find(|object| is_it(&object["id"])).cloned();
+    let known = || nodes.iter().find(|node| is_it(&node["standard_id"])).map(|node| to_stix(node));
+    received.or_else(known).or_else(|| predefined(id))
 }
 
-/// A marking of the platform as STIX. One whose content its id fixes is written so, whatever the platform calls it; all others
-/// are statements, as STIX has no type for them, and keep their case.
-pub(super) fn exported(told: &Value) -> Value {
-    let text = |key: &str| told[key].as_str().filter(|text| !text.is_empty());
+/// Converts a marking of the platform to STIX. TLP markings are recognized by their id and have their fixed content (STIX 2.1
+/// §7.2.1.4); all others become statements, and keep their case.
+pub(super) fn to_stix(response: &Value) -> Value {
+    let text = |key: &str| response[key].as_str().filter(|text| !text.is_empty());
     let fixed = text("standard_id").and_then(Id::parse_marking).filter(|id| Tlp::ALL.map(Tlp::marking_id).contains(id));
     fixed.and_then(predefined).unwrap_or_else(|| {
         let definition = text("definition").unwrap_or_default();
         json!({
             "type": "marking-definition",
             "spec_version": "2.1",
-            "id": told["standard_id"],
+            "id": response["standard_id"],
             "created": text("created").unwrap_or("2017-01-20T00:00:00.000Z"),
             "definition_type": "statement",
             "name": definition,
@@ -114,7 +114,7 @@ pub(super) fn exported(told: &Value) -> Value {
     })
 }
 
-/// The marking of TLP or PAP with this id, as the engine writes it.
+/// Returns the TLP or PAP marking with this id, as the engine serializes it.
 fn predefined(id: Id) -> Option<Value> {
     let tlp = Tlp::ALL.into_iter().map(Object::Marking);
     let marking = tlp.chain(Pap::ALL.into_iter().map(Object::PapMarking)).find(|marking| marking.id() == id)?;

@@ -1,4 +1,4 @@
-//! A message of the platform as a value: everything one enrichment needs to know is in it, and nothing of it outlives it.
+//! Messages of the platform that request an enrichment, parsed.
 
 use super::json;
 use jiff::Timestamp;
@@ -7,73 +7,74 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-/// An object whose values are read where they are needed: a message may be long, and hardly anything of it is.
+/// A JSON object whose values are parsed on use: messages may be long, and little of them is needed.
 pub(super) type Fields<'m> = BTreeMap<String, &'m RawValue>;
 
-/// What the platform asks for.
+/// A request for an enrichment, or for a step of a playbook.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Delivery {
-    /// The work to report to; playbooks have none.
+    /// Id of the work to report to; messages of playbooks have none.
     pub(super) work: Option<String>,
-    /// On whose behalf.
+    /// Id of the user who requested it.
     pub(super) applicant: Option<String>,
-    /// The draft to work in.
+    /// Id of the draft that it belongs to.
     pub(super) draft: Option<String>,
-    /// What is to be enriched.
+    /// Id of the entity to enrich.
     pub(super) entity: String,
-    /// Its type, as OpenCTI calls it, where the platform says so.
+    /// OpenCTI's name of its type, if the message has it.
     pub(super) entity_type: Option<String>,
-    /// The step of a playbook that waits for the answer.
+    /// The step of a playbook to answer.
     pub(super) playbook: Option<Playbook>,
-    /// What the message itself brings of the entity.
+    /// STIX objects in the message.
     pub(super) content: Content,
     pub(super) validation: Validation,
 }
 
-/// A step of a playbook, and what it works on.
+/// A step of a playbook, with its input.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Playbook {
     /// `event_id`, `execution_id`, `playbook_id`, `data_instance_id`, `step_id`, `previous_step_id`.
     pub(super) step: BTreeMap<String, Value>,
-    /// The bundle, as it came.
+    /// The bundle as received, as JSON.
     pub(super) bundle: String,
 }
 
 impl Playbook {
-    /// The bundle as a value.
+    /// Parses the bundle; a repeated key is an error.
     pub(super) fn read(&self) -> Result<Value, String> {
-        json::parse(&self.bundle).map_err(|error| format!("the playbook's bundle cannot be read: {error}"))
+        json::parse(&self.bundle).map_err(|error| format!("invalid playbook bundle: {error}"))
     }
 }
 
-/// What a message brings of its entity in STIX, by key, as it came.
+/// STIX content of a message: JSON by key, as received.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Content(Vec<(&'static str, String)>);
 
-/// The objects of a message.
+/// Parsed STIX objects of a message.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Parts {
-    /// The entity, where the message has it alone.
+    /// The entity of `stix_entity`.
     pub(super) entity: Vec<Value>,
-    /// The entity among others.
+    /// The objects of `stix_objects` or `bundle`, with the entity among them.
     pub(super) objects: Vec<Value>,
 }
 
 impl Content {
-    /// Platforms since 6.8.9 bring `stix_entity` and `stix_objects`. The bundle of a playbook is read as such.
+    /// Selects the keys to parse. OpenCTI has `stix_entity` and `stix_objects` since 6.8.9; the bundle of a playbook is parsed by
+    /// `Playbook`.
     fn of(event: &Fields<'_>, is_playbook: bool) -> Content {
         let keys = ["stix_entity", "stix_objects"].into_iter().chain((!is_playbook).then_some("bundle"));
         let part = |key: &'static str| Some((key, event.get(key)?.get().to_owned()));
         Content(keys.filter_map(part).collect())
     }
 
-    /// The objects; or which key cannot be read.
+    /// Parses the objects; the error names the invalid key.
     pub(super) fn read(&self) -> Result<Parts, String> {
         let mut parts = Parts::default();
         for (key, text) in &self.0 {
-            let unreadable = |error| format!("`{key}` of the message cannot be read: {error}");
+            let unreadable = |error| format!("invalid `{key}` in the message: {error}");
             let mut value = json::parse(text).map_err(unreadable)?;
-            // The platform sends JSON in a text.
+            // The platform sends JSON encoded as a string.
             if let Value::String(text) = value {
                 value = if text.is_empty() { Value::Null } else { json::parse(&text).map_err(unreadable)? };
             }
@@ -83,24 +84,24 @@ impl Content {
                 ("stix_objects" | "bundle", Value::Array(objects)) => parts.objects.extend(objects),
                 ("stix_objects" | "bundle", Value::Object(mut bundle)) => match bundle.remove("objects") {
                     Some(Value::Array(objects)) => parts.objects.extend(objects),
-                    _ => return Err(format!("`{key}` of the message has no list of objects")),
+                    _ => return Err(format!("invalid `{key}` in the message: missing list of objects")),
                 },
-                _ => return Err(format!("`{key}` of the message is neither an object nor a list")),
+                _ => return Err(format!("invalid `{key}` in the message: expected an object or a list")),
             }
         }
         Ok(parts)
     }
 }
 
-/// Whether a person looks at what is found before it is imported.
+/// Whether results must be validated by a person before import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Validation {
     pub(super) is_forced: bool,
-    /// In a workbench instead of a draft.
+    /// In a workbench instead of a draft; none for the platform's default.
     pub(super) in_workbench: Option<bool>,
 }
 
-/// Why a message is none, and the work that can be told so.
+/// Why a message is malformed, and its work, if that can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Malformed {
     pub(super) reason: String,
@@ -108,28 +109,28 @@ pub(super) struct Malformed {
 }
 
 impl Delivery {
-    /// How many seconds ago the work was made: the platform writes the time at the end of its id.
+    /// Returns the age of the work in seconds; the platform appends the time of creation to its id.
     pub(super) fn waited(&self, now: Timestamp) -> Option<f64> {
-        let made: Timestamp = self.work.as_ref()?.rsplit('_').next()?.parse().ok()?;
-        Some(now.duration_since(made).as_secs_f64().max(0.0))
+        let created: Timestamp = self.work.as_ref()?.rsplit('_').next()?.parse().ok()?;
+        Some(now.duration_since(created).as_secs_f64().max(0.0))
     }
 
-    /// Reads a message, of any platform since 6.0.
+    /// Parses a message of OpenCTI 6.0 or later.
     pub(super) fn parse(body: &[u8]) -> Result<Delivery, Malformed> {
         let malformed = |reason: &str, work: Option<String>| Malformed { reason: reason.to_owned(), work };
         let message: Fields<'_> =
-            serde_json::from_slice(body).map_err(|error| malformed(&format!("it is no JSON object: {error}"), None))?;
+            serde_json::from_slice(body).map_err(|error| malformed(&format!("not a JSON object: {error}"), None))?;
         let internal: Option<Fields<'_>> = read(&message, "internal");
         let work = internal.as_ref().and_then(|internal| text(internal, "work_id"));
-        let internal = internal.ok_or_else(|| malformed("it has no `internal`", work.clone()))?;
+        let internal = internal.ok_or_else(|| malformed("missing `internal`", work.clone()))?;
         let event: Option<Fields<'_>> = read(&message, "event");
-        let event = event.ok_or_else(|| malformed("it has no `event`", work.clone()))?;
-        let entity = text(&event, "entity_id").ok_or_else(|| malformed("it names no entity", work.clone()))?;
+        let event = event.ok_or_else(|| malformed("missing `event`", work.clone()))?;
+        let entity = text(&event, "entity_id").ok_or_else(|| malformed("missing `entity_id`", work.clone()))?;
         let playbook = match read(&internal, "playbook") {
             None => None,
             Some(step) => {
                 let bundle = event.get("bundle").filter(|bundle| objects(bundle.get()).is_some());
-                let bundle = bundle.ok_or_else(|| malformed("a playbook's message has no bundle", work.clone()))?;
+                let bundle = bundle.ok_or_else(|| malformed("missing `bundle` in a playbook message", work.clone()))?;
                 Some(Playbook { step, bundle: bundle.get().to_owned() })
             }
         };
@@ -149,13 +150,13 @@ impl Delivery {
         })
     }
 
-    /// The type of the entity, as well as it is known: what the platform says, or else the prefix of its id.
+    /// Returns the type of the entity: the platform's name if known, otherwise the prefix of its id.
     pub(super) fn kind(&self) -> &str {
         self.entity_type.as_deref().unwrap_or_else(|| self.entity.split("--").next().unwrap_or_default())
     }
 }
 
-/// A value, if it is there and of its kind.
+/// Returns a value if it is present and of the expected type.
 fn read<'m, T: Deserialize<'m>>(fields: &Fields<'m>, key: &str) -> Option<T> {
     serde_json::from_str(fields.get(key)?.get()).ok()
 }
@@ -164,12 +165,12 @@ fn text(fields: &Fields<'_>, key: &str) -> Option<String> {
     read(fields, key).filter(|text: &String| !text.is_empty())
 }
 
-/// The objects of a bundle; none if it has no list of them.
+/// Returns the objects of a bundle; none if it has no list of objects.
 fn objects(bundle: &str) -> Option<Vec<&RawValue>> {
     read(&serde_json::from_str(bundle).ok()?, "objects")
 }
 
-/// Messages of playbooks did not name the type before 2026; the object in the bundle has it.
+/// Returns the entity's type from the bundle: messages of playbooks have no `entity_type` in OpenCTI before 2026.
 fn type_in_bundle(playbook: Option<&Playbook>, entity: &str) -> Option<String> {
     let objects = objects(&playbook?.bundle)?;
     let mut all = objects.into_iter().filter_map(|object| serde_json::from_str::<Fields<'_>>(object.get()).ok());
@@ -186,7 +187,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn messages_of_all_platforms_are_read() {
+    fn messages_of_all_versions_are_parsed() {
         let message = json!({
             "internal": { "work_id": "w", "applicant_id": null, "draft_id": "d" },
             "event": { "event_type": "INTERNAL_ENRICHMENT", "entity_id": "ipv4-addr--1", "entity_type": "IPv4-Addr", "stix_entity": "{}" },
@@ -211,12 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_told_with_the_work_where_there_is_one() {
+    fn malformed_message_is_reported_with_its_work() {
         let check = |body: &str, work: Option<&str>| {
             let malformed = Delivery::parse(body.as_bytes()).expect_err("no message");
             assert_eq!(malformed.work.as_deref(), work, "{body}: {}", malformed.reason);
         };
-        check("no json", None);
+        check("not json", None);
         check("{}", None);
         check(r#"{"event": {"entity_id": "x"}}"#, None);
         check(r#"{"internal": {"work_id": "w"}}"#, Some("w"));
@@ -229,7 +230,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_reading_panic(body in proptest::collection::vec(any::<u8>(), 0..80)) {
+        fn parsing_any_bytes_does_not_panic(body in proptest::collection::vec(any::<u8>(), 0..80)) {
             let _ = Delivery::parse(&body);
         }
     }

@@ -1,5 +1,5 @@
-//! The objects of one delivery: those that came with the entity, and those that were found. What was found stays in the
-//! engine's columns; an object is JSON only while it is looked at, since all of them as values take twenty times the memory.
+//! The objects of one delivery: those received with the entity, and those found by the run. Found objects stay in the engine's
+//! column store and become JSON one at a time, since as JSON values they take twenty times the memory.
 
 use super::entity::{Entity, share};
 use super::marking::Markings;
@@ -10,22 +10,22 @@ use std::collections::HashSet;
 use std::ops::Range;
 use stixmap_engine::stix::Bundle;
 
-/// Objects by their places: those that came first, then those that were found and had not come.
+/// Objects by position: first those received, then those found that were not received.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
-    came: Vec<Value>,
+    received: Vec<Value>,
     found: Found,
-    /// The places of those that had not come, among those found.
+    /// Positions in `found` of the objects that were not received.
     new: Vec<u32>,
     markings: Markings,
-    organisations: Vec<String>,
+    organizations: Vec<String>,
 }
 
-/// What was found.
+/// Objects found by a run.
 #[derive(Debug)]
 pub(super) enum Found {
     Bundle(Box<Bundle>),
-    /// What no engine found: tests and fuzzers have anything in its place.
+    /// Any JSON, for tests and fuzzers.
     Values(Vec<Value>),
 }
 
@@ -43,92 +43,94 @@ impl Found {
         }
     }
 
-    fn places(&self) -> Range<u32> {
+    fn positions(&self) -> Range<u32> {
         0..u32::try_from(self.len()).expect("as many as fit into memory")
     }
 
-    fn id(&self, place: usize) -> Option<String> {
+    fn id(&self, position: usize) -> Option<String> {
         match self {
-            Self::Bundle(bundle) => Some(bundle.id_at(place).to_string()),
-            Self::Values(values) => values[place]["id"].as_str().map(str::to_owned),
+            Self::Bundle(bundle) => Some(bundle.id_at(position).to_string()),
+            Self::Values(values) => values[position]["id"].as_str().map(str::to_owned),
         }
     }
 
-    fn at(&self, place: usize) -> Value {
+    fn at(&self, position: usize) -> Value {
         match self {
-            Self::Bundle(bundle) => serde_json::to_value(bundle.object_at(place)).expect("an object is JSON"),
-            Self::Values(values) => values[place].clone(),
+            Self::Bundle(bundle) => serde_json::to_value(bundle.object_at(position)).expect("an object is JSON"),
+            Self::Values(values) => values[position].clone(),
         }
     }
 }
 
 impl Objects {
-    /// What is sent: the objects that came, then what was found that is not among them; everything marked as the entity is,
-    /// and shared with whom the entity is.
+    /// Returns the objects to publish: those received, then those found that are not among them, with the markings of the
+    /// entity and shared with its organizations.
     pub(super) fn enriched(entity: Entity, found: Found) -> Objects {
-        let Entity { objects: mut came, markings, organisations, .. } = entity;
+        let Entity { objects: mut received, markings, organizations, .. } = entity;
         let mut known: HashSet<String> =
-            came.iter().filter_map(|object| object["id"].as_str().map(str::to_owned)).collect();
+            received.iter().filter_map(|object| object["id"].as_str().map(str::to_owned)).collect();
         let mut is_new = |id: Option<String>| id.is_some_and(|id| known.insert(id));
         let carried = if found.len() == 0 { &[][..] } else { &markings.carried };
-        came.extend(carried.iter().filter(|object| is_new(object["id"].as_str().map(str::to_owned))).cloned());
-        came.iter_mut().for_each(|object| share(object, &organisations));
-        // A bundle has each object once.
+        received.extend(carried.iter().filter(|object| is_new(object["id"].as_str().map(str::to_owned))).cloned());
+        received.iter_mut().for_each(|object| share(object, &organizations));
+        // A bundle has no duplicates.
         let mut new = Vec::with_capacity(found.len());
         match &found {
             Found::Bundle(_) => {
-                new.extend(found.places().filter(|at| !found.id(*at as usize).is_some_and(|id| known.contains(&id))));
+                new.extend(
+                    found.positions().filter(|at| !found.id(*at as usize).is_some_and(|id| known.contains(&id))),
+                );
             }
-            Found::Values(_) => new.extend(found.places().filter(|at| is_new(found.id(*at as usize)))),
+            Found::Values(_) => new.extend(found.positions().filter(|at| is_new(found.id(*at as usize)))),
         }
-        Objects { came, found, new, markings, organisations }
+        Objects { received, found, new, markings, organizations }
     }
 
-    /// Objects as they are.
+    /// Returns found objects without an entity.
     pub(super) fn of(found: Found) -> Objects {
-        Objects { new: found.places().collect(), found, ..Objects::default() }
+        Objects { new: found.positions().collect(), found, ..Objects::default() }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.came.len() + self.new.len()
+        self.received.len() + self.new.len()
     }
 
-    /// The object's own id, if it has one.
-    pub(super) fn id(&self, place: usize) -> Option<String> {
-        match self.found_place(place) {
-            Some(place) => self.found.id(place),
-            None => self.came[place]["id"].as_str().map(str::to_owned),
+    /// Returns the `id` of an object, if it has one.
+    pub(super) fn id(&self, position: usize) -> Option<String> {
+        match self.found_position(position) {
+            Some(position) => self.found.id(position),
+            None => self.received[position]["id"].as_str().map(str::to_owned),
         }
     }
 
-    /// What else an object goes by: the platform's own ids, which only what came has.
-    pub(super) fn other_ids(&self, place: usize) -> Vec<String> {
-        match (&self.found, self.found_place(place)) {
+    /// Returns the platform's ids of an object; only received objects have any.
+    pub(super) fn other_ids(&self, position: usize) -> Vec<String> {
+        match (&self.found, self.found_position(position)) {
             (Found::Bundle(_), Some(_)) => vec![],
-            (Found::Values(values), Some(place)) => other_ids(&values[place]),
-            (_, None) => other_ids(&self.came[place]),
+            (Found::Values(values), Some(position)) => other_ids(&values[position]),
+            (_, None) => other_ids(&self.received[position]),
         }
     }
 
-    /// The object at a place, as it is sent but for references that lead to nothing.
-    pub(super) fn at(&self, place: usize) -> Value {
-        let Some(place) = self.found_place(place) else { return self.came[place].clone() };
-        let mut object = self.found.at(place);
+    /// Returns an object as it is published, except that dangling references are not removed.
+    pub(super) fn at(&self, position: usize) -> Value {
+        let Some(position) = self.found_position(position) else { return self.received[position].clone() };
+        let mut object = self.found.at(position);
         self.markings.carry(&mut object);
-        share(&mut object, &self.organisations);
+        share(&mut object, &self.organizations);
         object
     }
 
-    /// Where an object stands among those found; none if it came.
-    fn found_place(&self, place: usize) -> Option<usize> {
-        place.checked_sub(self.came.len()).map(|place| self.new[place] as usize)
+    /// Returns the position of an object in `found`; none if it was received.
+    fn found_position(&self, position: usize) -> Option<usize> {
+        position.checked_sub(self.received.len()).map(|position| self.new[position] as usize)
     }
 }
 
-/// As a list, object by object.
+/// Serializes as an array, one object at a time.
 impl Serialize for Objects {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq((0..self.len()).map(|place| self.at(place)))
+        serializer.collect_seq((0..self.len()).map(|position| self.at(position)))
     }
 }
 

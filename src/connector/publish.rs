@@ -1,7 +1,7 @@
-//! What is found, on its way to the platform: to the workers' queue in messages of one object, to the platform whole, to a
-//! folder, or to a person who looks at it first. What is announced is what is sent.
+//! Publishes the objects of a delivery: to the workers' queue in messages of one object each, to the platform's API in whole
+//! bundles, to a folder or object store, or to a draft for validation. A work expects exactly the messages that are published.
 
-use super::broker::LARGEST;
+use super::broker::MAX_MESSAGE;
 use super::graphql_error::PlatformError;
 use super::journal::Entry;
 use super::log::because;
@@ -20,69 +20,69 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// The longest wait before the broker is tried again.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Maximum wait before publishing is retried.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// The time that is left for telling what was not sent.
-const TO_TELL: Duration = Duration::from_secs(2);
+/// Time that is reserved for reporting what was not published.
+const TO_REPORT_UNSENT: Duration = Duration::from_secs(2);
 
-/// So many octets of objects the broker takes in one message: Base64 makes four of three, and there is a little around them.
-const ROOM: usize = (LARGEST - 16 * 1024) / 4 * 3;
+/// Maximum size of the objects in one message, in bytes: Base64 encodes three bytes as four, and 16 KiB are left for the rest.
+const CAPACITY: usize = (MAX_MESSAGE - 16 * 1024) / 4 * 3;
 
-/// A delivery whose objects are sent.
+/// Publishes the objects of one delivery.
 #[derive(Clone, Copy)]
-pub(super) struct Sending<'d> {
+pub(super) struct Publisher<'d> {
     pub(super) connector: &'d Connector,
     pub(super) delivery: &'d Delivery,
     pub(super) entry: &'d Entry,
-    /// The id of the bundle that its objects are sent in.
+    /// Id of the bundle that contains the objects.
     pub(super) bundle: &'d str,
-    pub(super) errand: RequestContext<'d>,
+    pub(super) context: RequestContext<'d>,
 }
 
-impl Sending<'_> {
-    /// Sends objects. Gives what is to be said: `said` where all is as it should be.
-    pub(super) async fn send(self, objects: Objects, said: WorkMessage) -> Result<WorkMessage, PlatformError> {
-        let Sending { connector, delivery, entry, bundle, errand } = self;
-        let split = entry.dangerously(|| split(objects, true));
+impl Publisher<'_> {
+    /// Publishes the objects and returns the final work message: `message`, with what failed added to it.
+    pub(super) async fn publish(self, objects: Objects, message: WorkMessage) -> Result<WorkMessage, PlatformError> {
+        let Publisher { connector, delivery, entry, bundle, context } = self;
+        let split = entry.guarded(|| split(objects, true));
         for (object, key, reference) in &split.dropped {
             let attributes = json!({ "object": object, "key": key, "reference": reference });
-            connector.log.warning("A reference leads to nothing and is not sent", attributes);
+            connector.log.warning("Dropped dangling reference", attributes);
         }
         for id in &split.left_out {
-            connector.log.error("An object cannot be imported and is not sent", json!({ "object": id }));
+            connector.log.error("Skipped object that the platform cannot import", json!({ "object": id }));
         }
-        let draft = match self.review(&split, &said).await? {
+        let draft = match self.review(&split, &message).await? {
             Review::None => delivery.draft.clone(),
             Review::InDraft(draft) => Some(draft),
-            Review::Said(said) => return Ok(said),
+            Review::Finished(message) => return Ok(message),
         };
         if connector.keeps_copies() {
-            archive::keep(connector, delivery, entry, &whole(bundle, &split), errand.until).await;
+            archive::keep(connector, delivery, entry, &whole(bundle, &split), context.until).await;
         }
         if !connector.configuration.sends_to_queue {
-            return Ok(said);
+            return Ok(message);
         }
-        let errand = RequestContext::new(draft.as_deref(), errand.until);
-        // What is handed over whole takes no draft along.
+        let context = RequestContext::new(draft.as_deref(), context.until);
+        // The mutation that pushes bundles has no argument for a draft.
         match connector.configuration.pushes_by_api && draft.is_none() {
-            true => Sending { errand, ..self }.to_platform(&split, said).await,
-            false => Sending { errand, ..self }.to_queue(&split, said).await,
+            true => Publisher { context, ..self }.push_to_platform(&split, message).await,
+            false => Publisher { context, ..self }.publish_to_queue(&split, message).await,
         }
     }
 }
 
-/// All objects in one bundle.
+/// Returns all objects in one bundle.
 pub(super) fn whole<'b>(id: &'b str, split: &'b Split) -> Bundle<'b> {
     bundle(id, split, split.parts.clone())
 }
 
-/// Some of the objects in a bundle.
+/// Returns some of the objects in a bundle.
 fn bundle<'b>(id: &'b str, split: &'b Split, parts: Vec<Part>) -> Bundle<'b> {
     Bundle { kind: "bundle", id, spec_version: "2.1", x_opencti_seq: None, objects: Listed { split, parts } }
 }
 
-/// A bundle of some of the objects, or of one.
+/// A STIX bundle of some of the objects (STIX 2.1 §8).
 #[derive(Serialize)]
 pub(super) struct Bundle<'b> {
     #[serde(rename = "type")]
@@ -94,7 +94,7 @@ pub(super) struct Bundle<'b> {
     objects: Listed<'b>,
 }
 
-/// Objects as a list: each is made as it is written.
+/// Objects as a JSON array; each is built when it is serialized, to save memory.
 struct Listed<'b> {
     split: &'b Split,
     parts: Vec<Part>,
@@ -112,105 +112,105 @@ impl Bundle<'_> {
     }
 }
 
-/// An object with its number among all.
+/// An object and its sequence number in the delivery, from 1.
 type Numbered = (u64, Part);
 
-/// The objects that the broker takes, with their numbers. No list is made of them: there may be a million.
+/// Iterates over the objects that fit into a message. They are not collected: there may be a million.
 fn sendable(split: &Split) -> impl Iterator<Item = Numbered> {
-    (1..).zip(split.parts.iter().copied()).filter(|(_, part)| part.length() <= ROOM)
+    (1..).zip(split.parts.iter().copied()).filter(|(_, part)| part.length() <= CAPACITY)
 }
 
-/// Objects in bundles that are as large as the broker takes.
+/// Groups objects into bundles of at most `CAPACITY` bytes.
 fn in_bundles(objects: &[Part]) -> Vec<&[Part]> {
     let length = |part: &Part| part.length() + 1;
-    let mut octets = objects.first().map_or(0, length);
+    let mut size = objects.first().map_or(0, length);
     let fits = |_: &Part, next: &Part| {
-        let fits = octets + length(next) <= ROOM;
-        octets = if fits { octets } else { 0 } + length(next);
+        let fits = size + length(next) <= CAPACITY;
+        size = if fits { size } else { 0 } + length(next);
         fits
     };
     objects.chunk_by(fits).collect()
 }
 
-impl Sending<'_> {
-    /// How many objects the broker takes, and what is said if they are sent.
-    fn counted(self, split: &Split, said: WorkMessage) -> (usize, WorkMessage) {
-        let too_large = || split.parts.iter().filter(|part| part.length() > ROOM);
+impl Publisher<'_> {
+    /// Returns how many objects fit into a message, and the work message for that; logs the others.
+    fn count_sendable(self, split: &Split, message: WorkMessage) -> (usize, WorkMessage) {
+        let too_large = || split.parts.iter().filter(|part| part.length() > CAPACITY);
         for part in too_large() {
-            let id = self.entry.dangerously(|| split.object(*part)["id"].take());
-            let message = "An object is larger than the broker takes and is not sent";
-            self.connector.log.error(message, json!({ "object": id }));
+            let id = self.entry.guarded(|| split.object(*part)["id"].take());
+            self.connector.log.error("Skipped object that exceeds the message size limit", json!({ "object": id }));
         }
         match too_large().count() {
-            0 => (split.parts.len(), said),
+            0 => (split.parts.len(), message),
             number => {
-                let said = said.but(&format!("{number} objects were not sent: they are larger than the broker takes"));
-                (split.parts.len() - number, said)
+                let failure = format!("{number} objects were not sent: larger than the message size limit");
+                (split.parts.len() - number, message.but(&failure))
             }
         }
     }
 
-    /// Hands all to the platform, which splits it: in bundles that are as large as the broker takes.
-    async fn to_platform(self, split: &Split, said: WorkMessage) -> Result<WorkMessage, PlatformError> {
-        let Sending { connector, delivery, entry, bundle: id, errand } = self;
-        let (_, said) = self.counted(split, said);
+    /// Pushes bundles by the platform's API; the platform splits them and reports the expectations.
+    async fn push_to_platform(self, split: &Split, message: WorkMessage) -> Result<WorkMessage, PlatformError> {
+        let Publisher { connector, delivery, entry, bundle: id, context } = self;
+        let (_, message) = self.count_sendable(split, message);
         let objects: Vec<Part> = sendable(split).map(|(_, part)| part).collect();
         let bundles = in_bundles(&objects);
-        let sent = entry.note(|progress| progress.turn_to(id, bundles.len(), said.clone())).sent();
+        let sent = entry.update(|progress| progress.begin_bundle(id, bundles.len(), message.clone())).sent();
         for (number, some) in bundles.into_iter().enumerate().skip(sent) {
-            let text = entry.dangerously(|| bundle(id, split, some.to_vec()).text());
-            connector.platform.push_bundle(delivery.work.as_deref(), &text, errand).await?;
-            entry.note(|progress| progress.send_up_to(number + 1));
+            let text = entry.guarded(|| bundle(id, split, some.to_vec()).text());
+            connector.platform.push_bundle(delivery.work.as_deref(), &text, context).await?;
+            entry.update(|progress| progress.send_up_to(number + 1));
             connector.metrics.bundles_sent.inc();
             connector.metrics.records_sent.inc_by(some.len() as u64);
         }
-        Ok(said)
+        Ok(message)
     }
 
-    async fn to_queue(self, split: &Split, said: WorkMessage) -> Result<WorkMessage, PlatformError> {
-        let Sending { connector, delivery, entry, bundle, errand } = self;
+    async fn publish_to_queue(self, split: &Split, message: WorkMessage) -> Result<WorkMessage, PlatformError> {
+        let Publisher { connector, delivery, entry, bundle, context } = self;
         let applicant = delivery.applicant.clone().or_else(|| connector.user());
-        let (count, said) = self.counted(split, said);
-        let mut sent = self.announce(count, &said).await?;
+        let (count, message) = self.count_sendable(split, message);
+        let mut sent = self.announce(count, &message).await?;
         let mut wait = Duration::from_millis(100);
-        // What is not sent by then is told: that is possible only before everybody stops waiting.
-        let last = errand.until - TO_TELL;
+        // The rest of the time is for reporting what was not published.
+        let deadline = context.until - TO_REPORT_UNSENT;
         while sent < count {
             let before = sent;
             let rest = sendable(split)
                 .skip(before)
-                .map(|numbered| message(delivery, applicant.as_deref(), errand.draft, (bundle, split), numbered));
-            let certain = |more: usize| {
+                .map(|numbered| encode(delivery, applicant.as_deref(), context.draft, (bundle, split), numbered));
+            let on_confirmed = |more: usize| {
                 sent = before + more;
-                entry.note(|progress| progress.send_up_to(sent));
+                entry.update(|progress| progress.send_up_to(sent));
             };
-            let sending = match connector.address() {
-                Some(address) => timeout_at(last, connector.outbox.send(&address, rest, certain)).await,
+            let published = match connector.address() {
+                Some(address) => timeout_at(deadline, connector.outbox.send(&address, rest, on_confirmed)).await,
                 None => Ok(Err(anyhow::anyhow!("the connector is not registered"))),
             };
-            let sending = sending.unwrap_or_else(|_| Err(anyhow::anyhow!("the broker does not confirm in time")));
-            let Err(error) = sending else { continue };
-            entry.note(Progress::blur);
+            let published =
+                published.unwrap_or_else(|_| Err(anyhow::anyhow!("timed out waiting for publisher confirms")));
+            let Err(error) = published else { continue };
+            entry.update(Progress::mark_uncertain);
             connector.metrics.errors.inc();
             connector.log.warning("Unable to send bundle, retrying...", because(format!("{error:#}")));
-            // The platform declares its queues when it is registered with.
+            // The platform declares the queues at registration.
             connector.again.notify_one();
-            if Instant::now() + wait >= last {
+            if Instant::now() + wait >= deadline {
                 let left = count - sent;
-                return Ok(said.but(&format!("{left} of {count} objects were not sent: {error:#}")));
+                return Ok(message.but(&format!("{left} of {count} objects were not sent: {error:#}")));
             }
             sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
+            wait = (wait * 2).min(MAX_WAIT);
         }
         connector.metrics.bundles_sent.inc_by(count as u64);
         connector.metrics.records_sent.inc_by(count as u64);
         let attributes = json!({ "objects": count });
         connector.log.info(&format!("{} sending bundle to queue", connector.configuration.name), attributes);
-        Ok(said)
+        Ok(message)
     }
 }
 
-/// A message for the workers, as pycti writes it.
+/// A message for the workers, with the fields that pycti writes.
 #[derive(Serialize)]
 struct Message<'m> {
     bundle_type: &'static str,
@@ -225,7 +225,7 @@ struct Message<'m> {
     work_id: Option<&'m str>,
 }
 
-fn message(
+fn encode(
     delivery: &Delivery,
     applicant: Option<&str>,
     draft: Option<&str>,

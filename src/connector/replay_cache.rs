@@ -1,26 +1,26 @@
-//! Requests of the callback that were accepted: the same token with the same body is a replay, or a worker that missed the
-//! answer, and is answered as before without being processed again. Tokens carry no `jti` (RFC 7519 §4.1.7), so the pair of
-//! token and body stands for it.
+//! Cache of accepted callback requests. A request with the same token and body is a replay, or a retry by a worker that missed
+//! the response; it gets the same response without being processed again. Tokens have no `jti` (RFC 7519 §4.1.7), so the pair of
+//! token and body identifies a request.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Maximum age of an accepted token: no older one passes the check of its claims.
+/// Maximum age of a token: older ones fail the check of their claims.
 const AGE: Duration = Duration::from_secs(3600);
 
-/// Maximum number of requests that are remembered. At more than two a second the oldest are forgotten early.
+/// Maximum number of cached requests. At more than two per second, the oldest are removed early.
 const CAPACITY: usize = 8192;
 
-/// A token and a body.
+/// SHA-256 digest of a token and a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
     pub(super) fn new(token: &str, body: &[u8]) -> Fingerprint {
         let mut context = Context::new(&SHA256);
-        // The length parts the two: no other pair has the same octets.
+        // The length separates token and body, so that no other pair gives the same input.
         context.update(&(token.len() as u64).to_be_bytes());
         context.update(token.as_bytes());
         context.update(body);
@@ -30,7 +30,7 @@ impl Fingerprint {
     }
 }
 
-/// The requests that were accepted while their tokens are good.
+/// Accepted requests whose tokens are still valid.
 #[derive(Debug, Default)]
 pub(super) struct ReplayCache {
     known: HashSet<Fingerprint>,
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accepted_request_is_known_until_its_token_has_expired() {
+    fn accepted_request_is_cached_until_its_token_expires() {
         let (now, mut cache) = (Instant::now(), ReplayCache::default());
         let request = Fingerprint::new("token", b"body");
         assert!(!cache.contains(request));
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn cache_has_a_bound() {
+    fn cache_is_bounded() {
         let (now, mut cache) = (Instant::now(), ReplayCache::default());
         for number in 0..CAPACITY as u64 * 2 {
             cache.insert(Fingerprint::new("token", &number.to_be_bytes()), now);

@@ -1,22 +1,22 @@
-//! The same message twice at once: a connection that broke off brings again what is still being dealt with, and a worker that
-//! waited too long does. The second waits for the first to end, and has nothing left to do if that one did it.
+//! Processes concurrent deliveries of the same message once: after a broken connection, or when a worker times out, a message is
+//! redelivered while it is still processed. The second delivery waits for the first, and is skipped if that one succeeded.
 
 use super::journal::name;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Mutex as Turn;
+use tokio::sync::Mutex as AsyncMutex;
 
-/// The messages that are being dealt with, by name.
+/// The messages that are being processed, by name.
 #[derive(Debug, Default)]
-pub(super) struct SingleFlight(Mutex<HashMap<String, Arc<Turn<bool>>>>);
+pub(super) struct SingleFlight(Mutex<HashMap<String, Arc<AsyncMutex<bool>>>>);
 
 impl SingleFlight {
-    /// Waits till nobody else deals with the message. Does `work` unless somebody else has done it meanwhile; gives whether it
-    /// is done.
+    /// Waits until no other task processes the message, then runs `work` unless another task succeeded meanwhile. Returns whether
+    /// the message is done.
     pub(super) async fn once(&self, body: &[u8], work: impl Future<Output = bool>) -> bool {
         let name = name(body);
         let turn = Arc::clone(self.known().entry(name.clone()).or_default());
-        let _left = Left { turns: self, name };
+        let _cleanup = Cleanup { turns: self, name };
         let mut is_done = turn.lock().await;
         if !*is_done {
             *is_done = work.await;
@@ -24,26 +24,26 @@ impl SingleFlight {
         *is_done
     }
 
-    /// Whether a message of this name is being dealt with.
-    pub(super) fn has(&self, name: &str) -> bool {
+    /// Returns whether a message with this name is being processed.
+    pub(super) fn contains(&self, name: &str) -> bool {
         self.known().contains_key(name)
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Arc<Turn<bool>>>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Arc<AsyncMutex<bool>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Forgets a message whose last turn ends, however it ends.
-struct Left<'t> {
+/// Removes the message when its last task ends or is cancelled.
+struct Cleanup<'t> {
     turns: &'t SingleFlight,
     name: String,
 }
 
-impl Drop for Left<'_> {
+impl Drop for Cleanup<'_> {
     fn drop(&mut self) {
         let mut known = self.turns.known();
-        // This one's own, and that of the table.
+        // One reference is this task's, the other the map's.
         if known.get(&self.name).is_some_and(|turn| Arc::strong_count(turn) <= 2) {
             known.remove(&self.name);
         }
@@ -58,7 +58,7 @@ mod tests {
     use tokio::task::yield_now;
 
     #[tokio::test]
-    async fn what_is_done_is_done_once_and_then_forgotten() {
+    async fn concurrent_work_runs_once_and_is_removed() {
         let (turns, times) = (SingleFlight::default(), AtomicUsize::new(0));
         let work = |is_done: bool| {
             let times = &times;
@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(join(turns.once(b"a", work(true)), turns.once(b"a", work(true))).await, (true, true));
         assert_eq!(times.swap(0, Ordering::Relaxed), 1);
         assert_eq!(join(turns.once(b"a", work(false)), turns.once(b"a", work(false))).await, (false, false));
-        assert_eq!(times.swap(0, Ordering::Relaxed), 2, "what was not done is tried by the next");
+        assert_eq!(times.swap(0, Ordering::Relaxed), 2, "the next task retries");
         assert_eq!(join(turns.once(b"a", work(true)), turns.once(b"b", work(true))).await, (true, true));
         assert_eq!(times.load(Ordering::Relaxed), 2);
         assert!(turns.known().is_empty());

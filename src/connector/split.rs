@@ -1,13 +1,13 @@
-//! A bundle cut into messages of one object each, what others refer to first: as pycti's splitter does it, but that shared
-//! organisations survive, and nothing of its book-keeping is left in what is sent.
+//! Splits a bundle into messages of one object each, referenced objects first. Unlike pycti's splitter, it keeps the
+//! organizations that objects are shared with, and adds no bookkeeping properties to the objects.
 
-use super::object_names::{Names, ProfileArgument};
+use super::object_names::{NamedObject, Names};
 use super::objects::Objects;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 
-/// Kinds of objects that the platform imports. What refers to others is cleaned of those references.
+/// Types of objects that the platform imports. References to objects of other types are removed.
 const TYPES: &str = "kill-chain-phase attack-pattern campaign case-incident x-opencti-case-incident case-rfi \
     x-opencti-case-rfi case-rft x-opencti-case-rft channel course-of-action data-component x-mitre-data-component data-source \
     x-mitre-data-source event external-reference feedback x-opencti-feedback grouping identity incident indicator \
@@ -20,86 +20,86 @@ const TYPES: &str = "kill-chain-phase attack-pattern campaign case-incident x-op
     credential tracking-number payment-card media-content simple-observable persona ssh-key ai-prompt imei iccid imsi \
     relationship sighting pir";
 
-/// References that name what need not be in the bundle: who may see an object.
+/// Property with the organizations that an object is shared with. They need not be in the bundle.
 pub(super) const SHARING: &str = "x_opencti_granted_refs";
 
-/// The longest chain of references that is followed: an object that stands on more than so many others, one on the other, is
-/// nobody's knowledge, and following it would end the process.
-const DEEPEST: usize = 200;
+/// Maximum depth of references. Deeper chains do not occur in real data, and following them would overflow the stack.
+const MAX_DEPTH: usize = 200;
 
-/// One object of those that are sent, by its place, and how much must be there before it.
+/// An object that is published: its position, length and sequence number.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
-    place: u32,
-    /// How many octets it has as text.
+    position: u32,
+    /// Length as JSON, in bytes.
     length: u32,
+    /// One plus the sequence numbers of all objects that it refers to; objects are published in this order.
     pub(super) sequence: u64,
 }
 
 impl Part {
-    fn place(self) -> usize {
-        self.place as usize
+    fn position(self) -> usize {
+        self.position as usize
     }
 
-    /// How many octets it has as text; of an object larger than anybody takes, at least so many.
+    /// Returns the length as JSON in bytes; at least 4 GiB for larger objects.
     pub(super) fn length(self) -> usize {
         self.length as usize
     }
 }
 
-/// What an object refers to, by key, in the order of keys.
+/// References of an object: ids by key, in the order of keys.
 type References = Vec<(String, Vec<String>)>;
 
-/// What objects are sent as.
+/// Result of a split.
 #[derive(Debug, Default)]
 pub(super) struct Split {
     objects: Objects,
-    /// In the order of sending.
+    /// In the order of publishing.
     pub(super) parts: Vec<Part>,
-    /// What those objects may refer to that named more, by place.
+    /// Remaining references of objects that lost some, by position.
     cleaned: HashMap<usize, References>,
-    /// What the platform could not import: the ids, or what stands in for one.
+    /// Objects that the platform cannot import: the ids, or a description of an object without one.
     pub(super) left_out: Vec<String>,
-    /// References that led to nothing: the object, the key, and what it named.
+    /// Removed references: object, key and id.
     pub(super) dropped: Vec<(String, String, String)>,
 }
 
 impl Split {
-    /// An object as it is sent.
+    /// Returns an object as it is published.
     pub(super) fn object(&self, part: Part) -> Value {
-        let object = self.objects.at(part.place());
-        let references = self.cleaned.get(&part.place()).cloned().unwrap_or_else(|| references(&object));
+        let object = self.objects.at(part.position());
+        let references = self.cleaned.get(&part.position()).cloned().unwrap_or_else(|| references(&object));
         cleaned(object, references)
     }
 }
 
 struct Splitter<'s> {
     types: HashSet<&'s str>,
-    /// Every id that an object goes by.
+    /// All ids of the objects.
     names: Names,
-    /// Which objects, by place, refer to which ids, by number, of objects that are not done: those of others are not asked for.
+    /// References (position of the object, number of the id) whose target is not done; others are not needed.
     refers: HashSet<(usize, u32)>,
-    /// The places of those that are not done, each referred to by the one before.
+    /// Positions of the objects that are not done, each referred to by the one before.
     open: Vec<usize>,
-    /// How many objects each makes with all it refers to, by place; 0 if it is not done.
+    /// Sequence number by position; 0 if the object is not done.
     done: Vec<u64>,
     cleans: bool,
     split: Split,
 }
 
-/// Splits objects. With `cleans`, references to what is not among them are dropped, and told.
+/// Splits objects. With `cleans`, references to objects that are not among them are removed and listed.
 pub(super) fn split(objects: Objects, cleans: bool) -> Split {
     let count = objects.len();
     let (mut names, mut left_out) = (Names::with_capacity(count), vec![]);
-    for place in 0..count {
-        let Some(own) = objects.id(place) else {
-            // What has no id of its own cannot be imported, by whatever else it goes.
-            left_out.push(format!("{} without an id", objects.at(place)["type"].as_str().unwrap_or("an object")));
+    for position in 0..count {
+        let Some(own) = objects.id(position) else {
+            // An object without an `id` cannot be imported, even if it has an id of the platform.
+            left_out.push(format!("{} without an id", objects.at(position)["type"].as_str().unwrap_or("an object")));
             continue;
         };
-        names.add(&objects, &own, place, true);
-        let others = objects.other_ids(place);
-        others.iter().for_each(|id| names.add(&objects, id, place, *id == own));
+        names.add(&objects, &own, position, true);
+        let others = objects.other_ids(position);
+        others.iter().for_each(|id| names.add(&objects, id, position, *id == own));
     }
     let mut splitter = Splitter {
         types: TYPES.split_ascii_whitespace().collect(),
@@ -110,13 +110,13 @@ pub(super) fn split(objects: Objects, cleans: bool) -> Split {
         cleans,
         split: Split { objects, left_out, parts: Vec::with_capacity(count), ..Split::default() },
     };
-    for place in 0..count {
-        if let Some(own) = splitter.split.objects.id(place) {
-            let named = splitter.named(&own).expect("each goes by its own id");
-            splitter.enlist(named, &mut vec![]);
+    for position in 0..count {
+        if let Some(own) = splitter.split.objects.id(position) {
+            let named = splitter.named(&own).expect("its own id was added above");
+            splitter.visit(named, &mut vec![]);
         }
     }
-    // What only the order needed goes before there is sorting, which takes room of its own.
+    // Drop the splitter's tables before sorting, which needs memory too.
     let Splitter { mut split, .. } = splitter;
     split.parts.sort_by_key(|part| part.sequence);
     split
@@ -137,8 +137,8 @@ fn references(object: &Value) -> References {
     references
 }
 
-/// Leaves an object these references; a key without any goes.
-fn refer(object: &mut Value, key: &str, names: Vec<String>) {
+/// Sets the references of an object; a key without references is removed.
+fn set_references(object: &mut Value, key: &str, names: Vec<String>) {
     match (names.is_empty(), key.ends_with("_refs")) {
         (true, _) => drop(object.as_object_mut().and_then(|keys| keys.remove(key))),
         (false, true) => object[key] = Value::from(names),
@@ -146,56 +146,56 @@ fn refer(object: &mut Value, key: &str, names: Vec<String>) {
     }
 }
 
-/// Leaves each in a list once, and what cannot be told from others not at all, as the platform has no place for it.
-fn once(object: &mut Value, key: &str, told_by: fn(&Value) -> Option<String>) {
+/// Removes duplicates from a list, and items without an identity, which the platform cannot store.
+fn deduplicate(object: &mut Value, key: &str, identity: fn(&Value) -> Option<String>) {
     let Some(items) = object.get_mut(key).and_then(Value::as_array_mut) else { return };
     let mut seen = HashSet::new();
-    items.retain(|item| told_by(item).is_some_and(|what| seen.insert(what)));
+    items.retain(|item| identity(item).is_some_and(|identity| seen.insert(identity)));
 }
 
-/// What the platform tells an external reference by: its URL, or else its source and its name there.
-fn told_by(reference: &Value) -> Option<String> {
+/// Returns the platform's identity of an external reference: its URL, or else its source name and external id.
+fn reference_identity(reference: &Value) -> Option<String> {
     let text = |key: &str| reference.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
     let named = || Some(format!("{}\0{}", text("source_name")?, text("external_id")?));
     text("url").map(str::to_owned).or_else(named)
 }
 
-fn phase_of(phase: &Value) -> Option<String> {
+fn phase_identity(phase: &Value) -> Option<String> {
     Some(format!("{}\0{}", phase.get("kill_chain_name")?, phase.get("phase_name")?))
 }
 
-/// An object that refers to no more than these, and has in its lists what the platform tells apart.
+/// Returns an object with these references and without duplicates in its lists.
 fn cleaned(mut object: Value, references: References) -> Value {
     for (key, names) in references {
-        refer(&mut object, &key, names);
+        set_references(&mut object, &key, names);
     }
-    once(&mut object, "external_references", told_by);
-    once(&mut object, "kill_chain_phases", phase_of);
+    deduplicate(&mut object, "external_references", reference_identity);
+    deduplicate(&mut object, "kill_chain_phases", phase_identity);
     object
 }
 
 impl Splitter<'_> {
-    /// What goes by an id.
-    fn named(&self, id: &str) -> Option<ProfileArgument> {
+    /// Returns the object with this id.
+    fn named(&self, id: &str) -> Option<NamedObject> {
         self.names.get(&self.split.objects, id)
     }
 
-    /// Puts an object after all it refers to. Gives how many objects that makes.
-    fn enlist(&mut self, ProfileArgument { place, .. }: ProfileArgument, parents: &mut Vec<u32>) -> u64 {
-        if self.done[place] > 0 {
-            return self.done[place];
+    /// Adds an object after all objects that it refers to. Returns its sequence number.
+    fn visit(&mut self, NamedObject { position, .. }: NamedObject, parents: &mut Vec<u32>) -> u64 {
+        if self.done[position] > 0 {
+            return self.done[position];
         }
-        self.open.push(place);
-        let object = self.split.objects.at(place);
+        self.open.push(position);
+        let object = self.split.objects.at(position);
         let own = object["id"].as_str().unwrap_or_default().to_owned();
         let (mut sequence, mut kept, mut keeps_all) = (1_u64, vec![], true);
         for (key, names) in references(&object) {
             let mut stays = vec![];
             for name in names {
-                let below = self.follow(&name, &key, &own, place, parents);
+                let below = self.follow(&name, &key, &own, position, parents);
                 let is_kept = below.is_some() && !stays.contains(&name);
                 keeps_all &= is_kept;
-                // What is referred to many times over counts as often: some dozens of objects are enough for any number.
+                // Objects count once for each path to them, so that a few dozen objects can exceed any number.
                 sequence = sequence.saturating_add(below.unwrap_or(0));
                 if is_kept {
                     stays.push(name);
@@ -203,32 +203,32 @@ impl Splitter<'_> {
             }
             kept.push((key, stays));
         }
-        self.keep(place, object, kept, keeps_all, sequence);
+        self.keep(position, object, kept, keeps_all, sequence);
         self.open.pop();
         sequence
     }
 
-    /// Enlists what a reference names; none if the reference cannot stay.
-    fn follow(&mut self, name: &str, key: &str, own: &str, place: usize, parents: &mut Vec<u32>) -> Option<u64> {
+    /// Visits the target of a reference. Returns its sequence number; none if the reference must be removed.
+    fn follow(&mut self, name: &str, key: &str, own: &str, position: usize, parents: &mut Vec<u32>) -> Option<u64> {
         let named = self.named(name);
         let is_missing = self.cleans && named.is_none();
         let is_circular = named.is_some_and(|other| {
-            let refers_back = |own: ProfileArgument| self.refers.contains(&(other.place, own.number));
-            parents.contains(&other.number) || other.place == place || self.named(own).is_some_and(refers_back)
+            let refers_back = |own: NamedObject| self.refers.contains(&(other.position, own.number));
+            parents.contains(&other.number) || other.position == position || self.named(own).is_some_and(refers_back)
         });
-        let is_too_deep = parents.len() >= DEEPEST;
+        let is_too_deep = parents.len() >= MAX_DEPTH;
         if !self.is_supported(name) || is_missing || is_circular || is_too_deep || name == own {
             self.split.dropped.push((own.to_owned(), key.to_owned(), name.to_owned()));
             return None;
         }
-        // What is not among the objects makes none.
+        // A target outside the bundle counts as no object.
         let Some(named) = named else { return Some(0) };
-        self.refers.insert((place, named.number));
+        self.refers.insert((position, named.number));
         parents.push(named.number);
-        let below = self.enlist(named, parents);
+        let below = self.visit(named, parents);
         parents.pop();
-        if !self.open.contains(&named.place) {
-            self.refers.remove(&(place, named.number));
+        if !self.open.contains(&named.position) {
+            self.refers.remove(&(position, named.number));
         }
         Some(below)
     }
@@ -237,14 +237,14 @@ impl Splitter<'_> {
         id.split_once("--").is_none_or(|(kind, _)| self.types.contains(kind))
     }
 
-    /// An object is done with, and refers to no more than these. Where references go round it may have been before.
-    fn keep(&mut self, place: usize, object: Value, kept: References, keeps_all: bool, sequence: u64) {
-        if self.done[place] > 0 {
+    /// Completes an object with its remaining references. In a cycle of references it may be complete already.
+    fn keep(&mut self, position: usize, object: Value, kept: References, keeps_all: bool, sequence: u64) {
+        if self.done[position] > 0 {
             return;
         }
-        self.done[place] = sequence;
+        self.done[position] = sequence;
         if !keeps_all {
-            self.split.cleaned.insert(place, kept.clone());
+            self.split.cleaned.insert(position, kept.clone());
         }
         let object = cleaned(object, kept);
         let id = object["id"].as_str().unwrap_or_default();
@@ -256,19 +256,19 @@ impl Splitter<'_> {
         };
         match is_whole {
             true => {
-                let place = u32::try_from(place).expect("as many as fit into memory");
+                let position = u32::try_from(position).expect("as many as fit into memory");
                 let length = u32::try_from(length(&object)).unwrap_or(u32::MAX);
-                self.split.parts.push(Part { place, length, sequence });
+                self.split.parts.push(Part { position, length, sequence });
             }
             false => self.split.left_out.push(id.to_owned()),
         }
     }
 }
 
-/// How many octets a value has as text.
+/// Returns the length of a value as JSON, in bytes.
 fn length(value: &Value) -> usize {
-    struct Octets(usize);
-    impl Write for Octets {
+    struct Counter(usize);
+    impl Write for Counter {
         fn write(&mut self, some: &[u8]) -> std::io::Result<usize> {
             self.0 += some.len();
             Ok(some.len())
@@ -278,9 +278,9 @@ fn length(value: &Value) -> usize {
             Ok(())
         }
     }
-    let mut octets = Octets(0);
-    serde_json::to_writer(&mut octets, value).expect("a value is JSON");
-    octets.0
+    let mut counter = Counter(0);
+    serde_json::to_writer(&mut counter, value).expect("a value is JSON");
+    counter.0
 }
 
 #[cfg(test)]
@@ -300,25 +300,25 @@ mod tests {
     }
 
     #[test]
-    fn bundles_are_split_as_pycti_splits_them() {
+    fn split_agrees_with_pycti() {
         let cases: Value = serde_json::from_str(include_str!("../../tests/connector/splits.json")).expect("JSON");
         for case in cases.as_array().expect("a list") {
             let objects = case["objects"].as_array().expect("objects").clone();
             let split = split(objects, case["cleans"] == true);
-            let told = |part: &Part| json!([split.object(*part)["id"], part.sequence]);
-            let sent: Vec<Value> = split.parts.iter().map(told).collect();
+            let sequence = |part: &Part| json!([split.object(*part)["id"], part.sequence]);
+            let sent: Vec<Value> = split.parts.iter().map(sequence).collect();
             assert_eq!(Value::from(sent), case["sent"], "{}", case["name"]);
             assert_eq!(json!(split.left_out), case["left_out"], "{}", case["name"]);
             for (part, object) in split.parts.iter().zip(split.sent()) {
                 let text = object.to_string();
-                assert!(!text.contains("nb_deps"), "nothing of ours is left in {text}");
+                assert!(!text.contains("nb_deps"), "bookkeeping property in {text}");
                 assert_eq!(part.length(), text.len());
             }
         }
     }
 
     #[test]
-    fn shared_organisations_survive_and_emptied_references_do_not() {
+    fn organizations_are_kept_and_dangling_references_removed() {
         let objects = vec![json!({
             "type": "domain-name", "id": "domain-name--1", "x_opencti_granted_refs": ["identity--1"],
             "object_marking_refs": ["marking-definition--1"], "created_by_ref": "identity--2",
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn an_external_reference_is_sent_once() {
+    fn duplicate_external_references_are_removed() {
         let references = [
             json!({ "source_name": "a", "url": "http://x" }),
             json!({ "source_name": "b", "url": "http://x" }),
@@ -344,10 +344,10 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_that_is_too_long_is_cut_and_told() {
+    fn chain_of_references_is_cut_at_maximum_depth() {
         let note = |number: usize| json!({ "type": "note", "id": format!("note--{number}"), "object_refs": [format!("note--{}", number + 1)] });
         let split = split((0..20_000).map(note).collect(), true);
         assert_eq!(split.parts.len(), 20_000);
-        assert_eq!(split.dropped.len(), 20_000_usize.div_ceil(DEEPEST + 1));
+        assert_eq!(split.dropped.len(), 20_000_usize.div_ceil(MAX_DEPTH + 1));
     }
 }

@@ -1,6 +1,6 @@
-//! The token that a worker brings: a JSON Web Token (RFC 7519) that the platform signed with one of its keys (RFC 8037), judged
-//! as RFC 8725 has it. A token is not spent by its use: workers share one for half an hour and bring many messages with it, so
-//! its age is bounded, and a message that is brought again is known by the journal.
+//! Verification of the workers' tokens: JSON Web Tokens (RFC 7519) that the platform signs with Ed25519 (RFC 8037), verified
+//! according to RFC 8725. Workers share a token for half an hour and use it for many messages, so its age is limited; replayed
+//! messages are recognized by the journal and the replay cache.
 
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine;
@@ -9,18 +9,18 @@ use jiff::Timestamp;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
-/// The longest token that is read, in octets.
-const LONGEST: usize = 8 * 1024;
+/// Maximum length of a token in bytes.
+const MAX_LENGTH: usize = 8 * 1024;
 
-/// The platform signs tokens for one hour: an older one, or one for longer, is not the platform's.
-const OLDEST_SECONDS: f64 = 3600.0;
+/// Maximum age and lifetime of a token in seconds: the platform issues tokens for one hour.
+const MAX_AGE_SECONDS: f64 = 3600.0;
 
-/// Why a token is refused.
+/// Why a token is invalid.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Invalid {
-    /// Newer keys of the platform may verify it.
+    /// It may be valid with newer keys of the platform.
     Key(&'static str),
-    /// No key makes it valid.
+    /// It is invalid with any key.
     Token(&'static str),
 }
 
@@ -32,20 +32,20 @@ impl Invalid {
     }
 }
 
-/// The token's header. Duplicate keys are refused by the derived reader.
+/// Header of a token. The derived deserializer rejects repeated fields.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
     kid: String,
     typ: Option<String>,
-    /// Extensions that must be understood (RFC 7515 §4.1.11): none is.
+    /// Whether there are critical extensions (RFC 7515 §4.1.11); none are supported.
     #[serde(default, deserialize_with = "present")]
     crit: bool,
     #[serde(default, deserialize_with = "present")]
     b64: bool,
 }
 
-/// The claims that are judged; dates are seconds since 1970, maybe with a fraction.
+/// Claims that are verified; times are seconds since 1970, possibly with a fraction (RFC 7519 §2, NumericDate).
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
@@ -58,7 +58,7 @@ struct Claims {
     aud: Option<Audience>,
 }
 
-/// Whom a token is for. The platform names nobody.
+/// Recipients of a token (`aud`, RFC 7519 §4.1.3). The platform sets none.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Audience {
@@ -104,71 +104,74 @@ impl Key {
     }
 }
 
-/// Whether a key is there at all, with whatever value.
+/// Returns whether a field is present, with any value.
 fn present<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(value).map(|_| true)
 }
 
-/// A value that may be left out, but is not null.
+/// Deserializes an optional field that must not be null.
 fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
 }
 
-/// Verifies a token against the platform's keys, a JWK set (RFC 7517), for a connector.
+/// Verifies the signature and claims of a token with the platform's keys, a JWK set (RFC 7517 §5), for this connector id.
 pub(super) fn verify(token: &str, keys: &str, connector: &str, now: Timestamp) -> Result<(), Invalid> {
-    if token.len() > LONGEST {
-        return Err(Invalid::Token("it is longer than 8 KiB"));
+    if token.len() > MAX_LENGTH {
+        return Err(Invalid::Token("longer than 8 KiB"));
     }
     let parts: Vec<&str> = token.splitn(4, '.').collect();
-    let [header, claims, signature] = parts[..] else { return Err(Invalid::Token("it has not three parts")) };
+    let [header, claims, signature] = parts[..] else { return Err(Invalid::Token("expected three parts")) };
     let signed = &token[..header.len() + 1 + claims.len()];
     let kid = key_id(read(header)?)?;
-    let keys: Keys = serde_json::from_str(keys).map_err(|_| Invalid::Key("the platform's keys are no JWK set"))?;
+    let keys: Keys = serde_json::from_str(keys).map_err(|_| Invalid::Key("invalid JWK set of the platform"))?;
     let key = keys.keys.iter().find(|key| key.verifies(&kid));
-    let key = key.ok_or(Invalid::Key("its key is not the platform's"))?;
+    let key = key.ok_or(Invalid::Key("unknown key id"))?;
     let verifier = UnparsedPublicKey::new(&ED25519, decoded(&key.x)?);
     let verified = verifier.verify(signed.as_bytes(), &decoded(signature)?);
-    verified.map_err(|_| Invalid::Key("the signature is wrong"))?;
-    judge(&read(claims)?, connector, now)
+    verified.map_err(|_| Invalid::Key("invalid signature"))?;
+    verify_claims(&read(claims)?, connector, now)
 }
 
 fn key_id(header: Header) -> Result<String, Invalid> {
-    // The algorithm is the key's, whatever a token says.
+    // Never trust the token's choice of algorithm (RFC 8725 §3.1).
     if header.alg != "EdDSA" {
-        return Err(Invalid::Token("it is not signed with Ed25519"));
+        return Err(Invalid::Token("invalid `alg`: expected `EdDSA`"));
     }
     if header.typ.is_some_and(|kind| !kind.eq_ignore_ascii_case("JWT")) {
-        return Err(Invalid::Token("it is another kind of token"));
+        return Err(Invalid::Token("invalid `typ`: expected `JWT`"));
     }
     if header.crit || header.b64 {
-        return Err(Invalid::Token("it has critical extensions"));
+        return Err(Invalid::Token("unsupported critical extensions"));
     }
     Ok(header.kid)
 }
 
-fn judge(claims: &Claims, connector: &str, now: Timestamp) -> Result<(), Invalid> {
+fn verify_claims(claims: &Claims, connector: &str, now: Timestamp) -> Result<(), Invalid> {
     let now = now.as_second() as f64;
-    let mistakes = [
-        (claims.iss != "opencti", "its issuer is not the platform"),
-        (claims.sub != "connector", "its subject is no connector"),
-        (claims.aud.as_ref().is_some_and(|audience| !audience.has(connector)), "its audience is not this connector"),
-        (claims.exp <= now, "it has expired"),
-        (claims.iat > now || claims.nbf.is_some_and(|start| start > now), "it is not valid yet"),
-        (now - claims.iat > OLDEST_SECONDS, "it was issued more than an hour ago"),
-        (claims.exp - claims.iat > OLDEST_SECONDS, "it is valid for more than an hour"),
+    let checks = [
+        (claims.iss != "opencti", "invalid `iss`: expected `opencti`"),
+        (claims.sub != "connector", "invalid `sub`: expected `connector`"),
+        (
+            claims.aud.as_ref().is_some_and(|audience| !audience.has(connector)),
+            "invalid `aud`: expected the id of this connector",
+        ),
+        (claims.exp <= now, "expired"),
+        (claims.iat > now || claims.nbf.is_some_and(|start| start > now), "not valid yet"),
+        (now - claims.iat > MAX_AGE_SECONDS, "issued more than an hour ago"),
+        (claims.exp - claims.iat > MAX_AGE_SECONDS, "valid for more than an hour"),
     ];
-    match mistakes.into_iter().find(|(is_made, _)| *is_made) {
+    match checks.into_iter().find(|(fails, _)| *fails) {
         Some((_, reason)) => Err(Invalid::Token(reason)),
         None => Ok(()),
     }
 }
 
 fn decoded(text: &str) -> Result<Vec<u8>, Invalid> {
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| Invalid::Token("a part is not base64url"))
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| Invalid::Token("invalid base64url"))
 }
 
 fn read<T: DeserializeOwned>(part: &str) -> Result<T, Invalid> {
-    let malformed = |_| Invalid::Token("a part is missing, duplicate or of another type");
+    let malformed = |_| Invalid::Token("missing, repeated or invalid field");
     serde_json::from_slice(&decoded(part)?).map_err(malformed)
 }
 
@@ -192,7 +195,7 @@ mod tests {
         format!("{text}.{signature}")
     }
 
-    fn verdict(token: &str) -> Result<(), Invalid> {
+    fn verify_now(token: &str) -> Result<(), Invalid> {
         let x = URL_SAFE_NO_PAD.encode(pair(7).public_key().as_ref());
         let key = |kid: &str, more: Value| {
             let mut key = json!({ "kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x });
@@ -215,12 +218,12 @@ mod tests {
     }
 
     fn is_valid(claims: &str) -> bool {
-        verdict(&signed(7, HEADER, claims)).is_ok()
+        verify_now(&signed(7, HEADER, claims)).is_ok()
     }
 
     #[test]
-    fn claims_that_the_platform_signs_are_accepted() {
-        assert_eq!(verdict(&signed(7, HEADER, &claims().to_string())), Ok(()));
+    fn claims_of_platform_are_accepted() {
+        assert_eq!(verify_now(&signed(7, HEADER, &claims().to_string())), Ok(()));
         for (key, value) in [
             ("nbf", json!(NOW)),
             ("exp", json!(NOW as f64 + 0.5)),
@@ -231,13 +234,13 @@ mod tests {
         ] {
             assert!(is_valid(&with(key, value.clone())), "{key}: {value}");
         }
-        // A worker brings many messages with one token.
+        // Workers use one token for many messages.
         let token = signed(7, HEADER, &claims().to_string());
-        assert_eq!((verdict(&token), verdict(&token)), (Ok(()), Ok(())));
+        assert_eq!((verify_now(&token), verify_now(&token)), (Ok(()), Ok(())));
     }
 
     #[test]
-    fn claims_missing_mistyped_or_out_of_bounds_are_refused() {
+    fn invalid_claims_are_rejected() {
         for key in ["iss", "sub", "iat", "exp"] {
             let mut without = claims();
             without.as_object_mut().expect("an object").remove(key);
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_other_than_the_platforms_are_refused() {
+    fn invalid_headers_are_rejected() {
         for header in [
             r#"{"alg":"none","kid":"k"}"#,
             r#"{"alg":"HS256","kid":"k"}"#,
@@ -287,23 +290,23 @@ mod tests {
             r#"{"alg":"EdDSA","kid":"k","b64":false}"#,
             r#"{"alg":"none","alg":"EdDSA","kid":"k"}"#,
         ] {
-            assert!(verdict(&signed(7, header, &claims().to_string())).is_err(), "{header}");
+            assert!(verify_now(&signed(7, header, &claims().to_string())).is_err(), "{header}");
         }
     }
 
     #[test]
-    fn tokens_of_another_shape_or_key_are_refused() {
+    fn malformed_token_or_unknown_key_is_rejected() {
         let good = signed(7, HEADER, &claims().to_string());
-        let long = with("x", json!("x".repeat(LONGEST)));
+        let long = with("x", json!("x".repeat(MAX_LENGTH)));
         for bad in
             ["", "a.b", "..", &format!("{good}."), &format!("{good}="), &signed(8, HEADER, &claims().to_string())]
         {
-            assert!(verdict(bad).is_err(), "{bad}");
+            assert!(verify_now(bad).is_err(), "{bad}");
         }
         assert!(!is_valid(&long), "too long");
-        assert!(matches!(verdict(&signed(8, HEADER, &claims().to_string())), Err(Invalid::Key(_))));
-        // Newer keys would not help: the platform is not asked for them.
-        assert!(matches!(verdict(&signed(7, HEADER, &with("exp", json!(NOW)))), Err(Invalid::Token(_))));
+        assert!(matches!(verify_now(&signed(8, HEADER, &claims().to_string())), Err(Invalid::Key(_))));
+        // Newer keys would not help.
+        assert!(matches!(verify_now(&signed(7, HEADER, &with("exp", json!(NOW)))), Err(Invalid::Token(_))));
     }
 
     fn any_value() -> impl Strategy<Value = Value> {
@@ -316,7 +319,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn accepted_claims_are_whole_and_in_time(
+        fn accepted_claims_are_complete_and_current(
             changes in proptest::collection::vec(
                 (prop::sample::select(vec!["iss", "sub", "exp", "iat", "nbf", "aud"]), prop::option::of(any_value())), 0..4)
         ) {

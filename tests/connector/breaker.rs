@@ -14,8 +14,8 @@ use std::time::Duration;
 const QUEUE: usize = 40;
 /// A time limit, in seconds, that is too short to wait for a provider.
 const TOO_SHORT: &str = "10";
-const OPENED: &str = "The provider fails again and again";
-const CLOSED: &str = "The provider works again";
+const OPENED: &str = "Provider circuit opened";
+const CLOSED: &str = "Provider circuit closed";
 
 /// A queue of messages, each about an observable of its own. Their works.
 fn queue(site: &Site) -> Vec<String> {
@@ -26,7 +26,7 @@ fn queue(site: &Site) -> Vec<String> {
 /// How often the provider was asked about observables, also where nobody is there to count.
 fn asked(connector: &Program) -> usize {
     let lines = connector.said();
-    lines.lines().filter(|line| line.contains("\"Asked the provider\"") && line.contains("query=")).count()
+    lines.lines().filter(|line| line.contains("\"Sent provider request\"") && line.contains("query=")).count()
 }
 
 fn figure(port: u16, name: &str) -> Option<f64> {
@@ -94,7 +94,7 @@ fn a_provider_that_cannot_be_reached_is_not_asked_for_each_message_of_a_queue() 
         assert!(matches!(&work.reports[..], [(text, true)] if text.contains("cannot be reached")), "{work:?}");
     }
     // Already the quota cannot be asked for.
-    let number = connector.said().matches("\"Asked the provider\"").count();
+    let number = connector.said().matches("\"Sent provider request\"").count();
     assert!((1..=17).contains(&number), "asked {number} times");
     assert_eq!((connector.said().matches(OPENED).count(), figure(port, "provider_circuit_open")), (1, Some(1.0)));
 }

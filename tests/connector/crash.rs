@@ -172,7 +172,7 @@ fn ends_the_process(count: usize, made: impl Fn(Site) -> Site) {
     // Whoever runs it starts it again.
     let mut connector = site.launch();
     let work = site.platform.await_report(&work);
-    let told = |text: &str| text.contains("the provider's answer ends the connector, and is not read again");
+    let told = |text: &str| text.contains("the provider's response crashes the connector and is not read");
     assert!(matches!(&work.reports[..], [(text, true)] if told(text)), "{work:?}");
     site.complete(Entity::domain("example.com"));
     assert!(connector.is_running(), "{}", connector.said());

@@ -65,7 +65,7 @@ fn an_object_that_the_broker_does_not_take_costs_itself() {
     assert!(matches!(&work.reports[..], [(text, true)] if text.contains("1 objects were not sent")), "{work:?}");
     let work = site.platform.await_complete(site.platform.works().keys().next().expect("a work"));
     assert_eq!(work.objects.iter().filter(|object| object["type"] == "ipv4-addr").count(), 3);
-    assert!(connector.said().contains("An object is larger than the broker takes"), "it is named in the log");
+    assert!(connector.said().contains("Skipped object that exceeds the message size limit"), "it is named in the log");
     site.complete(Entity::domain("after.example"));
 }
 

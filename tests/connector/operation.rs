@@ -107,7 +107,7 @@ fn a_journal_that_cannot_be_written_any_more_is_warned_of_once_and_costs_no_enri
     let connector = site.start();
     site.lose_journal();
     (0..3).for_each(|n| drop(site.complete(Entity::domain(&format!("host{n}.example.com")))));
-    assert_eq!(connector.said().matches("The journal cannot be written").count(), 1, "{}", connector.said());
+    assert_eq!(connector.said().matches("Cannot write the journal").count(), 1, "{}", connector.said());
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn the_broker_is_spoken_to_over_tls() {
     let [stranger, ..] = Authority::new().put(others.path(), "nobody");
     let site = secured(&stranger);
     let refused = site.launch();
-    soon(Duration::from_secs(10), "it is told", || refused.said().contains("The broker cannot be listened to"));
+    soon(Duration::from_secs(10), "it is told", || refused.said().contains("Cannot consume from RabbitMQ"));
     let unverified = secured(&stranger).without("MQ_USE_SSL_CA");
     let unverified = unverified.with("MQ_USE_SSL_REJECT_UNAUTHORIZED", "false").with("CONNECTOR_LOG_LEVEL", "critical");
     let connector = unverified.start();
@@ -308,7 +308,7 @@ fn copies_are_kept_in_a_store_and_in_a_folder() {
         let ids: BTreeSet<String> = objects.iter().map(|object| object["id"].to_string()).collect();
         assert_eq!(ids, sent, "{kind}");
     }
-    assert!(!connector.said().contains("cannot be written"), "{}", connector.said());
+    assert!(!connector.said().contains("Failed to write a copy"), "{}", connector.said());
 }
 
 #[test]
@@ -319,7 +319,7 @@ fn a_store_that_is_away_costs_no_enrichment() {
         .with("S3_PORT", &free_port().to_string());
     let connector = site.start();
     site.complete(Entity::domain("example.com"));
-    assert!(connector.said().contains("A bundle cannot be written"), "{}", connector.said());
+    assert!(connector.said().contains("Failed to write a copy of the bundle"), "{}", connector.said());
     assert!(!connector.said().contains("X-Amz-Signature"), "{}", connector.said());
 }
 
@@ -333,5 +333,5 @@ fn a_store_that_is_silent_costs_no_enrichment() {
         .with("S3_PORT", &port.to_string());
     let connector = site.start();
     site.complete(Entity::domain("example.com"));
-    assert!(connector.said().contains("the store takes too long"), "{}", connector.said());
+    assert!(connector.said().contains("timed out waiting for the object store"), "{}", connector.said());
 }

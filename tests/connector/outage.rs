@@ -151,7 +151,7 @@ fn what_was_answered_before_it_was_killed_is_not_answered_again() {
     // The answer reaches the platform; the broker does not hear of it.
     network.swallow();
     site.platform.await_step(&execution);
-    soon(Duration::from_secs(10), "that is remembered", || site.has_told());
+    soon(Duration::from_secs(10), "that is remembered", || site.has_reported());
     connector.kill();
     network.refuse();
     site.platform.await_no_consumer(ID);
@@ -193,7 +193,7 @@ fn it_ends_in_time_where_the_broker_is_away() {
     site.platform.enrich(ID, &entity);
     soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked_in_all() > 0);
     network.refuse();
-    soon(Duration::from_secs(10), "it notices", || connector.said().contains("The broker cannot be listened to"));
+    soon(Duration::from_secs(10), "it notices", || connector.said().contains("Cannot consume from RabbitMQ"));
     connector.terminate();
     soon(Duration::from_secs(10), "it ends before it would be killed", || !connector.is_running());
     assert_eq!(connector.ended(), Some(0));
@@ -330,5 +330,5 @@ fn the_broker_hears_of_a_connector_that_is_busy() {
     let connector = site.start();
     let work = site.complete(Entity::domain("example.com"));
     assert_eq!((work.reports.len(), site.provider.asked_in_all()), (1, 1));
-    assert!(!connector.said().contains("cannot be listened to"), "{}", connector.said());
+    assert!(!connector.said().contains("Cannot consume from RabbitMQ"), "{}", connector.said());
 }

@@ -87,7 +87,7 @@ fn a_message_that_comes_twice_is_done_once_and_the_second_is_logged_once() {
     let answers = |_: &str, _| Answer::After(Duration::from_secs(1), Box::new(Answer::Records(3)));
     let site = Site::new(answers).with("CONNECTOR_LOG_LEVEL", "info");
     let connector = site.start();
-    let logged = || connector.said().matches("A message that was dealt with before is acknowledged").count();
+    let logged = || connector.said().matches("Acknowledged duplicate message").count();
     let (id, message) = site.platform.message(ID, &site.platform.add(Entity::domain("example.com")));
     // While the first is under way, and after it.
     site.platform.publish(ID, &message);
@@ -143,7 +143,9 @@ fn a_playbook_whose_answer_is_not_acknowledged_is_not_answered_again() {
     let execution = site.platform.playbook(ID, &entity, &[]);
     site.platform.await_step(&execution);
     site.platform.playbook(ID, &entity, &[]);
-    soon(Duration::from_secs(10), "both are told", || connector.said().matches("may not have a playbook").count() == 2);
+    soon(Duration::from_secs(10), "both are told", || {
+        connector.said().matches("Playbook answer may be lost").count() == 2
+    });
     site.complete(Entity::domain("after.example"));
     soon(Duration::from_secs(10), "the queue is empty", || site.platform.waiting(ID) == 0);
     assert_eq!(site.platform.steps().len(), 1, "{}", connector.said());

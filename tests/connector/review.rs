@@ -29,7 +29,12 @@ fn what_a_person_is_to_look_at_first_is_a_draft_or_a_file() {
         let seen = (site.platform.drafts().len(), site.platform.uploads().len());
         assert_eq!(seen, if is_draft { (1, 0) } else { (0, 1) }, "{version} {mode:?}");
         assert_eq!(work.objects.is_empty(), !is_draft, "{version} {mode:?}");
-        assert_eq!(work.reports[0].0.contains("waits for review"), !is_draft, "{version} {mode:?}: {:?}", work.reports);
+        assert_eq!(
+            work.reports[0].0.contains("waiting for review"),
+            !is_draft,
+            "{version} {mode:?}: {:?}",
+            work.reports
+        );
         for push in site.platform.pushes() {
             assert_eq!(push.message["draft_id"], site.platform.drafts()[0]["id"], "{version} {mode:?}");
         }

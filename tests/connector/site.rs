@@ -73,11 +73,11 @@ impl Site {
         self
     }
 
-    /// Whether the connector has written that it told what came of a message.
-    pub(crate) fn has_told(&self) -> bool {
-        let told = |path: std::path::PathBuf| path.extension().is_some_and(|extension| extension == "told");
+    /// Returns whether the journal says that a message was reported.
+    pub(crate) fn has_reported(&self) -> bool {
+        let is_report = |path: std::path::PathBuf| path.extension().is_some_and(|extension| extension == "done");
         let folder = std::fs::read_dir(self.journal.path().join(ID)).into_iter().flatten();
-        folder.flatten().any(|file| told(file.path()))
+        folder.flatten().any(|file| is_report(file.path()))
     }
 
     /// Takes the folder away that the connector writes its journal in.

@@ -1,4 +1,4 @@
-//! Nothing is sent unless every reading of the markings allows it, whatever shape they come in.
+//! No request is sent unless all markings permit it, in whatever form they are given.
 
 use super::super::entity::Entity;
 use super::super::message::Delivery;
@@ -18,7 +18,7 @@ const STRICT: &str = "marking-definition--826578e1-40ad-459f-bc73-ede076f81f37";
 const GREEN: &str = "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da";
 const OWN: &str = "marking-definition--11111111-2222-5333-8444-555555555555";
 
-/// Sends up to TLP:AMBER, and PAP:AMBER as it says nothing of it.
+/// Accepts TLP:AMBER at most, and PAP:AMBER by default.
 const PROFILE: &str = "\
 profile: stixmap/v1
 id: small
@@ -47,7 +47,7 @@ fn plan(more: &str) -> Option<Plan> {
     Plan::read(&Source::new("profile.yaml", format!("{PROFILE}{more}"))).ok()
 }
 
-fn told(marking: Value) -> Value {
+fn response(marking: Value) -> Value {
     json!({ "id": "internal", "standard_id": ID, "entity_type": "Domain-Name", "value": "example.com", "objectMarking": marking })
 }
 
@@ -59,17 +59,17 @@ fn base(refs: Value) -> Value {
     json!({ "id": ID, "type": "domain-name", "spec_version": "2.1", "value": "example.com", "object_marking_refs": refs })
 }
 
-/// As if the message had come with this event.
-fn read(told: &Value, mut event: Value, is_playbook: bool) -> Result<Entity, String> {
+/// Parses the entity with a message that has this event.
+fn read(response: &Value, mut event: Value, is_playbook: bool) -> Result<Entity, String> {
     event["entity_id"] = ID.into();
     let step = if is_playbook { json!({ "step_id": "s" }) } else { Value::Null };
     let message = json!({ "internal": { "work_id": "w", "playbook": step }, "event": event });
     let delivery = Delivery::parse(message.to_string().as_bytes()).map_err(|malformed| malformed.reason)?;
     let bundle = delivery.playbook.as_ref().map(|playbook| playbook.read().expect("JSON"));
-    Entity::read(told, bundle.as_ref(), &delivery.content)
+    Entity::read(response, bundle.as_ref(), &delivery.content)
 }
 
-/// Whether anything is sent to the provider; or why not.
+/// Succeeds if a request is sent to the provider; otherwise returns the outcome.
 fn send(entity: Result<Entity, String>) -> Result<(), String> {
     send_by(&PLAN, entity)
 }
@@ -94,15 +94,15 @@ fn send_by(plan: &Plan, entity: Result<Entity, String>) -> Result<(), String> {
 }
 
 fn by_platform(marking: Value) -> Result<(), String> {
-    send(read(&told(marking), json!({}), false))
+    send(read(&response(marking), json!({}), false))
 }
 
 fn by_playbook(objects: Value) -> Result<(), String> {
-    send(read(&told(json!([])), json!({ "bundle": { "objects": objects } }), true))
+    send(read(&response(json!([])), json!({ "bundle": { "objects": objects } }), true))
 }
 
 fn by_message(event: Value) -> Result<(), String> {
-    send(read(&told(json!([])), event, false))
+    send(read(&response(json!([])), event, false))
 }
 
 fn refused(what: &str, sent: Result<(), String>) {
@@ -111,7 +111,7 @@ fn refused(what: &str, sent: Result<(), String>) {
 }
 
 #[test]
-fn markings_of_normal_messages_are_read_and_allow_sending() {
+fn common_markings_permit_requests() {
     let amber = "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82";
     for marking in [
         json!([]),
@@ -138,7 +138,7 @@ fn markings_of_normal_messages_are_read_and_allow_sending() {
 }
 
 #[test]
-fn a_red_marking_of_the_platform_is_refused_in_any_shape() {
+fn red_marking_of_platform_is_refused_in_any_form() {
     let cases = [
         ("statement", json!([node(OWN, "statement", "TLP:RED")])),
         ("TLP2", json!([node(OWN, "TLP2", "RED")])),
@@ -175,13 +175,13 @@ fn a_red_marking_of_the_platform_is_refused_in_any_shape() {
     for (what, marking) in cases {
         refused(what, by_platform(marking));
     }
-    let mut missing = told(json!(null));
+    let mut missing = response(json!(null));
     missing.as_object_mut().expect("an object").remove("objectMarking");
     refused("missing", send(read(&missing, json!({}), false)));
 }
 
 #[test]
-fn a_red_marking_of_a_bundle_is_refused_in_any_shape() {
+fn red_marking_of_bundle_is_refused_in_any_form() {
     let defined = |definition: Value| {
         let mut object = json!({ "type": "marking-definition", "spec_version": "2.1", "id": OWN });
         object.as_object_mut().expect("an object").extend(definition.as_object().expect("an object").clone());
@@ -266,7 +266,7 @@ fn a_red_marking_of_a_bundle_is_refused_in_any_shape() {
 }
 
 #[test]
-fn pap_red_forbids_asking_a_third_party() {
+fn pap_red_is_refused() {
     let (amber, red) = (Pap::Amber.marking_id().to_string(), Pap::Red.marking_id().to_string());
     assert_eq!(by_platform(json!([node(&amber, "PAP", "PAP:AMBER")])), Ok(()));
     assert_eq!(by_playbook(json!([base(json!([amber]))])), Ok(()));
@@ -291,7 +291,7 @@ fn pap_red_forbids_asking_a_third_party() {
 }
 
 #[test]
-fn a_key_that_is_repeated_is_refused() {
+fn repeated_key_is_refused() {
     let twice =
         format!(r#"{{"id":"{ID}","type":"domain-name","object_marking_refs":["{RED}"],"object_marking_refs":[]}}"#);
     for key in ["stix_entity", "stix_objects", "bundle"] {
@@ -304,8 +304,8 @@ fn a_key_that_is_repeated_is_refused() {
 }
 
 #[test]
-fn the_highest_pap_level_is_the_profile_s_or_a_setting_s() {
-    let entity = |level: Pap| read(&told(json!([node(OWN, "PAP", level.as_str())])), json!({}), false);
+fn maximum_pap_is_set_by_profile_or_setting() {
+    let entity = |level: Pap| read(&response(json!([node(OWN, "PAP", level.as_str())])), json!({}), false);
     let setting = "pap: { max: \"{settings.max_pap}\" }\nsettings:\n  max_pap: { type: pap, default: \"green\", description: Highest PAP }\n";
     for (more, max) in [
         ("", Pap::Amber),
@@ -326,8 +326,8 @@ fn the_highest_pap_level_is_the_profile_s_or_a_setting_s() {
 }
 
 #[test]
-fn the_message_counts_although_the_platform_says_less() {
-    let platform = told(json!([node(GREEN, "TLP", "TLP:GREEN")]));
+fn marking_of_message_applies_although_platform_has_a_lower_one() {
+    let platform = response(json!([node(GREEN, "TLP", "TLP:GREEN")]));
     let red = base(json!([RED]));
     for event in [
         json!({ "stix_entity": red.to_string() }),
@@ -343,19 +343,19 @@ fn the_message_counts_although_the_platform_says_less() {
     ] {
         refused(&event.to_string(), send(read(&platform, event, false)));
     }
-    let known = told(json!([node(OWN, "Company", "Internal use")]));
+    let known = response(json!([node(OWN, "Company", "Internal use")]));
     assert_eq!(send(read(&known, json!({ "stix_entity": base(json!([OWN])).to_string() }), false)), Ok(()));
 }
 
-/// The objects that are sent where these were found.
+/// Returns the objects to publish when `found` was found.
 fn enriched(entity: Entity, found: Vec<Value>) -> Vec<Value> {
     let objects = Objects::enriched(entity, Found::Values(found));
-    (0..objects.len()).map(|place| objects.at(place)).collect()
+    (0..objects.len()).map(|position| objects.at(position)).collect()
 }
 
 #[test]
-fn every_marking_is_carried_to_what_is_found_with_its_definition() {
-    let platform = told(json!([node(OWN, "Company", "Need to Know"), node(GREEN, "TLP", "TLP:GREEN")]));
+fn all_markings_and_their_definitions_are_added_to_found_objects() {
+    let platform = response(json!([node(OWN, "Company", "Need to Know"), node(GREEN, "TLP", "TLP:GREEN")]));
     let author = json!({ "type": "identity", "id": "identity--1", "name": "Small" });
     let found = vec![
         author.clone(),
@@ -376,23 +376,23 @@ fn every_marking_is_carried_to_what_is_found_with_its_definition() {
             (&definition["x_opencti_definition_type"], &definition["name"]),
             (&json!("Company"), &json!("Need to Know"))
         );
-        let place = |id: &str| objects.iter().position(|object| object["id"] == id);
-        assert!(place(OWN) < place("ipv4-addr--1"), "what is referred to comes first");
+        let position = |id: &str| objects.iter().position(|object| object["id"] == id);
+        assert!(position(OWN) < position("ipv4-addr--1"), "referenced objects come first");
     }
 }
 
 #[test]
-fn a_marking_of_the_platform_is_written_as_its_id_fixes_it_or_as_a_statement() {
+fn platform_marking_is_fixed_by_its_id_or_a_statement() {
     for tlp in Tlp::ALL {
         let id = tlp.marking_id().to_string();
         let fixed = serde_json::to_value(Object::Marking(tlp)).expect("JSON");
         for (kind, text) in [("TLP", tlp.as_str()), ("tlp", "TLP:WHITE"), ("Company", "Renamed"), ("", "")] {
-            assert_eq!(exported(&node(&id, kind, text)), fixed, "{kind} {text}");
-            assert_eq!(exported(&node(&id.to_uppercase(), kind, text)), fixed, "{kind} {text}");
+            assert_eq!(to_stix(&node(&id, kind, text)), fixed, "{kind} {text}");
+            assert_eq!(to_stix(&node(&id.to_uppercase(), kind, text)), fixed, "{kind} {text}");
         }
     }
     for (kind, text) in [("TLP", "TLP:ORANGE"), ("TLP", "TLP:RED"), ("PAP", "PAP:RED"), ("My own", "Need to Know")] {
-        let statement = exported(&node(OWN, kind, text));
+        let statement = to_stix(&node(OWN, kind, text));
         assert_eq!(
             statement,
             json!({
@@ -411,18 +411,18 @@ fn a_marking_of_the_platform_is_written_as_its_id_fixes_it_or_as_a_statement() {
 }
 
 #[test]
-fn a_marking_that_only_a_step_before_gave_is_carried() {
+fn marking_of_an_earlier_playbook_step_is_added() {
     let own = json!({ "type": "marking-definition", "id": OWN, "definition_type": "Company", "definition": { "Company": "Mine" } });
     let event = json!({ "bundle": { "objects": [own, base(json!([OWN]))] } });
-    let entity = read(&told(json!([])), event, true).expect("an entity");
+    let entity = read(&response(json!([])), event, true).expect("an entity");
     let objects = enriched(entity, vec![json!({ "type": "ipv4-addr", "id": "ipv4-addr--1" })]);
-    assert_eq!(objects.len(), 3, "its definition came with it");
+    assert_eq!(objects.len(), 3, "with its definition");
     assert_eq!(objects[2]["object_marking_refs"], json!([OWN]));
 }
 
-/// Any JSON, with words and keys that mean something here.
+/// Any JSON, with strings and keys that occur in markings.
 fn any_json() -> impl Strategy<Value = Value> {
-    let word = prop::sample::select(vec![
+    let text = prop::sample::select(vec![
         "TLP",
         "tlp",
         " TLP ",
@@ -447,7 +447,7 @@ fn any_json() -> impl Strategy<Value = Value> {
         1 => Just(Value::Null),
         1 => any::<bool>().prop_map(Value::from),
         1 => any::<i8>().prop_map(Value::from),
-        4 => word.prop_map(Value::from),
+        4 => text.prop_map(Value::from),
         1 => ".{0,8}".prop_map(Value::from),
     ];
     let key = prop::sample::select(vec![
@@ -478,7 +478,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A change somewhere in a value: the places are counted as they are come by.
+/// A change of one node of a value; nodes are numbered depth first.
 #[derive(Debug, Clone)]
 enum Change {
     Replace(Value),
@@ -501,9 +501,9 @@ fn any_change() -> impl Strategy<Value = (usize, Change)> {
     (0_usize..24, change)
 }
 
-fn change(value: &mut Value, place: &mut usize, how: &Change) {
-    if *place == 0 {
-        *place = usize::MAX;
+fn change(value: &mut Value, position: &mut usize, how: &Change) {
+    if *position == 0 {
+        *position = usize::MAX;
         match how {
             Change::Replace(other) => *value = other.clone(),
             Change::Remove => *value = Value::Null,
@@ -516,23 +516,23 @@ fn change(value: &mut Value, place: &mut usize, how: &Change) {
         }
         return;
     }
-    if *place == usize::MAX {
+    if *position == usize::MAX {
         return;
     }
-    *place -= 1;
+    *position -= 1;
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| change(item, place, how)),
-        Value::Object(properties) => properties.values_mut().for_each(|item| change(item, place, how)),
+        Value::Array(items) => items.iter_mut().for_each(|item| change(item, position, how)),
+        Value::Object(properties) => properties.values_mut().for_each(|item| change(item, position, how)),
         _ => {}
     }
 }
 
-/// Whether some text in it still says RED, as someone who looks for it would find.
+/// Returns whether some string contains RED, ignoring case and punctuation.
 fn says_red(value: &Value) -> bool {
     match value {
         Value::String(text) => {
             let lower = text.to_lowercase();
-            let squeezed: String = lower.chars().filter(|letter| letter.is_alphanumeric()).collect();
+            let squeezed: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
             squeezed.contains("tlpred") || lower.contains(RED)
         }
         Value::Array(items) => items.iter().any(says_red),
@@ -541,7 +541,7 @@ fn says_red(value: &Value) -> bool {
     }
 }
 
-/// A RED marking in each of the shapes that are common.
+/// A RED marking in one of the common forms.
 fn red_node() -> impl Strategy<Value = Value> {
     prop::sample::select(vec![
         node(RED, "TLP", "TLP:RED"),
@@ -555,7 +555,7 @@ fn red_node() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn any_json_as_the_platform_s_markings_is_a_list_of_readable_ones_or_refused(marking in any_json()) {
+    fn any_json_of_platform_is_readable_or_refused(marking in any_json()) {
         if by_platform(marking.clone()).is_ok() {
             prop_assert!(!says_red(&marking), "{marking}");
             let list = marking.as_array().or_else(|| marking["edges"].as_array());
@@ -568,7 +568,7 @@ proptest! {
     }
 
     #[test]
-    fn any_json_in_a_message_is_a_list_of_known_references_or_refused(refs in any_json(), more in any_json()) {
+    fn any_json_of_message_is_readable_or_refused(refs in any_json(), more in any_json()) {
         let known = [RED, GREEN, STRICT];
         let is_list = refs.as_array().is_some_and(|refs| refs.iter().all(|id| {
             id.as_str().is_some_and(|id| known.contains(&id) || more["id"] == id || more[0]["id"] == id)
@@ -590,14 +590,14 @@ proptest! {
     }
 
     #[test]
-    fn a_red_marking_that_is_changed_and_still_says_so_is_refused(
+    fn changed_red_marking_that_still_contains_red_is_refused(
         red in red_node(),
         changes in prop::collection::vec(any_change(), 0..4),
         lower in any::<bool>(),
     ) {
         let mut changed = red;
-        for (place, how) in &changes {
-            change(&mut changed, &mut place.clone(), how);
+        for (position, how) in &changes {
+            change(&mut changed, &mut position.clone(), how);
         }
         if !says_red(&changed) {
             return Ok(());
