@@ -1,5 +1,4 @@
-//! A provider that fails for everything is not asked for every message: what it is asked, what becomes of the messages, and
-//! what an operator sees.
+//! Circuit breaker: number of requests to a failing provider, results of the messages, logs and metrics.
 
 use super::entity::Entity;
 use super::platform::{NEWEST, Platform};
@@ -17,13 +16,13 @@ const TOO_SHORT: &str = "10";
 const OPENED: &str = "Provider circuit opened";
 const CLOSED: &str = "Provider circuit closed";
 
-/// A queue of messages, each about an observable of its own. Their works.
+/// Starts `QUEUE` enrichments of different observables. Returns their works.
 fn queue(site: &Site) -> Vec<String> {
     let entities = (0..QUEUE).map(|n| site.platform.add(Entity::domain(&format!("host{n}.example.com"))));
     entities.map(|entity| site.platform.enrich(ID, &entity)).collect()
 }
 
-/// How often the provider was asked about observables, also where nobody is there to count.
+/// Returns the number of lookups according to the log, which also counts requests without a response.
 fn asked(connector: &Program) -> usize {
     let lines = connector.said();
     lines.lines().filter(|line| line.contains("\"Sent provider request\"") && line.contains("query=")).count()
@@ -43,7 +42,7 @@ fn with_metrics(site: Site) -> (Site, u16) {
     (site, port)
 }
 
-/// All messages of a queue are reported as failed, with this reason; the provider is asked so often at most.
+/// Checks that all messages are reported as failed with this reason, after `most` requests at most.
 fn all_fail(site: Site, reason: &str, most: usize) {
     let (site, port) = with_metrics(site);
     let connector = site.start();
@@ -63,28 +62,27 @@ fn all_fail(site: Site, reason: &str, most: usize) {
 }
 
 #[test]
-fn a_provider_that_denies_access_is_not_asked_for_each_message_of_a_queue() {
+fn provider_that_denies_access_is_not_asked_for_each_message() {
     for status in [401, 403] {
         let denied = |time: &str| {
             let site = Site::new(move |_, _| Answer::Text(status, r#"{"message":"not for you"}"#.into()));
             site.with("CONNECTOR_DELIVERY_TIMEOUT", time)
         };
-        // Three, and those that were under way, and now and then one that tries it again. Where there is time for it, the
-        // first of those is waited for, and no other.
+        // Three denials, three requests in progress, and probes. If there is time, messages wait for the first probe only.
         all_fail(denied("600"), &format!("({status}): not for you"), 3 + 3 + 2);
         all_fail(denied(TOO_SHORT), &format!("({status}): not for you"), 3 + 3 + 2);
     }
 }
 
 #[test]
-fn a_provider_that_is_out_of_order_is_not_asked_for_each_message_of_a_queue() {
+fn failing_provider_is_not_asked_for_each_message() {
     let site = |answer: Answer| Site::new(move |_, _| answer.clone()).with("CONNECTOR_DELIVERY_TIMEOUT", TOO_SHORT);
     all_fail(site(Answer::Text(503, String::new())), "out of order (503)", 10 + 3 + 4);
     all_fail(site(Answer::Cut), "the connection to the provider broke", 10 + 3 + 4);
 }
 
 #[test]
-fn a_provider_that_cannot_be_reached_is_not_asked_for_each_message_of_a_queue() {
+fn unreachable_provider_is_not_asked_for_each_message() {
     let nowhere = format!("http://127.0.0.1:{}", free_port());
     let site = Site::on(Platform::new(NEWEST), Provider::with(1)).with("RISKIQ_API_BASE_URL", &nowhere);
     let (site, port) = with_metrics(site.with("CONNECTOR_DELIVERY_TIMEOUT", TOO_SHORT));
@@ -93,16 +91,16 @@ fn a_provider_that_cannot_be_reached_is_not_asked_for_each_message_of_a_queue() 
         let work = site.platform.await_complete(&id);
         assert!(matches!(&work.reports[..], [(text, true)] if text.contains("cannot be reached")), "{work:?}");
     }
-    // Already the quota cannot be asked for.
+    // The quota request fails first.
     let number = connector.said().matches("\"Sent provider request\"").count();
     assert!((1..=17).contains(&number), "asked {number} times");
     assert_eq!((connector.said().matches(OPENED).count(), figure(port, "provider_circuit_open")), (1, Some(1.0)));
 }
 
 #[test]
-fn messages_wait_for_a_provider_that_is_out_of_order_and_are_done_when_it_works_again() {
-    let works_again = Arc::new(AtomicBool::new(false));
-    let now = Arc::clone(&works_again);
+fn messages_wait_for_failing_provider_until_it_recovers() {
+    let recovered = Arc::new(AtomicBool::new(false));
+    let now = Arc::clone(&recovered);
     let (site, port) = with_metrics(Site::new(move |_, _| match now.load(Ordering::Relaxed) {
         true => Answer::Records(3),
         false => Answer::Text(503, String::new()),
@@ -110,7 +108,7 @@ fn messages_wait_for_a_provider_that_is_out_of_order_and_are_done_when_it_works_
     let connector = site.start();
     let works = queue(&site);
     soon(Duration::from_secs(30), "it opens", || connector.said().contains(OPENED));
-    works_again.store(true, Ordering::Relaxed);
+    recovered.store(true, Ordering::Relaxed);
     for id in &works {
         let work = site.platform.await_complete(id);
         assert!(work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error), "{id}: {work:?}");
@@ -121,7 +119,7 @@ fn messages_wait_for_a_provider_that_is_out_of_order_and_are_done_when_it_works_
 }
 
 #[test]
-fn one_observable_that_the_provider_fails_with_does_not_keep_others_from_being_asked() {
+fn denied_observable_does_not_block_others() {
     let site = Site::new(|about, _| match about.starts_with("bad") {
         true => Answer::Text(403, r#"{"message":"not this one"}"#.into()),
         false => Answer::Records(1),

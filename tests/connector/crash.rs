@@ -1,4 +1,4 @@
-//! `kill -9`, at moments that matter and at random ones: every enrichment is complete in the end, and none is told wrongly.
+//! `kill -9` at critical and random moments: every enrichment completes and is reported correctly.
 
 use super::entity::Entity;
 use super::platform::{Fault, NEWEST, Platform, Work};
@@ -10,13 +10,13 @@ use crate::support::root;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How many objects of these types were imported, each counted once.
+/// Returns the number of distinct addresses and relationships that were imported.
 fn distinct(work: &Work) -> usize {
     let found = work.objects.iter().filter(|object| object["type"] == "ipv4-addr" || object["type"] == "relationship");
     found.map(|object| object["id"].as_str().expect("an id")).collect::<BTreeSet<_>>().len()
 }
 
-/// Kills the connector when something holds, starts another, and sees the work to its end.
+/// Kills the connector when `holds` is true, starts another, and checks that the work completes.
 fn killed_when(fault: Option<(&str, Fault)>, what: &str, holds: impl Fn(&Site) -> bool) {
     let site = Site::on(Platform::new(NEWEST), Provider::with(300));
     if let Some((operation, fault)) = fault {
@@ -30,32 +30,32 @@ fn killed_when(fault: Option<(&str, Fault)>, what: &str, holds: impl Fn(&Site) -
     site.platform.await_no_consumer(ID);
     let _again = site.start();
     let work = site.platform.await_complete(&id);
-    // What was sent twice counts twice: the last objects may come after the work is complete.
+    // Repeated objects count twice, so that the work may complete before the last objects are imported.
     soon(Duration::from_secs(20), what, || distinct(&site.platform.work(&id)) == 600);
     assert!(work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error), "{what}: {:?}", work.reports);
 }
 
 #[test]
-fn before_anything_was_published() {
+fn kill_before_publishing_loses_nothing() {
     killed_when(Some(("addExpectations", Fault::Slow(Duration::from_secs(5)))), "the provider is asked", |site| {
         site.provider.asked_in_all() > 0
     });
 }
 
 #[test]
-fn after_it_was_announced_and_before_it_was_published() {
+fn kill_between_announcement_and_publishing_loses_nothing() {
     killed_when(Some(("addExpectations", Fault::Unanswered)), "it is announced", |site| {
         !site.platform.asked("workEdit.addExpectations").is_empty()
     });
 }
 
 #[test]
-fn while_it_is_published() {
+fn kill_while_publishing_loses_nothing() {
     killed_when(None, "some is published", |site| site.platform.pushed() > 20);
 }
 
 #[test]
-fn while_it_is_published_and_another_goes_on_with_it() {
+fn other_process_completes_publishing_after_kill() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(300));
     let mut connector = site.start();
     let entity = site.platform.add(Entity::domain("example.com"));
@@ -71,20 +71,20 @@ fn while_it_is_published_and_another_goes_on_with_it() {
 }
 
 #[test]
-fn after_it_was_published_and_before_it_was_told() {
+fn kill_between_publishing_and_report_loses_nothing() {
     killed_when(Some(("toProcessed", Fault::Slow(Duration::from_secs(20)))), "all is published", |site| {
         site.platform.works().values().any(|work| work.expected > 0 && work.processed == work.expected)
     });
 }
 
-/// Numbers that are the same in each run.
+/// Returns the next of a fixed sequence of pseudorandom numbers.
 fn next(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     *seed >> 33
 }
 
 #[test]
-fn fifty_times_at_random() {
+fn fifty_random_kills_lose_nothing() {
     let delay = |before: usize| Duration::from_millis([0, 20, 60, 150][before % 4]);
     let answers = move |_: &str, before: usize| Answer::After(delay(before), Box::new(Answer::Records(20)));
     let site = Site::new(answers).with("CONNECTOR_CONCURRENCY", "8");
@@ -105,28 +105,28 @@ fn fifty_times_at_random() {
     for id in &ids {
         let work = site.platform.await_complete(id);
         soon(Duration::from_secs(20), id, || distinct(&site.platform.work(id)) == 40);
-        let told = work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error);
-        assert!(told, "{id}: {:?} {:?}", work.reports, work.errors);
+        let is_success = work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error);
+        assert!(is_success, "{id}: {:?} {:?}", work.reports, work.errors);
     }
 }
 
 #[test]
-fn a_message_that_ends_the_process_is_told_and_not_tried_for_ever() {
-    ends_the_process(FAR_TOO_MANY, |site| site);
+fn response_that_crashes_connector_is_reported_and_not_retried() {
+    crashes_connector(FAR_TOO_MANY, |site| site);
 }
 
 #[test]
-fn so_is_one_that_a_process_without_other_threads_would_survive() {
-    ends_the_process(TOO_MANY, |site| site);
+fn response_that_only_multithreaded_process_cannot_map_is_reported() {
+    crashes_connector(TOO_MANY, |site| site);
 }
 
 #[test]
-fn so_is_one_where_nothing_can_be_written() {
-    ends_the_process(FAR_TOO_MANY, |site| site.with("CONNECTOR_JOURNAL_PATH", "/proc/nowhere"));
+fn response_that_crashes_connector_is_reported_without_journal() {
+    crashes_connector(FAR_TOO_MANY, |site| site.with("CONNECTOR_JOURNAL_PATH", "/proc/nowhere"));
 }
 
 #[test]
-fn so_is_one_of_a_profile_of_the_operator_s_own() {
+fn response_that_crashes_connector_is_reported_with_own_profile() {
     let shelf = tempfile::tempdir().expect("a folder");
     let folder = shelf.path().join("own");
     std::fs::create_dir(&folder).expect("a folder");
@@ -134,7 +134,7 @@ fn so_is_one_of_a_profile_of_the_operator_s_own() {
     std::fs::write(folder.join("profile.yaml"), profile.replacen("id: riskiq", "id: own", 1))
         .expect("it can be written");
     let path = shelf.path().to_str().expect("a path that is text");
-    ends_the_process(FAR_TOO_MANY, |site| {
+    crashes_connector(FAR_TOO_MANY, |site| {
         let provider = site.provider.url.clone();
         let site = site.with("STIXMAP_PROFILES", path).with("STIXMAP_PROFILE", "own");
         site.with("OWN_USERNAME", "user").with("OWN_API_KEY", "key").with("OWN_API_BASE_URL", &provider)
@@ -144,37 +144,37 @@ fn so_is_one_of_a_profile_of_the_operator_s_own() {
 /// Address space of a connector in KiB: about 510 MiB to start in, since each thread reserves some 100 MiB, and 250 MiB more.
 const MEMORY: u32 = 780_000;
 
-/// So many values take 800 MiB.
+/// Number of values that take 800 MiB.
 const FAR_TOO_MANY: usize = 9_000_000;
 
-/// So many take 400 MiB: more than the connector has left, and less than a process has that does nothing beside.
+/// Number of values that take 400 MiB: more than the connector has left, less than an idle process has.
 const TOO_MANY: usize = 5_000_000;
 
-/// An answer within the bound of its length that is all values: each takes ten times the memory of its text and more.
+/// Returns a response within the size limit whose values take more than ten times the memory of their text.
 fn values(count: usize) -> String {
     let values = vec!["[]"; count].join(",");
-    format!(r#"{{"totalRecords":0,"queryValue":"deadly.example","queryType":"domain","results":[],"more":[{values}]}}"#)
+    format!(r#"{{"totalRecords":0,"queryValue":"crash.example","queryType":"domain","results":[],"more":[{values}]}}"#)
 }
 
-/// The process dies of an answer, and so does the one that tries it apart: then it is told.
-fn ends_the_process(count: usize, made: impl Fn(Site) -> Site) {
+/// Checks that the response kills the connector and then the sandbox, and is reported after that.
+fn crashes_connector(count: usize, made: impl Fn(Site) -> Site) {
     let answer = values(count);
     let answers = move |about: &str, _| match about {
-        "deadly.example" => Answer::Text(200, answer.clone()),
+        "crash.example" => Answer::Text(200, answer.clone()),
         _ => Answer::Records(3),
     };
     let site = made(Site::new(answers).within(MEMORY));
     let mut connector = site.start();
-    let deadly = site.platform.add(Entity::domain("deadly.example"));
-    let work = site.platform.enrich(ID, &deadly);
+    let entity = site.platform.add(Entity::domain("crash.example"));
+    let work = site.platform.enrich(ID, &entity);
     soon(Duration::from_secs(60), "it dies", || !connector.is_running());
     assert!(connector.said().contains("memory allocation"), "{}", connector.said());
-    // Whoever runs it starts it again.
+    // Restarted, as by a supervisor.
     let mut connector = site.launch();
     let work = site.platform.await_report(&work);
-    let told = |text: &str| text.contains("the provider's response crashes the connector and is not read");
-    assert!(matches!(&work.reports[..], [(text, true)] if told(text)), "{work:?}");
+    let is_reported = |text: &str| text.contains("the provider's response crashes the connector and is not read");
+    assert!(matches!(&work.reports[..], [(text, true)] if is_reported(text)), "{work:?}");
     site.complete(Entity::domain("example.com"));
     assert!(connector.is_running(), "{}", connector.said());
-    assert_eq!(site.provider.asked("deadly.example"), 2, "once here, once for who tries it apart");
+    assert_eq!(site.provider.asked("crash.example"), 2, "once in the connector, once for the sandbox");
 }

@@ -1,5 +1,4 @@
-//! What other connectors of this kind do wrong, one test each: what is done, and what must be seen. The numbers are those of
-//! the list that was made of the Python connector for the same provider.
+//! Defects of the Python connector for the same provider, one test each. The numbers are those of the list of its defects.
 
 use super::entity::{EXTENSION, Entity, marking_id};
 use super::platform::{Fault, NEWEST, Platform, Work};
@@ -31,44 +30,44 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_string()
 }
 
-/// What one answer about example.com becomes.
+/// Returns the completed work for one response about example.com.
 fn answered(answer: impl Fn() -> Answer + Send + Sync + 'static) -> Work {
     let site = Site::new(move |_, _| answer());
     let _connector = site.start();
     site.complete(Entity::domain("example.com"))
 }
 
-/// It ends in error, in time, and its words tell why.
-fn fails(answer: impl Fn() -> Answer + Send + Sync + 'static, told: &str) {
+/// Checks that the work is reported in error with this reason.
+fn fails(answer: impl Fn() -> Answer + Send + Sync + 'static, reason: &str) {
     let site = Site::new(move |_, _| answer());
     let _connector = site.start();
     let work = site.enrich(Entity::domain("example.com"));
     let (message, in_error) = &work.reports[0];
-    assert!(*in_error && message.contains(told), "{told}: {work:#?}");
+    assert!(*in_error && message.contains(reason), "{reason}: {work:#?}");
     assert!(work.objects.is_empty(), "{work:#?}");
 }
 
-/// It ends by itself, with the exit code of what cannot start, and says why.
-fn does_not_start(site: &Site, told: &str) {
+/// Checks that the connector exits with the code of a failed start, for this reason.
+fn does_not_start(site: &Site, reason: &str) {
     let mut connector = site.launch();
     soon(Duration::from_secs(10), "the connector ends", || !connector.is_running());
     assert_eq!(connector.ended(), Some(2), "{}", connector.said());
-    assert!(connector.said().contains(told), "{told}: {}", connector.said());
+    assert!(connector.said().contains(reason), "{reason}: {}", connector.said());
 }
 
 // Markings and sharing.
 
 #[test]
-fn defect_01_the_highest_of_several_markings_decides() {
+fn defect_01_highest_of_several_markings_applies() {
     let site = Site::new(|_, _| one());
     let _connector = site.start();
     let work = site.enrich(Entity::domain("example.com").marked("TLP:RED").marked("TLP:GREEN"));
-    assert_eq!(site.provider.requests(), 0, "not even the quota is asked for");
+    assert_eq!(site.provider.requests(), 0, "not even the quota is requested");
     assert!(work.reports[0].0.contains("TLP:RED"), "{work:#?}");
 }
 
 #[test]
-fn a_message_that_says_red_is_refused_although_the_platform_says_less() {
+fn red_marking_of_message_is_refused_although_platform_has_a_lower_one() {
     let site = Site::new(|_, _| one());
     let _connector = site.start();
     let entity = Entity::domain("example.com").marked("TLP:GREEN");
@@ -80,7 +79,7 @@ fn a_message_that_says_red_is_refused_although_the_platform_says_less() {
 }
 
 #[test]
-fn defect_02_a_marking_is_not_kept_for_the_next_message() {
+fn defect_02_marking_does_not_affect_next_message() {
     let site = Site::new(|_, _| one());
     let _connector = site.start();
     site.enrich(Entity::domain("red.example").marked("TLP:RED"));
@@ -89,7 +88,7 @@ fn defect_02_a_marking_is_not_kept_for_the_next_message() {
 }
 
 #[test]
-fn defect_03_there_is_a_maximum_and_it_is_a_tlp() {
+fn defect_03_maximum_tlp_is_validated() {
     let site = Site::new(|_, _| one());
     let _connector = site.start();
     site.enrich(Entity::domain("red.example").marked("TLP:RED"));
@@ -98,7 +97,7 @@ fn defect_03_there_is_a_maximum_and_it_is_a_tlp() {
 }
 
 #[test]
-fn defect_04_nothing_is_marked_below_the_observable() {
+fn defect_04_results_are_marked_like_the_observable() {
     let site = Site::new(|_, _| one());
     let _connector = site.start();
     let work = site.complete(Entity::domain("example.com").marked("TLP:AMBER"));
@@ -111,7 +110,7 @@ fn defect_04_nothing_is_marked_below_the_observable() {
 }
 
 #[test]
-fn defect_05_the_observable_is_not_replaced_by_a_record_about_itself() {
+fn defect_05_record_does_not_replace_the_observable() {
     let site = Site::new(|_, _| {
         rows(&[("MX", "host", "example.com"), ("NS", "host", "EXAMPLE.com."), ("A", "ip", "192.0.2.1")])
     });
@@ -132,7 +131,7 @@ fn defect_05_the_observable_is_not_replaced_by_a_record_about_itself() {
 }
 
 #[test]
-fn defect_06_what_is_shared_stays_shared() {
+fn defect_06_sharing_is_preserved() {
     let site = Site::new(|_, _| one());
     let _connector = site.start();
     let work = site.complete(Entity::domain("example.com").marked("TLP:GREEN").shared_with(ORGANISATION));
@@ -146,10 +145,10 @@ fn defect_06_what_is_shared_stays_shared() {
     }
 }
 
-// Failures told as success.
+// Failures reported as success.
 
 #[test]
-fn defect_07_a_failure_of_the_provider_is_told_as_one() {
+fn defect_07_provider_failure_is_reported() {
     fails(|| Answer::Text(400, r#"{"error":{"message":"bad query"}}"#.into()), "bad query");
     fails(|| Answer::Text(401, r#"{"message":"bad credentials"}"#.into()), "credentials");
     fails(|| Answer::Text(403, r#"{"message":"not for you"}"#.into()), "not for you");
@@ -160,7 +159,7 @@ fn defect_07_a_failure_of_the_provider_is_told_as_one() {
 }
 
 #[test]
-fn defect_08_the_quota_is_compared_not_matched() {
+fn defect_08_quota_is_compared_as_number() {
     let with = |used: &'static str, limit: &'static str| {
         let answers = move |about: &str, _| if about == QUOTA { Answer::Text(200, quota(used, limit)) } else { one() };
         let site = Site::new(answers);
@@ -170,14 +169,14 @@ fn defect_08_the_quota_is_compared_not_matched() {
     assert_eq!(with("1001", "1000"), (true, 0));
     assert_eq!(with("\"1000\"", "1000"), (true, 0));
     assert_eq!(with("999", "1000"), (false, 1));
-    // A figure that is missing is warned of: it is neither taken for one that was reached nor a reason not to ask.
+    // A missing number gives a warning: the quota counts neither as exhausted nor as a reason to send no request.
     assert_eq!(with("null", "1000"), (false, 1));
 }
 
 #[test]
-fn defect_09_a_scope_that_matches_nothing_is_no_success() {
+fn defect_09_scope_without_match_ends_connector() {
     does_not_start(&Site::new(|_, _| one()).with("CONNECTOR_SCOPE", "StixFile,Url"), "CONNECTOR_SCOPE");
-    // The old compose file's scope is understood.
+    // The scope of the old compose file is accepted.
     let site = Site::new(|_, _| one()).with("CONNECTOR_SCOPE", "domain, ipv4-address, indicator");
     let connector = site.start();
     site.complete(Entity::domain("example.com"));
@@ -185,7 +184,7 @@ fn defect_09_a_scope_that_matches_nothing_is_no_success() {
 }
 
 #[test]
-fn defect_10_what_is_not_delivered_is_not_told_as_delivered() {
+fn defect_10_undelivered_objects_are_not_reported_as_sent() {
     let site = Site::new(|_, _| one());
     let _connector = site.start();
     runtime().block_on(site.platform.queues().delete(&format!("push_{ID}")));
@@ -196,7 +195,7 @@ fn defect_10_what_is_not_delivered_is_not_told_as_delivered() {
 // The provider's API. 16 is in `tls`.
 
 #[test]
-fn defect_11_one_that_is_silent_does_not_block_the_others() {
+fn defect_11_silent_provider_does_not_block_other_messages() {
     let site =
         Site::new(|about, _| if about == "silent.example" { Answer::Silence(Duration::from_secs(60)) } else { one() });
     let site = site.with("CONNECTOR_DELIVERY_TIMEOUT", "10");
@@ -207,18 +206,18 @@ fn defect_11_one_that_is_silent_does_not_block_the_others() {
     let start = Instant::now();
     site.complete(Entity::domain("example.com"));
     assert!(start.elapsed() < Duration::from_secs(10));
-    // Nor does it for ever: it is told as failed, long before its minute is over.
+    // The silent lookup itself is reported as failed, long before the provider responds.
     let work = site.platform.await_report(&silent);
     assert!(work.reports[0].1 && start.elapsed() < Duration::from_secs(50), "{work:#?}");
 }
 
 #[test]
-fn defect_12_an_hour_is_not_waited_for() {
+fn defect_12_long_retry_after_fails() {
     fails(|| Answer::Header(429, "Retry-After", "3600".into()), "until");
 }
 
 #[test]
-fn defect_13_what_passes_is_tried_again() {
+fn defect_13_transient_error_is_retried() {
     let site = Site::new(|about, before| match (about, before) {
         ("a.example", 0) => Answer::Text(500, String::new()),
         ("b.example", 0) => Answer::Text(502, String::new()),
@@ -232,7 +231,7 @@ fn defect_13_what_passes_is_tried_again() {
 }
 
 #[test]
-fn defect_14_a_body_has_a_bound() {
+fn defect_14_response_size_is_limited() {
     let site = Site::new(|_, _| Answer::Text(200, format!("{{\"results\":[{}]}}", " ".repeat(64 << 20))));
     let connector = site.start();
     let work = site.enrich(Entity::domain("example.com"));
@@ -242,7 +241,7 @@ fn defect_14_a_body_has_a_bound() {
 }
 
 #[test]
-fn defect_15_a_redirect_elsewhere_is_not_followed() {
+fn defect_15_redirect_to_other_origin_is_not_followed() {
     let trap = Provider::with(1);
     let location = format!("{}/pt/v2/dns/passive?query=example.com", trap.url);
     fails(move || Answer::Header(302, "Location", location.clone()), "redirect");
@@ -250,7 +249,7 @@ fn defect_15_a_redirect_elsewhere_is_not_followed() {
 }
 
 #[test]
-fn defect_17_what_was_not_read_is_told() {
+fn defect_17_truncated_result_is_reported() {
     let site = Site::new(|_, _| {
         let Answer::Text(_, text) = one() else { unreachable!("rows() gives a text") };
         Answer::Text(200, text.replace("\"totalRecords\":1", "\"totalRecords\":5000"))
@@ -261,7 +260,7 @@ fn defect_17_what_was_not_read_is_told() {
 }
 
 #[test]
-fn defect_18_the_window_is_in_utc() {
+fn defect_18_window_is_in_utc() {
     let start = |zone: &str| {
         let site = Site::new(|_, _| one()).with("TZ", zone).with("RISKIQ_IMPORT_LAST_SEEN", "P1D");
         let _connector = site.start();
@@ -277,7 +276,7 @@ fn defect_18_the_window_is_in_utc() {
 // Mapping.
 
 #[test]
-fn defect_19_one_bad_record_costs_itself() {
+fn defect_19_bad_record_does_not_affect_others() {
     let work = answered(|| {
         let Answer::Text(_, text) = Answer::Text(200, super::provider::records(51)) else {
             unreachable!("it is a text")
@@ -288,7 +287,7 @@ fn defect_19_one_bad_record_costs_itself() {
 }
 
 #[test]
-fn defect_20_dates_of_other_forms_stop_nothing() {
+fn defect_20_other_date_formats_are_accepted() {
     let work = answered(|| {
         let text = super::provider::records(3).replacen("2024-01-01 08:00:00", "2024-01-01T08:00:00+02:00", 1);
         Answer::Text(200, text.replacen("2024-01-02 08:00:00", "0001-01-01 00:00:00", 1))
@@ -300,7 +299,7 @@ fn defect_20_dates_of_other_forms_stop_nothing() {
 }
 
 #[test]
-fn defect_21_what_is_no_address_becomes_none() {
+fn defect_21_invalid_address_yields_no_object() {
     let bad = ["999.1.1.1", "not-an-ip", "192.0.2.0/24", "2001:db8::1", "192.0.2.1\0", "", "['192.0.2.1']"];
     let mut all: Vec<(&str, &str, &str)> = bad.iter().map(|value| ("A", "ip", *value)).collect();
     all.extend([("A", "ip", "192.0.2.7"); 1]);
@@ -312,7 +311,7 @@ fn defect_21_what_is_no_address_becomes_none() {
 }
 
 #[test]
-fn defect_22_spellings_of_one_thing_are_one_observable() {
+fn defect_22_spellings_are_normalized() {
     let spellings = ["2001:db8::1", "2001:DB8::1", "2001:0db8:0:0:0:0:0:1", "2001:db8:0::1"];
     let mut all: Vec<(&str, &str, &str)> = spellings.iter().map(|value| ("AAAA", "ip", *value)).collect();
     all.extend([("CNAME", "host", "WWW.example.org."), ("CNAME", "host", "www.example.org")]);
@@ -322,10 +321,10 @@ fn defect_22_spellings_of_one_thing_are_one_observable() {
 }
 
 #[test]
-fn defect_23_two_record_types_to_one_name_are_both_told() {
+fn defect_23_both_record_types_are_described() {
     let work = answered(|| rows(&[("NS", "host", "host.example.org"), ("MX", "host", "host.example.org")]));
-    let told: String = relationships(&work).iter().map(|object| text(&object["description"])).collect();
-    assert!(told.contains("NS") && told.contains("MX"), "{told}");
+    let descriptions: String = relationships(&work).iter().map(|object| text(&object["description"])).collect();
+    assert!(descriptions.contains("NS") && descriptions.contains("MX"), "{descriptions}");
 }
 
 #[test]
@@ -361,7 +360,7 @@ fn defect_26_an_observable_without_a_value_is_out_of_scope() {
 // Messages and works. 27 is in `crash`, 30 in `playbook`.
 
 #[test]
-fn defect_28_and_29_a_message_that_says_nothing_blocks_nothing() {
+fn defect_28_and_29_malformed_message_does_not_block_queue() {
     let site = Site::new(|_, _| one());
     let connector = site.start();
     for poison in ["", "not JSON", "[]", "{}", r#"{"internal":{}}"#, r#"{"event":{"entity_id":"x"}}"#, "null", "\u{1}"]
@@ -380,11 +379,11 @@ fn defect_28_and_29_a_message_that_says_nothing_blocks_nothing() {
             .block_on(site.platform.queues().depth(&format!("listen_{ID}")))
             .is_some_and(|(waiting, _)| waiting == 0)
     });
-    assert!(connector.said().matches("\"ERROR\"").count() >= 9, "each is told in the log: {}", connector.said());
+    assert!(connector.said().matches("\"ERROR\"").count() >= 9, "each is logged: {}", connector.said());
 }
 
 #[test]
-fn defect_31_one_failure_of_the_platform_is_none_of_the_enrichment() {
+fn defect_31_platform_failure_is_retried() {
     for operation in ["stixCyberObservable", "toReceived", "addExpectations", "toProcessed"] {
         for fault in [Fault::Status(503), Fault::Dropped] {
             let site = Site::on(Platform::new(NEWEST), Provider::with(3));
@@ -397,7 +396,7 @@ fn defect_31_one_failure_of_the_platform_is_none_of_the_enrichment() {
 }
 
 #[test]
-fn defect_31_nothing_is_published_for_a_work_that_is_no_more() {
+fn defect_31_deleted_work_receives_nothing() {
     let site = Site::new(|_, _| Answer::After(Duration::from_millis(300), Box::new(one())));
     let _connector = site.start();
     let entity = site.platform.add(Entity::domain("example.com"));
@@ -410,7 +409,7 @@ fn defect_31_nothing_is_published_for_a_work_that_is_no_more() {
 }
 
 #[test]
-fn defect_31_what_the_platform_refuses_is_told_as_failed() {
+fn defect_31_platform_rejection_is_reported() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let _connector = site.start();
     for operation in ["toReceived", "addExpectations"] {
@@ -422,7 +421,7 @@ fn defect_31_what_the_platform_refuses_is_told_as_failed() {
 }
 
 #[test]
-fn defect_32_what_is_pushed_is_one_object_of_plain_stix() {
+fn defect_32_message_has_one_plain_stix_object() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(5));
     let _connector = site.start();
     let work = site.complete(Entity::domain("example.com").marked("TLP:GREEN"));
@@ -437,13 +436,13 @@ fn defect_32_what_is_pushed_is_one_object_of_plain_stix() {
 }
 
 #[test]
-fn defect_33_no_object_waits_for_the_confirmation_of_another() {
+fn defect_33_publishing_is_pipelined() {
     let broker = Broker::shared();
     let network = Proxy::to(broker.amqp);
     let records = |about: &str, _| Answer::Records(if about == "many.example" { 300 } else { 1 });
     let site = Site::on(Platform::on(NEWEST, broker, Some(network.port)), Provider::answering(records));
     let _connector = site.start();
-    // By now the channel is open.
+    // Opens the channel.
     site.complete(Entity::domain("few.example"));
     let before = site.platform.pushed();
     let entity = site.platform.add(Entity::domain("many.example"));
@@ -459,13 +458,13 @@ fn defect_33_no_object_waits_for_the_confirmation_of_another() {
 // Start.
 
 #[test]
-fn defect_34_credentials_that_are_missing_are_noticed() {
+fn defect_34_missing_credentials_end_connector() {
     does_not_start(&Site::new(|_, _| one()).without("RISKIQ_USERNAME"), "RISKIQ_USERNAME");
     does_not_start(&Site::new(|_, _| one()).without("RISKIQ_API_KEY"), "RISKIQ_API_KEY");
 }
 
 #[test]
-fn defect_35_days_are_understood() {
+fn defect_35_days_are_accepted() {
     let site = Site::new(|_, _| one()).with("RISKIQ_IMPORT_LAST_SEEN", "30");
     let _connector = site.start();
     site.complete(Entity::domain("example.com"));

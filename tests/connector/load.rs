@@ -1,4 +1,4 @@
-//! Much at once: everything is accounted for, and memory stays bounded.
+//! Load: all messages are reported, and memory stays within its budget.
 
 use super::entity::Entity;
 use super::platform::{NEWEST, Platform, Status};
@@ -6,13 +6,13 @@ use super::provider::{Answer, Provider, records};
 use super::site::{ID, Site};
 use std::collections::BTreeMap;
 
-/// What becomes of an observable, by its number: a lookup that fails for good, one that fails once, nothing, or records.
+/// Returns the behavior of the provider for an observable: permanent error, transient error, no records, or records.
 fn fate(number: usize) -> usize {
     number.wrapping_mul(2_654_435_761) >> 7 & 7
 }
 
 #[test]
-fn a_thousand_messages_with_a_provider_that_fails_are_all_accounted_for() {
+fn thousand_messages_with_failing_provider_are_all_reported() {
     let site = Site::new(|about, before| {
         let number = about.trim_start_matches("host").split('.').next().and_then(|text| text.parse().ok());
         match (number.map(fate), before) {
@@ -44,20 +44,20 @@ fn a_thousand_messages_with_a_provider_that_fails_are_all_accounted_for() {
 }
 
 #[test]
-fn five_thousand_records_are_one_enrichment() {
+fn five_thousand_records_fit_into_one_enrichment() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(5_000));
     let connector = site.start();
     let work = site.complete(Entity::domain("example.com"));
     assert_eq!(work.objects.iter().filter(|object| object["type"] == "relationship").count(), 5_000);
     assert_eq!(work.expected, work.objects.len() as i64);
     let numbers = site.platform.pushes().into_iter().map(|push| push.message["action_sequence"].as_i64());
-    assert!(numbers.eq((1..=work.expected).map(Some)), "they come in the order in which they were handed over");
+    assert!(numbers.eq((1..=work.expected).map(Some)), "messages arrive in order");
     let peak = connector.memory("VmHWM");
     assert!(peak < 150 << 20, "{} MiB", peak >> 20);
 }
 
 #[test]
-fn an_object_that_the_broker_does_not_take_costs_itself() {
+fn oversized_object_is_skipped() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let connector = site.start();
     let long: &str = "long ".repeat(12 << 20 >> 2).leak();
@@ -70,7 +70,7 @@ fn an_object_that_the_broker_does_not_take_costs_itself() {
 }
 
 #[test]
-fn what_is_handed_over_whole_is_as_large_as_the_broker_takes() {
+fn bundles_pushed_by_api_respect_message_size_limit() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(16_000)).with("CONNECTOR_QUEUE_PROTOCOL", "api");
     let _connector = site.start();
     let work = site.complete(Entity::domain("example.com"));
@@ -81,16 +81,16 @@ fn what_is_handed_over_whole_is_as_large_as_the_broker_takes() {
     assert_eq!(work.objects.iter().filter(|object| object["type"] == "relationship").count(), 16_000);
 }
 
-/// Records that make an answer of 12 MiB.
+/// Number of records that make a response of 12 MiB.
 const LARGE: usize = 60_000;
 
-/// Records as short as they may be: more is found in such an answer than in any other of its length.
+/// Returns records of minimum length, which yield the most objects for a response of this size.
 fn short_records(count: usize) -> String {
     let address = |n: usize| format!("20.{}.{}.{}", n / 62_500, n / 250 % 250, n % 250 + 1);
     (0..count).map(|n| format!("{{\"rrname\":\"a.co\",\"rrtype\":\"A\",\"rdata\":\"{}\"}}\n", address(n))).collect()
 }
 
-/// A site whose answers are large. What is found goes to a folder, whole.
+/// Returns a site with large responses that writes its bundles to a folder, and the size of a response.
 fn large(folder: &std::path::Path, answer: String) -> (Site, usize) {
     let length = answer.len();
     let site = Site::new(move |_, _| Answer::Text(200, answer.clone()))
@@ -101,7 +101,7 @@ fn large(folder: &std::path::Path, answer: String) -> (Site, usize) {
     (site, length)
 }
 
-/// How many bundles of all that was found lie in a folder.
+/// Returns the number of complete bundles in a folder.
 fn whole_bundles(folder: &std::path::Path, records: usize) -> usize {
     let files = std::fs::read_dir(folder).expect("a folder").flatten();
     let relationships = |path| {
@@ -112,8 +112,8 @@ fn whole_bundles(folder: &std::path::Path, records: usize) -> usize {
 }
 
 #[test]
-fn a_large_answer_takes_four_times_its_length() {
-    // The budget counts on eight times the length, which is for what is short.
+fn memory_of_large_response_is_bounded() {
+    // The budget assumes eight times the size, for short records.
     for (profile, domain, answer, times) in
         [("riskiq", "example.com", records(LARGE), 4), ("cof", "a.co", short_records(2 * LARGE), 8)]
     {
@@ -131,10 +131,10 @@ fn a_large_answer_takes_four_times_its_length() {
 }
 
 #[test]
-fn large_answers_at_once_wait_for_their_turn() {
+fn concurrent_large_responses_share_the_memory_budget() {
     let folder = tempfile::tempdir().expect("a folder");
     let (site, length) = large(folder.path(), records(LARGE));
-    // There is room for one. The allocator takes more addresses than memory.
+    // The budget permits one response at a time. The allocator reserves more address space than memory.
     let site = site.with("CONNECTOR_MEMORY_BUDGET", "96").within(700_000);
     let connector = site.start();
     let entities = (0..4).map(|n| site.platform.add(Entity::domain(&format!("host{n}.example.com"))));
@@ -143,8 +143,8 @@ fn large_answers_at_once_wait_for_their_turn() {
         let work = site.platform.await_report(id);
         assert!(matches!(&work.reports[..], [(_, false)]), "{work:?}");
     }
-    assert_eq!(site.provider.asked_in_all(), ids.len(), "it was not started again, and asked once about each");
-    // Together they take the budget, and what a process takes without answers.
+    assert_eq!(site.provider.asked_in_all(), ids.len(), "one lookup each");
+    // The budget, and the memory of an idle process.
     let peak = connector.memory("VmHWM");
     assert!(peak <= (96 + 64) << 20, "{} MiB for answers of {} MiB", peak >> 20, length >> 20);
     assert_eq!(whole_bundles(folder.path(), LARGE), ids.len());

@@ -1,5 +1,5 @@
-//! What an operator sees and sets: figures, health, a shelf of connectors in one process, TLS in both directions, copies in a
-//! folder and in an object store.
+//! Operation: metrics, health, several connectors in one process, TLS in both directions, copies in a folder and in an object
+//! store.
 
 use super::authority::Authority;
 use super::entity::Entity;
@@ -102,7 +102,7 @@ fn it_is_ready_while_the_platform_and_the_broker_are_there() {
 }
 
 #[test]
-fn a_journal_that_cannot_be_written_any_more_is_warned_of_once_and_costs_no_enrichment() {
+fn unwritable_journal_is_logged_once_and_affects_no_enrichment() {
     let site = Site::new(|_, _| Answer::Records(1)).with("CONNECTOR_LOG_LEVEL", "critical");
     let connector = site.start();
     site.lose_journal();
@@ -213,7 +213,7 @@ fn two_connectors_with_one_id_do_not_start() {
 }
 
 #[test]
-fn the_callback_speaks_tls() {
+fn callback_serves_tls() {
     let (folder, authority, port) = (tempfile::tempdir().expect("a folder"), Authority::new(), free_port());
     let [_, certificate, key] = authority.put(folder.path(), "callback");
     let site = Site::on(Platform::new(NEWEST), Provider::with(3))
@@ -232,7 +232,7 @@ fn the_callback_speaks_tls() {
 }
 
 #[test]
-fn the_broker_is_spoken_to_over_tls() {
+fn broker_is_reached_over_tls() {
     let broker = Broker::shared();
     let folder = tempfile::tempdir().expect("a folder");
     let [authority, certificate, key] = broker.authority.put(folder.path(), "connector");
@@ -252,7 +252,7 @@ fn the_broker_is_spoken_to_over_tls() {
     let [stranger, ..] = Authority::new().put(others.path(), "nobody");
     let site = secured(&stranger);
     let refused = site.launch();
-    soon(Duration::from_secs(10), "it is told", || refused.said().contains("Cannot consume from RabbitMQ"));
+    soon(Duration::from_secs(10), "it is logged", || refused.said().contains("Cannot consume from RabbitMQ"));
     let unverified = secured(&stranger).without("MQ_USE_SSL_CA");
     let unverified = unverified.with("MQ_USE_SSL_REJECT_UNAUTHORIZED", "false").with("CONNECTOR_LOG_LEVEL", "critical");
     let connector = unverified.start();
@@ -262,7 +262,7 @@ fn the_broker_is_spoken_to_over_tls() {
 }
 
 #[test]
-fn copies_are_kept_in_a_store_and_in_a_folder() {
+fn copies_are_written_to_store_and_folder() {
     let (store, folder) = (Store::new(), tempfile::tempdir().expect("a folder"));
     let old = |name: &str| format!("{name}-20200101-000000-1577836800.000000001.json");
     let kept = [
@@ -312,7 +312,7 @@ fn copies_are_kept_in_a_store_and_in_a_folder() {
 }
 
 #[test]
-fn a_store_that_is_away_costs_no_enrichment() {
+fn unreachable_store_affects_no_enrichment() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3))
         .with("CONNECTOR_SEND_TO_S3", "true")
         .with("S3_ENDPOINT", "127.0.0.1")
@@ -324,7 +324,7 @@ fn a_store_that_is_away_costs_no_enrichment() {
 }
 
 #[test]
-fn a_store_that_is_silent_costs_no_enrichment() {
+fn silent_store_affects_no_enrichment() {
     let (port, _listener) = Store::silent();
     let site = Site::on(Platform::new(NEWEST), Provider::with(3))
         .with("CONNECTOR_DELIVERY_TIMEOUT", "10")

@@ -1,4 +1,4 @@
-//! The broker, the network and the platform go away and come back: what was begun ends, and ends as it would have.
+//! Outages of the broker, the network and the platform: all enrichments complete, without errors.
 
 use super::entity::Entity;
 use super::platform::{Fault, NEWEST, Platform, TOKEN, Work};
@@ -8,13 +8,13 @@ use super::site::{ID, Site};
 use super::{runtime, soon};
 use std::time::Duration;
 
-/// Many enrichments, and what happens while some are done and others are not.
-fn during(site: &Site, what: impl Fn()) {
+/// Starts many enrichments and an outage in the middle of them; all must complete.
+fn during(site: &Site, outage: impl Fn()) {
     let _connector = site.start();
     let entities = (0..30).map(|n| site.platform.add(Entity::domain(&format!("host{n}.example.com"))));
     let ids: Vec<String> = entities.map(|entity| site.platform.enrich(ID, &entity)).collect();
     soon(Duration::from_secs(20), "some is published", || site.platform.pushed() > 100);
-    what();
+    outage();
     for id in &ids {
         let work = site.platform.await_complete(id);
         assert!(work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error), "{id}: {work:?}");
@@ -26,7 +26,7 @@ fn slow(records: usize) -> Provider {
 }
 
 #[test]
-fn the_broker_restarts() {
+fn enrichments_survive_broker_restart() {
     let broker = Broker::own();
     let site = Site::on(Platform::on(NEWEST, broker.clone(), None), slow(50));
     during(&site, || {
@@ -41,14 +41,14 @@ fn the_broker_restarts() {
 }
 
 #[test]
-fn the_network_is_cut_and_swallows() {
+fn enrichments_survive_network_failures() {
     let broker = Broker::shared();
     let network = Proxy::to(broker.amqp);
     let site = Site::on(Platform::on(NEWEST, broker, Some(network.port)), slow(50));
     during(&site, || {
         network.cut();
         let before = site.platform.pushed();
-        soon(Duration::from_secs(30), "it goes on", || site.platform.pushed() > before + 50);
+        soon(Duration::from_secs(30), "publishing continues", || site.platform.pushed() > before + 50);
         network.swallow();
         std::thread::sleep(Duration::from_secs(1));
         network.carry();
@@ -59,11 +59,11 @@ fn the_network_is_cut_and_swallows() {
 }
 
 #[test]
-fn the_platform_is_down_at_the_start() {
+fn connector_waits_for_platform_at_start() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     site.platform.stop();
     let mut connector = site.launch();
-    soon(Duration::from_secs(10), "it is tried", || connector.said().lines().count() > 0);
+    soon(Duration::from_secs(10), "the connector logs", || connector.said().lines().count() > 0);
     site.platform.start();
     site.platform.await_consumer(ID);
     assert!(connector.is_running());
@@ -71,7 +71,7 @@ fn the_platform_is_down_at_the_start() {
 }
 
 #[test]
-fn a_wrong_token_is_no_outage() {
+fn invalid_token_ends_connector() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("OPENCTI_TOKEN", &TOKEN.replace('d', "e"));
     let mut connector = site.launch();
     soon(Duration::from_secs(10), "the connector ends", || !connector.is_running());
@@ -81,7 +81,7 @@ fn a_wrong_token_is_no_outage() {
 }
 
 #[test]
-fn a_wrong_password_of_the_broker_is_no_outage() {
+fn invalid_broker_password_ends_connector() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("MQ_PASS", "not-this-one");
     let mut connector = site.launch();
     assert_eq!(connector.ended(), Some(2));
@@ -90,7 +90,7 @@ fn a_wrong_password_of_the_broker_is_no_outage() {
 }
 
 #[test]
-fn a_url_that_leads_elsewhere_is_no_outage() {
+fn redirected_platform_url_ends_connector() {
     let elsewhere = Provider::answering(|_, _| Answer::Header(301, "Location", "https://platform.example".into()));
     let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("OPENCTI_URL", &elsewhere.url);
     let mut connector = site.launch();
@@ -99,7 +99,7 @@ fn a_url_that_leads_elsewhere_is_no_outage() {
 }
 
 #[test]
-fn a_platform_that_is_not_trusted_is_no_outage() {
+fn untrusted_platform_certificate_ends_connector() {
     let (url, authority) = crate::tls::provider();
     let mut site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("OPENCTI_URL", &url);
     for verify in ["", "true"] {
@@ -108,20 +108,20 @@ fn a_platform_that_is_not_trusted_is_no_outage() {
         assert_eq!(connector.ended(), Some(2));
         assert!(connector.said().contains("certificate is not trusted"), "{}", connector.said());
     }
-    // Only who says so does without, and is warned at the level that shows least.
+    // Verification is off only if configured, and the warning is logged at every level.
     let site = site.with("OPENCTI_SSL_VERIFY", "false").with("CONNECTOR_LOG_LEVEL", "critical");
     let connector = site.launch();
     let warned = "OPENCTI_SSL_VERIFY is off: the platform's certificate is not verified";
     soon(Duration::from_secs(10), "it warns", || connector.said().contains(warned));
     drop(connector);
     let site = site.without("OPENCTI_SSL_VERIFY").with("CONNECTOR_LOG_LEVEL", "debug");
-    // With its authority it is; that it is no platform is another matter, which may pass.
+    // With the authority it is trusted; that the server is not a platform counts as an outage.
     let connector = site.with("HTTPS_CA_CERTIFICATES", &authority).launch();
     soon(Duration::from_secs(10), "it waits", || connector.said().contains("OpenCTI API is not reachable"));
 }
 
 #[test]
-fn what_the_broker_brings_again_is_not_done_again() {
+fn redelivered_message_in_progress_is_not_processed_again() {
     let broker = Broker::shared();
     let network = Proxy::to(broker.amqp);
     let provider = Provider::answering(|_, _| Answer::After(Duration::from_secs(2), Box::new(Answer::Records(3))));
@@ -132,14 +132,14 @@ fn what_the_broker_brings_again_is_not_done_again() {
     soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked_in_all() > 0);
     network.cut();
     site.platform.await_step(&execution);
-    // The next is done after what was brought again.
+    // Processed after the redelivered message.
     site.complete(Entity::domain("after.example"));
     soon(Duration::from_secs(10), "the queue is empty", || site.platform.waiting(ID) == 0);
     assert_eq!((site.platform.steps().len(), site.provider.asked("example.com")), (1, 1));
 }
 
 #[test]
-fn what_was_answered_before_it_was_killed_is_not_answered_again() {
+fn playbook_answered_before_kill_is_not_answered_again() {
     let broker = Broker::shared();
     let network = Proxy::to(broker.amqp);
     let provider = Provider::answering(|_, _| Answer::After(Duration::from_secs(1), Box::new(Answer::Records(3))));
@@ -148,10 +148,10 @@ fn what_was_answered_before_it_was_killed_is_not_answered_again() {
     let entity = site.platform.add(Entity::domain("example.com"));
     let execution = site.platform.playbook(ID, &entity, &[]);
     soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked_in_all() > 0);
-    // The answer reaches the platform; the broker does not hear of it.
+    // The answer reaches the platform, the acknowledgement does not reach the broker.
     network.swallow();
     site.platform.await_step(&execution);
-    soon(Duration::from_secs(10), "that is remembered", || site.has_reported());
+    soon(Duration::from_secs(10), "it is in the journal", || site.has_reported());
     connector.kill();
     network.refuse();
     site.platform.await_no_consumer(ID);
@@ -163,7 +163,7 @@ fn what_was_answered_before_it_was_killed_is_not_answered_again() {
 }
 
 #[test]
-fn a_broker_that_confirms_nothing_is_not_waited_for_beyond_the_deadline() {
+fn missing_publisher_confirms_are_reported_at_deadline() {
     let broker = Broker::shared();
     let network = Proxy::to(broker.amqp);
     let answers = |about: &str, _| Answer::Records(if about == "many.example" { 300 } else { 1 });
@@ -175,7 +175,7 @@ fn a_broker_that_confirms_nothing_is_not_waited_for_beyond_the_deadline() {
     let id = site.platform.enrich(ID, &entity);
     soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked("many.example") > 0);
     network.mute();
-    // What was announced and is not sent is reported, so that the work ends.
+    // Announced messages that are not sent are reported, so that the work completes.
     let work = site.platform.await_complete(&id);
     let [(text, true)] = &work.reports[..] else { panic!("{:?}", work.reports) };
     assert!(text.contains("objects were not sent"), "{text}");
@@ -183,7 +183,7 @@ fn a_broker_that_confirms_nothing_is_not_waited_for_beyond_the_deadline() {
 }
 
 #[test]
-fn it_ends_in_time_where_the_broker_is_away() {
+fn connector_stops_in_time_without_broker() {
     let broker = Broker::shared();
     let network = Proxy::to(broker.amqp);
     let provider = Provider::answering(|_, _| Answer::Silence(Duration::from_secs(60)));
@@ -195,12 +195,12 @@ fn it_ends_in_time_where_the_broker_is_away() {
     network.refuse();
     soon(Duration::from_secs(10), "it notices", || connector.said().contains("Cannot consume from RabbitMQ"));
     connector.terminate();
-    soon(Duration::from_secs(10), "it ends before it would be killed", || !connector.is_running());
+    soon(Duration::from_secs(10), "it ends within the grace period", || !connector.is_running());
     assert_eq!(connector.ended(), Some(0));
 }
 
 #[test]
-fn the_platform_goes_in_the_middle() {
+fn enrichment_survives_platform_outage() {
     let site = Site::on(Platform::new(NEWEST), slow(20));
     let _connector = site.start();
     let entity = site.platform.add(Entity::domain("example.com"));
@@ -214,7 +214,7 @@ fn the_platform_goes_in_the_middle() {
 }
 
 #[test]
-fn the_platform_goes_before_the_last_report() {
+fn report_waits_for_platform() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(200));
     let _connector = site.start();
     let entity = site.platform.add(Entity::domain("example.com"));
@@ -228,7 +228,7 @@ fn the_platform_goes_before_the_last_report() {
 }
 
 #[test]
-fn a_connector_that_was_forgotten_registers_again() {
+fn deleted_connector_registers_again() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let _connector = site.start();
     site.platform.forget(ID);
@@ -238,7 +238,7 @@ fn a_connector_that_was_forgotten_registers_again() {
 }
 
 #[test]
-fn replicas_share_a_queue_and_each_message_is_told_once() {
+fn replicas_share_queue_and_report_once() {
     let other = tempfile::tempdir().expect("a folder");
     let broker = Broker::shared();
     let network = Proxy::to(broker.amqp);
@@ -249,7 +249,7 @@ fn replicas_share_a_queue_and_each_message_is_told_once() {
     let entities = (0..60).map(|n| site.platform.add(Entity::domain(&format!("host{n}.example.com"))));
     let ids: Vec<String> = entities.map(|entity| site.platform.enrich(ID, &entity)).collect();
     soon(Duration::from_secs(20), "some is published", || site.platform.pushed() > 200);
-    // What was with one may be with the other afterwards.
+    // Unacknowledged messages may move from one replica to the other.
     network.cut();
     for id in &ids {
         let work = site.platform.await_complete(id);
@@ -258,7 +258,7 @@ fn replicas_share_a_queue_and_each_message_is_told_once() {
 }
 
 #[test]
-fn a_queue_that_is_gone_alone_is_declared_again() {
+fn deleted_queue_is_declared_again() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let _connector = site.start();
     runtime().block_on(site.platform.queues().delete(&format!("listen_{ID}")));
@@ -268,8 +268,8 @@ fn a_queue_that_is_gone_alone_is_declared_again() {
     site.complete(Entity::domain("example.com"));
 }
 
-/// A message is under way when its queue is deleted, and with it the message: what its work is told in the end.
-fn reported_without_its_message(answer: Answer, is_killed: bool) -> Work {
+/// Deletes the queue while its message is processed. Returns the completed work.
+fn reported_without_message(answer: Answer, is_killed: bool) -> Work {
     let site = Site::new(move |_, _| Answer::After(Duration::from_secs(2), Box::new(answer.clone())));
     let site = site.with("CONNECTOR_DELIVERY_TIMEOUT", "10");
     let mut connector = site.start();
@@ -287,25 +287,25 @@ fn reported_without_its_message(answer: Answer, is_killed: bool) -> Work {
 }
 
 #[test]
-fn what_was_delivered_is_reported_though_its_message_is_gone_with_the_queue() {
-    let work = reported_without_its_message(Answer::Records(3), false);
+fn result_is_reported_after_queue_was_deleted() {
+    let work = reported_without_message(Answer::Records(3), false);
     assert!(work.errors.is_empty() && !work.reports[0].1 && work.objects.len() > 3, "{work:?}");
 }
 
 #[test]
-fn what_failed_is_reported_though_its_message_is_gone_with_the_queue() {
-    let work = reported_without_its_message(Answer::Text(400, r#"{"error":{"message":"bad query"}}"#.into()), false);
+fn failure_is_reported_after_queue_was_deleted() {
+    let work = reported_without_message(Answer::Text(400, r#"{"error":{"message":"bad query"}}"#.into()), false);
     assert!(matches!(&work.reports[..], [(text, true)] if text.contains("bad query")), "{work:?}");
 }
 
 #[test]
-fn what_was_under_way_is_reported_by_the_next_process_though_its_message_is_gone_with_the_queue() {
-    let work = reported_without_its_message(Answer::Records(3), true);
+fn unfinished_work_is_reported_after_restart_and_deleted_queue() {
+    let work = reported_without_message(Answer::Records(3), true);
     assert!(matches!(&work.reports[..], [(text, true)] if text.contains("lost the message")), "{work:?}");
 }
 
 #[test]
-fn what_was_sent_is_reported_by_the_next_process_though_the_broker_was_made_anew() {
+fn published_work_is_reported_after_restart_and_broker_reset() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("CONNECTOR_DELIVERY_TIMEOUT", "10");
     let mut connector = site.start();
     site.platform.fail("toProcessed", 1, Fault::Slow(Duration::from_secs(20)));
@@ -313,7 +313,7 @@ fn what_was_sent_is_reported_by_the_next_process_though_the_broker_was_made_anew
     let id = site.platform.enrich(ID, &entity);
     let is_sent = |work: &Work| work.expected > 0 && work.processed == work.expected;
     soon(Duration::from_secs(20), "all is sent", || is_sent(&site.platform.work(&id)));
-    soon(Duration::from_secs(10), "it is being told", || site.platform.is_slow());
+    soon(Duration::from_secs(10), "it is being reported", || site.platform.is_slow());
     connector.kill();
     site.platform.forget(ID);
     let _again = site.start();
@@ -323,8 +323,8 @@ fn what_was_sent_is_reported_by_the_next_process_though_the_broker_was_made_anew
 }
 
 #[test]
-fn the_broker_hears_of_a_connector_that_is_busy() {
-    // More than two heartbeats: a broker that hears nothing meanwhile ends the connection, and brings the message again.
+fn busy_connector_sends_heartbeats() {
+    // More than two heartbeat intervals: without heartbeats the broker would close the connection and redeliver the message.
     let slow = || Answer::After(Duration::from_secs(25), Box::new(Answer::Records(3)));
     let site = Site::new(move |_, _| slow());
     let connector = site.start();

@@ -1,5 +1,4 @@
-//! The ways a connector talks with a platform: every version from 6.0 on, the queue or HTTP in both directions, drafts, and
-//! the end of a connector.
+//! Protocols between connector and platform: all versions since 6.0, queue and HTTP in both directions, drafts, and shutdown.
 
 use super::entity::Entity;
 use super::platform::{CONNECTOR_USER, Event, NEWEST, Platform, Status, TOKEN, VERSIONS};
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 #[test]
-fn every_version_is_spoken_to_in_its_own_words() {
+fn every_version_is_supported() {
     for version in VERSIONS {
         let site = Site::on(Platform::new(version), Provider::with(3));
         let _connector = site.start();
@@ -36,7 +35,7 @@ fn every_version_is_spoken_to_in_its_own_words() {
 }
 
 #[test]
-fn what_is_found_in_a_draft_stays_in_it() {
+fn results_of_draft_stay_in_draft() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(2));
     let _connector = site.start();
     let work = site.enrich_with(Entity::domain("example.com"), ("internal", "draft_id"), "draft-7");
@@ -50,28 +49,28 @@ fn what_is_found_in_a_draft_stays_in_it() {
 }
 
 #[test]
-fn what_is_found_is_found_on_behalf_of_who_asked() {
+fn results_have_applicant_of_request() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(2));
     let _connector = site.start();
-    let work = site.enrich_with(Entity::domain("example.com"), ("internal", "applicant_id"), "who-asked");
+    let work = site.enrich_with(Entity::domain("example.com"), ("internal", "applicant_id"), "applicant-7");
     site.platform.await_complete(&work);
     let count = site.platform.pushed();
     site.complete(Entity::domain("after.example"));
     let applicants: Vec<Value> =
         site.platform.pushes().into_iter().map(|mut push| push.message["applicant_id"].take()).collect();
-    assert!(applicants[..count].iter().all(|applicant| applicant == "who-asked"), "{applicants:?}");
+    assert!(applicants[..count].iter().all(|applicant| applicant == "applicant-7"), "{applicants:?}");
     assert!(applicants[count..].iter().all(|applicant| applicant == CONNECTOR_USER), "{applicants:?}");
 }
 
 #[test]
-fn what_a_platform_does_not_know_is_left_out_and_remembered() {
-    // It tells a newer version than its interface is of.
+fn unknown_fields_are_omitted_after_first_rejection() {
+    // The platform reports a newer version than its schema.
     for version in ["6.4.11", "6.9.29"] {
         let site = Site::on(Platform::of(version, NEWEST), Provider::with(2));
         let connector = site.start();
         site.complete(Entity::domain("example.com"));
         let refused = site.platform.refused();
-        assert!(refused > 0, "it learned by being refused");
+        assert!(refused > 0, "the first attempt is rejected");
         let input = site.platform.connector(ID).expect("it is registered").input;
         assert_eq!((&input["name"], input.get("slug")), (&json!("RiskIQ"), None), "{version}");
         let pings = || site.platform.connector(ID).map_or(0, |known| known.pings);
@@ -82,7 +81,7 @@ fn what_a_platform_does_not_know_is_left_out_and_remembered() {
 }
 
 #[test]
-fn a_long_work_is_told_to_go_on() {
+fn long_work_is_pinged() {
     let slow = || Answer::After(Duration::from_secs(12), Box::new(Answer::Records(1)));
     let site = Site::new(move |_, _| slow()).with("CONNECTOR_DELIVERY_TIMEOUT", "20");
     let _connector = site.start();
@@ -91,7 +90,7 @@ fn a_long_work_is_told_to_go_on() {
     assert_eq!(site.platform.asked("workEdit.ping").len(), 1);
 }
 
-fn listens_over_http(version: &str) {
+fn callback_of_version(version: &str) {
     let port = free_port();
     let site = Site::on(Platform::new(version), Provider::with(3))
         .with("CONNECTOR_LISTEN_PROTOCOL", "API")
@@ -101,7 +100,7 @@ fn listens_over_http(version: &str) {
     let callback = format!("http://127.0.0.1:{port}/api/callback");
     assert_eq!(site.platform.connector(ID).expect("it is registered").input["listen_callback_uri"], callback);
     site.complete(Entity::domain("example.com"));
-    // The work may be done before the platform has read the answer to its message.
+    // The work may complete before the platform has read the response to its request.
     soon(Duration::from_secs(10), "the message is accepted", || {
         site.platform.events().iter().any(|event| matches!(event, Event::Answered(202)))
     });
@@ -117,22 +116,22 @@ fn listens_over_http(version: &str) {
     let by_token = if version == NEWEST { 401 } else { 400 };
     assert_eq!(status(Some(TOKEN), "not JSON"), by_token, "{version}");
     if version != NEWEST {
-        assert_eq!(status(Some(TOKEN), r#"{"internal":{}}"#), 202, "a worker would bring it for ever");
+        assert_eq!(status(Some(TOKEN), r#"{"internal":{}}"#), 202, "the worker would retry forever");
     }
 }
 
 #[test]
-fn messages_come_over_http_with_the_token() {
-    listens_over_http("6.9.29");
+fn callback_accepts_connector_token() {
+    callback_of_version("6.9.29");
 }
 
 #[test]
-fn messages_come_over_http_with_a_signed_token() {
-    listens_over_http(NEWEST);
+fn callback_accepts_signed_token() {
+    callback_of_version(NEWEST);
 }
 
-/// A connector of an older platform that is called, and where.
-fn called(answers: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> (Site, String) {
+/// Returns a site with a callback on an older platform, and the URL of the callback.
+fn callback_site(answers: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> (Site, String) {
     let port = free_port();
     let base = format!("http://127.0.0.1:{port}");
     let site = Site::on(Platform::new("6.9.29"), Provider::answering(answers))
@@ -142,44 +141,44 @@ fn called(answers: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> (S
     (site, format!("{base}/api/callback"))
 }
 
-/// The status of the answer to a message that a worker brings.
-fn bring(url: &str, token: &str, message: &Value) -> impl Future<Output = u16> + use<> {
+/// Posts a message as a worker does. Returns the HTTP status.
+fn post(url: &str, token: &str, message: &Value) -> impl Future<Output = u16> + use<> {
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let request = client.post(url).bearer_auth(token).body(message.to_string());
     async { request.send().await.map_or(0, |answer| answer.status().as_u16()) }
 }
 
 #[test]
-fn a_message_that_is_brought_twice_at_once_is_dealt_with_once() {
-    let (site, url) = called(|_, _| Answer::After(Duration::from_secs(1), Box::new(Answer::Records(3))));
+fn concurrent_duplicate_requests_are_processed_once() {
+    let (site, url) = callback_site(|_, _| Answer::After(Duration::from_secs(1), Box::new(Answer::Records(3))));
     let _connector = site.start();
     let entity = site.platform.add(Entity::domain("example.com"));
     let (work, message) = site.platform.message(ID, &entity);
-    let brought = futures_util::future::join(bring(&url, TOKEN, &message), bring(&url, TOKEN, &message));
-    assert_eq!(runtime().block_on(brought), (202, 202));
+    let requests = futures_util::future::join(post(&url, TOKEN, &message), post(&url, TOKEN, &message));
+    assert_eq!(runtime().block_on(requests), (202, 202));
     assert_eq!((site.platform.await_complete(&work).reports.len(), site.provider.asked_in_all()), (1, 1));
 }
 
 #[test]
 fn replayed_request_is_answered_and_not_processed_again() {
-    let (site, url) = called(|_, _| Answer::Records(3));
+    let (site, url) = callback_site(|_, _| Answer::Records(3));
     let _connector = site.start();
     let entity = site.platform.add(Entity::domain("example.com"));
     let (work, message) = site.platform.message(ID, &entity);
-    assert_eq!(runtime().block_on(bring(&url, TOKEN, &message)), 202);
+    assert_eq!(runtime().block_on(post(&url, TOKEN, &message)), 202);
     site.platform.await_complete(&work);
-    assert_eq!(runtime().block_on(bring(&url, TOKEN, &message)), 202);
-    assert_eq!(runtime().block_on(bring(&url, TOKEN, &message)), 202);
+    assert_eq!(runtime().block_on(post(&url, TOKEN, &message)), 202);
+    assert_eq!(runtime().block_on(post(&url, TOKEN, &message)), 202);
     assert_eq!((site.platform.await_complete(&work).reports.len(), site.provider.asked_in_all()), (1, 1));
 }
 
 #[test]
-fn what_was_brought_before_the_end_is_answered() {
-    let (site, url) = called(|_, _| Answer::After(Duration::from_secs(2), Box::new(Answer::Records(3))));
+fn callback_request_before_stop_is_answered() {
+    let (site, url) = callback_site(|_, _| Answer::After(Duration::from_secs(2), Box::new(Answer::Records(3))));
     let mut connector = site.start();
     let entity = site.platform.add(Entity::domain("example.com"));
     let (work, message) = site.platform.message(ID, &entity);
-    let answer = runtime().spawn(bring(&url, TOKEN, &message));
+    let answer = runtime().spawn(post(&url, TOKEN, &message));
     soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked_in_all() > 0);
     connector.terminate();
     assert_eq!(runtime().block_on(answer).expect("no panic"), 202);
@@ -188,29 +187,29 @@ fn what_was_brought_before_the_end_is_answered() {
 }
 
 #[test]
-fn a_token_that_is_not_known_makes_the_connector_ask_for_keys() {
-    let (site, url) = called(|_, _| Answer::Records(3));
+fn unknown_token_triggers_new_registration() {
+    let (site, url) = callback_site(|_, _| Answer::Records(3));
     let _connector = site.start();
-    assert_eq!(runtime().block_on(bring(&url, "of.another.key", &json!({}))), 401);
+    assert_eq!(runtime().block_on(post(&url, "of.another.key", &json!({}))), 401);
     let registrations = || site.platform.connector(ID).map(|known| known.registrations);
     soon(Duration::from_secs(10), "it registers again", || registrations() > Some(1));
 }
 
 #[test]
-fn what_an_older_platform_does_not_have_is_told_at_the_start() {
+fn unsupported_protocol_ends_connector() {
     for (name, value, version) in
         [("CONNECTOR_LISTEN_PROTOCOL", "API", "6.4.11"), ("CONNECTOR_QUEUE_PROTOCOL", "api", "6.0.10")]
     {
         let site = Site::on(Platform::new(version), Provider::with(3)).with(name, value);
         let mut connector = site.launch();
         assert_eq!(connector.ended(), Some(2));
-        let told = format!("{name}={value} needs a platform from");
-        assert!(connector.said().contains(&told), "{}", connector.said());
+        let expected = format!("{name}={value} needs a platform from");
+        assert!(connector.said().contains(&expected), "{}", connector.said());
     }
 }
 
 #[test]
-fn what_another_connector_left_under_the_same_id_stays() {
+fn state_of_other_connector_is_kept() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let mut connector = site.start();
     connector.kill();
@@ -223,7 +222,7 @@ fn what_another_connector_left_under_the_same_id_stays() {
 }
 
 #[test]
-fn an_operator_s_headers_go_before_ours() {
+fn custom_headers_take_precedence() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3))
         .with("OPENCTI_TOKEN", "of-the-proxy")
         .with("OPENCTI_CUSTOM_HEADERS", &format!("X-Via: a proxy; authorization: Bearer {TOKEN}"));
@@ -232,17 +231,17 @@ fn an_operator_s_headers_go_before_ours() {
 }
 
 #[test]
-fn bundles_go_over_http() {
+fn queue_protocol_api_pushes_bundle() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("CONNECTOR_QUEUE_PROTOCOL", "api");
     let _connector = site.start();
     let work = site.complete(Entity::domain("example.com"));
     assert_eq!(site.platform.asked("stixBundlePush").len(), 1);
-    assert_eq!(site.platform.asked("workEdit.addExpectations").len(), 0, "the worker announces what it splits");
+    assert_eq!(site.platform.asked("workEdit.addExpectations").len(), 0, "the worker announces the objects");
     assert_eq!(work.objects.iter().filter(|object| object["type"] == "relationship").count(), 3);
 }
 
 #[test]
-fn what_belongs_in_a_draft_is_not_handed_over_whole() {
+fn queue_protocol_api_publishes_drafts_to_queue() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(2)).with("CONNECTOR_QUEUE_PROTOCOL", "api");
     let _connector = site.start();
     let work = site.enrich_with(Entity::domain("example.com"), ("internal", "draft_id"), "draft-7");
@@ -252,7 +251,7 @@ fn what_belongs_in_a_draft_is_not_handed_over_whole() {
 }
 
 #[test]
-fn what_is_not_to_be_sent_is_reported_all_the_same() {
+fn result_is_reported_without_sending_to_queue() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("CONNECTOR_SEND_TO_QUEUE", "false");
     let _connector = site.start();
     let work = site.complete(Entity::domain("example.com"));
@@ -261,7 +260,7 @@ fn what_is_not_to_be_sent_is_reported_all_the_same() {
 }
 
 #[test]
-fn messages_longer_than_a_frame_come_and_go() {
+fn messages_longer_than_a_frame_are_exchanged() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let _connector = site.start();
     let long: &str = "long ".repeat(100_000).leak();
@@ -272,13 +271,16 @@ fn messages_longer_than_a_frame_come_and_go() {
     site.platform.publish(ID, &message);
     let work = site.platform.await_complete(&work);
     assert!(work.errors.is_empty(), "{:?}", work.errors);
-    let sent =
-        work.objects.iter().find(|object| object["id"] == entity.standard_id.as_str()).expect("it is sent along");
-    assert!(sent.to_string().len() > long.len(), "all of it is");
+    let sent = work
+        .objects
+        .iter()
+        .find(|object| object["id"] == entity.standard_id.as_str())
+        .expect("the entity is published");
+    assert!(sent.to_string().len() > long.len(), "the whole description");
 }
 
 #[test]
-fn the_end_of_an_idle_connector_is_its_own() {
+fn idle_connector_stops_and_stays_registered() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let mut connector = site.start();
     connector.terminate();
@@ -288,7 +290,7 @@ fn the_end_of_an_idle_connector_is_its_own() {
 }
 
 #[test]
-fn what_is_under_way_at_the_end_is_ended() {
+fn deliveries_in_progress_are_finished_at_stop() {
     let slow = || Answer::After(Duration::from_secs(2), Box::new(Answer::Records(3)));
     let site = Site::new(move |_, _| slow()).with("CONNECTOR_CONCURRENCY", "2");
     let mut connector = site.start();
@@ -302,11 +304,11 @@ fn what_is_under_way_at_the_end_is_ended() {
         assert!(matches!(&work.reports[..], [(_, false)]) && work.errors.is_empty(), "{work:#?}");
     }
     site.platform.await_no_consumer(ID);
-    assert_eq!((site.platform.waiting(ID), site.provider.asked("waits.example")), (1, 0), "it waits for the next");
+    assert_eq!((site.platform.waiting(ID), site.provider.asked("waits.example")), (1, 0), "it stays in the queue");
 }
 
 #[test]
-fn what_is_not_done_at_the_end_is_done_by_the_next() {
+fn unfinished_delivery_is_completed_by_next_process() {
     let site =
         Site::new(|_, before| if before == 0 { Answer::Silence(Duration::from_secs(60)) } else { Answer::Records(3) });
     let mut connector = site.start();
@@ -314,10 +316,10 @@ fn what_is_not_done_at_the_end_is_done_by_the_next() {
     let work = site.platform.enrich(ID, &entity);
     soon(Duration::from_secs(10), "the provider is asked", || site.provider.asked_in_all() > 0);
     connector.terminate();
-    soon(Duration::from_secs(10), "it ends before it would be killed", || !connector.is_running());
+    soon(Duration::from_secs(10), "it ends within the grace period", || !connector.is_running());
     assert_eq!(connector.ended(), Some(0));
     let left = site.platform.work(&work);
-    // Either it says that it was stopped, or the message waits for the next.
+    // The work is reported as interrupted, or the message is requeued.
     if left.reports.is_empty() {
         let _next = site.start();
         assert!(site.platform.await_complete(&work).errors.is_empty());

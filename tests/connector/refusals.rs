@@ -1,5 +1,5 @@
-//! What the platform refuses, what it cannot do now, and what it does without an answer: the first is told, the others are no
-//! end of an enrichment, and nothing that counts is done twice.
+//! Errors of the platform: rejections are reported, transient errors are retried, and requests with a lost response are not
+//! executed twice.
 
 use super::entity::Entity;
 use super::platform::{Fault, NEWEST, Platform};
@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// What one enrichment asks the platform to do.
-const ASKED: [&str; 4] = ["toReceived", "stixCyberObservable", "addExpectations", "toProcessed"];
+/// Operations of one enrichment.
+const OPERATIONS: [&str; 4] = ["toReceived", "stixCyberObservable", "addExpectations", "toProcessed"];
 
 #[test]
-fn an_error_that_may_pass_ends_nothing() {
+fn transient_platform_error_is_retried() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let _connector = site.start();
-    let passing = [
+    let transient = [
         Fault::Refused("INTERNAL_SERVER_ERROR", "Unexpected error."),
         Fault::Refused("DATABASE_ERROR", "Engine call fail"),
         Fault::Refused("LOCK_ERROR", "Execution timeout, too many concurrent call on the same entities"),
@@ -29,15 +29,15 @@ fn an_error_that_may_pass_ends_nothing() {
         Fault::Status(429),
         Fault::Status(504),
     ];
-    for (number, fault) in passing.into_iter().enumerate() {
-        ASKED.iter().for_each(|operation| site.platform.fail(operation, 1, fault.clone()));
+    for (number, fault) in transient.into_iter().enumerate() {
+        OPERATIONS.iter().for_each(|operation| site.platform.fail(operation, 1, fault.clone()));
         let work = site.complete(Entity::domain(&format!("host{number}.example.com")));
         assert_eq!((work.reports.len(), work.expected), (1, work.objects.len() as i64), "{fault:?}: {work:#?}");
     }
 }
 
 #[test]
-fn one_that_does_not_pass_is_told_when_time_is_up() {
+fn persistent_platform_error_is_reported_at_deadline() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("CONNECTOR_DELIVERY_TIMEOUT", "10");
     let _connector = site.start();
     site.platform.fail("stixCyberObservable", 1000, Fault::Refused("INTERNAL_SERVER_ERROR", "Unexpected error."));
@@ -47,20 +47,20 @@ fn one_that_does_not_pass_is_told_when_time_is_up() {
 }
 
 #[test]
-fn a_right_that_is_missing_is_waited_for_where_nobody_can_be_told() {
+fn forbidden_report_is_retried_without_new_lookup() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let connector = site.start();
     site.platform.fail("toProcessed", 1, Fault::Refused("FORBIDDEN_ACCESS", "You are not allowed to do this."));
     let work = site.complete(Entity::domain("example.com"));
     assert_eq!((work.reports.len(), work.expected), (1, work.objects.len() as i64), "{}", connector.said());
-    assert_eq!(site.provider.asked("example.com"), 1, "what is done is told later, and not done again");
+    assert_eq!(site.provider.asked("example.com"), 1, "only the report is repeated");
 }
 
 #[test]
-fn an_announcement_whose_answer_is_lost_is_not_made_twice() {
+fn announcement_with_lost_response_is_not_repeated() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let _connector = site.start();
-    // Where works may be read it is seen that it was made; where not, it is taken to have been.
+    // If the work can be read, its counters show the announcement; otherwise it counts as made.
     for may_read in [true, false] {
         if !may_read {
             site.platform.fail("work", 1000, Fault::Refused("FORBIDDEN_ACCESS", "You are not allowed to do this."));
@@ -73,7 +73,7 @@ fn an_announcement_whose_answer_is_lost_is_not_made_twice() {
 }
 
 #[test]
-fn an_announcement_that_takes_longer_than_what_stands_before_the_platform_is_not_made_twice() {
+fn announcement_that_outlasts_the_proxy_is_not_repeated() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let _connector = site.start();
     site.platform.fail("addExpectations", 1, Fault::Late(Duration::from_secs(3)));
@@ -83,13 +83,13 @@ fn an_announcement_that_takes_longer_than_what_stands_before_the_platform_is_not
 }
 
 #[test]
-fn a_message_that_comes_twice_is_done_once_and_the_second_is_logged_once() {
+fn duplicate_message_is_processed_once_and_logged() {
     let answers = |_: &str, _| Answer::After(Duration::from_secs(1), Box::new(Answer::Records(3)));
     let site = Site::new(answers).with("CONNECTOR_LOG_LEVEL", "info");
     let connector = site.start();
     let logged = || connector.said().matches("Acknowledged duplicate message").count();
     let (id, message) = site.platform.message(ID, &site.platform.add(Entity::domain("example.com")));
-    // While the first is under way, and after it.
+    // While the first is processed, and after it.
     site.platform.publish(ID, &message);
     site.platform.publish(ID, &message);
     site.platform.await_complete(&id);
@@ -101,7 +101,7 @@ fn a_message_that_comes_twice_is_done_once_and_the_second_is_logged_once() {
 }
 
 #[test]
-fn what_was_refused_is_not_taken_for_announced() {
+fn rejected_announcement_does_not_count() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let _connector = site.start();
     site.platform.fail("addExpectations", 1, Fault::Refused("FUNCTIONAL_ERROR", "Not now."));
@@ -111,7 +111,7 @@ fn what_was_refused_is_not_taken_for_announced() {
 }
 
 #[test]
-fn what_could_not_be_sent_and_not_told_either_is_sent_when_it_comes_again() {
+fn unsent_and_unreported_delivery_is_completed_on_redelivery() {
     let broker = Broker::shared();
     let network = Proxy::to(broker.amqp);
     let answers = |about: &str, _| Answer::Records(if about == "many.example" { 300 } else { 1 });
@@ -133,7 +133,7 @@ fn what_could_not_be_sent_and_not_told_either_is_sent_when_it_comes_again() {
 }
 
 #[test]
-fn a_playbook_whose_answer_is_not_acknowledged_is_not_answered_again() {
+fn playbook_answer_without_response_is_not_repeated() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let connector = site.start();
     for fault in [Fault::Unanswered, Fault::Told(504, "GATEWAY_TIMEOUT")] {
@@ -143,7 +143,7 @@ fn a_playbook_whose_answer_is_not_acknowledged_is_not_answered_again() {
     let execution = site.platform.playbook(ID, &entity, &[]);
     site.platform.await_step(&execution);
     site.platform.playbook(ID, &entity, &[]);
-    soon(Duration::from_secs(10), "both are told", || {
+    soon(Duration::from_secs(10), "both are logged", || {
         connector.said().matches("Playbook answer may be lost").count() == 2
     });
     site.complete(Entity::domain("after.example"));
@@ -151,8 +151,8 @@ fn a_playbook_whose_answer_is_not_acknowledged_is_not_answered_again() {
     assert_eq!(site.platform.steps().len(), 1, "{}", connector.said());
 }
 
-/// What a playbook's step goes on with where the first answer to it goes wrong; how often the provider was asked.
-fn stepped(fault: Fault) -> (Vec<Value>, usize) {
+/// Lets the first answer to a playbook step fail. Returns the objects of its result and the number of lookups.
+fn step_after(fault: Fault) -> (Vec<Value>, usize) {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let _connector = site.start();
     site.platform.fail("playbookStepExecution", 1, fault);
@@ -165,26 +165,26 @@ fn stepped(fault: Fault) -> (Vec<Value>, usize) {
 }
 
 #[test]
-fn a_playbook_is_answered_when_it_can_be_and_nothing_is_asked_again() {
+fn rejected_playbook_answer_is_retried_without_new_lookup() {
     for fault in [
         Fault::Refused("INTERNAL_SERVER_ERROR", "Unexpected error."),
         Fault::Refused("FORBIDDEN_ACCESS", "You are not allowed to do this."),
     ] {
-        let (objects, asked) = stepped(fault.clone());
+        let (objects, asked) = step_after(fault.clone());
         assert!(objects.len() > 7 && asked == 1, "{fault:?}: {}, {asked}", objects.len());
     }
 }
 
 #[test]
-fn a_playbook_whose_answer_is_too_long_goes_on_with_what_came() {
+fn playbook_answer_that_is_too_long_falls_back_to_original_bundle() {
     for status in [413, 403] {
-        let (objects, asked) = stepped(Fault::Status(status));
+        let (objects, asked) = step_after(Fault::Status(status));
         assert_eq!((objects.len(), asked), (1, 1), "{status}: {objects:#?}");
     }
 }
 
 #[test]
-fn what_the_platform_s_door_does_not_take_is_told() {
+fn request_that_a_proxy_rejects_is_reported() {
     for (protocol, operation) in [("amqp", "uploadPending"), ("api", "stixBundlePush")] {
         let site = Site::on(Platform::new("6.9.29"), Provider::with(3)).with("CONNECTOR_QUEUE_PROTOCOL", protocol);
         let site = if protocol == "amqp" { site.with("CONNECTOR_VALIDATE_BEFORE_IMPORT", "true") } else { site };
@@ -197,7 +197,7 @@ fn what_the_platform_s_door_does_not_take_is_told() {
 }
 
 #[test]
-fn what_is_no_message_is_told_when_it_can_be() {
+fn malformed_message_is_reported_after_rejected_report() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let _connector = site.start();
     let (work, mut message) = site.platform.message(ID, &Entity::domain("example.com"));
@@ -209,7 +209,7 @@ fn what_is_no_message_is_told_when_it_can_be() {
 }
 
 #[test]
-fn what_is_not_found_again_is_no_failure() {
+fn fewer_results_after_restart_are_not_an_error() {
     let site = Site::new(|_, before| Answer::Records(if before == 0 { 30 } else { 10 }));
     site.platform.fail("addExpectations", 1, Fault::Unanswered);
     let mut connector = site.start();
@@ -224,16 +224,16 @@ fn what_is_not_found_again_is_no_failure() {
 }
 
 #[test]
-fn what_was_sent_is_told_as_sent_though_the_connector_died_and_the_provider_fails_now() {
-    sent_is_sent("amqp");
+fn published_result_is_reported_after_restart_although_provider_fails() {
+    published_result_survives_restart("amqp");
 }
 
 #[test]
-fn so_is_what_was_handed_over_whole() {
-    sent_is_sent("api");
+fn bundle_pushed_by_api_is_reported_after_restart_although_provider_fails() {
+    published_result_survives_restart("api");
 }
 
-fn sent_is_sent(protocol: &str) {
+fn published_result_survives_restart(protocol: &str) {
     let fails = Arc::new(AtomicBool::new(false));
     let now = Arc::clone(&fails);
     let site = Site::new(move |_, _| match now.load(Ordering::Relaxed) {
@@ -249,13 +249,13 @@ fn sent_is_sent(protocol: &str) {
         let work = site.platform.work(&id);
         work.expected > 0 && work.processed == work.expected
     });
-    // The connector notes what was sent before it reports it; until then it knows no more than the platform's silence.
+    // The connector stores its progress before it reports.
     soon(Duration::from_secs(10), "it is being reported", || site.platform.is_slow());
     connector.kill();
     fails.store(true, Ordering::Relaxed);
     site.platform.await_no_consumer(ID);
     let _again = site.start();
-    soon(Duration::from_secs(10), "it is told", || !site.platform.work(&id).reports.is_empty());
+    soon(Duration::from_secs(10), "it is reported", || !site.platform.work(&id).reports.is_empty());
     let work = site.platform.work(&id);
     assert!(work.errors.is_empty() && work.reports.iter().all(|(_, in_error)| !in_error), "{work:#?}");
     assert_eq!(site.provider.asked("example.com"), 1);

@@ -1,5 +1,5 @@
-//! What a person is to look at before it is imported goes to a draft or to the workbench, once, whatever happens meanwhile; and
-//! nothing of it is imported otherwise.
+//! Validation before import: results go to a draft or to the workbench, once, also when the connector is killed, and nowhere
+//! else.
 
 use super::entity::Entity;
 use super::platform::{Fault, NEWEST, Platform, Work};
@@ -9,7 +9,7 @@ use super::soon;
 use std::time::Duration;
 
 #[test]
-fn what_a_person_is_to_look_at_first_is_a_draft_or_a_file() {
+fn validation_creates_draft_or_workbench_file() {
     for (version, mode, is_draft) in [
         (NEWEST, None, true),
         (NEWEST, Some("workbench"), false),
@@ -42,17 +42,17 @@ fn what_a_person_is_to_look_at_first_is_a_draft_or_a_file() {
 }
 
 #[test]
-fn a_message_may_want_it_by_itself() {
+fn message_can_force_validation() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(2));
     let _connector = site.start();
     let id = site.enrich_with(Entity::domain("example.com"), ("event", "force_validation"), true);
     assert!(site.platform.await_complete(&id).draft.is_some());
     site.complete(Entity::domain("after.example"));
-    assert_eq!(site.platform.drafts().len(), 1, "the next message does not want it");
+    assert_eq!(site.platform.drafts().len(), 1, "the next message does not force it");
 }
 
 #[test]
-fn what_is_handed_over_whole_does_not_pass_the_review_by() {
+fn queue_protocol_api_does_not_bypass_validation() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(2))
         .with("CONNECTOR_VALIDATE_BEFORE_IMPORT", "true")
         .with("CONNECTOR_QUEUE_PROTOCOL", "api");
@@ -62,7 +62,7 @@ fn what_is_handed_over_whole_does_not_pass_the_review_by() {
     assert_eq!(site.platform.uploads().len(), 1);
 }
 
-/// Kills the connector while the platform is slow with an operation, starts another, and sees the work to its end.
+/// Kills the connector during a slow operation of the platform, starts another, and waits until the work is complete.
 fn killed_while(operation: &str, mode: &str) -> (Site, Work) {
     let site = Site::on(Platform::new(NEWEST), Provider::with(2)).with("CONNECTOR_VALIDATE_BEFORE_IMPORT", "true");
     site.platform.fail(operation, 1, Fault::Slow(Duration::from_secs(2)));
@@ -78,7 +78,7 @@ fn killed_while(operation: &str, mode: &str) -> (Site, Work) {
 }
 
 #[test]
-fn the_workbench_has_it_once_though_the_connector_was_killed() {
+fn killed_connector_uploads_to_workbench_once() {
     for operation in ["uploadPending", "addExpectations", "reportExpectation", "toProcessed"] {
         let (site, work) = killed_while(operation, "workbench");
         assert!(work.expected == 1 && work.objects.is_empty(), "{operation}: {work:#?}");
@@ -88,7 +88,7 @@ fn the_workbench_has_it_once_though_the_connector_was_killed() {
 }
 
 #[test]
-fn there_is_one_draft_though_the_connector_was_killed() {
+fn killed_connector_creates_one_draft() {
     for operation in ["addDraftContext", "addExpectations", "toProcessed"] {
         let (site, work) = killed_while(operation, "draft");
         assert_eq!(site.platform.drafts().len(), 1, "{operation}");
