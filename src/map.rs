@@ -17,7 +17,7 @@ use stixmap_engine::stix::Observable;
 
 pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
     if args.as_sent {
-        connector::stand_in();
+        connector::enter_sandbox();
     }
     let Some(plan) = catalog::find(&args.profile, args.shelf.profiles.as_deref())?.plan()? else {
         return Ok(Exit::Told);
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
     report.bundle.mark(pap);
     if args.as_sent {
         // Nothing of it is asked for.
-        connector::rehearse(std::mem::take(&mut report.bundle));
+        connector::split_and_discard(std::mem::take(&mut report.bundle));
     }
     let answer = Answer { observable, report };
     let explained = enrich::report(std::slice::from_ref(&answer), &args.output, verbosity);

@@ -35,7 +35,7 @@ mod single_flight;
 mod sources;
 mod enrichment;
 
-pub(crate) use sandbox::{rehearse, stand_in};
+pub(crate) use sandbox::{enter_sandbox, split_and_discard};
 
 use crate::cli::ConnectorArgs;
 use crate::files::{Bound, implicit};

@@ -63,7 +63,7 @@ async fn run_sandbox(
 
 /// Prepares this process as the sandbox: the kernel kills it first when memory runs out, and its address space is limited to
 /// what the connector has left, so that a response that passes here also fits there.
-pub(crate) fn stand_in() {
+pub(crate) fn enter_sandbox() {
     // The file exists on Linux only.
     let _ = operator_path::tell_system("/proc/self/oom_score_adj", "1000");
     limit_address_space();
@@ -92,7 +92,7 @@ fn sandbox_limit(limit: u64, parent: u64, own: u64) -> u64 {
 }
 
 /// Splits a bundle as for publishing, and discards the result.
-pub(crate) fn rehearse(bundle: Bundle) {
+pub(crate) fn split_and_discard(bundle: Bundle) {
     drop(split(Objects::of(Found::Bundle(Box::new(bundle))), true));
 }
 
