@@ -21,7 +21,7 @@ pub(super) async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Rec
     let (mut wait, mut in_progress) = (WAITS.0, JoinSet::new());
     let mut was_connected = false;
     loop {
-        let address = connector.address().context("the connector is registered")?;
+        let address = connector.address().context("the connector is not registered")?;
         connector.log.info("ListenQueue connecting to RabbitMQ.", nothing());
         let inbox = tokio::select! {
             inbox = broker::listen(&address, connector.configuration.concurrency) => inbox,
@@ -235,7 +235,7 @@ mod tests {
     fn connector_at(url: &str, journal: &std::path::Path) -> Connector {
         let text = include_str!("../../tests/providers/lines/profile.yaml");
         let plan = Plan::read(&Source::new("profile.yaml", text)).expect("a profile");
-        let journal = journal.to_str().expect("a path that is text");
+        let journal = journal.to_str().expect("a UTF-8 path");
         let variables = [("OPENCTI_URL", url), ("OPENCTI_TOKEN", "t"), ("CONNECTOR_ID", "c")];
         let variables = variables.into_iter().chain([("CONNECTOR_JOURNAL_PATH", journal)]);
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

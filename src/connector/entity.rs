@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 use stixmap_engine::stix::{Id, Kind, Observable};
 
-/// OpenCTI's extension of any object.
+/// Id of OpenCTI's STIX extension.
 const EXTENSION: &str = "extension-definition--ea279b3e-5c71-4632-ac08-831c66a786ba";
 
 /// An entity with its markings, sharing and STIX objects.

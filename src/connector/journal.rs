@@ -298,10 +298,10 @@ impl Entry {
     /// Processes the message with a mark that remains if the process dies.
     pub(super) async fn track<T>(&mut self, work: impl AsyncFnOnce(&Entry) -> T) -> T {
         self.deaths = self.deaths.with(Phase::Processing, SystemTime::now());
-        self.clear_mark();
+        self.write(&self.deaths);
         let result = work(self).await;
         self.deaths.0.pop();
-        self.clear_mark();
+        self.write(&self.deaths);
         result
     }
 

@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn malformed_message_is_reported_with_its_work() {
         let check = |body: &str, work: Option<&str>| {
-            let malformed = Delivery::parse(body.as_bytes()).expect_err("no message");
+            let malformed = Delivery::parse(body.as_bytes()).expect_err("a malformed message");
             assert_eq!(malformed.work.as_deref(), work, "{body}: {}", malformed.reason);
         };
         check("not json", None);

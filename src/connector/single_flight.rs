@@ -15,9 +15,9 @@ impl SingleFlight {
     /// the message is done.
     pub(super) async fn once(&self, body: &[u8], work: impl Future<Output = bool>) -> bool {
         let name = name(body);
-        let turn = Arc::clone(self.known().entry(name.clone()).or_default());
-        let _cleanup = Cleanup { turns: self, name };
-        let mut is_done = turn.lock().await;
+        let lock = Arc::clone(self.in_progress().entry(name.clone()).or_default());
+        let _cleanup = Cleanup { flights: self, name };
+        let mut is_done = lock.lock().await;
         if !*is_done {
             *is_done = work.await;
         }
@@ -26,26 +26,26 @@ impl SingleFlight {
 
     /// Returns whether a message with this name is being processed.
     pub(super) fn contains(&self, name: &str) -> bool {
-        self.known().contains_key(name)
+        self.in_progress().contains_key(name)
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Arc<AsyncMutex<bool>>>> {
+    fn in_progress(&self) -> MutexGuard<'_, HashMap<String, Arc<AsyncMutex<bool>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Removes the message when its last task ends or is cancelled.
 struct Cleanup<'t> {
-    turns: &'t SingleFlight,
+    flights: &'t SingleFlight,
     name: String,
 }
 
 impl Drop for Cleanup<'_> {
     fn drop(&mut self) {
-        let mut known = self.turns.known();
+        let mut in_progress = self.flights.in_progress();
         // One reference is this task's, the other the map's.
-        if known.get(&self.name).is_some_and(|turn| Arc::strong_count(turn) <= 2) {
-            known.remove(&self.name);
+        if in_progress.get(&self.name).is_some_and(|lock| Arc::strong_count(lock) <= 2) {
+            in_progress.remove(&self.name);
         }
     }
 }
@@ -59,7 +59,7 @@ mod tests {
 
     #[tokio::test]
     async fn concurrent_work_runs_once_and_is_removed() {
-        let (turns, times) = (SingleFlight::default(), AtomicUsize::new(0));
+        let (flights, times) = (SingleFlight::default(), AtomicUsize::new(0));
         let work = |is_done: bool| {
             let times = &times;
             async move {
@@ -68,12 +68,12 @@ mod tests {
                 is_done
             }
         };
-        assert_eq!(join(turns.once(b"a", work(true)), turns.once(b"a", work(true))).await, (true, true));
+        assert_eq!(join(flights.once(b"a", work(true)), flights.once(b"a", work(true))).await, (true, true));
         assert_eq!(times.swap(0, Ordering::Relaxed), 1);
-        assert_eq!(join(turns.once(b"a", work(false)), turns.once(b"a", work(false))).await, (false, false));
+        assert_eq!(join(flights.once(b"a", work(false)), flights.once(b"a", work(false))).await, (false, false));
         assert_eq!(times.swap(0, Ordering::Relaxed), 2, "the next task retries");
-        assert_eq!(join(turns.once(b"a", work(true)), turns.once(b"b", work(true))).await, (true, true));
+        assert_eq!(join(flights.once(b"a", work(true)), flights.once(b"b", work(true))).await, (true, true));
         assert_eq!(times.load(Ordering::Relaxed), 2);
-        assert!(turns.known().is_empty());
+        assert!(flights.in_progress().is_empty());
     }
 }
