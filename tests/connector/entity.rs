@@ -1,4 +1,4 @@
-//! Observables of the mock platform, in its two formats: GraphQL responses and STIX in messages.
+//! What the stand-in platform knows of an observable, in the two shapes it gives: GraphQL for who reads it, STIX for messages.
 
 use serde_json::{Map, Value, json};
 use stixmap_engine::stix::{Id, Kind, Tlp};
@@ -78,7 +78,7 @@ impl Entity {
         self
     }
 
-    /// With all optional properties: score, description, label, author.
+    /// With all that the platform may know besides: score, description, label, author.
     pub(crate) fn described(mut self) -> Entity {
         self.score = Some(50);
         self.description = Some("seen in the proxy log");
@@ -91,7 +91,7 @@ impl Entity {
         self.properties.get("value").and_then(Value::as_str).unwrap_or("no value")
     }
 
-    /// Returns the GraphQL response. Fragments are selected by `__typename`.
+    /// As GraphQL gives it. `__typename` is what fragments go by.
     pub(crate) fn read(&self) -> Value {
         let typename = self.entity_type.replace('-', "");
         let files = json!({ "edges": [] });
@@ -121,7 +121,7 @@ impl Entity {
         read
     }
 
-    /// Returns STIX as in messages, with OpenCTI's properties in extensions.
+    /// As messages bring it: STIX whose OpenCTI properties are in extensions.
     pub(crate) fn stix(&self) -> Value {
         let stix_type = self.standard_id.split("--").next().expect("a split has a first part");
         let mut own = json!({
@@ -153,7 +153,7 @@ impl Entity {
         stix
     }
 
-    /// Returns the bundle of a playbook with this entity and `more`.
+    /// The bundle of a playbook that has come as far as this entity, and brings `more`.
     pub(crate) fn bundle(&self, more: &[Value]) -> Value {
         let mut objects = vec![self.stix()];
         objects.extend(more.iter().cloned());

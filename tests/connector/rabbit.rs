@@ -1,5 +1,5 @@
-//! A real RabbitMQ node, and a TCP proxy before it. All tests of a run share one node, each with its own virtual host; a test
-//! that stops its node starts another. `broker.sh` ends the nodes with the tests.
+//! A real RabbitMQ node of the tests' own, and the network before it. One node serves all tests of a run, each in a virtual
+//! host of its own; a test that stops its node starts another. `broker.sh` sees to it that none outlives the tests.
 
 use super::authority::Authority;
 use super::{free_port, runtime, soon};
@@ -15,10 +15,10 @@ use tokio::sync::watch;
 pub(crate) const USER: &str = "platform";
 pub(crate) const PASSWORD: &str = "amqp-of-a-test";
 
-/// A RabbitMQ node. It ends when it is dropped, or with the process.
+/// A node. It ends when nothing holds it any more, or with the process.
 pub(crate) struct Broker {
     pub(crate) amqp: u16,
-    /// Port of AMQPS, which requires client certificates of the authority.
+    /// The port of those who show a certificate of the authority.
     pub(crate) tls: u16,
     pub(crate) authority: Authority,
     management: u16,
@@ -26,7 +26,7 @@ pub(crate) struct Broker {
     hosts: AtomicUsize,
 }
 
-/// Pipes to the script that runs the node: it reads commands and echoes each when it is done.
+/// The script that keeps the node: commands in, each repeated when it is done.
 struct Control {
     script: Child,
     commands: Option<ChildStdin>,
@@ -34,13 +34,13 @@ struct Control {
 }
 
 impl Broker {
-    /// Returns the node that all tests share. It is never stopped.
+    /// The node that the tests of this run share. It is never stopped.
     pub(crate) fn shared() -> Arc<Broker> {
         static SHARED: OnceLock<Arc<Broker>> = OnceLock::new();
         Arc::clone(SHARED.get_or_init(Broker::own))
     }
 
-    /// Returns a node for one test, which may stop it.
+    /// A node for one test, which may stop it.
     pub(crate) fn own() -> Arc<Broker> {
         let folder = tempfile::tempdir().expect("a folder").keep();
         let authority = Authority::new();
@@ -65,7 +65,7 @@ impl Broker {
         Arc::new(broker)
     }
 
-    /// Waits for AMQP: the management API is ready earlier.
+    /// The management answers before the node listens to messages.
     fn await_start(&self) {
         soon(Duration::from_secs(90), "RabbitMQ starts (`tests/run` installs it)", || {
             let answers = |answer: reqwest::Response| answer.status().is_success();
@@ -74,17 +74,17 @@ impl Broker {
         });
     }
 
-    /// Stops the node gracefully: it closes connections and keeps durable queues.
+    /// Ends the node in good order: connections are closed, what is in queues is kept.
     pub(crate) fn stop(&self) {
         self.command("stop");
     }
 
-    /// Kills the node.
+    /// Ends the node as a power cut does.
     pub(crate) fn kill(&self) {
         self.command("kill");
     }
 
-    /// Starts the node with its data, and waits until it is ready.
+    /// Starts it again with what it had, and waits till it is ready.
     pub(crate) fn start(&self) {
         self.command("start");
         self.await_start();
@@ -98,7 +98,7 @@ impl Broker {
         assert_eq!(done.trim(), command);
     }
 
-    /// Creates a virtual host and returns its name.
+    /// A new virtual host.
     pub(crate) fn host(&self) -> String {
         let host = format!("test{}", self.hosts.fetch_add(1, Ordering::Relaxed));
         let made = self.ask(reqwest::Method::PUT, &format!("/api/vhosts/{host}"), "").expect("the node answers");
@@ -127,22 +127,22 @@ impl Drop for Broker {
     }
 }
 
-/// What the proxy does with connections and data.
+/// What the network does with the bytes it is given.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Network {
     Carries,
-    /// Keeps connections open and drops all data, like an unplugged cable.
+    /// Connections stand and nothing comes through: a cable is out.
     Swallows,
-    /// Drops the data of the broker.
+    /// What the broker says does not come through.
     Mutes,
-    /// Closes and refuses all connections.
+    /// No connection stands, and none is made.
     Refuses,
 }
 
-/// Number of times that all connections were closed.
+/// How often all connections were broken.
 type Cuts = usize;
 
-/// TCP proxy between a connector and the broker.
+/// The network between a connector and the broker.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     network: watch::Sender<(Network, Cuts)>,
@@ -154,7 +154,7 @@ impl Proxy {
         Proxy::between("127.0.0.1:0", port)
     }
 
-    /// Returns a proxy that listens on IPv6 only.
+    /// One that is reached by IPv6 alone.
     pub(crate) fn by_ipv6(port: u16) -> Proxy {
         Proxy::between("[::1]:0", port)
     }
@@ -171,12 +171,12 @@ impl Proxy {
         Proxy { port: own, network, task }
     }
 
-    /// Closes all connections; new ones are accepted.
+    /// Breaks all connections; new ones can be made at once.
     pub(crate) fn cut(&self) {
         self.network.send_modify(|(_, cuts)| *cuts += 1);
     }
 
-    /// Closes all connections and refuses new ones.
+    /// Breaks all connections, and lets none be made.
     pub(crate) fn refuse(&self) {
         self.network.send_modify(|(network, cuts)| (*network, *cuts) = (Network::Refuses, *cuts + 1));
     }

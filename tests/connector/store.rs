@@ -1,4 +1,4 @@
-//! Mock S3 object store: put, list and delete objects with signed requests.
+//! A stand-in for an object store that speaks S3: what is put is there, is listed, and can be deleted, for who signs.
 
 use super::runtime;
 use http_body_util::{BodyExt, Full};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use url::Url;
 
-/// Text and time of modification by name.
+/// By name: the text, and when it was modified.
 type Objects = Arc<Mutex<BTreeMap<String, (String, String)>>>;
 
 pub(crate) struct Store {
@@ -20,7 +20,7 @@ pub(crate) struct Store {
     objects: Objects,
 }
 
-/// Bucket and access key in the platform's registration.
+/// The bucket and the key that the platform tells at registration.
 const BUCKET: &str = "/b/";
 const KEY: &str = "a/";
 
@@ -33,13 +33,13 @@ impl Store {
         Store { port, objects }
     }
 
-    /// Returns a store that accepts connections and never responds.
+    /// One that takes requests and answers none.
     pub(crate) fn silent() -> (u16, std::net::TcpListener) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         (listener.local_addr().expect("an address").port(), listener)
     }
 
-    /// Stores an object with this time of modification.
+    /// Puts an object there that was modified then.
     pub(crate) fn put(&self, name: &str, modified: &str) {
         self.objects.lock().expect("no panic while it is held").insert(name.into(), ("{}".into(), modified.into()));
     }
