@@ -1,5 +1,6 @@
-//! One way to serve HTTP, for metrics, the callback and recorded answers: heads of requests have a time limit, connections a
-//! cap. A full server closes the idle connection of the peer that holds most, so that half-open requests lock nobody out.
+//! HTTP/1.1 server for metrics, the callback and the mock provider. Request headers have a time limit and connections a
+//! maximum number. A full server closes an idle connection of the peer with the most connections, so that half-open
+//! requests block no other clients.
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -20,39 +21,39 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
-/// How long a client may take for a TLS handshake, and for the head of a request, unless a server says otherwise.
+/// Default time limit for a TLS handshake, and for the header section of a request.
 pub(crate) const HEAD: Duration = Duration::from_secs(10);
 
-/// The limit for a client to read its response, and to send its next request.
+/// Time limit for a client to read its response and to send its next request.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// The pause after a connection cannot be accepted: the process is out of descriptors.
+/// Delay after a connection was not accepted because the process has no file descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The largest head of a request, in octets.
-const LARGEST_HEAD: usize = 64 * 1024;
+/// Maximum size of the header section of a request in bytes.
+const MAX_HEAD: usize = 64 * 1024;
 
-/// A listener and its limits.
+/// A listener with its limits.
 pub(crate) struct HttpServer {
     pub(crate) listener: TcpListener,
     pub(crate) tls: Option<TlsAcceptor>,
-    /// The number of connections that are open at once.
+    /// Maximum number of concurrent connections.
     pub(crate) connections: usize,
-    /// The limit for a TLS handshake, and for the head of a request.
+    /// Time limit for a TLS handshake, and for the header section of a request.
     pub(crate) head: Duration,
-    /// Ends the server when it turns true; without, the server ends with the process.
+    /// Stops the server when it becomes true; without it, the server runs until the process ends.
     pub(crate) stopped: Option<watch::Receiver<bool>>,
-    /// The limit for requests under way after that.
+    /// Time limit for requests in progress after a stop.
     pub(crate) grace: Duration,
 }
 
 impl HttpServer {
-    /// A server without TLS that ends with the process.
+    /// Creates a server without TLS that runs until the process ends.
     pub(crate) fn new(listener: TcpListener, connections: usize) -> HttpServer {
         HttpServer { listener, tls: None, connections, head: HEAD, stopped: None, grace: Duration::ZERO }
     }
 
-    /// Serves until it is stopped. Gives whether all requests under way were answered by then.
+    /// Serves until it is stopped. Returns whether all requests in progress completed within the grace period.
     pub(crate) async fn serve<A, F, E>(self, answer: A) -> bool
     where
         A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -72,7 +73,7 @@ impl HttpServer {
                         continue;
                     }
                 },
-                // All are busy: one of them may be idle by then.
+                // All connections are busy: one may be idle after the delay.
                 () = sleep(PAUSE), if !has_room => continue,
             };
             let connection = Arc::new(Connection::new(peer));
@@ -85,7 +86,7 @@ impl HttpServer {
     }
 }
 
-/// Ends when the server is stopped.
+/// Completes when the server is stopped.
 async fn stop(stopped: Option<watch::Receiver<bool>>) {
     match stopped {
         Some(mut stopped) => drop(stopped.wait_for(|stopped| *stopped).await),
@@ -96,7 +97,7 @@ async fn stop(stopped: Option<watch::Receiver<bool>>) {
 /// An open connection.
 struct Connection {
     peer: IpAddr,
-    /// Since when no request of it is under way; nothing while one is.
+    /// Start of the idle time; `None` while a request is in progress.
     idle: Mutex<Option<Instant>>,
     evicted: Notify,
 }
@@ -114,7 +115,7 @@ impl Connection {
         *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 
-    /// Ends when the connection must be closed: another needs its place, or it was idle for too long.
+    /// Completes when the connection must be closed: it was evicted, or idle for too long.
     async fn must_close(&self) {
         let overdue = async {
             loop {
@@ -132,19 +133,19 @@ impl Connection {
     }
 }
 
-/// The connections that are open.
+/// The open connections.
 #[derive(Default)]
 struct Open(Vec<Arc<Connection>>);
 
 impl Open {
-    /// Whether there is room for one more, if need be by closing one that is idle.
+    /// Returns whether another connection fits, if necessary by evicting an idle one.
     fn has_room(&mut self, most: usize) -> bool {
-        // Only the task of a connection that is open still holds it.
+        // Only the task of an open connection still holds a reference.
         self.0.retain(|connection| Arc::strong_count(connection) > 1);
         self.0.len() < most || self.evict()
     }
 
-    /// Closes the connection that has been idle longest of the peer that has most connections.
+    /// Closes the longest idle connection of the peer with the most connections.
     fn evict(&mut self) -> bool {
         let mut held: HashMap<IpAddr, usize> = HashMap::new();
         self.0.iter().for_each(|connection| *held.entry(connection.peer).or_default() += 1);
@@ -158,7 +159,7 @@ impl Open {
     }
 }
 
-/// What ends a connection from outside.
+/// External limits of a connection.
 struct Limits {
     head: Duration,
     stopped: Option<watch::Receiver<bool>>,
@@ -179,7 +180,7 @@ async fn serve_one<A, F, E>(
         match tls {
             None => requests(stream, &connection, limits, answer).await,
             Some(tls) => {
-                // A client that fails its handshake is answered by TLS itself.
+                // TLS itself reports a failed handshake to the client.
                 if let Ok(Ok(stream)) = timeout(limits.head, tls.accept(stream)).await {
                     requests(stream, &connection, limits, answer).await;
                 }
@@ -192,7 +193,7 @@ async fn serve_one<A, F, E>(
     }
 }
 
-/// Answers the requests of a connection; after a stop only the one under way.
+/// Serves the requests of a connection; after a stop only the one in progress.
 async fn requests<A, F, E>(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     connection: &Connection,
@@ -213,9 +214,9 @@ async fn requests<A, F, E>(
         }
     });
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(LARGEST_HEAD);
+    server.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(MAX_HEAD);
     let mut serving = pin!(server.serve_connection(TokioIo::new(stream), service));
-    // Serving fails where the client is gone, or where a recorded fault breaks the connection.
+    // Serving fails if the client disconnects, or if a recorded fault breaks the connection.
     tokio::select! {
         _ = serving.as_mut() => return,
         () = stop(limits.stopped) => {}
@@ -224,11 +225,11 @@ async fn requests<A, F, E>(
     let _ = serving.await;
 }
 
-/// 405 for a request to a path that takes other methods only.
+/// Returns 405 (Method Not Allowed, RFC 9110 §15.5.6) with the allowed methods.
 pub(crate) fn not_allowed(allowed: &[Method]) -> Response<Full<Bytes>> {
     let allow: Vec<&str> = allowed.iter().map(Method::as_str).collect();
     let response = Response::builder().status(405).header("allow", allow.join(", "));
-    response.body(Full::default()).expect("a response of our own")
+    response.body(Full::default()).expect("a valid response")
 }
 
 #[cfg(test)]
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn half_open_requests_many_times_the_cap_leave_others_served() {
+    async fn half_open_requests_above_the_maximum_do_not_block_others() {
         let address = served(16, HEAD).await;
         for begun in ["", "GET /health HT", "GET /health HTTP/1.1\r\nx: ", "\u{16}\u{3}\u{1}"] {
             let mut half_open = vec![];
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn head_that_does_not_end_closes_its_connection() {
+    async fn incomplete_request_header_closes_its_connection() {
         let address = served(16, Duration::from_millis(200)).await;
         for begun in ["", "GET / HTTP/1.1\r\nx: ", "GET / HTTP/1.1\r\nhost: x\r\n\r\n"] {
             let mut stream = TcpStream::connect(address).await.expect("a connection");
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn full_server_evicts_the_oldest_idle_of_the_greediest_peer() {
+    fn full_server_evicts_oldest_idle_connection_of_busiest_peer() {
         let (one, many): (IpAddr, IpAddr) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
         let now = Instant::now();
         let at = |peer, age: Option<u64>| {
@@ -292,8 +293,11 @@ mod tests {
         let mut open = Open(all.to_vec());
         assert!(open.has_room(5) && open.0.len() == 4, "there is room");
         assert!(open.has_room(4) && open.0.len() == 3);
-        assert!(!open.0.iter().any(|left| Arc::ptr_eq(left, &all[2])), "the oldest of the peer with three");
+        assert!(
+            !open.0.iter().any(|left| Arc::ptr_eq(left, &all[2])),
+            "the longest idle connection of the peer with three is closed"
+        );
         let mut busy = Open(vec![Arc::clone(&all[3])]);
-        assert!(!busy.has_room(1), "a request under way is not cut off");
+        assert!(!busy.has_room(1), "a request in progress is not interrupted");
     }
 }

@@ -494,7 +494,7 @@ fn journal_in_which_others_have_a_hand_stops_the_connector() {
     // Without a place for one it is not made in a folder for all: that is said, whatever the level.
     let without = started("TMPDIR", text(place.folder.path()));
     assert!(
-        without.err.contains("There is no journal") && without.err.contains("CONNECTOR_JOURNAL_PATH"),
+        without.err.contains("No journal") && without.err.contains("CONNECTOR_JOURNAL_PATH"),
         "{}",
         without.err
     );

@@ -1,21 +1,21 @@
-//! What a platform of some version knows: parts of a document that a later version brought are left out, and so is whatever
-//! a platform says it does not know. A line of an operation that is newer than 6.0 ends with `# since VERSION`.
+//! Compatibility with versions of OpenCTI: removes the parts of a GraphQL document that the platform does not support.
+//! A line of an operation that requires a version newer than 6.0 ends with `# since VERSION`.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-/// A platform's version: `6.0.10`, `7.260309.0.8`.
+/// Version of the platform, such as `6.0.10` or `7.260309.0.8`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Version(Vec<u64>);
 
 impl Version {
-    /// Reads the numbers at the start; what follows them, such as `-lts.1`, says nothing about what is known.
+    /// Parses the leading numbers; a suffix such as `-lts.1` does not affect the supported API.
     pub(super) fn parse(text: &str) -> Version {
         let numbers = text.split(['-', '+']).next().unwrap_or_default();
         Self(numbers.split('.').map_while(|part| part.trim().parse().ok()).collect())
     }
 
-    /// Whether what came with `other` is there.
+    /// Returns whether this version is `other` or newer.
     pub(super) fn has(&self, other: &str) -> bool {
         let other = Self::parse(other);
         let length = self.0.len().max(other.0.len());
@@ -25,7 +25,7 @@ impl Version {
     }
 }
 
-/// Inputs of a registration that a later version than 6.0 brought.
+/// Fields of `RegisterConnectorInput` with the version that introduced each.
 pub(super) const INPUTS: [(&str, &str); 6] = [
     ("listen_callback_uri", "6.5.7"),
     ("auto_update", "6.8.9"),
@@ -35,7 +35,7 @@ pub(super) const INPUTS: [(&str, &str); 6] = [
     ("slug", "7.261014.0"),
 ];
 
-/// The lines of a document that a platform knows.
+/// Returns the lines of a document that this version supports and that name nothing in `unknown`.
 pub(super) fn document(text: &str, version: &Version, unknown: &BTreeSet<String>) -> String {
     let lines = text.lines().filter_map(|line| {
         let (line, since) = line.split_once(" # since ").map_or((line, None), |(line, since)| (line, Some(since)));
@@ -49,8 +49,8 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '_')).filter(|word| !word.is_empty())
 }
 
-/// What an error of GraphQL says is not known: a field, an argument, a type, a part of an input.
-pub(super) fn named_as_unknown(message: &str) -> Option<&str> {
+/// Extracts the unknown name from a GraphQL validation error: a field, an argument, a type or an input field.
+pub(super) fn unknown_name(message: &str) -> Option<&str> {
     let quoted = |text: &'_ str| text.split('"').next().map(str::len);
     let after = |start: &str| message.split_once(start).map(|(_, rest)| rest);
     let direct =
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_compared_part_by_part() {
+    fn versions_compare_numerically() {
         let has = |version: &str, other: &str| Version::parse(version).has(other);
         assert!(has("6.2.12", "6.2.12") && has("6.10.0", "6.9.29") && has("7.260309.0.8", "7.260309.0"));
         assert!(!has("6.2.11", "6.2.12") && !has("6.0.10", "6.1.0"));
@@ -73,19 +73,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_newer_or_named_as_unknown_is_left_out() {
+    fn newer_or_unknown_fields_are_removed() {
         let text = include_str!("operations/ping.graphql");
         let old = document(text, &Version::parse("6.0.10"), &BTreeSet::new());
         assert!(!old.contains("connectorInfo") && old.contains("connector_state"), "{old}");
         let new = Version::parse("7.261103.0");
         assert!(document(text, &new, &BTreeSet::new()).contains("connectorInfo: $connectorInfo"));
-        let told: BTreeSet<String> = ["connectorInfo".to_owned()].into();
-        assert!(!document(text, &new, &told).contains("connectorInfo"));
+        let unknown: BTreeSet<String> = ["connectorInfo".to_owned()].into();
+        assert!(!document(text, &new, &unknown).contains("connectorInfo"));
     }
 
     #[test]
-    fn the_texts_of_graphql_are_understood() {
-        let check = |message: &str, name: Option<&str>| assert_eq!(named_as_unknown(message), name, "{message}");
+    fn unknown_names_are_extracted_from_graphql_errors() {
+        let check = |message: &str, name: Option<&str>| assert_eq!(unknown_name(message), name, "{message}");
         check(r#"Cannot query field "jwks" on type "Connector". Did you mean "id"?"#, Some("jwks"));
         check(r#"Unknown argument "connectorInfo" on field "Mutation.pingConnector"."#, Some("connectorInfo"));
         check(r#"Unknown type "ConnectorInfoInput"."#, Some("ConnectorInfoInput"));

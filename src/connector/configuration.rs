@@ -1,5 +1,5 @@
-//! What a connector is told by variables or by `config.yml`: every mistake at once, by name, and never a secret's value. The
-//! order is pycti's: a variable that is set, then the file, then the default.
+//! Configuration of a connector from environment variables and `config.yml`: reports all mistakes at once, by name, and
+//! never the value of a secret. The precedence is that of pycti: variable, file, default.
 
 use super::log::Level;
 use super::sources::Values;
@@ -18,23 +18,23 @@ use stixmap_engine::stix::Kind;
 use url::Url;
 use zeroize::Zeroizing;
 
-/// The old names in compose files of the connector that this one replaces.
+/// Scope names in Compose files of the connector that this one replaces.
 const OLD_SCOPE: [(&str, Kind); 2] = [("domain", Kind::DomainName), ("ipv4-address", Kind::Ipv4Addr)];
 
-/// Everything a connector needs to know.
+/// All settings of one connector.
 #[derive(Debug, Clone)]
 pub(super) struct Configuration {
     pub(super) url: Url,
     pub(super) token: Zeroizing<String>,
-    /// What else goes with every request to the platform.
+    /// Additional headers of every request to the platform.
     pub(super) headers: HeaderMap,
     pub(super) tls: Tls,
     pub(super) id: String,
     pub(super) name: String,
-    /// What it is in a catalogue.
+    /// Identifier in OpenCTI's catalogue: the profile id.
     pub(super) slug: String,
     pub(super) scope: Vec<String>,
-    /// The kinds that are both in the scope and accepted by the profile.
+    /// Types of observables that are in the scope and accepted by the profile.
     pub(super) kinds: Vec<Kind>,
     pub(super) is_auto: bool,
     pub(super) is_auto_update: bool,
@@ -49,52 +49,52 @@ pub(super) struct Configuration {
     pub(super) store: Option<StoreSettings>,
     pub(super) broker: BrokerOverrides,
     pub(super) concurrency: u16,
-    /// What answers may take of the memory, all of the process together, in MiB.
+    /// Memory for responses of all connectors of the process, in MiB.
     pub(super) memory_budget: u64,
-    /// How long one delivery may take.
+    /// Time limit per delivery.
     pub(super) patience: Duration,
-    /// How long a stop waits for what is under way.
+    /// Time to complete deliveries in progress when the connector is stopped.
     pub(super) grace: Duration,
-    /// Where it is kept what was under way when the process died.
+    /// Directory of the journal of deliveries.
     pub(super) journal: Option<PathBuf>,
     pub(super) level: Level,
     pub(super) logs_json: bool,
     pub(super) metrics: Option<Metrics>,
-    /// What is understood, but probably not meant.
+    /// Settings that are valid, but probably unintended.
     pub(super) warnings: Vec<String>,
-    /// Protections that the operator has turned off. They are logged at every level.
+    /// Disabled security checks. They are logged at every level.
     pub(super) dangers: Vec<String>,
 }
 
-/// How the platform's certificate is judged.
+/// Verification of the platform's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Tls {
-    /// Not at all: only where `OPENCTI_SSL_VERIFY=false` says so.
+    /// Disabled, by `OPENCTI_SSL_VERIFY=false` only.
     Unchecked,
-    /// By the system's authorities, and these, in PEM.
+    /// Enabled, with the system's certificate authorities or those given as PEM.
     Checked(Option<String>),
 }
 
-/// Where workers bring messages over HTTP.
+/// HTTP endpoint where OpenCTI delivers messages (`CONNECTOR_LISTEN_PROTOCOL=API`).
 #[derive(Debug, Clone)]
 pub(super) struct Callback {
     pub(super) address: SocketAddr,
     pub(super) path: String,
-    /// As the platform knows it.
+    /// URI that is registered with the platform.
     pub(super) uri: String,
-    /// Its certificate, where it speaks TLS.
+    /// TLS configuration with the certificate of the endpoint, if it uses TLS.
     pub(super) tls: Option<Arc<ServerConfig>>,
 }
 
-/// Where bundles are written besides.
+/// Directory that receives a copy of each bundle.
 #[derive(Debug, Clone)]
 pub(super) struct Directory {
     pub(super) path: PathBuf,
-    /// In days.
+    /// Retention period in days.
     pub(super) retention: u64,
 }
 
-/// A bucket that bundles are written to besides: what stands above what the platform says of its own.
+/// Object store that receives a copy of each bundle. Values that are set override those sent by the platform.
 #[derive(Debug, Clone)]
 pub(super) struct StoreSettings {
     pub(super) endpoint: Option<String>,
@@ -104,13 +104,13 @@ pub(super) struct StoreSettings {
     pub(super) bucket: Option<String>,
     pub(super) access_key: Option<Zeroizing<String>>,
     pub(super) secret_key: Option<Zeroizing<String>>,
-    /// What the names of objects begin with; ends with `/`, or is empty.
+    /// Prefix of object keys; ends with `/`, or is empty.
     pub(super) folder: String,
-    /// In days.
+    /// Retention period in days.
     pub(super) retention: u64,
 }
 
-/// What stands above what the platform says of its broker.
+/// Settings that override the broker address sent by the platform.
 #[derive(Debug, Clone, Default)]
 pub(super) struct BrokerOverrides {
     pub(super) host: Option<String>,
@@ -119,18 +119,18 @@ pub(super) struct BrokerOverrides {
     pub(super) use_ssl: Option<bool>,
     pub(super) user: Option<String>,
     pub(super) password: Option<Zeroizing<String>>,
-    /// For a broker that speaks TLS.
+    /// TLS configuration for a broker that uses TLS.
     pub(super) tls: Option<Arc<ClientConfig>>,
 }
 
 impl BrokerOverrides {
-    /// Whether they say as whom the broker is entered, and where.
+    /// Returns whether credentials or the virtual host are overridden.
     pub(super) fn says_who(&self) -> bool {
         self.user.is_some() || self.password.is_some() || self.vhost.is_some()
     }
 }
 
-/// Where metrics are served, and how they are called.
+/// Address of the metrics server, and the prefix of metric names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Metrics {
     pub(super) address: SocketAddr,
@@ -138,7 +138,7 @@ pub(super) struct Metrics {
 }
 
 impl Configuration {
-    /// Reads all of it. What is wrong or missing is in the values' mistakes.
+    /// Reads all settings. Mistakes are collected in `values`.
     pub(super) fn read(values: &mut Values, plan: &Plan) -> Configuration {
         let (mut warnings, mut dangers) = (vec![], vec![]);
         let url = url(values);
@@ -146,25 +146,24 @@ impl Configuration {
         let (scope, kinds) = scope(values, plan, &mut warnings);
         let name = values.text("connector", "name").unwrap_or_else(|| plan.name.clone());
         if name.chars().count() < 2 {
-            values.mistake("connector", "name", "is shorter than two letters");
+            values.invalid("connector", "name", "at least 2 characters");
         }
         kind(values);
         if values.flag("connector", "auto_create_service_account", false) {
-            let text = "is not offered: give the token of the connector's own user";
-            values.mistake("connector", "auto_create_service_account", text);
+            values.invalid("connector", "auto_create_service_account", "false: set the token of an existing account");
         }
         Configuration {
             url,
             token,
             headers: headers(values, &mut warnings),
             tls: tls(values, &mut dangers),
-            id: values.required("connector", "id", "an id of its own, a UUID that never changes"),
+            id: values.required("connector", "id", "a UUID that identifies the connector and never changes"),
             scope,
             kinds,
             is_auto: values.flag("connector", "auto", false),
             is_auto_update: values.flag("connector", "auto_update", false),
             only_contextual: values.flag("connector", "only_contextual", false),
-            enrichment_resolution: values.word("connector", "enrichment_resolution", &["none", "stix_bundle"]),
+            enrichment_resolution: values.choice("connector", "enrichment_resolution", &["none", "stix_bundle"]),
             xtm_one_intent: values.text("connector", "xtm_one_intent"),
             callback: callback(values),
             pushes_by_api: pushes_by_api(values),
@@ -179,8 +178,8 @@ impl Configuration {
                 "connector",
                 "memory_budget",
                 memory::default_budget(plan.http.max_body),
-                memory::LEAST_BUDGET,
-                memory::MOST_BUDGET,
+                memory::MIN_BUDGET,
+                memory::MAX_BUDGET,
             ),
             patience: Duration::from_secs(values.number("connector", "delivery_timeout", 600, 10, 1600)),
             grace: Duration::from_secs(values.number("connector", "grace_period", 8, 0, 600)),
@@ -197,20 +196,20 @@ impl Configuration {
 }
 
 fn url(values: &mut Values) -> Url {
-    let nowhere = || Url::parse("http://unset.invalid").expect("a URL");
-    let text = values.required("opencti", "url", "where the platform is");
+    let placeholder = || Url::parse("http://unset.invalid").expect("a URL");
+    let text = values.required("opencti", "url", "URL of the OpenCTI platform");
     if text.is_empty() {
-        return nowhere();
+        return placeholder();
     }
     match Url::parse(&format!("{}/graphql", text.trim_end_matches('/'))) {
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-            values.mistake("opencti", "url", "holds a user or a password, which would be sent instead of the token");
-            nowhere()
+            values.invalid("opencti", "url", "no user or password, which would replace the token");
+            placeholder()
         }
         Ok(url) if is_web(Ok(url.clone())) => url,
         _ => {
-            values.mistake("opencti", "url", "is not the URL of a web server");
-            nowhere()
+            values.invalid("opencti", "url", "an HTTP or HTTPS URL");
+            placeholder()
         }
     }
 }
@@ -219,36 +218,36 @@ fn token(values: &mut Values) -> Zeroizing<String> {
     let before = values.mistakes.len();
     let token = values.secret("opencti", "token").filter(|token| !token.is_empty() && token.as_str() != "ChangeMe");
     let Some(token) = token else {
-        // A file that cannot be read was told.
+        // An unreadable file is reported already.
         if values.mistakes.len() == before {
-            values.mistake("opencti", "token", "is missing: the token of the connector's user");
+            values.missing("opencti", "token", "token of the connector's OpenCTI account");
         }
         return Zeroizing::default();
     };
     if HeaderValue::from_str(&token).is_err() {
-        values.mistake("opencti", "token", "holds signs that no header holds");
+        values.invalid("opencti", "token", "characters permitted in an HTTP header");
     }
     token
 }
 
-/// `X-A: 1;X-B: a:b`.
+/// Parses headers separated by `;`, such as `X-A: 1;X-B: a:b`.
 fn headers(values: &mut Values, warnings: &mut Vec<String>) -> HeaderMap {
     let text = values.secret("opencti", "custom_headers").unwrap_or_default();
     let mut headers = HeaderMap::new();
     for pair in text.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {
         let Some((name, value)) = pair.split_once(':') else {
-            warnings.push("a part of OPENCTI_CUSTOM_HEADERS has no `:` and is ignored".to_owned());
+            warnings.push("A part of OPENCTI_CUSTOM_HEADERS without `:` is ignored".to_owned());
             continue;
         };
         match (HeaderName::from_str(name.trim()), HeaderValue::from_str(value.trim())) {
             (Ok(name), Ok(value)) => drop(headers.insert(name, value)),
-            _ => values.mistake("opencti", "custom_headers", "holds signs that no header holds"),
+            _ => values.invalid("opencti", "custom_headers", "characters permitted in HTTP headers"),
         }
     }
     headers
 }
 
-/// Certificates are verified unless the operator says otherwise; pycti's default is the opposite.
+/// Certificates are verified by default, unlike in pycti.
 fn tls(values: &mut Values, dangers: &mut Vec<String>) -> Tls {
     const AUTHORITIES: &str = "HTTPS_CA_CERTIFICATES";
     if let Some(given) = values.variable(AUTHORITIES) {
@@ -265,11 +264,11 @@ fn tls(values: &mut Values, dangers: &mut Vec<String>) -> Tls {
     }
 }
 
-/// It need not be given; but what is given must be true.
+/// Checks the optional connector type.
 fn kind(values: &mut Values) {
     let kind = values.text("connector", "type");
     if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("INTERNAL_ENRICHMENT")) {
-        values.mistake("connector", "type", "is not INTERNAL_ENRICHMENT, which this connector is");
+        values.invalid("connector", "type", "INTERNAL_ENRICHMENT");
     }
 }
 
@@ -278,50 +277,50 @@ fn scope(values: &mut Values, plan: &Plan, warnings: &mut Vec<String>) -> (Vec<S
     let names = |kinds: &[Kind]| kinds.iter().map(|kind| kind.entity_type().to_owned()).collect::<Vec<_>>();
     let Some(text) = values.text("connector", "scope") else { return (names(&accepted), accepted) };
     let (mut kinds, mut unknown) = (vec![], vec![]);
-    for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-        let old = OLD_SCOPE.iter().find(|(old, _)| old.eq_ignore_ascii_case(word)).map(|(_, kind)| *kind);
-        match Kind::parse(word).or(old).filter(|kind| accepted.contains(kind)) {
+    for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let old = OLD_SCOPE.iter().find(|(old, _)| old.eq_ignore_ascii_case(name)).map(|(_, kind)| *kind);
+        match Kind::parse(name).or(old).filter(|kind| accepted.contains(kind)) {
             Some(kind) if !kinds.contains(&kind) => kinds.push(kind),
             Some(_) => {}
-            None => unknown.push(word.to_owned()),
+            None => unknown.push(name.to_owned()),
         }
         if let Some(kind) = old {
-            warnings.push(format!("CONNECTOR_SCOPE: `{word}` is read as {}", kind.entity_type()));
+            warnings.push(format!("CONNECTOR_SCOPE: `{name}` is interpreted as {}", kind.entity_type()));
         }
     }
     if kinds.is_empty() {
         let known = names(&accepted).join(",");
-        values.mistake("connector", "scope", &format!("matches nothing that {} is asked about: {known}", plan.name));
+        values.invalid("connector", "scope", &format!("types that {} accepts: {known}", plan.name));
     } else if !unknown.is_empty() {
-        warnings.push(format!("CONNECTOR_SCOPE: {} is asked about no {}", plan.name, unknown.join(", ")));
+        warnings.push(format!("CONNECTOR_SCOPE: {} does not accept {}", plan.name, unknown.join(", ")));
     }
     (names(&kinds), kinds)
 }
 
 fn callback(values: &mut Values) -> Option<Callback> {
-    if values.word("connector", "listen_protocol", &["AMQP", "API"]) == "AMQP" {
+    if values.choice("connector", "listen_protocol", &["AMQP", "API"]) == "AMQP" {
         return None;
     }
     let speaks_tls = values.flag("connector", "listen_protocol_api_ssl", false);
-    let tls = if speaks_tls { tls::of_callback(values) } else { None };
+    let tls = if speaks_tls { tls::callback(values) } else { None };
     let port = values.number("connector", "listen_protocol_api_port", 7070, 1, 65_535);
     let path = values.text("connector", "listen_protocol_api_path").unwrap_or_else(|| "/api/callback".into());
     if !is_path(&path) {
-        values.mistake("connector", "listen_protocol_api_path", "is no path of a URL: it begins with `/`");
+        values.invalid("connector", "listen_protocol_api_path", "a URL path that starts with `/`");
     }
     let scheme = if speaks_tls { "https" } else { "http" };
     let base = values.text("connector", "listen_protocol_api_uri");
     let base = base.unwrap_or_else(|| format!("{scheme}://127.0.0.1:{port}"));
     if !is_web(Url::parse(&base)) {
-        values.mistake("connector", "listen_protocol_api_uri", "is not the URL of a web server");
+        values.invalid("connector", "listen_protocol_api_uri", "an HTTP or HTTPS URL");
     }
     let uri = format!("{}{path}", base.trim_end_matches('/'));
-    // Workers run on other machines: they must reach it, with the platform's token.
+    // Listens on all addresses by default: OpenCTI runs on other machines, and authenticates with the platform's token.
     let address = address(values, "listen_protocol_api_address", Ipv4Addr::UNSPECIFIED, port);
     Some(Callback { address, uri, path, tls })
 }
 
-/// Whether requests come by this path as it is written.
+/// Returns whether a URL parser keeps the path unchanged.
 fn is_path(path: &str) -> bool {
     path.starts_with('/') && Url::parse(&format!("http://host{path}")).is_ok_and(|url| url.path() == path)
 }
@@ -337,8 +336,8 @@ fn pushes_by_api(values: &mut Values) -> bool {
     match own.or_else(|| values.variable(OLD)).as_deref() {
         None | Some("amqp") => return false,
         Some("api") => return true,
-        Some(_) if is_own => values.mistake("connector", "queue_protocol", "is neither amqp nor api"),
-        Some(_) => values.mistakes.push(format!("{OLD} is neither amqp nor api")),
+        Some(_) if is_own => values.invalid("connector", "queue_protocol", "amqp or api"),
+        Some(_) => values.mistakes.push(format!("invalid {OLD}: expected amqp or api")),
     }
     false
 }
@@ -348,19 +347,19 @@ fn directory(values: &mut Values) -> Option<Directory> {
     if !values.flag("connector", "send_to_directory", false) {
         return None;
     }
-    let path = values.required("connector", "send_to_directory_path", "where bundles are written");
+    let path = values.required("connector", "send_to_directory_path", "directory for copies of bundles");
     if !path.is_empty() && !operator_path::is_folder(Path::new(&path)) {
-        values.mistake("connector", "send_to_directory_path", "is no folder");
+        values.invalid("connector", "send_to_directory_path", "an existing directory");
     }
     Some(Directory { path: PathBuf::from(path), retention })
 }
 
-/// Where the journal is: where it is said, where systemd has a place for it, or the user's own place for such. Never in a
-/// folder for all, such as `/tmp`.
+/// Returns the directory of the journal: the configured one, the state directory of the systemd service, or that of the
+/// user (XDG Base Directory Specification). Never a directory shared by all users, such as `/tmp`.
 fn journal(values: &Values) -> Option<PathBuf> {
     let absolute = |path: PathBuf| Some(path).filter(|path| path.is_absolute());
     let variable = |name: &str| values.variable(name).map(PathBuf::from).and_then(absolute);
-    // systemd separates several by colons.
+    // systemd separates several directories by colons.
     let of_service = values.variable("STATE_DIRECTORY").and_then(|all| absolute(all.split(':').next()?.into()));
     let of_home = || variable("HOME").map(|home| home.join(".local/state"));
     let of_user = || variable("XDG_STATE_HOME").or_else(of_home).map(|state| state.join("stixmap"));
@@ -391,7 +390,7 @@ fn store(values: &mut Values) -> Option<StoreSettings> {
 fn broker(values: &mut Values, dangers: &mut Vec<String>) -> BrokerOverrides {
     let port = values.number("mq", "port", 0, 0, 65_535);
     let use_ssl = values.text("mq", "use_ssl").is_some().then(|| values.flag("mq", "use_ssl", false));
-    // The platform may name a broker with TLS although nothing here does.
+    // The platform may require TLS for the broker even if no setting does.
     let is_checked = values.flag("mq", "use_ssl_reject_unauthorized", true);
     if !is_checked {
         let text = "MQ_USE_SSL_REJECT_UNAUTHORIZED is off: the broker's certificate is not verified";
@@ -404,34 +403,34 @@ fn broker(values: &mut Values, dangers: &mut Vec<String>) -> BrokerOverrides {
         use_ssl,
         user: values.text("mq", "user"),
         password: values.secret("mq", "pass"),
-        tls: tls::of_broker(values, is_checked),
+        tls: tls::broker(values, is_checked),
     }
 }
 
 fn level(values: &mut Values) -> Level {
     let Some(text) = values.text("connector", "log_level") else { return Level::Error };
     Level::parse(&text).unwrap_or_else(|| {
-        values.mistake("connector", "log_level", "is none of debug, info, warning, error, critical");
+        values.invalid("connector", "log_level", "one of debug, info, warning, error, critical");
         Level::Error
     })
 }
 
-/// A host without the brackets that an IPv6 address has in a URL.
+/// Returns a host without the brackets of an IPv6 address in a URL.
 pub(super) fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
 }
 
-/// A host as it stands in a URL: an IPv6 address in brackets.
+/// Returns a host as written in a URL: an IPv6 address in brackets (RFC 3986 §3.2.2).
 pub(super) fn in_url(host: &str) -> String {
     bare(host).parse::<Ipv6Addr>().map_or_else(|_| host.to_owned(), |address| format!("[{address}]"))
 }
 
-/// The address that a server listens on.
+/// Returns the address that a server listens on.
 fn address(values: &mut Values, key: &str, default: Ipv4Addr, port: u64) -> SocketAddr {
     let port = u16::try_from(port).expect("the port was read in its range");
     let Some(text) = values.text("connector", key) else { return (default, port).into() };
     let address = bare(&text).parse().unwrap_or_else(|_| {
-        values.mistake("connector", key, "is no IP address, such as 127.0.0.1, 0.0.0.0 or ::");
+        values.invalid("connector", key, "an IP address, such as 127.0.0.1, 0.0.0.0 or ::");
         IpAddr::from(default)
     });
     (address, port).into()
@@ -441,9 +440,9 @@ fn metrics(values: &mut Values) -> Option<Metrics> {
     let port = values.number("connector", "metrics_port", 9095, 1, 65_535);
     let parts = ["metrics_namespace", "metrics_subsystem"].map(|key| (key, values.text("connector", key)));
     for (key, part) in &parts {
-        let is_sign = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
-        if part.as_ref().is_some_and(|part| !part.chars().all(is_sign) || part.starts_with(char::is_numeric)) {
-            values.mistake("connector", key, "is not made of letters, digits and `_`, as names of metrics are");
+        let is_permitted = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        if part.as_ref().is_some_and(|part| !part.chars().all(is_permitted) || part.starts_with(char::is_numeric)) {
+            values.invalid("connector", key, "ASCII letters, digits and `_`, not starting with a digit");
         }
     }
     let prefix = parts.into_iter().filter_map(|(_, part)| part).map(|part| format!("{part}_")).collect();
@@ -483,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_unverified_only_when_said_and_dangers_reported() {
+    fn certificates_unverified_only_by_explicit_setting_with_warning() {
         let with = |name: &'static str, value: &'static str| {
             read(&ENOUGH.into_iter().chain([(name, value)]).collect::<Vec<_>>(), "{}", None).0
         };
@@ -502,13 +501,13 @@ mod tests {
     }
 
     #[test]
-    fn journal_is_where_said_or_the_users_own() {
-        let place = |more: &[(&'static str, &'static str)]| {
+    fn journal_directory_follows_setting_service_user_in_order() {
+        let journal = |more: &[(&'static str, &'static str)]| {
             let variables = [&ENOUGH[..], more].concat();
             read(&variables, "{}", None).0.journal.map(|path| path.display().to_string())
         };
         let (home, xdg) = (("HOME", "/home/u"), ("XDG_STATE_HOME", "/xdg"));
-        let (service, said) = (("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"), ("CONNECTOR_JOURNAL_PATH", "/own"));
+        let (service, own) = (("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"), ("CONNECTOR_JOURNAL_PATH", "/own"));
         for (given, expected) in [
             (&[][..], None),
             (&[("TMPDIR", "/tmp")], None),
@@ -518,14 +517,14 @@ mod tests {
             (&[home, xdg], Some("/xdg/stixmap")),
             (&[xdg], Some("/xdg/stixmap")),
             (&[home, xdg, service], Some("/var/lib/a")),
-            (&[home, xdg, service, said], Some("/own")),
+            (&[home, xdg, service, own], Some("/own")),
         ] {
-            assert_eq!(place(given).as_deref(), expected, "{given:?}");
+            assert_eq!(journal(given).as_deref(), expected, "{given:?}");
         }
     }
 
     #[test]
-    fn every_mistake_is_told_at_once_and_no_secret_is() {
+    fn all_mistakes_are_reported_at_once_by_name() {
         let variables = [
             ("OPENCTI_TOKEN", "ChangeMe"),
             ("CONNECTOR_SCOPE", "StixFile"),
@@ -551,12 +550,16 @@ mod tests {
             "CONNECTOR_QUEUE_PROTOCOL",
             "MQ_PASS_FILE",
         ] {
-            assert_eq!(mistakes.iter().filter(|mistake| mistake.starts_with(name)).count(), 1, "{name}: {mistakes:?}");
+            assert_eq!(
+                mistakes.iter().filter(|mistake| mistake.split([' ', ':']).any(|word| word == name)).count(),
+                1,
+                "{name}: {mistakes:?}"
+            );
         }
     }
 
     #[test]
-    fn variables_stand_above_the_file_and_an_empty_one_for_the_default() {
+    fn variables_override_the_file_and_empty_ones_select_the_default() {
         let file = "opencti: { url: 'https://a', token: b, ssl_verify: true }\nconnector: { id: c, auto: true, name: From File, log_level: info }\nmq:\n";
         let (configuration, mistakes) = read(&[("CONNECTOR_NAME", ""), ("CONNECTOR_LOG_LEVEL", "debug")], file, None);
         assert!(mistakes.is_empty(), "{mistakes:?}");
@@ -566,21 +569,24 @@ mod tests {
     }
 
     #[test]
-    fn what_no_request_can_carry_is_told() {
+    fn invalid_header_characters_are_reported() {
         let with = |name: &'static str, value: &'static str| {
             let variables: Vec<_> =
                 ENOUGH.into_iter().filter(|(known, _)| *known != name).chain([(name, value)]).collect();
             read(&variables, "{}", None).1
         };
-        assert_eq!(with("OPENCTI_TOKEN", "t\u{1}"), ["OPENCTI_TOKEN holds signs that no header holds"]);
-        let told = "OPENCTI_CUSTOM_HEADERS holds signs that no header holds";
-        assert_eq!(with("OPENCTI_CUSTOM_HEADERS", "X A: 1"), [told]);
+        assert_eq!(
+            with("OPENCTI_TOKEN", "t\u{1}"),
+            ["invalid OPENCTI_TOKEN: expected characters permitted in an HTTP header"]
+        );
+        let mistake = "invalid OPENCTI_CUSTOM_HEADERS: expected characters permitted in HTTP headers";
+        assert_eq!(with("OPENCTI_CUSTOM_HEADERS", "X A: 1"), [mistake]);
         assert_eq!(with("OPENCTI_CUSTOM_HEADERS", "X-A: 1;; X-B: a:b ;c"), [""; 0]);
         assert_eq!(with("CONNECTOR_METRICS_NAMESPACE", "my-own").len(), 1);
     }
 
     #[test]
-    fn addresses_of_servers_are_loopback_or_as_given() {
+    fn servers_listen_on_the_default_or_the_given_address() {
         let metrics = |address: &[(&str, &str)]| {
             let variables = [&ENOUGH[..], &[("CONNECTOR_EXPOSE_METRICS", "true")], address].concat();
             let (configuration, mistakes) = read(&variables, "{}", None);
@@ -604,7 +610,7 @@ mod tests {
     }
 
     #[test]
-    fn booleans_are_read_leniently() {
+    fn booleans_accept_common_spellings() {
         for text in ["yes", "true", "True", "TRUE", "1", "on", " true "] {
             let variables: Vec<_> = ENOUGH.into_iter().chain([("CONNECTOR_AUTO", text)]).collect();
             assert!(read(&variables, "{}", None).0.is_auto, "{text}");
@@ -612,7 +618,7 @@ mod tests {
     }
 
     #[test]
-    fn the_old_scope_is_understood_and_told() {
+    fn deprecated_scope_names_are_accepted_with_warnings() {
         let variables: Vec<_> =
             ENOUGH.into_iter().chain([("CONNECTOR_SCOPE", "domain, ipv4-address, indicator")]).collect();
         let (configuration, mistakes) = read(&variables, "{}", None);
@@ -622,7 +628,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_stand_in_files_too() {
+    fn secrets_are_read_from_files() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("token");
         std::fs::write(&path, "from a file\n").expect("it can be written");
@@ -639,8 +645,8 @@ mod tests {
         assert_eq!(configuration.broker.password.as_deref().map(String::as_str), Some("from a file"));
         let nowhere = [ENOUGH[0], ENOUGH[2], ("OPENCTI_TOKEN_FILE", "/nowhere/at/all")];
         let (_, mistakes) = read(&nowhere, "{}", None);
-        assert!(mistakes.len() == 1 && mistakes[0].starts_with("OPENCTI_TOKEN_FILE"), "{mistakes:?}");
-        // What variables say stands above the file.
+        assert!(mistakes.len() == 1 && mistakes[0].contains("OPENCTI_TOKEN_FILE"), "{mistakes:?}");
+        // Variables take precedence over the settings file.
         let file = "opencti: { token: of the file }\nmq: { pass: of the file }";
         let all = [ENOUGH[0], ENOUGH[2], ("OPENCTI_TOKEN_FILE", path), ("MQ_PASS_FILE", path), ("MQ_PASS", "")];
         let (configuration, _) = read(&all, file, None);
@@ -651,8 +657,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_told_by_the_name_it_was_given() {
-        let told = |name: &'static str, value: &'static str, prefix: Option<&str>| {
+    fn invalid_values_are_reported_by_the_name_of_their_variable() {
+        let mistakes = |name: &'static str, value: &'static str, prefix: Option<&str>| {
             let more = [("CONNECTOR_LISTEN_PROTOCOL", "API"), (name, value)];
             read(&ENOUGH.into_iter().chain(more).collect::<Vec<_>>(), "{}", prefix).1
         };
@@ -669,16 +675,16 @@ mod tests {
             ("CONNECTOR_DELIVERY_TIMEOUT", "1700"),
             ("QUEUE_PROTOCOL", "smoke"),
         ] {
-            let told = told(name, value, None);
-            assert!(told.len() == 1 && told[0].starts_with(name), "{name}={value}: {told:?}");
+            let found = mistakes(name, value, None);
+            assert!(found.len() == 1 && found[0].contains(name), "{name}={value}: {found:?}");
         }
-        assert_eq!(told("QUEUE_PROTOCOL", "", None), [""; 0], "as a compose file gives it that has nothing to say");
-        let told = told("LINES_CONNECTOR_AUTO", "perhaps", Some("lines"));
-        assert_eq!(told, ["LINES_CONNECTOR_AUTO is neither true nor false"]);
+        assert_eq!(mistakes("QUEUE_PROTOCOL", "", None), [""; 0], "Compose passes unset variables as empty ones");
+        let found = mistakes("LINES_CONNECTOR_AUTO", "perhaps", Some("lines"));
+        assert_eq!(found, ["invalid LINES_CONNECTOR_AUTO: expected true or false"]);
     }
 
     #[test]
-    fn authorities_stand_in_a_folder_too() {
+    fn authorities_are_read_from_a_directory() {
         let folder = tempfile::tempdir().expect("a folder");
         let pair = rcgen::generate_simple_self_signed(["platform".to_owned()]).expect("a certificate");
         std::fs::write(folder.path().join("one.pem"), pair.cert.pem()).expect("it can be written");
@@ -691,7 +697,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shelf_of_connectors_has_values_of_each_profile() {
+    fn prefixed_variables_override_common_ones() {
         let variables: Vec<_> =
             ENOUGH.into_iter().chain([("LINES_CONNECTOR_ID", "own"), ("LINES_CONNECTOR_NAME", "Own")]).collect();
         let (configuration, _) = read(&variables, "{}", Some("lines"));

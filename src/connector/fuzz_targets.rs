@@ -1,5 +1,5 @@
-//! What holds for any bytes that reach a connector, as a message or as its configuration: for those who fuzz, and for the test
-//! that plays what they found.
+//! Properties that hold for arbitrary bytes received as a message or as configuration. Used by fuzzers and by the test
+//! that replays their corpus.
 
 use super::configuration::Configuration;
 use super::entity::Entity;
@@ -15,8 +15,8 @@ use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::Plan;
 use stixmap_engine::stix::Observable;
 
-/// Any bytes as a message: it is one, or why it is none is told. What the platform is asked for after it, and what is found
-/// then, may stand in it too, as `told` and `found`.
+/// Checks arbitrary bytes as a message: it is parsed, or rejected with a reason. The entity and the results may be part
+/// of the input, as `told` and `found`.
 pub fn delivery(bytes: &[u8]) {
     let message: Value = serde_json::from_slice(bytes).unwrap_or_default();
     match Delivery::parse(bytes) {
@@ -25,47 +25,48 @@ pub fn delivery(bytes: &[u8]) {
             assert!(!delivery.entity.is_empty() && delivery.work.as_ref().is_none_or(|work| !work.is_empty()));
             assert!(
                 delivery.waited(Timestamp::UNIX_EPOCH).is_none_or(|waited| waited >= 0.0),
-                "none waits in the future"
+                "the waiting time is not negative"
             );
             let bundle = delivery.playbook.as_ref().and_then(|playbook| playbook.read().ok());
-            told(bundle.as_ref().unwrap_or(&Value::Null), bundle.as_ref(), &delivery.content, &message);
-            told(&message["told"], bundle.as_ref(), &delivery.content, &message);
+            entity(bundle.as_ref().unwrap_or(&Value::Null), bundle.as_ref(), &delivery.content, &message);
+            entity(&message["told"], bundle.as_ref(), &delivery.content, &message);
         }
     }
-    told(&message, None, &Content::default(), &message);
+    entity(&message, None, &Content::default(), &message);
     sent(message["objects"].as_array().or(message.as_array()).map_or(&[], |objects| objects));
 }
 
-/// Any value as what the platform tells of an observable: it is read, and what is found is sent with it.
-fn told(value: &Value, bundle: Option<&Value>, content: &Content, message: &Value) {
+/// Checks an arbitrary value as the data of an entity: it is parsed, or rejected with a reason, and no object is lost.
+fn entity(value: &Value, bundle: Option<&Value>, content: &Content, message: &Value) {
     match Entity::read(value, bundle, content) {
         Err(reason) => assert!(!reason.is_empty()),
         Ok(entity) => {
             let observable = &entity.observable;
             let again = Observable::parse(observable.kind(), observable.value());
-            assert!(again.is_ok_and(|again| again.is_same(observable)), "{observable} is what it says");
-            let (came, found) = (entity.objects.len(), message["found"].as_array().cloned().unwrap_or_default());
+            assert!(again.is_ok_and(|again| again.is_same(observable)), "{observable} can be parsed again");
+            let (received, found) = (entity.objects.len(), message["found"].as_array().cloned().unwrap_or_default());
             let objects = Objects::enriched(entity, Found::Values(found));
-            assert!(objects.len() >= came, "nothing that came is lost");
-            let objects: Vec<Value> = (0..objects.len()).map(|place| objects.at(place)).collect();
+            assert!(objects.len() >= received, "no received object is lost");
+            let objects: Vec<Value> = (0..objects.len()).map(|index| objects.at(index)).collect();
             sent(&objects);
         }
     }
 }
 
-/// Any list as the objects of a bundle: each that is sent is of the bundle, once, and after those that it waits for.
+/// Checks an arbitrary list as the objects of a bundle: each object is sent at most once, after the objects it depends
+/// on.
 fn sent(objects: &[Value]) {
     let ids: HashSet<&str> = objects.iter().filter_map(|object| object["id"].as_str()).collect();
     for cleans in [false, true] {
         let split = split(Objects::of(Found::Values(objects.to_vec())), cleans);
-        let mut before = HashSet::new();
-        let mut waited = 1;
+        let mut sent_ids = HashSet::new();
+        let mut sequence = 1;
         for part in &split.parts {
             let object = split.object(*part);
             let id = object["id"].as_str().unwrap_or_default();
-            assert!(ids.contains(id) && before.insert(id.to_owned()), "{id} is of the bundle, and sent once");
-            assert!(part.sequence >= waited, "{id} comes after what takes longer");
-            waited = part.sequence;
+            assert!(ids.contains(id) && sent_ids.insert(id.to_owned()), "{id} is in the bundle and sent once");
+            assert!(part.sequence >= sequence, "{id} is sent in the order of its sequence");
+            sequence = part.sequence;
             let own = object.as_object().into_iter().flatten();
             let own = own.filter(|(key, value)| key.ends_with("_ref") && value.as_str() == Some(id));
             assert_eq!(own.count(), 0, "an object refers to itself: {object}");
@@ -73,8 +74,8 @@ fn sent(objects: &[Value]) {
     }
 }
 
-/// Any text as variables, one a line, and after an empty line as `config.yml`, of a connector with this profile: it is
-/// understood, or what is wrong is told by name, and never with a secret.
+/// Checks arbitrary text as the configuration of a connector with this profile: one variable per line, then after an
+/// empty line `config.yml`. It is valid, or the mistakes name the setting and never contain a secret.
 pub fn configuration(profile: &str, bytes: &[u8]) {
     static PLAN: OnceLock<Plan> = OnceLock::new();
     let read = || Plan::read(&Source::new("profile.yaml", profile)).expect("a profile");
@@ -82,20 +83,20 @@ pub fn configuration(profile: &str, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (variables, file) = text.split_once("\n\n").unwrap_or((&text, ""));
     let pairs = variables.lines().filter_map(|line| line.split_once('='));
-    // No file of this machine is anybody's business here.
+    // Paths are excluded: fuzzing must not read local files.
     let variables: BTreeMap<String, String> = pairs
         .filter(|(_, value)| !value.starts_with(['/', '.', '~']))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    // A secret that is given for another variable too is no secret.
+    // A token that is also the value of another variable is not secret.
     let holds = |token: &String| variables.values().filter(|value| value.contains(token.as_str())).count();
     let secret = variables.get("OPENCTI_TOKEN").filter(|token| token.len() > 8 && holds(token) == 1).cloned();
     let file = serde_yaml::from_str(file).unwrap_or_default();
     let mut values = Values::new(variables, file, None);
     let read = Configuration::read(&mut values, plan);
-    for told in values.mistakes.iter().chain(&read.warnings) {
-        assert!(!told.is_empty() && secret.as_ref().is_none_or(|secret| !told.contains(secret)), "{told}");
+    for mistake in values.mistakes.iter().chain(&read.warnings) {
+        assert!(!mistake.is_empty() && secret.as_ref().is_none_or(|secret| !mistake.contains(secret)), "{mistake}");
     }
     let is_whole = !read.id.is_empty() && read.name.chars().count() > 1 && !read.scope.is_empty();
-    assert!(!values.mistakes.is_empty() || is_whole, "nothing is missing, and yet it is: {read:?}");
+    assert!(!values.mistakes.is_empty() || is_whole, "an incomplete configuration has no mistakes: {read:?}");
 }

@@ -1,4 +1,4 @@
-//! What a connector says, as connectors built on pycti say it: one JSON object a line on standard error, no colours.
+//! Structured log in pycti's format: one JSON object per line on standard error, without colors.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use stixmap_engine::printable;
 
-/// How much it matters.
+/// Severity of a log entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
     Debug,
@@ -19,7 +19,7 @@ pub(super) enum Level {
 }
 
 impl Level {
-    /// Reads the names that Python's logging has, in any case.
+    /// Parses the level names of Python's `logging`, ignoring case.
     pub(super) fn parse(text: &str) -> Option<Level> {
         match text.trim().to_ascii_uppercase().as_str() {
             "DEBUG" | "NOTSET" => Some(Self::Debug),
@@ -71,12 +71,12 @@ impl Log {
         self.write(Level::Error, message, attributes);
     }
 
-    /// A warning that no level hides.
+    /// Writes a warning regardless of the configured level.
     pub(super) fn danger(&self, message: &str, attributes: Value) {
         self.put(Level::Warning, message, attributes);
     }
 
-    /// What ends a warning that no level hides, and is as little hidden.
+    /// Writes the end of such a condition, also regardless of the configured level.
     pub(super) fn relief(&self, message: &str, attributes: Value) {
         self.put(Level::Info, message, attributes);
     }
@@ -88,19 +88,19 @@ impl Log {
     }
 
     fn put(&self, level: Level, message: &str, attributes: Value) {
-        // Who reads it may be gone; there is nobody else to tell.
+        // A failure to write to standard error cannot be reported anywhere.
         let _ = writeln!(std::io::stderr().lock(), "{}", self.line(level, message, attributes, Timestamp::now()));
     }
 
     fn line(&self, level: Level, message: &str, attributes: Value, now: Timestamp) -> String {
         if !self.is_json {
-            // What a line says in its attributes is said here, too: mostly they are the reason.
+            // Attributes are appended in plain text too: most contain the reason.
             let attributes = attributes.as_object().into_iter().flatten();
             let attributes: String = attributes.map(|(key, value)| format!(" {key}={value}")).collect();
             let line = format!("{}:{}:{message}{attributes}", level.as_str(), self.name);
             return printable::line(&line).into_owned();
         }
-        let text = |value: &str| written(&Value::from(value));
+        let text = |value: &str| python_json(&Value::from(value));
         let mut line = format!(
             r#"{{"timestamp": "{now:.6}", "level": "{}", "name": {}, "message": {}"#,
             level.as_str(),
@@ -111,24 +111,24 @@ impl Log {
             line.push_str(r#", "exc_info": "NoneType: None""#);
         }
         if attributes.as_object().is_some_and(|attributes| !attributes.is_empty()) {
-            line.push_str(&format!(r#", "attributes": {}"#, written(&attributes)));
+            line.push_str(&format!(r#", "attributes": {}"#, python_json(&attributes)));
         }
         line.push('}');
         line
     }
 }
 
-/// A value as Python writes it: blanks after commas and colons, and nothing that is not ASCII.
-fn written(value: &Value) -> String {
+/// Serializes a value as `json.dumps` of Python does: spaces after commas and colons, ASCII only.
+fn python_json(value: &Value) -> String {
     let mut text = vec![];
-    let mut writer = serde_json::Serializer::with_formatter(&mut text, AsPython);
+    let mut writer = serde_json::Serializer::with_formatter(&mut text, PythonFormatter);
     value.serialize(&mut writer).expect("a value is JSON");
     String::from_utf8(text).expect("it is ASCII")
 }
 
-struct AsPython;
+struct PythonFormatter;
 
-impl Formatter for AsPython {
+impl Formatter for PythonFormatter {
     fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, is_first: bool) -> io::Result<()> {
         if is_first { Ok(()) } else { writer.write_all(b", ") }
     }
@@ -152,8 +152,8 @@ impl Formatter for AsPython {
     }
 }
 
-/// What ends the program is told as anything else is, in one line; to a person at a terminal as any other command tells it.
-pub(super) fn tell_end(error: &anyhow::Error) {
+/// Logs the error that ends the program: as one JSON line, or as plain text on a terminal or if JSON is disabled.
+pub(super) fn log_exit(error: &anyhow::Error) {
     let is_plain = std::env::var("OPENCTI_JSON_LOGGING").is_ok_and(|text| text.trim().eq_ignore_ascii_case("false"));
     match is_plain || io::stderr().is_terminal() {
         true => crate::render::error(error),
@@ -161,25 +161,25 @@ pub(super) fn tell_end(error: &anyhow::Error) {
     }
 }
 
-/// Panics are told as anything else is: one line, in the log of the connector.
-pub(super) fn tell_panics(log: Log) {
+/// Logs panics as one line in the log of the connector.
+pub(super) fn log_panics(log: Log) {
     std::panic::set_hook(Box::new(move |panic| {
-        let place = panic.location().map(ToString::to_string);
+        let location = panic.location().map(ToString::to_string);
         let payload = panic.payload();
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        let reason = text.unwrap_or("it does not say why");
-        // It is the program's fault, whatever level somebody wants to see.
-        log.put(Level::Error, "The connector has a fault", json!({ "reason": reason, "place": place }));
+        let reason = text.unwrap_or("no panic message");
+        // A panic is a defect of the program and is logged at every level.
+        log.put(Level::Error, "The connector panicked", json!({ "reason": reason, "location": location }));
     }));
 }
 
-/// No attributes.
+/// Returns an empty set of attributes.
 pub(super) fn nothing() -> Value {
     Value::Object(Map::new())
 }
 
-/// The reason of a failure, as an attribute.
+/// Returns the reason of a failure as an attribute.
 pub(super) fn because(reason: impl std::fmt::Display) -> Value {
     json!({ "reason": reason.to_string() })
 }
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_one_line_of_json_as_pycti_writes_it() {
+    fn log_entry_has_the_json_format_of_pycti() {
         let log = Log::new("My Connector", Level::Info, true);
         let now: Timestamp = "2026-11-23T09:28:17.372914Z".parse().expect("a time");
         let line = log.line(Level::Info, "Connector registered with ID", json!({ "id": "abc\n" }), now);

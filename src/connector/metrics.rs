@@ -1,4 +1,4 @@
-//! What is counted, under pycti's names and ours, and where it is served: `/metrics`, `/health`, `/ready`.
+//! Prometheus metrics under pycti's names and our own, served at `/metrics`, with `/health` and `/ready`.
 
 use crate::http_server::{HttpServer, not_allowed};
 use http_body_util::Full;
@@ -19,15 +19,15 @@ use std::sync::{Arc, OnceLock};
 use stixmap_engine::run::Counts;
 use tokio::net::TcpListener;
 
-/// A figure that is not there as long as it is not known: 0 would be a lie.
-type Known<N, A = AtomicI64> = Family<[(&'static str, &'static str); 0], Gauge<N, A>>;
+/// A gauge without a sample until its value is known: 0 would be misleading.
+type OptionalGauge<N, A = AtomicI64> = Family<[(&'static str, &'static str); 0], Gauge<N, A>>;
 
-const ALONE: [(&str, &str); 0] = [];
+const NO_LABELS: [(&str, &str); 0] = [];
 
-/// The number of connections that are open at once.
+/// Maximum number of concurrent connections.
 const CONNECTIONS: usize = 64;
 
-/// What `…build_info` says.
+/// Labels of the metric `…build_info`.
 pub(super) struct Build<'p> {
     pub(super) profile: &'p str,
     pub(super) profile_version: &'p str,
@@ -44,13 +44,13 @@ impl Build<'_> {
     }
 }
 
-/// A label's name and value.
+/// The label `kind` with its value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Label {
     kind: String,
 }
 
-/// The figures of one connector.
+/// Metrics of one connector.
 #[derive(Debug, Clone)]
 pub(super) struct Metrics {
     pub(super) bundles_sent: Counter,
@@ -67,17 +67,17 @@ pub(super) struct Metrics {
     circuit_open: Gauge,
     circuit_openings: Counter,
     under_way: Gauge,
-    /// What pycti has under this name: 1 at what the connector does, 0 at what it does not.
+    /// pycti's state metric: 1 for the current state, 0 for the others.
     state: Family<Vec<(String, String)>, Gauge>,
     state_label: Arc<OnceLock<String>>,
-    quota_until: Known<i64>,
-    quota_left: Known<i64>,
-    queue_lag: Known<f64, AtomicU64>,
+    quota_until: OptionalGauge<i64>,
+    quota_left: OptionalGauge<i64>,
+    queue_lag: OptionalGauge<f64, AtomicU64>,
     pub(super) seconds: Histogram,
     pub(super) ready: Arc<Readiness>,
 }
 
-/// Whether a connector can be sent messages: the platform answers, and messages can arrive.
+/// Readiness of a connector: the platform is reachable, and messages can be received.
 #[derive(Debug, Default)]
 pub(super) struct Readiness {
     platform: AtomicBool,
@@ -85,12 +85,12 @@ pub(super) struct Readiness {
 }
 
 impl Readiness {
-    /// Whether the platform answered when it was last asked.
+    /// Records whether the platform responded to the last request.
     pub(super) fn set_platform(&self, answers: bool) {
         self.platform.store(answers, Ordering::Relaxed);
     }
 
-    /// Whether the broker's queue is consumed, or the callback served.
+    /// Records whether the queue is consumed or the callback is served.
     pub(super) fn set_listening(&self, listens: bool) {
         self.listening.store(listens, Ordering::Relaxed);
     }
@@ -99,12 +99,12 @@ impl Readiness {
         self.listening.load(Ordering::Relaxed)
     }
 
-    fn is_answered(&self) -> bool {
+    fn has_platform(&self) -> bool {
         self.platform.load(Ordering::Relaxed)
     }
 
     fn is_ready(&self) -> bool {
-        self.is_answered() && self.is_listening()
+        self.has_platform() && self.is_listening()
     }
 }
 
@@ -128,9 +128,9 @@ impl Default for Metrics {
             under_way: Gauge::default(),
             state: Family::default(),
             state_label: Arc::default(),
-            quota_until: Known::default(),
-            quota_left: Known::default(),
-            queue_lag: Known::default(),
+            quota_until: OptionalGauge::default(),
+            quota_left: OptionalGauge::default(),
+            queue_lag: OptionalGauge::default(),
             seconds: Histogram::new(seconds),
             ready: Arc::default(),
         }
@@ -138,121 +138,117 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Registers the figures of a connector.
+    /// Registers all metrics of a connector, with its name as a label.
     pub(super) fn register(&self, registry: &mut Registry, prefix: &str, connector: &str, build: Build) {
         let of_connector = registry.sub_registry_with_label(("connector".into(), connector.to_owned().into()));
         let registry = match prefix {
             "" => of_connector,
             prefix => of_connector.sub_registry_with_prefix(prefix.trim_end_matches('_')),
         };
-        registry.register("build", "The program and the profile that run", build.info());
-        registry.register("state", "What the connector does", self.state.clone());
-        // As Python's client has it, the label is called as the figure is.
+        registry.register("build", "Version of the program and of the profile", build.info());
+        registry.register("state", "Current state of the connector", self.state.clone());
+        // Python's client names the label of a state set like the metric.
         let _ = self.state_label.set(format!("{prefix}state"));
-        self.tell_state();
+        self.update_state();
         registry.register("bundles_sent", "Bundles sent to the platform", self.bundles_sent.clone());
         registry.register("records_sent", "Objects sent to the platform", self.records_sent.clone());
-        registry.register("runs", "Enrichments that were run", self.runs.clone());
-        registry.register("ping_api", "Pings the platform answered", self.pings.clone());
-        registry.register("ping_api_errors", "Pings the platform did not answer", self.ping_errors.clone());
-        registry.register("errors", "Deliveries that ended in error", self.errors.clone());
+        registry.register("runs", "Enrichments started", self.runs.clone());
+        registry.register("ping_api", "Pings that the platform answered", self.pings.clone());
+        registry.register("ping_api_errors", "Pings that failed", self.ping_errors.clone());
+        registry.register("errors", "Messages that ended in an error", self.errors.clone());
         registry.register("client_errors", "Enrichments that failed at the provider", self.client_errors.clone());
-        registry.register("deliveries", "Messages by what became of them", self.deliveries.clone());
-        registry.register("outcomes", "Enrichments by how they ended", self.outcomes.clone());
-        registry.register("provider_records", "Records of the provider by their fate", self.records.clone());
-        registry.register("provider_requests", "Requests to the provider by status", self.requests.clone());
-        registry.register(
-            "provider_circuit_open",
-            "Lookups that fail, and are tried now and then only",
-            self.circuit_open.clone(),
-        );
+        registry.register("deliveries", "Messages by result", self.deliveries.clone());
+        registry.register("outcomes", "Enrichments by outcome", self.outcomes.clone());
+        registry.register("provider_records", "Provider records by result", self.records.clone());
+        registry.register("provider_requests", "Provider requests by HTTP status", self.requests.clone());
+        registry.register("provider_circuit_open", "Lookups whose circuit breaker is open", self.circuit_open.clone());
         registry.register(
             "provider_circuit_openings",
-            "How often a lookup was found to fail",
+            "Number of times a circuit breaker opened",
             self.circuit_openings.clone(),
         );
-        registry.register("deliveries_under_way", "Messages being dealt with", self.under_way.clone());
+        registry.register("deliveries_under_way", "Messages in progress", self.under_way.clone());
         registry.register(
             "quota_exhausted_until",
-            "When the provider may be asked again, in seconds since 1970",
+            "Unix time at which the provider quota is available again",
             self.quota_until.clone(),
         );
-        registry.register("quota_left", "Requests that the provider said are left", self.quota_left.clone());
+        registry.register("quota_left", "Remaining requests reported by the provider", self.quota_left.clone());
         registry.register(
             "queue_lag_seconds",
-            "How long the last message had waited when it was begun with",
+            "Time that the last message waited in the queue",
             self.queue_lag.clone(),
         );
-        registry.register("delivery_seconds", "How long a delivery took", self.seconds.clone());
+        registry.register("delivery_seconds", "Processing time per message", self.seconds.clone());
     }
 
-    /// A message is begun with.
+    /// Counts a message as in progress.
     pub(super) fn begin(&self) {
         self.under_way.inc();
-        self.tell_state();
+        self.update_state();
     }
 
-    /// A message is done with.
+    /// Counts a message as no longer in progress.
     pub(super) fn end(&self) {
         self.under_way.dec();
-        self.tell_state();
+        self.update_state();
     }
 
-    fn tell_state(&self) {
+    fn update_state(&self) {
         let Some(label) = self.state_label.get() else { return };
         let is_running = self.under_way.get() > 0;
-        for (state, holds) in [("idle", !is_running), ("running", is_running), ("stopped", false)] {
-            self.state.get_or_create(&vec![(label.clone(), state.to_owned())]).set(i64::from(holds));
+        for (state, is_current) in [("idle", !is_running), ("running", is_running), ("stopped", false)] {
+            self.state.get_or_create(&vec![(label.clone(), state.to_owned())]).set(i64::from(is_current));
         }
     }
 
-    pub(super) fn delivered(&self, how: &str) {
-        self.deliveries.get_or_create(&by(how)).inc();
+    pub(super) fn delivered(&self, result: &str) {
+        self.deliveries.get_or_create(&label(result)).inc();
     }
 
     pub(super) fn ended(&self, outcome: &str, counts: &Counts) {
-        self.outcomes.get_or_create(&by(outcome)).inc();
-        for (fate, number) in [
+        self.outcomes.get_or_create(&label(outcome)).inc();
+        for (result, number) in [
             ("mapped", counts.mapped),
             ("dropped", counts.dropped()),
             ("bad", counts.bad()),
             ("outside", counts.outside_window),
         ] {
-            self.records.get_or_create(&by(fate)).inc_by(number);
+            self.records.get_or_create(&label(result)).inc_by(number);
         }
     }
 
     pub(super) fn quota(&self, left: Option<i64>, until: Option<Timestamp>) {
-        left.map(|left| self.quota_left.get_or_create(&ALONE).set(left));
-        until.map(|until| self.quota_until.get_or_create(&ALONE).set(until.as_second()));
+        left.map(|left| self.quota_left.get_or_create(&NO_LABELS).set(left));
+        until.map(|until| self.quota_until.get_or_create(&NO_LABELS).set(until.as_second()));
     }
 
     pub(super) fn waited(&self, seconds: f64) {
-        self.queue_lag.get_or_create(&ALONE).set(seconds);
+        self.queue_lag.get_or_create(&NO_LABELS).set(seconds);
     }
 
-    /// The circuit breaker opens or closes.
+    /// Records that a circuit breaker opened or closed.
     pub(super) fn circuit(&self, is_open: bool) {
         self.circuit_open.inc_by(if is_open { 1 } else { -1 });
         self.circuit_openings.inc_by(u64::from(is_open));
     }
 
     pub(super) fn asked(&self, status: &str) {
-        self.requests.get_or_create(&by(status)).inc();
+        self.requests.get_or_create(&label(status)).inc();
     }
 }
 
-fn by(kind: &str) -> Label {
+fn label(kind: &str) -> Label {
     Label { kind: kind.to_owned() }
 }
 
-/// The figures of all connectors of a process, and whether they are ready.
+/// Metrics and readiness of all connectors of the process.
 pub(super) struct Served {
     pub(super) registry: Registry,
     pub(super) ready: Vec<Arc<Readiness>>,
 }
 
-/// Serves until the process ends.
+/// Serves metrics, health and readiness until the process ends.
 pub(super) async fn serve(listener: TcpListener, served: Arc<Served>) {
     let answer = move |request: Request<Incoming>| {
         let response = answer(request.method(), request.uri().path(), &served);
@@ -273,18 +269,18 @@ fn answer(method: &Method, path: &str, served: &Served) -> Response<Full<Bytes>>
         "/ready" => json(503, &not_ready(&served.ready)),
         "/metrics" => {
             let mut text = String::new();
-            encode(&mut text, &served.registry).expect("writing into a text does not fail");
+            encode(&mut text, &served.registry).expect("writing to a string does not fail");
             (200, "application/openmetrics-text; version=1.0.0; charset=utf-8", text)
         }
         _ => json(404, r#"{"error":"not found"}"#),
     };
     let response = Response::builder().status(status).header("content-type", kind).body(Full::from(text));
-    response.expect("a response of our own")
+    response.expect("a valid response")
 }
 
-/// What is away for one connector at least.
+/// Returns which side is unavailable for at least one connector.
 fn not_ready(ready: &[Arc<Readiness>]) -> String {
-    let platform = ready.iter().all(|ready| ready.is_answered());
+    let platform = ready.iter().all(|ready| ready.has_platform());
     let messages = ready.iter().all(|ready| ready.is_listening());
     format!(r#"{{"status":"not ready","platform":{platform},"messages":{messages}}}"#)
 }
@@ -294,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_by_method_path_and_readiness_have_their_status() {
+    fn status_depends_on_method_path_and_readiness() {
         let ready = Arc::new(Readiness::default());
         let served = Served { registry: Registry::default(), ready: vec![Arc::clone(&ready)] };
         let status = |method, path| answer(&method, path, &served).status().as_u16();

@@ -1,5 +1,5 @@
-//! `stixmap connector`: profiles as OpenCTI connectors. Each registers, tells that it lives, takes messages and deals with
-//! them; everything that is about one message is passed down with it, and nothing of it stays here.
+//! Runs profiles as OpenCTI connectors (`stixmap connector`): configuration, registration, pings, and the metrics
+//! server. Each message is processed by `enrichment`.
 
 mod expectations;
 #[doc(hidden)]
@@ -72,22 +72,23 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// How long after an answer the platform hears again that the connector lives.
+/// Interval between pings to the platform.
 const PING: Duration = Duration::from_secs(40);
 
-/// The same while the platform is away: what is ready is said soon after it is back.
-const PING_AWAY: Duration = Duration::from_secs(5);
+/// Interval between pings while the platform is unreachable, so that completed work is reported soon after it returns.
+const PING_UNREACHABLE: Duration = Duration::from_secs(5);
 
-/// However often it is rung for, the connector registers no oftener than that.
-const REST: Duration = Duration::from_secs(2);
+/// Minimum interval between registrations.
+const MIN_REGISTRATION_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The first wait for a platform or a broker that is away, and the longest.
+/// Initial and maximum delay between attempts to reach the platform or the broker.
 const WAITS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 
-/// What operators look for in a log, in pycti's words.
-const AWAY: &str = "OpenCTI API is not reachable. Waiting for OpenCTI API to start or check your configuration...";
+/// pycti's message for an unreachable platform, word for word: operators search logs for it.
+const UNREACHABLE: &str =
+    "OpenCTI API is not reachable. Waiting for OpenCTI API to start or check your configuration...";
 
-/// One profile as a connector.
+/// One profile that runs as a connector.
 struct Connector {
     configuration: Configuration,
     profile: ProfileArgument,
@@ -98,31 +99,31 @@ struct Connector {
     platform: Platform,
     outbox: Outbox,
     registered: Mutex<Option<Registration>>,
-    /// Rung when the platform has forgotten the connector, or its queue is gone.
+    /// Requests a new registration: the platform no longer knows the connector, or its queue is gone.
     again: Notify,
     journal: Journal,
     breakers: Breakers,
     turns: SingleFlight,
-    /// Shared with the other connectors of the process.
+    /// Memory budget, shared by all connectors of the process.
     budget: Budget,
     log: Log,
     metrics: Metrics,
 }
 
-/// A profile as it was named, and where it and its settings are looked for.
+/// The profile argument, with the directories and files to pass on to the sandbox.
 struct ProfileArgument {
     name: String,
     shelf: Option<PathBuf>,
     config: Option<PathBuf>,
 }
 
-/// What the platform said at registration.
+/// The platform's response to the registration.
 #[derive(Clone)]
 struct Registration {
     address: Address,
     user: Option<String>,
     keys: Option<String>,
-    /// What it keeps for the connector, as JSON.
+    /// State that the platform stores for the connector, as JSON.
     state: Option<String>,
     store: Option<Arc<Store>>,
 }
@@ -136,7 +137,7 @@ impl Connector {
         self.registered().map(|registered| registered.address)
     }
 
-    /// The user that the platform gave the connector.
+    /// Returns the id of the OpenCTI user that the connector runs as.
     fn user(&self) -> Option<String> {
         self.registered()?.user
     }
@@ -145,42 +146,43 @@ impl Connector {
         self.configuration.directory.is_some() || self.configuration.store.is_some()
     }
 
-    /// The keys that the platform signs with.
+    /// Returns the JSON Web Key Set (RFC 7517) that verifies tokens of the platform.
     fn keys(&self) -> Option<String> {
         self.registered()?.keys
     }
 }
 
 pub(crate) fn run(args: &ConnectorArgs) -> anyhow::Result<Exit> {
-    started(args).or_else(|error| {
-        log::tell_end(&error);
+    start(args).or_else(|error| {
+        log::log_exit(&error);
         Ok(Exit::NotStarted)
     })
 }
 
-fn started(args: &ConnectorArgs) -> anyhow::Result<Exit> {
+fn start(args: &ConnectorArgs) -> anyhow::Result<Exit> {
     let connectors = match connectors(args)? {
         Some(connectors) => connectors,
         None => return Ok(Exit::NotStarted),
     };
-    connectors.iter().take(1).for_each(|connector| log::tell_panics(connector.log.clone()));
+    connectors.iter().take(1).for_each(|connector| log::log_panics(connector.log.clone()));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let exit = runtime.block_on(live(connectors));
-    // What is still under way after the grace period goes back to the queue with the connection.
+    let exit = runtime.block_on(run_all(connectors));
+    // Deliveries still in progress after the grace period return to the queue when the connection closes.
     runtime.shutdown_background();
     exit
 }
 
-/// Every connector, ready to start; none after all that is missing or wrong was told.
+/// Builds all connectors. Returns `None` if diagnostics of a profile were printed; other configuration errors are
+/// reported together.
 fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>>> {
     let (settings_file, file) = match &args.settings.config {
         Some(path) => Some((path.clone(), setting::file(path)?)),
-        None => found_file()?,
+        None => find_file()?,
     }
     .unzip();
     let given = SettingSources::with(&args.settings, file.clone())?;
     let file = file.unwrap_or_default();
-    // A variable that is no text is none of ours.
+    // A variable that is not UTF-8 is never a setting.
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let variables: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
     let trust = Trust::read(&args.shelf)?;
@@ -208,7 +210,7 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
                 configuration.warnings.extend(given.warnings(&plan, &settings));
                 let shelf = args.shelf.profiles.clone();
                 let profile = ProfileArgument { name: name.clone(), shelf, config: settings_file.clone() };
-                // The process has one memory: where profiles differ, the first one's budget is everybody's.
+                // Memory belongs to the process: if the profiles differ, the budget of the first one applies.
                 let budget = budget.get_or_insert_with(|| Budget::new(configuration.memory_budget)).clone();
                 connectors.push(Arc::new(connector(configuration, profile, plan, settings, budget)?));
             }
@@ -220,18 +222,19 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
     for connector in &connectors {
         if !ids.insert(connector.configuration.id.clone()) {
             let id = crate::setting::variable(&connector.plan.id, "connector_id");
-            mistakes.push(format!("two connectors have one id: give each its own, such as {id}"));
+            mistakes.push(format!("duplicate CONNECTOR_ID: set one for each profile, such as {id}"));
         }
     }
     if !mistakes.is_empty() {
         mistakes.dedup();
         let lines = mistakes.iter().flat_map(|mistake| mistake.lines()).map(|line| format!("  {line}"));
-        anyhow::bail!(Several::new(std::iter::once("the connector cannot start:".to_owned()).chain(lines)));
+        anyhow::bail!(Several::new(std::iter::once("invalid connector configuration:".to_owned()).chain(lines)));
     }
     Ok(Some(connectors))
 }
 
-/// The sections that a settings file may have beside those of these profiles: of other profiles, and of the connector.
+/// Returns the sections permitted in a settings file in addition to those of `plans`: of other profiles and of the
+/// connector.
 pub(crate) fn other_sections(plans: &[&Plan], extra: Option<&Path>) -> anyhow::Result<Vec<String>> {
     let mut ids: Vec<String> = catalog::known(extra)?.names().collect();
     ids.extend(plans.iter().map(|plan| plan.id.clone()));
@@ -239,9 +242,9 @@ pub(crate) fn other_sections(plans: &[&Plan], extra: Option<&Path>) -> anyhow::R
     Ok(ids.into_iter().chain(sections).collect())
 }
 
-/// `config.yml` where connectors have it: here, or beside the program, or above it. One that others may have put there is
-/// refused, since it says where the token goes.
-fn found_file() -> anyhow::Result<Option<(PathBuf, serde_yaml::Value)>> {
+/// Finds `config.yml` in the working directory, next to the executable, or above it. A file that other users may write
+/// is rejected, because it determines where the token is sent.
+fn find_file() -> anyhow::Result<Option<(PathBuf, serde_yaml::Value)>> {
     let program = std::env::current_exe().ok();
     let folder = program.as_ref().and_then(|program| program.parent());
     let above = folder.and_then(|folder| folder.parent());
@@ -249,7 +252,7 @@ fn found_file() -> anyhow::Result<Option<(PathBuf, serde_yaml::Value)>> {
     for path in folders.map(|folder| folder.join("config.yml")) {
         let found = implicit::read(&path, Bound::SETTINGS).with_context(|| {
             let shown = path.display();
-            format!("{shown} was found and is not read; make it yours alone, or name it with `--config {shown}`")
+            format!("refused to read {shown}; restrict its permissions, or pass `--config {shown}`")
         })?;
         if let Some(text) = found {
             let values = setting::parsed(&path, &text)?;
@@ -267,13 +270,13 @@ fn connector(
     budget: Budget,
 ) -> anyhow::Result<Connector> {
     let log = Log::new(&configuration.name, configuration.level, configuration.logs_json);
-    // At every level: what is set in vain would not be noticed otherwise.
-    let said = configuration.warnings.iter().chain(&configuration.dangers);
-    said.for_each(|warning| log.danger(warning, nothing()));
+    // Logged at every level: ineffective settings would otherwise go unnoticed.
+    let warnings = configuration.warnings.iter().chain(&configuration.dangers);
+    warnings.for_each(|warning| log.danger(warning, nothing()));
     let (mut journal, problem) = Journal::open(configuration.journal.as_deref(), &configuration.id)?;
     journal.warn_in(log.clone());
     if let Some(problem) = problem {
-        log.danger("There is no journal: what comes again is tried apart, and may be told twice", because(problem));
+        log.danger("No journal; redelivered messages run in a sandbox and may be reported twice", because(problem));
     }
     let metrics = Metrics::default();
     Ok(Connector {
@@ -296,12 +299,12 @@ fn connector(
     })
 }
 
-async fn live(connectors: Vec<Arc<Connector>>) -> anyhow::Result<Exit> {
+async fn run_all(connectors: Vec<Arc<Connector>>) -> anyhow::Result<Exit> {
     let (stop, stopped) = watch::channel(false);
     serve_metrics(&connectors).await?;
-    let mut living = JoinSet::new();
+    let mut tasks = JoinSet::new();
     for connector in connectors {
-        living.spawn(connect(connector, stopped.clone()));
+        tasks.spawn(connect(connector, stopped.clone()));
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -310,12 +313,12 @@ async fn live(connectors: Vec<Arc<Connector>>) -> anyhow::Result<Exit> {
         tokio::select! {
             _ = terminate.recv() => drop(stop.send(true)),
             _ = interrupt.recv() => drop(stop.send(true)),
-            ended = living.join_next() => match ended {
+            ended = tasks.join_next() => match ended {
                 None => return Ok(exit),
                 Some(Ok(Ok(()))) => {}
-                // One that cannot live ends them all: an operator is to see it, not a shelf with a hole.
+                // One connector that fails stops all: an operator notices a stopped process, not a missing connector.
                 Some(Ok(Err(error))) => {
-                    log::tell_end(&error);
+                    log::log_exit(&error);
                     exit = Exit::NotStarted;
                     stop.send(true)?;
                 }
@@ -326,24 +329,24 @@ async fn live(connectors: Vec<Arc<Connector>>) -> anyhow::Result<Exit> {
 }
 
 async fn serve_metrics(connectors: &[Arc<Connector>]) -> anyhow::Result<()> {
-    let Some(place) = connectors.iter().find_map(|connector| connector.configuration.metrics.clone()) else {
+    let Some(settings) = connectors.iter().find_map(|connector| connector.configuration.metrics.clone()) else {
         return Ok(());
     };
     let mut registry = Registry::default();
     for connector in connectors {
         let build = Build { profile: &connector.plan.id, profile_version: &connector.plan.version };
-        connector.metrics.register(&mut registry, &place.prefix, &connector.configuration.name, build);
+        connector.metrics.register(&mut registry, &settings.prefix, &connector.configuration.name, build);
     }
     let ready = connectors.iter().map(|connector| Arc::clone(&connector.metrics.ready)).collect();
-    let listener = TcpListener::bind(place.address).await;
+    let listener = TcpListener::bind(settings.address).await;
     let listener = listener.with_context(|| {
-        format!("CONNECTOR_METRICS_ADDRESS, CONNECTOR_METRICS_PORT: {} cannot be had", place.address)
+        format!("failed to listen on {} (CONNECTOR_METRICS_ADDRESS, CONNECTOR_METRICS_PORT)", settings.address)
     })?;
     tokio::spawn(metrics::serve(listener, Arc::new(Served { registry, ready })));
     Ok(())
 }
 
-/// A connector's life: until it is stopped, or the platform says that it may not be one.
+/// Runs one connector until it is stopped or fails permanently.
 async fn connect(connector: Arc<Connector>, mut stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
     tokio::select! {
         registered = register(&connector) => registered?,
@@ -358,55 +361,55 @@ async fn connect(connector: Arc<Connector>, mut stopped: watch::Receiver<bool>) 
     connector.metrics.ready.set_listening(false);
     pinging.abort();
     settling.abort();
-    connector.log.info("The connector stops", nothing());
+    connector.log.info("Connector stopped", nothing());
     ended
 }
 
-/// Registers; waits for a platform that is away, and gives up on one that says no.
+/// Registers the connector. Retries while the platform is unreachable; fails if it rejects the registration.
 async fn register(connector: &Connector) -> anyhow::Result<()> {
     let mut wait = WAITS.0;
     loop {
         connector.log.info("Health check (platform version)...", nothing());
         let registered = match connector.platform.version().await {
             Ok(version) => {
-                fits(connector, &version)?;
+                check_version(connector, &version)?;
                 connector.platform.register().await
             }
-            Err(refused) => Err(refused),
+            Err(error) => Err(error),
         };
         match registered {
-            Ok(told) => return keep(connector, &told),
+            Ok(response) => return store_registration(connector, &response),
             Err(PlatformError::Away(reason) | PlatformError::Unanswered(reason) | PlatformError::Failed(reason)) => {
-                connector.log.error(AWAY, because(reason));
+                connector.log.error(UNREACHABLE, because(reason));
                 sleep(wait).await;
                 wait = (wait * 2).min(WAITS.1);
             }
-            Err(refused) => anyhow::bail!("{}: {refused}", connector.configuration.name),
+            Err(error) => anyhow::bail!("{}: {error}", connector.configuration.name),
         }
     }
 }
 
-/// Whether the platform has what the connector is set up for.
-fn fits(connector: &Connector, version: &str) -> anyhow::Result<()> {
+/// Checks that the platform is recent enough for the configured protocols.
+fn check_version(connector: &Connector, version: &str) -> anyhow::Result<()> {
     let own = &connector.configuration;
-    for (is_wanted, name, since) in [
+    for (is_configured, name, since) in [
         (own.callback.is_some(), "CONNECTOR_LISTEN_PROTOCOL=API", "6.5.7"),
         (own.pushes_by_api, "CONNECTOR_QUEUE_PROTOCOL=api", "6.3.0"),
     ] {
-        let fits = !is_wanted || connector.platform.has(since);
-        anyhow::ensure!(fits, "{}: {name} needs a platform from {since} on, and this is {version}", own.name);
+        let is_supported = !is_configured || connector.platform.has(since);
+        anyhow::ensure!(is_supported, "{}: {name} requires OpenCTI {since} or newer, found {version}", own.name);
     }
     Ok(())
 }
 
-fn keep(connector: &Connector, told: &Value) -> anyhow::Result<()> {
-    let text = |key: &str| told[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+fn store_registration(connector: &Connector, response: &Value) -> anyhow::Result<()> {
+    let text = |key: &str| response[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let registered = Registration {
-        address: Address::read(told, &connector.configuration.broker)?,
+        address: Address::read(response, &connector.configuration.broker)?,
         user: text("connector_user_id"),
         keys: text("jwks"),
         state: text("connector_state"),
-        store: Store::read(&told["config"]["s3"], connector.configuration.store.as_ref())?.map(Arc::new),
+        store: Store::read(&response["config"]["s3"], connector.configuration.store.as_ref())?.map(Arc::new),
     };
     *connector.registered.lock().unwrap_or_else(PoisonError::into_inner) = Some(registered);
     connector.metrics.ready.set_platform(true);
@@ -414,17 +417,18 @@ fn keep(connector: &Connector, told: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells the platform that the connector lives, and registers again where it has forgotten.
+/// Pings the platform, and registers again if it no longer knows the connector.
 async fn keep_alive(connector: Arc<Connector>) {
-    // What another connector kept there under this id stays.
-    let mut state = connector.registered().and_then(|told| told.state).unwrap_or_else(|| "null".to_owned());
-    let mut was_away = false;
+    // State that another connector stored under this id is preserved.
+    let mut state =
+        connector.registered().and_then(|registration| registration.state).unwrap_or_else(|| "null".to_owned());
+    let mut was_unreachable = false;
     loop {
         match connector.platform.ping(&state).await {
             Ok(kept) => {
                 connector.metrics.pings.inc();
                 connector.metrics.ready.set_platform(true);
-                if std::mem::take(&mut was_away) {
+                if std::mem::take(&mut was_unreachable) {
                     connector.log.info("API Ping back to normal", nothing());
                 }
                 let kept = kept.filter(|kept| !kept.is_empty()).unwrap_or_else(|| "null".to_owned());
@@ -433,36 +437,36 @@ async fn keep_alive(connector: Arc<Connector>) {
                     state = kept;
                 }
             }
-            Err(refused) => {
+            Err(error) => {
                 connector.metrics.ping_errors.inc();
                 connector.metrics.ready.set_platform(false);
-                connector.log.error("Error pinging the API", because(&refused));
-                was_away = true;
-                // It may have been deleted there.
-                if matches!(refused, PlatformError::No { .. }) {
-                    again(&connector).await;
+                connector.log.error("Error pinging the API", because(&error));
+                was_unreachable = true;
+                // The connector may have been deleted on the platform.
+                if matches!(error, PlatformError::No { .. }) {
+                    register_again(&connector).await;
                 }
             }
         }
         tokio::select! {
-            () = sleep(if was_away { PING_AWAY } else { PING }) => {}
+            () = sleep(if was_unreachable { PING_UNREACHABLE } else { PING }) => {}
             () = connector.again.notified() => {
-                again(&connector).await;
-                sleep(REST).await;
+                register_again(&connector).await;
+                sleep(MIN_REGISTRATION_INTERVAL).await;
             }
         }
     }
 }
 
-/// Registers again. The platform may be another than before.
-async fn again(connector: &Connector) {
-    let told = match connector.platform.version().await {
+/// Registers again. The platform may have been upgraded or replaced.
+async fn register_again(connector: &Connector) {
+    let response = match connector.platform.version().await {
         Ok(_) => connector.platform.register().await,
-        Err(refused) => Err(refused),
+        Err(error) => Err(error),
     };
-    match told.map(|told| keep(connector, &told)) {
+    match response.map(|response| store_registration(connector, &response)) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => connector.log.error("Cannot register again", because(format!("{error:#}"))),
-        Err(refused) => connector.log.error("Cannot register again", because(refused)),
+        Err(error) => connector.log.error("Cannot register again", because(error)),
     }
 }

@@ -1,9 +1,9 @@
-//! The platform: one function for each thing that is asked of it. It waits and asks again while the platform is away; what a
-//! version does not know is left out, and remembered.
+//! Client of OpenCTI's GraphQL API, one function per operation. Retries while the platform is unreachable; removes what
+//! its version does not support, and remembers that.
 
-use super::compat::{INPUTS, Version, document, named_as_unknown};
+use super::compat::{INPUTS, Version, document, unknown_name};
 use super::configuration::{Configuration, Tls};
-use super::graphql_error::{PlatformError, answered};
+use super::graphql_error::{PlatformError, execute};
 use super::metrics::Readiness;
 use crate::http;
 use anyhow::Context;
@@ -17,23 +17,24 @@ use std::time::Duration;
 use stixmap_engine::printable;
 use tokio::time::{Instant, sleep};
 
-/// How long one request may take, and one that brings much, which the platform takes apart before it answers.
+/// Timeout of a request, and of one with a large body, which the platform processes before it responds.
 const TIMEOUT: Duration = Duration::from_secs(60);
-const LONG: Duration = Duration::from_secs(300);
+const LONG_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// The platform ends connections that are idle for five seconds: one that ends as it is used leaves it open what was done.
+/// Idle timeout of pooled connections. The platform closes idle connections after five seconds; if that happens during
+/// a request, its result is unknown.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// The first wait before a request is sent again, and the longest.
+/// Initial and maximum delay between retries.
 const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// How long an announcement may still arrive, at least, after its connection broke.
+/// Minimum time in which a request may still take effect after its connection broke.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// How often a document is made smaller for one request.
-const MOST_ROUNDS: usize = 12;
+/// Maximum number of attempts to remove unsupported names from one request.
+const MAX_REDUCTIONS: usize = 12;
 
-/// The platform, as one connector asks it.
+/// Client of the platform for one connector.
 #[derive(Debug)]
 pub(super) struct Platform {
     client: Client,
@@ -43,19 +44,19 @@ pub(super) struct Platform {
     ready: Arc<Readiness>,
 }
 
-/// How many objects a work expects, and how many of them it has seen.
+/// Number of objects that a work expects, and number of those processed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tracking {
     pub(super) expected: usize,
     pub(super) processed: usize,
 }
 
-/// For which draft something is asked, and until when it is worth asking.
+/// Draft and deadline of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestContext<'c> {
     pub(super) draft: Option<&'c str>,
     pub(super) until: Instant,
-    /// How long one request may take.
+    /// Timeout of one attempt.
     limit: Duration,
 }
 
@@ -64,14 +65,14 @@ impl<'c> RequestContext<'c> {
         Self { draft, until, limit: TIMEOUT }
     }
 
-    /// What is asked once, for no draft.
+    /// Context of a single attempt outside of a draft.
     fn once() -> Self {
         Self::new(None, Instant::now() + TIMEOUT)
     }
 
-    /// The same, bringing much.
-    fn with_much(self) -> Self {
-        Self { limit: LONG, ..self }
+    /// The same context with the timeout for large bodies.
+    fn with_long_timeout(self) -> Self {
+        Self { limit: LONG_TIMEOUT, ..self }
     }
 }
 
@@ -85,11 +86,12 @@ impl Platform {
             Tls::Unchecked => builder.danger_accept_invalid_certs(true),
             Tls::Checked(None) => http::authorities(builder)?,
             Tls::Checked(Some(pem)) => {
-                let authorities = Certificate::from_pem_bundle(pem.as_bytes()).context("the platform's authorities")?;
+                let authorities = Certificate::from_pem_bundle(pem.as_bytes())
+                    .context("invalid certificate authorities of the platform")?;
                 authorities.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate)
             }
         };
-        let client = builder.build().context("the HTTP client cannot be set up")?;
+        let client = builder.build().context("failed to set up the HTTP client")?;
         Ok(Platform {
             client,
             configuration: configuration.clone(),
@@ -99,29 +101,29 @@ impl Platform {
         })
     }
 
-    /// Whether the platform is of a version that has something.
+    /// Returns whether the platform has this version or a newer one.
     pub(super) fn has(&self, version: &str) -> bool {
         self.version.lock().unwrap_or_else(PoisonError::into_inner).has(version)
     }
 
-    /// Asks for the version, once.
+    /// Queries the version of the platform, without retries.
     pub(super) async fn version(&self) -> Result<String, PlatformError> {
-        let told = self.send(include_str!("operations/health.graphql"), &json!({}), RequestContext::once()).await?;
-        let version = told["about"]["version"].as_str().unwrap_or("6.0.0").to_owned();
+        let data = self.send(include_str!("operations/health.graphql"), &json!({}), RequestContext::once()).await?;
+        let version = data["about"]["version"].as_str().unwrap_or("6.0.0").to_owned();
         *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Version::parse(&version);
         Ok(version)
     }
 
-    /// Registers the connector, once.
+    /// Registers the connector, without retries.
     pub(super) async fn register(&self) -> Result<Value, PlatformError> {
-        let mut told = self
-            .ask_once(
+        let mut data = self
+            .send_once(
                 include_str!("operations/register.graphql"),
                 json!({ "input": self.input() }),
                 RequestContext::once(),
             )
             .await?;
-        Ok(told["registerConnector"].take())
+        Ok(data["registerConnector"].take())
     }
 
     fn input(&self) -> Value {
@@ -142,21 +144,22 @@ impl Platform {
         input
     }
 
-    /// Tells that the connector lives, once. Gives the state that the platform keeps.
+    /// Pings the platform, without retries. Returns the state that the platform stores.
     pub(super) async fn ping(&self, state: &str) -> Result<Option<String>, PlatformError> {
         let info = json!({
             "run_and_terminate": false, "buffering": false, "queue_threshold": 500.0, "queue_messages_size": 0.0,
             "next_run_datetime": null, "last_run_datetime": null,
         });
         let variables = json!({ "id": self.configuration.id, "state": state, "connectorInfo": info });
-        let told = self.ask_once(include_str!("operations/ping.graphql"), variables, RequestContext::once()).await?;
-        Ok(told["pingConnector"]["connector_state"].as_str().map(str::to_owned))
+        let data = self.send_once(include_str!("operations/ping.graphql"), variables, RequestContext::once()).await?;
+        Ok(data["pingConnector"]["connector_state"].as_str().map(str::to_owned))
     }
 
-    /// What it knows of an observable; none if it may not be read.
+    /// Queries an observable. Returns `None` if it does not exist or the account may not read it.
     pub(super) async fn entity(&self, id: &str, context: RequestContext<'_>) -> Result<Option<Value>, PlatformError> {
-        let told = self.ask(include_str!("operations/entity.graphql"), json!({ "id": id }), context).await?;
-        Ok(Some(told["stixCyberObservable"].clone()).filter(Value::is_object))
+        let data =
+            self.send_with_retry(include_str!("operations/entity.graphql"), json!({ "id": id }), context).await?;
+        Ok(Some(data["stixCyberObservable"].clone()).filter(Value::is_object))
     }
 
     pub(super) async fn to_received(
@@ -166,7 +169,7 @@ impl Platform {
         context: RequestContext<'_>,
     ) -> Result<(), PlatformError> {
         let variables = json!({ "id": work, "message": printable::line(message) });
-        self.ask(include_str!("operations/to_received.graphql"), variables, context).await.map(drop)
+        self.send_with_retry(include_str!("operations/to_received.graphql"), variables, context).await.map(drop)
     }
 
     pub(super) async fn to_processed(
@@ -177,17 +180,19 @@ impl Platform {
         context: RequestContext<'_>,
     ) -> Result<(), PlatformError> {
         let variables = json!({ "id": work, "message": printable::line(message), "inError": in_error });
-        self.ask(include_str!("operations/to_processed.graphql"), variables, context).await.map(drop)
+        self.send_with_retry(include_str!("operations/to_processed.graphql"), variables, context).await.map(drop)
     }
 
     pub(super) async fn ping_work(&self, work: &str, context: RequestContext<'_>) -> Result<(), PlatformError> {
-        self.ask(include_str!("operations/ping_work.graphql"), json!({ "id": work }), context).await.map(drop)
+        self.send_with_retry(include_str!("operations/ping_work.graphql"), json!({ "id": work }), context)
+            .await
+            .map(drop)
     }
 
-    /// Announces so many objects more than the work expects. Each is announced once: a work that expects too much never ends,
-    /// one that expects too little ends early. So before it is asked again it is looked whether that is needed, for as long again
-    /// as the platform has had already: what stands before it may have given up earlier than it did. Where that cannot be seen,
-    /// what may be done is taken for done.
+    /// Adds `more` objects to those that the work expects, exactly once: a work that expects too many never completes,
+    /// and one that expects too few completes early. After a lost response, the counter of the work is read before a
+    /// retry, for at least as long as the request took: a proxy may have timed out before the platform. If the counter
+    /// is not readable, the request is assumed to have succeeded.
     pub(super) async fn add_expectations(
         &self,
         work: &str,
@@ -198,7 +203,7 @@ impl Platform {
         let (text, mut wait) = (include_str!("operations/add_expectations.graphql"), WAITS.0);
         loop {
             let (variables, begun) = (json!({ "id": work, "expectations": more }), Instant::now());
-            let failure = match self.ask_once(text, variables, context.with_much()).await {
+            let failure = match self.send_once(text, variables, context.with_long_timeout()).await {
                 Err(failure) if failure.may_pass() => failure,
                 answer => return answer.map(drop),
             };
@@ -220,33 +225,34 @@ impl Platform {
         }
     }
 
-    /// What a work counts; none if that is not told.
+    /// Queries the counters of a work. Returns `None` if they are not readable.
     pub(super) async fn tracking(
         &self,
         work: &str,
         context: RequestContext<'_>,
     ) -> Result<Option<Tracking>, PlatformError> {
-        let told = match self.ask(include_str!("operations/work.graphql"), json!({ "id": work }), context).await {
-            Ok(told) => told,
-            // Not every account may read works.
-            Err(PlatformError::No { .. }) => return Ok(None),
-            Err(refused) => return Err(refused),
-        };
-        let number = |key: &str| told["work"]["tracking"][key].as_u64().and_then(|number| usize::try_from(number).ok());
+        let data =
+            match self.send_with_retry(include_str!("operations/work.graphql"), json!({ "id": work }), context).await {
+                Ok(data) => data,
+                // Reading works requires a capability that not every account has.
+                Err(PlatformError::No { .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+        let number = |key: &str| data["work"]["tracking"][key].as_u64().and_then(|number| usize::try_from(number).ok());
         let counted = number("import_expected_number").zip(number("import_processed_number"));
         Ok(counted.map(|(expected, processed)| Tracking { expected, processed }))
     }
 
-    /// Whether a work needs no report any more: it has one, or is deleted. Of one that may not be read that is not known.
+    /// Returns whether a work needs no report: it has one, or was deleted. `false` if the work is not readable.
     pub(super) async fn is_reported(&self, work: &str, context: RequestContext<'_>) -> Result<bool, PlatformError> {
-        match self.ask(include_str!("operations/work.graphql"), json!({ "id": work }), context).await {
-            Ok(told) => Ok(told["work"].is_null() || !told["work"]["processed_time"].is_null()),
+        match self.send_with_retry(include_str!("operations/work.graphql"), json!({ "id": work }), context).await {
+            Ok(data) => Ok(data["work"].is_null() || !data["work"]["processed_time"].is_null()),
             Err(PlatformError::No { .. }) => Ok(false),
-            Err(refused) => Err(refused),
+            Err(error) => Err(error),
         }
     }
 
-    /// Tells that an announced object was imported, or why it never will be.
+    /// Reports an expected object as imported, or as failed with the reason.
     pub(super) async fn report_expectation(
         &self,
         work: &str,
@@ -255,10 +261,10 @@ impl Platform {
     ) -> Result<(), PlatformError> {
         let error = error.map(|(error, source)| json!({ "error": printable::line(error), "source": source }));
         let variables = json!({ "id": work, "error": error });
-        self.ask(include_str!("operations/report_expectation.graphql"), variables, context).await.map(drop)
+        self.send_with_retry(include_str!("operations/report_expectation.graphql"), variables, context).await.map(drop)
     }
 
-    /// Makes a draft, and gives its id.
+    /// Creates a draft and returns its id.
     pub(super) async fn add_draft(
         &self,
         name: &str,
@@ -266,8 +272,8 @@ impl Platform {
         context: RequestContext<'_>,
     ) -> Result<Option<String>, PlatformError> {
         let variables = json!({ "input": { "name": name, "entity_id": entity } });
-        let told = self.ask(include_str!("operations/add_draft.graphql"), variables, context).await?;
-        Ok(told["draftWorkspaceAdd"]["id"].as_str().map(str::to_owned))
+        let data = self.send_with_retry(include_str!("operations/add_draft.graphql"), variables, context).await?;
+        Ok(data["draftWorkspaceAdd"]["id"].as_str().map(str::to_owned))
     }
 
     pub(super) async fn add_draft_context(
@@ -277,10 +283,10 @@ impl Platform {
         context: RequestContext<'_>,
     ) -> Result<(), PlatformError> {
         let variables = json!({ "id": work, "draftContext": draft });
-        self.ask(include_str!("operations/add_draft_context.graphql"), variables, context).await.map(drop)
+        self.send_with_retry(include_str!("operations/add_draft_context.graphql"), variables, context).await.map(drop)
     }
 
-    /// Hands a whole bundle to the platform, which splits it.
+    /// Sends a whole bundle to the platform, which splits it.
     pub(super) async fn push_bundle(
         &self,
         work: Option<&str>,
@@ -288,27 +294,29 @@ impl Platform {
         context: RequestContext<'_>,
     ) -> Result<(), PlatformError> {
         let variables = json!({ "connectorId": self.configuration.id, "bundle": bundle, "work_id": work });
-        self.ask(include_str!("operations/push_bundle.graphql"), variables, context.with_much()).await.map(drop)
+        self.send_with_retry(include_str!("operations/push_bundle.graphql"), variables, context.with_long_timeout())
+            .await
+            .map(drop)
     }
 
-    /// Answers a step of a playbook. Each answer takes the playbook a step further: what the platform may have, and does not say
-    /// that it failed with, is not sent again. Gives why it is not known for certain that the platform has it.
+    /// Completes a step of a playbook. Each completion advances the playbook, so a request whose result is unknown is
+    /// not repeated. Returns the reason if the result is unknown.
     pub(super) async fn answer_playbook(
         &self,
         answer: Map<String, Value>,
         context: RequestContext<'_>,
     ) -> Result<Option<String>, PlatformError> {
         let (text, answer) = (include_str!("operations/playbook_step.graphql"), Value::Object(answer));
-        let answered = self.patiently(context, || async {
-            match self.ask_once(text, answer.clone(), context).await {
+        let execution = self.retry(context, || async {
+            match self.send_once(text, answer.clone(), context).await {
                 Err(PlatformError::Unanswered(reason)) => Ok(Some(reason)),
-                told => told.map(|_| None),
+                response => response.map(|_| None),
             }
         });
-        answered.await
+        execution.await
     }
 
-    /// Uploads a bundle for a person to look at.
+    /// Uploads a bundle as a pending file, for review by an analyst.
     pub(super) async fn upload(
         &self,
         name: &str,
@@ -317,23 +325,28 @@ impl Platform {
         context: RequestContext<'_>,
     ) -> Result<(), PlatformError> {
         let variables = json!({ "file": null, "entityId": entity, "file_markings": [] });
-        let text = self.fitting(include_str!("operations/upload_pending.graphql"));
-        let operations = json!({ "query": text, "variables": trimmed(&variables, &text) }).to_string();
-        self.patiently(context, || async {
+        let text = self.compatible(include_str!("operations/upload_pending.graphql"));
+        let operations = json!({ "query": text, "variables": declared_variables(&variables, &text) }).to_string();
+        self.retry(context, || async {
             let part = Part::text(bundle.clone()).file_name(name.to_owned()).mime_str("application/json");
             let part = part.map_err(|error| PlatformError::Away(error.to_string()))?;
             let form = Form::new().text("operations", operations.clone()).text("map", r#"{"0":["variables.file"]}"#);
-            answered(self.request(context.with_much()).multipart(form.part("0", part))).await.map(drop)
+            execute(self.request(context.with_long_timeout()).multipart(form.part("0", part))).await.map(drop)
         })
         .await
     }
 
-    /// Asks until it is answered, or no longer worth it.
-    async fn ask(&self, text: &str, variables: Value, context: RequestContext<'_>) -> Result<Value, PlatformError> {
-        self.patiently(context, || self.ask_once(text, variables.clone(), context)).await
+    /// Sends an operation, with retries until the deadline.
+    async fn send_with_retry(
+        &self,
+        text: &str,
+        variables: Value,
+        context: RequestContext<'_>,
+    ) -> Result<Value, PlatformError> {
+        self.retry(context, || self.send_once(text, variables.clone(), context)).await
     }
 
-    async fn patiently<T, F: Future<Output = Result<T, PlatformError>>>(
+    async fn retry<T, F: Future<Output = Result<T, PlatformError>>>(
         &self,
         context: RequestContext<'_>,
         mut once: impl FnMut() -> F,
@@ -350,35 +363,36 @@ impl Platform {
         }
     }
 
-    fn fitting(&self, text: &str) -> String {
+    fn compatible(&self, text: &str) -> String {
         let version = self.version.lock().unwrap_or_else(PoisonError::into_inner).clone();
         document(text, &version, &self.unknown.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Asks once; but what the platform names as unknown is left out, and the rest is asked again.
-    async fn ask_once(
+    /// Sends an operation without retries for connection errors. If the platform does not know a name, the name is
+    /// removed and the rest is sent again.
+    async fn send_once(
         &self,
         text: &str,
         variables: Value,
         context: RequestContext<'_>,
     ) -> Result<Value, PlatformError> {
         let mut variables = variables;
-        for _ in 0..MOST_ROUNDS {
-            let fitting = self.fitting(text);
-            match self.send(&fitting, &trimmed(&variables, &fitting), context).await {
+        for _ in 0..MAX_REDUCTIONS {
+            let compatible = self.compatible(text);
+            match self.send(&compatible, &declared_variables(&variables, &compatible), context).await {
                 Err(PlatformError::No { name, message }) => {
-                    let Some(unknown) = message.lines().filter_map(named_as_unknown).next() else {
+                    let Some(unknown) = message.lines().filter_map(unknown_name).next() else {
                         return Err(PlatformError::No { name, message });
                     };
                     let unknown: BTreeSet<String> =
-                        message.lines().filter_map(named_as_unknown).chain([unknown]).map(str::to_owned).collect();
+                        message.lines().filter_map(unknown_name).chain([unknown]).map(str::to_owned).collect();
                     let is_input =
                         variables.get("input").is_some_and(|input| unknown.iter().any(|key| input.get(key).is_some()));
-                    let is_news = self.learn(&unknown);
+                    let is_new = self.add_unknown(&unknown);
                     if let Some(input) = variables.get_mut("input").and_then(Value::as_object_mut) {
                         input.retain(|key, _| !unknown.contains(key));
                     }
-                    if !is_news && !is_input {
+                    if !is_new && !is_input {
                         return Err(PlatformError::No { name, message });
                     }
                 }
@@ -387,11 +401,11 @@ impl Platform {
         }
         Err(PlatformError::No {
             name: "GRAPHQL_VALIDATION_FAILED".into(),
-            message: "the platform knows too little".into(),
+            message: "too many unsupported fields".into(),
         })
     }
 
-    fn learn(&self, names: &BTreeSet<String>) -> bool {
+    fn add_unknown(&self, names: &BTreeSet<String>) -> bool {
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         let before = unknown.len();
         unknown.extend(names.iter().cloned());
@@ -408,31 +422,32 @@ impl Platform {
     }
 
     async fn send(&self, text: &str, variables: &Value, context: RequestContext<'_>) -> Result<Value, PlatformError> {
-        let told = answered(self.request(context).json(&json!({ "query": text, "variables": variables }))).await;
-        match &told {
+        let response = execute(self.request(context).json(&json!({ "query": text, "variables": variables }))).await;
+        match &response {
             Ok(_) | Err(PlatformError::No { .. } | PlatformError::Failed(_)) => self.ready.set_platform(true),
             Err(PlatformError::Away(_) | PlatformError::Astray(_) | PlatformError::Unauthorized(_)) => {
                 self.ready.set_platform(false)
             }
-            // It may be busy with this alone.
+            // The platform may be busy with this request only.
             Err(PlatformError::Unanswered(_)) => {}
         }
-        told
+        response
     }
 }
 
-/// What goes with every request; the operator's own headers go before ours.
+/// Returns the headers of every request; headers of the operator override ours.
 fn headers(configuration: &Configuration) -> anyhow::Result<HeaderMap> {
     let token = format!("Bearer {}", configuration.token.as_str());
-    let mut token = HeaderValue::from_str(&token).context("OPENCTI_TOKEN holds signs that no header holds")?;
+    let mut token = HeaderValue::from_str(&token)
+        .context("invalid OPENCTI_TOKEN: expected characters permitted in an HTTP header")?;
     token.set_sensitive(true);
     let mut headers = HeaderMap::from_iter([(AUTHORIZATION, token)]);
     headers.extend(configuration.headers.clone());
     Ok(headers)
 }
 
-/// Only the variables that a document declares: others are an error to GraphQL.
-fn trimmed(variables: &Value, document: &str) -> Value {
+/// Keeps the variables that a document declares: undeclared ones are an error in GraphQL.
+fn declared_variables(variables: &Value, document: &str) -> Value {
     let Some(keys) = variables.as_object() else { return json!({}) };
     let is_declared = |key: &str| document.contains(&format!("${key}:"));
     Value::Object(

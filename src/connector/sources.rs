@@ -1,5 +1,5 @@
-//! Where a connector's values come from: a variable that is set, then the file. What is no value of its kind is remembered as a
-//! mistake, by name; the default stands in its place.
+//! Sources of settings of the connector: environment variables, then the settings file. Invalid values are collected as
+//! mistakes by name, and the default is used.
 
 use crate::files::{Bound, operator_path};
 use crate::setting::variable;
@@ -12,7 +12,7 @@ use std::path::Path;
 use stixmap_engine::yaml::nearest;
 use zeroize::Zeroizing;
 
-/// Every key of the platform's, the connector's, the broker's and the object store's sections.
+/// All keys by section: platform, connector, message broker, object store.
 #[rustfmt::skip]
 const KEYS: &[(&str, &[&str])] = &[
     ("opencti", &["url", "token", "custom_headers", "ssl_verify", "json_logging"]),
@@ -38,11 +38,11 @@ fn is_known(section: &str, key: &str) -> bool {
     KEYS.iter().any(|(known, keys)| *known == section && keys.contains(&key))
 }
 
-/// Where values come from.
+/// The sources of all settings, with the mistakes found in them.
 pub(super) struct Values {
     pub(super) variables: BTreeMap<String, String>,
     file: Value,
-    /// Where several connectors run in one process, each one's own values stand under its profile's name too.
+    /// Profile id that prefixes sections and variables when several connectors run in one process.
     prefix: Option<String>,
     pub(super) mistakes: Vec<String>,
 }
@@ -52,18 +52,18 @@ impl Values {
         Self { variables, file, prefix, mistakes: vec![] }
     }
 
-    /// Where a value may stand: in the profile's own section first, where several run.
+    /// Returns the sections to search: the one prefixed with the profile first, then the common one.
     fn sections(&self, section: &str) -> impl Iterator<Item = String> + use<> {
         let own = self.prefix.as_ref().map(|prefix| format!("{prefix}_{section}"));
         own.into_iter().chain([section.to_owned()])
     }
 
-    /// A value of `section.key`.
+    /// Returns the value of `section.key`, if it is set.
     fn find(&self, section: &str, key: &str) -> Option<String> {
         debug_assert!(is_known(section, key), "`{section}.{key}` is missing in the table of keys");
         for section in self.sections(section) {
             if let Some(value) = self.variables.get(&variable(&section, key)) {
-                // A variable that is set and empty stands for the default, whatever the file says.
+                // An empty variable selects the default, even if the file has a value.
                 return Some(value.clone()).filter(|value| !value.trim().is_empty());
             }
             if let Some(value) = self.in_section(&section, key) {
@@ -73,8 +73,8 @@ impl Values {
         None
     }
 
-    /// Reports keys and variables that no setting has: a likely misspelling in the file is a mistake, anything else is
-    /// returned as a warning, since other programs may share the file and the environment.
+    /// Reports unknown keys and variables: a likely misspelling in the file is a mistake; anything else is returned as
+    /// a warning, because other programs may share the file and the environment.
     pub(super) fn unknown(&mut self) -> Vec<String> {
         let mut warnings = vec![];
         for (section, keys) in KEYS {
@@ -92,11 +92,11 @@ impl Values {
                 }
             }
         }
-        warnings.extend(self.misspelt_variables());
+        warnings.extend(self.misspelled_variables());
         warnings
     }
 
-    fn misspelt_variables(&self) -> Vec<String> {
+    fn misspelled_variables(&self) -> Vec<String> {
         let sections = KEYS.iter().flat_map(|(section, keys)| {
             let pairs = keys.iter().map(move |key| (*section, *key));
             pairs.flat_map(|(section, key)| {
@@ -114,13 +114,13 @@ impl Values {
         self.variables.keys().filter(is_ours).filter_map(near).collect()
     }
 
-    /// The sections of a settings file that are not a profile's.
+    /// Returns the sections of a settings file that do not belong to a profile's settings.
     pub(super) fn section_names(ids: &[String]) -> Vec<String> {
         let own = ids.iter().flat_map(|id| KEYS.iter().map(move |(section, _)| format!("{id}_{section}")));
         KEYS.iter().map(|(section, _)| (*section).to_owned()).chain(own).collect()
     }
 
-    /// A value in the file.
+    /// Returns a scalar or a list of the file as text.
     fn in_section(&self, section: &str, key: &str) -> Option<String> {
         let text = match self.file.get(section)?.get(key)? {
             Value::Bool(flag) => flag.to_string(),
@@ -132,23 +132,29 @@ impl Values {
         Some(text).filter(|text| !text.trim().is_empty())
     }
 
-    /// What the variable of a value is called: the profile's own where that is set.
+    /// Returns the name of the variable to report: the prefixed one if it is set, else the common one.
     fn name(&self, section: &str, key: &str) -> String {
         let mut names = self.sections(section).map(|section| variable(&section, key));
         names.find(|name| self.variables.contains_key(name)).unwrap_or_else(|| variable(section, key))
     }
 
-    /// A value is not what it may be: `what` says why.
-    pub(super) fn mistake(&mut self, section: &str, key: &str, what: &str) {
+    /// Records an invalid value, without repeating it: it may be a secret set in the wrong variable.
+    pub(super) fn invalid(&mut self, section: &str, key: &str, expected: &str) {
         let name = self.name(section, key);
-        self.mistakes.push(format!("{name} {what}"));
+        self.mistakes.push(format!("invalid {name}: expected {expected}"));
+    }
+
+    /// Records a required setting that is not set.
+    pub(super) fn missing(&mut self, section: &str, key: &str, description: &str) {
+        let name = self.name(section, key);
+        self.mistakes.push(format!("missing {name}: {description}"));
     }
 
     pub(super) fn text(&self, section: &str, key: &str) -> Option<String> {
         self.find(section, key).map(|text| text.trim().to_owned())
     }
 
-    /// A secret may stand in a file that a variable names, too.
+    /// Returns a secret: from the variable, the file named by the variable `…_FILE`, or the settings file.
     pub(super) fn secret(&mut self, section: &str, key: &str) -> Option<Zeroizing<String>> {
         debug_assert!(is_known(section, key), "`{section}.{key}` is missing in the table of keys");
         for section in self.sections(section) {
@@ -170,18 +176,18 @@ impl Values {
         None
     }
 
-    /// A secret in a file that the variable `name` names.
+    /// Reads a secret from the file at `path`, which the variable `name` contains.
     pub(super) fn in_file(&mut self, name: &str, path: &str) -> Option<Zeroizing<String>> {
         let read =
             operator_path::read_text(Path::new(path), Bound::VALUE).map(|text| Zeroizing::new(text.trim().to_owned()));
-        let read = read.map_err(|error| format!("{name} names a file that cannot be read: {error}"));
+        let read = read.map_err(|error| format!("failed to read the file of {name}: {error}"));
         read.map_err(|mistake| self.mistakes.push(mistake)).ok()
     }
 
-    pub(super) fn required(&mut self, section: &str, key: &str, what: &str) -> String {
+    pub(super) fn required(&mut self, section: &str, key: &str, description: &str) -> String {
         let found = self.text(section, key).filter(|text| text != "ChangeMe");
         found.unwrap_or_else(|| {
-            self.mistake(section, key, &format!("is missing: {what}"));
+            self.missing(section, key, description);
             String::new()
         })
     }
@@ -192,7 +198,7 @@ impl Values {
             "true" | "yes" | "on" | "1" | "t" | "y" => true,
             "false" | "no" | "off" | "0" | "f" | "n" => false,
             _ => {
-                self.mistake(section, key, "is neither true nor false");
+                self.invalid(section, key, "true or false");
                 default
             }
         }
@@ -203,43 +209,43 @@ impl Values {
         match text.parse() {
             Ok(number) if (least..=most).contains(&number) => number,
             _ => {
-                self.mistake(section, key, &format!("is no number from {least} to {most}"));
+                self.invalid(section, key, &format!("an integer from {least} to {most}"));
                 default
             }
         }
     }
 
-    /// A variable that belongs to no section.
+    /// Returns a non-empty variable that belongs to no section.
     pub(super) fn variable(&self, name: &str) -> Option<String> {
         self.variables.get(name).filter(|value| !value.trim().is_empty()).cloned()
     }
 
-    /// One of some words, in any case.
-    pub(super) fn word(&mut self, section: &str, key: &str, words: &[&'static str]) -> &'static str {
-        let Some(text) = self.text(section, key) else { return words[0] };
-        let found = words.iter().find(|word| word.eq_ignore_ascii_case(&text));
+    /// Returns the matching choice, ignoring case; the first one is the default.
+    pub(super) fn choice(&mut self, section: &str, key: &str, choices: &[&'static str]) -> &'static str {
+        let Some(text) = self.text(section, key) else { return choices[0] };
+        let found = choices.iter().find(|choice| choice.eq_ignore_ascii_case(&text));
         found.copied().unwrap_or_else(|| {
-            self.mistake(section, key, &format!("is none of {}", words.join(", ")));
-            words[0]
+            self.invalid(section, key, &format!("one of {}", choices.join(", ")));
+            choices[0]
         })
     }
 
-    /// PEM, or the path of it.
+    /// Returns PEM text, given as such or as the path of a file.
     pub(super) fn pem(&mut self, name: &str, value: Option<String>) -> Option<String> {
         let value = value?;
         if value.trim_start().starts_with("-----BEGIN") {
             return Some(value);
         }
-        // The value is not repeated: it may be a key whose first line is gone.
+        // The value is not repeated: it may be a key that lost its first line.
         let read = operator_path::read_text(Path::new(&value), Bound::VALUE);
-        let read = read.map_err(|error| format!("{name} is neither PEM nor a file that can be read: {error}"));
+        let read = read.map_err(|error| format!("invalid {name}: expected PEM or a readable file: {error}"));
         read.map_err(|mistake| self.mistakes.push(mistake)).ok()
     }
 
-    /// Certificates of authorities: PEM, or the path of a file or of a folder of files.
+    /// Returns certificates of authorities as PEM: given as such, or as the path of a file or of a directory of files.
     pub(super) fn authorities(&mut self, name: &str, value: &str) -> Option<String> {
         let pem = match operator_path::files_of(Path::new(value)) {
-            // What else lies there is passed over.
+            // Other files in the directory are ignored.
             Some(files) => {
                 let texts = files.iter().filter_map(|file| operator_path::read_text(file, Bound::VALUE).ok());
                 texts.filter(|text| is_certificates(text)).collect::<Vec<_>>().join("\n")
@@ -249,12 +255,12 @@ impl Values {
         if is_certificates(&pem) {
             return Some(pem);
         }
-        self.mistakes.push(format!("{name} holds no certificate that can be read"));
+        self.mistakes.push(format!("invalid {name}: no valid certificate in PEM"));
         None
     }
 }
 
-/// Whether a text is PEM of certificates that can vouch for others, of one at least.
+/// Returns whether a text consists of certificates in PEM that are valid trust anchors, at least one.
 fn is_certificates(text: &str) -> bool {
     let mut store = RootCertStore::empty();
     let mut all = CertificateDer::pem_slice_iter(text.as_bytes());

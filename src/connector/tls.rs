@@ -1,5 +1,5 @@
-//! TLS as operators set it up: certificates and keys as PEM texts or as files, a key also behind a passphrase. It is made
-//! ready at the start, so that what cannot work is told then.
+//! TLS configuration of the broker connection and of the callback: certificates and keys as PEM or files, keys
+//! optionally encrypted. Everything is parsed at startup, so that mistakes are reported then.
 
 use super::sources::Values;
 use crate::http::check_library_files;
@@ -16,10 +16,10 @@ use rustls_platform_verifier::Verifier;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// How the head of a key begins that is behind a passphrase.
+/// PEM label of an encrypted private key (RFC 7468 §11).
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 
-/// Whose certificates they are: where they stand in the file, and how the variables begin.
+/// Location of a certificate and its key in the settings: section and key prefix in the file, prefix of the variables.
 struct PemSource {
     section: &'static str,
     key: &'static str,
@@ -37,7 +37,7 @@ impl PemSource {
 
     fn text(&self, values: &mut Values, part: &str) -> Option<Zeroizing<String>> {
         let (name, key) = (self.name(part), format!("{}_{part}", self.key));
-        // Where the variable is not called by its section, it is known to nobody else.
+        // A variable whose name does not start with its section is not known to `Values`.
         if name != variable(self.section, &key) {
             if let Some(own) = values.variable(&name) {
                 return Some(Zeroizing::new(own));
@@ -60,7 +60,7 @@ impl PemSource {
         let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
         let certificates = read.ok().filter(|certificates| !certificates.is_empty());
         if certificates.is_none() {
-            values.mistakes.push(format!("{} holds no certificate that can be read", self.name(part)));
+            values.mistakes.push(format!("invalid {}: no valid certificate in PEM", self.name(part)));
         }
         certificates
     }
@@ -68,42 +68,42 @@ impl PemSource {
     fn private_key(&self, values: &mut Values) -> Option<PrivateKeyDer<'static>> {
         let text = self.pem(values, "key")?;
         let key = match text.contains(ENCRYPTED) {
-            true => unlocked(&text, &self.text(values, "passphrase").unwrap_or_default()),
-            false => PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| "holds no key that can be read"),
+            true => decrypt(&text, &self.text(values, "passphrase").unwrap_or_default()),
+            false => PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| "no valid private key in PEM"),
         };
-        // What is wrong with a key is not repeated: the words might hold some of it.
-        key.map_err(|why| values.mistakes.push(format!("{} {why}", self.name("key")))).ok()
+        // Errors of the parser are not repeated: they might contain parts of the key.
+        key.map_err(|why| values.mistakes.push(format!("invalid {}: {why}", self.name("key")))).ok()
     }
 
-    /// A certificate with its key; none if none is given.
+    /// Returns the certificate chain with its key, or `None` if neither is set.
     fn pair(&self, values: &mut Values) -> Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
         match ["cert", "key"].map(|part| self.text(values, part).is_some()) {
             [false, false] => None,
             [true, true] => self.certificates(values, "cert").zip(self.private_key(values)),
             [has_certificate, _] => {
-                let (there, missing) = if has_certificate { ("cert", "key") } else { ("key", "cert") };
-                values.mistakes.push(format!("{} is given without {}", self.name(there), self.name(missing)));
+                let (given, missing) = if has_certificate { ("cert", "key") } else { ("key", "cert") };
+                values.mistakes.push(format!("missing {}: required by {}", self.name(missing), self.name(given)));
                 None
             }
         }
     }
 }
 
-/// A key of PKCS #8 that is behind a passphrase.
-fn unlocked(text: &str, passphrase: &str) -> Result<PrivateKeyDer<'static>, &'static str> {
-    let (_, document) = SecretDocument::from_pem(text).map_err(|_| "holds no key that can be read")?;
-    let locked = EncryptedPrivateKeyInfoRef::from_der(document.as_bytes());
-    let locked = locked.map_err(|_| "is locked in a way that is not known")?;
-    let key = locked.decrypt(passphrase).map_err(|_| "is not opened by its passphrase")?;
+/// Decrypts a private key in PKCS #8 (RFC 5958 §3).
+fn decrypt(text: &str, passphrase: &str) -> Result<PrivateKeyDer<'static>, &'static str> {
+    let (_, document) = SecretDocument::from_pem(text).map_err(|_| "no valid private key in PEM")?;
+    let encrypted = EncryptedPrivateKeyInfoRef::from_der(document.as_bytes());
+    let encrypted = encrypted.map_err(|_| "unsupported encryption")?;
+    let key = encrypted.decrypt(passphrase).map_err(|_| "wrong passphrase")?;
     Ok(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into())
 }
 
-/// What the callback shows to workers, where it is to speak TLS.
-pub(super) fn of_callback(values: &mut Values) -> Option<Arc<ServerConfig>> {
+/// Returns the TLS configuration of the callback.
+pub(super) fn callback(values: &mut Values) -> Option<Arc<ServerConfig>> {
     let Some((chain, key)) = CALLBACK.pair(values) else {
         if values.mistakes.iter().all(|mistake| !mistake.contains(CALLBACK.variable)) {
             let names = ["cert", "key"].map(|part| CALLBACK.name(part)).join(" and ");
-            values.mistakes.push(format!("CONNECTOR_{} needs {names}", CALLBACK.variable));
+            values.mistakes.push(format!("missing {names}: required by CONNECTOR_{}", CALLBACK.variable));
         }
         return None;
     };
@@ -113,12 +113,12 @@ pub(super) fn of_callback(values: &mut Values) -> Option<Arc<ServerConfig>> {
     made.map_err(|error| values.mistakes.push(format!("{}: {error}", CALLBACK.name("cert")))).ok().map(Arc::new)
 }
 
-/// How the broker is spoken to over TLS. Its certificate is verified, unless the operator turned that off.
-pub(super) fn of_broker(values: &mut Values, is_checked: bool) -> Option<Arc<ClientConfig>> {
+/// Returns the TLS configuration for the broker. Its certificate is verified unless the operator disabled that.
+pub(super) fn broker(values: &mut Values, is_checked: bool) -> Option<Arc<ClientConfig>> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let authorities = BROKER.certificates(values, "ca").unwrap_or_default();
     let verifier: Arc<dyn ServerCertVerifier> = match is_checked {
-        false => Arc::new(Anybody(Arc::clone(&provider))),
+        false => Arc::new(AcceptAny(Arc::clone(&provider))),
         true => match verifier(authorities, &provider) {
             Ok(verifier) => verifier,
             Err(mistake) => {
@@ -137,7 +137,7 @@ pub(super) fn of_broker(values: &mut Values, is_checked: bool) -> Option<Arc<Cli
     made.map_err(|error| values.mistakes.push(format!("{}: {error}", BROKER.name("cert")))).ok().map(Arc::new)
 }
 
-/// Believes what the system's authorities vouch for, and these.
+/// Returns a verifier that trusts the system's certificate authorities and the given ones.
 fn verifier(
     authorities: Vec<CertificateDer<'static>>,
     provider: &Arc<CryptoProvider>,
@@ -147,11 +147,11 @@ fn verifier(
     made.map(|verifier| Arc::new(verifier) as _).map_err(|error| format!("{}: {error}", BROKER.name("ca")))
 }
 
-/// Believes any certificate, and still sees to it that its holder has the key.
+/// Accepts any certificate, but verifies that the peer holds its private key.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AcceptAny(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAny {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
@@ -190,8 +190,8 @@ impl ServerCertVerifier for Anybody {
 mod tests {
     use super::*;
 
-    /// A key of a test, locked with `open`.
-    const LOCKED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----
+    /// A private key for tests, encrypted with the passphrase `open`.
+    const ENCRYPTED_KEY: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----
 MIGbMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAiUa2G65G+grwICCAAw
 DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEELegTHAotfeF1BsH7qLr9UEEQHE5
 r2KlJIxs9EXS7wsCz+WCo0o6DjS+hAuHOFSC5hH3DyyeQ/SwsUBmr4lOlsZqtT5P
@@ -200,12 +200,12 @@ mLTOe9c7OSbgtgSOrB4=
 ";
 
     #[test]
-    fn a_key_is_opened_by_its_passphrase_and_by_nothing_else() {
-        let key = unlocked(LOCKED, "open").expect("it opens");
+    fn key_is_decrypted_by_its_passphrase_only() {
+        let key = decrypt(ENCRYPTED_KEY, "open").expect("a key");
         assert!(aws_lc_rs::sign::any_supported_type(&key).is_ok());
         for passphrase in ["", "shut"] {
-            assert_eq!(unlocked(LOCKED, passphrase).map(drop), Err("is not opened by its passphrase"));
+            assert_eq!(decrypt(ENCRYPTED_KEY, passphrase).map(drop), Err("wrong passphrase"));
         }
-        assert!(unlocked("-----BEGIN ENCRYPTED PRIVATE KEY-----\n?", "open").is_err());
+        assert!(decrypt("-----BEGIN ENCRYPTED PRIVATE KEY-----\n?", "open").is_err());
     }
 }

@@ -180,7 +180,7 @@ fn defect_09_scope_without_match_ends_connector() {
     let site = Site::new(|_, _| one()).with("CONNECTOR_SCOPE", "domain, ipv4-address, indicator");
     let connector = site.start();
     site.complete(Entity::domain("example.com"));
-    assert!(connector.said().contains("`domain` is read as Domain-Name"), "{}", connector.said());
+    assert!(connector.said().contains("`domain` is interpreted as Domain-Name"), "{}", connector.said());
 }
 
 #[test]

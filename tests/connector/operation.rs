@@ -132,7 +132,7 @@ fn what_is_set_in_vain_is_warned_of_at_every_level_and_in_both_forms() {
             .with("CONNECTOR_SCOPE", "domain, ipv4-address");
         let connector = site.start();
         let said = connector.said();
-        assert_eq!(said.matches("`domain` is read as Domain-Name").count(), 1, "{said}");
+        assert_eq!(said.matches("`domain` is interpreted as Domain-Name").count(), 1, "{said}");
     }
 }
 
@@ -228,7 +228,7 @@ fn callback_serves_tls() {
     let without = site.without("LISTEN_PROTOCOL_API_SSL_KEY");
     let mut connector = without.launch();
     assert_eq!(connector.ended(), Some(2));
-    assert!(connector.said().contains("LISTEN_PROTOCOL_API_SSL_CERT is given without"), "{}", connector.said());
+    assert!(connector.said().contains("required by LISTEN_PROTOCOL_API_SSL_CERT"), "{}", connector.said());
 }
 
 #[test]

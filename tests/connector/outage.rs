@@ -76,7 +76,7 @@ fn invalid_token_ends_connector() {
     let mut connector = site.launch();
     soon(Duration::from_secs(10), "the connector ends", || !connector.is_running());
     assert_eq!(connector.ended(), Some(2));
-    assert!(connector.said().contains("does not accept the token"), "{}", connector.said());
+    assert!(connector.said().contains("rejected OPENCTI_TOKEN"), "{}", connector.said());
     assert!(!connector.said().contains(&TOKEN.replace('d', "e")), "{}", connector.said());
 }
 
@@ -95,7 +95,7 @@ fn redirected_platform_url_ends_connector() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3)).with("OPENCTI_URL", &elsewhere.url);
     let mut connector = site.launch();
     assert_eq!(connector.ended(), Some(2));
-    assert!(connector.said().contains("OPENCTI_URL is not that of the platform"), "{}", connector.said());
+    assert!(connector.said().contains("OPENCTI_URL is not an OpenCTI platform"), "{}", connector.said());
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn untrusted_platform_certificate_ends_connector() {
         site = site.with("OPENCTI_SSL_VERIFY", verify);
         let mut connector = site.launch();
         assert_eq!(connector.ended(), Some(2));
-        assert!(connector.said().contains("certificate is not trusted"), "{}", connector.said());
+        assert!(connector.said().contains("untrusted certificate"), "{}", connector.said());
     }
     // Verification is off only if configured, and the warning is logged at every level.
     let site = site.with("OPENCTI_SSL_VERIFY", "false").with("CONNECTOR_LOG_LEVEL", "critical");

@@ -203,7 +203,7 @@ fn unsupported_protocol_ends_connector() {
         let site = Site::on(Platform::new(version), Provider::with(3)).with(name, value);
         let mut connector = site.launch();
         assert_eq!(connector.ended(), Some(2));
-        let expected = format!("{name}={value} needs a platform from");
+        let expected = format!("{name}={value} requires OpenCTI");
         assert!(connector.said().contains(&expected), "{}", connector.said());
     }
 }
