@@ -1,4 +1,5 @@
-//! Deployments: those of shipped profiles are kept beside them, and every file of any is read by what it is written for.
+//! Tests of `stixmap deploy`: committed deployments are current, and each generated file is valid for the tool that
+//! reads it.
 
 use crate::support::{Ended, ended, profiles, root, stixmap};
 use serde_json::Value;
@@ -6,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Variables that are no setting of the connector.
+/// Variables that are not settings in the schema.
 const OTHERS: [&str; 5] = ["CONNECTOR_ID", "CONNECTOR_JOURNAL_PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 
 fn deploy(profile: &str, out: &Path, more: &[&str]) -> Ended {
@@ -15,7 +16,7 @@ fn deploy(profile: &str, out: &Path, more: &[&str]) -> Ended {
     ended(stixmap(&arguments))
 }
 
-/// Every profile of the repository, and the one with hostile words.
+/// Returns all profiles of the repository, and one with special characters in its texts.
 fn all() -> Vec<PathBuf> {
     let mut all = profiles();
     all.push(root().join("tests/deploy/every-setting"));
@@ -26,7 +27,7 @@ fn name(profile: &Path) -> &str {
     profile.file_name().and_then(|name| name.to_str()).expect("a name")
 }
 
-/// The deployments of all profiles, each in a folder of its name.
+/// Generates the deployments of all profiles, each in a directory with the name of the profile.
 fn deployed() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for profile in all() {
@@ -59,17 +60,17 @@ fn names(value: &Value) -> BTreeSet<String> {
     value.as_object().expect("a mapping").keys().cloned().collect()
 }
 
-/// The samples say what holds as comments: `#KEY…`; prose has a blank behind its sign.
+/// Uncomments defaults in samples (`#KEY…`); prose has a space after `#`.
 fn uncommented(text: &str) -> String {
     let line = |line: &str| match line.trim_start().strip_prefix('#') {
-        Some(rest) if rest.starts_with(|sign: char| sign.is_ascii_alphabetic()) => line.replacen('#', "", 1),
+        Some(rest) if rest.starts_with(|character: char| character.is_ascii_alphabetic()) => line.replacen('#', "", 1),
         _ => line.to_owned(),
     };
     text.lines().map(|text| line(text) + "\n").collect()
 }
 
 #[test]
-fn deployments_of_shipped_profiles_are_kept() {
+fn committed_deployments_are_current() {
     for profile in profiles().iter().filter(|profile| profile.starts_with(root().join("profiles"))) {
         let kept = profile.join("deploy");
         if std::env::var_os("UPDATE").is_some() {
@@ -78,7 +79,7 @@ fn deployments_of_shipped_profiles_are_kept() {
         let checked = deploy(name(profile), &kept, &["--check"]);
         assert_eq!(checked.code, 0, "run the tests with UPDATE=1\n{}{}", checked.out, checked.err);
         let files = std::fs::read_dir(&kept).expect("a folder").count();
-        assert_eq!(files, checked.out.lines().count(), "{} holds a file that is not written", kept.display());
+        assert_eq!(files, checked.out.lines().count(), "{} contains a file that is not generated", kept.display());
     }
 }
 
@@ -94,7 +95,7 @@ fn every_file_has_the_variables_of_the_schema() {
             let missing: Vec<_> = known.difference(&found).filter(|name| *name != "STIXMAP_PROFILE").collect();
             assert!(missing.is_empty(), "{}: {file} lacks {missing:?}", profile.display());
             let more: Vec<_> = found.difference(&known).filter(|name| !others.contains(name)).collect();
-            assert!(more.is_empty(), "{}: {file} has {more:?} besides", profile.display());
+            assert!(more.is_empty(), "{}: {file} has unknown variables {more:?}", profile.display());
         };
         check("docker-compose.yml", in_compose(&document(&read(&folder, "docker-compose.yml"))));
         check("kubernetes.yaml", in_kubernetes(&documents(&uncommented(&read(&folder, "kubernetes.yaml")))));
@@ -119,7 +120,7 @@ fn in_kubernetes(documents: &[Value]) -> BTreeSet<String> {
     let of = |document: &Value| {
         let values = if document["kind"] == "Secret" { &document["stringData"] } else { &document["data"] };
         for (name, value) in values.as_object().into_iter().flatten() {
-            assert!(value.is_string(), "{name}: Kubernetes wants texts, and not {value}");
+            assert!(value.is_string(), "{name}: Kubernetes requires a string, found {value}");
         }
         if values.is_object() && values.get("profile.yaml").is_none() { names(values) } else { BTreeSet::new() }
     };
@@ -136,10 +137,10 @@ fn in_settings(settings: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_schema_is_what_the_platform_takes_and_judges_environments() {
+fn schema_is_valid_for_the_platform_and_validates_environments() {
     assert!(
         root().join("tests/editor/node_modules").is_dir(),
-        "Ajv is not installed: `tests/run` does it, or `npm ci --prefix tests/editor`"
+        "Ajv is not installed: run `tests/run` or `npm ci --prefix tests/editor`"
     );
     let folder = deployed();
     let tests = root().join("tests/deploy");
@@ -148,14 +149,14 @@ fn the_schema_is_what_the_platform_takes_and_judges_environments() {
         .arg(folder.path())
         .arg(tests.join("environments.yaml"))
         .output()
-        .expect("`node` starts: Node.js 18 or newer is installed");
-    let told = String::from_utf8_lossy(&check.stdout);
-    let failed: Vec<&str> = told.lines().filter(|line| !line.starts_with("ok ")).collect();
+        .expect("Node.js 18 or newer");
+    let output = String::from_utf8_lossy(&check.stdout);
+    let failed: Vec<&str> = output.lines().filter(|line| !line.starts_with("ok ")).collect();
     assert!(check.status.success(), "{}\n{}", failed.join("\n"), String::from_utf8_lossy(&check.stderr));
 }
 
 #[test]
-fn secrets_stand_in_the_secret_and_nowhere_else() {
+fn secrets_are_in_the_kubernetes_secret_only() {
     let folder = deployed();
     for profile in all() {
         let folder = folder.path().join(name(&profile));
@@ -170,7 +171,7 @@ fn secrets_stand_in_the_secret_and_nowhere_else() {
 }
 
 #[test]
-fn pods_run_without_rights_as_the_image_does() {
+fn pods_run_unprivileged_as_the_image() {
     let out = tempfile::tempdir().expect("a folder");
     let flags = ["--replicas", "3", "--image", "registry.example:5000/stixmap:1.2.3"];
     assert_eq!(deploy("riskiq", out.path(), &flags).code, 0);
@@ -180,7 +181,7 @@ fn pods_run_without_rights_as_the_image_does() {
     let pod = &deployment["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
     assert_eq!(container["image"], "registry.example:5000/stixmap:1.2.3");
-    assert!(container.get("command").is_none() && container.get("args").is_none(), "variables alone start it");
+    assert!(container.get("command").is_none() && container.get("args").is_none(), "only variables configure it");
     assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/ready");
     assert_eq!(container["livenessProbe"]["httpGet"]["path"], "/health");
     assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
@@ -196,7 +197,7 @@ fn pods_run_without_rights_as_the_image_does() {
 }
 
 #[test]
-fn what_must_be_known_after_a_crash_has_a_place() {
+fn journal_is_on_a_volume() {
     let folder = deployed();
     for profile in all() {
         let folder = folder.path().join(name(&profile));
@@ -223,7 +224,7 @@ fn what_must_be_known_after_a_crash_has_a_place() {
 }
 
 #[test]
-fn words_of_a_profile_stay_words() {
+fn texts_of_a_profile_are_quoted() {
     let folder = deployed();
     let folder = folder.path().join("every-setting");
     let name = "Acme \"DNS\" #1: ${HOME} | {x} <b>";
@@ -238,20 +239,20 @@ fn words_of_a_profile_stay_words() {
     assert!(kubernetes.iter().any(|document| document["data"]["CONNECTOR_NAME"] == name));
     let compose = document(&read(&folder, "docker-compose.yml"));
     let environment = compose["services"]["connector-every-setting"]["environment"].to_string();
-    assert!(environment.contains("\"CONNECTOR_NAME\""), "Compose would replace what stands in it: {environment}");
+    assert!(environment.contains("\"CONNECTOR_NAME\""), "Compose would interpolate the value: {environment}");
     let env = read(&folder, ".env.sample");
     assert!(env.contains(&format!("\n#CONNECTOR_NAME='{name}'\n")), "{env}");
     let readme = read(&folder, "README.md");
     let rows = readme.lines().filter(|line| line.starts_with('|'));
     let wide = rows.filter(|row| row.contains("EVERY_SETTING_") && row.replace("\\|", "").matches('|').count() != 6);
-    assert_eq!(wide.count(), 0, "a word of the profile made a column:\n{readme}");
+    assert_eq!(wide.count(), 0, "a text of the profile created a column:\n{readme}");
     assert!(readme.contains("| A | Domain-Name | IPv4-Addr | resolves-to | `note == \"a\\|b\"` |\n"), "{readme}");
     assert!(readme.contains("| data | IPv4-Addr | note | Text | related-to |\n"), "{readme}");
     assert!(readme.contains("- TXT, SPF: texts: \\| of no use\n- any other: of no interest\n"), "{readme}");
 }
 
 #[test]
-fn a_profile_that_the_image_lacks_goes_along() {
+fn profile_outside_the_image_is_mounted() {
     let folder = deployed();
     let folder = folder.path().join("every-setting");
     let profile = read(&root().join("tests/deploy/every-setting"), "profile.yaml");
@@ -260,7 +261,7 @@ fn a_profile_that_the_image_lacks_goes_along() {
     assert!(kubernetes.iter().any(|document| document["data"]["profile.yaml"] == profile.as_str()));
     let compose = document(&read(&folder, "docker-compose.yml"));
     assert_eq!(compose["services"]["connector-every-setting"]["volumes"][0], "./profiles:/profiles:ro");
-    // In the folder of a ConfigMap each file is a link, and links of profiles are not followed.
+    // In the directory of a ConfigMap each file is a symbolic link, which is not followed for profiles.
     let deployment = kubernetes.iter().find(|document| document["kind"] == "Deployment").expect("a deployment");
     let mount = &deployment["spec"]["template"]["spec"]["containers"][0]["volumeMounts"][0];
     assert_eq!(mount["mountPath"], "/profiles/every-setting/profile.yaml");
@@ -268,11 +269,11 @@ fn a_profile_that_the_image_lacks_goes_along() {
     let listed = ended(stixmap(&["list", "--profiles", folder.join("profiles").to_str().expect("UTF-8")]));
     assert!(listed.out.contains("every-setting"), "{}", listed.out);
     let manifest: Value = serde_json::from_str(&read(&folder, "connector_manifest.json")).expect("JSON");
-    assert_eq!(manifest["manager_supported"], false, "the composer mounts nothing");
+    assert_eq!(manifest["manager_supported"], false, "XTM Composer mounts no files");
 }
 
 #[test]
-fn the_readme_has_the_mapping_of_the_connector_it_replaces() {
+fn readme_contains_the_mapping_of_the_replaced_connector() {
     let out = tempfile::tempdir().expect("a folder");
     assert_eq!(deploy("riskiq", out.path(), &[]).code, 0);
     let readme = read(out.path(), "README.md");
@@ -289,12 +290,12 @@ fn the_readme_has_the_mapping_of_the_connector_it_replaces() {
 }
 
 #[test]
-fn files_that_differ_are_not_overwritten() {
+fn different_files_are_not_overwritten() {
     let out = tempfile::tempdir().expect("a folder");
     let missing = deploy("riskiq", out.path(), &["--check"]);
     assert_eq!((missing.code, missing.out.matches("missing").count()), (1, 7), "{}", missing.out);
     assert_eq!(deploy("riskiq", out.path(), &[]).out.lines().count(), 7);
-    assert_eq!(deploy("riskiq", out.path(), &[]).out, "", "nothing is left to write");
+    assert_eq!(deploy("riskiq", out.path(), &[]).out, "", "all files are current");
     assert_eq!(deploy("riskiq", out.path(), &["--check"]).code, 0);
 
     let path = out.path().join("kubernetes.yaml");
@@ -302,34 +303,34 @@ fn files_that_differ_are_not_overwritten() {
     std::fs::remove_file(out.path().join("README.md")).expect("it can be removed");
     let refused = deploy("riskiq", out.path(), &[]);
     assert_eq!(refused.code, 2);
-    assert!(refused.err.contains("kubernetes.yaml would be overwritten"), "{}", refused.err);
-    assert!(!out.path().join("README.md").exists(), "all or nothing");
+    assert!(refused.err.contains("refused to overwrite kubernetes.yaml"), "{}", refused.err);
+    assert!(!out.path().join("README.md").exists(), "no file is written");
     assert!(deploy("riskiq", out.path(), &["--check"]).out.contains("differs    kubernetes.yaml"));
     assert_eq!(deploy("riskiq", out.path(), &["--force"]).out.lines().count(), 2);
     assert_eq!(deploy("riskiq", out.path(), &["--check"]).code, 0);
 }
 
 #[test]
-fn without_a_folder_the_files_are_listed() {
+fn without_out_the_files_are_listed() {
     let listed = ended(stixmap(&["deploy", "riskiq"]));
     assert_eq!((listed.code, listed.out.lines().count()), (0, 7), "{}", listed.err);
     assert!(listed.out.contains("docker-compose.yml"));
-    assert_eq!(ended(stixmap(&["deploy", "nobody"])).code, 2);
-    assert_eq!(ended(stixmap(&["deploy", "riskiq", "--check"])).code, 2, "--check needs --out");
+    assert_eq!(ended(stixmap(&["deploy", "unknown"])).code, 2);
+    assert_eq!(ended(stixmap(&["deploy", "riskiq", "--check"])).code, 2, "--check requires --out");
     assert_eq!(ended(stixmap(&["deploy", "riskiq", "--image", "a@sha256:0"])).code, 2);
 }
 
 #[test]
 fn base_images_and_actions_are_pinned() {
     let dockerfile = read(&root(), "Dockerfile");
-    // A frontend is an image, too, and so is what a stage that is not there would be.
+    // A Dockerfile frontend is an image too, and so is a stage that does not exist.
     let is_fetched = |line: &&str| line.starts_with("# syntax") || line.starts_with("ADD ");
     assert_eq!(dockerfile.lines().find(is_fetched), None);
     let stages =
         dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")?.split_once(" AS ").map(|(_, name)| name));
     let stages: Vec<&str> = stages.collect();
     for from in dockerfile.split_whitespace().filter_map(|word| word.strip_prefix("--from=")) {
-        assert!(stages.contains(&from), "{from} is no stage");
+        assert!(stages.contains(&from), "{from} is not a stage");
     }
     let images: Vec<&str> = dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")).collect();
     let is_hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -344,7 +345,7 @@ fn base_images_and_actions_are_pinned() {
         .flatten()
         .map(|entry| std::fs::read_to_string(entry.path()).expect("a workflow"))
         .collect();
-    // What runs for a stranger's change must not hold this repository's secrets; a service would be an image by its tag.
+    // Workflows for external changes must not have access to secrets; a service would be an unpinned image.
     for word in ["pull_request_target", "workflow_run", "secrets.", "container:", "services:", "docker://", "write"] {
         assert!(!all.contains(word), "{word}");
     }
@@ -356,11 +357,11 @@ fn base_images_and_actions_are_pinned() {
 }
 
 #[test]
-fn the_image_is_built_from_files_that_are_there() {
+fn dockerfile_copies_all_files_of_the_build() {
     let dockerfile = read(&root(), "Dockerfile");
     let ignored = read(&root(), ".dockerignore");
     for folder in embedded(&root().join("src")) {
-        assert!(dockerfile.contains(&format!("\nCOPY {folder} {folder}\n")), "{folder} is built into the program");
+        assert!(dockerfile.contains(&format!("\nCOPY {folder} {folder}\n")), "{folder} is embedded in the program");
     }
     let copies =
         dockerfile.lines().filter_map(|line| line.strip_prefix("COPY ")).filter(|copy| !copy.starts_with("--"));
@@ -368,8 +369,8 @@ fn the_image_is_built_from_files_that_are_there() {
         let words: Vec<&str> = copy.split_whitespace().collect();
         let (_, sources) = words.split_last().expect("a COPY has a target");
         for source in sources {
-            assert!(root().join(source).exists(), "{source} is not there");
-            assert!(ignored.lines().any(|line| line == format!("!{source}")), "{source} is kept from the build");
+            assert!(root().join(source).exists(), "{source} does not exist");
+            assert!(ignored.lines().any(|line| line == format!("!{source}")), "{source} is excluded by .dockerignore");
         }
     }
     for path in [root().join("src"), root().join("engine/src")].iter().flat_map(|folder| included(folder)) {
@@ -379,19 +380,22 @@ fn the_image_is_built_from_files_that_are_there() {
             .filter_map(|line| line.strip_prefix("COPY "))
             .flat_map(str::split_whitespace)
             .any(|source| path.starts_with(source));
-        assert!(is_there, "{} is built into the program, and not in the image's build", path.display());
+        assert!(is_there, "{} is included in the program, but not copied by the Dockerfile", path.display());
     }
     let manifest = read(&root(), "Cargo.toml");
     let targets = manifest.split("\n\n").filter(|part| part.contains("\n[[") || part.starts_with("[["));
     for target in targets {
-        assert!(target.contains("\npath = "), "cargo looks for it in the image's build, which has it not: {target}");
+        assert!(
+            target.contains("\npath = "),
+            "Cargo requires the file in the build of the image, which lacks it: {target}"
+        );
     }
     assert!(dockerfile.ends_with("\nENTRYPOINT [\"stixmap\", \"connector\"]\n"));
     let toolchain = format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
-    assert!(dockerfile.contains(&toolchain), "the image is built by another Rust than Cargo.toml asks for");
+    assert!(dockerfile.contains(&toolchain), "the Rust version of the Dockerfile differs from Cargo.toml");
 }
 
-/// The files of text that are built into the program, its own tests aside.
+/// Returns the text files that the program includes, except those of its unit tests.
 fn included(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![];
     for path in std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
@@ -407,7 +411,7 @@ fn included(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The folders that are built into the program.
+/// Returns the directories that are embedded in the program.
 fn embedded(folder: &Path) -> Vec<String> {
     let mut found = vec![];
     for path in std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {

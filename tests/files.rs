@@ -493,11 +493,7 @@ fn journal_in_which_others_have_a_hand_stops_the_connector() {
     }
     // Without a place for one it is not made in a folder for all: that is said, whatever the level.
     let without = started("TMPDIR", text(place.folder.path()));
-    assert!(
-        without.err.contains("No journal") && without.err.contains("CONNECTOR_JOURNAL_PATH"),
-        "{}",
-        without.err
-    );
+    assert!(without.err.contains("No journal") && without.err.contains("CONNECTOR_JOURNAL_PATH"), "{}", without.err);
     assert_eq!(fs::read_to_string(&file).expect("it is not swept"), CANARY);
     assert_eq!(fs::metadata(place.path("elsewhere")).expect("it is there").permissions().mode() & 0o777, 0o755);
 }

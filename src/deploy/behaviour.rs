@@ -1,4 +1,4 @@
-//! What a README tells of a plan: what is asked, what records become, how answers are marked. Facts only, no layout.
+//! Facts about a plan for the README of a deployment: requests, mapping, markings. No layout.
 
 use crate::quote;
 use crate::setting::variable;
@@ -9,25 +9,25 @@ use stixmap_engine::stix::{Kind, Pap, Tlp};
 
 #[derive(Serialize)]
 pub(super) struct Behaviour {
-    /// The types of observable it enriches.
+    /// Types of observables that the profile accepts.
     accepts: Vec<&'static str>,
-    /// Whom it asks.
+    /// Host of the provider's API, or the variable that sets it.
     host: String,
     lookups: Vec<Lookup>,
     mappings: Vec<Mapping>,
-    besides: Vec<ExtraRelationship>,
+    also_relate: Vec<ExtraRelationship>,
     drops: Vec<Drop>,
-    /// Whether some rule only applies on a condition.
+    /// Whether a rule has a condition.
     has_conditions: bool,
     made: Vec<Made>,
     tlp: TlpFacts,
-    /// The highest PAP level that is sent.
+    /// Highest PAP level of an accepted observable.
     pap_max: String,
-    /// How far back, as text or as a variable.
+    /// Period of the query: a duration, or the variable that sets it.
     window: Option<String>,
-    /// How often the provider may be asked.
+    /// Rate limit of the profile.
     rate: Option<String>,
-    /// Whether the provider is asked what is left of the quota.
+    /// Whether the remaining quota is queried before lookups.
     has_probe: bool,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Behaviour {
 struct Lookup {
     name: String,
     accepts: Vec<&'static str>,
-    /// `GET /v2/dns/passive`.
+    /// Request line, such as `GET /v2/dns/passive`.
     request: String,
     pages: String,
 }
@@ -49,7 +49,7 @@ struct Mapping {
     relationship: &'static str,
 }
 
-/// What a mapped record says besides.
+/// An additional relationship of a mapped record.
 #[derive(Serialize)]
 struct ExtraRelationship {
     side: &'static str,
@@ -69,14 +69,14 @@ struct Drop {
 #[derive(Serialize)]
 struct Made {
     kind: &'static str,
-    /// The record types and fields it comes from, in Markdown.
+    /// Record types and fields that create it, in Markdown.
     of: String,
 }
 
 #[derive(Serialize)]
 struct TlpFacts {
     max: String,
-    /// The variable that sets it, if one does.
+    /// The variable that sets the maximum, if one does.
     max_variable: Option<String>,
     allows_unmarked: bool,
     at_least: String,
@@ -95,7 +95,7 @@ pub(super) fn behaviour(plan: &Plan) -> Behaviour {
         has_conditions: mappings.iter().any(|mapping| mapping.when.is_some()),
         made: kinds_made(plan).into_iter().map(|kind| made(plan, kind, &mappings)).collect(),
         mappings,
-        besides: plan.besides.iter().map(|row| besides(plan, row)).collect(),
+        also_relate: plan.besides.iter().map(|row| extra_relationship(plan, row)).collect(),
         drops,
         tlp: tlp(plan),
         pap_max: value(plan, &plan.pap_max, Pap::to_string),
@@ -105,7 +105,7 @@ pub(super) fn behaviour(plan: &Plan) -> Behaviour {
     }
 }
 
-/// The types of observable that some rule can make, in the order of the table.
+/// Returns the types of observables that the rules can create, in the order of `Kind::all`.
 pub(super) fn kinds_made(plan: &Plan) -> Vec<Kind> {
     let of_rule = |rule: &RulePlan, kind| matches!(rule.then, RuleThen::Relate { source, target, .. } if source == kind || target == kind);
     let of_rules = |kind| plan.rules.rules.iter().any(|rule| of_rule(rule, kind));
@@ -130,7 +130,7 @@ fn mappings(plan: &Plan) -> Vec<Mapping> {
     rows.collect()
 }
 
-fn besides(plan: &Plan, row: &AlsoRelatePlan) -> ExtraRelationship {
+fn extra_relationship(plan: &Plan, row: &AlsoRelatePlan) -> ExtraRelationship {
     ExtraRelationship {
         side: match row.of {
             Side::Rrname => "owner",
@@ -222,12 +222,12 @@ fn value<T>(plan: &Plan, value: &ValueOrSetting<T>, text: impl Fn(&T) -> String)
     }
 }
 
-/// What a person must know first about a provider that cannot simply be relied on.
+/// Returns a warning about a provider or profile that is not reliable.
 pub(super) fn notice(status: Status) -> Option<&'static str> {
     match status {
         Status::Active => None,
         Status::Experimental => Some(
-            "This profile was written from the provider's documentation alone; it was not tried against the service.",
+            "This profile was written from the provider's documentation; it has not been tested against the service.",
         ),
         Status::Deprecated => Some("The provider has announced the end of this service."),
     }

@@ -1,19 +1,19 @@
-//! The container image of a deployment: a name and a tag, as Docker and OpenCTI's catalogue write them.
+//! Container image reference of a deployment: name and tag.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// An image by name and tag. XTM Composer puts the two together itself, so a digest cannot stand for the tag.
+/// An image reference. Digests are not supported, because XTM Composer requires name and tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Image {
-    /// `registry.example:5000/team/stixmap`.
+    /// Name with an optional registry, such as `registry.example:5000/team/stixmap`.
     pub(crate) name: String,
-    /// `1.0.0`; without one, `latest`.
+    /// Tag, such as `1.0.0`; `latest` by default.
     pub(crate) tag: String,
 }
 
 impl Default for Image {
-    /// What `docker build --tag stixmap .` makes.
+    /// The image that `docker build --tag stixmap .` creates.
     fn default() -> Self {
         Self { name: "stixmap".to_owned(), tag: "latest".to_owned() }
     }
@@ -24,17 +24,17 @@ impl FromStr for Image {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.contains('@') {
-            return Err("an image is NAME or NAME:TAG here; XTM Composer knows no digests");
+            return Err("expected NAME or NAME:TAG; XTM Composer does not support digests");
         }
-        // A colon before a slash belongs to the registry's port.
+        // A colon before a slash belongs to the port of the registry.
         let (name, tag) = match text.rsplit_once(':') {
             Some((name, tag)) if !tag.contains('/') => (name, tag),
             _ => (text, "latest"),
         };
-        let is_name = |sign: char| sign.is_ascii_alphanumeric() || "._-/:".contains(sign);
-        let is_tag = |sign: char| sign.is_ascii_alphanumeric() || "._-".contains(sign);
+        let is_name = |character: char| character.is_ascii_alphanumeric() || "._-/:".contains(character);
+        let is_tag = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
         if name.is_empty() || tag.is_empty() || !name.chars().all(is_name) || !tag.chars().all(is_tag) {
-            return Err("an image is NAME or NAME:TAG, such as registry.example:5000/stixmap:1.0.0");
+            return Err("expected NAME or NAME:TAG, such as registry.example:5000/stixmap:1.0.0");
         }
         Ok(Self { name: name.to_owned(), tag: tag.to_owned() })
     }
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_colon_separates_a_tag_or_a_port() {
+    fn colon_separates_tag_or_port() {
         check("stixmap", Some(("stixmap", "latest")));
         check("stixmap:1.0.0", Some(("stixmap", "1.0.0")));
         check("registry.example:5000/team/stixmap", Some(("registry.example:5000/team/stixmap", "latest")));

@@ -1,4 +1,4 @@
-//! `connector_manifest.json`: how a connector introduces itself in OpenCTI's catalogue. What is not known is `null`.
+//! `connector_manifest.json`: description of the connector for OpenCTI's catalogue. Unknown values are `null`.
 
 use super::Deployment;
 use super::behaviour::kinds_made;
@@ -9,8 +9,8 @@ use stixmap_engine::plan::Plan;
 use stixmap_engine::printable;
 use stixmap_engine::profile::{Licence, Status};
 
-/// The catalogue shows no more.
-const SHORT: usize = 250;
+/// Maximum length of a short description in the catalogue, in characters.
+const SHORT_DESCRIPTION: usize = 250;
 
 #[derive(Serialize)]
 struct Manifest<'m> {
@@ -42,9 +42,9 @@ pub(super) fn manifest(deployment: &Deployment) -> anyhow::Result<String> {
         title: &plan.name,
         slug: &plan.id,
         description: description(plan),
-        short_description: one_line(&plan.summary).chars().take(SHORT).collect(),
+        short_description: one_line(&plan.summary).chars().take(SHORT_DESCRIPTION).collect(),
         logo: None,
-        // What passive DNS is for does not depend on who is asked.
+        // Use cases are those of passive DNS, for every provider.
         use_cases: ["Infrastructure & Attack Surface Visibility"],
         solution_categories: ["Enrichment & Reputation"],
         license_type: license_type(plan.licence),
@@ -56,7 +56,7 @@ pub(super) fn manifest(deployment: &Deployment) -> anyhow::Result<String> {
         support_version: ">=6.0.0",
         subscription_link: plan.subscription.as_deref(),
         source_code: Some(env!("CARGO_PKG_REPOSITORY")).filter(|url| !url.is_empty()),
-        // The composer mounts nothing: it can only start what the image holds.
+        // XTM Composer mounts no files: it can start profiles of the image only.
         manager_supported: deployment.in_image,
         container_version: &deployment.image.tag,
         container_image: &deployment.image.name,
@@ -69,14 +69,16 @@ fn description(plan: &Plan) -> String {
     let accepts: Vec<&str> = plan.accepts().into_iter().map(|kind| kind.entity_type()).collect();
     let made: Vec<&str> = kinds_made(plan).into_iter().map(|kind| kind.entity_type()).collect();
     let mut text = format!(
-        "{} Enriches {}; what is found becomes {}, and relationships between them, each with its times and its marking.",
+        "{} Enriches {}. Results are {}, and relationships between them with the times of observation, all with a TLP marking.",
         one_line(&plan.summary),
         accepts.join(", "),
         made.join(", ")
     );
     match plan.status {
         Status::Active => {}
-        Status::Experimental => text.push_str(" Written from the provider's documentation alone."),
+        Status::Experimental => {
+            text.push_str(" Written from the provider's documentation; not tested against the service.")
+        }
         Status::Deprecated => text.push_str(" The provider has announced the end of this service."),
     }
     text

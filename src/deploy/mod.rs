@@ -1,5 +1,5 @@
-//! `stixmap deploy`: everything a deployment of a profile in OpenCTI needs, as files that a person can read.
-//! They are derived from the profile and never edited: what an operator gives stands in `.env` or a secret beside them.
+//! Generates the files of an OpenCTI deployment of a profile (`stixmap deploy`). Generated files are never edited:
+//! operators set values in `.env` or in a secret.
 
 mod behaviour;
 mod image;
@@ -22,20 +22,20 @@ use stixmap_engine::plan::Plan;
 use stixmap_engine::printable;
 use variable::Variable;
 
-/// What is to be deployed.
+/// The profile to deploy, with the options of the command.
 struct Deployment<'d> {
     plan: &'d Plan,
     image: &'d Image,
     replicas: u16,
     variables: Vec<Variable>,
-    /// Whether the image has the profile inside. One that it has not is deployed beside it.
+    /// Whether the profile is part of the image; otherwise it is deployed as a file.
     in_image: bool,
 }
 
-/// A file of a deployment.
+/// A generated file.
 struct File {
     name: String,
-    /// What it is for.
+    /// Purpose, for the list of files.
     purpose: &'static str,
     text: String,
 }
@@ -50,11 +50,11 @@ pub(crate) fn run(args: &DeployArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     match &args.out {
         None => list(&files, verbosity),
         Some(out) if args.check => check(&files, out),
-        Some(out) => put(&files, out, args.force),
+        Some(out) => write(&files, out, args.force),
     }
 }
 
-/// Whether the program has this very profile inside, wherever it was read from now.
+/// Returns whether this profile is built in with the same text, wherever it was read from.
 fn is_built_in(plan: &Plan) -> anyhow::Result<bool> {
     let Some(built_in) = catalog::known(None)?.built_in(&plan.id) else { return Ok(false) };
     Ok(built_in.plan()?.is_some_and(|built_in| built_in.source.text == plan.source.text))
@@ -63,18 +63,22 @@ fn is_built_in(plan: &Plan) -> anyhow::Result<bool> {
 fn files(deployment: &Deployment) -> anyhow::Result<Vec<File>> {
     let text = text::Texts::new(deployment)?;
     let mut files = vec![
-        File::new("README.md", "what to set, what it does", text.render("README.md")?),
-        File::new(".env.sample", "the variables: copy it to `.env`", text.render(".env.sample")?),
-        File::new("config.yml.sample", "the same as a file of settings", text.render("config.yml.sample")?),
-        File::new("docker-compose.yml", "for Docker Compose; reads `.env`", text.render("docker-compose.yml")?),
-        File::new("kubernetes.yaml", "for Kubernetes", text.render("kubernetes.yaml")?),
-        File::new("connector_manifest.json", "for OpenCTI's catalogue", manifest::manifest(deployment)?),
-        File::new("connector_config_schema.json", "for OpenCTI's form and XTM Composer", schema::schema(deployment)?),
+        File::new("README.md", "configuration and behavior", text.render("README.md")?),
+        File::new(".env.sample", "variables; copy it to `.env`", text.render(".env.sample")?),
+        File::new("config.yml.sample", "the same settings as a file", text.render("config.yml.sample")?),
+        File::new("docker-compose.yml", "Docker Compose file; reads `.env`", text.render("docker-compose.yml")?),
+        File::new("kubernetes.yaml", "Kubernetes manifests", text.render("kubernetes.yaml")?),
+        File::new("connector_manifest.json", "description for OpenCTI's catalogue", manifest::manifest(deployment)?),
+        File::new(
+            "connector_config_schema.json",
+            "JSON Schema for OpenCTI and XTM Composer",
+            schema::schema(deployment)?,
+        ),
     ];
     if !deployment.in_image {
         let plan = deployment.plan;
         let name = format!("profiles/{}/profile.yaml", plan.id);
-        files.push(File::new(name, "the profile, for the container", plan.source.text.clone()));
+        files.push(File::new(name, "profile to mount into the container", plan.source.text.clone()));
     }
     Ok(files)
 }
@@ -90,12 +94,12 @@ impl File {
             Ok(bytes) if bytes == self.text.as_bytes() => Ok(State::Same),
             Ok(_) => Ok(State::Different),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(State::Missing),
-            Err(error) => Err(error).with_context(|| format!("{} cannot be read", out.join(&self.name).display())),
+            Err(error) => Err(error).with_context(|| format!("failed to read {}", out.join(&self.name).display())),
         }
     }
 }
 
-/// How a file on disk compares with what it should be.
+/// State of a file on disk compared with the generated text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Same,
@@ -104,7 +108,7 @@ enum State {
 }
 
 impl State {
-    fn word(self) -> &'static str {
+    fn description(self) -> &'static str {
         match self {
             Self::Same => "up to date",
             Self::Different => "differs",
@@ -121,34 +125,35 @@ fn list(files: &[File], verbosity: Verbosity) -> anyhow::Result<Exit> {
     let lines: String = files.iter().map(|file| format!("{:<30} {}\n", file.name, file.purpose)).collect();
     print(&lines)?;
     if verbosity > Verbosity::Quiet {
-        render::remark("nothing was written: give --out DIR");
+        render::remark("no files written; pass --out DIR to write them");
     }
     Ok(Exit::Fine)
 }
 
 fn check(files: &[File], out: &Path) -> anyhow::Result<Exit> {
     let states = states(files, out)?;
-    let lines: String = states.iter().map(|(file, state)| format!("{:<10} {}\n", state.word(), file.name)).collect();
+    let lines: String =
+        states.iter().map(|(file, state)| format!("{:<10} {}\n", state.description(), file.name)).collect();
     print(&lines)?;
     let is_current = states.iter().all(|(_, state)| *state == State::Same);
     Ok(if is_current { Exit::Fine } else { Exit::Told })
 }
 
-/// Writes what is missing or, by force, different. Without force nothing at all is written beside a file that differs:
-/// half of a deployment would be of one version, half of another.
-fn put(files: &[File], out: &Path, force: bool) -> anyhow::Result<Exit> {
+/// Writes missing files and, with `--force`, different ones. Without it, a different file is an error before anything
+/// is written: the deployment would mix two versions.
+fn write(files: &[File], out: &Path, force: bool) -> anyhow::Result<Exit> {
     let states = states(files, out)?;
     let differing: Vec<&str> =
         states.iter().filter(|(_, state)| *state == State::Different).map(|(file, _)| file.name.as_str()).collect();
     if !force && !differing.is_empty() {
-        bail!("{} would be overwritten in {}: --force does it", differing.join(", "), out.display());
+        bail!("refused to overwrite {} in {}; pass --force to overwrite", differing.join(", "), out.display());
     }
     for (file, _) in states.iter().filter(|(_, state)| *state != State::Same) {
         let (root, path) = (Root::new(out), out.join(&file.name));
-        let folder = Path::new(&file.name).parent().expect("a file stands in a folder");
+        let folder = Path::new(&file.name).parent().expect("a file has a parent directory");
         let written = root.below(folder).make();
         let written = written.and_then(|()| root.replace(&file.name, &mut |out| out.write_all(file.text.as_bytes())));
-        written.with_context(|| format!("{} cannot be written", path.display()))?;
+        written.with_context(|| format!("failed to write {}", path.display()))?;
         print(&format!("{}\n", printable::line(&path.to_string_lossy())))?;
     }
     Ok(Exit::Fine)
@@ -177,10 +182,10 @@ mod tests {
         files(&deployment).expect("files").into_iter().map(|file| (file.name, file.text)).collect()
     }
 
-    /// Every text that a profile has for people, with one that `check` would not let through.
-    fn forced(words: &[String; 5]) -> Plan {
+    /// Returns a plan with arbitrary texts, which the compiler would reject.
+    fn with_texts(texts: &[String; 5]) -> Plan {
         let mut plan = plan();
-        let [name, summary, text, default, source] = words.clone();
+        let [name, summary, text, default, source] = texts.clone();
         plan.terms = Some(text.clone());
         plan.links = vec![text.clone()];
         plan.subscription = Some(text.clone());
@@ -203,10 +208,12 @@ mod tests {
         plan
     }
 
-    /// The samples have what holds anyway as comments: `#KEY…`; prose has a blank behind its sign.
+    /// Uncomments defaults in samples (`#KEY…`); prose has a space after `#`.
     fn uncommented(text: &str) -> String {
         let line = |line: &str| match line.trim_start().strip_prefix('#') {
-            Some(rest) if rest.starts_with(|sign: char| sign.is_ascii_alphabetic()) => line.replacen('#', "", 1),
+            Some(rest) if rest.starts_with(|character: char| character.is_ascii_alphabetic()) => {
+                line.replacen('#', "", 1)
+            }
             _ => line.to_owned(),
         };
         text.split('\n').map(|text| line(text) + "\n").collect()
@@ -217,7 +224,7 @@ mod tests {
         documents.map(|document| document.unwrap_or_else(|error| panic!("{error}\n{text}"))).collect()
     }
 
-    /// The value without its texts: which keys it has, in what order.
+    /// Returns the structure of a value: keys in order, without texts.
     fn shape(value: &Value) -> Value {
         match value {
             Value::Mapping(map) => Value::Mapping(map.iter().map(|(key, value)| (key.clone(), shape(value))).collect()),
@@ -234,12 +241,12 @@ mod tests {
         lines.map(|line| line.split_once('=').expect("a variable")).collect()
     }
 
-    /// How many columns each row of a table has, and how each other line begins.
+    /// Returns the number of columns of each table row, and the markup at the start of other lines.
     fn layout(markdown: &str) -> Vec<String> {
         let line = |line: &str| match line.starts_with('|') {
             true => line.replace("\\\\", "").replace("\\|", "").matches('|').count().to_string(),
             false if line.starts_with("```") => line.to_owned(),
-            false => line.trim_start().chars().take_while(|sign| "#-*+>~=".contains(*sign)).collect(),
+            false => line.trim_start().chars().take_while(|character| "#-*+>~=".contains(*character)).collect(),
         };
         markdown.split('\n').map(line).collect()
     }
@@ -248,8 +255,8 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn hostile_texts_add_nothing_to_generated_files(words in prop::array::uniform5(hostile())) {
-            let (plain, plan) = (generated(&plan()), forced(&words));
+        fn hostile_texts_do_not_change_the_structure_of_generated_files(texts in prop::array::uniform5(hostile())) {
+            let (plain, plan) = (generated(&plan()), with_texts(&texts));
             let files = generated(&plan);
             for (name, text) in &files {
                 let is_copy = name.starts_with("profiles/");
@@ -265,11 +272,11 @@ mod tests {
                 prop_assert_eq!(keys(&files), keys(&plain), "{}", files[name]);
             }
             let settings = &read(&files, "config.yml.sample")[0];
-            prop_assert_eq!(settings["connector"]["name"].as_str(), Some(words[0].as_str()));
-            prop_assert_eq!(settings["every-setting"]["label"].as_str(), Some(words[3].trim()));
+            prop_assert_eq!(settings["connector"]["name"].as_str(), Some(texts[0].as_str()));
+            prop_assert_eq!(settings["every-setting"]["label"].as_str(), Some(texts[3].trim()));
             let kubernetes = read(&files, "kubernetes.yaml");
-            prop_assert!(kubernetes.iter().any(|document| document["data"]["CONNECTOR_NAME"].as_str() == Some(&words[0])));
-            prop_assert!(kubernetes.iter().any(|document| document["data"]["profile.yaml"].as_str() == Some(&words[4])));
+            prop_assert!(kubernetes.iter().any(|document| document["data"]["CONNECTOR_NAME"].as_str() == Some(&texts[0])));
+            prop_assert!(kubernetes.iter().any(|document| document["data"]["profile.yaml"].as_str() == Some(&texts[4])));
             let (env, plain_env) = (uncommented(&files[".env.sample"]), uncommented(&plain[".env.sample"]));
             let variables = |env| names(env).into_iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
             prop_assert_eq!(variables(&env), variables(&plain_env));
@@ -277,7 +284,7 @@ mod tests {
                 let value = read_dotenv(written);
                 prop_assert!(value.is_some(), "{}={}", variable, written);
                 if variable == "CONNECTOR_NAME" {
-                    prop_assert_eq!(value, Some(visible(&words[0])));
+                    prop_assert_eq!(value, Some(visible(&texts[0])));
                 }
             }
             for name in ["connector_manifest.json", "connector_config_schema.json"] {

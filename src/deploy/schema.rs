@@ -1,12 +1,12 @@
-//! `connector_config_schema.json`: what OpenCTI's form asks for, and XTM Composer hands to the container. A flat JSON Schema
-//! 2020-12 whose properties are the variables, without `$ref` and `anyOf`, with the formats the platform's Ajv knows.
+//! `connector_config_schema.json`: JSON Schema 2020-12 of the variables, for OpenCTI's form and XTM Composer. It is
+//! flat, without `$ref` and `anyOf`, and uses only formats that the platform's Ajv supports.
 
 use super::Deployment;
 use super::variable::{CONNECTOR_TYPE, Form, Variable};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-/// Days, as earlier connectors had it, or ISO 8601. The format `duration` would refuse the first.
+/// A number of days, as in earlier connectors, or an ISO 8601 duration. The format `duration` rejects the former.
 const DURATION: &str =
     r"^([0-9]+|P(?=[0-9T])([0-9]+Y)?([0-9]+M)?([0-9]+W)?([0-9]+D)?(T(?=[0-9])([0-9]+H)?([0-9]+M)?([0-9]+S)?)?)$";
 
@@ -24,7 +24,7 @@ struct Schema<'s> {
     additional: bool,
 }
 
-/// In the order of the table: the form shows them so.
+/// Properties in the order of the table of variables, which is the order in the form.
 struct Properties<'s>(Vec<(&'s str, Value)>);
 
 impl Serialize for Properties<'_> {
@@ -34,23 +34,23 @@ impl Serialize for Properties<'_> {
 }
 
 pub(super) fn schema(deployment: &Deployment) -> anyhow::Result<String> {
-    // The platform makes an id for each connector itself.
-    let asked = || deployment.variables.iter().filter(|variable| variable.name != "CONNECTOR_ID");
+    // The platform generates the id of each connector.
+    let listed = || deployment.variables.iter().filter(|variable| variable.name != "CONNECTOR_ID");
     let id = &deployment.plan.id;
-    // One that the image does not have is named by its path.
+    // A profile that is not part of the image is selected by its path.
     let profile = if deployment.in_image { id.clone() } else { format!("/profiles/{id}") };
-    // The image holds all profiles, and a container is started by its variables alone: so this one is among them.
+    // The image contains all profiles and is configured by variables only, so a variable selects the profile.
     let fixed = [
-        ("STIXMAP_PROFILE", constant("The profile that says how the provider is asked", &profile)),
-        ("CONNECTOR_TYPE", constant("The type of the connector in OpenCTI", CONNECTOR_TYPE)),
+        ("STIXMAP_PROFILE", constant("Profile of the provider", &profile)),
+        ("CONNECTOR_TYPE", constant("Type of the connector in OpenCTI", CONNECTOR_TYPE)),
     ];
-    let properties = asked().map(|variable| (variable.name.as_str(), property(variable)));
+    let properties = listed().map(|variable| (variable.name.as_str(), property(variable)));
     let schema = Schema {
         schema: "https://json-schema.org/draft/2020-12/schema",
         id: format!("https://www.filigran.io/connectors/{id}_config.schema.json"),
         kind: "object",
         properties: Properties(properties.chain(fixed).collect()),
-        required: asked().filter(|variable| variable.required).map(|variable| variable.name.as_str()).collect(),
+        required: listed().filter(|variable| variable.required).map(|variable| variable.name.as_str()).collect(),
         additional: true,
     };
     Ok(format!("{}\n", stixmap_engine::printable::json(&serde_json::to_string_pretty(&schema)?)))
@@ -63,7 +63,7 @@ fn constant(description: &str, value: &str) -> Value {
 fn property(variable: &Variable) -> Value {
     let mut property = form(&variable.form);
     if variable.required {
-        // An optional one may be left empty in the form.
+        // Optional values may be empty in the form.
         property.insert("minLength".to_owned(), json!(1));
     }
     property.insert("description".to_owned(), json!(variable.description));

@@ -1,5 +1,5 @@
-//! The files of a deployment that people read: MiniJinja templates, filled in with what the profile says. A value from a
-//! profile is quoted for the place it stands in.
+//! Renders the text files of a deployment from MiniJinja templates. Values of the profile are quoted for the notation
+//! of each file.
 
 use super::behaviour::{Behaviour, behaviour, notice};
 use super::variable::Variable;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use stixmap_engine::plan::Plan;
 use stixmap_engine::printable;
 
-/// By the name of the file each makes.
+/// Templates by the name of the generated file.
 const TEMPLATES: &[(&str, &str)] = &[
     ("README.md", include_str!("templates/README.md.jinja")),
     (".env.sample", include_str!("templates/env.sample.jinja")),
@@ -22,13 +22,13 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("kubernetes.yaml", include_str!("templates/kubernetes.yaml.jinja")),
 ];
 
-/// What stands before the lines of a block in a manifest.
-const BLOCK: &str = "    ";
+/// Indentation of a block scalar in the Kubernetes manifest.
+const BLOCK_INDENT: &str = "    ";
 
-/// Kubernetes takes no longer name.
-const NAME: usize = 63;
+/// Maximum length of a name in Kubernetes (RFC 1123 label), in characters.
+const MAX_NAME: usize = 63;
 
-/// How a text is written in one notation.
+/// Quotes a text for one notation.
 type Quote = fn(&str) -> String;
 
 pub(super) struct Texts {
@@ -36,7 +36,7 @@ pub(super) struct Texts {
     facts: Value,
 }
 
-/// What a template may name.
+/// Variables of the templates.
 #[derive(Serialize)]
 struct Facts<'f> {
     id: &'f str,
@@ -47,25 +47,25 @@ struct Facts<'f> {
     terms: Option<&'f str>,
     links: &'f [String],
     subscription: Option<&'f str>,
-    /// What wrote the files, but for where to.
+    /// The command that generates the files, without `--out`.
     command: String,
-    /// Whether the provider knows who asks.
+    /// Whether the provider requires authentication.
     needs_account: bool,
-    /// `connector-acme`.
+    /// Name of the service, such as `connector-acme`.
     service: String,
     image: String,
     replicas: u16,
-    /// The memory that a container needs, in MiB.
+    /// Memory limit of the container in MiB.
     memory: u64,
-    /// Whether the image has the profile inside.
+    /// Whether the profile is part of the image.
     in_image: bool,
-    /// The profile itself.
+    /// Text of the profile.
     profile: &'f str,
     groups: Vec<Group<'f>>,
     behaviour: Behaviour,
 }
 
-/// Variables that stand together.
+/// Variables of one section.
 #[derive(Serialize)]
 struct Group<'f> {
     section: &'f str,
@@ -82,7 +82,7 @@ impl Texts {
         environment.set_formatter(write_value);
         let filters: [(&'static str, Quote); 6] = [
             ("yaml", quote::yaml_line),
-            ("block", |text| quote::yaml_block(text, BLOCK)),
+            ("block", |text| quote::yaml_block(text, BLOCK_INDENT)),
             ("dotenv", quote::dotenv),
             ("code", quote::code),
             ("link", quote::link),
@@ -95,19 +95,19 @@ impl Texts {
         environment.add_filter("setting", |variable: Value| setting(&variable).map(Value::from_safe_string));
         environment.add_filter("compose", |variable: Value| compose(&variable).map(Value::from_safe_string));
         for (name, text) in TEMPLATES {
-            environment.add_template(name, text).with_context(|| format!("the template of {name}"))?;
+            environment.add_template(name, text).with_context(|| format!("invalid template of {name}"))?;
         }
         Ok(Self { environment, facts: Value::from(Serde(facts(deployment))) })
     }
 
     pub(super) fn render(&self, name: &str) -> anyhow::Result<String> {
-        let template = self.environment.get_template(name).with_context(|| format!("{name} has no template"))?;
-        template.render(&self.facts).with_context(|| format!("the template of {name}"))
+        let template = self.environment.get_template(name).with_context(|| format!("missing template of {name}"))?;
+        template.render(&self.facts).with_context(|| format!("failed to render {name}"))
     }
 }
 
-/// Writes what a template names. What no filter has quoted is written as its file takes a text that means nothing: as prose in
-/// Markdown, and in the others as one line, which stays inside a comment.
+/// Writes a value of a template. A value that no filter quoted is written as plain text: escaped in Markdown, and in
+/// other files as one line, which cannot leave a comment.
 fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(), minijinja::Error> {
     let text = value.to_string();
     let written = match value.is_safe() {
@@ -118,7 +118,7 @@ fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(),
     out.write_str(&written).map_err(|_| minijinja::Error::from(minijinja::ErrorKind::WriteFailure))
 }
 
-/// A line that holds a block only leaves no line behind.
+/// Removes lines that contain only a block.
 fn syntax() -> Result<SyntaxConfig, minijinja::Error> {
     SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()
 }
@@ -141,7 +141,7 @@ fn facts<'f>(deployment: &'f Deployment) -> Facts<'f> {
         subscription: plan.subscription.as_deref(),
         command: command(deployment),
         needs_account: !plan.http.auth.is_empty(),
-        service: format!("connector-{}", plan.id).chars().take(NAME).collect(),
+        service: format!("connector-{}", plan.id).chars().take(MAX_NAME).collect(),
         image: deployment.image.to_string(),
         replicas: deployment.replicas,
         memory: memory(plan),
@@ -152,7 +152,7 @@ fn facts<'f>(deployment: &'f Deployment) -> Facts<'f> {
     }
 }
 
-/// The memory of a container with the settings that the files have, in MiB.
+/// Returns the memory limit of a container with the default settings, in MiB.
 fn memory(plan: &Plan) -> u64 {
     let largest = plan.http.max_body;
     memory::limit(memory::default_budget(largest), memory::CONCURRENCY, largest)
@@ -170,21 +170,21 @@ fn command(deployment: &Deployment) -> String {
     command
 }
 
-/// An entry of `environment:` in a compose file: from `.env`, and without it what holds anyway.
+/// Returns an entry of `environment:` in a Compose file: the value of `.env` or the default.
 fn compose(variable: &Value) -> Result<String, minijinja::Error> {
     let name = variable.get_attr("name")?.to_string();
     if variable.get_attr("required")?.is_true() {
-        return Ok(quote::yaml_line(&format!("{name}=${{{name}:?is missing in .env}}")));
+        return Ok(quote::yaml_line(&format!("{name}=${{{name}:?set it in .env}}")));
     }
     let default = variable.get_attr("default")?;
-    // Compose would replace something within such a default; the connector knows it too, so the name alone will do.
+    // Compose would interpolate such a default. The connector has the same default, so the name is enough.
     let is_same =
         |text: &&str| !text.contains(['$', '{', '}', '\\', '"', '\'']) && printable::first_unprintable(text).is_none();
     let default = default.as_str().filter(is_same);
     Ok(default.map_or_else(|| name.clone(), |default| quote::yaml_line(&format!("{name}=${{{name}:-{default}}}"))))
 }
 
-/// A variable's value in a settings file: what is no text needs no quotes there.
+/// Returns the value of a variable in a settings file; booleans and numbers are not quoted.
 fn setting(variable: &Value) -> Result<String, minijinja::Error> {
     let (form, sample) = (variable.get_attr("form")?, variable.get_attr("sample")?.to_string());
     let is_text = form.as_str() != Some("boolean") && form.get_attr("integer").is_ok_and(|range| range.is_undefined());

@@ -1,4 +1,4 @@
-//! The variables of a deployment, in one table: OpenCTI's, the connector's, the profile's. Every file is made from it.
+//! The variables of a deployment in one table: OpenCTI, connector, profile. All generated files are derived from it.
 
 use crate::memory;
 use crate::setting::variable;
@@ -8,33 +8,33 @@ use stixmap_engine::plan::{Plan, SettingSpec};
 use stixmap_engine::profile::SettingType;
 use stixmap_engine::stix::{Pap, Tlp};
 
-/// What the type of this connector is called in OpenCTI.
+/// Connector type in OpenCTI.
 pub(super) const CONNECTOR_TYPE: &str = "INTERNAL_ENRICHMENT";
 
-/// A variable, and what may stand in it.
+/// An environment variable and its type.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Variable {
-    /// `ACME_API_KEY`.
+    /// Name, such as `ACME_API_KEY`.
     pub(super) name: String,
-    /// Its section in `config.yml`.
+    /// Section in `config.yml`.
     pub(super) section: String,
-    /// Its key in that section.
+    /// Key in the section.
     pub(super) key: String,
-    /// What it is for, in a sentence without a full stop.
+    /// Description without a full stop.
     pub(super) description: String,
-    /// Whether nothing works without it.
+    /// Whether a value is required.
     pub(super) required: bool,
-    /// What holds without it, as text.
+    /// Default value as text.
     pub(super) default: Option<String>,
-    /// What stands in its place in a sample.
+    /// Example value for samples.
     pub(super) sample: String,
-    /// What it can be.
+    /// Type of the value.
     pub(super) form: Form,
-    /// Other names that are understood, in capitals.
+    /// Alternative names of the variable.
     pub(super) also: Vec<String>,
 }
 
-/// What a variable can be.
+/// Type of the value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Form {
@@ -48,17 +48,17 @@ pub(super) enum Form {
         least: Option<i64>,
         most: Option<i64>,
     },
-    /// One of these.
+    /// One of the listed values.
     Choice(Vec<Value>),
-    /// Words joined by commas.
+    /// Comma-separated list.
     List,
 }
 
-/// Every variable, in the order a person fills them in.
+/// Returns all variables in the order in which an operator sets them.
 pub(super) fn variables(plan: &Plan) -> Vec<Variable> {
     let mut variables = platform();
     variables.extend(connector(plan));
-    // What must be given comes first; otherwise the order is that of the plan.
+    // Required settings come first; otherwise the order is that of the profile.
     let mut settings: Vec<Variable> = plan.settings.iter().map(|spec| setting(plan, spec)).collect();
     settings.sort_by_key(|variable| !variable.required);
     variables.extend(settings);
@@ -67,8 +67,8 @@ pub(super) fn variables(plan: &Plan) -> Vec<Variable> {
 
 fn platform() -> Vec<Variable> {
     vec![
-        required("opencti", "url", Form::Url, "http://localhost", "The URL of the OpenCTI platform"),
-        required("opencti", "token", Form::Secret, "ChangeMe", "The token of the connector's account in OpenCTI"),
+        required("opencti", "url", Form::Url, "http://localhost", "URL of the OpenCTI platform"),
+        required("opencti", "token", Form::Secret, "ChangeMe", "API token of the connector's OpenCTI account"),
     ]
 }
 
@@ -81,46 +81,34 @@ fn connector(plan: &Plan) -> Vec<Variable> {
             "id",
             Form::Text,
             "ChangeMe",
-            "A UUIDv4 of this connector's own; all its replicas share it",
+            "Unique identifier (UUIDv4) of the connector, shared by its replicas",
         ),
-        optional("connector", "name", Form::Text, &plan.name, "The name of the connector, as OpenCTI shows it"),
-        optional("connector", "scope", Form::List, &scope.join(","), "The types of observable it enriches"),
-        optional(
-            "connector",
-            "auto",
-            Form::Boolean,
-            "false",
-            "Whether new observables are enriched without being asked",
-        ),
-        optional("connector", "log_level", Form::Choice(levels), "error", "How much is logged"),
+        optional("connector", "name", Form::Text, &plan.name, "Name of the connector in OpenCTI"),
+        optional("connector", "scope", Form::List, &scope.join(","), "Types of observables to enrich"),
+        optional("connector", "auto", Form::Boolean, "false", "Enrich new observables automatically"),
+        optional("connector", "log_level", Form::Choice(levels), "error", "Minimum level of log messages"),
         optional(
             "connector",
             "concurrency",
             whole(1, 256),
             &memory::CONCURRENCY.to_string(),
-            "How many observables are enriched at once",
+            "Maximum number of observables enriched at the same time",
         ),
         optional(
             "connector",
             "memory_budget",
             whole(8, 1_048_576),
             &memory::default_budget(plan.http.max_body).to_string(),
-            "How many MiB of memory all answers take together; a large one waits until there is room",
+            "Memory for responses in MiB; a large response waits until enough is free",
         ),
-        optional(
-            "connector",
-            "expose_metrics",
-            Form::Boolean,
-            "false",
-            "Whether metrics, /health and /ready are served",
-        ),
-        optional("connector", "metrics_port", whole(1, 65_535), "9095", "The port they are served on"),
+        optional("connector", "expose_metrics", Form::Boolean, "false", "Serve metrics, /health and /ready"),
+        optional("connector", "metrics_port", whole(1, 65_535), "9095", "Port of the metrics server"),
         optional(
             "connector",
             "metrics_address",
             Form::Text,
             "127.0.0.1",
-            "The IP address they are served on; without it only this machine reaches them",
+            "IP address of the metrics server; the default is reachable from this machine only",
         ),
     ]
 }
@@ -150,7 +138,7 @@ fn optional(section: &str, key: &str, form: Form, default: &str, description: &s
 
 fn setting(plan: &Plan, spec: &SettingSpec) -> Variable {
     let form = form(spec);
-    let default = spec.default.as_deref().map(|text| in_one_way(spec.kind, text));
+    let default = spec.default.as_deref().map(|text| normalize(spec.kind, text));
     Variable {
         name: variable(&plan.id, &spec.name),
         section: plan.id.clone(),
@@ -164,8 +152,8 @@ fn setting(plan: &Plan, spec: &SettingSpec) -> Variable {
     }
 }
 
-/// A default in one spelling, however the profile has it: forms compare it with their choices.
-fn in_one_way(kind: SettingType, text: &str) -> String {
+/// Normalizes a default, so that forms can compare it with their choices.
+fn normalize(kind: SettingType, text: &str) -> String {
     let text = text.trim();
     match kind {
         SettingType::Tlp => Tlp::parse(text).map_or_else(|| text.to_owned(), |tlp| tlp.to_string()),
@@ -196,7 +184,7 @@ fn form(spec: &SettingSpec) -> Form {
     }
 }
 
-/// A choice as JSON: numbers are compared as numbers.
+/// Returns a choice as JSON; integers become numbers.
 fn typed(kind: SettingType, text: &str) -> Value {
     match kind {
         SettingType::Integer => text.trim().parse::<i64>().map_or_else(|_| json!(text), Value::from),
@@ -215,7 +203,7 @@ fn sample(form: &Form) -> String {
     }
 }
 
-/// A JSON value as a variable holds it.
+/// Returns a JSON value as the text of a variable.
 pub(super) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

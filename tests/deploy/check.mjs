@@ -1,12 +1,12 @@
-// Reads each `connector_config_schema.json` below a folder as OpenCTI's platform does: Ajv that makes values of texts and knows
-// six formats. Whatever else a schema of the catalogue may not have is looked for; then it judges environments.
+// Validates each `connector_config_schema.json` below a directory as OpenCTI does: with Ajv, type coercion and six formats. Checks
+// the restrictions of the catalogue, then validates example environments.
 //   node check.mjs DEPLOYMENTS ENVIRONMENTS.yaml
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-// What is installed for the tests of editors will do.
+// Uses the packages installed for the editor tests.
 const require = createRequire(new URL('../editor/package.json', import.meta.url));
 const Ajv = require('ajv/dist/2020.js').default;
 const { parse } = require('yaml');
@@ -35,16 +35,16 @@ function check(name, holds, detail = '') {
 }
 
 const ajv = (options) => new Ajv({ strict: true, allErrors: true, formats: FORMATS, ...options });
-const told = (is) => (is.errors ?? []).map((error) => `${error.instancePath} ${error.message}`).join('; ');
+const errors = (is) => (is.errors ?? []).map((error) => `${error.instancePath} ${error.message}`).join('; ');
 
 function property(name, schema) {
   const unknown = Object.keys(schema).filter((keyword) => !KEYWORDS.includes(keyword));
   check(`${name} has keywords of the catalogue`, unknown.length === 0, unknown.join(', '));
   check(`${name} has a type of the catalogue`, TYPES.includes(schema.type), schema.type);
-  check(`${name} says what it is for`, schema.description?.length > 0);
+  check(`${name} has a description`, schema.description?.length > 0);
   if (schema.default !== undefined) {
     const is = ajv().compile(schema);
-    check(`${name} accepts its default as it stands`, is(schema.default), told(is));
+    check(`${name} accepts its default`, is(schema.default), errors(is));
   }
 }
 
@@ -58,14 +58,14 @@ for (const id of readdirSync(folder).sort()) {
   const changed = (change) =>
     Object.fromEntries(Object.entries({ ...complete, ...change }).filter(([, value]) => value !== null));
   for (const [about, change] of Object.entries({ nothing: {}, ...fine })) {
-    check(`${id}: changing ${about} is fine`, is(changed(change)), told(is));
+    check(`${id}: changing ${about} is fine`, is(changed(change)), errors(is));
   }
   for (const [about, change] of Object.entries(refused)) {
     check(`${id}: ${about} is refused`, !is(changed(change)));
   }
 }
 
-/** For a profile without environments of its own: all that is required, and each of it missing. */
+/** Environments for a profile without its own: all required variables, and each of them missing. */
 function made({ properties, required }) {
   const value = ({ enum: choices, format }) => choices?.[0] ?? (format === 'uri' ? 'https://opencti.example' : '1');
   const complete = Object.fromEntries(required.map((name) => [name, value(properties[name])]));
