@@ -1,28 +1,28 @@
-//! Starts the program as a user does, without anything of the tester's environment.
+//! Runs the program as a user does, with an empty environment.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// The repository.
+/// Returns the root of the repository.
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The program, in the repository's folder, with an empty environment.
+/// Returns a command that runs the program in the root of the repository with an empty environment.
 pub(crate) fn stixmap(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stixmap"));
     command.args(arguments).env_clear().current_dir(root()).stdin(Stdio::null());
     command
 }
 
-/// How it ended, what it wrote.
+/// Exit code and output of a run.
 pub(crate) struct Ended {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-/// Runs it to its end.
+/// Runs a command until it exits.
 pub(crate) fn ended(mut command: Command) -> Ended {
     let Output { status, stdout, stderr } = command.output().expect("the program starts");
     Ended {
@@ -32,7 +32,7 @@ pub(crate) fn ended(mut command: Command) -> Ended {
     }
 }
 
-/// Every profile of the repository: those it ships, and those of its tests.
+/// Returns all profiles of the repository: built-in ones and those of tests.
 pub(crate) fn profiles() -> Vec<PathBuf> {
     let folders = [root().join("profiles"), root().join("tests/providers")];
     let entries = folders.iter().flat_map(|folder| std::fs::read_dir(folder).expect("a folder of profiles"));
@@ -42,7 +42,7 @@ pub(crate) fn profiles() -> Vec<PathBuf> {
     profiles
 }
 
-/// The cases of a profile.
+/// Returns the cases of a profile.
 pub(crate) fn cases(profile: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(profile.join("cases")).expect("a profile has cases");
     let mut cases: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();

@@ -1,9 +1,9 @@
-//! A certificate authority of a test's own, in a folder: what operators name by path.
+//! Certificate authority for tests, with its files in a directory.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::path::{Path, PathBuf};
 
-/// The authority. Its certificates are for this machine.
+/// A certificate authority that issues certificates for `localhost`.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -18,18 +18,19 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate and its key, both as PEM.
+    /// Issues a certificate; returns it and its key as PEM.
     pub(crate) fn issue(&self) -> (String, String) {
         let key = KeyPair::generate().expect("a key");
         let names = ["localhost", "127.0.0.1"].map(str::to_owned).to_vec();
         let mut params = CertificateParams::new(names).expect("names");
-        // A name like the authority's would make it look as if it had signed itself.
+        // With the name of the authority, the certificate would look self-signed.
         params.distinguished_name.push(DnType::CommonName, "localhost");
         let certificate = params.signed_by(&key, &self.0);
         (certificate.expect("a certificate").pem(), key.serialize_pem())
     }
 
-    /// Puts the authority's certificate, and one with its key, into a folder: `ca.pem`, `NAME.pem`, `NAME.key`.
+    /// Writes the certificate of the authority and an issued certificate with its key: `ca.pem`, `NAME.pem`,
+    /// `NAME.key`.
     pub(crate) fn put(&self, folder: &Path, name: &str) -> [PathBuf; 3] {
         let (certificate, key) = self.issue();
         let files = ["ca.pem".to_owned(), format!("{name}.pem"), format!("{name}.key")].map(|file| folder.join(file));

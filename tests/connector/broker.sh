@@ -1,6 +1,6 @@
 #!/bin/sh
-# Keeps a RabbitMQ node of its own in the folder $1, for as long as something holds this script's standard input open: when
-# the tests end, in whatever way, it closes, and the node and its folder go. "stop", "kill" and "start" on standard input do so.
+# Runs a RabbitMQ node in the directory $1 until standard input closes, which happens when the tests end in any way; then stops
+# the node and deletes the directory. Reads the commands "stop", "kill" and "start" from standard input.
 # Usage: broker.sh FOLDER AMQP-PORT TLS-PORT MANAGEMENT-PORT DISTRIBUTION-PORT EPMD-PORT
 set -u
 home=$1 amqp=$2 tls=$3 management=$4 distribution=$5 epmd=$6
@@ -11,7 +11,7 @@ export RABBITMQ_MNESIA_BASE="$home/data" RABBITMQ_LOG_BASE="$home/log" RABBITMQ_
 export RABBITMQ_CONFIG_FILE="$home/rabbitmq.conf" RABBITMQ_CONF_ENV_FILE=/dev/null RABBITMQ_ADVANCED_CONFIG_FILE="$home/none"
 export RABBITMQ_ENABLED_PLUGINS_FILE="$home/plugins" RABBITMQ_GENERATED_CONFIG_DIR="$home/generated"
 export RABBITMQ_PID_FILE="$home/pid"
-# Two schedulers: the node shares the machine with what is tested. With input allowed, the script becomes the node itself.
+# Two schedulers, because the node shares the machine with the tests. With input allowed, the script executes the node itself.
 export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+S 2:2 +sbwt none -noinput" RABBITMQ_ALLOW_INPUT=1
 
 cat >"$home/rabbitmq.conf" <<END
@@ -27,14 +27,14 @@ management.tcp.port = $management
 loopback_users = none
 default_user = platform
 default_pass = amqp-of-a-test
-# Nobody looks at its figures.
+# Metrics are not used.
 management_agent.disable_metrics_collector = true
 log.file.level = info
 END
 echo '[rabbitmq_management].' >"$home/plugins"
 
 server=$(command -v rabbitmq-server)
-# Debian's own script wants to be root or rabbitmq, and changes to the latter; the one it starts does not.
+# The script of Debian requires root or the user rabbitmq; the one that it starts does not.
 for script in /usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server /usr/lib/rabbitmq/bin/rabbitmq-server; do
     [ -x "$script" ] && server=$script
 done

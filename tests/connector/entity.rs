@@ -1,4 +1,4 @@
-//! What the stand-in platform knows of an observable, in the two shapes it gives: GraphQL for who reads it, STIX for messages.
+//! Observables of the mock platform in their two representations: GraphQL responses, and STIX in messages.
 
 use serde_json::{Map, Value, json};
 use stixmap_engine::stix::{Id, Kind, Tlp};
@@ -9,21 +9,21 @@ pub(crate) const SCO_EXTENSION: &str = "extension-definition--f93e2c80-4231-4f9a
 /// An observable on the platform.
 #[derive(Debug, Clone)]
 pub(crate) struct Entity {
-    /// The platform's own id.
+    /// Internal id of the platform.
     pub(crate) id: String,
     pub(crate) standard_id: String,
-    /// OpenCTI's name of the type: `Domain-Name`.
+    /// OpenCTI entity type, such as `Domain-Name`.
     pub(crate) entity_type: String,
-    /// The properties that the type has of its own: `value`, or others.
+    /// Properties specific to the type, such as `value`.
     pub(crate) properties: Map<String, Value>,
-    /// Definition type and definition, as the platform orders them: the most restrictive first.
+    /// Definition type and definition, the most restrictive first, as in the platform.
     pub(crate) markings: Vec<(&'static str, String)>,
-    /// STIX ids of the organisations it is shared with.
+    /// STIX ids of the organizations it is shared with.
     pub(crate) organisations: Vec<String>,
     pub(crate) labels: Vec<&'static str>,
     pub(crate) score: Option<u8>,
     pub(crate) description: Option<&'static str>,
-    /// Name of the organisation that made it.
+    /// Name of the organization that created it.
     pub(crate) author: Option<&'static str>,
 }
 
@@ -45,7 +45,7 @@ impl Entity {
         Entity::new(kind.entity_type(), standard_id, [("value", json!(value))])
     }
 
-    /// One of a type that has other properties than a value.
+    /// Creates an entity of a type with properties other than `value`.
     pub(crate) fn new<const N: usize>(
         entity_type: &str,
         standard_id: String,
@@ -66,7 +66,7 @@ impl Entity {
         }
     }
 
-    /// With one more marking: of TLP, or of another definition type (`PAP:RED`).
+    /// Adds a marking: TLP, or another definition type such as `PAP:RED`.
     pub(crate) fn marked(mut self, definition: &str) -> Entity {
         let kind = if definition.starts_with("PAP:") { "PAP" } else { "TLP" };
         self.markings.push((kind, definition.to_string()));
@@ -78,7 +78,7 @@ impl Entity {
         self
     }
 
-    /// With all that the platform may know besides: score, description, label, author.
+    /// Adds a score, a description, a label and an author.
     pub(crate) fn described(mut self) -> Entity {
         self.score = Some(50);
         self.description = Some("seen in the proxy log");
@@ -91,7 +91,7 @@ impl Entity {
         self.properties.get("value").and_then(Value::as_str).unwrap_or("no value")
     }
 
-    /// As GraphQL gives it. `__typename` is what fragments go by.
+    /// Returns the GraphQL representation; `__typename` selects fragments.
     pub(crate) fn read(&self) -> Value {
         let typename = self.entity_type.replace('-', "");
         let files = json!({ "edges": [] });
@@ -121,7 +121,7 @@ impl Entity {
         read
     }
 
-    /// As messages bring it: STIX whose OpenCTI properties are in extensions.
+    /// Returns the STIX representation of messages, with OpenCTI properties in extensions.
     pub(crate) fn stix(&self) -> Value {
         let stix_type = self.standard_id.split("--").next().expect("a split has a first part");
         let mut own = json!({
@@ -153,7 +153,7 @@ impl Entity {
         stix
     }
 
-    /// The bundle of a playbook that has come as far as this entity, and brings `more`.
+    /// Returns the bundle of a playbook step with this entity and `more` objects.
     pub(crate) fn bundle(&self, more: &[Value]) -> Value {
         let mut objects = vec![self.stix()];
         objects.extend(more.iter().cloned());
@@ -161,7 +161,7 @@ impl Entity {
     }
 }
 
-/// The id of a marking on the platform; it makes its own for what is not TLP.
+/// Returns the id of a marking; the platform generates ids of markings other than TLP.
 pub(crate) fn marking_id(definition: &str) -> String {
     match Tlp::parse(definition) {
         Some(tlp) => tlp.marking_id().to_string(),

@@ -1,5 +1,5 @@
-//! The platform's GraphQL, strict: a document is judged by the schema of one version, and what is wrong with it is told in
-//! graphql-js's own words, since connectors go by them. Values come from a function; only what was selected is given.
+//! Strict GraphQL server: validates documents with the schema of one version, and reports errors with the messages of
+//! graphql-js, which connectors parse. A function supplies the values; only selected fields are returned.
 
 use apollo_compiler::ast::{self, Definition, DirectiveList, FieldDefinition};
 use apollo_compiler::executable::{Field, Selection, SelectionSet};
@@ -43,7 +43,7 @@ impl Refusal {
     }
 
     /// As it stands in a response.
-    pub(crate) fn told(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let data = json!({ "http_status": self.status, "genre": "TECHNICAL" });
         json!({ "message": self.message, "name": self.code, "extensions": { "code": self.code, "data": data } })
     }
@@ -149,14 +149,16 @@ impl Interface {
         Ok(Value::Object(data))
     }
 
-    /// graphql-js's text of each mistake. One that has none is a mistake of a kind that no platform was seen to answer.
+    /// Returns the messages of graphql-js for validation errors. An error of a kind that the platform was never seen to
+    /// report is a panic.
     fn mistakes(&self, errors: &apollo_compiler::validation::DiagnosticList) -> Vec<Refusal> {
         let texts =
             errors.iter().map(|error| error.error.unstable_compat_message().unwrap_or_else(|| error.to_string()));
-        // A field whose selections are all unknown counts as one without any here; graphql-js tells only the cause.
-        let is_told = |text: &String| !text.contains("must have a selection of subfields");
+        // A field whose selections are all unknown counts as one without selections here; graphql-js reports the cause
+        // only.
+        let is_cause = |text: &String| !text.contains("must have a selection of subfields");
         let guess = if self.suggests { " Did you mean \"id\"?" } else { "" };
-        let mut mistakes: Vec<Refusal> = texts.filter(is_told).map(|text| Refusal::invalid(text + guess)).collect();
+        let mut mistakes: Vec<Refusal> = texts.filter(is_cause).map(|text| Refusal::invalid(text + guess)).collect();
         mistakes.dedup_by(|one, other| one.message == other.message);
         mistakes
     }
@@ -178,7 +180,7 @@ impl Interface {
         }
     }
 
-    /// Where a value is not of a type: at which path, which value, and why.
+    /// Returns where a value does not match a type: path, value and reason.
     fn misfit(&self, value: &Value, ty: &Type, path: String) -> Option<(String, String, String)> {
         match (value, ty) {
             (Value::Null, Type::NonNullNamed(_) | Type::NonNullList(_)) => {
@@ -195,25 +197,25 @@ impl Interface {
 
     fn misfit_of_named(&self, value: &Value, ty: &Type, path: String) -> Option<(String, String, String)> {
         let name = ty.inner_named_type();
-        let told = |why: String| Some((path.clone(), inspected(value), why));
-        let cannot = |what: &str| told(format!("{name} cannot represent {what} value: {}", inspected(value)));
+        let misfit = |why: String| Some((path.clone(), inspected(value), why));
+        let cannot = |what: &str| misfit(format!("{name} cannot represent {what} value: {}", inspected(value)));
         match (&self.schema.types[name], name.as_str(), value) {
             (ExtendedType::InputObject(input), _, Value::Object(fields)) => {
                 if let Some(unknown) = fields.keys().find(|key| !input.fields.contains_key(key.as_str())) {
-                    return told(format!("Field \"{unknown}\" is not defined by type \"{name}\"."));
+                    return misfit(format!("Field \"{unknown}\" is not defined by type \"{name}\"."));
                 }
                 input.fields.iter().find_map(|(key, field)| match fields.get(key.as_str()) {
                     None if field.is_required() => {
-                        told(format!("Field \"{key}\" of required type \"{}\" was not provided.", field.ty))
+                        misfit(format!("Field \"{key}\" of required type \"{}\" was not provided.", field.ty))
                     }
                     None => None,
                     Some(value) => self.misfit(value, &field.ty, format!("{path}.{key}")),
                 })
             }
-            (ExtendedType::InputObject(_), ..) => told(format!("Expected type \"{name}\" to be an object.")),
+            (ExtendedType::InputObject(_), ..) => misfit(format!("Expected type \"{name}\" to be an object.")),
             (ExtendedType::Enum(allowed), _, Value::String(text)) if allowed.values.contains_key(text.as_str()) => None,
             (ExtendedType::Enum(_), ..) => {
-                told(format!("Value {} does not exist in \"{name}\" enum.", inspected(value)))
+                misfit(format!("Value {} does not exist in \"{name}\" enum.", inspected(value)))
             }
             (_, "Boolean", Value::Bool(_)) | (_, "Float", Value::Number(_)) | (_, "String", Value::String(_)) => None,
             (_, "ID", Value::String(_) | Value::Number(_)) => None,
@@ -227,7 +229,7 @@ impl Interface {
         }
     }
 
-    /// What was selected of a value; an object names its type as `__typename`.
+    /// Returns the selected fields of a value; objects have their type in `__typename`.
     fn selected(&self, document: &ExecutableDocument, set: &SelectionSet, value: &Value) -> Value {
         match value {
             Value::Array(items) => items.iter().map(|item| self.selected(document, set, item)).collect(),
@@ -257,7 +259,7 @@ impl Interface {
                 Selection::Field(field) => {
                     let value = object.get(field.name.as_str()).unwrap_or(&Value::Null);
                     let is_missing = value.is_null() && field.ty().is_non_null();
-                    assert!(!is_missing, "the stand-in has no {} for its {own}", field.name);
+                    assert!(!is_missing, "the mock has no {} for its {own}", field.name);
                     let value = self.selected(document, &field.selection_set, value);
                     into.insert(field.response_key().to_string(), value);
                 }
@@ -298,7 +300,7 @@ fn arguments(field: &Field, given: &Map<String, Value>) -> Map<String, Value> {
     valued.collect()
 }
 
-/// A value as it stands in a document, its variables replaced; none for a variable that was not given.
+/// Returns a literal of a document with its variables substituted; `None` for a missing variable.
 fn literal(value: &ast::Value, given: &Map<String, Value>) -> Option<Value> {
     Some(match value {
         ast::Value::Null => Value::Null,
@@ -316,7 +318,7 @@ fn literal(value: &ast::Value, given: &Map<String, Value>) -> Option<Value> {
     })
 }
 
-/// As graphql-js prints a value in its messages.
+/// Formats a value as graphql-js does in its messages.
 fn inspected(value: &Value) -> String {
     match value {
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! The stand-ins without the tests: what `benches/connector.rs` measures against.
+//! The mocks without the tests, for `benches/connector.rs`.
 
 mod authority;
 pub(crate) mod entity;

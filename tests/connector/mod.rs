@@ -1,4 +1,4 @@
-//! The connector against a stand-in for OpenCTI, a real RabbitMQ and a stand-in for the provider.
+//! Integration tests of the connector with a mock OpenCTI platform, a real RabbitMQ node and a mock provider.
 
 pub(crate) mod authority;
 mod breaker;

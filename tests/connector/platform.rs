@@ -1,6 +1,6 @@
-//! A stand-in for OpenCTI: GraphQL on loopback, judged by the schema of one version; connectors, works, playbooks and drafts
-//! kept as the platform keeps them; its queues on a real broker; a worker that imports what is pushed. It records all that
-//! was asked of it, in order, and breaks where a test tells it to.
+//! Mock OpenCTI platform: a GraphQL server on loopback with the schema of one version; state of connectors, works,
+//! playbooks and drafts; queues on a real broker; and a worker that imports pushed bundles. It records all operations
+//! in order, and fails as a test requires.
 
 use super::entity::Entity;
 use super::graphql::{Interface, Refusal, parts};
@@ -27,21 +27,21 @@ use tokio::task::{JoinHandle, JoinSet};
 
 pub(crate) const TOKEN: &str = "d434ce02-e58e-4cac-8b4c-42bf16748e84";
 pub(crate) const NEWEST: &str = "7.261103.0";
-/// One version on each rung of what the interface had.
+/// One version per stage of the API.
 pub(crate) const VERSIONS: [&str; 5] = ["6.0.10", "6.4.11", "6.9.29", "7.260224.0", NEWEST];
-/// The user that the platform gives a connector.
+/// OpenCTI user id of the connector.
 pub(crate) const CONNECTOR_USER: &str = "88ec0c6a-13ce-5e39-b486-354fe4a7084f";
 
-/// Something the connector did, as the platform saw it.
+/// An action of the connector.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
     Asked(Operation),
     Pushed(Raw),
-    /// The connector answered a message that was sent to it over HTTP.
+    /// Status of the response to a message sent over HTTP.
     Answered(u16),
 }
 
-/// One field of a mutation or query that was asked for: `registerConnector`, `workEdit.toReceived`.
+/// A requested root field, such as `registerConnector` or `workEdit.toReceived`.
 #[derive(Debug, Clone)]
 pub(crate) struct Operation {
     pub(crate) name: String,
@@ -50,7 +50,7 @@ pub(crate) struct Operation {
     pub(crate) applicant: Option<String>,
 }
 
-/// A message in a push queue, as a worker read it.
+/// A message in a push queue, decoded.
 #[derive(Debug, Clone)]
 pub(crate) struct Push {
     pub(crate) message: Value,
@@ -59,7 +59,7 @@ pub(crate) struct Push {
     pub(crate) encoding: Option<String>,
 }
 
-/// The same as it came: thousands are read only where a test looks at them.
+/// A message in a push queue, decoded only if a test reads it.
 #[derive(Debug, Clone)]
 pub(crate) struct Raw {
     message: Vec<u8>,
@@ -77,7 +77,7 @@ impl Raw {
     }
 }
 
-/// What a worker looks at in a message.
+/// The fields of a message that a worker reads.
 #[derive(Deserialize)]
 struct Order<'m> {
     content: &'m str,
@@ -108,26 +108,26 @@ pub(crate) enum Status {
     Complete,
 }
 
-/// What an enrichment has come to.
+/// State of an enrichment.
 #[derive(Debug, Clone)]
 pub(crate) struct Work {
     pub(crate) status: Status,
     pub(crate) received: Vec<String>,
-    /// The words of each final report, and whether it said "in error".
+    /// Message and `inError` of each final report.
     pub(crate) reports: Vec<(String, bool)>,
     pub(crate) errors: Vec<String>,
     pub(crate) expected: i64,
     pub(crate) processed: i64,
     pub(crate) draft: Option<String>,
-    /// What the worker imported for it, in order.
+    /// Imported objects in order.
     pub(crate) objects: Vec<Value>,
-    /// When it was complete first.
+    /// Time of the first completion.
     #[allow(dead_code, reason = "`benches/connector.rs` measures with it")]
     pub(crate) completed: Option<Instant>,
 }
 
 impl Work {
-    /// The connector is done with it: complete if nothing is expected, or exactly that was seen.
+    /// Stores a final report: completes the work if nothing is expected, or everything was processed.
     fn report(&mut self, message: String, in_error: bool) {
         if in_error {
             self.errors.push(message.clone());
@@ -138,7 +138,7 @@ impl Work {
         }
     }
 
-    /// One of what is expected was seen: complete if it was the last. One too many completes nothing.
+    /// Counts a processed object: completes the work if it was the last. One too many completes nothing.
     fn process(&mut self) {
         self.processed += 1;
         if self.processed == self.expected {
@@ -152,22 +152,22 @@ impl Work {
     }
 }
 
-/// How an operation goes wrong.
+/// Failure of an operation.
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
-    /// Answered with this HTTP status, and not done.
+    /// This HTTP status; not executed.
     Status(u16),
-    /// The same, with errors as GraphQL tells them.
-    Told(u16, &'static str),
-    /// The connection ends before it is done.
+    /// This HTTP status with a GraphQL error of this code; not executed.
+    GraphQl(u16, &'static str),
+    /// The connection closes before execution.
     Dropped,
-    /// It is done, and the connection ends before the answer.
+    /// The connection closes after execution, before the response.
     Unanswered,
-    /// The connection ends at once, and it is done after this time.
+    /// The connection closes immediately; executed after this time.
     Late(Duration),
-    /// Refused with this code and message.
+    /// Rejected with this code and message.
     Refused(&'static str, &'static str),
-    /// Done, after this time.
+    /// Executed after this time.
     Slow(Duration),
 }
 
@@ -175,16 +175,16 @@ struct State {
     connectors: BTreeMap<String, Connector>,
     works: BTreeMap<String, Work>,
     entities: Vec<Entity>,
-    /// STIX ids that a reference may name: entities, what was imported, what was there from the start.
+    /// Known STIX ids: entities, imported objects, built-in markings.
     known: HashSet<String>,
     drafts: Vec<Value>,
     uploads: Vec<Value>,
     steps: Vec<Value>,
     events: Vec<Event>,
     faults: Vec<(String, usize, Fault)>,
-    /// How many requests are being answered slowly.
+    /// Number of slow requests in progress.
     slow: usize,
-    /// How many documents were refused: something in them this version does not know.
+    /// Number of documents rejected for unknown names.
     refused: usize,
     workers: HashSet<String>,
     next: usize,
@@ -192,11 +192,11 @@ struct State {
 
 struct Inner {
     version: String,
-    /// The version that it tells.
-    told: String,
+    /// Reported version.
+    reported: String,
     interface: Arc<Interface>,
     queues: Queues,
-    /// Where connectors are told the broker is.
+    /// Broker port sent to connectors.
     mq_port: u16,
     key: Ed25519KeyPair,
     state: Mutex<State>,
@@ -204,7 +204,7 @@ struct Inner {
     tasks: Mutex<JoinSet<()>>,
 }
 
-/// A platform that lives as long as this value.
+/// A mock platform that runs until it is dropped.
 pub(crate) struct Platform {
     inner: Arc<Inner>,
     port: u16,
@@ -216,17 +216,17 @@ impl Platform {
         Platform::on(version, Broker::shared(), None)
     }
 
-    /// One that tells another version than its interface is of.
-    pub(crate) fn of(version: &str, told: &str) -> Platform {
-        Platform::told(version, told, Broker::shared(), None)
+    /// Starts a platform that reports another version than that of its API.
+    pub(crate) fn of(version: &str, reported: &str) -> Platform {
+        Platform::launch(version, reported, Broker::shared(), None)
     }
 
-    /// On a broker of the test's own, or with a network before it that connectors go through.
+    /// Starts a platform with another broker, or with a network proxy port for connectors.
     pub(crate) fn on(version: &str, broker: Arc<Broker>, mq_port: Option<u16>) -> Platform {
-        Platform::told(version, version, broker, mq_port)
+        Platform::launch(version, version, broker, mq_port)
     }
 
-    fn told(version: &str, told: &str, broker: Arc<Broker>, mq_port: Option<u16>) -> Platform {
+    fn launch(version: &str, reported: &str, broker: Arc<Broker>, mq_port: Option<u16>) -> Platform {
         let state = State {
             connectors: BTreeMap::new(),
             works: BTreeMap::new(),
@@ -247,7 +247,7 @@ impl Platform {
         };
         let inner = Inner {
             version: version.into(),
-            told: told.into(),
+            reported: reported.into(),
             interface: Interface::of(version),
             mq_port: mq_port.unwrap_or(broker.amqp),
             queues: Queues::new(broker),
@@ -267,16 +267,16 @@ impl Platform {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Goes down: nothing listens, and what was being answered is not.
+    /// Stops the server; requests in progress are aborted.
     pub(crate) fn stop(&self) {
         if let Some(server) = self.server.lock().expect("no panic while it is held").take() {
             server.abort();
-            // Its end is what closes the port.
+            // The port closes when the task ends.
             let _ = runtime().block_on(server);
         }
     }
 
-    /// Comes up again where it was.
+    /// Restarts the server on the same port.
     pub(crate) fn start(&self) {
         let listener = runtime().block_on(tokio::net::TcpListener::bind(("127.0.0.1", self.port))).expect("its port");
         *self.server.lock().expect("no panic while it is held") =
@@ -287,7 +287,7 @@ impl Platform {
         self.inner.state()
     }
 
-    /// The next `times` of an operation go wrong.
+    /// Makes the next `times` requests of an operation fail.
     pub(crate) fn fail(&self, operation: &str, times: usize, fault: Fault) {
         self.state().faults.push((operation.into(), times, fault));
     }
@@ -301,16 +301,16 @@ impl Platform {
         entity
     }
 
-    // What a person or the platform itself starts.
+    // Actions of users and of the platform.
 
-    /// An enrichment that a person asked for. Its work's id.
+    /// Publishes an enrichment requested by a user. Returns the id of its work.
     pub(crate) fn enrich(&self, connector: &str, entity: &Entity) -> String {
         let (work, message) = self.message(connector, entity);
         self.publish(connector, &message);
         work
     }
 
-    /// One for whoever asks, and the message about it as this version writes it.
+    /// Creates a work and its message in the format of this version.
     pub(crate) fn message(&self, connector: &str, entity: &Entity) -> (String, Value) {
         let work = self.new_work(connector);
         let mut internal = json!({ "work_id": work, "applicant_id": null });
@@ -333,7 +333,7 @@ impl Platform {
         (work, json!({ "internal": internal, "event": event }))
     }
 
-    /// A playbook's step: the message, and the id of its execution.
+    /// Publishes a playbook step. Returns the id of its execution.
     pub(crate) fn playbook(&self, connector: &str, entity: &Entity, more: &[Value]) -> String {
         let execution = format!("execution-{}", self.count());
         let mut playbook = json!({
@@ -390,12 +390,12 @@ impl Platform {
         state.next
     }
 
-    /// A person deletes the work while it runs.
+    /// Deletes a work in progress.
     pub(crate) fn delete_work(&self, work: &str) {
         self.state().works.remove(work);
     }
 
-    /// A person deletes the connector: its queues go too.
+    /// Deletes a connector and its queues.
     pub(crate) fn forget(&self, connector: &str) {
         self.state().connectors.remove(connector);
         runtime().block_on(async {
@@ -404,14 +404,14 @@ impl Platform {
         });
     }
 
-    /// Another connector under this id had the platform keep something.
+    /// Stores a state, as another connector with this id would.
     pub(crate) fn keep_state(&self, connector: &str, state: &str) {
         if let Some(connector) = self.state().connectors.get_mut(connector) {
             connector.state = Some(state.into());
         }
     }
 
-    /// A person resets the connector's state: its queues are emptied.
+    /// Resets the state of a connector and empties its queues.
     pub(crate) fn reset_state(&self, connector: &str) {
         if let Some(connector) = self.state().connectors.get_mut(connector) {
             (connector.state, connector.is_reset) = (Some(String::new()), true);
@@ -419,7 +419,7 @@ impl Platform {
         runtime().block_on(self.inner.queues.purge(connector));
     }
 
-    // What a test looks at.
+    // Queries of tests.
 
     pub(crate) fn queues(&self) -> &Queues {
         &self.inner.queues
@@ -433,7 +433,7 @@ impl Platform {
         self.state().works.get(id).cloned().expect("the work is not deleted")
     }
 
-    /// Every work there is, by id.
+    /// Returns all works by id.
     pub(crate) fn works(&self) -> BTreeMap<String, Work> {
         self.state().works.clone()
     }
@@ -442,7 +442,7 @@ impl Platform {
         self.state().events.clone()
     }
 
-    /// What was asked, in order; without what has no part in an enrichment.
+    /// Returns the operations of enrichments in order.
     pub(crate) fn operations(&self) -> Vec<Operation> {
         let asked = self.events().into_iter().filter_map(|event| match event {
             Event::Asked(operation) => Some(operation),
@@ -453,7 +453,7 @@ impl Platform {
             .collect()
     }
 
-    /// The operations of a name.
+    /// Returns the operations with this name.
     pub(crate) fn asked(&self, name: &str) -> Vec<Operation> {
         let events = self.events();
         let asked = events.into_iter().filter_map(|event| match event {
@@ -468,22 +468,22 @@ impl Platform {
         events.filter_map(|event| if let Event::Pushed(push) = event { Some(push.read()) } else { None }).collect()
     }
 
-    /// Whether something is being answered slowly.
+    /// Returns whether a slow request is in progress.
     pub(crate) fn is_slow(&self) -> bool {
         self.state().slow > 0
     }
 
-    /// How many documents were refused.
+    /// Returns the number of documents rejected for unknown names.
     pub(crate) fn refused(&self) -> usize {
         self.state().refused
     }
 
-    /// How many messages were pushed so far.
+    /// Returns the number of pushed messages.
     pub(crate) fn pushed(&self) -> usize {
         self.state().events.iter().filter(|event| matches!(event, Event::Pushed(_))).count()
     }
 
-    /// Has the broker bring all that was pushed for a work to the worker again, by itself. Until it is imported.
+    /// Publishes all messages of a work again, for the worker alone. Returns the time until they are imported.
     #[allow(dead_code, reason = "`benches/connector.rs` measures with it")]
     pub(crate) fn push_again(&self, connector: &str, work: &str) -> Duration {
         let events = self.events().into_iter();
@@ -497,12 +497,12 @@ impl Platform {
         begun.elapsed()
     }
 
-    /// The steps that were answered: the arguments of `playbookStepExecution`.
+    /// Returns the arguments of each `playbookStepExecution`.
     pub(crate) fn steps(&self) -> Vec<Value> {
         self.state().steps.clone()
     }
 
-    /// How long it was at work itself, answering.
+    /// Returns the processing time of the mock itself.
     #[allow(dead_code, reason = "`benches/connector.rs` measures with it")]
     pub(crate) fn busy(&self) -> Duration {
         self.inner.busy.time()
@@ -516,17 +516,17 @@ impl Platform {
         self.state().uploads.clone()
     }
 
-    /// Waits till the connector consumes its queue.
+    /// Waits until the connector consumes its queue.
     pub(crate) fn await_consumer(&self, connector: &str) {
         soon(Duration::from_secs(30), "the connector consumes its queue", || self.consumers(connector) > 0);
     }
 
-    /// Waits till the broker has seen that nobody consumes the connector's queue any more.
+    /// Waits until the queue of the connector has no consumer.
     pub(crate) fn await_no_consumer(&self, connector: &str) {
         soon(Duration::from_secs(30), "the queue has no consumer", || self.consumers(connector) == 0);
     }
 
-    /// How many messages wait for the connector, or are with it unacknowledged once its channel is gone.
+    /// Returns the number of ready messages for the connector, including those requeued from a closed channel.
     pub(crate) fn waiting(&self, connector: &str) -> u32 {
         let depth = runtime().block_on(self.inner.queues.depth(&format!("listen_{connector}")));
         depth.map_or(0, |(waiting, _)| waiting)
@@ -537,19 +537,19 @@ impl Platform {
         depth.map_or(0, |(_, consumers)| consumers)
     }
 
-    /// Waits till the platform has called the work complete.
+    /// Waits until the work is complete.
     pub(crate) fn await_complete(&self, work: &str) -> Work {
         self.await_work(work, "complete", |work| work.status == Status::Complete && !work.reports.is_empty())
     }
 
-    /// Waits till the last report on a work was made.
+    /// Waits until the work has a final report.
     pub(crate) fn await_report(&self, work: &str) -> Work {
         self.await_work(work, "reported", |work| !work.reports.is_empty())
     }
 
     fn await_work(&self, id: &str, what: &str, holds: impl Fn(&Work) -> bool) -> Work {
         let start = Instant::now();
-        // It is looked at where it is: a copy of thousands of objects each time would slow what is waited for.
+        // Checked in place: copying thousands of objects each time would slow down the test.
         while !self.state().works.get(id).is_some_and(&holds) {
             let late = start.elapsed() > Duration::from_secs(180);
             assert!(
@@ -562,7 +562,7 @@ impl Platform {
         self.work(id)
     }
 
-    /// Waits till a playbook's step was answered, and gives the bundle it goes on with.
+    /// Waits until a playbook step is completed, and returns its bundle.
     pub(crate) fn await_step(&self, execution: &str) -> Value {
         let step = || self.steps().into_iter().find(|step| step["execution_id"] == execution);
         soon(Duration::from_secs(30), "the playbook's step is answered", || step().is_some());
@@ -583,7 +583,7 @@ impl Drop for Platform {
 }
 
 async fn serve(listener: tokio::net::TcpListener, inner: Arc<Inner>) {
-    // The connections end with the server: a set that is dropped ends its tasks.
+    // Dropping the set ends the connections with the server.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let inner = Arc::clone(&inner);
@@ -643,19 +643,19 @@ impl Inner {
         if !is_known {
             let refusal =
                 Refusal { code: "AUTH_REQUIRED", message: "You must be logged in to do this.".into(), status: 401 };
-            return reply(200, json!({ "errors": [refusal.told()], "data": null }).to_string());
+            return reply(200, json!({ "errors": [refusal.to_json()], "data": null }).to_string());
         }
         let fault = self.fault(request["query"].as_str().unwrap_or_default());
         match fault {
             Some(Fault::Status(status)) => return reply(status, "<html>not now</html>".into()),
-            Some(Fault::Told(status, code)) => {
+            Some(Fault::GraphQl(status, code)) => {
                 let refusal = Refusal { code, message: "Something went wrong.".into(), status };
-                return reply(status, json!({ "errors": [refusal.told()] }).to_string());
+                return reply(status, json!({ "errors": [refusal.to_json()] }).to_string());
             }
             Some(Fault::Dropped) => return dropped(),
             Some(Fault::Refused(code, message)) => {
                 let refusal = Refusal { code, message: message.into(), status: 400 };
-                return reply(200, json!({ "errors": [refusal.told()], "data": null }).to_string());
+                return reply(200, json!({ "errors": [refusal.to_json()], "data": null }).to_string());
             }
             Some(Fault::Slow(time)) => {
                 self.state().slow += 1;
@@ -681,7 +681,7 @@ impl Inner {
                     .iter()
                     .any(|refusal| refusal.message.contains("nknown") || refusal.message.contains("Cannot query"));
                 self.state().refused += usize::from(is_unknown);
-                json!({ "errors": refusals.iter().map(Refusal::told).collect::<Vec<_>>(), "data": null })
+                json!({ "errors": refusals.iter().map(Refusal::to_json).collect::<Vec<_>>(), "data": null })
             }
         };
         self.follow(&body, &request).await;
@@ -691,7 +691,7 @@ impl Inner {
         reply(200, body.to_string())
     }
 
-    /// Does what a request asks for, in this draft and for this applicant.
+    /// Executes a request in this draft and for this applicant.
     fn execute(
         &self,
         request: &Value,
@@ -710,7 +710,7 @@ impl Inner {
         })
     }
 
-    /// Queues are declared before a registration or a ping is answered.
+    /// Declares queues before the response to a registration or a ping is sent.
     async fn follow(self: &Arc<Self>, body: &Value, request: &Value) {
         let is_any = |name: &str| !body["data"][name].is_null();
         if !is_any("registerConnector") && !is_any("pingConnector") {
@@ -724,7 +724,7 @@ impl Inner {
         self.employ(&id);
     }
 
-    /// Sets a worker to the connector's queues, once.
+    /// Starts a worker for the queues of the connector, once.
     fn employ(self: &Arc<Self>, id: &str) {
         let mut state = self.state();
         if !state.workers.insert(id.to_string()) {
@@ -753,7 +753,7 @@ impl Inner {
         let mut state = self.state();
         let fits = |operation: &str| {
             let name = operation.rsplit('.').next().expect("a split has a last part");
-            // `toReceived(` or `about {`, and not the name of the document.
+            // Matches `toReceived(` or `about {`, but not the name of the document.
             query.contains(&format!("{name}("))
                 || query.contains(&format!("{name} ("))
                 || query.contains(&format!("{name} {{"))
@@ -769,7 +769,7 @@ impl Inner {
             return edit_work(state, edit, &text("id"), arguments);
         }
         match name {
-            "about" => Ok(json!({ "version": self.told })),
+            "about" => Ok(json!({ "version": self.reported })),
             "registerConnector" => self.register(state, &arguments["input"]),
             "pingConnector" => self.ping(state, &text("id"), arguments),
             "deleteConnector" => {
@@ -819,7 +819,7 @@ impl Inner {
                 state.uploads.push(Value::Object(arguments.clone()));
                 Ok(json!({ "id": "import/pending/1", "name": "bundle.json", "objectMarking": [] }))
             }
-            _ => panic!("the schema has {name}, the stand-in does not"),
+            _ => panic!("the schema has {name}, the mock does not"),
         }
     }
 
@@ -846,7 +846,7 @@ impl Inner {
         let known = known.ok_or_else(|| Refusal::functional("No connector found with the specified ID"))?;
         known.pings += 1;
         known.info = arguments.get("connectorInfo").cloned().unwrap_or_default();
-        // After a reset what is sent does not count once.
+        // The first state sent after a reset is ignored.
         if !std::mem::take(&mut known.is_reset) {
             known.state = arguments.get("state").and_then(Value::as_str).map(str::to_string);
         }
@@ -896,11 +896,11 @@ impl Inner {
         format!("{text}.{signature}")
     }
 
-    /// A worker sends the connector a message over HTTP. Whether it was taken.
+    /// Sends a message to the connector over HTTP, as a worker does. Returns whether it was accepted.
     async fn call(&self, uri: &str, message: Delivery) -> bool {
         let credential = if self.is_at_least("7.260224.0") { self.jwt() } else { TOKEN.to_string() };
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(300));
-        // Workers do not check whom they bring a message to, unless an authority is named.
+        // Workers do not verify the certificate unless an authority is configured.
         let client = client.danger_accept_invalid_certs(true).build().expect("a client");
         let mut request = client.post(uri).bearer_auth(credential).body(message.data);
         if self.is_at_least("7.0.0") {
@@ -909,13 +909,13 @@ impl Inner {
         let status = request.send().await.map_or(0, |response| response.status().as_u16());
         self.state().events.push(Event::Answered(status));
         if status != 202 {
-            // The real one waits 10 to 30 seconds.
+            // A real worker waits 10 to 30 seconds.
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         status == 202
     }
 
-    /// A worker takes a message from the push queue: always to its end.
+    /// Imports a message of the push queue, as a worker does. Always succeeds.
     fn import(&self, delivery: Delivery) -> bool {
         let is_persistent = *delivery.properties.delivery_mode() == Some(2);
         let encoding = delivery.properties.content_encoding().as_ref().map(ToString::to_string);
@@ -938,7 +938,7 @@ fn import(state: &mut State, raw: Raw) {
         }
     }
     if let Some(work) = order.work_id.and_then(|id| state.works.get_mut(id)) {
-        // Several objects are split by the worker, which then announces them itself.
+        // The worker splits several objects and adds them to the expectations.
         let is_split_here = objects.len() > 1 && !order.no_split;
         let number = objects.len() as i64;
         work.expected += if is_split_here { number } else { 0 };
@@ -949,7 +949,8 @@ fn import(state: &mut State, raw: Raw) {
     state.events.push(Event::Pushed(raw));
 }
 
-/// The ids that an object names at its top level; who shares it is known to the platform anyway.
+/// Returns the ids that an object references at its top level; organizations it is shared with are known to the
+/// platform.
 fn references(object: &Value) -> impl Iterator<Item = &str> {
     let fields = object.as_object().into_iter().flatten();
     let named =
@@ -984,12 +985,12 @@ fn edit_work(state: &mut State, edit: &str, id: &str, arguments: &Map<String, Va
             }
         }
         "addDraftContext" => work.draft = arguments.get("draftContext").and_then(Value::as_str).map(str::to_string),
-        _ => panic!("the schema has workEdit.{edit}, the stand-in does not"),
+        _ => panic!("the schema has workEdit.{edit}, the mock does not"),
     }
     Ok(json!(id))
 }
 
-/// The request in a body: JSON, or the part `operations` of a form with files.
+/// Parses the request of a body: JSON, or the part `operations` of a multipart form.
 fn request_in(content_type: &str, body: &[u8]) -> Option<Value> {
     let Some(boundary) = content_type.strip_prefix("multipart/form-data; boundary=") else {
         return serde_json::from_slice(body).ok().filter(Value::is_object);

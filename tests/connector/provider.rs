@@ -1,4 +1,4 @@
-//! A stand-in for PassiveTotal, on loopback: as many records as a test wants, told in the provider's own shape, and failures.
+//! Mock provider on loopback with the API of PassiveTotal: a configurable number of records, and failures.
 
 use super::runtime;
 use super::wait::Busy;
@@ -14,26 +14,26 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// What the provider answers when it is asked about an observable.
+/// Response to a lookup.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
-    /// So many A records.
+    /// This number of A records.
     Records(usize),
-    /// This text, with a status.
+    /// A body with a status.
     Text(u16, String),
-    /// No text, with a status and a header.
+    /// An empty body with a status and a header.
     Header(u16, &'static str, String),
-    /// Nothing, for so long; then the connection ends.
+    /// No response for this time; then the connection closes.
     Silence(Duration),
-    /// The connection ends at once.
+    /// The connection closes immediately.
     Cut,
-    /// After a time, another answer.
+    /// Another response after a delay.
     After(Duration, Box<Answer>),
 }
 
 type Answers = dyn Fn(&str, usize) -> Answer + Send + Sync;
 
-/// A provider that lives as long as this value.
+/// A mock provider that runs until it is dropped.
 pub(crate) struct Provider {
     pub(crate) url: String,
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
@@ -44,51 +44,52 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
-    /// One that always answers with so many records.
+    /// Starts a provider that always returns this number of records.
     pub(crate) fn with(records: usize) -> Provider {
         Provider::answering(move |_, _| Answer::Records(records))
     }
 
-    /// One that answers as told: `answers` is given what is asked about, and how often that was asked before.
+    /// Starts a provider with responses computed by `answers` from the value that is looked up and the number of
+    /// earlier lookups.
     pub(crate) fn answering(answers: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Provider {
         let listener = runtime().block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = Arc::new(Mutex::new(BTreeMap::new()));
         let queries = Arc::new(Mutex::new(vec![]));
         let (requests, busy) = (Arc::default(), Arc::default());
-        let desk = Desk {
+        let shared = Shared {
             answers: Box::new(answers),
             asked: Arc::clone(&asked),
             queries: Arc::clone(&queries),
             requests: Arc::clone(&requests),
             busy: Arc::clone(&busy),
         };
-        let task = runtime().spawn(serve(listener, Arc::new(desk)));
+        let task = runtime().spawn(serve(listener, Arc::new(shared)));
         Provider { url, asked, queries, requests, busy, task }
     }
 
-    /// How often it was asked about an observable.
+    /// Returns the number of lookups of an observable.
     pub(crate) fn asked(&self, about: &str) -> usize {
         self.asked.lock().expect("no panic while it is held").get(about).copied().unwrap_or(0)
     }
 
-    /// The query of each request for records, as it came.
+    /// Returns the query string of each lookup.
     pub(crate) fn queries(&self) -> Vec<String> {
         self.queries.lock().expect("no panic while it is held").clone()
     }
 
-    /// How many requests came, those about the quota too.
+    /// Returns the number of requests, including those for the quota.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// How long it was at work itself.
+    /// Returns the processing time of the mock itself.
     #[allow(dead_code, reason = "`benches/connector.rs` measures with it")]
     pub(crate) fn busy(&self) -> Duration {
         self.busy.time()
     }
 
-    /// How often it was asked about anything.
+    /// Returns the number of all lookups.
     pub(crate) fn asked_in_all(&self) -> usize {
         self.asked.lock().expect("no panic while it is held").values().sum()
     }
@@ -100,8 +101,8 @@ impl Drop for Provider {
     }
 }
 
-/// Where questions come in.
-struct Desk {
+/// State shared with the server.
+struct Shared {
     answers: Box<Answers>,
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
     queries: Arc<Mutex<Vec<String>>>,
@@ -109,16 +110,16 @@ struct Desk {
     busy: Arc<Busy>,
 }
 
-async fn serve(listener: tokio::net::TcpListener, desk: Arc<Desk>) {
+async fn serve(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let desk = Arc::clone(&desk);
+        let shared = Arc::clone(&shared);
         let service = service_fn(move |request: Request<Incoming>| {
-            let (desk, begun) = (Arc::clone(&desk), Instant::now());
+            let (shared, begun) = (Arc::clone(&shared), Instant::now());
             async move {
-                let given = given(desk.answer(&request)).await;
-                desk.busy.since(begun);
-                given
+                let response = respond(shared.answer(&request)).await;
+                shared.busy.since(begun);
+                response
             }
         });
         connections.spawn(async move {
@@ -127,10 +128,10 @@ async fn serve(listener: tokio::net::TcpListener, desk: Arc<Desk>) {
     }
 }
 
-/// What a test answers where the provider is asked for its quota.
+/// Value that stands for the quota endpoint in `answers`.
 pub(crate) const QUOTA: &str = "quota";
 
-impl Desk {
+impl Shared {
     fn answer(&self, request: &Request<Incoming>) -> Answer {
         self.requests.fetch_add(1, Ordering::Relaxed);
         if request.uri().path().ends_with("/account/quota") {
@@ -150,12 +151,12 @@ impl Desk {
     }
 }
 
-/// An answer about the quota: what was used of what there is.
+/// Returns a response about the quota: used requests and their maximum.
 pub(crate) fn quota(used: &str, limit: &str) -> String {
     format!(r#"{{"user":{{"licenseCounts":{{"searchApi":{used}}},"licenseLimits":{{"searchApi":{limit}}}}}}}"#)
 }
 
-/// An answer with these rows: record type, kind of value, value.
+/// Returns a response with these rows: record type, kind of value, value.
 pub(crate) fn rows(rows: &[(&str, &str, &str)]) -> Answer {
     let row = |(rrtype, kind, value): &(&str, &str, &str)| {
         serde_json::json!({
@@ -167,7 +168,7 @@ pub(crate) fn rows(rows: &[(&str, &str, &str)]) -> Answer {
     Answer::Text(200, serde_json::json!({ "totalRecords": rows.len(), "results": rows }).to_string())
 }
 
-async fn given(mut answer: Answer) -> Result<Response<Full<Bytes>>, std::io::Error> {
+async fn respond(mut answer: Answer) -> Result<Response<Full<Bytes>>, std::io::Error> {
     while let Answer::After(time, then) = answer {
         tokio::time::sleep(time).await;
         answer = *then;
@@ -182,14 +183,14 @@ async fn given(mut answer: Answer) -> Result<Response<Full<Bytes>>, std::io::Err
         Answer::Text(status, text) => (status, text),
         Answer::Silence(time) => {
             tokio::time::sleep(time).await;
-            return Err(std::io::Error::other("the connection ends"));
+            return Err(std::io::Error::other("connection closed"));
         }
-        Answer::Cut | Answer::After(..) => return Err(std::io::Error::other("the connection ends")),
+        Answer::Cut | Answer::After(..) => return Err(std::io::Error::other("connection closed")),
     };
     Ok(response.status(status).body(Full::new(body.into())).expect("a response"))
 }
 
-/// An answer with so many A records, each of its own address.
+/// Returns a body with this number of A records, each with its own address.
 pub(crate) fn records(count: usize) -> String {
     let record = |n: usize| {
         let (high, low) = (n / 250 % 250, n % 250 + 1);

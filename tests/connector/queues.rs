@@ -1,5 +1,5 @@
-//! The platform's side of the broker: exchanges and queues as it declares them for a connector, messages to it, and what a
-//! worker takes from it. Each operation finds its way again after the broker was away.
+//! The platform's side of the broker: declares exchanges and queues of a connector, publishes messages to it, and
+//! consumes as a worker. Each operation reconnects after the broker was unreachable.
 
 use super::rabbit::{Broker, PASSWORD, USER};
 use futures_util::future::try_join_all;
@@ -39,7 +39,7 @@ impl Queues {
         Ok((connection, channel))
     }
 
-    /// The channel for what is asked of the broker; a new one if the last broke. None while the broker is away.
+    /// Returns a channel, a new one if the last was closed; `None` while the broker is unreachable.
     async fn channel(&self) -> Option<Channel> {
         let mut open = self.open.lock().await;
         if open.as_ref().is_none_or(|(_, channel)| !channel.status().connected()) {
@@ -48,15 +48,15 @@ impl Queues {
         open.as_ref().map(|(_, channel)| channel.clone())
     }
 
-    /// Declares what belongs to a connector, as the platform does at registration and at each ping.
+    /// Declares the queues of a connector, as the platform does at registration and at each ping.
     pub(crate) async fn declare(&self, connector: &str) -> lapin::Result<()> {
-        // While the broker is away nothing can be declared: the next ping does it.
+        // While the broker is unreachable nothing can be declared: the next ping does it.
         let Some(channel) = self.channel().await else { return Ok(()) };
         let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
         for (exchange, kind) in [(LISTEN_EXCHANGE, "listen"), (PUSH_EXCHANGE, "push")] {
             let mut arguments = FieldTable::default();
             arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
-            // What RabbitMQ 4 does by itself, Debian's does when it is told.
+            // The default of RabbitMQ 4, which the version of Debian needs as an argument.
             arguments.insert("x-queue-version".into(), AMQPValue::LongInt(2));
             let (queue, key) = (format!("{kind}_{connector}"), format!("{kind}_routing_{connector}"));
             let queue = ShortString::from(queue);
@@ -68,7 +68,7 @@ impl Queues {
         Ok(())
     }
 
-    /// Puts a message into a connector's listen queue, and waits till the broker has it.
+    /// Publishes a message to the listen queue of a connector, with a publisher confirm.
     pub(crate) async fn publish(&self, connector: &str, body: &[u8]) {
         let channel = self.channel().await.expect("the broker is there");
         let properties = BasicProperties::default().with_delivery_mode(2);
@@ -79,7 +79,7 @@ impl Queues {
         assert!(confirmation.take_message().is_none(), "the connector has a listen queue");
     }
 
-    /// Puts messages into a connector's push queue as fast as the broker takes them: nothing stands between.
+    /// Publishes messages to the push queue of a connector as fast as the broker accepts them.
     #[allow(dead_code, reason = "`benches/connector.rs` measures with it")]
     pub(crate) async fn push(&self, connector: &str, messages: &[Vec<u8>]) {
         let channel = self.channel().await.expect("the broker is there");
@@ -96,11 +96,11 @@ impl Queues {
         try_join_all(confirms).await.expect("the broker confirms");
     }
 
-    /// How many messages wait in the queue, and how many consumers it has. None if there is no such queue.
+    /// Returns the number of ready messages and of consumers; `None` if the queue does not exist.
     pub(crate) async fn depth(&self, queue: &str) -> Option<(u32, u32)> {
         self.channel().await?;
         let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-        // A channel of its own: the broker closes the one that asks for a queue there is not.
+        // A separate channel: the broker closes it if the queue does not exist.
         let channel = self.open.lock().await.as_ref()?.0.create_channel().await.ok()?;
         let declared = channel.queue_declare(queue.into(), passive, FieldTable::default()).await.ok()?;
         let _ = channel.close(200, "OK".into()).await;
@@ -114,16 +114,16 @@ impl Queues {
         }
     }
 
-    /// Deletes one queue; who consumes it is told.
+    /// Deletes a queue; its consumers are cancelled.
     pub(crate) async fn delete(&self, queue: &str) {
         let channel = self.channel().await.expect("the broker is there");
         channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.expect("it is there or not");
     }
 
-    /// Takes messages from a queue one after the other, for ever: `take` says whether it is done with one, or wants it again.
+    /// Consumes a queue forever: `take` returns whether the message is acknowledged or requeued.
     pub(crate) async fn consume<F: Future<Output = bool>>(&self, queue: &str, mut take: impl FnMut(Delivery) -> F) {
         loop {
-            // Whatever breaks it, the broker is asked again: a worker never gives up.
+            // Reconnects after any error, as a worker does.
             let _ = self.consume_once(queue, &mut take).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -138,7 +138,7 @@ impl Queues {
         channel.basic_qos(200, BasicQosOptions::default()).await?;
         let options = BasicConsumeOptions::default();
         let mut messages = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?;
-        // What was taken is acknowledged together while more is there: the broker has its time for the connector.
+        // Messages are acknowledged together while more are ready, to reduce the load of the broker.
         let mut taken: Option<Acker> = None;
         loop {
             let next = match messages.next().now_or_never() {
@@ -161,7 +161,7 @@ impl Queues {
     }
 }
 
-/// A message is done with, and all before it.
+/// Acknowledges a message and all before it.
 async fn acknowledge(last: Option<Acker>) -> lapin::Result<()> {
     match last {
         Some(last) => last.ack(BasicAckOptions { multiple: true }).await.map(drop),

@@ -1,5 +1,5 @@
-//! A real RabbitMQ node of the tests' own, and the network before it. One node serves all tests of a run, each in a virtual
-//! host of its own; a test that stops its node starts another. `broker.sh` sees to it that none outlives the tests.
+//! RabbitMQ nodes of the tests, and a network proxy in front of them. One node serves all tests of a run, each in its
+//! own virtual host; a test that stops its node starts another. `broker.sh` ensures that no node outlives the tests.
 
 use super::authority::Authority;
 use super::{free_port, runtime, soon};
@@ -15,10 +15,10 @@ use tokio::sync::watch;
 pub(crate) const USER: &str = "platform";
 pub(crate) const PASSWORD: &str = "amqp-of-a-test";
 
-/// A node. It ends when nothing holds it any more, or with the process.
+/// A RabbitMQ node. It stops when the last reference is dropped, or with the process.
 pub(crate) struct Broker {
     pub(crate) amqp: u16,
-    /// The port of those who show a certificate of the authority.
+    /// Port for clients with a certificate of the authority.
     pub(crate) tls: u16,
     pub(crate) authority: Authority,
     management: u16,
@@ -26,7 +26,7 @@ pub(crate) struct Broker {
     hosts: AtomicUsize,
 }
 
-/// The script that keeps the node: commands in, each repeated when it is done.
+/// The script that controls the node: commands are written to it, and repeated when completed.
 struct Control {
     script: Child,
     commands: Option<ChildStdin>,
@@ -34,13 +34,13 @@ struct Control {
 }
 
 impl Broker {
-    /// The node that the tests of this run share. It is never stopped.
+    /// Returns the node shared by the tests of this run. It is never stopped.
     pub(crate) fn shared() -> Arc<Broker> {
         static SHARED: OnceLock<Arc<Broker>> = OnceLock::new();
         Arc::clone(SHARED.get_or_init(Broker::own))
     }
 
-    /// A node for one test, which may stop it.
+    /// Starts a node for one test, which may stop it.
     pub(crate) fn own() -> Arc<Broker> {
         let folder = tempfile::tempdir().expect("a folder").keep();
         let authority = Authority::new();
@@ -65,7 +65,7 @@ impl Broker {
         Arc::new(broker)
     }
 
-    /// The management answers before the node listens to messages.
+    /// The management API responds before the node accepts AMQP connections.
     fn await_start(&self) {
         soon(Duration::from_secs(90), "RabbitMQ starts (`tests/run` installs it)", || {
             let answers = |answer: reqwest::Response| answer.status().is_success();
@@ -74,17 +74,17 @@ impl Broker {
         });
     }
 
-    /// Ends the node in good order: connections are closed, what is in queues is kept.
+    /// Stops the node gracefully: connections close, queues are kept.
     pub(crate) fn stop(&self) {
         self.command("stop");
     }
 
-    /// Ends the node as a power cut does.
+    /// Kills the node.
     pub(crate) fn kill(&self) {
         self.command("kill");
     }
 
-    /// Starts it again with what it had, and waits till it is ready.
+    /// Restarts the node with its data, and waits until it is ready.
     pub(crate) fn start(&self) {
         self.command("start");
         self.await_start();
@@ -98,7 +98,7 @@ impl Broker {
         assert_eq!(done.trim(), command);
     }
 
-    /// A new virtual host.
+    /// Creates a virtual host.
     pub(crate) fn host(&self) -> String {
         let host = format!("test{}", self.hosts.fetch_add(1, Ordering::Relaxed));
         let made = self.ask(reqwest::Method::PUT, &format!("/api/vhosts/{host}"), "").expect("the node answers");
@@ -121,28 +121,28 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         let control = self.control.get_mut().expect("no panic while it is held");
-        // The script ends the node when its standard input closes.
+        // The script stops the node when its standard input closes.
         control.commands = None;
         let _ = control.script.wait();
     }
 }
 
-/// What the network does with the bytes it is given.
+/// Behavior of the network proxy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Network {
     Carries,
-    /// Connections stand and nothing comes through: a cable is out.
+    /// Connections stay open, but no data is forwarded.
     Swallows,
-    /// What the broker says does not come through.
+    /// Data of the broker is not forwarded.
     Mutes,
-    /// No connection stands, and none is made.
+    /// All connections are closed, and new ones are refused.
     Refuses,
 }
 
-/// How often all connections were broken.
+/// Number of times that all connections were closed.
 type Cuts = usize;
 
-/// The network between a connector and the broker.
+/// Network proxy between a connector and the broker.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     network: watch::Sender<(Network, Cuts)>,
@@ -154,7 +154,7 @@ impl Proxy {
         Proxy::between("127.0.0.1:0", port)
     }
 
-    /// One that is reached by IPv6 alone.
+    /// Creates a proxy that listens on IPv6 only.
     pub(crate) fn by_ipv6(port: u16) -> Proxy {
         Proxy::between("[::1]:0", port)
     }
@@ -171,12 +171,12 @@ impl Proxy {
         Proxy { port: own, network, task }
     }
 
-    /// Breaks all connections; new ones can be made at once.
+    /// Closes all connections; new ones are accepted.
     pub(crate) fn cut(&self) {
         self.network.send_modify(|(_, cuts)| *cuts += 1);
     }
 
-    /// Breaks all connections, and lets none be made.
+    /// Closes all connections and refuses new ones.
     pub(crate) fn refuse(&self) {
         self.network.send_modify(|(network, cuts)| (*network, *cuts) = (Network::Refuses, *cuts + 1));
     }

@@ -24,8 +24,8 @@ fn transient_platform_error_is_retried() {
         Fault::Refused("DATABASE_ERROR", "Engine call fail"),
         Fault::Refused("LOCK_ERROR", "Execution timeout, too many concurrent call on the same entities"),
         Fault::Refused("AN_ERROR_OF_A_NEWER_PLATFORM", "Something went wrong."),
-        Fault::Told(503, "SERVICE_UNAVAILABLE"),
-        Fault::Told(500, "INTERNAL_SERVER_ERROR"),
+        Fault::GraphQl(503, "SERVICE_UNAVAILABLE"),
+        Fault::GraphQl(500, "INTERNAL_SERVER_ERROR"),
         Fault::Status(429),
         Fault::Status(504),
     ];
@@ -136,7 +136,7 @@ fn unsent_and_unreported_delivery_is_completed_on_redelivery() {
 fn playbook_answer_without_response_is_not_repeated() {
     let site = Site::on(Platform::new(NEWEST), Provider::with(3));
     let connector = site.start();
-    for fault in [Fault::Unanswered, Fault::Told(504, "GATEWAY_TIMEOUT")] {
+    for fault in [Fault::Unanswered, Fault::GraphQl(504, "GATEWAY_TIMEOUT")] {
         site.platform.fail("playbookStepExecution", 1, fault);
     }
     let entity = site.platform.add(Entity::domain("example.com"));

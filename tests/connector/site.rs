@@ -1,4 +1,4 @@
-//! One test's own platform, provider and connector.
+//! Platform, provider and connector of one test.
 
 use super::entity::Entity;
 use super::platform::{NEWEST, Platform, TOKEN, Work};
@@ -16,16 +16,16 @@ pub(crate) struct Site {
     pub(crate) platform: Platform,
     pub(crate) provider: Provider,
     settings: Vec<(String, String)>,
-    /// What the connector must know after it was killed.
+    /// Directory of the journal.
     journal: tempfile::TempDir,
-    /// The most memory it may have, in KiB.
+    /// Memory limit of the connector in KiB.
     memory: Option<u32>,
-    /// Where it is started.
+    /// Working directory of the connector.
     folder: PathBuf,
 }
 
 impl Site {
-    /// The newest platform, and a provider that answers as told.
+    /// Creates the newest platform and a provider with these responses.
     pub(crate) fn new(answers: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Site {
         Site::on(Platform::new(NEWEST), Provider::answering(answers))
     }
@@ -48,26 +48,26 @@ impl Site {
         Site { platform, provider, settings, journal, memory: None, folder: root() }
     }
 
-    /// With a variable set otherwise.
+    /// Sets a variable.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Site {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.into(), value.into()));
         self
     }
 
-    /// With a variable that is not set.
+    /// Unsets a variable.
     pub(crate) fn without(mut self, name: &str) -> Site {
         self.settings.retain(|(known, _)| known != name);
         self
     }
 
-    /// With so much memory and no more, in KiB.
+    /// Limits the memory in KiB.
     pub(crate) fn within(mut self, memory: u32) -> Site {
         self.memory = Some(memory);
         self
     }
 
-    /// Started in this folder.
+    /// Sets the working directory.
     pub(crate) fn in_folder(mut self, folder: &Path) -> Site {
         self.folder = folder.into();
         self
@@ -80,12 +80,12 @@ impl Site {
         folder.flatten().any(|file| is_report(file.path()))
     }
 
-    /// Takes the folder away that the connector writes its journal in.
+    /// Deletes the directory of the journal.
     pub(crate) fn lose_journal(&self) {
         std::fs::remove_dir_all(self.journal.path().join(ID)).expect("the connector made it");
     }
 
-    /// The next connector starts elsewhere, and knows nothing of the last.
+    /// Gives the next connector an empty journal.
     pub(crate) fn elsewhere(self) -> Site {
         Site { journal: tempfile::tempdir().expect("a folder"), ..self }
     }
@@ -103,25 +103,25 @@ impl Site {
         command
     }
 
-    /// Starts the connector, and does not wait for it.
+    /// Starts the connector without waiting for it.
     pub(crate) fn launch(&self) -> Program {
         Program::start(self.command())
     }
 
-    /// Starts the connector, and waits till it consumes.
+    /// Starts the connector and waits until it consumes its queue.
     pub(crate) fn start(&self) -> Program {
         let connector = self.launch();
         self.platform.await_consumer(ID);
         connector
     }
 
-    /// An enrichment that a person asks for, to its last report.
+    /// Enriches an entity and waits for the last report.
     pub(crate) fn enrich(&self, entity: Entity) -> Work {
         let entity = self.platform.add(entity);
         self.platform.await_report(&self.platform.enrich(ID, &entity))
     }
 
-    /// An enrichment whose message says something else besides, at `section.key`. Its work's id.
+    /// Publishes a message with an additional value at `section.key`. Returns the id of its work.
     pub(crate) fn enrich_with(&self, entity: Entity, (section, key): (&str, &str), value: impl Into<Value>) -> String {
         let entity = self.platform.add(entity);
         let (work, mut message) = self.platform.message(ID, &entity);
@@ -130,7 +130,7 @@ impl Site {
         work
     }
 
-    /// An enrichment that must end well, to its completion.
+    /// Enriches an entity, waits for completion, and asserts success.
     pub(crate) fn complete(&self, entity: Entity) -> Work {
         let entity = self.platform.add(entity);
         let work = self.platform.await_complete(&self.platform.enrich(ID, &entity));

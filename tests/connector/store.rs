@@ -1,4 +1,4 @@
-//! A stand-in for an object store that speaks S3: what is put is there, is listed, and can be deleted, for who signs.
+//! Mock S3 object store: signed requests put, list and delete objects.
 
 use super::runtime;
 use http_body_util::{BodyExt, Full};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use url::Url;
 
-/// By name: the text, and when it was modified.
+/// Objects by key: text and time of modification.
 type Objects = Arc<Mutex<BTreeMap<String, (String, String)>>>;
 
 pub(crate) struct Store {
@@ -20,7 +20,7 @@ pub(crate) struct Store {
     objects: Objects,
 }
 
-/// The bucket and the key that the platform tells at registration.
+/// Bucket and access key that the platform sends at registration.
 const BUCKET: &str = "/b/";
 const KEY: &str = "a/";
 
@@ -33,13 +33,13 @@ impl Store {
         Store { port, objects }
     }
 
-    /// One that takes requests and answers none.
+    /// Starts a store that accepts requests and never responds.
     pub(crate) fn silent() -> (u16, std::net::TcpListener) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         (listener.local_addr().expect("an address").port(), listener)
     }
 
-    /// Puts an object there that was modified then.
+    /// Adds an object with this time of modification.
     pub(crate) fn put(&self, name: &str, modified: &str) {
         self.objects.lock().expect("no panic while it is held").insert(name.into(), ("{}".into(), modified.into()));
     }

@@ -1,5 +1,4 @@
-//! What the stand-ins run on, the time they take for themselves, and how tests wait for them: never for a time, always for
-//! something.
+//! Async runtime of the mocks, free ports, and waiting for conditions: tests never wait for a fixed time.
 
 use std::net::TcpListener;
 use std::sync::OnceLock;
@@ -7,7 +6,7 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-/// What the stand-ins run on; tests themselves are plain threads.
+/// Returns the runtime of the mocks; tests themselves are plain threads.
 pub(super) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
@@ -15,10 +14,10 @@ pub(super) fn runtime() -> &'static Runtime {
     })
 }
 
-/// A port that nothing uses now, nor soon: it is below those that systems give to whoever asks for any.
+/// Returns an unused port below the ephemeral port range.
 pub(super) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Another run beside this one begins elsewhere.
+    // Concurrent test runs use different ranges.
     let first = 12_000 + std::process::id() % 100 * 150;
     loop {
         let port = u16::try_from(first).expect("it is below 27,000") + NEXT.fetch_add(1, Ordering::Relaxed) % 5_000;
@@ -28,7 +27,7 @@ pub(super) fn free_port() -> u16 {
     }
 }
 
-/// How long a stand-in was at work: what is measured against it does not take that time.
+/// Processing time of a mock, which benchmarks subtract.
 #[derive(Debug, Default)]
 pub(super) struct Busy(AtomicU64);
 
@@ -44,15 +43,15 @@ impl Busy {
     }
 }
 
-/// A machine that does much else takes so many times as long. Waiting ends as soon as what is waited for holds.
-const BUSY: u32 = 3;
+/// Factor on time limits for a loaded machine. Waiting ends as soon as the condition holds.
+const LOAD_FACTOR: u32 = 3;
 
-/// Waits till something holds, and fails with its name if it does not in time.
+/// Waits until a condition holds; panics with its description after the limit.
 #[track_caller]
 pub(super) fn soon(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < limit * BUSY, "not within {limit:?}: {what}");
+        assert!(start.elapsed() < limit * LOAD_FACTOR, "not within {limit:?}: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
