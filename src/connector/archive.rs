@@ -3,7 +3,7 @@
 
 use super::configuration::{Directory, StoreSettings, in_url};
 use super::journal::Entry;
-use super::log::because;
+use super::log::with_reason;
 use super::message::Delivery;
 use super::{Connector, configuration};
 use crate::files::Root;
@@ -56,7 +56,7 @@ pub(super) async fn keep(
 
 fn log_failure(connector: &Connector, result: anyhow::Result<()>) {
     if let Err(error) = result {
-        connector.log.error("Failed to write a copy of the bundle", because(format!("{error:#}")));
+        connector.log.error("Failed to write a copy of the bundle", with_reason(format!("{error:#}")));
     }
 }
 

@@ -5,7 +5,7 @@ use super::Connector;
 use super::configuration::Callback;
 use super::consumer::handle_in_task;
 use super::enrichment::{Disposition, IncomingMessage, log_duplicate};
-use super::log::nothing;
+use super::log::no_attributes;
 use super::replay_cache::{Fingerprint, ReplayCache};
 use super::token::{Invalid, verify};
 use crate::http_server::{HEAD, HttpServer, not_allowed};
@@ -87,7 +87,7 @@ pub(super) async fn serve(
         )
     })?;
     connector.metrics.ready.set_listening(true);
-    let grace = connector.configuration.grace;
+    let grace = connector.configuration.grace_period;
     let slots = Semaphore::new(usize::from(connector.configuration.concurrency));
     let (accepted, keys, rejections) = Default::default();
     let state = Arc::new(CallbackState { connector, path: callback.path, slots, accepted, keys, rejections });
@@ -101,7 +101,7 @@ pub(super) async fn serve(
     };
     let log = state.connector.log.clone();
     if !server.serve(move |request| respond(Arc::clone(&state), request)).await {
-        log.warning("Unfinished requests will be retried by the workers", nothing());
+        log.warning("Unfinished requests will be retried by the workers", no_attributes());
     }
     Ok(())
 }
@@ -131,7 +131,7 @@ async fn respond(state: Arc<CallbackState>, request: Request<Incoming>) -> Resul
 
 /// Returns the maximum processing time of a message.
 fn time_limit(connector: &Connector) -> Duration {
-    MAX_PROCESSING.min(connector.configuration.patience)
+    MAX_PROCESSING.min(connector.configuration.delivery_timeout)
 }
 
 /// Waits for a free slot, reads the message and processes it. If no slot becomes free in half of the time, the worker must retry.
@@ -144,7 +144,7 @@ async fn receive(state: &CallbackState, token: &str, body: Incoming, until: Inst
     };
     let request = Fingerprint::new(token, &body);
     if state.accepted().contains(request) {
-        state.connector.log.info("Ignored duplicate request", nothing());
+        state.connector.log.info("Ignored duplicate request", no_attributes());
         return Disposition::Acknowledge;
     }
     let disposition = match process_once(&state.connector, &body, until).await {
@@ -175,7 +175,7 @@ async fn process_once(connector: &Arc<Connector>, body: &[u8], until: Instant) -
         });
         disposition == Disposition::Acknowledge
     };
-    if connector.turns.once(body, work).await {
+    if connector.single_flight.once(body, work).await {
         connector.journal.entry(body, false).close();
     }
     if is_duplicate {
@@ -219,7 +219,7 @@ fn on_rejected_token(state: &CallbackState, invalid: &Invalid) {
         state.connector.log.warning("Invalid credentials", attributes);
     }
     if matches!(invalid, Invalid::Key(_)) && state.keys.is_due(now).is_some() {
-        state.connector.again.notify_one();
+        state.connector.registration_due.notify_one();
     }
 }
 

@@ -52,9 +52,9 @@ pub(super) struct Configuration {
     /// Memory for responses of all connectors of the process, in MiB.
     pub(super) memory_budget: u64,
     /// Time limit per delivery.
-    pub(super) patience: Duration,
+    pub(super) delivery_timeout: Duration,
     /// Time to complete deliveries in progress when the connector is stopped.
-    pub(super) grace: Duration,
+    pub(super) grace_period: Duration,
     /// Directory of the journal of deliveries.
     pub(super) journal: Option<PathBuf>,
     pub(super) level: Level,
@@ -63,7 +63,7 @@ pub(super) struct Configuration {
     /// Settings that are valid, but probably unintended.
     pub(super) warnings: Vec<String>,
     /// Disabled security checks. They are logged at every level.
-    pub(super) dangers: Vec<String>,
+    pub(super) disabled_checks: Vec<String>,
 }
 
 /// Verification of the platform's certificate.
@@ -125,7 +125,7 @@ pub(super) struct BrokerOverrides {
 
 impl BrokerOverrides {
     /// Returns whether credentials or the virtual host are overridden.
-    pub(super) fn says_who(&self) -> bool {
+    pub(super) fn overrides_credentials(&self) -> bool {
         self.user.is_some() || self.password.is_some() || self.vhost.is_some()
     }
 }
@@ -140,7 +140,7 @@ pub(super) struct Metrics {
 impl Configuration {
     /// Reads all settings. Mistakes are collected in `values`.
     pub(super) fn read(values: &mut Values, plan: &Plan) -> Configuration {
-        let (mut warnings, mut dangers) = (vec![], vec![]);
+        let (mut warnings, mut disabled_checks) = (vec![], vec![]);
         let url = url(values);
         let token = token(values);
         let (scope, kinds) = scope(values, plan, &mut warnings);
@@ -156,7 +156,7 @@ impl Configuration {
             url,
             token,
             headers: headers(values, &mut warnings),
-            tls: tls(values, &mut dangers),
+            tls: tls(values, &mut disabled_checks),
             id: values.required("connector", "id", "a UUID that identifies the connector and never changes"),
             scope,
             kinds,
@@ -171,7 +171,7 @@ impl Configuration {
             sends_to_queue: values.flag("connector", "send_to_queue", true),
             directory: directory(values),
             store: store(values),
-            broker: broker(values, &mut dangers),
+            broker: broker(values, &mut disabled_checks),
             concurrency: u16::try_from(values.number("connector", "concurrency", memory::CONCURRENCY, 1, 256))
                 .unwrap_or(4),
             memory_budget: values.number(
@@ -181,8 +181,8 @@ impl Configuration {
                 memory::MIN_BUDGET,
                 memory::MAX_BUDGET,
             ),
-            patience: Duration::from_secs(values.number("connector", "delivery_timeout", 600, 10, 1600)),
-            grace: Duration::from_secs(values.number("connector", "grace_period", 8, 0, 600)),
+            delivery_timeout: Duration::from_secs(values.number("connector", "delivery_timeout", 600, 10, 1600)),
+            grace_period: Duration::from_secs(values.number("connector", "grace_period", 8, 0, 600)),
             journal: journal(values),
             level: level(values),
             logs_json: values.flag("opencti", "json_logging", true),
@@ -190,7 +190,7 @@ impl Configuration {
             name,
             slug: plan.id.clone(),
             warnings,
-            dangers,
+            disabled_checks,
         }
     }
 }
@@ -248,7 +248,7 @@ fn headers(values: &mut Values, warnings: &mut Vec<String>) -> HeaderMap {
 }
 
 /// Certificates are verified by default, unlike in pycti.
-fn tls(values: &mut Values, dangers: &mut Vec<String>) -> Tls {
+fn tls(values: &mut Values, disabled_checks: &mut Vec<String>) -> Tls {
     const AUTHORITIES: &str = "HTTPS_CA_CERTIFICATES";
     if let Some(given) = values.variable(AUTHORITIES) {
         return Tls::Checked(values.authorities(AUTHORITIES, &given));
@@ -256,7 +256,7 @@ fn tls(values: &mut Values, dangers: &mut Vec<String>) -> Tls {
     let given = values.text("opencti", "ssl_verify");
     match given.as_deref().map(str::to_ascii_lowercase).as_deref() {
         Some("false" | "no" | "off" | "0" | "f" | "n") => {
-            dangers.push("OPENCTI_SSL_VERIFY is off: the platform's certificate is not verified".to_owned());
+            disabled_checks.push("OPENCTI_SSL_VERIFY is off: the platform's certificate is not verified".to_owned());
             Tls::Unchecked
         }
         None | Some("true" | "yes" | "on" | "1" | "t" | "y") => Tls::Checked(None),
@@ -387,14 +387,14 @@ fn store(values: &mut Values) -> Option<StoreSettings> {
     })
 }
 
-fn broker(values: &mut Values, dangers: &mut Vec<String>) -> BrokerOverrides {
+fn broker(values: &mut Values, disabled_checks: &mut Vec<String>) -> BrokerOverrides {
     let port = values.number("mq", "port", 0, 0, 65_535);
     let use_ssl = values.text("mq", "use_ssl").is_some().then(|| values.flag("mq", "use_ssl", false));
     // The platform may require TLS for the broker even if no setting does.
     let is_checked = values.flag("mq", "use_ssl_reject_unauthorized", true);
     if !is_checked {
         let text = "MQ_USE_SSL_REJECT_UNAUTHORIZED is off: the broker's certificate is not verified";
-        dangers.push(text.to_owned());
+        disabled_checks.push(text.to_owned());
     }
     BrokerOverrides {
         host: values.text("mq", "host"),
@@ -478,7 +478,7 @@ mod tests {
         assert_eq!(configuration.url.as_str(), "http://platform:8080/graphql");
         assert_eq!(configuration.scope, ["Domain-Name", "IPv4-Addr"]);
         assert_eq!((configuration.concurrency, configuration.level), (4, Level::Error));
-        assert_eq!((configuration.tls, configuration.dangers), (Tls::Checked(None), vec![]));
+        assert_eq!((configuration.tls, configuration.disabled_checks), (Tls::Checked(None), vec![]));
     }
 
     #[test]
@@ -488,16 +488,16 @@ mod tests {
         };
         for value in ["", " ", "true", "TRUE", "yes", "1", "on", "y", "t"] {
             let configuration = with("OPENCTI_SSL_VERIFY", value);
-            assert_eq!((configuration.tls, configuration.dangers), (Tls::Checked(None), vec![]), "{value}");
-            assert_eq!(with("MQ_USE_SSL_REJECT_UNAUTHORIZED", value).dangers, [""; 0], "{value}");
+            assert_eq!((configuration.tls, configuration.disabled_checks), (Tls::Checked(None), vec![]), "{value}");
+            assert_eq!(with("MQ_USE_SSL_REJECT_UNAUTHORIZED", value).disabled_checks, [""; 0], "{value}");
         }
         for value in ["false", "False", "no", "0", "off", "n", "f"] {
             let configuration = with("OPENCTI_SSL_VERIFY", value);
-            assert_eq!((configuration.tls, configuration.dangers.len()), (Tls::Unchecked, 1), "{value}");
-            assert_eq!(with("MQ_USE_SSL_REJECT_UNAUTHORIZED", value).dangers.len(), 1, "{value}");
+            assert_eq!((configuration.tls, configuration.disabled_checks.len()), (Tls::Unchecked, 1), "{value}");
+            assert_eq!(with("MQ_USE_SSL_REJECT_UNAUTHORIZED", value).disabled_checks.len(), 1, "{value}");
         }
         let (configuration, _) = read(&ENOUGH, "opencti: { ssl_verify: false }", None);
-        assert_eq!((configuration.tls, configuration.dangers.len()), (Tls::Unchecked, 1));
+        assert_eq!((configuration.tls, configuration.disabled_checks.len()), (Tls::Unchecked, 1));
     }
 
     #[test]

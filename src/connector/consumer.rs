@@ -2,7 +2,7 @@
 //! broken connection the consumer reconnects; deliveries in progress continue, and their redeliveries wait for them.
 
 use super::enrichment::{self, Disposition, IncomingMessage, handle};
-use super::log::{because, nothing};
+use super::log::{with_reason, no_attributes};
 use super::{Connector, WAITS, broker};
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
@@ -22,7 +22,7 @@ pub(super) async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Rec
     let mut was_connected = false;
     loop {
         let address = connector.address().context("the connector is not registered")?;
-        connector.log.info("ListenQueue connecting to RabbitMQ.", nothing());
+        connector.log.info("ListenQueue connecting to RabbitMQ.", no_attributes());
         let inbox = tokio::select! {
             inbox = broker::listen(&address, connector.configuration.concurrency) => inbox,
             _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
@@ -30,7 +30,7 @@ pub(super) async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Rec
         let reason = match inbox {
             Ok(inbox) => {
                 connector.metrics.ready.set_listening(true);
-                connector.log.info("Starting ListenQueue thread", nothing());
+                connector.log.info("Starting ListenQueue thread", no_attributes());
                 (wait, was_connected) = (WAITS.0, true);
                 match receive(connector, inbox, stopped, &mut in_progress).await {
                     End::Stopped => return Ok(()),
@@ -39,7 +39,7 @@ pub(super) async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Rec
             }
             // The operator's settings override the platform's, so that no new registration can help.
             Err(error)
-                if !was_connected && broker::is_access_refused(&error) && connector.configuration.broker.says_who() =>
+                if !was_connected && broker::is_access_refused(&error) && connector.configuration.broker.overrides_credentials() =>
             {
                 bail!("the broker rejected MQ_USER, MQ_PASS or MQ_VHOST: {error}")
             }
@@ -47,9 +47,9 @@ pub(super) async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Rec
         };
         connector.journal.extend_retention();
         connector.metrics.ready.set_listening(false);
-        connector.log.error("Cannot consume from RabbitMQ; retrying", because(reason));
+        connector.log.error("Cannot consume from RabbitMQ; retrying", with_reason(reason));
         // The platform declares the queues at registration and at each ping.
-        connector.again.notify_one();
+        connector.registration_due.notify_one();
         tokio::select! {
             () = sleep(wait) => {}
             _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
@@ -86,8 +86,8 @@ async fn receive(
         let _ = inbox.channel.basic_cancel("stixmap".into(), BasicCancelOptions::default()).await;
         while in_progress.join_next().await.is_some() {}
     };
-    if timeout(connector.configuration.grace, all).await.is_err() {
-        connector.log.warning("Requeued unfinished deliveries", nothing());
+    if timeout(connector.configuration.grace_period, all).await.is_err() {
+        connector.log.warning("Requeued unfinished deliveries", no_attributes());
     }
     End::Stopped
 }
@@ -122,11 +122,11 @@ async fn process(connector: Arc<Connector>, message: lapin::message::Delivery) {
         Err(error) => error.to_string(),
     };
     connector.journal.extend_retention();
-    connector.log.warning("Cannot acknowledge delivery", because(reason));
+    connector.log.warning("Cannot acknowledge delivery", with_reason(reason));
 }
 
 async fn process_once(connector: &Arc<Connector>, message: &lapin::message::Delivery) -> Disposition {
-    let (body, patience) = (&message.data[..], connector.configuration.patience);
+    let (body, patience) = (&message.data[..], connector.configuration.delivery_timeout);
     let until = Instant::now() + patience;
     let incoming = IncomingMessage { body, is_redelivered: message.redelivered, until, acker: Some(&message.acker) };
     let (mut disposition, mut is_duplicate) = (Disposition::Acknowledge, true);
@@ -136,7 +136,7 @@ async fn process_once(connector: &Arc<Connector>, message: &lapin::message::Deli
         disposition = if is_late { Disposition::Requeue } else { handle_in_task(connector, incoming).await };
         disposition == Disposition::Acknowledge
     };
-    connector.turns.once(body, work).await;
+    connector.single_flight.once(body, work).await;
     if is_duplicate {
         enrichment::log_duplicate(connector, body);
     }
@@ -164,7 +164,7 @@ async fn report_panic_of(
     match task.await {
         Ok(disposition) => disposition,
         Err(failure) => {
-            connector.log.error("Delivery panicked", because(failure));
+            connector.log.error("Delivery panicked", with_reason(failure));
             Box::pin(enrichment::report_panic(connector, incoming)).await
         }
     }
@@ -241,7 +241,7 @@ mod tests {
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let configuration = Configuration::read(&mut Values::new(variables, serde_yaml::Value::Null, None), &plan);
         let settings = Settings::read(&plan.settings, |spec| spec.required.then(|| "k".to_owned())).expect("settings");
-        let profile = ProfileArgument { name: "lines".to_owned(), shelf: None, config: None };
+        let profile = ProfileArgument { name: "lines".to_owned(), profiles: None, config: None };
         connector(configuration, profile, plan, settings, crate::memory::Budget::new(8)).expect("a connector")
     }
 

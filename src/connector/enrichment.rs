@@ -6,7 +6,7 @@ use super::entity::Entity;
 use super::expectations::{reconcile, report_missing};
 use super::graphql_error::PlatformError;
 use super::journal::Entry;
-use super::log::because;
+use super::log::with_reason;
 use super::message::{Delivery, Fields, Malformed, Playbook};
 use super::objects::{Found, Objects};
 use super::platform::RequestContext;
@@ -114,7 +114,7 @@ enum ReportFailure {
 impl From<PlatformError> for ReportFailure {
     fn from(error: PlatformError) -> Self {
         match error {
-            PlatformError::No { .. } if !error.is_forbidden() => Self::Rejected(error),
+            PlatformError::Rejected { .. } if !error.is_forbidden() => Self::Rejected(error),
             _ => Self::Unavailable(error),
         }
     }
@@ -164,11 +164,11 @@ async fn enrich_until_deadline(
     match timeout_at(until, enrich(connector, delivery, entry, share, until)).await {
         Ok(Ok(result)) => Ok(result),
         Ok(Err(error)) if error.is_gone() && delivery.playbook.is_none() => Err(ReportFailure::Rejected(error)),
-        Ok(Err(PlatformError::No { message, .. })) => {
+        Ok(Err(PlatformError::Rejected { message, .. })) => {
             Ok(DeliveryResult::error(format!("rejected by the platform: {message}")))
         }
         // The platform is reachable, but failed to process the request.
-        Ok(Err(error @ (PlatformError::Unanswered(_) | PlatformError::Failed(_)))) => {
+        Ok(Err(error @ (PlatformError::NoResponse(_) | PlatformError::Failed(_)))) => {
             Ok(DeliveryResult::transient(error.to_string()))
         }
         Ok(Err(error)) => Err(ReportFailure::Unavailable(error)),
@@ -210,17 +210,17 @@ fn disposition(connector: &Connector, entry: &Entry, reported: Result<(), Report
 fn on_report_failure(connector: &Connector, entry: &Entry, failure: ReportFailure) -> Option<Disposition> {
     match failure {
         ReportFailure::Rejected(error) if error.is_gone() => {
-            connector.log.warning("Work no longer exists", because(error));
+            connector.log.warning("Work no longer exists", with_reason(error));
             None
         }
         ReportFailure::Rejected(error) => {
-            connector.log.error("Failing reporting the processing", because(error));
+            connector.log.error("Failing reporting the processing", with_reason(error));
             None
         }
         ReportFailure::Unavailable(error) => {
             let is_permanent =
                 matches!(error, PlatformError::Failed(_)) && entry.count_failure() >= MAX_REPORT_ATTEMPTS;
-            connector.log.error("Failing reporting the processing", because(error));
+            connector.log.error("Failing reporting the processing", with_reason(error));
             // Requeued forever, it would block other deliveries.
             (!is_permanent).then_some(Disposition::Requeue)
         }
@@ -230,7 +230,7 @@ fn on_report_failure(connector: &Connector, entry: &Entry, failure: ReportFailur
 
 async fn reject(connector: &Connector, entry: &Entry, malformed: Malformed) -> Disposition {
     connector.metrics.errors.inc();
-    connector.log.error("Rejected message", because(&malformed.reason));
+    connector.log.error("Rejected message", with_reason(&malformed.reason));
     if let Some(work) = &malformed.work {
         let context = RequestContext::new(None, Instant::now() + TO_REPORT);
         let text = format!("invalid message: {}", malformed.reason);
@@ -308,14 +308,14 @@ async fn answer_playbook(
 ) -> Result<(), PlatformError> {
     connector.log.info("Executing playbook step", json!({ "step": playbook.step.get("step_id") }));
     let answered = match connector.platform.answer_playbook(step_result(playbook, started_at, bundle), context).await {
-        Err(error) if error.is_about_the_body() && bundle != playbook.bundle => {
-            connector.log.error("Playbook step continues with the original bundle", because(error));
+        Err(error) if error.is_request_rejected() && bundle != playbook.bundle => {
+            connector.log.error("Playbook step continues with the original bundle", with_reason(error));
             connector.platform.answer_playbook(step_result(playbook, started_at, &playbook.bundle), context).await
         }
         answered => answered,
     };
     if let Some(reason) = answered? {
-        connector.log.error("Playbook answer may be lost; it is not sent twice", because(reason));
+        connector.log.error("Playbook answer may be lost; it is not sent twice", with_reason(reason));
     }
     Ok(())
 }
@@ -323,7 +323,7 @@ async fn answer_playbook(
 fn log(connector: &Connector, message: &WorkMessage) {
     if message.in_error {
         connector.metrics.errors.inc();
-        connector.log.error("Error in message processing, reporting error to API", because(&message.text));
+        connector.log.error("Error in message processing, reporting error to API", with_reason(&message.text));
     } else {
         connector.log.info("Message processed", json!({ "message": message.text }));
     }
@@ -420,7 +420,7 @@ async fn entity(
         Ok(None) => {
             return Ok(Err("Unable to read/access the entity, please check the connector permissions".to_owned()));
         }
-        Err(PlatformError::No { message, .. }) => return Ok(Err(message)),
+        Err(PlatformError::Rejected { message, .. }) => return Ok(Err(message)),
         Err(error) => return Err(error),
     };
     let read = || {
@@ -455,7 +455,7 @@ async fn query_provider(
     let run = Run::new(&connector.plan, Arc::clone(&connector.account), input, now);
     let deadline = Instant::now() + Duration::try_from(query_time).unwrap_or(Duration::ZERO);
     let mut running = std::pin::pin!(drive(connector, &entity.observable, run, entry, deadline, share));
-    let pause = PING.min(connector.configuration.patience / 2);
+    let pause = PING.min(connector.configuration.delivery_timeout / 2);
     let report = loop {
         tokio::select! {
             report = &mut running => break report?,
@@ -465,7 +465,7 @@ async fn query_provider(
     connector.metrics.ended(report.outcome.kind.as_str(), &report.counts);
     connector.metrics.quota(connector.account.remaining(), report.outcome.until);
     for diagnostic in &report.diagnostics {
-        connector.log.warning("Response does not match the profile", because(diagnostic));
+        connector.log.warning("Response does not match the profile", with_reason(diagnostic));
     }
     Some(report)
 }
@@ -475,7 +475,7 @@ async fn ping_work(connector: &Connector, delivery: &Delivery, until: Instant) {
     // A lost ping does no harm: the next one may arrive.
     let context = RequestContext::new(None, until.min(Instant::now() + Duration::from_secs(5)));
     if let Err(error) = connector.platform.ping_work(work, context).await {
-        connector.log.warning("Error pinging the work", because(error));
+        connector.log.warning("Error pinging the work", with_reason(error));
     }
 }
 
@@ -532,7 +532,7 @@ fn log_change(connector: &Connector, lookup: &str, change: Change) {
         Change::Opened { reason, until } => {
             connector.metrics.circuit(true);
             let message = "Provider circuit opened; requests are suspended until a probe succeeds";
-            connector.log.danger(message, attributes(reason, until));
+            connector.log.warn_always(message, attributes(reason, until));
         }
         Change::StaysOpen { reason, until } => {
             connector.log.debug("Provider probe failed", attributes(reason, until));
@@ -540,7 +540,7 @@ fn log_change(connector: &Connector, lookup: &str, change: Change) {
         Change::Closed => {
             connector.metrics.circuit(false);
             let attributes = json!({ "lookup": lookup });
-            connector.log.relief("Provider circuit closed; requests resume", attributes);
+            connector.log.info_always("Provider circuit closed; requests resume", attributes);
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::Connector;
 use super::graphql_error::PlatformError;
 use super::journal::Entry;
-use super::log::because;
+use super::log::with_reason;
 use super::message::Delivery;
 use super::platform::RequestContext;
 use super::progress::{Progress, WorkMessage};
@@ -32,7 +32,7 @@ impl Publisher<'_> {
             let response = connector.platform.add_expectations(work, expected, more, context).await;
             match &response {
                 Ok(()) => drop(entry.update(Progress::confirm)),
-                Err(PlatformError::No { .. }) => drop(entry.update(Progress::reject)),
+                Err(PlatformError::Rejected { .. }) => drop(entry.update(Progress::reject)),
                 // Uncertain: the platform is asked before the next attempt.
                 Err(_) => {}
             }
@@ -97,7 +97,7 @@ pub(super) async fn report_missing(
             }
         });
         if let Some(error) = reports.into_iter().find_map(Result::err) {
-            return connector.log.error("Cannot report expectation", because(error));
+            return connector.log.error("Cannot report expectation", with_reason(error));
         }
         left -= some;
     }

@@ -35,50 +35,50 @@ const FORBIDDEN: &str = "FORBIDDEN_ACCESS";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PlatformError {
     /// Unreachable or not accepting requests: the operation was not performed.
-    Away(String),
+    Unreachable(String),
     /// No complete response, from the platform or a proxy: the operation may have been performed.
-    Unanswered(String),
+    NoResponse(String),
     /// Temporary error of the platform.
     Failed(String),
     /// The server is not the platform, or its certificate is not trusted.
-    Astray(String),
+    WrongServer(String),
     /// The token is not valid.
     Unauthorized(String),
     /// Rejected permanently; `name` is the name of the GraphQL error, or `HTTP` and the status code.
-    No { name: String, message: String },
+    Rejected { name: String, message: String },
 }
 
 impl PlatformError {
     /// Returns whether the work or object no longer exists.
     pub(super) fn is_gone(&self) -> bool {
-        matches!(self, Self::No { name, .. } if name == "WORK_NOT_ALIVE" || name == "ALREADY_DELETED_ERROR")
+        matches!(self, Self::Rejected { name, .. } if name == "WORK_NOT_ALIVE" || name == "ALREADY_DELETED_ERROR")
     }
 
     /// Returns whether a retry may succeed.
-    pub(super) fn may_pass(&self) -> bool {
-        matches!(self, Self::Away(_) | Self::Unanswered(_) | Self::Failed(_))
+    pub(super) fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::NoResponse(_) | Self::Failed(_))
     }
 
     /// Returns whether the request itself was rejected by the platform or a proxy, for example because of its size.
-    pub(super) fn is_about_the_body(&self) -> bool {
-        matches!(self, Self::No { name, .. } if name.starts_with("HTTP "))
+    pub(super) fn is_request_rejected(&self) -> bool {
+        matches!(self, Self::Rejected { name, .. } if name.starts_with("HTTP "))
     }
 
     /// Returns whether the account lacks a capability, which an operator can grant.
     pub(super) fn is_forbidden(&self) -> bool {
-        matches!(self, Self::No { name, .. } if name == FORBIDDEN || name == "HTTP 403")
+        matches!(self, Self::Rejected { name, .. } if name == FORBIDDEN || name == "HTTP 403")
     }
 }
 
 impl fmt::Display for PlatformError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Away(reason) => write!(f, "failed to reach OpenCTI: {reason}"),
-            Self::Unanswered(reason) => write!(f, "no response from OpenCTI: {reason}"),
+            Self::Unreachable(reason) => write!(f, "failed to reach OpenCTI: {reason}"),
+            Self::NoResponse(reason) => write!(f, "no response from OpenCTI: {reason}"),
             Self::Failed(message) => write!(f, "error of OpenCTI: {message}"),
-            Self::Astray(reason) => write!(f, "OPENCTI_URL is not an OpenCTI platform: {reason}"),
+            Self::WrongServer(reason) => write!(f, "OPENCTI_URL is not an OpenCTI platform: {reason}"),
             Self::Unauthorized(message) => write!(f, "OpenCTI rejected OPENCTI_TOKEN: {message}"),
-            Self::No { name, message } => write!(f, "{message} ({name})"),
+            Self::Rejected { name, message } => write!(f, "{message} ({name})"),
         }
     }
 }
@@ -94,31 +94,33 @@ pub(super) async fn execute(request: RequestBuilder) -> Result<Value, PlatformEr
     match (status, json) {
         // A proxy, or the platform while it starts: whatever the body contains, nothing was performed.
         (StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE, _) => {
-            Err(PlatformError::Away(format!("HTTP {status}")))
+            Err(PlatformError::Unreachable(format!("HTTP {status}")))
         }
         (StatusCode::INTERNAL_SERVER_ERROR, Some(json)) if has_errors(&json) => Err(graphql_error(&json)),
-        (status, _) if status.is_server_error() => Err(PlatformError::Unanswered(unexpected())),
-        (status, _) if status.is_redirection() => Err(PlatformError::Astray(format!("redirected (HTTP {status})"))),
+        (status, _) if status.is_server_error() => Err(PlatformError::NoResponse(unexpected())),
+        (status, _) if status.is_redirection() => {
+            Err(PlatformError::WrongServer(format!("redirected (HTTP {status})")))
+        }
         (_, Some(json)) if has_errors(&json) => Err(graphql_error(&json)),
         (StatusCode::UNAUTHORIZED, _) => Err(PlatformError::Unauthorized(status.to_string())),
         (status, Some(mut json)) if status.is_success() && json["data"].is_object() => Ok(json["data"].take()),
         // A proxy may have no backend at the moment.
         (StatusCode::NOT_FOUND | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY, _) => {
-            Err(PlatformError::Away(unexpected()))
+            Err(PlatformError::Unreachable(unexpected()))
         }
         (status, _) if status.is_client_error() => {
-            Err(PlatformError::No { name: format!("HTTP {}", status.as_u16()), message: unexpected() })
+            Err(PlatformError::Rejected { name: format!("HTTP {}", status.as_u16()), message: unexpected() })
         }
-        (..) => Err(PlatformError::Away(unexpected())),
+        (..) => Err(PlatformError::Unreachable(unexpected())),
     }
 }
 
 /// Classifies a failed request.
 fn request_error(error: &reqwest::Error) -> PlatformError {
     match (error.is_connect(), distrust(error)) {
-        (_, Some(reason)) => PlatformError::Astray(format!("untrusted certificate: {reason}")),
-        (true, None) => PlatformError::Away(innermost(error)),
-        (false, None) => PlatformError::Unanswered(innermost(error)),
+        (_, Some(reason)) => PlatformError::WrongServer(format!("untrusted certificate: {reason}")),
+        (true, None) => PlatformError::Unreachable(innermost(error)),
+        (false, None) => PlatformError::NoResponse(innermost(error)),
     }
 }
 
@@ -127,7 +129,7 @@ async fn body(mut response: Response) -> Result<Vec<u8>, PlatformError> {
     let mut body = vec![];
     while let Some(chunk) = response.chunk().await.map_err(|error| request_error(&error))? {
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(PlatformError::Unanswered(format!("the response exceeds {} MiB", MAX_BODY >> 20)));
+            return Err(PlatformError::NoResponse(format!("the response exceeds {} MiB", MAX_BODY >> 20)));
         }
         body.extend_from_slice(&chunk);
     }
@@ -147,9 +149,9 @@ fn graphql_error(json: &Value) -> PlatformError {
     match name.as_str() {
         "AUTH_REQUIRED" | "AUTH_FAILURE" => PlatformError::Unauthorized(message),
         // Another request holds the lock.
-        "LOCK_ERROR" => PlatformError::Away(message),
-        name if name.is_empty() || FINAL.contains(&name) => PlatformError::No { name: name.to_owned(), message },
-        _ if message.lines().any(|line| unknown_name(line).is_some()) => PlatformError::No { name, message },
+        "LOCK_ERROR" => PlatformError::Unreachable(message),
+        name if name.is_empty() || FINAL.contains(&name) => PlatformError::Rejected { name: name.to_owned(), message },
+        _ if message.lines().any(|line| unknown_name(line).is_some()) => PlatformError::Rejected { name, message },
         name => PlatformError::Failed(format!("{message} ({name})")),
     }
 }

@@ -7,7 +7,7 @@
 //! and is no longer processed. Several deaths within a minute count as one, since an operator or a host without memory causes
 //! such series. If no file can be written, every redelivered message is suspect.
 
-use super::log::{Log, because};
+use super::log::{Log, with_reason};
 use super::progress::Progress;
 use crate::files::{Bound, State, StateError};
 use sha1::{Digest, Sha1};
@@ -68,7 +68,7 @@ impl Warnings {
         }
         *last = Some(now);
         if let Some(log) = &self.log {
-            log.danger("Cannot write the journal; deliveries may be repeated after a crash", because(error));
+            log.warn_always("Cannot write the journal; deliveries may be repeated after a crash", with_reason(error));
         }
         true
     }

@@ -72,12 +72,12 @@ impl Log {
     }
 
     /// Writes a warning regardless of the configured level.
-    pub(super) fn danger(&self, message: &str, attributes: Value) {
+    pub(super) fn warn_always(&self, message: &str, attributes: Value) {
         self.put(Level::Warning, message, attributes);
     }
 
     /// Writes the end of such a condition, also regardless of the configured level.
-    pub(super) fn relief(&self, message: &str, attributes: Value) {
+    pub(super) fn info_always(&self, message: &str, attributes: Value) {
         self.put(Level::Info, message, attributes);
     }
 
@@ -157,7 +157,7 @@ pub(super) fn log_exit(error: &anyhow::Error) {
     let is_plain = std::env::var("OPENCTI_JSON_LOGGING").is_ok_and(|text| text.trim().eq_ignore_ascii_case("false"));
     match is_plain || io::stderr().is_terminal() {
         true => crate::render::error(error),
-        false => Log::new("stixmap", Level::Error, true).error(&format!("{error:#}"), nothing()),
+        false => Log::new("stixmap", Level::Error, true).error(&format!("{error:#}"), no_attributes()),
     }
 }
 
@@ -175,12 +175,12 @@ pub(super) fn log_panics(log: Log) {
 }
 
 /// Returns an empty set of attributes.
-pub(super) fn nothing() -> Value {
+pub(super) fn no_attributes() -> Value {
     Value::Object(Map::new())
 }
 
 /// Returns the reason of a failure as an attribute.
-pub(super) fn because(reason: impl std::fmt::Display) -> Value {
+pub(super) fn with_reason(reason: impl std::fmt::Display) -> Value {
     json!({ "reason": reason.to_string() })
 }
 
@@ -199,7 +199,7 @@ mod tests {
         assert!(!line.contains('\n'));
         let line = log.line(Level::Info, "Müller 🦀", json!({ "a": [1, {}], "b": null }), now);
         assert!(line.ends_with(r#""M\u00fcller \ud83e\udd80", "attributes": {"a": [1, {}], "b": null}}"#), "{line}");
-        let line = log.line(Level::Error, "no", nothing(), now);
+        let line = log.line(Level::Error, "no", no_attributes(), now);
         assert!(line.contains(r#""message": "no", "exc_info": "NoneType: None"}"#), "{line}");
         serde_json::from_str::<Value>(&line).expect("JSON");
     }
@@ -216,6 +216,9 @@ mod tests {
         let attributes = json!({ "reason": "it is \"away\"\n", "work_id": null, "attempt": 3 });
         let line = log.line(Level::Error, "Cannot register again", attributes, Timestamp::UNIX_EPOCH);
         assert_eq!(line, r#"ERROR:acme:Cannot register again attempt=3 reason="it is \"away\"\n" work_id=null"#);
-        assert_eq!(log.line(Level::Info, "a\u{1b}\nb", nothing(), Timestamp::UNIX_EPOCH), r"INFO:acme:a\027\010b");
+        assert_eq!(
+            log.line(Level::Info, "a\u{1b}\nb", no_attributes(), Timestamp::UNIX_EPOCH),
+            r"INFO:acme:a\027\010b"
+        );
     }
 }

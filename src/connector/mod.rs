@@ -51,7 +51,7 @@ use broker::{Address, Outbox};
 use configuration::Configuration;
 use graphql_error::PlatformError;
 use journal::Journal;
-use log::{Log, because, nothing};
+use log::{Log, no_attributes, with_reason};
 use metrics::{Build, Metrics, Served};
 use platform::Platform;
 use prometheus_client::registry::Registry;
@@ -100,10 +100,10 @@ struct Connector {
     outbox: Outbox,
     registered: Mutex<Option<Registration>>,
     /// Requests a new registration: the platform no longer knows the connector, or its queue is gone.
-    again: Notify,
+    registration_due: Notify,
     journal: Journal,
     breakers: Breakers,
-    turns: SingleFlight,
+    single_flight: SingleFlight,
     /// Memory budget, shared by all connectors of the process.
     budget: Budget,
     log: Log,
@@ -113,7 +113,7 @@ struct Connector {
 /// The profile argument, with the directories and files to pass on to the sandbox.
 struct ProfileArgument {
     name: String,
-    shelf: Option<PathBuf>,
+    profiles: Option<PathBuf>,
     config: Option<PathBuf>,
 }
 
@@ -142,7 +142,7 @@ impl Connector {
         self.registered()?.user
     }
 
-    fn keeps_copies(&self) -> bool {
+    fn archives_bundles(&self) -> bool {
         self.configuration.directory.is_some() || self.configuration.store.is_some()
     }
 
@@ -208,8 +208,9 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
             Ok(settings) if mistakes.is_empty() => {
                 let mut configuration = configuration;
                 configuration.warnings.extend(given.warnings(&plan, &settings));
-                let shelf = args.shelf.profiles.clone();
-                let profile = ProfileArgument { name: name.clone(), shelf, config: settings_file.clone() };
+                let profiles_dir = args.shelf.profiles.clone();
+                let profile =
+                    ProfileArgument { name: name.clone(), profiles: profiles_dir, config: settings_file.clone() };
                 // Memory belongs to the process: if the profiles differ, the budget of the first one applies.
                 let budget = budget.get_or_insert_with(|| Budget::new(configuration.memory_budget)).clone();
                 connectors.push(Arc::new(connector(configuration, profile, plan, settings, budget)?));
@@ -271,12 +272,15 @@ fn connector(
 ) -> anyhow::Result<Connector> {
     let log = Log::new(&configuration.name, configuration.level, configuration.logs_json);
     // Logged at every level: ineffective settings would otherwise go unnoticed.
-    let warnings = configuration.warnings.iter().chain(&configuration.dangers);
-    warnings.for_each(|warning| log.danger(warning, nothing()));
+    let warnings = configuration.warnings.iter().chain(&configuration.disabled_checks);
+    warnings.for_each(|warning| log.warn_always(warning, no_attributes()));
     let (mut journal, problem) = Journal::open(configuration.journal.as_deref(), &configuration.id)?;
     journal.warn_in(log.clone());
     if let Some(problem) = problem {
-        log.danger("No journal; redelivered messages run in a sandbox and may be reported twice", because(problem));
+        log.warn_always(
+            "No journal; redelivered messages run in a sandbox and may be reported twice",
+            with_reason(problem),
+        );
     }
     let metrics = Metrics::default();
     Ok(Connector {
@@ -285,11 +289,11 @@ fn connector(
         account: Arc::default(),
         outbox: Outbox::default(),
         registered: Mutex::default(),
-        again: Notify::new(),
+        registration_due: Notify::new(),
         metrics,
         journal,
         breakers: Breakers::default(),
-        turns: SingleFlight::default(),
+        single_flight: SingleFlight::default(),
         budget,
         log,
         profile,
@@ -361,7 +365,7 @@ async fn connect(connector: Arc<Connector>, mut stopped: watch::Receiver<bool>) 
     connector.metrics.ready.set_listening(false);
     pinging.abort();
     settling.abort();
-    connector.log.info("Connector stopped", nothing());
+    connector.log.info("Connector stopped", no_attributes());
     ended
 }
 
@@ -369,7 +373,7 @@ async fn connect(connector: Arc<Connector>, mut stopped: watch::Receiver<bool>) 
 async fn register(connector: &Connector) -> anyhow::Result<()> {
     let mut wait = WAITS.0;
     loop {
-        connector.log.info("Health check (platform version)...", nothing());
+        connector.log.info("Health check (platform version)...", no_attributes());
         let registered = match connector.platform.version().await {
             Ok(version) => {
                 check_version(connector, &version)?;
@@ -379,8 +383,10 @@ async fn register(connector: &Connector) -> anyhow::Result<()> {
         };
         match registered {
             Ok(response) => return store_registration(connector, &response),
-            Err(PlatformError::Away(reason) | PlatformError::Unanswered(reason) | PlatformError::Failed(reason)) => {
-                connector.log.error(UNREACHABLE, because(reason));
+            Err(
+                PlatformError::Unreachable(reason) | PlatformError::NoResponse(reason) | PlatformError::Failed(reason),
+            ) => {
+                connector.log.error(UNREACHABLE, with_reason(reason));
                 sleep(wait).await;
                 wait = (wait * 2).min(WAITS.1);
             }
@@ -429,28 +435,28 @@ async fn keep_alive(connector: Arc<Connector>) {
                 connector.metrics.pings.inc();
                 connector.metrics.ready.set_platform(true);
                 if std::mem::take(&mut was_unreachable) {
-                    connector.log.info("API Ping back to normal", nothing());
+                    connector.log.info("API Ping back to normal", no_attributes());
                 }
                 let kept = kept.filter(|kept| !kept.is_empty()).unwrap_or_else(|| "null".to_owned());
                 if kept != state {
-                    connector.log.info("Connector state has been remotely updated", nothing());
+                    connector.log.info("Connector state has been remotely updated", no_attributes());
                     state = kept;
                 }
             }
             Err(error) => {
                 connector.metrics.ping_errors.inc();
                 connector.metrics.ready.set_platform(false);
-                connector.log.error("Error pinging the API", because(&error));
+                connector.log.error("Error pinging the API", with_reason(&error));
                 was_unreachable = true;
                 // The connector may have been deleted on the platform.
-                if matches!(error, PlatformError::No { .. }) {
+                if matches!(error, PlatformError::Rejected { .. }) {
                     register_again(&connector).await;
                 }
             }
         }
         tokio::select! {
             () = sleep(if was_unreachable { PING_UNREACHABLE } else { PING }) => {}
-            () = connector.again.notified() => {
+            () = connector.registration_due.notified() => {
                 register_again(&connector).await;
                 sleep(MIN_REGISTRATION_INTERVAL).await;
             }
@@ -466,7 +472,7 @@ async fn register_again(connector: &Connector) {
     };
     match response.map(|response| store_registration(connector, &response)) {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => connector.log.error("Cannot register again", because(format!("{error:#}"))),
-        Err(error) => connector.log.error("Cannot register again", because(error)),
+        Ok(Err(error)) => connector.log.error("Cannot register again", with_reason(format!("{error:#}"))),
+        Err(error) => connector.log.error("Cannot register again", with_reason(error)),
     }
 }

@@ -6,7 +6,7 @@ use super::enrichment::TO_REPORT;
 use super::expectations::report_missing;
 use super::graphql_error::PlatformError;
 use super::journal::Entry;
-use super::log::because;
+use super::log::with_reason;
 use super::platform::RequestContext;
 use super::progress::{Progress, WorkMessage};
 use serde_json::json;
@@ -20,7 +20,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// Reports works whose message was not redelivered within the time limit of a delivery. Requeued messages are first in the
 /// queue, and another consumer would have finished in that time. Runs until the connector stops.
 pub(super) async fn settle(connector: Arc<Connector>) {
-    let (patience, mut since) = (connector.configuration.patience, None);
+    let (patience, mut since) = (connector.configuration.delivery_timeout, None);
     loop {
         sleep(INTERVAL).await;
         if !connector.metrics.ready.is_listening() {
@@ -31,16 +31,16 @@ pub(super) async fn settle(connector: Arc<Connector>) {
             continue;
         }
         for (work, entry) in connector.journal.unreported_works(SystemTime::now() - patience) {
-            if connector.turns.contains(entry.name()) {
+            if connector.single_flight.contains(entry.name()) {
                 continue;
             }
             match report(&connector, &work, &entry).await {
                 // Reported, deleted, or rejected for good.
-                Ok(()) | Err(PlatformError::No { .. }) => {
+                Ok(()) | Err(PlatformError::Rejected { .. }) => {
                     entry.mark_reported();
                     entry.close();
                 }
-                Err(error) => connector.log.error("Failing reporting the processing", because(error)),
+                Err(error) => connector.log.error("Failing reporting the processing", with_reason(error)),
             }
         }
     }
@@ -58,7 +58,7 @@ async fn report(connector: &Connector, work: &str, entry: &Entry) -> Result<(), 
     }
     let progress = entry.progress().unwrap_or_default();
     let message = progress.finished().cloned().unwrap_or_else(|| lost(&progress));
-    connector.log.danger("Message lost by the broker; reporting its work", json!({ "work_id": work }));
+    connector.log.warn_always("Message lost by the broker; reporting its work", json!({ "work_id": work }));
     report_missing(connector, work, entry, progress.open(), Some(&message.text), context).await;
     connector.platform.to_processed(work, &message.text, message.in_error, context).await
 }

@@ -204,10 +204,10 @@ impl Platform {
         loop {
             let (variables, begun) = (json!({ "id": work, "expectations": more }), Instant::now());
             let failure = match self.send_once(text, variables, context.with_long_timeout()).await {
-                Err(failure) if failure.may_pass() => failure,
+                Err(failure) if failure.is_retryable() => failure,
                 answer => return answer.map(drop),
             };
-            let may_be_done = matches!(failure, PlatformError::Unanswered(_) | PlatformError::Failed(_));
+            let may_be_done = matches!(failure, PlatformError::NoResponse(_) | PlatformError::Failed(_));
             let settled = Instant::now() + if may_be_done { begun.elapsed().max(SETTLE) } else { Duration::ZERO };
             loop {
                 if Instant::now() + wait >= context.until {
@@ -235,7 +235,7 @@ impl Platform {
             match self.send_with_retry(include_str!("operations/work.graphql"), json!({ "id": work }), context).await {
                 Ok(data) => data,
                 // Reading works requires a capability that not every account has.
-                Err(PlatformError::No { .. }) => return Ok(None),
+                Err(PlatformError::Rejected { .. }) => return Ok(None),
                 Err(error) => return Err(error),
             };
         let number = |key: &str| data["work"]["tracking"][key].as_u64().and_then(|number| usize::try_from(number).ok());
@@ -247,7 +247,7 @@ impl Platform {
     pub(super) async fn is_reported(&self, work: &str, context: RequestContext<'_>) -> Result<bool, PlatformError> {
         match self.send_with_retry(include_str!("operations/work.graphql"), json!({ "id": work }), context).await {
             Ok(data) => Ok(data["work"].is_null() || !data["work"]["processed_time"].is_null()),
-            Err(PlatformError::No { .. }) => Ok(false),
+            Err(PlatformError::Rejected { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -309,7 +309,7 @@ impl Platform {
         let (text, answer) = (include_str!("operations/playbook_step.graphql"), Value::Object(answer));
         let execution = self.retry(context, || async {
             match self.send_once(text, answer.clone(), context).await {
-                Err(PlatformError::Unanswered(reason)) => Ok(Some(reason)),
+                Err(PlatformError::NoResponse(reason)) => Ok(Some(reason)),
                 response => response.map(|_| None),
             }
         });
@@ -329,7 +329,7 @@ impl Platform {
         let operations = json!({ "query": text, "variables": declared_variables(&variables, &text) }).to_string();
         self.retry(context, || async {
             let part = Part::text(bundle.clone()).file_name(name.to_owned()).mime_str("application/json");
-            let part = part.map_err(|error| PlatformError::Away(error.to_string()))?;
+            let part = part.map_err(|error| PlatformError::Unreachable(error.to_string()))?;
             let form = Form::new().text("operations", operations.clone()).text("map", r#"{"0":["variables.file"]}"#);
             execute(self.request(context.with_long_timeout()).multipart(form.part("0", part))).await.map(drop)
         })
@@ -354,7 +354,7 @@ impl Platform {
         let mut wait = WAITS.0;
         loop {
             match once().await {
-                Err(failure) if failure.may_pass() && Instant::now() + wait < context.until => {
+                Err(failure) if failure.is_retryable() && Instant::now() + wait < context.until => {
                     sleep(wait).await;
                     wait = (wait * 2).min(WAITS.1);
                 }
@@ -380,9 +380,9 @@ impl Platform {
         for _ in 0..MAX_REDUCTIONS {
             let compatible = self.compatible(text);
             match self.send(&compatible, &declared_variables(&variables, &compatible), context).await {
-                Err(PlatformError::No { name, message }) => {
+                Err(PlatformError::Rejected { name, message }) => {
                     let Some(unknown) = message.lines().filter_map(unknown_name).next() else {
-                        return Err(PlatformError::No { name, message });
+                        return Err(PlatformError::Rejected { name, message });
                     };
                     let unknown: BTreeSet<String> =
                         message.lines().filter_map(unknown_name).chain([unknown]).map(str::to_owned).collect();
@@ -393,13 +393,13 @@ impl Platform {
                         input.retain(|key, _| !unknown.contains(key));
                     }
                     if !is_new && !is_input {
-                        return Err(PlatformError::No { name, message });
+                        return Err(PlatformError::Rejected { name, message });
                     }
                 }
                 answer => return answer,
             }
         }
-        Err(PlatformError::No {
+        Err(PlatformError::Rejected {
             name: "GRAPHQL_VALIDATION_FAILED".into(),
             message: "too many unsupported fields".into(),
         })
@@ -424,12 +424,12 @@ impl Platform {
     async fn send(&self, text: &str, variables: &Value, context: RequestContext<'_>) -> Result<Value, PlatformError> {
         let response = execute(self.request(context).json(&json!({ "query": text, "variables": variables }))).await;
         match &response {
-            Ok(_) | Err(PlatformError::No { .. } | PlatformError::Failed(_)) => self.ready.set_platform(true),
-            Err(PlatformError::Away(_) | PlatformError::Astray(_) | PlatformError::Unauthorized(_)) => {
+            Ok(_) | Err(PlatformError::Rejected { .. } | PlatformError::Failed(_)) => self.ready.set_platform(true),
+            Err(PlatformError::Unreachable(_) | PlatformError::WrongServer(_) | PlatformError::Unauthorized(_)) => {
                 self.ready.set_platform(false)
             }
             // The platform may be busy with this request only.
-            Err(PlatformError::Unanswered(_)) => {}
+            Err(PlatformError::NoResponse(_)) => {}
         }
         response
     }

@@ -4,7 +4,7 @@
 use super::broker::MAX_MESSAGE;
 use super::graphql_error::PlatformError;
 use super::journal::Entry;
-use super::log::because;
+use super::log::with_reason;
 use super::message::Delivery;
 use super::objects::Objects;
 use super::platform::RequestContext;
@@ -57,7 +57,7 @@ impl Publisher<'_> {
             Review::InDraft(draft) => Some(draft),
             Review::Finished(message) => return Ok(message),
         };
-        if connector.keeps_copies() {
+        if connector.archives_bundles() {
             archive::keep(connector, delivery, entry, &whole(bundle, &split), context.until).await;
         }
         if !connector.configuration.sends_to_queue {
@@ -192,9 +192,9 @@ impl Publisher<'_> {
             let Err(error) = published else { continue };
             entry.update(Progress::mark_uncertain);
             connector.metrics.errors.inc();
-            connector.log.warning("Unable to send bundle, retrying...", because(format!("{error:#}")));
+            connector.log.warning("Unable to send bundle, retrying...", with_reason(format!("{error:#}")));
             // The platform declares the queues at registration.
-            connector.again.notify_one();
+            connector.registration_due.notify_one();
             if Instant::now() + wait >= deadline {
                 let left = count - sent;
                 return Ok(message.but(&format!("{left} of {count} objects were not sent: {error:#}")));

@@ -2,7 +2,7 @@
 //! splits the bundle first. If a signal kills the child, the response is not mapped here.
 
 use super::Connector;
-use super::log::because;
+use super::log::with_reason;
 use super::objects::{Found, Objects};
 use super::split::split;
 use crate::files::operator_path;
@@ -26,7 +26,7 @@ pub(super) async fn crashes(
     match run_sandbox(connector, observable, lookup, each, response).await {
         Ok(is_killed) => is_killed,
         Err(error) => {
-            connector.log.warning("Cannot map a suspect response in a sandbox", because(error));
+            connector.log.warning("Cannot map a suspect response in a sandbox", with_reason(error));
             false
         }
     }
@@ -42,7 +42,7 @@ async fn run_sandbox(
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["map", "--as-sent", "--quiet", "--output", "/dev/null"]);
     command.args(["--profile", &connector.profile.name, "--lookup", lookup]);
-    let paths = [("--profiles", &connector.profile.shelf), ("--config", &connector.profile.config)];
+    let paths = [("--profiles", &connector.profile.profiles), ("--config", &connector.profile.config)];
     for (option, path) in paths.into_iter().filter_map(|(option, path)| Some((option, path.as_ref()?))) {
         command.arg(option).arg(path);
     }
