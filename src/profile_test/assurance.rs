@@ -1,4 +1,4 @@
-//! `stixmap test --assurance`: how well the cases of each profile prove it, as the page `docs/assurance.md`.
+//! `stixmap test --assurance`: measures how well each profile's cases cover it and prints `docs/assurance.md`.
 
 use super::coverage::Coverage;
 use super::mutate::{Mutation, Score};
@@ -10,23 +10,24 @@ use std::fmt::Write;
 const HEAD: &str = "\
 # Assurance
 
-How well the recorded cases of each profile prove it. `stixmap test --assurance` prints this page, and a test compares them.
+How well the recorded cases of each profile cover it. `stixmap test --assurance` prints this page; a test keeps it up to date.
 
-- **coverage**: of the rules, the rows of `orientation` and `answers`, the lookups, the ways their pages can end and the
-  diagnostics their answers can earn, the share that some case exercises (`stixmap test --coverage` names the rest).
-- **refused**, **noticed**, **alive**: the profile is changed one thing at a time: a word becomes another of its set, a path
-  its neighbour, a condition its opposite, what may be missing is gone. A change is refused where `stixmap check` tells of it,
-  noticed where a case no longer comes out as expected, and otherwise alive (`stixmap test --mutate` names the case that is
-  missing). Names, words for people, and what only a real connection shows (time limits, sizes) are not changed.
-- **score**: of the changes that are not refused, the share that cases notice.
-- **properties**: invariants that were tried on 64 generated runs, and how many of them hold (`stixmap explain properties`
-  tells what each is, [properties.md](properties.md) has the same).
+- **coverage**: share of the rules, `orientation` rows, `answers` rows, lookups, page ends and response diagnostics that at
+  least one case exercises (`stixmap test --coverage` lists the rest).
+- **rejected**, **detected**, **survived**: mutation testing. Each mutant changes one thing in the profile: a keyword becomes
+  another of its set, a path its neighbor, a condition its negation, an optional key is removed. A mutant is rejected if
+  `stixmap check` reports it, detected if the result of a case differs, and survives otherwise (`stixmap test --mutate`
+  names the missing case). Names, descriptions and limits that need a real connection (timeouts, sizes) are not mutated.
+- **score**: share of the mutants that are not rejected which cases detect.
+- **properties**: how many invariants hold for 64 generated runs (`stixmap explain properties` and
+  [properties.md](properties.md) describe them).
 
-| profile | rules | cases | coverage | refused | noticed | alive | score | properties |
+| profile | rules | cases | coverage | rejected | detected | survived | score | properties |
+| profile | rules | cases | coverage | rejected | detected | survived | score | properties |
 |---|---|---|---|---|---|---|---|---|
 ";
 
-/// Tells the scores of profiles, and the lowest of all.
+/// Prints the scores of the profiles and returns the lowest, in percent.
 pub(super) fn run(profiles: &[Recorded]) -> anyhow::Result<f64> {
     let mut page = HEAD.to_owned();
     let mut lowest = 100.0_f64;
@@ -43,10 +44,10 @@ pub(super) fn run(profiles: &[Recorded]) -> anyhow::Result<f64> {
 
 fn row(page: &mut String, profile: &Recorded, coverage: f64, score: Score, properties: &str) {
     let (id, rules, cases) = (&profile.plan.id, profile.plan.rules.rules.len(), profile.cases.len());
-    let Score { refused, noticed, alive } = score;
+    let Score { rejected, detected, survived } = score;
     let percent = score.percent();
     let _ = writeln!(
         page,
-        "| {id} | {rules} | {cases} | {coverage} % | {refused} | {noticed} | {alive} | {percent} % | {properties} |"
+        "| {id} | {rules} | {cases} | {coverage} % | {rejected} | {detected} | {survived} | {percent} % | {properties} |"
     );
 }

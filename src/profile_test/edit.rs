@@ -1,22 +1,22 @@
-//! A change of one thing in a profile, as a value; and the profile that comes of it.
+//! One change to a profile, as a value, and its application.
 
 use serde_json::Value;
 use std::sync::Arc;
 use stixmap_engine::diagnostic::Source;
 
-/// A change, at a JSON pointer (RFC 6901).
+/// A change at a JSON pointer (RFC 6901).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Edit {
-    /// What stands there is gone, with its key.
+    /// Removes the value and its key.
     Remove(String),
-    /// Something else stands there.
+    /// Replaces the value.
     Replace(String, Value),
-    /// What stands at the two changes places.
+    /// Exchanges two values.
     Swap(String, String),
 }
 
 impl Edit {
-    /// The profile after the change.
+    /// Returns the profile after the change.
     pub(crate) fn applied(&self, profile: &Value) -> Value {
         let mut changed = profile.clone();
         match self {
@@ -32,14 +32,14 @@ impl Edit {
     }
 }
 
-/// A profile as a text, in JSON, which is YAML too.
+/// Returns the profile as JSON source text, which is valid YAML.
 pub(crate) fn source(profile: &Value) -> Arc<Source> {
     Source::new("the changed profile", format!("{profile:#}"))
 }
 
 fn put(profile: &mut Value, at: &str, value: Value) {
-    if let Some(place) = profile.pointer_mut(at) {
-        *place = value;
+    if let Some(target) = profile.pointer_mut(at) {
+        *target = value;
     }
 }
 
@@ -50,8 +50,8 @@ fn remove(profile: &mut Value, at: &str) {
             block.remove(&last.replace("~1", "/").replace("~0", "~"));
         }
         Some(Value::Array(list)) => {
-            if let Some(place) = last.parse().ok().filter(|place| *place < list.len()) {
-                list.remove(place);
+            if let Some(index) = last.parse().ok().filter(|index| *index < list.len()) {
+                list.remove(index);
             }
         }
         _ => {}

@@ -1,4 +1,4 @@
-//! `stixmap test`: plays the recorded cases of profiles, and says how much of the profiles they prove.
+//! `stixmap test`: plays the recorded cases of profiles and measures how much of each profile they cover.
 
 mod assurance;
 mod compare;
@@ -35,12 +35,12 @@ pub(crate) fn run(args: &TestArgs, verbosity: Verbosity) -> anyhow::Result<Exit>
     Ok(if args.at_least.is_some_and(|least| lowest < f64::from(least)) { Exit::Told } else { Exit::Fine })
 }
 
-/// `stixmap explain properties`: what is tried on generated runs.
+/// Returns the page of `stixmap explain properties`.
 pub(crate) fn properties() -> String {
     property::page()
 }
 
-/// The profiles with their cases as they are expected; `None` after it was told that they are not.
+/// Reads and plays the profiles' cases; `None` if one is invalid or differs, which has been reported.
 fn recorded(suites: &[Suite]) -> anyhow::Result<Option<Vec<Recorded>>> {
     suites.iter().map(Recorded::read).collect()
 }

@@ -1,27 +1,27 @@
-//! How parts of a profile are spoken of.
+//! Formats parts of a profile for messages.
 
 use serde_json::Value;
 
-/// A longer value is cut.
+/// Maximum length of a value in messages, in characters.
 const LONGEST: usize = 60;
 
-/// A place in a profile: `rules[3].target`.
-pub(super) fn place(pointer: &str) -> String {
-    let mut place = String::new();
+/// Formats a JSON pointer as `rules[3].target`.
+pub(super) fn dotted(pointer: &str) -> String {
+    let mut text = String::new();
     for segment in pointer.split('/').skip(1) {
         match segment.parse::<usize>() {
-            Ok(number) => place.push_str(&format!("[{number}]")),
+            Ok(number) => text.push_str(&format!("[{number}]")),
             Err(_) => {
-                let dot = if place.is_empty() { "" } else { "." };
-                place.push_str(dot);
-                place.push_str(&segment.replace("~1", "/").replace("~0", "~"));
+                let dot = if text.is_empty() { "" } else { "." };
+                text.push_str(dot);
+                text.push_str(&segment.replace("~1", "/").replace("~0", "~"));
             }
         }
     }
-    place
+    text
 }
 
-/// A value in few words.
+/// Formats a value, truncated to `LONGEST`.
 pub(super) fn short(value: &Value) -> String {
     let text = value.as_str().filter(|text| !text.is_empty()).map_or_else(|| value.to_string(), str::to_owned);
     match text.char_indices().nth(LONGEST) {
@@ -30,12 +30,12 @@ pub(super) fn short(value: &Value) -> String {
     }
 }
 
-/// `1 mutant`, `2 mutants`.
+/// Formats a count with its noun: `1 mutant`, `2 mutants`.
 pub(super) fn plural(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
-/// How many of all, of 100; all of nothing is all.
+/// Returns a share in percent, to one decimal; 100 if there is nothing to count.
 pub(super) fn percent(part: usize, all: usize) -> f64 {
     (part * 1000).checked_div(all).map_or(100.0, |share| share as f64 / 10.0)
 }

@@ -1,6 +1,6 @@
-//! A profile with its cases, played once: what other readings of the profile are compared with.
+//! A profile with its cases, played once: the baseline for coverage and mutation.
 
-use super::compare::setting_remark;
+use super::compare::setting_message;
 use super::edit::source as written_out;
 use super::suite::Suite;
 use crate::catalog::{self, Folder, PROFILE};
@@ -12,23 +12,23 @@ use stixmap_engine::diagnostic::{Code, Diagnostic, Source};
 use stixmap_engine::plan::Plan;
 use stixmap_engine::yaml::Tree;
 
-/// A profile and what its cases come to.
+/// A profile and the results of its cases.
 pub(crate) struct Recorded {
-    /// Its file.
+    /// The file of the profile.
     pub(crate) file: PathBuf,
-    /// Its text, and where each part of it stands.
+    /// The parsed profile with its spans.
     pub(crate) tree: Tree,
-    /// The same with every alias written out: each use stands at a place of its own.
+    /// The profile with every YAML alias expanded, so that each use has its own span.
     pub(crate) expanded: Tree,
-    /// Compiled from the expanded text, so that what a run tells of is one use.
+    /// Compiled from the expanded text, so that diagnostics of a run point to one use.
     pub(crate) plan: Plan,
-    /// Sorted: those that tell most come first, since they notice most.
+    /// Sorted by length of the transcript, longest first: these detect most mutants.
     pub(crate) cases: Vec<RecordedCase>,
-    /// What `check` warns of as it is.
+    /// Diagnostics of the unchanged profile, counted by code.
     warnings: BTreeMap<Code, usize>,
 }
 
-/// A case, and what comes of it.
+/// A case and its result.
 pub(crate) struct RecordedCase {
     pub(crate) name: String,
     pub(crate) case: Case,
@@ -36,7 +36,7 @@ pub(crate) struct RecordedCase {
 }
 
 impl Recorded {
-    /// Reads and plays a profile's cases; `None` after it was told why that cannot be built on.
+    /// Reads and plays a profile's cases; `None` if something is invalid or differs, which has been reported.
     pub(crate) fn read(suite: &Suite) -> anyhow::Result<Option<Recorded>> {
         let file = suite.folder.path().join(PROFILE);
         let checked = catalog::source(&suite.folder, PROFILE)?.map_err(|mistake| vec![mistake]).and_then(|source| {
@@ -65,17 +65,17 @@ impl Recorded {
         Ok(Some(Recorded { file, tree, expanded, plan, cases, warnings }))
     }
 
-    /// The line on which the key at a pointer stands, or what has none; of what an alias repeats, the alias's.
+    /// Returns the line of the key at a pointer; for parts that an alias repeats, the line of the alias.
     pub(crate) fn line(&self, pointer: &str) -> usize {
         self.tree.line_of_use(pointer)
     }
 
-    /// The first case that comes out otherwise by another plan.
-    pub(crate) fn noticed_by(&self, plan: &Plan) -> Option<&str> {
-        self.cases.iter().find(|case| case.notices(plan)).map(|case| case.name.as_str())
+    /// Returns the first case whose result differs with another plan.
+    pub(crate) fn detected_by(&self, plan: &Plan) -> Option<&str> {
+        self.cases.iter().find(|case| case.detects(plan)).map(|case| case.name.as_str())
     }
 
-    /// A plan of another text, unless `check` tells more of it than of the profile.
+    /// Compiles a mutant; fails with the code of the first diagnostic that the unchanged profile does not have.
     pub(crate) fn compile(&self, source: &std::sync::Arc<Source>) -> Result<Plan, Code> {
         let (plan, diagnostics) = Plan::check(source);
         let known = |code: &Code| self.warnings.get(code).copied().unwrap_or(0);
@@ -89,25 +89,25 @@ impl Recorded {
 }
 
 impl RecordedCase {
-    /// Whether the case comes out otherwise by another plan. One that cannot be played any more does.
-    pub(crate) fn notices(&self, plan: &Plan) -> bool {
+    /// Tests whether the result differs with another plan, or the case cannot be played with it.
+    pub(crate) fn detects(&self, plan: &Plan) -> bool {
         play(plan, &self.case).map_or(true, |played| played.transcript != self.played.transcript)
     }
 }
 
-/// Reads and plays a case; `None` after it was told that it differs from what is expected of it.
+/// Reads and plays a case; `None` if it differs from its expected result, which has been reported.
 fn recorded_case(suite: &Suite, plan: &Plan, name: &str) -> anyhow::Result<Option<RecordedCase>> {
     let Some(case) = Folder::OnDisk(suite.folder.clone()).case(name)? else { return Ok(None) };
     let played = match play(plan, &case) {
         Ok(played) => played,
         Err(errors) => {
-            errors.iter().for_each(|error| render::remark(&setting_remark(error)));
+            errors.iter().for_each(|error| render::remark(&setting_message(error)));
             return Ok(None);
         }
     };
     if suite.expected(name)? != played.transcript {
         let name = name.trim_end_matches(".yaml");
-        render::remark(&format!("{} {name} differs from what is expected of it: `stixmap test` tells how", plan.id));
+        render::remark(&format!("{} {name} differs from its expected result: run `stixmap test`", plan.id));
         return Ok(None);
     }
     Ok(Some(RecordedCase { name: name.trim_end_matches(".yaml").to_owned(), case, played }))

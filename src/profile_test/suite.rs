@@ -1,4 +1,4 @@
-//! What is to be tested: profiles with their cases, found at paths.
+//! Finds the profiles and cases to test at the given paths.
 
 use crate::catalog::{self, Folder, USUAL};
 use crate::files::{Bound, Root, operator_path};
@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// A profile, and which of its cases are to be played.
+/// A profile and the cases to play.
 #[derive(Debug)]
 pub(crate) struct Suite {
     pub(crate) folder: Root,
@@ -20,22 +20,22 @@ impl Suite {
         Ok(Suite { folder, cases, is_whole: true })
     }
 
-    /// What is expected of a case; nothing where nobody has said it.
+    /// Returns the expected transcript of a case; empty if there is none yet.
     pub(crate) fn expected(&self, case: &str) -> anyhow::Result<String> {
         let path = expected_of(case);
         let bytes = match self.folder.read(&path, Bound::CASE) {
             Err(error) if error.kind() == ErrorKind::NotFound => vec![],
-            bytes => bytes.with_context(|| format!("{} cannot be read", self.folder.path().join(&path).display()))?,
+            bytes => bytes.with_context(|| format!("failed to read {}", self.folder.path().join(&path).display()))?,
         };
-        // What is no text is not what comes.
+        // Text that is not UTF-8 differs from every transcript.
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Writes what is expected of a case from now on.
+    /// Writes a transcript as the expected one of a case.
     pub(crate) fn accept(&self, case: &str, transcript: &str) -> anyhow::Result<()> {
         let path = expected_of(case);
         let written = self.folder.replace(&path, &mut |out| out.write_all(transcript.as_bytes()));
-        written.with_context(|| format!("{} cannot be written", self.folder.path().join(&path).display()))
+        written.with_context(|| format!("failed to write {}", self.folder.path().join(&path).display()))
     }
 }
 
@@ -43,7 +43,7 @@ fn expected_of(case: &str) -> PathBuf {
     Path::new("cases").join(case).with_extension("expected")
 }
 
-/// What stands at these paths; without any, at `profiles`.
+/// Returns the profiles and cases at these paths, by default at `profiles`.
 pub(crate) fn found(paths: &[PathBuf]) -> anyhow::Result<Vec<Suite>> {
     let usual = [PathBuf::from(USUAL)];
     let paths = if paths.is_empty() { &usual } else { paths };
@@ -54,7 +54,7 @@ pub(crate) fn found(paths: &[PathBuf]) -> anyhow::Result<Vec<Suite>> {
         .map(|suites| suites.into_iter().flatten().collect())
 }
 
-/// A profile's folder, a folder of such, or a case.
+/// Resolves a profile's folder, a folder of profiles, or a case file.
 fn at(path: &Path) -> anyhow::Result<Vec<Suite>> {
     if let Some(folder) = catalog::at(path) {
         return Ok(vec![Suite::whole(folder)?]);
@@ -66,9 +66,9 @@ fn at(path: &Path) -> anyhow::Result<Vec<Suite>> {
         return Ok(vec![Suite { folder, cases, is_whole: false }]);
     }
     let folders =
-        catalog::folders_in(&catalog::root(path)).with_context(|| format!("{} holds no profile", path.display()))?;
+        catalog::folders_in(&catalog::root(path)).with_context(|| format!("no profile in {}", path.display()))?;
     if folders.is_empty() {
-        bail!("{} holds no profile", path.display());
+        bail!("no profile in {}", path.display());
     }
     folders.into_values().map(Suite::whole).collect()
 }

@@ -1,10 +1,10 @@
-//! Coverage as Cobertura's XML, which forges read: a profile is a class, what a line can come to are its branches.
+//! Coverage as Cobertura XML, which code forges display: a profile is a class, its page ends and diagnostics are branches.
 
 use super::{Coverage, Line};
 use crate::quote;
 use std::fmt::Write;
 
-/// Parts and how many of them are exercised.
+/// A count of parts and how many of them are exercised.
 #[derive(Clone, Copy, Default)]
 struct Rate {
     hit: usize,
@@ -21,7 +21,7 @@ impl Rate {
     }
 }
 
-/// The report of all profiles.
+/// Returns the Cobertura report for all profiles.
 pub(super) fn report(coverages: &[Coverage]) -> String {
     let lines: Vec<Line> = coverages.iter().flat_map(Coverage::lines).collect();
     let (of_lines, of_branches) = rates(&lines);

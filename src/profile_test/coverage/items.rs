@@ -1,8 +1,8 @@
-//! What of a profile can be exercised: found in its tree by what the language calls each part, wherever it stands.
+//! Finds the items of a profile that a case can exercise, by their type in the JSON Schema.
 
 use crate::profile_test::hint::hint;
 use crate::profile_test::part::{Part, parts};
-use crate::profile_test::phrasing::place;
+use crate::profile_test::phrasing::dotted;
 use crate::profile_test::recorded::Recorded;
 use stixmap_engine::case::input;
 use stixmap_engine::diagnostic::Code;
@@ -11,23 +11,23 @@ use stixmap_engine::plan::{FieldPlace, LookupPlan, Plan, RulePlan};
 use stixmap_engine::profile::Meaning;
 use stixmap_engine::run::{Response, map_stored, meaning};
 
-/// Something of a profile that a case can exercise.
+/// A part of a profile that a case can exercise.
 #[derive(Debug)]
 pub(super) struct Item {
-    pub(super) sort: Sort,
+    pub(super) kind: ItemKind,
     pub(super) pointer: String,
     pub(super) line: usize,
-    /// What it is, as people speak of it.
+    /// The name in messages.
     pub(super) name: String,
-    /// Which case would exercise it.
+    /// The suggested case.
     pub(super) hint: String,
 }
 
-/// What can be exercised.
+/// The kind of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(super) enum ItemKind {
     Rule,
-    Besides,
+    AlsoRelate,
     Orientation,
     Answer,
     Lookup,
@@ -38,32 +38,32 @@ pub(super) enum Sort {
 /// How the pages of a lookup can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// The provider has no more.
+    /// The provider has no more pages.
     Last,
-    /// It has more, and no more is asked for.
+    /// The maximum number of pages is reached and the provider has more.
     Cap,
-    /// A page or a cursor comes again.
+    /// A page or a cursor is repeated.
     Repeated,
-    /// The one page is not all that the provider has.
+    /// The response states that the provider has more than its only page.
     Truncated,
 }
 
-impl Sort {
-    /// One of each.
-    pub(super) const ALL: &[Sort] = &[
-        Sort::Rule,
-        Sort::Besides,
-        Sort::Orientation,
-        Sort::Answer,
-        Sort::Lookup,
-        Sort::PageEnd(End::Last),
-        Sort::Diagnostic(Code::BadRecord),
+impl ItemKind {
+    /// One representative of each kind.
+    pub(super) const ALL: &[ItemKind] = &[
+        ItemKind::Rule,
+        ItemKind::AlsoRelate,
+        ItemKind::Orientation,
+        ItemKind::Answer,
+        ItemKind::Lookup,
+        ItemKind::PageEnd(End::Last),
+        ItemKind::Diagnostic(Code::BadRecord),
     ];
 
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn label(self) -> &'static str {
         match self {
             Self::Rule => "rules",
-            Self::Besides => "besides",
+            Self::AlsoRelate => "besides",
             Self::Orientation => "orientation",
             Self::Answer => "answers",
             Self::Lookup => "lookups",
@@ -72,13 +72,13 @@ impl Sort {
         }
     }
 
-    /// Whether it is one of several things that a line can come to.
+    /// Tests whether it is reported as a branch of its line.
     pub(super) fn is_branch(self) -> bool {
         matches!(self, Self::PageEnd(_) | Self::Diagnostic(_))
     }
 }
 
-/// All of a profile, in the order of its lines.
+/// Returns all items of a profile, ordered by line.
 pub(super) fn items(recorded: &Recorded) -> Vec<Item> {
     let parts = parts(recorded.tree.value());
     let mut items: Vec<Item> = parts.iter().flat_map(|part| of_part(part, recorded)).collect();
@@ -90,43 +90,43 @@ fn of_part(part: &Part, recorded: &Recorded) -> Vec<Item> {
     if !part.value.is_object() {
         return vec![];
     }
-    let item = |sort| Item {
-        sort,
+    let item = |kind| Item {
+        kind,
         pointer: part.pointer.clone(),
         line: recorded.line(&part.pointer),
-        name: format!("`{}`", place(&part.pointer)),
+        name: format!("`{}`", dotted(&part.pointer)),
         hint: hint(part),
     };
-    match part.names.iter().find_map(|name| row(name)) {
-        Some(Sort::Lookup) => {
+    match part.names.iter().find_map(|name| kind_of(name)) {
+        Some(ItemKind::Lookup) => {
             let truncated = truncated(part, "truncated_when", recorded);
-            [item(Sort::Lookup)].into_iter().chain(truncated).chain(broken(part, recorded)).collect()
+            [item(ItemKind::Lookup)].into_iter().chain(truncated).chain(malformed(part, recorded)).collect()
         }
-        Some(Sort::Rule) if is_beyond(part, recorded) => vec![],
-        Some(sort) => vec![item(sort)],
+        Some(ItemKind::Rule) if is_unreachable(part, recorded) => vec![],
+        Some(kind) => vec![item(kind)],
         None if part.is("RecordBlock") => {
-            vec![of_code(part, recorded, Code::BadRecord, "a record that cannot be read")]
+            vec![diagnostic_item(part, recorded, Code::BadRecord, "a bad record")]
         }
         None if part.is("Paging") => ends(part, recorded),
         None => vec![],
     }
 }
 
-/// Whether no record can come to a rule: each type that records can have goes by earlier rules without a condition.
-fn is_beyond(part: &Part, recorded: &Recorded) -> bool {
+/// Tests whether a rule is unreachable: earlier rules without a condition match each type that records can have.
+fn is_unreachable(part: &Part, recorded: &Recorded) -> bool {
     let Some(types) = types(&recorded.plan) else { return false };
     let rules = &recorded.plan.rules.rules;
-    let Some(place) = rules.iter().position(|rule| rule.at == part.pointer) else { return false };
-    // A pack is used where any of its rules is.
-    let own = rules[place..].iter().take_while(|rule| rule.at == part.pointer);
+    let Some(index) = rules.iter().position(|rule| rule.at == part.pointer) else { return false };
+    // A pack is used if any of its rules is.
+    let own = rules[index..].iter().take_while(|rule| rule.at == part.pointer);
     let takes = |rule: &RulePlan, rrtype: RrType| rule.rrtypes.is_empty() || rule.rrtypes.contains(&rrtype);
-    let is_taken = |rrtype| rules[..place].iter().any(|rule| rule.when.is_none() && takes(rule, rrtype));
-    let is_last_resort = rules[place].pack.is_none() && rules[place].rrtypes.is_empty();
+    let is_taken = |rrtype| rules[..index].iter().any(|rule| rule.when.is_none() && takes(rule, rrtype));
+    let is_last_resort = rules[index].pack.is_none() && rules[index].rrtypes.is_empty();
     let mut reaches = own.flat_map(|rule| types.iter().filter(move |rrtype| takes(rule, **rrtype)));
     !reaches.any(|rrtype| !is_last_resort || !is_taken(*rrtype))
 }
 
-/// The record types that records can have, where the profile itself says them.
+/// Returns the types that records can have, if the profile restricts them.
 fn types(plan: &Plan) -> Option<Vec<RrType>> {
     let field = &plan.record.fields[plan.record.rrtype];
     let words: Vec<String> = match &field.source {
@@ -137,107 +137,107 @@ fn types(plan: &Plan) -> Option<Vec<RrType>> {
     Some(words.iter().filter_map(|word| RrType::parse(field.aliases.get(word).unwrap_or(word)).ok()).collect())
 }
 
-/// What is exercised as a whole, by the name the language has for it.
-fn row(name: &str) -> Option<Sort> {
+/// Returns the kind of an item by its type in the JSON Schema.
+fn kind_of(name: &str) -> Option<ItemKind> {
     match name {
-        "Rule" => Some(Sort::Rule),
-        "Orientation" => Some(Sort::Orientation),
-        "Besides" => Some(Sort::Besides),
-        "Answer" => Some(Sort::Answer),
-        "Lookup" => Some(Sort::Lookup),
+        "Rule" => Some(ItemKind::Rule),
+        "Orientation" => Some(ItemKind::Orientation),
+        "AlsoRelate" => Some(ItemKind::AlsoRelate),
+        "Answer" => Some(ItemKind::Answer),
+        "Lookup" => Some(ItemKind::Lookup),
         _ => None,
     }
 }
 
-/// The ways in which pages end that have a bound.
+/// The ends of bounded paging, with name and suggestion.
 const ENDS: &[(End, &str, &str)] = &[
-    (End::Last, "the last page", "as many pages as there are"),
-    (End::Cap, "more pages than are asked for", "more pages than are asked for"),
-    (End::Repeated, "a page that comes again", "a page or a cursor that comes a second time"),
+    (End::Last, "the last page", "the last page of several"),
+    (End::Cap, "more pages than requested", "more pages than the lookup requests"),
+    (End::Repeated, "a repeated page", "a page or a cursor that is repeated"),
 ];
 
 fn ends(part: &Part, recorded: &Recorded) -> Vec<Item> {
     let item = |&(end, name, hint): &(End, &str, &str)| Item {
-        sort: Sort::PageEnd(end),
+        kind: ItemKind::PageEnd(end),
         pointer: part.pointer.clone(),
         line: recorded.line(&part.pointer),
-        name: format!("{name} of `{}`", place(&part.pointer)),
+        name: format!("{name} of `{}`", dotted(&part.pointer)),
         hint: format!("add a case with {hint}"),
     };
-    // Of one page, none comes after another.
+    // A single page cannot be followed or repeated.
     let most = part.value.get("at_most").and_then(serde_json::Value::as_u64);
-    // Parts of the window are asked for by what they are, and never come again.
-    let is_by_part = part.value.get("kind").is_some_and(|kind| kind == "window");
-    let comes_again = most.is_some_and(|most| most > 1) && !is_by_part;
+    // Windows are computed by the engine and cannot repeat.
+    let is_by_window = part.value.get("kind").is_some_and(|kind| kind == "window");
+    let can_repeat = most.is_some_and(|most| most > 1) && !is_by_window;
     let can_end = |(end, ..): &&(End, &str, &str)| match end {
         End::Cap => most.is_some(),
         End::Last => most.is_some_and(|most| most > 1),
-        End::Repeated | End::Truncated => comes_again,
+        End::Repeated | End::Truncated => can_repeat,
     };
     let bounded = ENDS.iter().filter(can_end).map(item);
     bounded.chain(truncated(part, "total", recorded)).collect()
 }
 
-/// A key that says when an answer is not all that the provider has.
+/// Returns the item for a key that marks a response as incomplete.
 fn truncated(part: &Part, key: &str, recorded: &Recorded) -> Option<Item> {
     let is_bounded = part.value.get("at_most").is_some();
     part.value.get(key).filter(|value| !value.is_null() && !is_bounded)?;
     let pointer = format!("{}/{key}", part.pointer);
     Some(Item {
-        sort: Sort::PageEnd(End::Truncated),
+        kind: ItemKind::PageEnd(End::Truncated),
         line: recorded.line(&pointer),
-        name: format!("`{}`", place(&pointer)),
-        hint: "add a case with an answer that tells of more records than it holds".into(),
+        name: format!("`{}`", dotted(&pointer)),
+        hint: "add a case with a response that reports more records than it contains".into(),
         pointer,
     })
 }
 
-fn of_code(part: &Part, recorded: &Recorded, code: Code, hint: &str) -> Item {
+fn diagnostic_item(part: &Part, recorded: &Recorded, code: Code, hint: &str) -> Item {
     Item {
-        sort: Sort::Diagnostic(code),
+        kind: ItemKind::Diagnostic(code),
         pointer: part.pointer.clone(),
         line: recorded.line(&part.pointer),
-        name: format!("{code} of `{}`", place(&part.pointer)),
+        name: format!("{code} of `{}`", dotted(&part.pointer)),
         hint: format!("add a case with {hint}"),
     }
 }
 
-/// Answers that are broken in ways of their own: what is told of them is what can be told.
-const SPOILED: &[&str] = &["", "{}", "[]", "null", "<html>", "{\"x\":"];
+/// Malformed response bodies: the diagnostics that they cause are the items.
+const MALFORMED: &[&str] = &["", "{}", "[]", "null", "<html>", "{\"x\":"];
 
-/// What can be told of the answers of a lookup, besides bad records: found by giving it broken ones.
-fn broken(part: &Part, recorded: &Recorded) -> Vec<Item> {
+/// Returns the diagnostics, except bad records, that malformed responses of a lookup cause.
+fn malformed(part: &Part, recorded: &Recorded) -> Vec<Item> {
     let Some(lookup) = recorded.plan.lookups.iter().find(|lookup| part.pointer.ends_with(&format!("/{}", lookup.name)))
     else {
         return vec![];
     };
-    let told = told_of_spoiled(recorded, lookup);
+    let codes = codes_of_malformed(recorded, lookup);
     let item = |code| {
         let hint = match code {
-            Code::ResponseShape => "an answer whose records are not where they should be",
-            _ => "an answer that is cut short, or no answer of this kind at all",
+            Code::ResponseShape => "a response whose records are not at their path",
+            _ => "a truncated response, or one of another format",
         };
-        of_code(part, recorded, code, hint)
+        diagnostic_item(part, recorded, code, hint)
     };
-    told.into_iter().filter(|code| *code != Code::BadRecord).map(item).collect()
+    codes.into_iter().filter(|code| *code != Code::BadRecord).map(item).collect()
 }
 
-fn told_of_spoiled(recorded: &Recorded, lookup: &LookupPlan) -> Vec<Code> {
+fn codes_of_malformed(recorded: &Recorded, lookup: &LookupPlan) -> Vec<Code> {
     let asks = recorded.cases.iter().find(|case| lookup.accepts.contains(&case.case.observable.kind()));
     let Some((case, Ok(_))) = asks.map(|case| (case, input(&recorded.plan, &case.case))) else { return vec![] };
     let each = lookup.for_each.first().map(String::as_str);
-    // What `answers` takes for no answer to be read is not read, however broken.
+    // Skips bodies that `answers` classifies as something other than `ok`: they are not parsed.
     let is_read = |body: &&&str| {
         let body = body.as_bytes().to_vec();
         let response = Response { status: 200, headers: vec![], body, cut: None };
         meaning(&recorded.plan, lookup.rows.framing, &response) == Some(Meaning::Ok)
     };
-    let told = SPOILED.iter().filter(is_read).filter_map(|body| {
+    let found = MALFORMED.iter().filter(is_read).filter_map(|body| {
         let answers = [("answer".to_owned(), [body.as_bytes().to_vec()])];
         let input = input(&recorded.plan, &case.case).ok()?;
         Some(map_stored(&recorded.plan, lookup, each, input, answers, case.case.now).diagnostics)
     });
-    let mut codes: Vec<Code> = told.flatten().map(|diagnostic| diagnostic.code).collect();
+    let mut codes: Vec<Code> = found.flatten().map(|diagnostic| diagnostic.code).collect();
     codes.sort_unstable();
     codes.dedup();
     codes

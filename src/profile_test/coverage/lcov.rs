@@ -1,14 +1,13 @@
-//! Coverage as LCOV's tracefile, which editors and forges read. A line's branches are the ends of its pages, and what can be
-//! told of its answers.
+//! Coverage as an LCOV tracefile, which editors and code forges display. Page ends and diagnostics are the branches of a line.
 
 use super::{Coverage, Line};
 use std::fmt::Write;
 use stixmap_engine::printable;
 
-/// The record of one profile.
+/// Returns the tracefile record of one profile.
 pub(super) fn record(coverage: &Coverage) -> String {
     let lines = coverage.lines();
-    // No escape is known to readers of the format: what would end the line is made visible.
+    // The format has no escapes: characters that would end the line are made visible.
     let file = coverage.recorded.file.display().to_string();
     let mut text = format!("TN:{}\nSF:{}\n", coverage.recorded.plan.id.replace('-', "_"), printable::line(&file));
     for Line { number, branches, .. } in &lines {

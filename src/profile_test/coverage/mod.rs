@@ -1,4 +1,4 @@
-//! `stixmap test --coverage`: which rules, rows, lookups, ends of paging and diagnostics of a profile its cases exercise.
+//! `stixmap test --coverage`: reports which rules, rows, lookups, page ends and diagnostics of a profile its cases exercise.
 
 mod cobertura;
 mod items;
@@ -9,23 +9,23 @@ use super::phrasing::{percent, plural};
 use super::recorded::Recorded;
 use crate::cli::TestFormat;
 use crate::output::{print, print_json};
-use items::{Item, Sort};
+use items::{Item, ItemKind};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// What of a profile is exercised, and by which cases.
+/// The items of a profile and the cases that exercise them.
 pub(super) struct Coverage<'r> {
     recorded: &'r Recorded,
     items: Vec<Covered>,
 }
 
-/// Something that can be exercised, and the cases that do.
+/// An item and the cases that exercise it.
 struct Covered {
     item: Item,
     cases: Vec<String>,
 }
 
-/// A line of the profile: how many cases exercise it, and each of its branches.
+/// A line of the profile: the number of cases that exercise it and each of its branches.
 struct Line {
     number: usize,
     hits: usize,
@@ -44,30 +44,30 @@ impl Coverage<'_> {
         percent(self.count(|_| true).0, self.items.len())
     }
 
-    /// Of the items of a sort, how many are exercised, and how many there are.
-    fn count(&self, of: impl Fn(Sort) -> bool) -> (usize, usize) {
-        let of_sort = || self.items.iter().filter(|covered| of(covered.item.sort));
-        (of_sort().filter(|covered| !covered.cases.is_empty()).count(), of_sort().count())
+    /// Counts the exercised items and all items of the kinds selected.
+    fn count(&self, of: impl Fn(ItemKind) -> bool) -> (usize, usize) {
+        let of_kind = || self.items.iter().filter(|covered| of(covered.item.kind));
+        (of_kind().filter(|covered| !covered.cases.is_empty()).count(), of_kind().count())
     }
 
     fn text(&self) -> String {
         let (covered, all) = self.count(|_| true);
-        let sorts = Sort::ALL.iter().map(|&sort| (sort, self.count(|other| other.word() == sort.word())));
-        let sorts = sorts.filter(|(_, (_, all))| *all > 0);
-        let sorts: Vec<String> =
-            sorts.map(|(sort, (covered, all))| format!("{} {covered}/{all}", sort.word())).collect();
+        let kinds = ItemKind::ALL.iter().map(|&kind| (kind, self.count(|other| other.label() == kind.label())));
+        let kinds = kinds.filter(|(_, (_, all))| *all > 0);
+        let kinds: Vec<String> =
+            kinds.map(|(kind, (covered, all))| format!("{} {covered}/{all}", kind.label())).collect();
         let (id, percent) = (&self.recorded.plan.id, self.percent());
         let cases = plural(self.recorded.cases.len(), "case");
-        let mut text = format!("{id}: {cases} exercise {covered} of {all}: {percent} % · {}\n", sorts.join(", "));
+        let mut text = format!("{id}: {cases} exercise {covered} of {all}: {percent} % · {}\n", kinds.join(", "));
         for Covered { item, .. } in self.items.iter().filter(|covered| covered.cases.is_empty()) {
-            let _ = writeln!(text, "  no case exercises {}, line {}: {}", item.name, item.line, item.hint);
+            let _ = writeln!(text, "  uncovered: {}, line {}: {}", item.name, item.line, item.hint);
         }
         text
     }
 
     fn json(&self) -> Value {
         let items = self.items.iter().map(|Covered { item, cases }| {
-            json!({ "sort": item.sort.word(), "line": item.line, "pointer": item.pointer, "name": item.name, "cases": cases })
+            json!({ "sort": item.kind.label(), "line": item.line, "pointer": item.pointer, "name": item.name, "cases": cases })
         });
         let (covered, all) = self.count(|_| true);
         json!({
@@ -81,7 +81,7 @@ impl Coverage<'_> {
         })
     }
 
-    /// The lines that hold something to exercise, in order.
+    /// Returns the lines with items, in ascending order.
     fn lines(&self) -> Vec<Line> {
         let mut numbers: Vec<usize> = self.items.iter().map(|covered| covered.item.line).collect();
         numbers.sort_unstable();
@@ -92,12 +92,12 @@ impl Coverage<'_> {
     fn line(&self, number: usize) -> Line {
         let here = || self.items.iter().filter(|covered| covered.item.line == number);
         let hits = |covered: &Covered| covered.cases.len();
-        let branches = here().filter(|covered| covered.item.sort.is_branch()).map(hits).collect();
+        let branches = here().filter(|covered| covered.item.kind.is_branch()).map(hits).collect();
         Line { number, hits: here().map(hits).max().unwrap_or(0), branches }
     }
 }
 
-/// Tells what the cases of profiles exercise, and the lowest share.
+/// Prints the coverage of the profiles and returns the lowest, in percent.
 pub(super) fn run(profiles: &[Recorded], format: TestFormat) -> anyhow::Result<f64> {
     let coverages: Vec<Coverage> = profiles.iter().map(Coverage::of).collect();
     match format {

@@ -1,11 +1,10 @@
-//! Changes that change nothing: a default that is written out, credentials of kind `none`. What they compile to is the same
-//! but for the places in the text, so that no case could tell.
+//! Detects equivalent mutants, such as a default that is written out: their plans are equal except for locations in the text.
 
 use stixmap_engine::plan::Plan;
 
-/// What a plan does, as text.
+/// Returns the behavior of a plan as text.
 pub(super) fn compiled(plan: &Plan) -> String {
-    // Every field is named, so that a new one is thought of.
+    // Destructures every field, so that a new one does not compile until it is considered.
     let Plan {
         source: _,
         id_span: _,
@@ -35,21 +34,21 @@ pub(super) fn compiled(plan: &Plan) -> String {
     let words = format!("{id:?}{version:?}{name:?}{summary:?}{status:?}{links:?}{terms:?}{licence:?}{subscription:?}");
     let asked = format!("{settings:?}{http:?}{quota:?}{answers:?}{window:?}{lookups:?}");
     let found = format!("{record:?}{:?}{besides:?}{relationship:?}{tlp:?}{pap_max:?}{identity:?}", rules.rules);
-    without_places(&format!("{words}{asked}{found}"))
+    without_locations(&format!("{words}{asked}{found}"))
 }
 
-/// Without spans (`12..34`) and lines (`line: 5`).
-fn without_places(text: &str) -> String {
+/// Removes spans (`12..34`) and line numbers (`line: 5`).
+fn without_locations(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(start) = rest.find(|sign: char| sign.is_ascii_digit()) {
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
         kept.push_str(&rest[..start]);
         rest = &rest[start..];
         let end = figure_end(rest);
         let (figure, after) = rest.split_at(end);
         let is_end_of_span = kept.ends_with("..");
-        let is_place = is_end_of_span || kept.ends_with("line: ") || is_range(after);
-        kept.push_str(if is_place { "_" } else { figure });
+        let is_location = is_end_of_span || kept.ends_with("line: ") || is_range(after);
+        kept.push_str(if is_location { "_" } else { figure });
         rest = after;
     }
     kept.push_str(rest);
@@ -57,30 +56,30 @@ fn without_places(text: &str) -> String {
 }
 
 fn figure_end(text: &str) -> usize {
-    text.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(text.len())
+    text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len())
 }
 
 fn is_range(after: &str) -> bool {
-    after.strip_prefix("..").is_some_and(|rest| rest.starts_with(|sign: char| sign.is_ascii_digit()))
+    after.strip_prefix("..").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{compiled, without_places};
+    use super::{compiled, without_locations};
     use crate::profile_test::edit::{Edit, source};
     use serde_json::Value;
     use stixmap_engine::plan::Plan;
     use stixmap_engine::yaml::Tree;
 
     #[test]
-    fn places_are_left_out_and_figures_stay() {
+    fn without_locations_removes_spans_and_keeps_numbers() {
         assert_eq!(
-            without_places("{ span: 12..34, line: 5, most: 100, text: \"a1\" }"),
+            without_locations("{ span: 12..34, line: 5, most: 100, text: \"a1\" }"),
             "{ span: _.._, line: _, most: 100, text: \"a1\" }"
         );
     }
 
-    /// A change of the profile of columns, and whether it compiles to the same.
+    /// Tests whether a changed profile compiles to the same plan.
     fn is_same(pointer: &str, other: Option<Value>) -> bool {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/providers/columns/profile.yaml");
         let text = std::fs::read_to_string(path).expect("a profile");
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_compiles_to_the_same_is_no_change() {
+    fn compiled_is_equal_for_equivalent_profiles_only() {
         assert!(is_same("/http/auth", None), "`auth: none` is the default");
         assert!(!is_same("/answers/0/means", Some("ok".into())));
         assert!(!is_same("/answers/0", None));

@@ -1,4 +1,4 @@
-//! `stixmap test --mutate`: changes a profile one thing at a time, and tells which changes no case notices.
+//! `stixmap test --mutate`: changes a profile one thing at a time and reports the mutants that no case detects.
 
 mod equivalent;
 mod excluded;
@@ -16,83 +16,83 @@ use mutants::{Change, Mutant, mutants};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// What became of a changed profile.
+/// The result of a mutant.
 #[derive(Debug)]
-enum Fate {
-    /// `check` tells of the change, by this code.
-    Refused(&'static str),
-    /// This case comes out otherwise.
-    Noticed(String),
-    /// Nothing tells of the change.
-    Alive,
+enum MutantResult {
+    /// `check` reports a diagnostic with this code.
+    Rejected(&'static str),
+    /// The result of this case differs.
+    Detected(String),
+    /// Neither `check` nor a case detects the change.
+    Survived,
 }
 
-/// A profile's mutants, and what became of each.
+/// The mutants of a profile with their results.
 pub(super) struct Mutation<'r> {
     recorded: &'r Recorded,
-    mutants: Vec<(Mutant, Fate)>,
+    mutants: Vec<(Mutant, MutantResult)>,
 }
 
-/// How many mutants met which fate.
+/// The number of mutants by result.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Score {
-    pub(super) refused: usize,
-    pub(super) noticed: usize,
-    pub(super) alive: usize,
+    pub(super) rejected: usize,
+    pub(super) detected: usize,
+    pub(super) survived: usize,
 }
 
 impl Score {
-    /// Of the changes that the compiler lets through, the share that cases notice.
+    /// Returns the mutation score: the share of valid mutants that cases detect, in percent.
     pub(super) fn percent(self) -> f64 {
-        percent(self.noticed, self.noticed + self.alive)
+        percent(self.detected, self.detected + self.survived)
     }
 }
 
 impl Mutation<'_> {
     pub(super) fn of(recorded: &Recorded) -> Mutation<'_> {
         let mutants = mutants(&recorded.tree);
-        let as_it_is = equivalent::compiled(&recorded.plan);
-        let fates = parallel::map(&mutants, |mutant| fate(recorded, &as_it_is, mutant));
-        let counted = mutants.into_iter().zip(fates).filter_map(|(mutant, fate)| Some((mutant, fate?)));
+        let original = equivalent::compiled(&recorded.plan);
+        let results = parallel::map(&mutants, |mutant| result(recorded, &original, mutant));
+        let counted = mutants.into_iter().zip(results).filter_map(|(mutant, result)| Some((mutant, result?)));
         Mutation { recorded, mutants: counted.collect() }
     }
 
     pub(super) fn score(&self) -> Score {
         let mut score = Score::default();
-        for (_, fate) in &self.mutants {
-            match fate {
-                Fate::Refused(_) => score.refused += 1,
-                Fate::Noticed(_) => score.noticed += 1,
-                Fate::Alive => score.alive += 1,
+        for (_, result) in &self.mutants {
+            match result {
+                MutantResult::Rejected(_) => score.rejected += 1,
+                MutantResult::Detected(_) => score.detected += 1,
+                MutantResult::Survived => score.survived += 1,
             }
         }
         score
     }
 
     fn text(&self) -> String {
-        let Score { refused, noticed, alive } = self.score();
+        let Score { rejected, detected, survived } = self.score();
         let all = plural(self.mutants.len(), "mutant");
         let mut text = format!(
-            "{}: {all}: {refused} refused by check, {noticed} noticed by cases, {alive} alive: {} %\n",
+            "{}: {all}: {rejected} rejected by check, {detected} detected by cases, {survived} survived: {} %\n",
             self.recorded.plan.id,
             self.score().percent(),
         );
-        let alive = self.mutants.iter().filter(|(_, fate)| matches!(fate, Fate::Alive)).map(|(mutant, _)| mutant);
-        let alive: Vec<&Mutant> = alive.collect();
-        for of_part in alive.chunk_by(|one, other| (&one.pointer, &one.subject) == (&other.pointer, &other.subject)) {
+        let survived = self.mutants.iter().filter(|(_, result)| matches!(result, MutantResult::Survived)).map(|(mutant, _)| mutant);
+        let survived: Vec<&Mutant> = survived.collect();
+        for of_part in survived.chunk_by(|one, other| (&one.pointer, &one.subject) == (&other.pointer, &other.subject)) {
             let &Mutant { line, ref subject, ref hint, .. } = of_part[0];
-            let _ = writeln!(text, "  no case notices when line {line} {subject} {}: {hint}", changes(of_part));
+            let _ = writeln!(text, "  undetected: line {line} {subject} {}: {hint}", changes(of_part));
         }
         text
     }
 
     fn json(&self) -> Value {
-        let Score { refused, noticed, alive } = self.score();
-        let mutants = self.mutants.iter().map(|(mutant, fate)| {
-            let (word, by) = match fate {
-                Fate::Refused(code) => ("refused", Some(*code)),
-                Fate::Noticed(case) => ("noticed", Some(case.as_str())),
-                Fate::Alive => ("alive", None),
+        let Score { rejected, detected, survived } = self.score();
+        let mutants = self.mutants.iter().map(|(mutant, result)| {
+            let (word, by) = match result {
+                MutantResult::Rejected(code) => ("refused", Some(*code)),
+                MutantResult::Detected(case) => ("noticed", Some(case.as_str())),
+                MutantResult::Survived => ("alive", None),
             };
             let Mutant { pointer, line, subject, change, hint, .. } = mutant;
             json!({ "line": line, "pointer": pointer, "change": format!("{subject} {change}"), "fate": word, "by": by, "hint": hint })
@@ -100,48 +100,48 @@ impl Mutation<'_> {
         json!({
             "profile": self.recorded.plan.id,
             "file": self.recorded.file,
-            "refused": refused,
-            "noticed": noticed,
-            "alive": alive,
+            "refused": rejected,
+            "noticed": detected,
+            "alive": survived,
             "percent": self.score().percent(),
             "mutants": mutants.collect::<Vec<_>>(),
         })
     }
 }
 
-/// Several changes of one part, in one sentence.
+/// Joins the changes of one part to one phrase.
 fn changes(mutants: &[&Mutant]) -> String {
-    let mut told: Vec<String> = vec![];
+    let mut texts: Vec<String> = vec![];
     for mutant in mutants {
-        match (&mutant.change, told.last_mut()) {
-            (Change::Becomes(other), Some(last)) if last.starts_with("becomes") => {
+        match (&mutant.change, texts.last_mut()) {
+            (Change::Replaced(other), Some(last)) if last.starts_with("replaced") => {
                 let _ = write!(last, ", `{other}`");
             }
-            (change, _) => told.push(change.to_string()),
+            (change, _) => texts.push(change.to_string()),
         }
     }
-    told.join(" or ")
+    texts.join(" or ")
 }
 
-/// None where the profile does the same as before: nothing is changed.
-fn fate(recorded: &Recorded, as_it_is: &str, mutant: &Mutant) -> Option<Fate> {
+/// Returns the result of a mutant; `None` if it is equivalent to the profile.
+fn result(recorded: &Recorded, original: &str, mutant: &Mutant) -> Option<MutantResult> {
     Some(match recorded.compile(&source(&mutant.edit.applied(recorded.tree.value()))) {
-        Err(code) => Fate::Refused(code.slug()),
-        Ok(plan) if equivalent::compiled(&plan) == as_it_is => return None,
-        Ok(plan) => match recorded.noticed_by(&plan) {
-            Some(case) => Fate::Noticed(case.to_owned()),
-            None => Fate::Alive,
+        Err(code) => MutantResult::Rejected(code.slug()),
+        Ok(plan) if equivalent::compiled(&plan) == original => return None,
+        Ok(plan) => match recorded.detected_by(&plan) {
+            Some(case) => MutantResult::Detected(case.to_owned()),
+            None => MutantResult::Survived,
         },
     })
 }
 
-/// Tells what became of the mutants of profiles, and the lowest score.
+/// Prints the mutants of the profiles and returns the lowest score, in percent.
 pub(super) fn run(profiles: &[Recorded], format: TestFormat) -> anyhow::Result<f64> {
     let mutations: Vec<Mutation> = profiles.iter().map(Mutation::of).collect();
     match format {
         TestFormat::Text => print(&mutations.iter().map(Mutation::text).collect::<String>())?,
         TestFormat::Json => print_json(&Value::from_iter(mutations.iter().map(Mutation::json)))?,
-        TestFormat::Lcov | TestFormat::Cobertura => bail!("mutants are told as text or json"),
+        TestFormat::Lcov | TestFormat::Cobertura => bail!("invalid format for mutants: expected text or json"),
     }
     Ok(mutations.iter().map(|mutation| mutation.score().percent()).fold(100.0, f64::min))
 }

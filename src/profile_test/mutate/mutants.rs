@@ -1,12 +1,12 @@
-//! A profile with one thing changed, for each thing that can be: what may be left out is left out, a word becomes another of
-//! its set, two values that could stand for one another change places, texts and numbers become others of their kind.
+//! Generates mutants: removes optional parts, replaces keywords by others of their set, swaps values of the same type, and
+//! replaces texts and numbers by others of their kind.
 
-use super::excluded::is_left_out;
+use super::excluded::is_excluded;
 use super::text::{Texts, numbers};
 use crate::profile_test::edit::Edit;
 use crate::profile_test::hint::hint;
 use crate::profile_test::part::{Part, Standing, parts};
-use crate::profile_test::phrasing::{place, short};
+use crate::profile_test::phrasing::{dotted, short};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -14,62 +14,62 @@ use std::fmt;
 use stixmap_engine::profile::Profile;
 use stixmap_engine::yaml::Tree;
 
-/// A profile with one thing changed.
+/// A profile with one change.
 #[derive(Debug)]
 pub(crate) struct Mutant {
-    /// Where.
+    /// The JSON pointer of the changed part.
     pub(crate) pointer: String,
-    /// The line it stands on.
+    /// The line of the part.
     pub(crate) line: usize,
-    /// What is changed, as people speak of it.
+    /// The changed part, for messages.
     pub(crate) subject: String,
-    /// What becomes of it.
+    /// The kind of change.
     pub(crate) change: Change,
-    /// What a case would have to show to notice it.
+    /// The suggestion for a case that detects it.
     pub(crate) hint: String,
     pub(crate) edit: Edit,
 }
 
-/// What becomes of a part.
+/// The kind of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// It is not there.
-    Gone,
-    /// Each of two stands where the other stood.
+    /// The part is removed.
+    Removed,
+    /// Two parts are exchanged.
     Swapped,
-    /// Something else stands there.
-    Becomes(String),
+    /// The value is replaced.
+    Replaced(String),
 }
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Gone => f.write_str("is gone"),
-            Self::Swapped => f.write_str("change places"),
-            Self::Becomes(other) => write!(f, "becomes `{other}`"),
+            Self::Removed => f.write_str("removed"),
+            Self::Swapped => f.write_str("swapped"),
+            Self::Replaced(other) => write!(f, "replaced by `{other}`"),
         }
     }
 }
 
-/// What is changed, what becomes of it, and how.
+/// The changed part, the kind of change, and the edit.
 type Changed = (String, Change, Edit);
 
-/// All of a profile, in the order of its lines.
+/// Returns all mutants of a profile, ordered by line.
 pub(crate) fn mutants(tree: &Tree) -> Vec<Mutant> {
     let mut parts = parts(tree.value());
-    let out: Vec<String> = parts.iter().filter(|part| is_left_out(part)).map(|part| part.pointer.clone()).collect();
-    parts.retain(|part| !out.iter().any(|out| is_at_or_in(&part.pointer, out)));
+    let excluded: Vec<String> = parts.iter().filter(|part| is_excluded(part)).map(|part| part.pointer.clone()).collect();
+    parts.retain(|part| !excluded.iter().any(|root| is_at_or_in(&part.pointer, root)));
     parts.sort_by_key(|part| (tree.line_of_use(&part.pointer), tree.key_span(&part.pointer).start));
     let texts = Texts::of(&parts);
     let mutants = parts.iter().flat_map(|part| of_part(part, &parts, &texts, tree));
-    // What says the same in other words is no change, and what was changed so before is no other one.
+    // Skips changes that mean the same as the profile or as an earlier mutant.
     let mut known: BTreeSet<String> = meaning(tree.value()).into_iter().collect();
     mutants
         .filter(|mutant| meaning(&mutant.edit.applied(tree.value())).is_none_or(|other| known.insert(other)))
         .collect()
 }
 
-/// What a profile says, with its defaults; nothing, where it is not of the language's shape.
+/// Returns the profile with its defaults as text; `None` if it does not match the language.
 fn meaning(profile: &Value) -> Option<String> {
     Profile::deserialize(profile).ok().map(|profile| format!("{profile:?}"))
 }
@@ -94,14 +94,14 @@ fn of_part(part: &Part, parts: &[Part], texts: &Texts, tree: &Tree) -> Vec<Mutan
     changes.into_iter().map(mutant).collect()
 }
 
-/// Without it, where it may be missing. What is alone in something that may be missing too goes with that.
+/// Removes the part if it is optional. A part that is the only one of an optional parent is removed with it.
 fn removed(part: &Part, parts: &[Part]) -> Option<Changed> {
     let around = part.pointer.rsplit_once('/').map(|(around, _)| around);
     let around = around.and_then(|around| parts.iter().find(|other| other.pointer == around));
     if !may_go(part) || around.is_some_and(|around| is_single(around.value) && may_go(around)) {
         return None;
     }
-    Some((named(part), Change::Gone, Edit::Remove(part.pointer.clone())))
+    Some((named(part), Change::Removed, Edit::Remove(part.pointer.clone())))
 }
 
 fn may_go(part: &Part) -> bool {
@@ -112,9 +112,9 @@ fn is_single(value: &Value) -> bool {
     value.as_array().map_or(0, Vec::len) == 1 || value.as_object().map_or(0, serde_json::Map::len) == 1
 }
 
-/// Two keys of a block that take the same kind of value, exchanged.
+/// Exchanges pairs of keys of a block that take the same type of value.
 fn swapped(part: &Part, parts: &[Part]) -> Vec<Changed> {
-    let (Some(block), Some(known)) = (part.value.as_object(), part.said.and_then(|said| said.get("properties"))) else {
+    let (Some(block), Some(known)) = (part.value.as_object(), part.subschema.and_then(|subschema| subschema.get("properties"))) else {
         return vec![];
     };
     let at = |key: &str| format!("{}/{key}", part.pointer);
@@ -127,7 +127,7 @@ fn swapped(part: &Part, parts: &[Part]) -> Vec<Changed> {
         .collect()
 }
 
-/// Whether two keys take the same, by their schemas without what only describes.
+/// Compares the schemas of two keys without their annotations.
 fn takes_same(one: &Value, other: &Value) -> bool {
     let bare = |schema: &Value| {
         let mut schema = schema.clone();
@@ -136,30 +136,30 @@ fn takes_same(one: &Value, other: &Value) -> bool {
         }
         schema
     };
-    let said = bare(one);
-    said == bare(other) && said.get("type").is_none_or(|kind| kind == "string")
+    let schema = bare(one);
+    schema == bare(other) && schema.get("type").is_none_or(|kind| kind == "string")
 }
 
-/// With something else in its place.
+/// Replaces the value.
 fn replaced(part: &Part, texts: &Texts) -> Vec<Changed> {
     let others: Vec<Value> = match part.value {
-        _ if !part.words.is_empty() => part.words.iter().copied().filter(|word| *word != part.value).cloned().collect(),
-        // The word that says which kind of block it is: the rest of the block says so too.
-        _ if part.said.is_some_and(|said| said.contains_key("const")) => vec![],
+        _ if !part.choices.is_empty() => part.choices.iter().copied().filter(|word| *word != part.value).cloned().collect(),
+        // The tag of a block: its other keys already determine it.
+        _ if part.subschema.is_some_and(|subschema| subschema.contains_key("const")) => vec![],
         Value::Bool(flag) => vec![Value::Bool(!flag)],
         Value::Number(number) => number.as_i64().map_or_else(Vec::new, |number| numbers(part, number)),
         Value::String(text) => texts.others(part, text).into_iter().map(Value::from).collect(),
         Value::Null | Value::Array(_) | Value::Object(_) => vec![],
     };
     let change =
-        |other: Value| (named(part), Change::Becomes(short(&other)), Edit::Replace(part.pointer.clone(), other));
+        |other: Value| (named(part), Change::Replaced(short(&other)), Edit::Replace(part.pointer.clone(), other));
     others.into_iter().map(change).collect()
 }
 
-/// A part as people speak of it: `relationship: related-to`, `rules[3]`.
+/// Names a part for messages: `relationship: related-to`, `rules[3]`.
 fn named(part: &Part) -> String {
     match (part.standing, part.value) {
-        (_, Value::Object(_) | Value::Array(_)) => format!("`{}`", place(&part.pointer)),
+        (_, Value::Object(_) | Value::Array(_)) => format!("`{}`", dotted(&part.pointer)),
         (Standing::Item, value) => format!("`{}` of `{}`", short(value), part.key()),
         (_, value) => format!("`{}: {}`", part.key(), short(value)),
     }

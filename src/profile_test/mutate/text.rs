@@ -1,16 +1,16 @@
-//! Other texts than the one that stands in a profile, by what kind of text it is: each a mistake that an author could make.
+//! Replacement texts by kind of text: each is a mistake that an author could make.
 
 use crate::profile_test::part::Part;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use stixmap_engine::stix::{Pap, Tlp};
 
-/// The texts of a profile, to take another from.
+/// The texts of a profile, as sources of replacements.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    /// Those that stand under one key, wherever it is.
+    /// The texts under each key.
     by_key: BTreeMap<String, Vec<String>>,
-    /// Paths, by the path that leads to their last name.
+    /// The paths, by their parent path.
     paths: BTreeMap<String, Vec<String>>,
     /// The names of settings, by type.
     settings: BTreeMap<String, Vec<String>>,
@@ -34,7 +34,7 @@ impl Texts {
         texts
     }
 
-    /// What could stand there instead.
+    /// Returns the replacements for a text.
     pub(super) fn others(&self, part: &Part, text: &str) -> Vec<String> {
         if part.is("PathText") {
             let neighbour = next(self.paths.get(leading(text)), text);
@@ -51,7 +51,7 @@ impl Texts {
         vec![placeholder.or_else(by_form).or_else(neighbour).unwrap_or_else(|| format!("{text}x"))]
     }
 
-    /// The same with another setting of the type.
+    /// Returns the text with another setting of the same type.
     fn other_setting(&self, text: &str) -> Option<String> {
         let (before, rest) = text.split_once("{settings.")?;
         let (name, after) = rest.split_once('}')?;
@@ -66,14 +66,14 @@ fn note(texts: &mut Vec<String>, text: &str) {
     }
 }
 
-/// The text after this one; after the last, the first.
+/// Returns the text after this one, cyclically.
 fn next(texts: Option<&Vec<String>>, text: &str) -> Option<String> {
     let texts = texts.filter(|texts| texts.len() > 1)?;
-    let place = texts.iter().position(|known| known == text)?;
-    Some(texts[(place + 1) % texts.len()].clone())
+    let index = texts.iter().position(|known| known == text)?;
+    Some(texts[(index + 1) % texts.len()].clone())
 }
 
-/// A path without its last name.
+/// Returns a path without its last segment.
 fn leading(path: &str) -> &str {
     path.rfind(['.', '[']).map_or("", |end| &path[..end])
 }
@@ -83,7 +83,7 @@ fn other_name(path: &str) -> String {
     format!("{}_{}", &path[..end], &path[end..])
 }
 
-/// A condition, the other way round; and with each of its words and figures changed.
+/// Returns the negated condition, and the condition with each operator and literal changed.
 fn conditions(text: &str) -> Vec<String> {
     let mut others = vec![format!("not ({text})")];
     others.extend(operators(text));
@@ -91,7 +91,7 @@ fn conditions(text: &str) -> Vec<String> {
     others
 }
 
-/// Operators, and what is easily written in their place.
+/// Operators and those that they are easily confused with.
 const OPERATORS: [(&str, &str); 9] = [
     (" and ", " or "),
     (" or ", " and "),
@@ -118,24 +118,24 @@ fn literals(text: &str) -> Vec<String> {
     quoted(text).into_iter().map(|(_, end)| [&text[..end - 1], "x", &text[end - 1..]].concat()).collect()
 }
 
-/// Where quoted words start and end, with their quotes.
+/// Returns the ranges of quoted literals, including the quotes.
 fn quoted(text: &str) -> Vec<(usize, usize)> {
     let mut found = vec![];
     let mut open: Option<(usize, char)> = None;
-    for (at, sign) in text.char_indices() {
+    for (at, c) in text.char_indices() {
         match open {
-            Some((start, quote)) if quote == sign => {
+            Some((start, quote)) if quote == c => {
                 found.push((start, at + 1));
                 open = None;
             }
-            None if sign == '"' || sign == '\'' => open = Some((at, sign)),
+            None if c == '"' || c == '\'' => open = Some((at, c)),
             _ => {}
         }
     }
     found
 }
 
-/// Day and month, hour and minute are easily mixed up.
+/// Exchanges month and day, or hour and minute.
 fn time_form(text: &str) -> Option<String> {
     let swapped = |one: &str, other: &str| {
         let has_both = text.contains(one) && text.contains(other);
@@ -152,33 +152,33 @@ fn zone(part: &Part, text: &str) -> Option<String> {
     (part.key() == "zone").then(|| if text == "UTC" { "America/Los_Angeles" } else { "UTC" }.to_owned())
 }
 
-/// Twice as long.
+/// Doubles a duration.
 fn duration(text: &str) -> Option<String> {
     let rest = text.strip_prefix('P')?;
-    let start = 1 + rest.find(|sign: char| sign.is_ascii_digit())?;
-    let end = start + text[start..].find(|sign: char| !sign.is_ascii_digit())?;
+    let start = 1 + rest.find(|c: char| c.is_ascii_digit())?;
+    let end = start + text[start..].find(|c: char| !c.is_ascii_digit())?;
     let figure: u32 = text[start..end].parse().ok()?;
     Some(format!("{}{}{}", &text[..start], figure.saturating_mul(2), &text[end..]))
 }
 
-/// The next level up; from the highest the lowest.
+/// Returns the next higher level; the lowest after the highest.
 fn level(text: &str) -> Option<String> {
-    if let Some(place) = Pap::ALL.iter().position(|level| level.as_str() == text.trim()) {
-        return Some(Pap::ALL[(place + 1) % Pap::ALL.len()].as_str().to_owned());
+    if let Some(index) = Pap::ALL.iter().position(|level| level.as_str() == text.trim()) {
+        return Some(Pap::ALL[(index + 1) % Pap::ALL.len()].as_str().to_owned());
     }
-    let place = Tlp::ALL.iter().position(|&level| Some(level) == Tlp::parse(text))?;
-    Some(Tlp::ALL[(place + 1) % Tlp::ALL.len()].as_str().to_owned())
+    let index = Tlp::ALL.iter().position(|&level| Some(level) == Tlp::parse(text))?;
+    Some(Tlp::ALL[(index + 1) % Tlp::ALL.len()].as_str().to_owned())
 }
 
-/// Half of it.
+/// Halves a percentage.
 fn share(text: &str) -> Option<String> {
     let percent: u32 = text.strip_suffix('%')?.parse().ok()?;
     Some(format!("{}%", if percent == 0 { 50 } else { percent / 2 }))
 }
 
-/// What could stand in the place of a number, within its bounds.
+/// Returns replacements for a number within its bounds.
 pub(super) fn numbers(part: &Part, number: i64) -> Vec<Value> {
-    let bound = |keyword: &str| part.said.and_then(|said| said.get(keyword)).and_then(Value::as_i64);
+    let bound = |keyword: &str| part.subschema.and_then(|subschema| subschema.get(keyword)).and_then(Value::as_i64);
     let (least, most) = (bound("minimum").unwrap_or(i64::MIN), bound("maximum").unwrap_or(i64::MAX));
     let near = [number.saturating_add(1), number.saturating_sub(1)];
     near.into_iter().filter(|other| (least..=most).contains(other)).map(Value::from).collect()
@@ -189,7 +189,7 @@ mod tests {
     use super::{conditions, duration, leading, level, other_name, share, time_form};
 
     #[test]
-    fn each_kind_of_text_has_others() {
+    fn each_kind_of_text_has_replacements() {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(duration("PT30S"), some("PT60S"));
         assert_eq!(level("TLP:RED"), some("TLP:CLEAR"));
