@@ -119,7 +119,9 @@ pub(super) fn setting_message(error: &SettingError) -> String {
     match error {
         SettingError::Missing { spec } => format!("missing setting `{}` in the case", spec.name),
         SettingError::Unfit { spec, flaw } => format!("invalid setting `{}` in the case: {flaw}", spec.name),
-        SettingError::NotOfType { spec } => format!("invalid setting `{}` in the case: expected {}", spec.name, spec.wanted()),
+        SettingError::NotOfType { spec } => {
+            format!("invalid setting `{}` in the case: expected {}", spec.name, spec.wanted())
+        }
     }
 }
 
@@ -132,7 +134,7 @@ fn difference(expected: &str, actual: &str) -> String {
 
 fn print_unused_rules(plan: &Plan, used: &BTreeSet<usize>) -> anyhow::Result<()> {
     let rules = plan.rules.rules.iter().enumerate();
-    rules
-        .filter(|(number, rule)| rule.pack.is_none() && !used.contains(number))
-        .try_for_each(|(number, rule)| print_line(format!("unused rule: rules[{number}] of {}, line {}", plan.id, rule.line)))
+    rules.filter(|(number, rule)| rule.pack.is_none() && !used.contains(number)).try_for_each(|(number, rule)| {
+        print_line(format!("unused rule: rules[{number}] of {}, line {}", plan.id, rule.line))
+    })
 }

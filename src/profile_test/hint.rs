@@ -96,9 +96,7 @@ fn retry(subject: &Subject) -> String {
     let times = subject.value["attempts"]
         .as_u64()
         .map_or_else(|| "until the retries are exhausted".into(), |most| format!("{most} times"));
-    format!(
-        "a provider that answers 503 without `Retry-After`, requested {times}: the transcript contains each wait"
-    )
+    format!("a provider that answers 503 without `Retry-After`, requested {times}: the transcript contains each wait")
 }
 
 fn rate(subject: &Subject) -> String {
@@ -148,7 +146,8 @@ fn answer(subject: &Subject) -> String {
         (None, Some(path)) => format!(" and `{}` in the body", short(path)),
         (None, None) => String::new(),
     };
-    let message = subject.value.get("message").map(|path| format!(", with a message at `{}`", words(path).join("` or `")));
+    let message =
+        subject.value.get("message").map(|path| format!(", with a message at `{}`", words(path).join("` or `")));
     format!("a response with status {status}{body}{}", message.unwrap_or_default())
 }
 
@@ -173,7 +172,8 @@ fn words(value: &Value) -> Vec<String> {
 
 /// Returns the indefinite article: short names are read letter by letter (an MX record, a CNAME record).
 fn article(word: &str) -> &'static str {
-    let is_vowel = |letter: char| if word.len() > 4 { "AEIO".contains(letter) } else { "AEFHILMNORSX".contains(letter) };
+    let is_vowel =
+        |letter: char| if word.len() > 4 { "AEIO".contains(letter) } else { "AEFHILMNORSX".contains(letter) };
     if word.chars().next().is_some_and(is_vowel) { "an" } else { "a" }
 }
 

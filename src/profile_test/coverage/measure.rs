@@ -28,9 +28,11 @@ fn is_exercised(recorded: &Recorded, item: &Item, case: &RecordedCase, other: Op
         ItemKind::Diagnostic(code) => is_reported(recorded, item, case, code),
         ItemKind::PageEnd(End::Last) => is_last_page(case, lookup_of(&item.pointer)),
         ItemKind::PageEnd(End::Repeated) => is_repeated(recorded, case, lookup_of(&item.pointer)),
-        ItemKind::AlsoRelate | ItemKind::Orientation | ItemKind::Answer | ItemKind::Lookup | ItemKind::PageEnd(End::Cap | End::Truncated) => {
-            other.is_some_and(|other| case.detects(other))
-        }
+        ItemKind::AlsoRelate
+        | ItemKind::Orientation
+        | ItemKind::Answer
+        | ItemKind::Lookup
+        | ItemKind::PageEnd(End::Cap | End::Truncated) => other.is_some_and(|other| case.detects(other)),
     }
 }
 
@@ -85,7 +87,11 @@ fn first_path<'v>(at: &str, value: &'v Value) -> Option<(String, &'v str)> {
 fn is_reported(recorded: &Recorded, item: &Item, case: &RecordedCase, code: Code) -> bool {
     let part = recorded.expanded.span(&item.pointer);
     let is_here = |start: usize| code == Code::BadRecord || part.contains(&start);
-    case.played.report.diagnostics.iter().any(|diagnostic| diagnostic.code == code && is_here(diagnostic.labels[0].span.start))
+    case.played
+        .report
+        .diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.code == code && is_here(diagnostic.labels[0].span.start))
 }
 
 /// Returns the name of the lookup that contains a part.

@@ -77,9 +77,14 @@ impl Mutation<'_> {
             self.recorded.plan.id,
             self.score().percent(),
         );
-        let survived = self.mutants.iter().filter(|(_, result)| matches!(result, MutantResult::Survived)).map(|(mutant, _)| mutant);
+        let survived = self
+            .mutants
+            .iter()
+            .filter(|(_, result)| matches!(result, MutantResult::Survived))
+            .map(|(mutant, _)| mutant);
         let survived: Vec<&Mutant> = survived.collect();
-        for of_part in survived.chunk_by(|one, other| (&one.pointer, &one.subject) == (&other.pointer, &other.subject)) {
+        for of_part in survived.chunk_by(|one, other| (&one.pointer, &one.subject) == (&other.pointer, &other.subject))
+        {
             let &Mutant { line, ref subject, ref hint, .. } = of_part[0];
             let _ = writeln!(text, "  undetected: line {line} {subject} {}: {hint}", changes(of_part));
         }

@@ -57,7 +57,8 @@ type Changed = (String, Change, Edit);
 /// Returns all mutants of a profile, ordered by line.
 pub(crate) fn mutants(tree: &Tree) -> Vec<Mutant> {
     let mut parts = parts(tree.value());
-    let excluded: Vec<String> = parts.iter().filter(|part| is_excluded(part)).map(|part| part.pointer.clone()).collect();
+    let excluded: Vec<String> =
+        parts.iter().filter(|part| is_excluded(part)).map(|part| part.pointer.clone()).collect();
     parts.retain(|part| !excluded.iter().any(|root| is_at_or_in(&part.pointer, root)));
     parts.sort_by_key(|part| (tree.line_of_use(&part.pointer), tree.key_span(&part.pointer).start));
     let texts = Texts::of(&parts);
@@ -114,7 +115,9 @@ fn is_single(value: &Value) -> bool {
 
 /// Exchanges pairs of keys of a block that take the same type of value.
 fn swapped(part: &Part, parts: &[Part]) -> Vec<Changed> {
-    let (Some(block), Some(known)) = (part.value.as_object(), part.subschema.and_then(|subschema| subschema.get("properties"))) else {
+    let (Some(block), Some(known)) =
+        (part.value.as_object(), part.subschema.and_then(|subschema| subschema.get("properties")))
+    else {
         return vec![];
     };
     let at = |key: &str| format!("{}/{key}", part.pointer);
@@ -143,7 +146,9 @@ fn takes_same(one: &Value, other: &Value) -> bool {
 /// Replaces the value.
 fn replaced(part: &Part, texts: &Texts) -> Vec<Changed> {
     let others: Vec<Value> = match part.value {
-        _ if !part.choices.is_empty() => part.choices.iter().copied().filter(|word| *word != part.value).cloned().collect(),
+        _ if !part.choices.is_empty() => {
+            part.choices.iter().copied().filter(|word| *word != part.value).cloned().collect()
+        }
         // The tag of a block: its other keys already determine it.
         _ if part.subschema.is_some_and(|subschema| subschema.contains_key("const")) => vec![],
         Value::Bool(flag) => vec![Value::Bool(!flag)],

@@ -1,5 +1,5 @@
-//! Makes a generated answer one that the profile reads: where `answers` tells a good answer by its status, its body or a
-//! header, it has these.
+//! Adapts a generated response so that `answers` classifies it as `ok`: sets the status, body value or header that a row
+//! requires.
 
 use super::body::set_scalar;
 use super::pool::scalar;
@@ -9,7 +9,7 @@ use stixmap_engine::plan::{AnswerPlan, BodyTestPlan, Path, Plan};
 use stixmap_engine::profile::{Framing, Meaning, Scalar};
 use stixmap_engine::run::meaning;
 
-/// The answer itself, if it is read; else with what the first row has that makes it so. Where no row does, it stays.
+/// Returns the response, adapted to the first `ok` row that makes it readable; unchanged if no row does.
 pub(super) fn accepted(plan: &Plan, framing: Framing, reply: Reply) -> Reply {
     if is_read(plan, framing, &reply) {
         return reply;
@@ -20,10 +20,10 @@ pub(super) fn accepted(plan: &Plan, framing: Framing, reply: Reply) -> Reply {
 }
 
 fn is_read(plan: &Plan, framing: Framing, reply: &Reply) -> bool {
-    reply.told().is_ok_and(|response| meaning(plan, framing, &response) == Some(Meaning::Ok))
+    reply.result().is_ok_and(|response| meaning(plan, framing, &response) == Some(Meaning::Ok))
 }
 
-/// With what a row wants.
+/// Adds what a row requires.
 fn like(row: &AnswerPlan, mut reply: Reply) -> Reply {
     if !row.status.is_empty() && !row.status.contains(&reply.status) {
         reply.status = row.status[0];
@@ -32,7 +32,7 @@ fn like(row: &AnswerPlan, mut reply: Reply) -> Reply {
         reply.headers.push((name.to_lowercase(), text.clone().unwrap_or_else(|| "yes".to_owned())));
     }
     match &row.body {
-        Some(BodyTestPlan::Value(at, words)) => with_value(&mut reply, at, words.first()),
+        Some(BodyTestPlan::Value(at, values)) => with_value(&mut reply, at, values.first()),
         Some(BodyTestPlan::Text(at, texts)) => {
             with_value(&mut reply, at, texts.first().cloned().map(Scalar::Text).as_ref());
         }
@@ -42,14 +42,14 @@ fn like(row: &AnswerPlan, mut reply: Reply) -> Reply {
     reply
 }
 
-/// With a value in its body, where that is JSON and nothing larger stands there.
-fn with_value(reply: &mut Reply, at: &Path, word: Option<&Scalar>) {
+/// Sets a value in a JSON body, unless an array or object is at that path.
+fn with_value(reply: &mut Reply, at: &Path, value: Option<&Scalar>) {
     let Ok(mut root) = serde_json::from_slice(&reply.body) else { return };
-    set_scalar(&mut root, at, word.map_or(Value::Bool(true), scalar));
+    set_scalar(&mut root, at, value.map_or(Value::Bool(true), scalar));
     reply.body = root.to_string().into_bytes();
 }
 
-/// With a text in its body: in an object, or in that of the first line.
+/// Adds a text to a JSON object body, or to the object on its first line.
 fn with_text(reply: &mut Reply, text: &str) {
     let body = String::from_utf8_lossy(&reply.body).into_owned();
     let (first, rest) = match serde_json::from_str::<Map<String, Value>>(&body) {
@@ -57,10 +57,10 @@ fn with_text(reply: &mut Reply, text: &str) {
         Err(_) => body.split_at(body.find('\n').unwrap_or(body.len())),
     };
     let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(first) else { return };
-    // A text that is a piece of JSON is looked for with its quotes.
+    // A text that is a JSON member is matched with its quotes.
     match serde_json::from_str::<Map<String, Value>>(&format!("{{{text}}}")) {
         Ok(members) => object.extend(members),
-        Err(_) => drop(object.insert("besides".to_owned(), text.into())),
+        Err(_) => drop(object.insert("extra".to_owned(), text.into())),
     }
     reply.body = format!("{}{rest}", Value::Object(object)).into_bytes();
 }
@@ -74,7 +74,7 @@ mod tests {
     use stixmap_engine::diagnostic::Source;
     use stixmap_engine::plan::Plan;
 
-    fn with_answers(rows: &str) -> Plan {
+    fn plan_with(rows: &str) -> Plan {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/providers/lines/profile.yaml");
         let text = std::fs::read_to_string(path).expect("a profile");
         let source: Arc<Source> = Source::new("profile.yaml", format!("{text}\nanswers:\n{rows}"));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_generated_answer_passes_each_test_that_answers_can_make() {
+    fn accepted_satisfies_every_test_of_answers() {
         let otherwise = "  - { status: 200, means: rejected }\n  - { status: 404, means: empty }";
         let rows = [
             "{ status: 200, body: { at: $.status, is: success }, means: ok }",
@@ -97,7 +97,7 @@ mod tests {
             "{ status: 203, header: { name: X-State }, body: { at: $.ok, is: true }, means: ok }",
         ];
         for row in rows {
-            let plan = with_answers(&format!("  - {row}\n{otherwise}"));
+            let plan = plan_with(&format!("  - {row}\n{otherwise}"));
             let reply = accepted(&plan, plan.lookups[0].rows.framing, Reply::of(b"{\"rows\":[{\"a\":1}]}".to_vec()));
             assert!(is_read(&plan, plan.lookups[0].rows.framing, &reply), "{row}: {reply:?}");
             assert!(String::from_utf8_lossy(&reply.body).contains("[{\"a\":1}]"), "{row}: rows stay: {reply:?}");
@@ -105,8 +105,8 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_not_overwritten_by_the_test_of_a_body() {
-        let plan = with_answers("  - { body: { at: $.rows }, means: ok }\n  - { status: 200, means: empty }");
+    fn accepted_never_overwrites_rows() {
+        let plan = plan_with("  - { body: { at: $.rows }, means: ok }\n  - { status: 200, means: empty }");
         let nothing = Reply::of(b"{\"rows\":[]}".to_vec());
         assert_eq!(accepted(&plan, plan.lookups[0].rows.framing, nothing.clone()), nothing);
     }

@@ -1,4 +1,4 @@
-//! Generated rows as the body of an answer, in the framing of a lookup and at the levels where it looks for rows.
+//! Writes generated rows as a response body, in the framing and levels of a lookup.
 
 use super::pool::{About, ValuePool, scalar};
 use super::scenario::{Cell, Page, Row};
@@ -6,18 +6,19 @@ use serde_json::{Map, Value, json};
 use stixmap_engine::plan::{FieldPlace, LevelPlan, LookupPlan, Path, PathStep, Plan};
 use stixmap_engine::profile::{Framing, LevelKind};
 
-/// What rows are written with.
+/// Context for writing rows.
 pub(super) struct Writer<'w> {
     pub(super) plan: &'w Plan,
     pub(super) lookup: &'w LookupPlan,
     pub(super) pool: &'w ValuePool,
-    /// What was asked about.
+    /// The value of the observable.
     pub(super) asked: &'w str,
 }
 
-/// A page, written; what stands beside its rows is put in by `beside`.
+/// Writes a page; `beside` adds the values outside its rows.
 pub(super) fn body(writer: &Writer, page: &Page, beside: impl FnOnce(&mut Value), ending: &str) -> Vec<u8> {
-    let rows: Vec<&Row> = page.rows.iter().flat_map(|row| [Some(row), row.is_twice.then_some(row)]).flatten().collect();
+    let rows: Vec<&Row> =
+        page.rows.iter().flat_map(|row| [Some(row), row.is_repeated.then_some(row)]).flatten().collect();
     match writer.lookup.rows.framing {
         Framing::Json => {
             let mut root = Value::Null;
@@ -48,7 +49,7 @@ impl Writer<'_> {
         About { rrtype, asked: self.asked }
     }
 
-    /// A row by itself, as a line holds it.
+    /// Returns a row as one line contains it.
     fn line(&self, row: &Row) -> Value {
         let mut line = Value::Null;
         if self.lookup.rows.levels.is_empty() {
@@ -70,14 +71,14 @@ impl Writer<'_> {
         }
         let rows = &self.lookup.rows;
         let tests = if row.is_record { &rows.only } else { &rows.except };
-        for (test, word) in tests.iter().filter_map(|test| Some((test, test.is.first()?))) {
-            set(&mut value, &test.at, scalar(word));
+        for (test, expected) in tests.iter().filter_map(|test| Some((test, test.is.first()?))) {
+            set(&mut value, &test.at, scalar(expected));
         }
-        // An object without the fields is a row, nothing at all is none.
+        // An object without fields is a row; null is none.
         if value.is_null() { json!({}) } else { value }
     }
 
-    /// The values of a row's fields, with their places; of several paths the one that the value's number says.
+    /// Returns the values of a row's fields with their sources; the cell's number selects one of several paths.
     fn cells<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (&'r FieldPlace, &'r Path, Value)> {
         self.plan.record.fields.iter().enumerate().filter_map(|(number, field)| {
             let cell = &row.cells[number];
@@ -87,7 +88,7 @@ impl Writer<'_> {
         })
     }
 
-    /// Puts a row at the end of its way. Rows that share the keys of objects share these objects.
+    /// Inserts a row at its path. Rows with the same object keys share these objects.
     fn insert(&self, root: &mut Value, row: &Row, is_single: bool) {
         let levels = &self.lookup.rows.levels;
         let mut node = root;
@@ -100,7 +101,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Sets what fields read so many levels above a row.
+    /// Sets the fields that are read `up` levels above a row.
     fn above(&self, node: &mut Value, row: &Row, up: usize) {
         for (place, at, cell) in self.cells(row) {
             if matches!(place, FieldPlace::Above(levels, _) if *levels == up) {
@@ -109,7 +110,7 @@ impl Writer<'_> {
         }
     }
 
-    /// An element of a level: a new one of a list, the one of its key of an object.
+    /// Returns an element of a level: a new one for an array, the one with the row's key for an object.
     fn element<'n>(
         &self,
         node: &'n mut Value,
@@ -154,9 +155,9 @@ impl Writer<'_> {
         }
     }
 
-    /// Sets what fields read from the whole answer.
+    /// Sets the fields that are read from the root of the response.
     fn of_answer(&self, root: &mut Value, page: &Page) {
-        let beside = Row { rrtype: 0, is_record: true, is_twice: false, instead: None, cells: page.beside.clone() };
+        let beside = Row { rrtype: 0, is_record: true, is_repeated: false, instead: None, cells: page.beside.clone() };
         for (place, at, cell) in self.cells(&beside) {
             if let FieldPlace::Answer(_) = place {
                 set_least(root, at, cell);
@@ -164,7 +165,7 @@ impl Writer<'_> {
         }
     }
 
-    /// The headers that fields read.
+    /// Returns the headers that fields read.
     pub(super) fn headers(&self, page: &Page) -> Vec<(String, String)> {
         let fields = self.plan.record.fields.iter().enumerate();
         let header = |(number, field): (usize, &stixmap_engine::plan::FieldPlan)| {
@@ -178,7 +179,7 @@ impl Writer<'_> {
     fn delimited(&self, rows: &[&Row]) -> Vec<u8> {
         let columns = self.lookup.rows.columns.as_ref().expect("delimited lines have columns");
         let separator = &columns.separator;
-        let comment = columns.comment.map(|sign| format!("{} a remark", char::from(sign)));
+        let comment = columns.comment.map(|sign| format!("{} comment", char::from(sign)));
         let names = columns.header.then(|| self.names());
         let cut = rows.iter().map(|row| {
             let row = self.row(row);
@@ -213,7 +214,7 @@ impl Writer<'_> {
     }
 }
 
-/// A cell of a line; in quotes where it holds what would end it. A line that begins with a byte order mark is another.
+/// Formats a cell of a delimited line, quoted if necessary. A byte order mark is removed: it would change the first line.
 fn cell(value: Option<&Value>) -> String {
     let text = match value {
         None | Some(Value::Null) => String::new(),
@@ -225,12 +226,12 @@ fn cell(value: Option<&Value>) -> String {
 
 fn which(cell: &Cell) -> usize {
     match cell {
-        Cell::Well(number) | Cell::Odd(number) | Cell::Broken(number) => usize::from(*number) / 3,
+        Cell::Valid(number) | Cell::Unusual(number) | Cell::Invalid(number) => usize::from(*number) / 3,
         Cell::Text(_) | Cell::Missing => 0,
     }
 }
 
-/// What holds the elements of a level; none where something else is in the way.
+/// Returns the container of a level's elements; `None` if another value is there.
 fn container<'n>(node: &'n mut Value, level: &LevelPlan, is_one: bool) -> Option<&'n mut Value> {
     let found = reach(node, level.at.steps())?;
     if found.is_null() && !is_one {
@@ -240,21 +241,21 @@ fn container<'n>(node: &'n mut Value, level: &LevelPlan, is_one: bool) -> Option
     fits.then_some(found)
 }
 
-/// Puts a value at a path, if nothing else is in the way.
+/// Sets a value at a path, unless another value blocks the path.
 pub(super) fn set(root: &mut Value, at: &Path, value: Value) {
     if let Some(found) = reach(root, at.steps()) {
         *found = value;
     }
 }
 
-/// Puts a value at a path, unless a list or an object stands there.
+/// Sets a value at a path, unless an array or object is there.
 pub(super) fn set_scalar(root: &mut Value, at: &Path, value: Value) {
     if let Some(found) = reach(root, at.steps()).filter(|found| !found.is_array() && !found.is_object()) {
         *found = value;
     }
 }
 
-/// The same where several rows say something of one place: the least of it stays, so that no order matters.
+/// Sets a value shared by several rows: the least one is kept, so that the order of rows does not matter.
 fn set_least(root: &mut Value, at: &Path, value: Value) {
     let Some(found) = reach(root, at.steps()) else { return };
     if found.is_null() || (!found.is_array() && !found.is_object() && is_less(&value, found)) {
@@ -262,7 +263,7 @@ fn set_least(root: &mut Value, at: &Path, value: Value) {
     }
 }
 
-/// An order of values, by their texts: any would do.
+/// Compares values by their JSON text; any total order would do.
 fn is_less(one: &Value, other: &Value) -> bool {
     let (one, other) = (one.to_string(), other.to_string());
     one < other

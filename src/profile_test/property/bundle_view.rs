@@ -1,15 +1,15 @@
-//! A bundle as a reader sees it: its objects, by their ids, and what they refer to.
+//! A bundle as JSON: its objects by id, and their references.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The first object that only one of two bundles has.
+/// Describes the first object that only one of two bundles contains.
 pub(super) fn difference(how: &str, one: &Value, other: &Value) -> String {
     let set = |bundle| objects(bundle).map(Value::to_string).collect::<BTreeSet<String>>();
     let (one, other) = (set(one), set(other));
     let lost = one.difference(&other).next().map(|object| format!(" without {object}"));
     let new = other.difference(&one).next().map(|object| format!(" with {object}"));
-    format!("rows {how} give another bundle:{}{}", lost.unwrap_or_default(), new.unwrap_or_default())
+    format!("rows {how} yield another bundle:{}{}", lost.unwrap_or_default(), new.unwrap_or_default())
 }
 
 pub(super) fn objects(bundle: &Value) -> impl Iterator<Item = &Value> {

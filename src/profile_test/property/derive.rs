@@ -1,18 +1,18 @@
-//! Ids derived a second time, from the objects as they are written: UUIDv5 of RFC 9562 over RFC 8785's JSON of what STIX 2.1
-//! §2.9 names. Shares nothing with the engine, so that a mistake there is one that is seen.
+//! Derives STIX ids independently of the engine: UUIDv5 (RFC 9562) of the canonical JSON (RFC 8785) of the id contributing
+//! properties (STIX 2.1 §2.9).
 
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
 
-/// `00abedb4-aa42-466c-9c01-fed23315a9b7`, which STIX 2.1 §2.9 gives.
+/// Namespace of deterministic identifiers (STIX 2.1 §2.9).
 const NAMESPACE: u128 = 0x00ab_edb4_aa42_466c_9c01_fed2_3315_a9b7;
 
-/// The id of an observable or a relationship; none for other objects.
+/// Returns the id of an observable or a relationship; `None` for other objects.
 pub(super) fn id(object: &Value, has_start: bool) -> Option<String> {
     derived(object, has_start, None)
 }
 
-/// The ids of a relationship in which a record type takes part, since another has the id without it.
+/// Returns the possible ids of a relationship whose record type contributes to the id.
 pub(super) fn typed_ids(object: &Value, has_start: bool) -> impl Iterator<Item = String> {
     (1..=u16::MAX).filter_map(move |rrtype| derived(object, has_start, Some(rrtype)))
 }
@@ -25,7 +25,7 @@ fn derived(object: &Value, has_start: bool, rrtype: Option<u16>) -> Option<Strin
         "autonomous-system" => json!({ "number": object["number"] }),
         _ => json!({ "value": object["value"] }),
     };
-    // serde_json sorts keys by code point and writes texts as RFC 8785 does; there is no other number than an AS.
+    // serde_json sorts keys by code point and escapes strings as RFC 8785 does; the only numbers are those of AS.
     let digest = Sha1::new().chain_update(NAMESPACE.to_be_bytes()).chain_update(properties.to_string()).finalize();
     let bytes: [u8; 16] = digest[..16].try_into().ok()?;
     let version = u128::from_be_bytes(bytes) & !(0xf << 76) | 5 << 76;
@@ -49,7 +49,7 @@ fn relationship(object: &Value, has_start: bool, rrtype: Option<u16>) -> Option<
     Some(properties)
 }
 
-/// As Python's `isoformat()` has it: six digits of a fraction or none, no zone.
+/// Formats a time as Python's `isoformat()`: microseconds or no fraction, no zone.
 fn isoformat(time: &str) -> Option<String> {
     let time = time.strip_suffix('Z')?;
     Some(match time.split_once('.') {

@@ -1,4 +1,4 @@
-//! What goes wrong with an answer: statuses, what the profile's `answers` are about, redirects, breaks.
+//! Injects faults into generated responses: statuses, rows of `answers`, redirects, broken connections.
 
 use super::body::set;
 use super::mock_provider::plain;
@@ -8,16 +8,16 @@ use super::scenario::InjectedFault;
 use serde_json::{Value, json};
 use stixmap_engine::plan::{AnswerPlace, AnswerPlan, BodyTestPlan, Plan};
 
-/// Spoils answers of a profile's provider.
+/// Injects faults into responses of a profile's provider.
 pub(super) struct FaultInjector<'s> {
     pub(super) plan: &'s Plan,
     pub(super) pool: &'s ValuePool,
 }
 
 impl FaultInjector<'_> {
-    /// The answer with its flaw.
-    pub(super) fn flawed(&self, flaw: &InjectedFault, mut reply: Reply) -> Reply {
-        match flaw {
+    /// Returns the response with its fault.
+    pub(super) fn with_fault(&self, fault: &InjectedFault, mut reply: Reply) -> Reply {
+        match fault {
             InjectedFault::None => {}
             InjectedFault::Status(number) => {
                 let named = self.plan.answers.iter().flat_map(|row| row.status.iter().copied());
@@ -33,16 +33,16 @@ impl FaultInjector<'_> {
             }
             InjectedFault::Answer(number) => {
                 if let Some(row) = self.plan.answers.get(usize::from(*number) % self.plan.answers.len().max(1)) {
-                    reply = self.meant(row, *number, reply);
+                    reply = self.matching(row, *number, reply);
                 }
             }
-            InjectedFault::Elsewhere(number) => {
+            InjectedFault::Redirect(number) => {
                 reply.status = 302;
                 let places = ["/elsewhere", "https://other.example/", "", "//other.example/a", "\\\\other.example"];
                 let place = places[usize::from(*number) % places.len()];
                 reply.headers.push(("location".to_owned(), place.to_owned()));
             }
-            InjectedFault::Cut => reply.fault = Some("reset"),
+            InjectedFault::Truncated => reply.fault = Some("reset"),
             InjectedFault::Fault(number) => {
                 reply.body.clear();
                 reply.fault = Some(["timeout", "connect", "reset"][usize::from(*number) % 3]);
@@ -53,8 +53,8 @@ impl FaultInjector<'_> {
         reply
     }
 
-    /// An answer that a row of `answers` is about.
-    fn meant(&self, row: &AnswerPlan, number: u16, mut reply: Reply) -> Reply {
+    /// Returns a response that matches a row of `answers`.
+    fn matching(&self, row: &AnswerPlan, number: u16, mut reply: Reply) -> Reply {
         reply.status = row.status.first().copied().unwrap_or(reply.status);
         let mut body: Value = json!({});
         row.message.iter().for_each(|at| set(&mut body, at, self.pool.hostile_text(number).into()));
@@ -68,8 +68,8 @@ impl FaultInjector<'_> {
             reply.headers.push((name.to_lowercase(), text.clone().unwrap_or_else(|| "yes".to_owned())));
         }
         reply.body = match &row.body {
-            Some(BodyTestPlan::Value(at, words)) => {
-                set(&mut body, at, words.first().map_or_else(|| json!("x"), scalar));
+            Some(BodyTestPlan::Value(at, values)) => {
+                set(&mut body, at, values.first().map_or_else(|| json!("x"), scalar));
                 body.to_string().into_bytes()
             }
             Some(BodyTestPlan::Text(at, texts)) => {
@@ -79,7 +79,7 @@ impl FaultInjector<'_> {
             }
             Some(BodyTestPlan::Contains(text)) if number.is_multiple_of(2) => text.clone().into_bytes(),
             Some(BodyTestPlan::Contains(text)) => {
-                body["besides"] = text.as_str().into();
+                body["extra"] = text.as_str().into();
                 body.to_string().into_bytes()
             }
             Some(BodyTestPlan::Is(text)) => text.clone().into_bytes(),

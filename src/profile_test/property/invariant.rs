@@ -1,4 +1,4 @@
-//! How what holds for every run is tried on one: a function for each property of the table.
+//! The checks of the properties, one function for each row of the table.
 
 use super::bundle_view::{by_id, objects, references};
 use super::play::Played;
@@ -19,12 +19,12 @@ pub(super) fn no_panic(take: &Take) -> Result<(), String> {
     take.played.as_ref().map(|_| ()).map_err(|panicked| format!("it panics: {}", panicked.reason))
 }
 
-/// What came of it, unless it panicked, which is told by itself.
+/// Returns the result, or `None` after a panic, which has a property of its own.
 fn played<'t>(take: &'t Take) -> Option<&'t Played> {
     take.played.as_ref().ok()
 }
 
-/// Everything of a report that is not its bundle or its trace.
+/// Formats a report without its bundle and trace.
 fn rest(report: &Report) -> String {
     let Report { outcome, counts, requests, diagnostics, .. } = report;
     format!("{outcome:?} {counts:?} {requests} {diagnostics:?}")
@@ -37,24 +37,24 @@ pub(super) fn deterministic(take: &Take) -> Result<(), String> {
         && one.shown == other.shown
         && one.report.trace == other.report.trace
         && rest(&one.report) == rest(&other.report);
-    ensure(same, || "played twice, it came out otherwise".to_owned())
+    ensure(same, || "a second run yields another result".to_owned())
 }
 
 pub(super) fn closed(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let by_id = by_id(&played.bundle);
-    ensure(by_id.len() == objects(&played.bundle).count(), || "an object stands there twice".to_owned())?;
+    ensure(by_id.len() == objects(&played.bundle).count(), || "duplicate object in the bundle".to_owned())?;
     let asked = played.setting.observable.id().to_string();
-    ensure(by_id.contains_key(asked.as_str()), || format!("what was asked about, {asked}, is not in the bundle"))?;
+    ensure(by_id.contains_key(asked.as_str()), || format!("the observable {asked} is missing from the bundle"))?;
     for object in objects(&played.bundle) {
         if let Some(missing) = references(object).into_iter().find(|id| !by_id.contains_key(id)) {
-            return Err(format!("{missing} is not in the bundle, and {object} refers to it"));
+            return Err(format!("missing object {missing}, referenced by {object}"));
         }
     }
     Ok(())
 }
 
-/// Where a profile keeps records about other names, what they say stands by itself.
+/// With `other_names: keep`, records about other names may be unconnected.
 pub(super) fn connected(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     if take.stage.plan.record.other_names == OtherNames::Keep {
@@ -71,7 +71,7 @@ pub(super) fn connected(take: &Take) -> Result<(), String> {
         let is_observable = object["type"].as_str().is_some_and(|kind| Kind::parse(kind).is_some());
         is_observable && !object["id"].as_str().is_some_and(|id| reached.contains(id))
     });
-    ensure(apart.is_none(), || format!("nothing leads from what was asked about to {apart:?}"))
+    ensure(apart.is_none(), || format!("not connected with the observable: {apart:?}"))
 }
 
 pub(super) fn valid_stix(take: &Take) -> Result<(), String> {
@@ -83,11 +83,11 @@ pub(super) fn permitted(take: &Take) -> Result<(), String> {
     let by_id = by_id(&played.bundle);
     for object in objects(&played.bundle).filter(|object| object["type"] == "relationship") {
         let end = |key: &str| Kind::parse(by_id.get(object[key].as_str()?)?["type"].as_str()?);
-        let word = serde_json::from_value(object["relationship_type"].clone()).ok();
-        let ends = (end("source_ref"), word, end("target_ref"));
-        let (Some(source), Some(word), Some(target)) = ends else { return Err(format!("no ends: {object}")) };
-        ensure(is_permitted(source, word, target), || format!("OpenCTI has no such relationship: {object}"))?;
-        ensure(object["source_ref"] != object["target_ref"], || format!("it relates to itself: {object}"))?;
+        let relationship_type = serde_json::from_value(object["relationship_type"].clone()).ok();
+        let ends = (end("source_ref"), relationship_type, end("target_ref"));
+        let (Some(source), Some(relationship_type), Some(target)) = ends else { return Err(format!("no ends: {object}")) };
+        ensure(is_permitted(source, relationship_type, target), || format!("OpenCTI does not permit the relationship {object}"))?;
+        ensure(object["source_ref"] != object["target_ref"], || format!("source and target are equal: {object}"))?;
     }
     Ok(())
 }
@@ -95,19 +95,19 @@ pub(super) fn permitted(take: &Take) -> Result<(), String> {
 pub(super) fn accounted(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let (counts, trace) = (&played.report.counts, &played.report.trace);
-    ensure(counts.add_up(), || format!("they do not add up: {counts}"))?;
-    ensure(trace.len() as u64 == counts.read, || format!("{} were traced of {counts}", trace.len()))?;
+    ensure(counts.add_up(), || format!("counts do not add up: {counts}"))?;
+    ensure(trace.len() as u64 == counts.read, || format!("{} records traced, counted: {counts}", trace.len()))?;
     let count = |is: fn(&Fate) -> bool| trace.iter().filter(|traced| is(&traced.fate)).count() as u64;
-    let told = [
+    let traced = [
         count(|fate| matches!(fate, Fate::Mapped)),
         count(|fate| matches!(fate, Fate::Dropped(..))),
         count(|fate| matches!(fate, Fate::Bad(_))),
         count(|fate| matches!(fate, Fate::Outside)),
     ];
     let counted = [counts.mapped, counts.dropped(), counts.bad(), counts.outside_window];
-    ensure(told == counted, || format!("counted {counted:?}, traced {told:?}"))?;
+    ensure(traced == counted, || format!("counted {counted:?}, traced {traced:?}"))?;
     let is_linked = trace.iter().all(|traced| matches!(traced.fate, Fate::Mapped) != traced.links.is_empty());
-    ensure(is_linked, || "a record is mapped and became nothing, or the reverse".to_owned())
+    ensure(is_linked, || "a mapped record without objects, or objects of another record".to_owned())
 }
 
 pub(super) fn marked(take: &Take) -> Result<(), String> {
@@ -119,14 +119,14 @@ pub(super) fn marked(take: &Take) -> Result<(), String> {
         let has_author = object.get("created_by_ref").or(object.get("x_opencti_created_by_ref")).is_some();
         match object["type"].as_str() {
             Some("identity" | "marking-definition") => {}
-            _ if has_author => ensure(tlp >= Some(least), || format!("it is {tlp:?}, below {least}: {object}"))?,
-            _ => ensure(tlp == asked, || format!("what was asked about is marked otherwise: {tlp:?}"))?,
+            _ if has_author => ensure(tlp >= Some(least), || format!("marked {tlp:?}, below {least}: {object}"))?,
+            _ => ensure(tlp == asked, || format!("the marking of the observable changed to {tlp:?}"))?,
         }
     }
     played.report.trace.iter().try_for_each(|traced| own_level(played, traced))
 }
 
-/// What a provider says of a record is never less for the relationships it became.
+/// A relationship is marked at least as high as the provider marked its records.
 fn own_level(played: &Played, traced: &Traced) -> Result<(), String> {
     let Some(own) = traced.record.as_ref().and_then(|record| record.tlp) else { return Ok(()) };
     for link in &traced.links {
@@ -138,12 +138,12 @@ fn own_level(played: &Played, traced: &Traced) -> Result<(), String> {
         };
         let tlp = |object: &Value| object["object_marking_refs"][0].as_str().and_then(level_of);
         let highest = objects(&played.bundle).filter(is_it).map(tlp).max().flatten();
-        ensure(highest >= Some(own), || format!("a record of {own} became a relationship of {highest:?}: {link:?}"))?;
+        ensure(highest >= Some(own), || format!("a record of {own} yields a relationship of {highest:?}: {link:?}"))?;
     }
     Ok(())
 }
 
-/// The level whose marking has this id.
+/// Returns the level of a marking id.
 fn level_of(id: &str) -> Option<Tlp> {
     Tlp::ALL.into_iter().find(|tlp| tlp.marking_id().to_string() == id)
 }
@@ -158,8 +158,8 @@ pub(super) fn gate(take: &Take) -> Result<(), String> {
         Some(asked) => asked <= level(&plan.tlp.max, &played.settings),
     };
     let kind = played.report.outcome.kind;
-    ensure(may == (kind != OutcomeKind::Refused), || format!("it may be sent: {may}, and it is {}", kind.as_str()))?;
-    ensure(may == (sent > 0), || format!("it may be sent: {may}, and there were {sent} requests"))
+    ensure(may == (kind != OutcomeKind::Refused), || format!("permitted: {may}, outcome: {}", kind.as_str()))?;
+    ensure(may == (sent > 0), || format!("permitted: {may}, requests sent: {sent}"))
 }
 
 pub(super) fn no_secret(take: &Take) -> Result<(), String> {
@@ -175,7 +175,7 @@ pub(super) fn no_secret(take: &Take) -> Result<(), String> {
     for (name, secret) in &take.stage.secrets {
         for (place, text) in &places {
             let is_in = text.contains(secret.as_str()) || text.contains(&encoded(secret));
-            ensure(!is_in, || format!("{place} holds the value of `{name}`"))?;
+            ensure(!is_in, || format!("{place} contains the value of `{name}`"))?;
         }
     }
     Ok(())
@@ -185,8 +185,8 @@ pub(super) fn bounded(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let (sent, most) =
         (played.exchanges.len() as u64, most_requests(take.stage.plan, played.setting.observable.kind()));
-    ensure(sent <= most, || format!("{sent} requests, and `stixmap explain` says {most} at most"))?;
-    ensure(sent == played.report.requests, || format!("{sent} requests, {} counted", played.report.requests))
+    ensure(sent <= most, || format!("{sent} requests, but `stixmap explain` states a maximum of {most}"))?;
+    ensure(sent == played.report.requests, || format!("{sent} requests sent, {} counted", played.report.requests))
 }
 
 pub(super) fn ids(take: &Take) -> Result<(), String> {
@@ -199,7 +199,7 @@ pub(super) fn ids(take: &Take) -> Result<(), String> {
             has_another && derive::typed_ids(object, has_start).any(|id| object["id"] == id.as_str())
         };
         let is_derived = object["id"] == derived.as_str() || is_of_type();
-        ensure(is_derived, || format!("{derived} is derived from {object}"))?;
+        ensure(is_derived, || format!("expected the id {derived}: {object}"))?;
     }
     Ok(())
 }
@@ -209,8 +209,10 @@ pub(super) fn times(take: &Take) -> Result<(), String> {
     for object in objects(&played.bundle) {
         let time = |key: &str| object[key].as_str().map(str::parse::<jiff::Timestamp>);
         match (time("start_time"), time("stop_time")) {
-            (Some(Ok(start)), Some(Ok(stop))) => ensure(stop > start, || format!("it ends before: {object}"))?,
-            (Some(Err(_)), _) | (_, Some(Err(_))) => return Err(format!("no instant: {object}")),
+            (Some(Ok(start)), Some(Ok(stop))) => {
+                ensure(stop > start, || format!("stop_time before start_time: {object}"))?
+            }
+            (Some(Err(_)), _) | (_, Some(Err(_))) => return Err(format!("invalid timestamp: {object}")),
             _ => {}
         }
     }
@@ -221,17 +223,19 @@ pub(super) fn believed(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let report = &played.report;
     let kind = report.outcome.kind;
-    let is_told = !report.outcome.reasons.is_empty();
+    let has_reason = !report.outcome.reasons.is_empty();
     let needs_reason = !matches!(kind, OutcomeKind::Ok | OutcomeKind::Empty);
-    ensure(is_told || !needs_reason, || format!("it is {} and nobody says why", kind.as_str()))?;
+    ensure(has_reason || !needs_reason, || format!("outcome `{}` without a reason", kind.as_str()))?;
     let relationships = report.bundle.relationships().count();
     let is_silent = matches!(kind, OutcomeKind::Empty | OutcomeKind::Refused);
-    ensure(!is_silent || relationships == 0, || format!("it is {} with {relationships} relationships", kind.as_str()))
+    ensure(!is_silent || relationships == 0, || {
+        format!("outcome `{}` with {relationships} relationships", kind.as_str())
+    })
 }
 
 pub(super) fn replayed(take: &Take) -> Result<(), String> {
     let Some(one) = played(take) else { return Ok(()) };
-    // A redirect may lead to the base URL itself, which no case can name.
+    // A redirect may lead to the base URL itself, which a case cannot express.
     let can_be_named = |target: &str| target.starts_with('/') || target.starts_with("https://");
     let mut targets = one.exchanges.iter().filter_map(|exchange| exchange.request.split_once(' '));
     if !targets.all(|(_, target)| can_be_named(target)) {
@@ -240,12 +244,12 @@ pub(super) fn replayed(take: &Take) -> Result<(), String> {
     let text = one.case("a run").text().map_err(|error| error.to_string())?;
     let source = Source::new("case.yaml", text.as_str());
     let case = Case::read(&source, |_| Err(String::new())).map_err(|mistakes| {
-        format!("it is no case: {}", mistakes.iter().map(ToString::to_string).collect::<String>())
+        format!("invalid case: {}", mistakes.iter().map(ToString::to_string).collect::<String>())
     })?;
-    let Ok(other) = case::play(take.stage.plan, &case) else { return Err("the case lacks settings".to_owned()) };
+    let Ok(other) = case::play(take.stage.plan, &case) else { return Err("missing settings in the case".to_owned()) };
     let is_same = serde_json::to_string(&other.report.bundle).is_ok_and(|bundle| bundle == one.written);
     ensure(is_same && other.report.outcome == one.report.outcome, || {
-        format!("it is {}, and as a case {}", one.report.outcome, other.report.outcome)
+        format!("outcome {}, but {} as a case", one.report.outcome, other.report.outcome)
     })
 }
 

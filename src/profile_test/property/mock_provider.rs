@@ -1,5 +1,4 @@
-//! The provider's part in a generated run: what it answers to a request, by what the profile says of its pages, its jobs,
-//! its tokens and its errors.
+//! A mock provider for generated runs: answers requests according to the profile's paging, jobs, tokens and errors.
 
 use super::accepted::accepted;
 use super::body::{Writer, body, set};
@@ -14,7 +13,7 @@ use stixmap_engine::plan::{
 };
 use stixmap_engine::run::{Preview, Request};
 
-/// The provider.
+/// A provider that answers from a scenario.
 pub(super) struct MockProvider<'s> {
     plan: &'s Plan,
     pool: &'s ValuePool,
@@ -23,12 +22,12 @@ pub(super) struct MockProvider<'s> {
     base: String,
     token: Option<String>,
     preview: Preview,
-    /// Which of the run's first requests is under way.
+    /// The index of the run's current first request.
     ask: usize,
-    /// The pages of it that were given, and their rows.
+    /// The pages already returned for it, and their rows.
     given: (u64, u64),
     pages: usize,
-    asides: usize,
+    other_faults: usize,
     polls: u32,
 }
 
@@ -47,28 +46,28 @@ impl<'s> MockProvider<'s> {
             TokenPlace::Path(path) => format!("{base}{}", written(path, settings)),
         });
         let (ask, given) = (0, (0, 0));
-        Self { plan, pool, scene, asked, base, token, preview, ask, given, pages: 0, asides: 0, polls: 0 }
+        Self { plan, pool, scene, asked, base, token, preview, ask, given, pages: 0, other_faults: 0, polls: 0 }
     }
 
-    /// How many pages were given.
+    /// Returns the number of pages returned.
     pub(super) fn pages(&self) -> usize {
         self.pages
     }
 
-    /// The answer to a request.
+    /// Returns the response to a request.
     pub(super) fn answer(&mut self, request: &Request) -> Reply {
         let url = request.url.to_string();
         let target = request.shown_target(&self.base);
         let path = target.split('?').next().unwrap_or_default();
         if self.token.as_ref().is_some_and(|token| url == *token) {
             let reply = self.token_reply();
-            return self.aside(reply);
+            return self.other(reply);
         }
-        // By its path: a signed probe that is sent again has another time in its query.
+        // Compares paths only: a signed probe that is repeated has another time in its query.
         let path_of = |known: &Request| known.shown_target(&self.base).split('?').next().map(str::to_owned);
         if self.preview.probe.as_ref().is_some_and(|probe| path_of(probe).as_deref() == Some(path)) {
             let reply = Reply::json(&self.probe_body());
-            return self.aside(reply);
+            return self.other(reply);
         }
         self.follow(request, &url, path);
         let Some(lookup) = self.lookup() else { return Reply::json(&json!({})) };
@@ -76,14 +75,14 @@ impl<'s> MockProvider<'s> {
             Some(job) if job.result.as_ref().is_some_and(|result| fits(result, path)) => self.page(lookup),
             Some(job) if is_poll(job, path) => self.poll(lookup, job),
             Some(job) => {
-                let reply = said(&job.id, self.job_name(job).into());
-                self.aside(reply)
+                let reply = reply_with(&job.id, self.job_name(job).into());
+                self.other(reply)
             }
             None => self.page(lookup),
         }
     }
 
-    /// Finds out which of the run's first requests this one belongs to.
+    /// Determines which of the run's first requests this one belongs to.
     fn follow(&mut self, request: &Request, url: &str, path: &str) {
         let body = |request: &Request| request.body.as_ref().map(ToString::to_string);
         let first = &self.preview.first_pages;
@@ -110,26 +109,26 @@ impl<'s> MockProvider<'s> {
         let state = |states: &[_]| states.first().map(scalar);
         if is_pending && let Some(pending) = state(&job.pending) {
             let reply = Reply::json(&of_state(job, pending));
-            return self.aside(reply);
+            return self.other(reply);
         }
         if is_pending && let Some(status) = job.pending_status.first() {
             let reply = Reply { status: *status, ..Reply::json(&json!({})) };
-            return self.aside(reply);
+            return self.other(reply);
         }
         if job.result.is_none() {
             return self.page(lookup);
         }
-        let word = if self.scene.asked % 11 == 10 { state(&job.failed) } else { None };
-        let reply = Reply::json(&of_state(job, word.unwrap_or_else(|| "done".into())));
-        self.aside(reply)
+        let failed = if self.scene.asked % 11 == 10 { state(&job.failed) } else { None };
+        let reply = Reply::json(&of_state(job, failed.unwrap_or_else(|| "done".into())));
+        self.other(reply)
     }
 
-    /// The next page of the scene; after them, empty ones.
+    /// Returns the next page of the scenario, and empty pages after the last.
     fn page(&mut self, lookup: &LookupPlan) -> Reply {
         let nothing = Page {
             rows: vec![],
             beside: vec![super::scenario::Cell::Missing; self.plan.record.fields.len()],
-            flaw: InjectedFault::None,
+            fault: InjectedFault::None,
             has_next: self.scene.is_endless,
             next: 0,
             is_truncated: false,
@@ -149,12 +148,12 @@ impl<'s> MockProvider<'s> {
         };
         let beside = |root: &mut Value| next.into_iter().for_each(|(at, value)| set(root, at, value));
         let body = body(&writer, page, beside, ending);
-        let flaw = page.flaw.clone();
+        let fault = page.fault.clone();
         let reply = accepted(self.plan, lookup.rows.framing, Reply { headers, ..Reply::of(body) });
-        FaultInjector { plan: self.plan, pool: self.pool }.flawed(&flaw, reply)
+        FaultInjector { plan: self.plan, pool: self.pool }.with_fault(&fault, reply)
     }
 
-    /// What a page says of the pages after it: values in its body, or headers.
+    /// Returns the values and headers that announce the following pages.
     fn next<'l>(
         &self,
         lookup: &'l LookupPlan,
@@ -177,7 +176,7 @@ impl<'s> MockProvider<'s> {
                 values.extend(more.iter().map(|at| (at, Value::from(has_next))));
                 figures.extend(total.iter().map(|at| (at, rows + 3 * ahead)));
             }
-            // Each answer tells of its own part.
+            // Each response describes its own page.
             PagingPlan::Window { total, .. } => {
                 figures.extend(total.iter().map(|at| (at, rows_of(page) + 3 * ahead)));
             }
@@ -204,10 +203,10 @@ impl<'s> MockProvider<'s> {
             }
         }
         if let Some(signal) = lookup.truncated_when.as_ref().filter(|_| page.is_truncated) {
-            let word = signal.is.first().map_or_else(|| true.into(), scalar);
+            let value = signal.is.first().map_or_else(|| true.into(), scalar);
             match &signal.place {
-                AnswerPlace::Body(at) => values.push((at, word)),
-                AnswerPlace::Header(name) => headers.push((name.to_lowercase(), plain(&word))),
+                AnswerPlace::Body(at) => values.push((at, value)),
+                AnswerPlace::Header(name) => headers.push((name.to_lowercase(), plain(&value))),
             }
         }
         values
@@ -253,28 +252,28 @@ impl<'s> MockProvider<'s> {
         body
     }
 
-    /// An answer besides the pages, with the next flaw of its kind.
-    fn aside(&mut self, reply: Reply) -> Reply {
-        let flaw = self.scene.asides.get(self.asides).cloned().unwrap_or(InjectedFault::None);
-        self.asides += 1;
+    /// Applies the next fault of its kind to a response that is not a page.
+    fn other(&mut self, reply: Reply) -> Reply {
+        let fault = self.scene.other_faults.get(self.other_faults).cloned().unwrap_or(InjectedFault::None);
+        self.other_faults += 1;
         FaultInjector { plan: self.plan, pool: self.pool }
-            .flawed(&flaw, accepted(self.plan, stixmap_engine::profile::Framing::Json, reply))
+            .with_fault(&fault, accepted(self.plan, stixmap_engine::profile::Framing::Json, reply))
     }
 }
 
 fn rows_of(page: &Page) -> u64 {
-    page.rows.iter().map(|row| 1 + u64::from(row.is_twice)).sum()
+    page.rows.iter().map(|row| 1 + u64::from(row.is_repeated)).sum()
 }
 
-/// Where a job is asked for that is named by its URL.
+/// The path of a job that is identified by its URL.
 const JOB_PATH: &str = "/job-1";
 
 fn is_poll(job: &JobPlan, path: &str) -> bool {
     job.poll.as_ref().map_or(path.ends_with(JOB_PATH), |poll| fits(poll, path))
 }
 
-/// An answer that says one thing, in its body or in a header.
-fn said(place: &AnswerPlace, value: Value) -> Reply {
+/// Returns a response with one value, in its body or in a header.
+fn reply_with(place: &AnswerPlace, value: Value) -> Reply {
     let mut body = json!({});
     match place {
         AnswerPlace::Body(at) => {
@@ -287,13 +286,13 @@ fn said(place: &AnswerPlace, value: Value) -> Reply {
     }
 }
 
-fn of_state(job: &JobPlan, word: Value) -> Value {
+fn of_state(job: &JobPlan, value: Value) -> Value {
     let mut body = json!({});
-    job.state.iter().for_each(|at| set(&mut body, at, word.clone()));
+    job.state.iter().for_each(|at| set(&mut body, at, value.clone()));
     body
 }
 
-/// A value as a header has it.
+/// Formats a value as a header value.
 pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -307,7 +306,7 @@ fn written(template: &Template, settings: &Settings) -> String {
     template.parts().iter().map(part).collect()
 }
 
-/// Whether a path is one that a template writes; what is filled in holds no `/`.
+/// Tests whether a template can produce a path; filled-in values contain no `/`.
 fn fits(template: &Template, path: &str) -> bool {
     let mut rest = path;
     let mut is_free = false;

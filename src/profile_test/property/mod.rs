@@ -1,5 +1,5 @@
-//! `stixmap test --properties`: answers are generated from a profile, and what must hold for every run is tried on them.
-//! Nothing is sent: a run is played as a case is, with a generator in the provider's place.
+//! `stixmap test --properties`: property tests. Generates responses from a profile and checks invariants on the resulting
+//! runs. No request is sent: a generator replaces the provider.
 
 mod accepted;
 mod body;
@@ -41,55 +41,55 @@ use stixmap_engine::profile::SettingType;
 use stixmap_engine::run::{Fate, Report};
 use table::{PROPERTIES, Property, Take};
 
-/// How many runs are generated where nobody says how many.
+/// Default number of generated runs.
 pub(super) const USUAL_CASES: u32 = 64;
 
-/// How often a run that fails is made smaller.
+/// Maximum number of iterations to shrink a failing run.
 const MOST_SHRINKS: u32 = 4096;
 
-/// The token that is given; it is as secret as a setting.
+/// The access token that the mock provider issues; treated as a secret.
 const TOKEN: &str = "t0k3n+of=this~run";
 
-/// What was tried on a profile.
+/// The results for one profile.
 struct PropertyResults {
     id: String,
     seed: u64,
     reached: RunCounts,
     results: Vec<Tally>,
-    /// The lookups of which no record was mapped: of those, runs say nothing.
+    /// The lookups that no mapped record came from; properties hold vacuously for them.
     untried: Vec<String>,
 }
 
 impl PropertyResults {
-    /// Whether no record was mapped at all: what holds for such runs holds for nothing.
+    /// Tests whether no record was mapped at all, so that all properties hold vacuously.
     fn is_vacuous(&self) -> bool {
         self.reached.records.0 == 0
     }
 
-    /// Whether a property was tried on something, and held.
+    /// Tests whether a property holds non-vacuously.
     fn is_kept(&self, tally: &Tally) -> bool {
         tally.failure.is_none() && !self.is_vacuous()
     }
 
-    /// How many properties are kept.
+    /// Returns the number of properties that hold.
     fn kept(&self) -> usize {
         self.results.iter().filter(|tally| self.is_kept(tally)).count()
     }
 }
 
-/// How far the runs came: properties of runs that find nothing say little.
+/// What the runs reached: properties of runs without results prove little.
 #[derive(Default)]
 struct RunCounts {
-    /// The runs, by how they ended.
+    /// The number of runs by outcome.
     outcomes: BTreeMap<&'static str, u32>,
-    /// The records that were mapped, and all of them.
+    /// The number of mapped records, and of all records.
     records: (u64, u64),
     requests: u64,
-    /// The rules that some record was mapped or dropped by.
+    /// The rules that mapped or dropped a record.
     rules: BTreeSet<usize>,
-    /// How many rules there are.
+    /// The number of rules of the profile.
     of: usize,
-    /// The lookups that some record was mapped from.
+    /// The lookups with a mapped record.
     lookups: BTreeSet<String>,
 }
 
@@ -109,14 +109,14 @@ impl RunCounts {
     }
 }
 
-/// How a property fared.
+/// The result of one property.
 struct Tally {
     property: &'static Property,
     cases: u32,
     failure: Option<Failure>,
 }
 
-/// A run for which a property does not hold, as small as it was found.
+/// The smallest run found that violates a property.
 struct Failure {
     reason: String,
     case: String,
@@ -131,7 +131,7 @@ pub(super) fn run(suites: &[Suite], args: &TestArgs) -> anyhow::Result<Exit> {
     }
     let cases = args.cases.unwrap_or_else(|| of_environment().max(USUAL_CASES));
     if let Some(folder) = &args.runs {
-        Root::new(folder).make().with_context(|| format!("{} cannot be made", folder.display()))?;
+        Root::new(folder).make().with_context(|| format!("failed to create {}", folder.display()))?;
         let written = quietly(|| parallel::map(&plans, |(_, plan)| runs::write(folder, plan, cases, args.seed)));
         return written.into_iter().collect::<anyhow::Result<()>>().map(|()| Exit::Fine);
     }
@@ -147,29 +147,29 @@ pub(super) fn run(suites: &[Suite], args: &TestArgs) -> anyhow::Result<Exit> {
     match args.format() {
         TestFormat::Text => print(&report::text(&tried))?,
         TestFormat::Json => print_json(&report::json(&tried))?,
-        TestFormat::Lcov | TestFormat::Cobertura => bail!("properties are told as text or json"),
+        TestFormat::Lcov | TestFormat::Cobertura => bail!("invalid format for properties: expected text or json"),
     }
     let is_kept = tried.iter().all(|tried| tried.kept() == tried.results.len());
     Ok(if is_kept { Exit::Fine } else { Exit::Told })
 }
 
-/// How properties are tried, and which there are.
+/// Returns the page that documents the properties.
 pub(super) fn page() -> String {
     table::page()
 }
 
-/// How many properties hold for a profile, and how many there are.
+/// Returns the number of properties that hold for a profile, and their total.
 pub(super) fn held(plan: &Plan) -> anyhow::Result<(usize, usize)> {
     let tried = quietly(|| try_all(&Stage::new(plan), USUAL_CASES, 0))?;
     Ok((tried.kept(), tried.results.len()))
 }
 
-/// What proptest's own variable asks for.
+/// Returns the number of cases in `PROPTEST_CASES`.
 fn of_environment() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// A panic is what is looked for: it is caught and told as a failure, not on standard error besides.
+/// Runs the closure without printing panics: they are caught and reported as failures.
 fn quietly<T>(work: impl FnOnce() -> T) -> T {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
@@ -178,7 +178,7 @@ fn quietly<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Tries all properties on the same runs. One that fails is made small by itself, and the others are tried on.
+/// Checks all properties on the same runs. Each failing property is shrunk by itself.
 fn try_all(stage: &Stage, cases: u32, seed: u64) -> anyhow::Result<PropertyResults> {
     let plan = stage.plan;
     let mut open: Vec<&'static Property> = PROPERTIES.iter().collect();
@@ -199,7 +199,7 @@ fn try_all(stage: &Stage, cases: u32, seed: u64) -> anyhow::Result<PropertyResul
     Ok(PropertyResults { id: plan.id.clone(), seed, reached, results, untried })
 }
 
-/// The first property that does not hold, and the smallest run that was found to show it.
+/// Returns the first property that fails, and the smallest run found for it.
 fn first_failure(
     stage: &Stage,
     open: &[&'static Property],
@@ -213,7 +213,7 @@ fn first_failure(
         let played = stage.play(&scene);
         let take = Take { stage, scene: &scene, played: &played };
         played.iter().for_each(|played| reached.borrow_mut().note(&played.report));
-        // While it is made smaller, it is the same property that must not hold.
+        // While shrinking, only the same property counts.
         let wanted = |property: &&&Property| found.get().is_none_or(|name| name == property.name);
         for property in open.iter().filter(wanted) {
             if let Err(reason) = (property.check)(&take) {
@@ -226,7 +226,7 @@ fn first_failure(
     match outcome {
         Ok(()) => Ok(None),
         Err(TestError::Fail(_, scene)) => Ok(found.get().map(|name| (name, scene))),
-        Err(TestError::Abort(reason)) => anyhow::bail!("no runs could be generated: {reason}"),
+        Err(TestError::Abort(reason)) => anyhow::bail!("failed to generate runs: {reason}"),
     }
 }
 
@@ -240,7 +240,7 @@ fn runner(cases: u32, seed: u64) -> TestRunner {
     })
 }
 
-/// How many settings are levels of their own in a run.
+/// Returns the number of settings of type `tlp`.
 fn levels(plan: &Plan) -> usize {
     plan.settings.iter().filter(|spec| spec.kind == SettingType::Tlp).count()
 }
@@ -256,12 +256,12 @@ fn failure(stage: &Stage, name: &str, scene: &Scenario) -> anyhow::Result<Failur
     Ok(Failure { reason, case, file: None })
 }
 
-/// Writes the run beside the cases of its profile, and over no other one.
+/// Writes the run to the profile's cases, without overwriting another case.
 fn keep(tally: &mut Tally, folder: &Root) -> anyhow::Result<()> {
     let Some(failure) = &mut tally.failure else { return Ok(()) };
     let cases = folder.below("cases");
     let shown = cases.path();
-    cases.make().with_context(|| format!("{} cannot be made", shown.display()))?;
+    cases.make().with_context(|| format!("failed to create {}", shown.display()))?;
     let name = format!("property-{}", tally.property.name);
     let names = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
     for name in names.map(|name| format!("{name}.yaml")) {
@@ -270,12 +270,12 @@ fn keep(tally: &mut Tally, folder: &Root) -> anyhow::Result<()> {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 cases.read(&file.0, Bound::CASE).is_ok_and(|kept| kept == file.1)
             }
-            created => created.map(|()| true).with_context(|| format!("{} cannot be written", shown.display()))?,
+            created => created.map(|()| true).with_context(|| format!("failed to write {}", shown.display()))?,
         };
         if is_kept {
             failure.file = Some(shown.join(file.0));
             return Ok(());
         }
     }
-    unreachable!("names do not end")
+    unreachable!("the sequence of names is infinite")
 }

@@ -1,4 +1,4 @@
-//! What must not matter: in which order rows stand, on which page, and how often.
+//! Invariance under the order of rows, their distribution over pages, and their repetition.
 
 use super::bundle_view::difference;
 use super::invariant::ensure;
@@ -17,12 +17,12 @@ pub(super) fn order_free(take: &Take) -> Result<(), String> {
         same(take, &one, &scene, "in another order")?;
     }
     if is_one_answer(take, &one) {
-        same_if_asked_alike(take, &one, &take.scene.with_pages_turned(), "on other pages")?;
+        same_if_asked_alike(take, &one, &take.scene.with_pages_reversed(), "on other pages")?;
     }
     Ok(())
 }
 
-/// Whether all pages are of one request and the next ones after it, and each of them came.
+/// Tests whether all pages belong to one request and its next pages, and each was received.
 fn is_one_answer(take: &Take, one: &Played) -> bool {
     let pages = &take.scene.pages;
     let accepting =
@@ -31,7 +31,7 @@ fn is_one_answer(take: &Take, one: &Played) -> bool {
     asks == 1
         && pages.len() > 1
         && one.pages >= pages.len()
-        && pages.iter().all(|page| page.flaw == InjectedFault::None)
+        && pages.iter().all(|page| page.fault == InjectedFault::None)
 }
 
 pub(super) fn idempotent(take: &Take) -> Result<(), String> {
@@ -40,14 +40,13 @@ pub(super) fn idempotent(take: &Take) -> Result<(), String> {
     same_if_asked_alike(take, &one, &doubled, "twice")
 }
 
-/// Another scene gives the same bundle.
+/// Checks that another scenario yields the same bundle.
 fn same(take: &Take, one: &Played, scene: &Scenario, how: &str) -> Result<(), String> {
     let Ok(other) = take.stage.play(scene) else { return Ok(()) };
     ensure(one.bundle == other.bundle, || difference(how, &one.bundle, &other.bundle))
 }
 
-/// The same, where the same is asked: more rows may make a provider that is asked by offset give other pages, and that is
-/// another answer.
+/// Checks the same if both scenarios send the same requests: with offset paging, repeated rows may shift the pages.
 fn same_if_asked_alike(take: &Take, one: &Played, scene: &Scenario, how: &str) -> Result<(), String> {
     let Ok(other) = take.stage.play(scene) else { return Ok(()) };
     let is_comparable = one.exchanges.iter().map(|e| &e.request).eq(other.exchanges.iter().map(|e| &e.request));

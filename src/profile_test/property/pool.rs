@@ -1,5 +1,5 @@
-//! Values for the fields of a profile: well-formed ones by type and by their side of the record, odd ones, and those that
-//! are meant to do harm. Each is chosen by a number; 0 is the plainest.
+//! Values for fields: well-formed ones by type and side of the record, unusual ones, and hostile ones. Each is selected by a
+//! number; 0 is the simplest.
 
 use super::scenario::Cell;
 use jiff::{SignedDuration, Timestamp};
@@ -8,37 +8,37 @@ use std::net::IpAddr;
 use stixmap_engine::plan::{FieldPlan, Operand, Plan, TimeFormat};
 use stixmap_engine::profile::{FieldType, Scalar};
 
-/// The values of a profile's fields.
+/// The values for a profile's fields.
 #[derive(Debug)]
 pub(super) struct ValuePool {
-    /// Those that rules name, and others.
+    /// The types that rules name, and other ones.
     rrtypes: (Vec<String>, Vec<String>),
-    /// Short texts in quotes in the profile: what its conditions compare with.
-    words: Vec<String>,
+    /// Short quoted texts of the profile, such as literals in its conditions.
+    literals: Vec<String>,
     hostile: Vec<Value>,
     sides: Vec<SideOf>,
-    /// Whether more than one field can be either side.
+    /// Whether several fields can be on either side.
     has_two_sides: bool,
-    /// The field that says when a record was first seen.
+    /// The field with the time first seen.
     first: Option<usize>,
     now: Timestamp,
 }
 
-/// What the values of a row are about.
+/// What a row's values describe.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct About<'a> {
-    /// Which record type.
+    /// The record type.
     pub(super) rrtype: u16,
-    /// What was asked about.
+    /// The value of the observable.
     pub(super) asked: &'a str,
 }
 
-/// Which side of a record a field is.
+/// The side of a record that a field belongs to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum SideOf {
     Owner,
     Data,
-    /// The one or the other, as a condition says.
+    /// Either one, depending on a condition.
     Both,
     Neither,
 }
@@ -67,7 +67,7 @@ const LEVELS: [&str; 7] = ["TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STR
 const COMMON: [&str; 12] = ["A", "AAAA", "MX", "NS", "SOA", "CNAME", "TXT", "PTR", "aaaa", "28", "TYPE65", "SRV"];
 
 impl ValuePool {
-    /// The values of a profile whose secrets are these.
+    /// Creates the pool for a profile with these secrets.
     pub(super) fn new(plan: &Plan, secrets: &[(String, String)], now: Timestamp) -> ValuePool {
         let of_rules = plan.rules.rules.iter().flat_map(|rule| rule.rrtypes.iter().map(ToString::to_string));
         let mut rrtypes = (of_rules.collect::<Vec<String>>(), COMMON.map(str::to_owned).to_vec());
@@ -77,7 +77,7 @@ impl ValuePool {
         let sides: Vec<SideOf> = (0..plan.record.fields.len()).map(|field| side(plan, field)).collect();
         ValuePool {
             rrtypes,
-            words: words(&plan.source.text),
+            literals: literals(&plan.source.text),
             hostile: hostile(secrets),
             has_two_sides: sides.iter().filter(|side| **side == SideOf::Both).count() > 1,
             sides,
@@ -86,23 +86,23 @@ impl ValuePool {
         }
     }
 
-    /// The value of a field; none if it is missing.
+    /// Returns the value of a field; `None` if it is missing.
     pub(super) fn value(&self, field: usize, plan: &FieldPlan, cell: &Cell, about: About) -> Option<Value> {
         match cell {
-            Cell::Well(number) => Some(self.well(field, plan, *number, about)),
-            Cell::Odd(number) => Some(self.odd(plan, *number)),
-            Cell::Broken(number) => Some(self.hostile(*number)),
+            Cell::Valid(number) => Some(self.well(field, plan, *number, about)),
+            Cell::Unusual(number) => Some(self.odd(plan, *number)),
+            Cell::Invalid(number) => Some(self.hostile(*number)),
             Cell::Text(text) => Some(text.as_str().into()),
             Cell::Missing => None,
         }
     }
 
-    /// A value that is meant to do harm.
+    /// Returns a hostile value.
     pub(super) fn hostile(&self, number: u16) -> Value {
         pick(&self.hostile, number).clone()
     }
 
-    /// A text that is meant to do harm.
+    /// Returns a hostile text.
     pub(super) fn hostile_text(&self, number: u16) -> String {
         match self.hostile(number) {
             Value::String(text) => text,
@@ -133,7 +133,7 @@ impl ValuePool {
         }
     }
 
-    /// Mostly one that rules name; for an address, mostly the one that has it as data.
+    /// Returns a record type, mostly one that rules name; for an address, mostly the type with that address as data.
     fn rrtype(&self, about: About) -> &str {
         match (about.rrtype % 8, about.asked.parse::<IpAddr>()) {
             (0..=5, Ok(IpAddr::V4(_))) => "A",
@@ -143,10 +143,10 @@ impl ValuePool {
         }
     }
 
-    /// What was asked about, on the side where it may stand: rows about other names are left out by most profiles.
+    /// Returns the observable on the side where it can be: most profiles drop rows about other names.
     fn asked<'a>(&self, field: usize, plan: &FieldPlan, rrtype: &str, about: About<'a>) -> Option<&'a str> {
         let is_address = about.asked.parse::<IpAddr>().is_ok();
-        // Of two that can be either side, mostly one is what was asked about; one alone stands against it.
+        // If two fields can be on either side, mostly one of them is the observable; a single one is on the other side.
         let rank = self.sides[..field].iter().filter(|side| **side == SideOf::Both).count();
         let is_turn = self.has_two_sides && (usize::from(about.rrtype / 64) + rank).is_multiple_of(2);
         let is_text = matches!(plan.kind, FieldType::String | FieldType::DnsName | FieldType::Rdata | FieldType::Ip);
@@ -168,12 +168,12 @@ impl ValuePool {
             (SideOf::Data | SideOf::Both, 6) => (*pick(&NAMES, number / 8)).to_owned(),
             (SideOf::Neither, 0) => number.to_string(),
             (_, 7) => (*pick(&NAMES, number / 8)).to_owned(),
-            _ if self.words.is_empty() => String::new(),
-            _ => pick(&self.words, number / 8).clone(),
+            _ if self.literals.is_empty() => String::new(),
+            _ => pick(&self.literals, number / 8).clone(),
         }
     }
 
-    /// Mostly of the last month, or where it is the first of two, before it; others up to five years back, or a little ahead.
+    /// Returns a time, mostly in the last month, a first time before it; else up to five years ago or slightly in the future.
     fn time(&self, is_first: bool, plan: &FieldPlan, number: u16) -> Value {
         let back = match number % 12 {
             11 => i64::from(number / 12 % 4096) * 40_009 - 90_000,
@@ -237,7 +237,7 @@ fn side(plan: &Plan, field: usize) -> SideOf {
     }
 }
 
-/// A scalar of a profile, as it stands in JSON.
+/// Returns a scalar of a profile as JSON.
 pub(super) fn scalar(scalar: &Scalar) -> Value {
     match scalar {
         Scalar::Boolean(flag) => (*flag).into(),
@@ -246,20 +246,20 @@ pub(super) fn scalar(scalar: &Scalar) -> Value {
     }
 }
 
-/// The short texts in quotes.
-fn words(text: &str) -> Vec<String> {
-    let mut words: Vec<String> = vec![];
+/// Returns the short quoted texts.
+fn literals(text: &str) -> Vec<String> {
+    let mut literals: Vec<String> = vec![];
     for line in text.lines() {
         let inner = line.split(['"', '\'']).skip(1);
-        let short = inner.filter(|word| (1..=20).contains(&word.len()) && word.chars().all(char::is_alphanumeric));
-        words.extend(short.map(str::to_owned));
+        let short = inner.filter(|literal| (1..=20).contains(&literal.len()) && literal.chars().all(char::is_alphanumeric));
+        literals.extend(short.map(str::to_owned));
     }
-    words.sort();
-    words.dedup();
-    words
+    literals.sort();
+    literals.dedup();
+    literals
 }
 
-/// Values of no type, and texts that are meant to do harm; with the names of secrets, and what they hold.
+/// Returns values of no field type and hostile texts, including the names and values of secrets.
 fn hostile(secrets: &[(String, String)]) -> Vec<Value> {
     let mut values = vec![json!(null), json!(true), json!(-1), json!(1.5), json!(u64::MAX), json!([]), json!({})];
     values.extend([json!([null]), json!({ "a": [] }), json!([["192.0.2.1"]])]);
@@ -291,7 +291,7 @@ fn hostile(secrets: &[(String, String)]) -> Vec<Value> {
     values
 }
 
-/// A secret as it stands in a URL; it has no other signs that are encoded there.
+/// Returns a secret percent-encoded; only these characters of it need encoding.
 pub(super) fn encoded(secret: &str) -> String {
     secret.replace('+', "%2B").replace('=', "%3D")
 }

@@ -1,9 +1,9 @@
-//! An answer as it is written in a case, and as a run is told it.
+//! A response, as a case contains it and as a run receives it.
 
 use serde_json::Value;
 use stixmap_engine::run::{Fault, Response};
 
-/// An answer as it is written in a case.
+/// A response as written in a case.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -21,9 +21,9 @@ impl Reply {
         Self::of(value.to_string().into_bytes())
     }
 
-    /// What a run is told; as in a case, a fault with a body cuts it in half.
-    pub(super) fn told(&self) -> Result<Response, Fault> {
-        let fault = self.fault.map(|word| match word {
+    /// Returns what a run receives; as in a case, a fault with a body truncates it to its first half.
+    pub(super) fn result(&self) -> Result<Response, Fault> {
+        let fault = self.fault.map(|name| match name {
             "connect" => Fault::Connect("connection refused".into()),
             "timeout" => Fault::Timeout,
             _ => Fault::Reset,

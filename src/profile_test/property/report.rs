@@ -1,13 +1,13 @@
-//! What is told of properties: a line for each of a profile, or all of it for programs.
+//! Reports the results of properties as text or JSON.
 
 use super::{Failure, PropertyResults, RunCounts};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// Why what holds says nothing.
+/// Reason of a property that holds vacuously.
 const VACUOUS: &str = "vacuous: no generated record was mapped";
 
-/// For people.
+/// Formats the results as text.
 pub(super) fn text(tried: &[PropertyResults]) -> String {
     let mut text = String::new();
     for profile in tried {
@@ -24,17 +24,17 @@ pub(super) fn text(tried: &[PropertyResults]) -> String {
     let held = tried.iter().map(PropertyResults::kept).sum::<usize>();
     let failed = tried.iter().map(|profile| profile.results.len()).sum::<usize>() - held;
     let seeds: Vec<String> = tried.iter().take(1).map(|profile| profile.seed.to_string()).collect();
-    let _ = writeln!(text, "{held} hold, {failed} fail (--seed {})", seeds.concat());
+    let _ = writeln!(text, "{held} passed, {failed} failed (--seed {})", seeds.concat());
     text
 }
 
-/// How far the runs of a profile came.
+/// Summarizes the runs of a profile.
 fn reached(tried: &PropertyResults) -> String {
     let RunCounts { outcomes, records: (mapped, read), requests, rules, of, .. } = &tried.reached;
-    let outcomes: Vec<String> = outcomes.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    let outcomes: Vec<String> = outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
     let untried = match tried.untried.as_slice() {
         [] => String::new(),
-        names => format!("; no record of `{}`: more `--cases` may reach it", names.join("`, `")),
+        names => format!("; no record of `{}`: increase `--cases`", names.join("`, `")),
     };
     format!(
         "       {}: {}; {requests} requests; {mapped} of {read} records mapped{untried}; {} of {of} rules used\n",
@@ -44,7 +44,7 @@ fn reached(tried: &PropertyResults) -> String {
     )
 }
 
-/// The smallest case, and where it was written.
+/// Formats the smallest case and its file.
 fn shown(failure: &Failure) -> String {
     let lines = failure.case.lines().map(|line| format!("  {line}\n")).collect::<String>();
     match &failure.file {
@@ -53,28 +53,28 @@ fn shown(failure: &Failure) -> String {
     }
 }
 
-/// For programs.
+/// Returns the results as JSON.
 pub(super) fn json(tried: &[PropertyResults]) -> Value {
     tried.iter().map(profile).collect()
 }
 
 fn profile(tried: &PropertyResults) -> Value {
     let results = tried.results.iter().map(|result| {
-        let mut told = json!({
+        let mut json = json!({
             "name": result.property.name,
             "holds": result.property.holds,
             "cases": result.cases,
             "is_kept": tried.is_kept(result),
         });
         if tried.is_vacuous() && result.failure.is_none() {
-            told["reason"] = VACUOUS.into();
+            json["reason"] = VACUOUS.into();
         }
         if let Some(failure) = &result.failure {
-            told["reason"] = failure.reason.as_str().into();
-            told["case"] = failure.case.as_str().into();
-            told["file"] = failure.file.as_ref().map(|file| file.display().to_string()).into();
+            json["reason"] = failure.reason.as_str().into();
+            json["case"] = failure.case.as_str().into();
+            json["file"] = failure.file.as_ref().map(|file| file.display().to_string()).into();
         }
-        told
+        json
     });
     let RunCounts { outcomes, records: (mapped, read), requests, rules, of, .. } = &tried.reached;
     json!({

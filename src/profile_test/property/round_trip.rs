@@ -1,8 +1,8 @@
-//! What is found, written in the Common Output Format and mapped again by the profile for it: the same relationships.
+//! Round trip through the Common Output Format: mapped by the profile `cof`, the written records give the same relationships.
 //!
-//! The format has the record and nothing around it. So it cannot say: what a profile's own rules make of a record where they
-//! differ from the pack's (only the ends are compared), what a row says `besides`, how a provider marks it, which names and
-//! addresses a profile keeps that the other one drops, parts of a second, and the first second of 1970, which stands for none.
+//! The format contains only the record. Not compared are therefore: relationship types of a profile's own rules (only the ends
+//! are), extra relationships (`besides`), markings by the provider, names and addresses that only one of both profiles drops,
+//! fractions of seconds, and the first second of 1970, which means no time.
 
 use super::invariant::ensure;
 use super::table::Take;
@@ -19,7 +19,7 @@ static READER: LazyLock<Plan> = LazyLock::new(|| {
     plan.ok().flatten().expect("the profile of the format is built in, and compiles")
 });
 
-/// Whether what is written says what was found.
+/// Checks that the written records are read back as the same records.
 pub(super) fn read_back(take: &Take) -> Result<(), String> {
     let Ok(one) = take.played else { return Ok(()) };
     let mut text = vec![];
@@ -27,7 +27,7 @@ pub(super) fn read_back(take: &Take) -> Result<(), String> {
     let other = mapped(take, one.setting.observable.clone(), text);
     let written: Vec<&Traced> = one.report.trace.iter().filter(|traced| traced.record.is_some()).collect();
     let (lines, read) = (written.len(), other.trace.len());
-    ensure(lines == read, || format!("{lines} records are written, {read} are read back"))?;
+    ensure(lines == read, || format!("{lines} records written, {read} read back"))?;
     written.into_iter().zip(&other.trace).try_for_each(|(one, other)| same(take.stage.plan, one, other))
 }
 
@@ -52,11 +52,11 @@ fn same(plan: &Plan, one: &Traced, other: &Traced) -> Result<(), String> {
     let is_of_pack = |rule: usize| plan.rules.rules[rule].pack.is_some();
     match &other.fate {
         Fate::Mapped => {}
-        // It keeps to what was asked about, and to addresses that hosts have.
+        // The profile `cof` drops other names and special-purpose addresses.
         Fate::Dropped(_, None) if plan.record.other_names != READER.record.other_names => return Ok(()),
         Fate::Dropped(_, None) if plan.record.drop_addresses != READER.record.drop_addresses => return Ok(()),
         Fate::Dropped(_, Some(_)) if !one.links.iter().any(|link| is_of_pack(link.rule)) => return Ok(()),
-        fate => return Err(format!("{record:?} was mapped, and is read back as {fate:?}")),
+        fate => return Err(format!("{record:?} was mapped, but read back as {fate:?}")),
     }
     let is_there = |link: &&Link| {
         let says_so = |read: &Link| !is_of_pack(link.rule) || read.relationship == link.relationship;
@@ -68,10 +68,10 @@ fn same(plan: &Plan, one: &Traced, other: &Traced) -> Result<(), String> {
     let is_more = are_all_of_pack && other.links.len() > one.links.len();
     ensure(!is_more, || format!("{:?} is read back as {:?}", one.links, other.links))?;
     let seen = in_seconds(record);
-    ensure(other.links.iter().all(|link| link.seen == seen), || format!("{seen:?} is read back otherwise"))
+    ensure(other.links.iter().all(|link| link.seen == seen), || format!("{seen:?} differs when read back"))
 }
 
-/// When a record was seen, as the format can say it.
+/// Returns the times of a record with the precision of the format.
 fn in_seconds(record: &Record) -> Seen {
     let whole = |time: Timestamp| Timestamp::from_second(time.as_second()).ok().filter(|time| time.as_second() > 0);
     Seen { first: record.seen.first.and_then(whole), last: record.seen.last.and_then(whole) }

@@ -1,5 +1,5 @@
-//! Generated runs, written for other programs to judge: a file for each profile, on each line what was asked and answered, as
-//! a case has it, and what came of it. They are made as those are that properties are tried on.
+//! Writes generated runs for external validators: a file for each profile, and on each line the exchanges and the bundle of
+//! one run.
 
 use super::play::Stage;
 use super::scenario::scenes;
@@ -20,7 +20,7 @@ struct Run<'r> {
     bundle: &'r serde_json::Value,
 }
 
-/// Writes the runs of a profile. One that panics has no line; a property tells of it.
+/// Writes the runs of a profile. Runs that panic are omitted; a property reports them.
 pub(super) fn write(folder: &Path, plan: &Plan, cases: u32, seed: u64) -> anyhow::Result<()> {
     let name = format!("{}.ndjson", plan.id);
     let mut failed = None;
@@ -29,7 +29,7 @@ pub(super) fn write(folder: &Path, plan: &Plan, cases: u32, seed: u64) -> anyhow
         Ok(())
     });
     failed.map_or(Ok(()), Err)?;
-    written.with_context(|| format!("{} cannot be written", folder.join(&name).display()))
+    written.with_context(|| format!("failed to write {}", folder.join(&name).display()))
 }
 
 fn lines(file: &mut dyn Write, plan: &Plan, cases: u32, seed: u64) -> anyhow::Result<()> {
@@ -37,7 +37,10 @@ fn lines(file: &mut dyn Write, plan: &Plan, cases: u32, seed: u64) -> anyhow::Re
     let mut runner = runner(cases, seed);
     let scenes = scenes(plan.record.fields.len(), levels(plan));
     for _ in 0..cases {
-        let scene = scenes.new_tree(&mut runner).map_err(|reason| anyhow::anyhow!("no run: {reason}"))?.current();
+        let scene = scenes
+            .new_tree(&mut runner)
+            .map_err(|reason| anyhow::anyhow!("failed to generate a run: {reason}"))?
+            .current();
         let Ok(played) = stage.play(&scene) else { continue };
         let outcome = played.report.outcome.kind.as_str();
         let case = played.case("a generated run");

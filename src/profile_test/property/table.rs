@@ -1,164 +1,164 @@
-//! What holds for every run, whatever a provider answers: a row for each, with its name, what it says, and how it is tried.
+//! The table of properties: invariants of every run, whatever a provider answers.
 
 use super::play::{Panicked, Played, Stage};
 use super::scenario::Scenario;
 use super::{invariant, ordering, round_trip};
 use std::fmt::Write;
 
-/// An invariant.
+/// An invariant with its check.
 pub(super) struct Property {
     pub(super) name: &'static str,
-    /// What holds, in a sentence.
+    /// The invariant, in one sentence.
     pub(super) holds: &'static str,
-    /// How it is tried, and why it matters.
+    /// How it is checked, and why it matters.
     doc: &'static str,
     pub(super) check: fn(&Take) -> Result<(), String>,
 }
 
-/// A scene and what came of it.
+/// A scenario and its result.
 pub(super) struct Take<'t> {
     pub(super) stage: &'t Stage<'t>,
     pub(super) scene: &'t Scenario,
     pub(super) played: &'t Result<Played, Box<Panicked>>,
 }
 
-/// All of them.
+/// All properties.
 pub(super) const PROPERTIES: [Property; 18] = [
     Property {
         name: "no-panic",
-        holds: "the program does not panic, and the run ends",
-        doc: "A connector that ends at one answer enriches nothing more. A run of 200,000 steps is one that does not end.",
+        holds: "no run panics, and every run terminates",
+        doc: "A connector that stops at one response enriches nothing more. A run of 200,000 steps counts as endless.",
         check: invariant::no_panic,
     },
     Property {
         name: "deterministic",
-        holds: "the same answers give the same bytes",
-        doc: "The run is played twice: bundle, requests, trace, counts and diagnostics are compared.",
+        holds: "equal responses yield equal bytes",
+        doc: "Each run is played twice; bundle, requests, trace, counts and diagnostics are compared.",
         check: invariant::deterministic,
     },
     Property {
         name: "order-free",
-        holds: "rows in another order, on their page or on another, give the same bundle",
-        doc: "The rows of each page are reversed, and turned by half; where there is one request and its next pages, what \
-              stands on these is exchanged.",
+        holds: "the order of rows, within a page or across pages, does not change the bundle",
+        doc: "The rows of each page are reversed and rotated; if there is one request with next pages, the contents of these \
+              pages are exchanged.",
         check: ordering::order_free,
     },
     Property {
         name: "idempotent",
-        holds: "rows that stand there twice say what they say once",
-        doc: "Every page is given with all of its rows a second time.",
+        holds: "repeated rows do not change the bundle",
+        doc: "Every page is played with all of its rows repeated.",
         check: ordering::idempotent,
     },
     Property {
         name: "closed",
-        holds: "every reference is in the bundle, and what was asked about",
-        doc: "OpenCTI holds an object back as long as something it refers to is missing. Each object stands there once.",
+        holds: "the bundle contains the observable and every referenced object",
+        doc: "OpenCTI delays an object until everything that it refers to exists. No object occurs twice.",
         check: invariant::closed,
     },
     Property {
         name: "connected",
-        holds: "what is found leads back to what was asked about",
-        doc: "From what was asked about, relationships lead to every observable of the bundle. Not tried where `record` has \
-              `other_names: keep`, since then what is said of other names stands by itself.",
+        holds: "every result is connected with the observable",
+        doc: "Relationships lead from the observable to every observable of the bundle. Not checked if `record` has \
+              `other_names: keep`, since records about other names may be unconnected.",
         check: invariant::connected,
     },
     Property {
         name: "valid",
-        holds: "every object is what STIX 2.1 says of its type",
-        doc: "Each object has the properties its type must have and no other ones, ids, times and references of the right \
-              form, a value of its type, and nothing that is null or empty.",
+        holds: "every object is valid STIX 2.1",
+        doc: "Each object has the required properties of its type and no unknown ones, ids, timestamps and references of the \
+              right format, a value of its type, and nothing null or empty.",
         check: invariant::valid_stix,
     },
     Property {
         name: "permitted",
         holds: "OpenCTI permits every relationship",
-        doc: "Type and ends of each relationship stand in the table of those that OpenCTI permits; nothing relates to itself.",
+        doc: "OpenCTI permits the type of each relationship between its source and target; no object relates to itself.",
         check: invariant::permitted,
     },
     Property {
         name: "accounted",
-        holds: "every record is counted once, as what it became",
-        doc: "Records read are those mapped, dropped, bad and outside the window; the trace tells the same of each.",
+        holds: "every record is counted exactly once",
+        doc: "Records read are those mapped, dropped, bad and outside the window; the trace agrees with each count.",
         check: invariant::accounted,
     },
     Property {
         name: "tlp-never-lowered",
-        holds: "no result is marked below what was asked about, or below what its record says",
-        doc: "Markings are read from the bundle as it is written. What was asked about keeps its own.",
+        holds: "no result is marked below the observable or below its own record",
+        doc: "Markings are read from the written bundle. The observable keeps its own marking.",
         check: invariant::marked,
     },
     Property {
         name: "gate",
-        holds: "above the highest level that may be sent nothing is",
-        doc: "Observables have no marking, each level, two, and one that nobody knows; settings of type `tlp` have each \
-              level. A run is refused, without a request, if and only if it must be.",
+        holds: "nothing above the maximum TLP level is sent",
+        doc: "Observables have no marking, each level, two levels, or an unknown marking; settings of type `tlp` have each \
+              level. A run is refused, without a request, exactly if it must be.",
         check: invariant::gate,
     },
     Property {
         name: "no-secret",
-        holds: "no secret is shown, though answers repeat it",
-        doc: "Answers repeat secrets, and what is made of them, in values, keys, messages, cursors and URLs. Bundle, trace, \
-              outcome, diagnostics and requests as they are shown hold none.",
+        holds: "no secret is shown, even if responses contain it",
+        doc: "Responses contain secrets and their encodings in values, keys, messages, cursors and URLs. Bundle, trace, outcome, \
+              diagnostics and redacted requests contain none.",
         check: invariant::no_secret,
     },
     Property {
         name: "bounded",
-        holds: "there are no more requests than `explain` says",
-        doc: "Providers name next pages for ever, send elsewhere, ask to wait, and are out of order: `stixmap explain PROFILE` \
-              tells how many requests one observable can cost.",
+        holds: "no run sends more requests than `explain` states",
+        doc: "Providers announce next pages without end, redirect, ask to wait and fail; `stixmap explain PROFILE` states the \
+              maximum number of requests per observable.",
         check: invariant::bounded,
     },
     Property {
         name: "ids",
-        holds: "ids are those of a second derivation",
-        doc: "UUIDv5 of what STIX 2.1 §2.9 names, derived a second time from the objects as they are written.",
+        holds: "ids equal those of an independent derivation",
+        doc: "UUIDv5 of the id contributing properties (STIX 2.1 §2.9), derived a second time from the written objects.",
         check: invariant::ids,
     },
     Property {
         name: "times",
-        holds: "a relationship ends after it starts",
-        doc: "STIX 2.1 wants `stop_time` later than `start_time`; providers also tell of one instant.",
+        holds: "every relationship ends after it starts",
+        doc: "STIX 2.1 §5.1 requires `stop_time` later than `start_time`; providers also report a single instant.",
         check: invariant::times,
     },
     Property {
         name: "believed",
-        holds: "what is `ok` was read: a failure is never told as nothing found",
-        doc: "An outcome other than `ok` and `empty` has a reason; `empty` and `refused` come without a relationship.",
+        holds: "a failure is never reported as an empty result",
+        doc: "Every outcome except `ok` and `empty` has a reason; `empty` and `refused` have no relationships.",
         check: invariant::believed,
     },
     Property {
         name: "read-back",
-        holds: "written in the Common Output Format and mapped again, records become the same",
-        doc: "The records are written as `--format cof` does, and mapped by the profile `cof`: relationships have the same \
-              ends and times, and the same type where the rule is one of a pack.",
+        holds: "a round trip through the Common Output Format preserves records",
+        doc: "The records are written as `--format cof` does and mapped by the profile `cof`: relationships have the same \
+              ends and times, and the same type if the rule belongs to a pack.",
         check: round_trip::read_back,
     },
     Property {
         name: "replayed",
-        holds: "written as a case, a run comes out the same",
-        doc: "What is printed when a property does not hold can be kept as a case: it shows the same.",
+        holds: "a run written as a case has the same result",
+        doc: "The case that is printed for a failing property can be kept: it reproduces the failure.",
         check: invariant::replayed,
     },
 ];
 
-/// How they are tried.
+/// Introduction of the page.
 const ABOUT: &str = "\
 # Properties
 
-`stixmap test PROFILE --properties` plays runs that nobody wrote: an observable of each type that the profile accepts, with
-and without markings, and what the provider could answer, all of it generated from the profile: rows in the framing and at the
-levels of each lookup, pages in the ways that its paging knows, the answers that its `answers` are about, tokens, probes and
-jobs. Values are well-formed, odd (other words for nothing, figures as text, another type's text), of the wrong type, missing,
-null, or meant to do harm; rows stand there twice; pages come in any order, are cut, come broken, or do not come.
+`stixmap test PROFILE --properties` plays generated runs: an observable of each type that the profile accepts, with and without
+markings, and responses generated from the profile: rows in the framing and levels of each lookup, pages for its paging method,
+responses that its `answers` rows match, tokens, probes and jobs. Values are well-formed, unusual (null values, numbers as
+text, values of another type), malformed, missing, null or hostile; rows are repeated; pages arrive in any order, truncated,
+broken, or not at all.
 
-On each run all of these are tried. `--cases N` says how many runs are made (64, or `PROPTEST_CASES` if that is more),
-`--seed S` which ones. Where no generated record at all is mapped, whatever holds is *vacuous*: it holds for nothing, and
-fails with that word. A run for which one does not hold is made as small as it gets and printed as a case; `--accept` writes
-it to `cases/property-NAME.yaml`, where `stixmap test` plays it from then on.
+Every property is checked on each run. `--cases N` sets the number of runs (default: 64, or `PROPTEST_CASES` if greater), and
+`--seed S` selects them. If no generated record is mapped, properties hold *vacuously*, which counts as a failure. A run that
+violates a property is shrunk and printed as a case; `--accept` writes it to `cases/property-NAME.yaml`, where `stixmap test`
+plays it from then on.
 
 ";
 
-/// All of them in words, for authors.
+/// Returns the page that documents all properties.
 pub(super) fn page() -> String {
     let mut text = ABOUT.to_owned();
     for Property { name, holds, doc, .. } in &PROPERTIES {

@@ -1,5 +1,4 @@
-//! Each property can fail: a mistake of the engine that it is there for is seeded, and it is found, made small, shown as a
-//! case, and kept.
+//! Proves that each property can fail: a defect of the engine is seeded, found, shrunk, printed as a case, and kept.
 
 use super::play::{Exchange, Fault, Played, Stage};
 use super::reply::Reply;
@@ -23,7 +22,7 @@ static PLAN: LazyLock<Plan> = LazyLock::new(|| {
     Folder::OnDisk(Root::new(&folder)).plan().expect("a profile").expect("it compiles")
 });
 
-/// For each property, what a mistake in the engine could do to what comes of a run.
+/// For each property, a defect that violates it.
 const SEEDED: [(&str, Fault); 18] = [
     ("no-panic", |played| {
         assert_eq!(played.report.counts.mapped, 0, "a record cannot be mapped");
@@ -102,7 +101,7 @@ fn each_relationship(mut played: Played, change: fn(&mut Value)) -> Played {
     played
 }
 
-/// The smallest run that shows the property's mistake, as a case.
+/// Returns the smallest run that violates the property, as a case.
 fn found(property: &'static Property) -> Tally {
     let (_, fault) = SEEDED.iter().find(|(name, _)| *name == property.name).expect("each property has its mistake");
     let stage = Stage { fault: Some(*fault), ..Stage::new(&PLAN) };
@@ -115,24 +114,24 @@ fn found(property: &'static Property) -> Tally {
 }
 
 #[test]
-fn each_property_finds_its_mistake_and_shows_it_as_a_small_case() {
+fn each_property_finds_its_defect_and_prints_it_as_a_small_case() {
     for property in &PROPERTIES {
         let failure = found(property).failure.expect("it was found");
-        assert!(!failure.reason.is_empty(), "{}: it is told why", property.name);
+        assert!(!failure.reason.is_empty(), "{}: the failure has a reason", property.name);
         let read = Case::read(&Source::new("case.yaml", failure.case.as_str()), |_| Err(String::new()));
         assert!(read.is_ok(), "{}: {read:?}\n{}", property.name, failure.case);
     }
 }
 
 #[test]
-fn without_a_mistake_all_hold() {
+fn all_properties_hold_without_a_defect() {
     let open: Vec<&'static Property> = PROPERTIES.iter().collect();
     let found = first_failure(&Stage::new(&PLAN), &open, (64, 0), &RefCell::default()).expect("runs can be generated");
     assert!(found.is_none(), "{found:?}");
 }
 
 #[test]
-fn a_case_is_kept_and_no_other_one_is_lost() {
+fn keep_writes_a_case_and_overwrites_none() {
     let folder = tempfile::tempdir().expect("a folder");
     let property = PROPERTIES.iter().find(|property| property.name == "closed").expect("it is one of them");
     let mut tally = found(property);

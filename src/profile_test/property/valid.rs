@@ -1,5 +1,5 @@
-//! Whether a bundle is STIX 2.1, told from its JSON alone, by a table of what each type of object must and may have. Shares
-//! nothing with the engine but what it wrote; the tests have OASIS's own validator judge the same bundles.
+//! Validates a bundle as STIX 2.1 from its JSON alone, by a table of the required and optional properties of each type. Shares
+//! no code with the engine; other tests validate the same bundles by the OASIS validator.
 
 use super::bundle_view::objects;
 use super::invariant::ensure;
@@ -7,16 +7,16 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The properties of a type of object, besides `type`, `spec_version` and `id`.
+/// The properties of an object type, except `type`, `spec_version` and `id`.
 struct Form {
     kind: &'static str,
     must: &'static [&'static str],
     may: &'static [&'static str],
-    /// Whether its value is one of the type.
+    /// Tests whether the value is valid for the type.
     value: fn(&Value) -> bool,
 }
 
-/// What every observable may have; OpenCTI reads who reported it from a property of its own.
+/// Optional properties of all observables; OpenCTI reads the author from a property of its own.
 const OF_OBSERVABLES: &[&str] = &["object_marking_refs", "x_opencti_created_by_ref"];
 
 const fn observable(kind: &'static str, value: fn(&Value) -> bool) -> Form {
@@ -35,7 +35,7 @@ const FORMS: [Form; 12] = [
         kind: "relationship",
         must: &["created", "modified", "relationship_type", "source_ref", "target_ref"],
         may: &["description", "start_time", "stop_time", "created_by_ref", "object_marking_refs"],
-        value: |object| is_word(&object["relationship_type"]),
+        value: |object| is_token(&object["relationship_type"]),
     },
     Form {
         kind: "autonomous-system",
@@ -49,36 +49,40 @@ const FORMS: [Form; 12] = [
     observable("email-addr", |object| text(object).is_some_and(|text| text.contains('@'))),
     observable("url", |object| text(object).is_some_and(|text| text.contains("://"))),
     observable("mac-addr", |object| text(object).is_some_and(is_mac)),
-    // Two that OpenCTI has besides STIX's own.
+    // Two types that OpenCTI adds to those of STIX.
     observable("hostname", |object| text(object).is_some_and(is_name)),
     observable("text", |object| text(object).is_some()),
 ];
 
-/// Whether a bundle is one, and each object what its type says.
+/// Checks that a bundle and each of its objects are valid.
 pub(super) fn bundle(bundle: &Value) -> Result<(), String> {
     let keys = bundle.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
-    ensure(keys.clone().all(|key| ["type", "id", "objects"].contains(&key)), || format!("a bundle of {keys:?}"))?;
-    ensure(bundle["type"] == "bundle" && is_id(&bundle["id"], "bundle"), || "it is no bundle".to_owned())?;
-    ensure(is_filled(bundle), || "a list or an object in it is empty, or a value null".to_owned())?;
+    ensure(keys.clone().all(|key| ["type", "id", "objects"].contains(&key)), || {
+        format!("unknown properties: {keys:?}")
+    })?;
+    ensure(bundle["type"] == "bundle" && is_id(&bundle["id"], "bundle"), || {
+        "invalid type or id of the bundle".to_owned()
+    })?;
+    ensure(is_filled(bundle), || "null, or an empty list or object".to_owned())?;
     objects(bundle).try_for_each(|it| object(it).map_err(|reason| format!("{reason}: {it}")))
 }
 
 fn object(object: &Value) -> Result<(), String> {
-    let kind = object["type"].as_str().ok_or("an object without a type")?;
-    let form = FORMS.iter().find(|form| form.kind == kind).ok_or("no type that is made here")?;
-    ensure(object["spec_version"] == "2.1", || "not of STIX 2.1".to_owned())?;
-    ensure(is_id(&object["id"], kind), || "its id is none".to_owned())?;
+    let kind = object["type"].as_str().ok_or("missing `type`")?;
+    let form = FORMS.iter().find(|form| form.kind == kind).ok_or("unknown `type`")?;
+    ensure(object["spec_version"] == "2.1", || "invalid `spec_version`".to_owned())?;
+    ensure(is_id(&object["id"], kind), || "invalid `id`".to_owned())?;
     let missing = form.must.iter().find(|key| object.get(**key).is_none());
-    ensure(missing.is_none(), || format!("it has no {missing:?}"))?;
+    ensure(missing.is_none(), || format!("missing property {missing:?}"))?;
     let known = |key: &str| {
         ["type", "spec_version", "id"].contains(&key) || form.must.contains(&key) || form.may.contains(&key)
     };
     let other = object.as_object().into_iter().flatten().find(|(key, _)| !known(key));
-    ensure(other.is_none(), || format!("its type has no {other:?}"))?;
-    ensure((form.value)(object), || "its value is none of its type".to_owned())?;
+    ensure(other.is_none(), || format!("unknown property {other:?}"))?;
+    ensure((form.value)(object), || "invalid value for the type".to_owned())?;
     for (key, value) in object.as_object().into_iter().flatten() {
-        ensure(is_reference(key, value), || format!("`{key}` refers to another type"))?;
-        ensure(is_time(key, value), || format!("`{key}` is no time of STIX"))?;
+        ensure(is_reference(key, value), || format!("invalid reference `{key}`"))?;
+        ensure(is_time(key, value), || format!("invalid timestamp `{key}`"))?;
     }
     Ok(())
 }
@@ -87,7 +91,7 @@ fn text(object: &Value) -> Option<&str> {
     object["value"].as_str().filter(|text| !text.is_empty())
 }
 
-/// Neither null nor empty, nor anything in it (STIX 2.1 §2.4, §3.1).
+/// Tests that a value is neither null nor empty, recursively (STIX 2.1 §2.4, §3.1).
 fn is_filled(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -97,22 +101,22 @@ fn is_filled(value: &Value) -> bool {
     }
 }
 
-/// `TYPE--UUID`, in lower case, of RFC 9562's variant (STIX 2.1 §2.9).
+/// Tests for `TYPE--UUID` in lower case with the variant of RFC 9562 (STIX 2.1 §2.9).
 fn is_id(id: &Value, kind: &str) -> bool {
     let Some(uuid) = id.as_str().and_then(|id| id.strip_prefix(kind)?.strip_prefix("--")) else { return false };
-    let is_hex = |sign: u8| sign.is_ascii_digit() || (b'a'..=b'f').contains(&sign);
-    let fits = |(at, sign): (usize, u8)| if [8, 13, 18, 23].contains(&at) { sign == b'-' } else { is_hex(sign) };
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let fits = |(at, byte): (usize, u8)| if [8, 13, 18, 23].contains(&at) { byte == b'-' } else { is_hex(byte) };
     uuid.len() == 36 && uuid.bytes().enumerate().all(fits) && b"89ab".contains(&uuid.as_bytes()[19])
 }
 
-/// A word as STIX's open vocabularies have them.
-fn is_word(word: &Value) -> bool {
-    word.as_str().is_some_and(|word| {
-        !word.is_empty() && word.bytes().all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == b'-')
+/// Tests for a value of the form of STIX open vocabularies.
+fn is_token(text: &Value) -> bool {
+    text.as_str().is_some_and(|text| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     })
 }
 
-/// Whether a reference is to a type that may stand there.
+/// Tests whether a reference is to a permitted type.
 fn is_reference(key: &str, value: &Value) -> bool {
     let is_observable =
         |id: &Value| FORMS.iter().filter(|form| form.may.contains(&OF_OBSERVABLES[1])).any(|form| is_id(id, form.kind));
@@ -126,7 +130,7 @@ fn is_reference(key: &str, value: &Value) -> bool {
     }
 }
 
-/// A time in UTC with `T` and `Z`; of an object, in milliseconds (STIX 2.1 §3.16).
+/// Tests for a UTC timestamp; of an object, with milliseconds (STIX 2.1 §3.16).
 fn is_time(key: &str, value: &Value) -> bool {
     let (is_time, is_of_object) = match key {
         "created" | "modified" => (true, true),
@@ -138,18 +142,18 @@ fn is_time(key: &str, value: &Value) -> bool {
     !is_time || has_shape && (!is_of_object || text.len() == "2024-03-01T00:00:00.000Z".len())
 }
 
-/// A name of the DNS, as it is written without a trailing dot.
+/// Tests for a domain name without trailing dot.
 fn is_name(name: &str) -> bool {
     let is_label = |label: &str| (1..=63).contains(&label.len()) && !label.contains(char::is_whitespace);
     name.len() <= 253 && name.split('.').all(is_label)
 }
 
 fn is_mac(text: &str) -> bool {
-    let is_octet = |octet: &str| octet.len() == 2 && octet.bytes().all(|sign| b"0123456789abcdef".contains(&sign));
+    let is_octet = |octet: &str| octet.len() == 2 && octet.bytes().all(|byte| b"0123456789abcdef".contains(&byte));
     text.split(':').count() == 6 && text.split(':').all(is_octet)
 }
 
-/// The markings of TLP 1 are STIX's own objects, word for word, and nobody else's (STIX 2.1 §7.2.1.4).
+/// The TLP 1 markings are predefined objects that must be used verbatim (STIX 2.1 §7.2.1.4).
 const PREDEFINED: [(&str, &str, &str); 4] = [
     ("white", "TLP:WHITE", "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9"),
     ("green", "TLP:GREEN", "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da"),
