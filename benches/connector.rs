@@ -1,13 +1,13 @@
-//! How fast the connector is and how much memory it takes, beside one on pycti that does the same work: `cargo bench`. Both
-//! talk with the tests' stand-ins on this machine; the figures are for comparing, not for quoting.
-//! `cargo bench --bench connector -- pycti` measures one of them.
+//! Measures speed and memory of the connector, compared with a pycti connector that does the same work: `cargo bench`.
+//! Both use the mock services of the tests on this machine; absolute figures depend on the machine. `cargo bench
+//! --bench connector -- pycti` measures one of them.
 
 #[path = "../tests/support.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
+#[allow(dead_code, reason = "other parts are used by the tests")]
 mod support;
 
 #[path = "../tests/connector/measured.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
+#[allow(dead_code, reason = "other parts are used by the tests")]
 mod connector;
 
 use connector::entity::Entity;
@@ -17,7 +17,7 @@ use connector::provider::{Answer, Provider};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// The program's own: the stand-ins share the machine with it.
+/// The program's own allocator: the mock services share the machine with it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -28,7 +28,7 @@ fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     println!(
         "{:10} {:>10} {:>8} {:>10} {:>10} {:>12} {:>10} {:>8} {:>8}",
-        "", "start", "idle", "10 records", "stand-ins", "5000 records", "stand-ins", "after", "peak"
+        "", "start", "idle", "10 records", "mocks", "5000 records", "mocks", "after", "peak"
     );
     for (name, command) in [("stixmap", stixmap as fn() -> Command), ("pycti", || python("peer.py"))] {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
@@ -45,7 +45,7 @@ fn measure(name: &str, command: fn() -> Command) {
     let platform = Platform::new(NEWEST);
     let count = |about: &str| if about.starts_with("many") { 5_000 } else { 10 };
     let provider = Provider::answering(move |about, _| Answer::Records(count(about)));
-    // Works have the same names in each run: what an earlier one was told is not this one's.
+    // Work ids are equal in each run, so each needs its own journal.
     let journal = tempfile::tempdir().expect("a folder");
     let start = || {
         let mut command = command();
@@ -91,8 +91,8 @@ fn measure(name: &str, command: fn() -> Command) {
     );
 }
 
-/// From the message in the queue to the work that is complete, everything imported; and what of it is the stand-ins': the
-/// answers of both, and the same messages through the broker to the worker, with nothing before them.
+/// Time from the message in the queue to the completed work, including the import; and the share of the mock services:
+/// the responses of both, and the same messages from the broker to the worker without a connector.
 fn enrichment(platform: &Platform, provider: &Provider, name: &str) -> (Duration, Duration) {
     let entity = platform.add(Entity::domain(name));
     let (busy, begun) = (platform.busy() + provider.busy(), Instant::now());

@@ -1,8 +1,9 @@
-//! What holds for any bytes, whoever wrote them: asserted of what libFuzzer finds (`targets/`), and of the inputs that are
-//! kept in `corpus/` by a test that needs no fuzzer (`engine/tests/fuzz_corpus.rs`).
+//! Invariants for arbitrary bytes: checked on what libFuzzer generates (`targets/`), and on the inputs in `corpus/` by
+//! a test that needs no fuzzer (`engine/tests/fuzz_corpus.rs`).
 //!
-//! `cargo +nightly fuzz run --sanitizer none profile fuzz/found/profile fuzz/corpus/profile -- -max_total_time=240`: what is
-//! found goes to the first folder. The engine has no unsafe code, so an address sanitizer would cost time for little.
+//! `cargo +nightly fuzz run --sanitizer none profile fuzz/found/profile fuzz/corpus/profile -- -max_total_time=240`
+//! writes new inputs to the first folder. The engine has no unsafe code, so that an address sanitizer is not worth its
+//! time.
 
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::{Debug, Display};
@@ -15,86 +16,85 @@ use stixmap_engine::profile::SettingType;
 use stixmap_engine::run::{Input, Report, map_stored};
 use stixmap_engine::stix::{Kind, Observable};
 
-/// Any text as a profile: it compiles, or what is wrong with it is told at places that are in it, and fixes mend what they are
-/// for.
+/// Any text as a profile: it compiles, or its diagnostics point into the text and their fixes resolve them.
 pub fn profile(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let (_, told) = Plan::check(&Source::new("profile.yaml", &*text));
+    let (_, diagnostics) = Plan::check(&Source::new("profile.yaml", &*text));
     compiled(&text);
-    told.iter().filter(|found| found.fix.is_some()).take(MAX_FIXES).for_each(|found| mends(found, &text));
+    diagnostics.iter().filter(|found| found.fix.is_some()).take(MAX_FIXES).for_each(|found| resolves(found, &text));
 }
 
-/// A text that goes on until it is as long as a file can be: what stands before the first NUL once, what stands after it again
-/// and again. It is refused or compiled in time, and told of up to a bound.
+/// A text extended to the maximum file size: the part before the first NUL once, the part after it repeatedly. Its
+/// validation finishes in time, with a bounded number of diagnostics.
 pub fn complexity(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (start, unit) = text.split_once('\0').unwrap_or(("", &text));
     let times = LONGEST_FILE.saturating_sub(start.len()) / unit.len().max(1);
     let source = Source::new("profile.yaml", format!("{start}{}", unit.repeat(times)));
     let started = Instant::now();
-    let (_, told) = Plan::check(&source);
-    assert!(started.elapsed() < LONGEST_CHECK, "it takes {:?}", started.elapsed());
-    assert!(told.len() <= MAX_REPORTED + 1, "{} are told", told.len());
+    let (_, diagnostics) = Plan::check(&source);
+    assert!(started.elapsed() < LONGEST_CHECK, "too slow: {:?}", started.elapsed());
+    assert!(diagnostics.len() <= MAX_REPORTED + 1, "{} diagnostics", diagnostics.len());
 }
 
-/// How long a file can be.
+/// Maximum size of a file in bytes.
 const LONGEST_FILE: usize = 1 << 20;
 
-/// How long its check may take, without optimisation ten times that.
+/// Maximum duration of its validation; ten times longer without optimization.
 const LONGEST_CHECK: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 2 });
 
-/// How many fixes of one text are tried: each is a compilation.
+/// Maximum number of fixes tried per text: each needs a compilation.
 const MAX_FIXES: usize = 3;
 
-fn mends(found: &Diagnostic, text: &str) {
+fn resolves(found: &Diagnostic, text: &str) {
     let Some(fix) = &found.fix else { return };
-    let mut mended = text.to_owned();
-    mended.replace_range(fix.span.clone(), &fix.replacement);
-    let (_, told) = Plan::check(&Source::new("profile.yaml", mended));
+    let mut fixed = text.to_owned();
+    fixed.replace_range(fix.span.clone(), &fix.replacement);
+    let (_, diagnostics) = Plan::check(&Source::new("profile.yaml", fixed));
     let is_same = |other: &Diagnostic| {
         let starts = other.labels[0].span.start == found.labels[0].span.start;
         starts && other.code == found.code && other.message == found.message
     };
-    assert!(!told.iter().any(is_same), "still there after its fix: {found:?}");
+    assert!(!diagnostics.iter().any(is_same), "not resolved by its fix: {found:?}");
 }
 
 fn compiled(text: &str) -> Option<Plan> {
     let source = Source::new("profile.yaml", text);
-    let (plan, told) = Plan::check(&source);
-    let has_error = told.iter().any(|found| found.severity == Severity::Error);
-    assert_ne!(plan.is_some(), has_error, "there is a plan, or an error: {told:?}");
-    told.iter().for_each(|found| lies_in(found, &source));
+    let (plan, diagnostics) = Plan::check(&source);
+    let has_error = diagnostics.iter().any(|found| found.severity == Severity::Error);
+    assert_ne!(plan.is_some(), has_error, "expected either a plan or an error: {diagnostics:?}");
+    diagnostics.iter().for_each(|found| is_located_in(found, &source));
     plan
 }
 
-fn lies_in(found: &Diagnostic, source: &Arc<Source>) {
+fn is_located_in(found: &Diagnostic, source: &Arc<Source>) {
     let is_in = |span: &Span| span.start <= span.end && source.text.get(span.clone()).is_some();
-    assert!(!found.labels.is_empty(), "no place: {found:?}");
+    assert!(!found.labels.is_empty(), "no location: {found:?}");
     for label in &found.labels {
-        assert!(Arc::ptr_eq(&label.source, source) && is_in(&label.span), "a place elsewhere: {found:?}");
+        assert!(Arc::ptr_eq(&label.source, source) && is_in(&label.span), "location outside the text: {found:?}");
     }
-    assert!(found.fix.iter().all(|fix| is_in(&fix.span)), "a fix elsewhere: {found:?}");
-    assert!(!found.message.is_empty() && !found.message.contains('\n'), "no sentence: {found:?}");
+    assert!(found.fix.iter().all(|fix| is_in(&fix.span)), "fix outside the text: {found:?}");
+    assert!(!found.message.is_empty() && !found.message.contains('\n'), "message is not one line: {found:?}");
 }
 
-/// Any text in one place of a profile that is otherwise right, the first byte says which. A profile that compiles can run.
+/// Any text as one value of an otherwise valid profile; the first byte selects which. A profile that compiles can run.
 pub fn path_and_template(bytes: &[u8]) {
-    let Some((place, text)) = bytes.split_first() else { return };
+    let Some((value, text)) = bytes.split_first() else { return };
     let text = String::from_utf8_lossy(text);
-    let place = PLACES[usize::from(*place) % PLACES.len()];
+    let value = VALUES[usize::from(*value) % VALUES.len()];
     let quoted = serde_json::Value::from(&*text).to_string();
-    let profile = SMALL.replace(&format!("<{place}>"), &quoted);
-    assert_ne!(profile, SMALL, "`{place}` is a place");
+    let profile = SMALL.replace(&format!("<{value}>"), &quoted);
+    assert_ne!(profile, SMALL, "unknown value `{value}`");
     let filled =
-        EXAMPLES.iter().fold(profile, |profile, (place, example)| profile.replace(&format!("<{place}>"), example));
+        EXAMPLES.iter().fold(profile, |profile, (value, example)| profile.replace(&format!("<{value}>"), example));
     let Some(plan) = compiled(&filled) else { return };
     for lookup in &plan.lookups {
         accounted(&mapped(&plan, lookup, lookup.accepts[0], ROWS.as_bytes()));
     }
 }
 
-/// The places, by what stands there.
-const PLACES: [&str; 14] = [
+/// The values that are replaced.
+const VALUES: [&str; 14] = [
     "path",
     "name",
     "template",
@@ -111,7 +111,7 @@ const PLACES: [&str; 14] = [
     "base",
 ];
 
-/// What stands in the other places.
+/// The other values.
 const EXAMPLES: [(&str, &str); 14] = [
     ("path", "$.rows"),
     ("name", "$.name"),
@@ -179,7 +179,7 @@ const ROWS: &str = r#"{ "rows": [
     { "name": null }, 7
 ] }"#;
 
-/// Any bytes as the answer to a lookup of a shipped profile, the first byte says which: every record is accounted for.
+/// Any bytes as a response to a lookup of a built-in profile, selected by the first byte: every record is counted.
 pub fn answer(bytes: &[u8]) {
     let Some((which, body)) = bytes.split_first() else { return };
     let (profile, lookup, kind) = ASKED[usize::from(*which) % ASKED.len()];
@@ -187,7 +187,7 @@ pub fn answer(bytes: &[u8]) {
     let report = mapped(plan, lookup, kind, body);
     accounted(&report);
     let again = mapped(plan, lookup, kind, body);
-    assert_eq!(json(&report), json(&again), "the same answer gives the same bundle");
+    assert_eq!(json(&report), json(&again), "equal responses yield equal bundles");
 }
 
 static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
@@ -218,7 +218,7 @@ static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
     shipped.iter().map(|text| compiled(text).expect("a shipped profile compiles")).collect()
 });
 
-/// Every type of observable that a lookup of a shipped profile accepts: profile, lookup, type.
+/// Every observable type accepted by a lookup of a built-in profile: profile, lookup, type.
 static ASKED: LazyLock<Vec<(usize, usize, Kind)>> = LazyLock::new(|| {
     let lookups = PLANS.iter().enumerate().flat_map(|(profile, plan)| {
         plan.lookups.iter().enumerate().map(move |(number, lookup)| (profile, number, lookup))
@@ -259,7 +259,7 @@ fn mapped(plan: &Plan, lookup: &LookupPlan, kind: Kind, body: &[u8]) -> Report {
     )
 }
 
-/// Something that a setting can be.
+/// Returns a value for a setting.
 fn given(kind: SettingType) -> String {
     let text = match kind {
         SettingType::String | SettingType::Secret => "given",
@@ -291,8 +291,8 @@ fn json(report: &Report) -> String {
     serde_json::to_string(&report.bundle).expect("a bundle is JSON")
 }
 
-/// Any text as what DNS has, the first byte is the number of the data's type, but for 0 and 255, which
-/// stand for CAA and URI: what is read is written, and read as the same.
+/// Any text as DNS data; the first byte is the number of its type, except that 0 and 255 mean CAA and URI. What is
+/// parsed is formatted and parsed again with the same result.
 pub fn dns(bytes: &[u8]) {
     let Some((which, text)) = bytes.split_first() else { return };
     let text = &*String::from_utf8_lossy(text);
@@ -317,7 +317,7 @@ pub fn dns(bytes: &[u8]) {
     }
 }
 
-/// What was read is written, and read again as the same.
+/// Checks that a value is formatted and parsed again with the same result.
 fn returns<T, E>(read: Result<T, E>, again: impl Fn(&str) -> Result<T, E>) -> Option<T>
 where
     T: Display + Debug + PartialEq,
@@ -330,7 +330,7 @@ where
             Some(value)
         }
         Err(error) => {
-            assert!(!error.to_string().is_empty(), "it says why");
+            assert!(!error.to_string().is_empty(), "error without message");
             None
         }
     }
@@ -338,9 +338,9 @@ where
 
 fn name(name: &Name) {
     let labels: Vec<&str> = name.labels().collect();
-    assert!(name.is_root() || labels.join(".") == name.as_str(), "{name} is its labels: {labels:?}");
+    assert!(name.is_root() || labels.join(".") == name.as_str(), "{name} differs from its labels: {labels:?}");
     if let Ok(other) = Name::parse(&name.to_unicode()) {
-        assert_eq!(other, *name, "as people read it, it is the same name");
+        assert_eq!(other, *name, "differs when displayed and parsed again");
     }
     if let Some(address) = name.reverse_address() {
         assert_eq!(parse_address(&address.to_string()), Ok(address), "{name}");

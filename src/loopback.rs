@@ -1,4 +1,4 @@
-//! An HTTP server on loopback that gives recorded answers. Which answer a request gets is for its caller to say.
+//! An HTTP server on loopback that returns recorded responses. Its caller selects the response to each request.
 
 use crate::http_server::HttpServer;
 use anyhow::Context;
@@ -11,37 +11,37 @@ use stixmap_engine::run::{Fault, Response as Recorded};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-/// The number of connections that are open at once.
+/// Maximum number of open connections.
 const CONNECTIONS: usize = 256;
 
-/// The largest body of a request that is read, in octets, and the limit for its arrival.
+/// Maximum size of a request body in octets, and the timeout for reading it.
 const LARGEST: usize = 1024 * 1024;
 const BODY: Duration = Duration::from_secs(10);
 
-/// What a request gets: an answer, or what goes wrong on the way.
+/// A response, or a fault of the connection.
 pub(crate) type Answer = Result<Recorded, Fault>;
 
-/// An answer of our own, as text.
+/// Returns a plain text response of the server itself.
 pub(crate) fn text(status: u16, text: &str) -> Answer {
     let headers = vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())];
     Ok(Recorded { status, headers, body: text.as_bytes().to_owned(), cut: None })
 }
 
-/// A request as it came.
+/// A received request.
 pub(crate) struct Incoming<'r> {
     pub(crate) method: &'r str,
-    /// Path and query.
+    /// Path and query (RFC 9110 §7.1).
     pub(crate) target: &'r str,
     pub(crate) body: &'r [u8],
 }
 
-/// Answers each request. A fault breaks the connection.
+/// Responds to each request. A fault closes the connection.
 pub(crate) async fn serve<F>(listener: TcpListener, answer: F)
 where
     F: Fn(&Incoming<'_>) -> anyhow::Result<Answer> + Send + Sync + 'static,
 {
     let answer = Arc::new(answer);
-    // A broken connection is what a recorded fault asks for.
+    // Closes the connection, as the recorded fault requires.
     let respond = move |request| respond(request, Arc::clone(&answer));
     HttpServer::new(listener, CONNECTIONS).serve(respond).await;
 }
@@ -51,8 +51,9 @@ where
     F: Fn(&Incoming<'_>) -> anyhow::Result<Answer>,
 {
     let (head, body) = request.into_parts();
-    let read = timeout(BODY, Limited::new(body, LARGEST).collect()).await.context("the body did not arrive in time")?;
-    let body = read.map_err(|error| anyhow::anyhow!("the body cannot be read: {error}"))?.to_bytes();
+    let read =
+        timeout(BODY, Limited::new(body, LARGEST).collect()).await.context("timeout while reading the request body")?;
+    let body = read.map_err(|error| anyhow::anyhow!("failed to read the request body: {error}"))?.to_bytes();
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let incoming = Incoming { method: head.method.as_str(), target, body: &body };
     let recorded = answer(&incoming)?.map_err(|fault| anyhow::anyhow!("{fault:?}"))?;

@@ -1,28 +1,28 @@
-//! Answers of any length, as three providers write them: what benchmarks read. The same length gives the same bytes.
+//! Generates responses of any length in the formats of three providers. Equal lengths yield equal bytes.
 
 use std::fmt::Write;
 
-/// How a provider writes its answer.
+/// The format of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// One JSON document about a name; profile `riskiq`.
     PassiveTotal,
-    /// Framed lines about a name; profile `dnsdb`.
+    /// SAF lines about a name; profile `dnsdb`.
     Saf,
-    /// Lines about an address; profile `cof`.
+    /// COF lines about an address; profile `cof`.
     Cof,
 }
 
-/// What is asked about by name.
+/// The domain name that is looked up.
 pub(crate) const NAME: &str = "example.com";
 
-/// What is asked about by address.
+/// The address that is looked up.
 pub(crate) const ADDRESS: &str = "192.0.2.80";
 
 impl Shape {
     pub(crate) const ALL: [Shape; 3] = [Shape::PassiveTotal, Shape::Saf, Shape::Cof];
 
-    /// The profile that reads it.
+    /// Returns the id of the profile for this format.
     pub(crate) fn profile(self) -> &'static str {
         match self {
             Self::PassiveTotal => "riskiq",
@@ -31,7 +31,7 @@ impl Shape {
         }
     }
 
-    /// What the answer is about.
+    /// Returns the value of the observable.
     pub(crate) fn asked(self) -> &'static str {
         match self {
             Self::PassiveTotal | Self::Saf => NAME,
@@ -39,7 +39,7 @@ impl Shape {
         }
     }
 
-    /// An answer of so many records.
+    /// Generates a response with this number of records.
     pub(crate) fn answer(self, records: u64) -> Vec<u8> {
         let mut text = String::with_capacity(usize::try_from(records).expect("it fits memory") * 300 + 300);
         let mut rows = (0..records).map(row);
@@ -48,25 +48,25 @@ impl Shape {
             Self::Saf => saf(&mut text, rows),
             Self::Cof => rows.try_for_each(|row| cof(&mut text, &row)),
         };
-        written.expect("text takes everything");
+        written.expect("writing to memory succeeds");
         text.into_bytes()
     }
 }
 
-/// What a row says, in nobody's spelling.
+/// A row, independent of format.
 struct Row {
     rrtype: &'static str,
-    /// Stands for a host or an address.
+    /// Index of a host or an address.
     which: u64,
     first: i64,
     last: i64,
     count: u64,
 }
 
-/// Record types and how many of a hundred rows are of them.
+/// Record types and their percentages.
 const TYPES: [(&str, u64); 7] = [("A", 62), ("AAAA", 9), ("NS", 8), ("MX", 7), ("CNAME", 6), ("SOA", 4), ("TXT", 4)];
 
-/// Of a hundred rows one repeats what another says, at another time.
+/// One percent of the rows repeat the data of another row at another time.
 fn row(number: u64) -> Row {
     let which = if mixed(number, 0).is_multiple_of(100) { number / 2 } else { number };
     let mut share = mixed(which, 1) % 100;
@@ -84,7 +84,7 @@ fn row(number: u64) -> Row {
     Row { rrtype, which, first, last, count: 1 + mixed(number, 5) % 5_000 }
 }
 
-/// SplitMix64, of a row's number and what is asked of it.
+/// SplitMix64 of a row's number and a property of it.
 fn mixed(number: u64, of: u64) -> u64 {
     let mut mixed = number.wrapping_mul(8).wrapping_add(of).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -93,12 +93,12 @@ fn mixed(number: u64, of: u64) -> u64 {
 }
 
 impl Row {
-    /// Hosts come again, also in records of another type.
+    /// Returns a host name; hosts are repeated, also in records of other types.
     fn host(&self) -> String {
         format!("{}-{}.example.net", ["ns", "mail", "www", "cdn-edge"][(self.which % 4) as usize], self.which / 4 * 3)
     }
 
-    /// An address that some machine might have.
+    /// Returns a public IPv4 address.
     fn ipv4(&self) -> String {
         let [b, c, d] = [16, 8, 0].map(|shift| (self.which >> shift) & 255);
         format!("{}.{b}.{c}.{d}", 1 + mixed(self.which >> 8, 6) % 8)
@@ -108,7 +108,7 @@ impl Row {
         format!("2001:db8:{:x}:{:x}::{:x}", mixed(self.which, 6) & 0xffff, (self.which >> 16) + 1, self.which & 0xffff)
     }
 
-    /// A row in a thousand holds what its type cannot.
+    /// Tests whether the row is bad; one in a thousand is.
     fn is_bad(&self) -> bool {
         mixed(self.which, 7).is_multiple_of(1_000) && matches!(self.rrtype, "A" | "AAAA")
     }
@@ -161,7 +161,8 @@ fn saf(text: &mut String, rows: impl Iterator<Item = Row>) -> std::fmt::Result {
     text.write_str("{\"cond\":\"succeeded\"}\n")
 }
 
-/// Asked about an address, a server gives the names that have it, those that its PTR records say, and others besides.
+/// For an address, a server returns names with this address, names from its PTR records, and records of other
+/// addresses.
 fn cof(text: &mut String, row: &Row) -> std::fmt::Result {
     let host = row.host();
     let (rrname, rrtype, rdata) = match row.rrtype {

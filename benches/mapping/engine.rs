@@ -1,4 +1,4 @@
-//! The engine as the program uses it: a profile and the bytes of an answer in, the bytes of a bundle out.
+//! The engine as the program uses it: from a profile and a response to the bytes of a bundle.
 
 use super::answers::Shape;
 use jiff::Timestamp;
@@ -7,7 +7,7 @@ use stixmap_engine::plan::{Plan, Settings};
 use stixmap_engine::run::{Input, Report, map_stored};
 use stixmap_engine::stix::{Bundle, Layout, Observable};
 
-/// A profile, compiled, and the settings it wants.
+/// A compiled profile with its settings.
 pub(crate) struct Engine {
     shape: Shape,
     plan: Plan,
@@ -15,12 +15,12 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// As it is shipped.
+    /// Compiles the built-in profile.
     pub(crate) fn shipped(shape: Shape) -> Engine {
         Self::new(shape, profile(shape).to_owned())
     }
 
-    /// The same, with a text that is another for each record.
+    /// Compiles the profile with a description that differs for each record.
     pub(crate) fn saying_data(shape: Shape) -> Engine {
         let says_type = r#"description: "{{ rrtype }} record""#;
         assert!(profile(shape).contains(says_type), "the profile's text is known");
@@ -36,11 +36,11 @@ impl Engine {
             "api_key" => Some("0123456789abcdef0123456789abcdef".to_owned()),
             _ => None,
         };
-        let settings = Settings::read(&plan.settings, |spec| given(&spec.name)).expect("all that is required is given");
+        let settings = Settings::read(&plan.settings, |spec| given(&spec.name)).expect("required settings are given");
         Engine { shape, plan, settings }
     }
 
-    /// Maps an answer.
+    /// Maps a response.
     pub(crate) fn report(&self, answer: Vec<u8>) -> Report {
         let observable = Observable::detect(self.shape.asked()).expect("a name or an address");
         let lookup = self.plan.lookups.iter().find(|lookup| lookup.accepts.contains(&observable.kind()));
@@ -48,10 +48,10 @@ impl Engine {
         let (settings, markings) = (self.settings.clone(), vec![]);
         let input = Input { observable, markings, settings, deadline: now, seed: 0, trace: false };
         let answers = [("an answer".to_owned(), [answer])];
-        map_stored(&self.plan, lookup.expect("it is asked about"), None, input, answers, now)
+        map_stored(&self.plan, lookup.expect("a lookup accepts it"), None, input, answers, now)
     }
 
-    /// Writes a bundle, piece by piece.
+    /// Writes a bundle in chunks.
     pub(crate) fn write(bundle: &Bundle, mut sink: impl FnMut(&[u8])) {
         let Ok(()) = bundle.write(Layout::Compact, |piece| {
             sink(piece);

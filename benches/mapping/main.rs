@@ -1,8 +1,10 @@
-//! How long an answer takes, bytes in and bundle bytes out: the engine by its profile, beside a mapper written by hand for
-//! that answer, and beside reading the answer alone. All in turns in one process, the best of several; ratios are for quoting.
+//! Measures the time from the bytes of a response to the bytes of a bundle: the engine with its profile, a mapper
+//! written by hand for this response, and parsing alone. All alternate in one process, and the best time counts;
+//! compare ratios only.
 //!
-//! `mapping` measures, `mapping quick` one size only; `mapping once SHAPE RECORDS engine|engine-saying-data|yardstick|parse` does one thing, for callgrind
-//! and for memory; `mapping write SHAPE RECORDS` prints an answer, `mapping bundle SHAPE RECORDS` what it becomes.
+//! `mapping` measures all sizes and `mapping quick` one. For profilers, `mapping once SHAPE RECORDS WHAT` runs once;
+//! `WHAT` is `engine`, `engine-saying-data`, `yardstick` or `parse`. `mapping write SHAPE RECORDS` prints a response,
+//! and `mapping bundle SHAPE RECORDS` its bundle.
 
 mod answers;
 mod engine;
@@ -17,7 +19,7 @@ use std::time::{Duration, Instant};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How many records an answer has, and how often it is mapped.
+/// The number of records of a response, and of repetitions.
 const SIZES: [(u64, usize); 6] = [(10, 400), (100, 200), (1_000, 60), (10_000, 60), (100_000, 15), (1_000_000, 7)];
 
 fn main() {
@@ -27,15 +29,15 @@ fn main() {
         ["quick"] => measure_each(&[(100_000, 5)]),
         ["write", shape, records] => {
             let answer = self::shape(shape).answer(records.parse().expect("a number"));
-            std::io::stdout().write_all(&answer).expect("somebody reads it");
+            std::io::stdout().write_all(&answer).expect("stdout is open");
         }
         ["bundle", shape, records] => {
             let shape = self::shape(shape);
-            let print = |piece: &[u8]| std::io::stdout().write_all(piece).expect("somebody reads it");
+            let print = |piece: &[u8]| std::io::stdout().write_all(piece).expect("stdout is open");
             map(&Engine::shipped(shape), shape.answer(records.parse().expect("a number")), print);
         }
         ["once", shape, records, what] => once(self::shape(shape), records.parse().expect("a number"), what),
-        _ => panic!("what `{}` means stands at the top of this file", arguments.join(" ")),
+        _ => panic!("unknown arguments `{}`; see the top of this file", arguments.join(" ")),
     }
 }
 
@@ -57,14 +59,14 @@ fn once(shape: Shape, records: u64, what: &str) {
     println!("{bytes} octets, {rows} rows, {written} octets");
 }
 
-/// Bytes in, how many records and pieces of a bundle out.
+/// Maps a response, and returns the number of records.
 fn map(engine: &Engine, answer: Vec<u8>, sink: impl FnMut(&[u8])) -> u64 {
     let report = engine.report(answer);
     Engine::write(&report.bundle, sink);
     report.counts.read
 }
 
-/// One line a measurement, as JSON, for the report.
+/// Prints each measurement as a line of JSON, for the report.
 fn measure_all() {
     measure_each(&SIZES);
 }
@@ -78,7 +80,7 @@ fn measure_each(sizes: &[(u64, usize)]) {
     measure("riskiq, a text for each record", Shape::PassiveTotal, &engine, true, (100_000, 7));
 }
 
-/// Nobody keeps the bundles that are measured, as one that goes into a pipe.
+/// Discards the bundles, like a program that writes to a pipe.
 fn measure(name: &str, shape: Shape, engine: &Engine, says_data: bool, (records, turns): (u64, usize)) {
     let answer = shape.answer(records);
     let (mut bundle, mut other) = (vec![], vec![]);
@@ -112,10 +114,10 @@ fn timed<T>(work: impl FnOnce() -> T) -> Duration {
     begun.elapsed()
 }
 
-/// Where two bundles part, for whoever has changed one of the mappers.
+/// Describes the first difference of two bundles, for changes to one of the mappers.
 fn difference(engine: &[u8], yardstick: &[u8]) -> String {
     let at = engine.iter().zip(yardstick).take_while(|(one, other)| one == other).count();
     let around =
         |bytes: &[u8]| String::from_utf8_lossy(&bytes[at.saturating_sub(200)..bytes.len().min(at + 200)]).into_owned();
-    format!("they part at byte {at}:\nengine    {}\nyardstick {}", around(engine), around(yardstick))
+    format!("first difference at byte {at}:\nengine    {}\nyardstick {}", around(engine), around(yardstick))
 }

@@ -1,5 +1,5 @@
-//! The yardstick: a mapper written by hand for these answers and no others, to the same bytes as the engine's. Typed rows that
-//! borrow from the answer, ids, each thing once, sorted, written without a tree: what a profile's generality is measured against.
+//! A mapper written by hand for these responses, with the same output as the engine: typed rows that borrow from the
+//! response, deduplication, sorting, and direct serialization. It shows the cost of the profile's generality.
 
 use super::answers::{ADDRESS, NAME, Shape};
 use foldhash::fast::FixedState;
@@ -14,31 +14,31 @@ use sha1::{Digest, Sha1};
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-/// Reads rows and makes nothing of them: what JSON costs whoever reads it.
+/// Parses rows without mapping them: the cost of JSON.
 pub(crate) fn parse_only(shape: Shape, answer: &[u8]) -> u64 {
     let mut rows = 0;
     each_row(shape, answer, &mut |_| rows += 1);
     rows
 }
 
-/// As many octets are handed on at once as by the engine.
+/// Size of output chunks, equal to the engine's.
 const PIECE: usize = 64 * 1024;
 
-/// Writes the bundle of an answer, piece by piece, and tells how many rows there were. With `says_data`, relationships say
-/// their data too.
+/// Writes the bundle of a response in chunks, and returns the number of rows. With `says_data`, descriptions contain
+/// the data.
 pub(crate) fn map(shape: Shape, answer: &[u8], says_data: bool, mut sink: impl FnMut(&[u8])) -> u64 {
     let mut found = Found { shape, says_data, nodes: HashMap::default(), links: HashMap::default() };
     let mut rows = 0;
     each_row(shape, answer, &mut |row| {
         rows += 1;
-        // A row that is bad is left out.
+        // Bad rows are dropped.
         let _ = found.note(&row);
     });
     found.into_bundle(&mut sink);
     rows
 }
 
-/// A row, with its times as seconds.
+/// A row with its times in seconds.
 struct Row<'a> {
     rrname: Cow<'a, str>,
     rrtype: Cow<'a, str>,
@@ -124,7 +124,7 @@ struct PassiveTotalRow<'a> {
     last_seen: Cow<'a, str>,
 }
 
-/// `{"results": […]}`, each row handed on as it is read.
+/// `{"results": […]}`; passes each row to the sink as it is parsed.
 struct Document<'s, 'a> {
     sink: &'s mut dyn FnMut(Row<'a>),
 }
@@ -224,7 +224,7 @@ type Uuid = [u8; 16];
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Ends {
-    /// Sorts as its word does.
+    /// Sorts like the name of the relationship type.
     resolves: bool,
     source: (Kind, Uuid),
     target: (Kind, Uuid),
@@ -244,7 +244,7 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// None if the row is bad, or no rule is for it.
+    /// Maps a row; `None` if it is bad or no rule applies.
     fn note(&mut self, row: &Row<'a>) -> Option<()> {
         if row.first > row.last {
             return None;
@@ -331,7 +331,7 @@ fn domain(value: Cow<'_, str>) -> Node<'_> {
     Node { kind: Kind::DomainName, value }
 }
 
-/// Lower case, no dot at the end, labels of 1 to 63 letters, digits, `-` and `_`.
+/// Normalizes a domain name: lower case, no trailing dot, labels of 1 to 63 letters, digits, `-` and `_`.
 fn name(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     let text = match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.strip_suffix('.').unwrap_or(text)),
@@ -381,10 +381,10 @@ fn push_id(out: &mut Vec<u8>, kind: &str, uuid: &Uuid) {
 
 fn push_time(out: &mut Vec<u8>, seconds: i64) {
     let time = Timestamp::from_second(seconds).expect("it was read");
-    DateTimePrinter::new().print_timestamp(&time, jiff::fmt::StdIoWrite(out)).expect("memory takes everything");
+    DateTimePrinter::new().print_timestamp(&time, jiff::fmt::StdIoWrite(out)).expect("writing to memory succeeds");
 }
 
-/// What stands first in a bundle, and at the end of each object.
+/// The parts of a bundle before its first object, and at the end of each object.
 struct Head {
     provider: &'static str,
     class: &'static str,
@@ -475,7 +475,7 @@ impl Found<'_> {
     }
 }
 
-/// Hands on what there is, if it is so much.
+/// Passes the output to the sink if there is at least this much.
 fn hand_on(least: usize, out: &mut Vec<u8>, sink: &mut impl FnMut(&[u8])) {
     if out.len() >= least {
         sink(out);
@@ -515,7 +515,7 @@ fn push_node(out: &mut Vec<u8>, node: &Node, id: &Uuid) {
     out.extend_from_slice(br#"","spec_version":"2.1","id":""#);
     push_id(out, word, id);
     out.extend_from_slice(br#"","value":"#);
-    serde_json::to_writer(&mut *out, &node.value).expect("memory takes everything");
+    serde_json::to_writer(&mut *out, &node.value).expect("writing to memory succeeds");
 }
 
 fn push_link(out: &mut Vec<u8>, id: &Uuid, ends: &Ends, mut link: Link, times: &str) {
@@ -525,7 +525,7 @@ fn push_link(out: &mut Vec<u8>, id: &Uuid, ends: &Ends, mut link: Link, times: &
     out.extend_from_slice(verb(ends.resolves).as_bytes());
     link.words.sort_unstable();
     out.extend_from_slice(br#"","description":"#);
-    serde_json::to_writer(&mut *out, &link.words.join(", ")).expect("memory takes everything");
+    serde_json::to_writer(&mut *out, &link.words.join(", ")).expect("writing to memory succeeds");
     out.extend_from_slice(br#","source_ref":""#);
     push_id(out, ends.source.0.word(), &ends.source.1);
     out.extend_from_slice(br#"","target_ref":""#);

@@ -1,4 +1,4 @@
-//! What two runs of one case found, compared: relationships by their ends and type, observables by what they are.
+//! Compares the results of two runs of a case: relationships by type and ends, observables by type and value.
 
 use super::outcome;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stixmap_engine::case::Played;
 use stixmap_engine::stix::{Bundle, Object, Relationship, stix_time};
 
-/// Where one case comes out otherwise.
+/// The differences of one case.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Difference {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -18,21 +18,21 @@ pub(super) struct Difference {
     pub(super) changed: Vec<Changed>,
 }
 
-/// What was, and what is.
+/// The old and the new text.
 #[derive(Debug, Serialize)]
 pub(super) struct Change {
     pub(super) old: String,
     pub(super) new: String,
 }
 
-/// What only one of the two has.
+/// Lines that only one side has.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Sets {
     pub(super) added: Vec<String>,
     pub(super) gone: Vec<String>,
 }
 
-/// A relationship that both have, and what is different of it.
+/// A relationship that both sides have, with its differences.
 #[derive(Debug, Serialize)]
 pub(super) struct Changed {
     pub(super) relationship: String,
@@ -47,7 +47,7 @@ impl Difference {
     }
 }
 
-/// A relationship, as it is compared.
+/// The compared properties of a relationship.
 type Facts = [(&'static str, String); 5];
 
 pub(super) fn difference(old: Option<&Played>, new: Option<&Played>) -> Difference {
@@ -75,38 +75,38 @@ fn sets(old: &BTreeSet<String>, new: &BTreeSet<String>) -> Sets {
 }
 
 fn observables(bundle: &Bundle) -> BTreeSet<String> {
-    let told = bundle.objects().filter_map(|object| match object {
+    let observables = bundle.objects().filter_map(|object| match object {
         Object::Observable { observable, tlp, .. } => {
             Some(format!("{observable} {}", tlp.map_or("unmarked", |tlp| tlp.as_str())))
         }
         Object::Marking(_) | Object::PapMarking(_) | Object::Identity(_) | Object::Relationship(_) => None,
     });
-    told.collect()
+    observables.collect()
 }
 
-/// Those of one meaning are compared in the order of their times.
+/// Relationships with equal type and ends are paired in the order of their times.
 fn relationships(old: &Bundle, new: &Bundle) -> (Sets, Vec<Changed>) {
-    let (old, new) = (by_meaning(old), by_meaning(new));
+    let (old, new) = (by_type_and_ends(old), by_type_and_ends(new));
     let (mut sets, mut all_changed) = (Sets::default(), vec![]);
-    let meanings: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    for meaning in meanings {
-        let of = |side: &BTreeMap<String, Vec<Facts>>| side.get(meaning).cloned().unwrap_or_default();
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for key in keys {
+        let of = |side: &BTreeMap<String, Vec<Facts>>| side.get(key).cloned().unwrap_or_default();
         let (old, new) = (of(&old), of(&new));
         let both = old.len().min(new.len());
-        all_changed.extend(old.iter().zip(&new).filter_map(|(old, new)| changed(meaning, old, new)));
-        sets.gone.extend(old[both..].iter().map(|facts| line(meaning, facts)));
-        sets.added.extend(new[both..].iter().map(|facts| line(meaning, facts)));
+        all_changed.extend(old.iter().zip(&new).filter_map(|(old, new)| changed(key, old, new)));
+        sets.gone.extend(old[both..].iter().map(|facts| line(key, facts)));
+        sets.added.extend(new[both..].iter().map(|facts| line(key, facts)));
     }
     (sets, all_changed)
 }
 
-fn by_meaning(bundle: &Bundle) -> BTreeMap<String, Vec<Facts>> {
+fn by_type_and_ends(bundle: &Bundle) -> BTreeMap<String, Vec<Facts>> {
     let mut all: BTreeMap<String, Vec<Facts>> = BTreeMap::new();
     for relationship in bundle.relationships() {
         let end = |id| bundle.observable(id).map_or_else(|| format!("{id}"), |observable| observable.to_string());
         let Relationship { source, target, relationship_type, .. } = &relationship;
-        let meaning = format!("{}  {relationship_type}  {}", end(*source), end(*target));
-        all.entry(meaning).or_default().push(facts(&relationship));
+        let key = format!("{}  {relationship_type}  {}", end(*source), end(*target));
+        all.entry(key).or_default().push(facts(&relationship));
     }
     all.values_mut().for_each(|facts| facts.sort());
     all
@@ -114,24 +114,24 @@ fn by_meaning(bundle: &Bundle) -> BTreeMap<String, Vec<Facts>> {
 
 fn facts(relationship: &Relationship) -> Facts {
     let time = |time: Option<_>| time.map_or_else(|| "?".to_owned(), stix_time);
-    let said: Vec<&str> = relationship.descriptions.iter().map(AsRef::as_ref).collect();
+    let descriptions: Vec<&str> = relationship.descriptions.iter().map(AsRef::as_ref).collect();
     [
         ("start", time(relationship.start_time)),
         ("stop", time(relationship.stop_time)),
-        ("description", format!("“{}”", said.join(", "))),
+        ("description", format!("“{}”", descriptions.join(", "))),
         ("marking", relationship.tlp.as_str().to_owned()),
         ("id", relationship.id.to_string()),
     ]
 }
 
-fn changed(meaning: &str, old: &Facts, new: &Facts) -> Option<Changed> {
+fn changed(key: &str, old: &Facts, new: &Facts) -> Option<Changed> {
     let changes =
         old.iter().zip(new).filter_map(|((name, old), (_, new))| Some((*name, change(old.clone(), new.clone())?)));
     let changes: BTreeMap<&'static str, Change> = changes.collect();
-    (!changes.is_empty()).then(|| Changed { relationship: meaning.to_owned(), changes })
+    (!changes.is_empty()).then(|| Changed { relationship: key.to_owned(), changes })
 }
 
-fn line(meaning: &str, facts: &Facts) -> String {
+fn line(key: &str, facts: &Facts) -> String {
     let [(_, start), (_, stop), (_, description), (_, marking), _] = facts;
-    format!("{meaning}  {start} … {stop}  {description}  {marking}")
+    format!("{key}  {start} … {stop}  {description}  {marking}")
 }

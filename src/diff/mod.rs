@@ -1,4 +1,4 @@
-//! `stixmap diff`: what a change of a profile does to the graph of its recordings.
+//! `stixmap diff`: compares the results of two versions of a profile on recorded cases.
 
 mod graph;
 mod report;
@@ -14,15 +14,16 @@ use std::path::Path;
 use stixmap_engine::case::{Played, play};
 use stixmap_engine::plan::Plan;
 
-/// What became of one case.
+/// The differences of one case.
 struct CaseDifference {
     case: String,
     difference: Difference,
 }
 
 pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
-    let shelf = args.shelf.profiles.as_deref();
-    let (Some((old, old_folder)), Some((new, new_folder))) = (read(&args.old, shelf)?, read(&args.new, shelf)?) else {
+    let profiles = args.shelf.profiles.as_deref();
+    let (Some((old, old_folder)), Some((new, new_folder))) = (read(&args.old, profiles)?, read(&args.new, profiles)?)
+    else {
         return Ok(Exit::NotStarted);
     };
     let folder = match &args.cases {
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     };
     let names = folder.cases()?;
     if names.is_empty() {
-        bail!("there is no case to play: name the folder of the recordings with `--cases`");
+        bail!("no cases found; specify their folder with `--cases`");
     }
     let mut differences = vec![];
     for name in &names {
@@ -48,11 +49,12 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     Ok(if differences.is_empty() { Exit::Fine } else { Exit::Told })
 }
 
-/// A profile and, unless it is a file of another name, its folder; `None` after its mistakes were told.
-fn read(name: &str, shelf: Option<&Path>) -> anyhow::Result<Option<(Plan, Option<Folder>)>> {
+/// Reads a profile and, unless it is a file of another name, its folder; `None` if it is invalid, which has been
+/// reported.
+fn read(name: &str, profiles: Option<&Path>) -> anyhow::Result<Option<(Plan, Option<Folder>)>> {
     let path = Path::new(name);
     if !operator_path::is_file(path) || path.ends_with(PROFILE) {
-        let folder = catalog::find(name, shelf)?;
+        let folder = catalog::find(name, profiles)?;
         return Ok(folder.plan()?.map(|plan| (plan, Some(folder))));
     }
     let (root, name) = catalog::place(path)?;
@@ -60,7 +62,7 @@ fn read(name: &str, shelf: Option<&Path>) -> anyhow::Result<Option<(Plan, Option
     Ok(plan.map_err(|mistakes| render::diagnostics(&mistakes)).ok().map(|plan| (plan, None)))
 }
 
-/// The folder whose `cases` are meant.
+/// Returns the folder that contains `cases`, given either of them.
 fn with_cases(path: &Path) -> Folder {
     let is_inner =
         !operator_path::is_folder(&path.join("cases")) && path.file_name().is_some_and(|name| name == "cases");
@@ -68,7 +70,7 @@ fn with_cases(path: &Path) -> Folder {
     Folder::OnDisk(Root::new(folder))
 }
 
-/// How a case ended, in words; a case that lacks a setting is not played.
+/// Formats the outcome of a case.
 fn outcome(played: Option<&Played>) -> String {
-    played.map_or_else(|| "not played: a setting is missing".to_owned(), |played| played.report.outcome.to_string())
+    played.map_or_else(|| "not played: missing setting".to_owned(), |played| played.report.outcome.to_string())
 }

@@ -1,4 +1,4 @@
-//! How a difference is told: `+` what is new, `-` what is gone, `~` what is otherwise; and the same for programs.
+//! Reports differences as text (`+` added, `-` removed, `~` changed) or JSON.
 
 use super::CaseDifference;
 use super::graph::{Change, Changed, Sets};
@@ -33,19 +33,20 @@ fn sets(text: &mut String, sets: &Sets) {
 }
 
 fn changed(text: &mut String, Changed { relationship, changes }: &Changed) {
-    let told = changes.iter().map(|(name, Change { old, new })| format!("{name} {old} → {new}"));
-    push(text, &format!("  ~ {relationship}: {}", told.collect::<Vec<_>>().join(", ")));
+    let parts = changes.iter().map(|(name, Change { old, new })| format!("{name} {old} → {new}"));
+    push(text, &format!("  ~ {relationship}: {}", parts.collect::<Vec<_>>().join(", ")));
 }
 
 fn summary(old: &Plan, new: &Plan, played: usize, differences: &[CaseDifference]) -> String {
     let version = |plan: &Plan| format!("{} {}", plan.id, plan.version);
     let head = format!("{} → {}", version(old), version(new));
     if differences.is_empty() {
-        return format!("{head}: {played} cases find the same");
+        return format!("{head}: {played} cases are equal");
     }
     let sum = |count: fn(&CaseDifference) -> usize| differences.iter().map(count).sum::<usize>();
     format!(
-        "{head}: {} of {played} cases differ: relationships: {} added, {} gone, {} changed; observables: {} added, {} gone; \
+        "{head}: {} of {played} cases differ: relationships: {} added, {} removed, {} changed; observables: {} added, \
+         {} removed; \
          outcomes: {} changed",
         differences.len(),
         sum(|of| of.difference.relationships.added.len()),
@@ -60,9 +61,9 @@ fn summary(old: &Plan, new: &Plan, played: usize, differences: &[CaseDifference]
 pub(super) fn json(old: &Plan, new: &Plan, played: usize, differences: &[CaseDifference]) -> Value {
     let profile = |plan: &Plan| json!({ "profile": plan.id, "version": plan.version, "file": plan.source.name });
     let cases = differences.iter().map(|CaseDifference { case, difference }| {
-        let mut told = json!(difference);
-        told["case"] = case.as_str().into();
-        told
+        let mut entry = json!(difference);
+        entry["case"] = case.as_str().into();
+        entry
     });
     json!({ "old": profile(old), "new": profile(new), "cases": played, "different": cases.collect::<Vec<_>>() })
 }

@@ -1,4 +1,4 @@
-//! What the rows of a table hold: each place that has a value in most rows, and what its values look like.
+//! The columns of a table: each path with a value in most rows, and the pattern of its values.
 
 use super::table::{PathStep, Table, member, names_a_type};
 use crate::{quote, scaffold};
@@ -9,10 +9,10 @@ use stixmap_engine::dns::{Name, RrType, parse_address};
 use stixmap_engine::plan::{TimeFormat, integer};
 use stixmap_engine::printable;
 
-/// Words that providers write where there is no value.
+/// Texts that providers write for a missing value.
 const NONE: [&str; 10] = ["", "-", "none", "null", "n/a", "na", "unknown", "nil", "0000-00-00", "0000-00-00 00:00:00"];
 
-/// Ways to write a time, and whether they lack a zone.
+/// Time formats, and whether they lack a time zone.
 const TIMES: [(&str, bool); 9] = [
     ("rfc3339", false),
     ("%Y-%m-%d %H:%M:%S %z", false),
@@ -25,30 +25,30 @@ const TIMES: [(&str, bool); 9] = [
     ("%Y%m%d", true),
 ];
 
-/// The seconds between which a number is taken for a time: the years 1990 to 2100.
+/// Numbers in this range are taken for Unix times: the years 1990 to 2100.
 const SECONDS: std::ops::Range<i64> = 631_152_000..4_102_444_800;
 
-/// Of so many values in a hundred a record type must be one that is known, where the column is called so.
+/// Minimum percentage of known record types in a column that is named like one.
 const TYPE_NAMES: usize = 80;
 
-/// How many values are shown as evidence, and how much of each.
+/// Number of sample values in comments, and the maximum length of each.
 const SHOWN: usize = 3;
 const LONGEST: usize = 32;
 
-/// A value that rows have.
+/// A path with its values in all rows.
 pub(super) struct Column {
-    /// The word of `from`, where it does not stand in the row.
+    /// The value of `from`, unless the column belongs to the row itself.
     pub(super) from: Option<&'static str>,
     pub(super) at: Option<String>,
-    /// What it is called, in lower case.
+    /// The last name of the path, in lower case.
     pub(super) name: String,
-    /// The value of each row, where it has one. Lists of texts are there as texts.
+    /// The value of each row, if any. Lists of texts are stored as several values.
     pub(super) values: Vec<Vec<Value>>,
-    pub(super) look: ValuePattern,
+    pub(super) pattern: ValuePattern,
     none_when: Vec<Value>,
 }
 
-/// What all values of a column look like.
+/// The pattern that all values of a column match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ValuePattern {
     RrType,
@@ -59,13 +59,13 @@ pub(super) enum ValuePattern {
     Text,
 }
 
-/// The columns of a table.
+/// Returns the columns of a table.
 pub(super) fn columns(table: &Table<'_>) -> Vec<Column> {
     let mut columns = vec![];
     let names = ["row", "parent", "grandparent"];
     let is_whole = table.levels.is_empty();
     for (above, name) in names.iter().enumerate() {
-        // Below the answer itself stand as many things as there are levels.
+        // There are as many ancestors of a row as levels.
         if above > table.levels.len() {
             break;
         }
@@ -81,7 +81,7 @@ pub(super) fn columns(table: &Table<'_>) -> Vec<Column> {
         let leaves = |row| leaves(&here(row), is_whole);
         let places: BTreeSet<String> = table.rows.iter().flat_map(leaves).filter(is_beside).collect();
         columns.extend(places.into_iter().filter_map(|at| {
-            let values = table.rows.iter().map(|row| held(&here(row), &at)).collect();
+            let values = table.rows.iter().map(|row| values_at(&here(row), &at)).collect();
             Column::new(from, Some(at), values)
         }));
         if !is_answer {
@@ -94,12 +94,12 @@ pub(super) fn columns(table: &Table<'_>) -> Vec<Column> {
     columns
 }
 
-/// Whether a path leads into what stands at another.
-fn is_within(at: &str, place: &str) -> bool {
-    at.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+/// Tests whether a path is inside another.
+fn is_within(at: &str, parent: &str) -> bool {
+    at.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-/// The paths of single values in a value, and of lists of texts; the cells of a line are single values.
+/// Returns the paths of scalars and lists of texts; the cells of a line are scalars.
 fn leaves(value: &Value, is_line: bool) -> Vec<String> {
     fn collect(value: &Value, at: &str, is_line: bool, leaves: &mut Vec<String>) {
         match value {
@@ -121,8 +121,8 @@ fn leaves(value: &Value, is_line: bool) -> Vec<String> {
     found
 }
 
-/// What stands at a path that `leaves` gave.
-fn held(value: &Value, at: &str) -> Vec<Value> {
+/// Returns the values at a path returned by `leaves`.
+fn values_at(value: &Value, at: &str) -> Vec<Value> {
     let found = stixmap_engine::plan::Path::parse(at).ok().and_then(|path| path.find(value).cloned());
     match found {
         Some(Value::Array(items)) => items,
@@ -133,13 +133,13 @@ fn held(value: &Value, at: &str) -> Vec<Value> {
 }
 
 impl Column {
-    /// None where no row has a value.
+    /// Returns `None` if no row has a value.
     fn new(from: Option<&'static str>, at: Option<String>, mut values: Vec<Vec<Value>>) -> Option<Column> {
         let is_time = |value: &Value| time(std::slice::from_ref(&value)).is_some();
         let has_times = values.iter().flatten().any(is_time);
         let is_none = |value: &Value| match value {
             Value::String(text) => NONE.contains(&text.trim().to_lowercase().as_str()),
-            // Where other rows have a time, nought is none.
+            // If other rows have a time, 0 means none.
             Value::Number(number) => has_times && number.as_i64() == Some(0),
             _ => false,
         };
@@ -154,37 +154,37 @@ impl Column {
             });
         }
         let known: Vec<&Value> = values.iter().flatten().collect();
-        let name = at.as_deref().map(last_word).unwrap_or_default();
-        let look = (!known.is_empty()).then(|| look(&known, &name))?;
-        Some(Column { from, at, name, values, look, none_when })
+        let name = at.as_deref().map(last_name).unwrap_or_default();
+        let pattern = (!known.is_empty()).then(|| pattern(&known, &name))?;
+        Some(Column { from, at, name, values, pattern, none_when })
     }
 
-    /// Whether a row has several values.
+    /// Tests whether a row has several values.
     pub(super) fn is_list(&self) -> bool {
         self.values.iter().any(|values| values.len() > 1)
     }
 
-    /// The value of a row as text; of several, the first.
+    /// Returns the value of a row as text; the first of several.
     pub(super) fn text(&self, row: usize) -> Option<String> {
         self.values[row].first().map(text)
     }
 
-    /// Whether its name holds one of these words, and which: the first is worth most.
+    /// Scores the column's name: the earlier a matching word in the list, the higher; 0 without a match.
     pub(super) fn hint(&self, words: &[&str]) -> usize {
-        words.iter().position(|word| self.name.contains(word)).map_or(0, |place| words.len() - place)
+        words.iter().position(|word| self.name.contains(word)).map_or(0, |index| words.len() - index)
     }
 
-    /// Whether it says something of the answer, and not of a row.
+    /// Tests whether it belongs to the whole response instead of a row.
     pub(super) fn is_of_answer(&self) -> bool {
         self.from == Some("answer")
     }
 
-    /// Whether it stands in the row, or is its key.
+    /// Tests whether it belongs to the row, or is its key.
     pub(super) fn is_of_row(&self) -> bool {
         matches!(self.from, None | Some("key"))
     }
 
-    /// How near to the row it stands.
+    /// Scores the distance from the row: the closer, the higher.
     pub(super) fn nearness(&self) -> usize {
         match self.from {
             None => 4,
@@ -195,21 +195,21 @@ impl Column {
         }
     }
 
-    /// How many rows have it.
+    /// Returns the number of rows with a value.
     pub(super) fn filled(&self) -> usize {
         self.values.iter().filter(|values| !values.is_empty()).count()
     }
 
-    /// Whether another has a value of the same look in rows that lack one here.
-    pub(super) fn is_completed_by(&self, other: &Column) -> bool {
-        let is_alike = self.look == other.look && self.from == other.from && self.at != other.at;
+    /// Tests whether another column has values of the same pattern in rows without one here.
+    pub(super) fn is_complemented_by(&self, other: &Column) -> bool {
+        let is_alike = self.pattern == other.pattern && self.from == other.from && self.at != other.at;
         is_alike && self.values.iter().zip(&other.values).any(|(own, others)| own.is_empty() && !others.is_empty())
     }
 
-    /// Whether its time is no later than that of another in each row that has both, and earlier in one.
+    /// Tests whether its time is never after that of another column, and before it in at least one row.
     pub(super) fn is_never_after(&self, other: &Column) -> bool {
         let (ValuePattern::Time(format, is_civil), ValuePattern::Time(others, is_other_civil)) =
-            (self.look, other.look)
+            (self.pattern, other.pattern)
         else {
             return false;
         };
@@ -224,12 +224,12 @@ impl Column {
         pairs.iter().all(|(own, theirs)| own <= theirs) && pairs.iter().any(|(own, theirs)| own < theirs)
     }
 
-    /// A field that reads it.
+    /// Returns a field that reads this column.
     pub(super) fn field(&self, kind: &str) -> String {
         self.field_or(kind, None)
     }
 
-    /// A field that reads it, or where it is absent, another.
+    /// Returns a field that reads this column, or another if it is absent.
     pub(super) fn field_or(&self, kind: &str, other: Option<&Column>) -> String {
         let mut yaml = "{ ".to_owned();
         if let Some(from) = self.from {
@@ -243,7 +243,7 @@ impl Column {
             (None, _) => {}
         }
         let _ = write!(yaml, "as: {kind}");
-        if let (ValuePattern::Time(format, is_civil), "timestamp") = (self.look, kind) {
+        if let (ValuePattern::Time(format, is_civil), "timestamp") = (self.pattern, kind) {
             let format = if format.contains('%') { format!("\"{format}\"") } else { format.to_owned() };
             let _ = write!(yaml, ", format: {format}{}", if is_civil { ", zone: UTC" } else { "" });
         }
@@ -258,7 +258,7 @@ impl Column {
         yaml + " }"
     }
 
-    /// What spoke for it: how many rows have it, and some of its values.
+    /// Describes the evidence: the number of rows with a value, and sample values.
     pub(super) fn evidence(&self) -> String {
         let all = self.values.len();
         let with = self.filled();
@@ -269,31 +269,31 @@ impl Column {
                 shown.push(text);
             }
         }
-        let is_other = |value: &Value| self.look == ValuePattern::RrType && RrType::parse(&text(value)).is_err();
+        let is_other = |value: &Value| self.pattern == ValuePattern::RrType && RrType::parse(&text(value)).is_err();
         if let Some(other) = self.values.iter().flatten().find(|value| is_other(value)) {
-            shown.push(format!("and {}, for which `aliases` can say the type", excerpt(&text(other))));
+            shown.push(format!("and {}, whose type `aliases` can define", excerpt(&text(other))));
         }
-        let zone = if matches!(self.look, ValuePattern::Time(_, true)) { "; the zone is a guess" } else { "" };
-        format!("{with} of {all}, as in {}{zone}", shown.join(", "))
+        let zone = if matches!(self.pattern, ValuePattern::Time(_, true)) { "; assumed zone: UTC" } else { "" };
+        format!("{with} of {all} rows, e.g. {}{zone}", shown.join(", "))
     }
 
-    /// As a remark names it.
-    pub(super) fn place(&self) -> String {
+    /// Names the column in comments.
+    pub(super) fn path(&self) -> String {
         [self.from, self.at.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
 
-fn last_word(at: &str) -> String {
+fn last_name(at: &str) -> String {
     let mut words = at.split(['.', '[', ']', '\'', '$', '"']).filter(|word| !word.is_empty());
     words.next_back().unwrap_or_default().to_lowercase()
 }
 
-/// A value that is one text or number, as YAML.
+/// Formats a text or number as YAML.
 fn scalar(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), quote::yaml)
 }
 
-/// Text for a comment: one line, and not long.
+/// Formats a text for a comment: one line, truncated.
 fn excerpt(text: &str) -> String {
     let line = printable::line(text);
     match line.char_indices().nth(LONGEST) {
@@ -306,13 +306,13 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn look(values: &[&Value], name: &str) -> ValuePattern {
+fn pattern(values: &[&Value], name: &str) -> ValuePattern {
     let all = |test: &dyn Fn(&str) -> bool| values.iter().all(|value| value.as_str().is_some_and(test));
     let is_number = |value: &&Value| integer(*value).is_some();
     if all(&|text| names_a_type(text)) {
         return ValuePattern::RrType;
     }
-    // A provider may have a few words of its own.
+    // A provider may use a few names of its own.
     let type_names = values.iter().filter(|value| value.as_str().is_some_and(names_a_type)).count();
     if name.contains("type") && type_names * 100 >= values.len() * TYPE_NAMES {
         return ValuePattern::RrType;
@@ -348,7 +348,7 @@ fn time(values: &[&Value]) -> Option<(&'static str, bool)> {
     if values.iter().all(|value| integer(*value).is_some_and(|number| SECONDS.contains(&(number / 1000)))) {
         return Some(("epoch-milliseconds", false));
     }
-    // A format reads its whole family: the one that would write the values so is meant.
+    // One format parses several spellings: choose the one that would write the values like this.
     let is_it = |holds: fn(&TimeFormat, &Value) -> bool| {
         TIMES.into_iter().find(|(format, is_civil)| {
             let format = TimeFormat::parse(format, is_civil.then_some("UTC"));

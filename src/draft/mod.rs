@@ -1,6 +1,6 @@
-//! `stixmap draft`: a profile to begin with, from an answer that the provider gave. Every place where rows may stand is tried:
-//! a profile is written for it, checked, and played with the sample; the one that maps most is kept, and its comments say
-//! what spoke for each line. The sample becomes the first case.
+//! `stixmap draft`: generates a profile from a sample response. For each array or object that may contain the rows, a
+//! profile is generated, validated and played with the sample; the one that maps most records is kept. Comments give
+//! the evidence for each line. The sample becomes the first case.
 
 mod request;
 mod column;
@@ -24,10 +24,10 @@ use stixmap_engine::printable;
 use stixmap_engine::stix::Observable;
 use table::{Level, LevelContent, Table};
 
-/// Keys beside the rows that tell of other pages.
+/// Parts of key names that indicate paging.
 const PAGING: [&str; 9] = ["next", "cursor", "total", "count", "page", "offset", "more", "limit", "token"];
 
-/// How many reasons are told where nothing was found.
+/// Maximum number of reasons reported if no records are found.
 const REASONS: usize = 4;
 
 pub(crate) fn run(args: &DraftArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
@@ -36,20 +36,20 @@ pub(crate) fn run(args: &DraftArgs, verbosity: Verbosity) -> anyhow::Result<Exit
     let asked = args.url.as_deref().map(|url| Asked::read(url, &observable)).transpose()?;
     let bytes = without_key(read(args)?, asked.as_ref());
     let drafts = Drafts { args, observable: &observable, asked: asked.as_ref(), bytes: &bytes };
-    let (skeleton, played) = drafts.best()?;
-    let ended = new::written(&skeleton, &args.out, verbosity)?;
+    let (scaffold, played) = drafts.best()?;
+    let ended = new::written(&scaffold, &args.out, verbosity)?;
     if verbosity > Verbosity::Quiet {
-        render::remark(&format!("it maps the sample so: {}", played.report.counts));
+        render::remark(&format!("result for the sample: {}", played.report.counts));
     }
     Ok(ended)
 }
 
 fn read(args: &DraftArgs) -> anyhow::Result<Vec<u8>> {
     let read = operator_path::read_input(&args.sample, Bound::SAMPLE);
-    read.with_context(|| format!("{} cannot be read", args.sample.display()))
+    read.with_context(|| format!("failed to read {}", args.sample.display()))
 }
 
-/// A sample in which the key, where the provider repeats it, is made up.
+/// Replaces the API key in a sample that contains it.
 fn without_key(bytes: Vec<u8>, asked: Option<&Asked>) -> Vec<u8> {
     let key = asked.and_then(|asked| asked.key.as_ref()).map(|(_, key)| key.as_str());
     match (key.filter(|key| !key.is_empty()), std::str::from_utf8(&bytes)) {
@@ -58,13 +58,13 @@ fn without_key(bytes: Vec<u8>, asked: Option<&Asked>) -> Vec<u8> {
     }
 }
 
-/// How much of the sample is mapped, how little of it is bad, how likely the roles are, how few the levels.
+/// Mapped records, few bad records, likelihood of the roles, few levels.
 type Rank = (u64, Reverse<u64>, usize, Reverse<usize>);
 
-/// A draft that was played.
+/// A draft with its result.
 type PlayedDraft = (Rank, Scaffold, Played);
 
-/// What drafts are made of.
+/// The inputs of drafts.
 struct Drafts<'d> {
     args: &'d DraftArgs,
     observable: &'d Observable,
@@ -73,15 +73,15 @@ struct Drafts<'d> {
 }
 
 impl Drafts<'_> {
-    /// The draft that maps most of the sample; of equals, the one that reads most, with the fewest levels.
+    /// Returns the draft that maps most records; of equal ones, the likeliest with the fewest levels.
     fn best(&self) -> anyhow::Result<(Scaffold, Played)> {
         let (mut best, mut reasons): (Option<PlayedDraft>, _) = (None, vec![]);
         for sample in sample::readings(self.bytes)? {
             for table in table::tables(&sample) {
-                match self.tried(&sample, &table) {
-                    Ok((rank, skeleton, played)) => {
+                match self.play(&sample, &table) {
+                    Ok((rank, scaffold, played)) => {
                         if best.as_ref().is_none_or(|(known, ..)| rank > *known) {
-                            best = Some((rank, skeleton, played));
+                            best = Some((rank, scaffold, played));
                         }
                     }
                     Err(reason) => {
@@ -90,43 +90,43 @@ impl Drafts<'_> {
                 }
             }
         }
-        if let Some((_, skeleton, played)) = best {
-            return Ok((skeleton, played));
+        if let Some((_, scaffold, played)) = best {
+            return Ok((scaffold, played));
         }
         if reasons.is_empty() {
-            bail!("the sample holds no list of rows: take an answer in which something was found");
+            bail!("no list of rows in the sample: use a response with results");
         }
         let more = reasons.len().saturating_sub(REASONS);
         reasons.truncate(REASONS);
         if more > 0 {
-            reasons.push(format!("  and {more} places more"));
+            reasons.push(format!("  and {more} more candidates"));
         }
-        let head = "no passive-DNS records were found in the sample:".to_owned();
+        let head = "no passive-DNS records found in the sample:".to_owned();
         let lines = reasons.iter().flat_map(|reason| reason.lines().map(str::to_owned));
         bail!(Several::new(std::iter::once(head).chain(lines)));
     }
 
-    fn tried(&self, sample: &Sample, table: &Table<'_>) -> Result<PlayedDraft, String> {
+    fn play(&self, sample: &Sample, table: &Table<'_>) -> Result<PlayedDraft, String> {
         let columns = column::columns(table);
         let roles =
             role::roles(table, &columns, self.observable).map_err(|reason| printable::line(&reason).into_owned())?;
         let likeness = roles.likeness;
-        let mut skeleton = self.skeleton(sample, table, roles);
-        let mut played = skeleton.played().map_err(|error| causes(&error))?;
+        let mut scaffold = self.scaffold(sample, table, roles);
+        let mut played = scaffold.played().map_err(|error| causes(&error))?;
         if played.report.counts.mapped == 0 && played.report.counts.dropped() > 0 {
-            let why = "all rows are about other names, such as those below it; `drop` leaves them out";
-            skeleton.other_names = Some(Line::new("keep", why));
-            played = skeleton.played().map_err(|error| causes(&error))?;
+            let why = "all rows are about other names, such as subdomains; `drop` would omit them";
+            scaffold.other_names = Some(Line::new("keep", why));
+            played = scaffold.played().map_err(|error| causes(&error))?;
         }
         let counts = &played.report.counts;
         if counts.mapped == 0 {
-            return Err(format!("what it would map: {counts}"));
+            return Err(format!("result: {counts}"));
         }
         let rank = (counts.mapped, Reverse(counts.bad()), likeness, Reverse(table.levels.len()));
-        Ok((rank, skeleton, played))
+        Ok((rank, scaffold, played))
     }
 
-    fn skeleton(&self, sample: &Sample, table: &Table<'_>, roles: role::Roles) -> Scaffold {
+    fn scaffold(&self, sample: &Sample, table: &Table<'_>, roles: role::Roles) -> Scaffold {
         let ending = match sample.framing {
             Framing::Json => "json",
             Framing::Ndjson | Framing::Saf => "ndjson",
@@ -159,16 +159,16 @@ impl Drafts<'_> {
             records: records(table),
             paging: Line::new(
                 "{ kind: none }",
-                "one answer; `stixmap explain profile` has the ways to go on to more pages",
+                "a single response; `stixmap explain profile` describes the paging methods",
             ),
             fields: roles.fields,
             unread: roles.unread,
             orientation: roles.orientation,
             other_names: None,
-            rules: vec![Line::new("use: dns/standard@1", "what DNS records mean, as OpenCTI can say it")],
+            rules: vec![Line::new("use: dns/standard@1", "maps DNS records as OpenCTI permits")],
             remarks: self.remarks(sample, table),
             case: FirstCase {
-                about: format!("What was found of {}", self.observable.value()),
+                about: format!("Results for {}", self.observable.value()),
                 kind,
                 value: self.observable.value().to_owned(),
                 exchanges: vec![(request, format!("{{ file: {file} }}"))],
@@ -179,44 +179,42 @@ impl Drafts<'_> {
 
     fn remarks(&self, sample: &Sample, table: &Table<'_>) -> Vec<String> {
         let mut remarks = vec![format!(
-            "A draft from one answer, with {}. Look at each line; what spoke for it stands beside it.",
+            "Draft from a single response, with {}. Review each line; comments give the evidence.",
             rows_at(table)
         )];
         if self.asked.is_none() {
-            remarks.push(
-                "`base_url` and `path` are made up: give --url, or write what the provider's documentation says."
-                    .to_owned(),
-            );
+            remarks
+                .push("`base_url` and `path` are placeholders: use --url, or the provider's documentation.".to_owned());
         }
         if self.args.auth.is_none() && self.asked.is_none_or(|asked| asked.key.is_none()) {
-            remarks.push("How the provider knows who asks is made up too: no answer shows it; give --auth.".to_owned());
+            remarks.push("`auth` is a placeholder, since responses do not show it: use --auth.".to_owned());
         }
         if !String::from_utf8_lossy(self.bytes).to_lowercase().contains(self.observable.value()) {
-            remarks.push(format!("The sample does not name {}: was it asked about?", self.observable.value()));
+            remarks.push(format!("The sample does not contain {}: is this the observable?", self.observable.value()));
         }
         let others = paging(sample);
         if !others.is_empty() {
-            remarks.push(format!("Of other pages may tell: {}.", others.join(", ")));
+            remarks.push(format!("Possible paging information: {}.", others.join(", ")));
         }
-        remarks.push("The case holds the answer as it is: take out what is private before you share it.".to_owned());
+        remarks.push("The case contains the unchanged response: remove private data before you share it.".to_owned());
         remarks
     }
 }
 
-/// Where a table's rows stand, in words.
+/// Describes the location of a table's rows.
 fn rows_at(table: &Table<'_>) -> String {
     let rows = table.rows.len();
     let plural = if rows == 1 { "" } else { "s" };
     match table.levels.is_empty() {
-        true => format!("{rows} row{plural}, one a line"),
+        true => format!("{rows} row{plural}, one per line"),
         false => {
-            let way: Vec<&str> = table.levels.iter().map(|level| level.at.as_str()).collect();
-            format!("{rows} row{plural} at `{}`", way.join("` → `"))
+            let path: Vec<&str> = table.levels.iter().map(|level| level.at.as_str()).collect();
+            format!("{rows} row{plural} at `{}`", path.join("` → `"))
         }
     }
 }
 
-/// The block that says where rows stand: a path where that is enough.
+/// Returns the value of `records`: a path if that suffices, otherwise levels.
 fn records(table: &Table<'_>) -> Option<Line> {
     let plural = if table.rows.len() == 1 { "" } else { "s" };
     let rows = format!("{} row{plural} in the sample", table.rows.len());
@@ -249,7 +247,7 @@ fn level(level: &Level) -> String {
     yaml + " }"
 }
 
-/// What stands beside the rows and may lead to other pages.
+/// Returns the members outside the rows that may control paging.
 fn paging(sample: &Sample) -> Vec<String> {
     let [Value::Object(answer)] = &sample.values[..] else { return vec![] };
     let inner = answer.iter().filter_map(|(key, value)| Some((table::member("$", key), value.as_object()?)));

@@ -1,36 +1,35 @@
-//! The request that a sample answers, as a lookup: the observable's place, the parameters, the key.
+//! The request of a sample as a lookup: the position of the observable, the parameters, the API key.
 
 use anyhow::{Context, bail};
 use stixmap_engine::stix::Observable;
 use url::{Url, form_urlencoded};
 
-/// What providers call the parameter of a key.
+/// Common names of an API key's parameter.
 const KEYS: [&str; 8] = ["key", "apikey", "api_key", "api-key", "token", "access_token", "auth", "authkey"];
 
-/// What stands where the observable stood.
+/// Template that replaces the observable's value.
 const OBSERVABLE: &str = "{observable.value}";
 
-/// A request, as a lookup says it.
+/// A request, as the fields of a lookup.
 pub(super) struct Asked {
     pub(super) base_url: String,
     pub(super) path: String,
     pub(super) query: Vec<(String, String)>,
-    /// The parameter of the key, and the key, which is not kept.
+    /// The name of the key's parameter, and the key, which is not written.
     pub(super) key: Option<(String, String)>,
 }
 
 impl Asked {
-    /// Reads the URL that was asked.
+    /// Parses the request's URL.
     pub(super) fn read(url: &str, observable: &Observable) -> anyhow::Result<Asked> {
-        let url = Url::parse(url).with_context(|| format!("`{url}` is no URL"))?;
+        let url = Url::parse(url).with_context(|| format!("invalid URL `{url}`"))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            bail!("`{url}` is no URL of a server");
+            bail!("invalid URL `{url}`: expected `http` or `https` with a host");
         }
         let segments: Vec<String> =
             url.path_segments().into_iter().flatten().map(|segment| of(segment, observable)).collect();
         let is_shared = |segment: &&String| {
-            let is_version =
-                segment.strip_prefix('v').unwrap_or(segment).starts_with(|sign: char| sign.is_ascii_digit());
+            let is_version = segment.strip_prefix('v').unwrap_or(segment).starts_with(|c: char| c.is_ascii_digit());
             segment.as_str() == "api" || (is_version && segment.as_str() != OBSERVABLE)
         };
         let shared = segments.iter().take_while(is_shared).count().min(segments.len().saturating_sub(1));
@@ -47,12 +46,12 @@ impl Asked {
             .collect();
         let asked = Asked { base_url, path: format!("/{}", after.join("/")), query, key };
         if !asked.path.contains(OBSERVABLE) && !asked.query.iter().any(|(_, value)| value.contains(OBSERVABLE)) {
-            bail!("`{}` does not stand in the URL: give the one that was asked for it", observable.value());
+            bail!("`{}` does not occur in the URL: use the URL of its request", observable.value());
         }
         Ok(asked)
     }
 
-    /// The request for an observable, as a case has it.
+    /// Returns the request for an observable, as a case contains it.
     pub(super) fn request(&self, observable: &Observable) -> String {
         let encoded: String = form_urlencoded::byte_serialize(observable.value().as_bytes()).collect();
         let put = |text: &str| text.replace(OBSERVABLE, observable.value());
@@ -63,7 +62,7 @@ impl Asked {
     }
 }
 
-/// A piece of a URL, with the observable's place instead of its value.
+/// Replaces the observable's value in a part of a URL by the template.
 fn of(text: &str, observable: &Observable) -> String {
     let decoded = form_urlencoded::parse(text.replace('+', "%2B").as_bytes()).map(|(name, _)| name.into_owned()).next();
     let text = decoded.unwrap_or_default();

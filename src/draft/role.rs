@@ -1,5 +1,5 @@
-//! Which column is what of a passive-DNS record: owner, type, data, times, count. Words that providers use decide where
-//! the values leave a choice.
+//! Assigns roles to columns: owner name, type, data, times, count. Values decide; names that providers commonly use
+//! break ties.
 
 use super::column::{Column, ValuePattern};
 use super::table::{Table, names_a_type};
@@ -8,52 +8,52 @@ use std::cmp::Reverse;
 use stixmap_engine::dns::{Name, Rdata, RrType, parse_address};
 use stixmap_engine::stix::{Kind, Observable};
 
-/// What providers call an owner, and data, the clearest first.
+/// Common names of the owner name and of the data, the most specific first.
 const OWNER: [&str; 9] = ["rrname", "owner", "query", "qname", "hostname", "host", "domain", "name", "subject"];
 const DATA: [&str; 11] =
     ["rdata", "rrdata", "answer", "resolve", "content", "value", "data", "address", "target", "ip", "result"];
 
-/// What the first and the last time are called, and how often.
+/// Parts of common names of the first time, the last time and the count.
 const FIRST: [&str; 7] = ["first", "start", "begin", "since", "from", "oldest", "created"];
 const LAST: [&str; 8] = ["last", "latest", "stop", "end", "until", "newest", "recent", "updated"];
 const COUNT: [&str; 6] = ["count", "times", "hits", "number", "seen", "num"];
 
-/// Of so many rows in a hundred the data must be what the type says.
+/// Minimum percentage of rows whose data is valid for their type.
 const FITTING: usize = 50;
 
-/// What is read from a row, and how.
+/// The fields of a record, from the columns.
 pub(super) struct Roles {
     pub(super) fields: Vec<(String, Line)>,
     pub(super) orientation: Vec<Line>,
-    /// What is there besides.
+    /// Descriptions of the other columns.
     pub(super) unread: Vec<String>,
-    /// How likely it is to be right, among those that map as many rows.
+    /// Likelihood, to choose among drafts that map as many rows.
     pub(super) likeness: usize,
 }
 
-/// One side of a record: a column, or what was asked about.
+/// A side of a record: a column, or the observable.
 #[derive(Clone, Copy)]
 enum Side<'c> {
     Column(&'c Column),
     Observable,
 }
 
-/// What tells the type of records.
+/// The source of the record type.
 #[derive(Clone, Copy)]
 enum TypeOf<'c> {
     Column(&'c Column),
-    /// The place of the rows is called so.
-    Place(RrType),
-    /// The data is an address.
+    /// The path of the rows names the type.
+    Path(RrType),
+    /// The data is an address, which determines the type.
     Data,
 }
 
-/// Finds the roles, or says why the rows are no records.
+/// Assigns the roles, or returns the reason why the rows are not records.
 pub(super) fn roles(table: &Table<'_>, columns: &[Column], observable: &Observable) -> Result<Roles, String> {
     let rrtype = rrtype(table, columns);
     let sides: Vec<Side<'_>> = columns
         .iter()
-        .filter(|column| matches!(column.look, ValuePattern::Address | ValuePattern::Name | ValuePattern::Text))
+        .filter(|column| matches!(column.pattern, ValuePattern::Address | ValuePattern::Name | ValuePattern::Text))
         .map(Side::Column)
         .chain([Side::Observable])
         .collect();
@@ -64,9 +64,9 @@ pub(super) fn roles(table: &Table<'_>, columns: &[Column], observable: &Observab
     });
     let Some((score, owner, data)) = scored.max_by_key(|(score, ..)| *score) else {
         return Err(match rrtype {
-            TypeOf::Data => "nothing in its rows is a record type, or an address with a name".to_owned(),
-            TypeOf::Column(column) => format!("nothing in its rows is data of the types at `{}`", column.place()),
-            TypeOf::Place(rrtype) => format!("nothing in its rows is data of {rrtype}"),
+            TypeOf::Data => "no record type in the rows, and no address with a name".to_owned(),
+            TypeOf::Column(column) => format!("no data in the rows for the types at `{}`", column.path()),
+            TypeOf::Path(rrtype) => format!("no data of type {rrtype} in the rows"),
         });
     };
     let mut chosen = Chosen { fields: vec![], used: vec![] };
@@ -78,7 +78,7 @@ pub(super) fn roles(table: &Table<'_>, columns: &[Column], observable: &Observab
         |column: &&Column| !column.is_of_answer() && !chosen.used.iter().any(|used| std::ptr::eq(*used, *column));
     let unread: Vec<&Column> = columns.iter().filter(is_unread).collect();
     let likeness = score.1 + chosen.fields.len();
-    let unread = unread.iter().map(|column| format!("{}: {}", column.place(), column.evidence())).collect();
+    let unread = unread.iter().map(|column| format!("{}: {}", column.path(), column.evidence())).collect();
     Ok(Roles { fields: chosen.fields, orientation, unread, likeness })
 }
 
@@ -86,20 +86,20 @@ fn is_of_row(side: Side<'_>) -> bool {
     matches!(side, Side::Column(column) if column.is_of_row())
 }
 
-/// What tells the type: a column of types that is called so, or any; else the place of the rows; else the data.
+/// Selects the source of the type: a column of types, preferably with a matching name; else the path; else the data.
 fn rrtype<'c>(table: &Table<'_>, columns: &'c [Column]) -> TypeOf<'c> {
-    let types = columns.iter().filter(|column| column.look == ValuePattern::RrType);
+    let types = columns.iter().filter(|column| column.pattern == ValuePattern::RrType);
     if let Some(column) = types.max_by_key(|column| column.hint(&["rrtype", "type", "rr"])) {
         return TypeOf::Column(column);
     }
-    let place = table.levels.iter().rev().find_map(|level| {
+    let named = table.levels.iter().rev().find_map(|level| {
         let word = level.at.rsplit(['.', '\'']).find(|word| !word.is_empty())?;
         names_a_type(word).then(|| RrType::parse(word).ok())?
     });
-    place.map_or(TypeOf::Data, TypeOf::Place)
+    named.map_or(TypeOf::Data, TypeOf::Path)
 }
 
-/// How well two sides fit: rows about the observable, then words. None where they do not.
+/// Scores two sides: rows about the observable, then names; `None` if they do not fit.
 fn score(
     rows: usize,
     rrtype: TypeOf<'_>,
@@ -114,7 +114,7 @@ fn score(
         (_, Side::Observable) if !is_address && matches!(rrtype, TypeOf::Data) => return None,
         (Side::Column(owner), Side::Column(data)) if std::ptr::eq(owner, data) => return None,
         (Side::Column(owner), _) if owner.is_list() => return None,
-        // What says nothing itself is no row.
+        // A row with only the observable on both sides contains no data.
         _ if ![owner, data].into_iter().any(is_of_row) => return None,
         _ => {}
     }
@@ -130,10 +130,10 @@ fn score(
                 .text(row)
                 .and_then(|text| RrType::parse(&text).ok())
                 .is_some_and(|rrtype| is_rdata(rrtype, &data)),
-            TypeOf::Place(rrtype) => is_rdata(rrtype, &data),
+            TypeOf::Path(rrtype) => is_rdata(rrtype, &data),
             TypeOf::Data => parse_address(&data).is_ok(),
         };
-        // A single label may be any word.
+        // A single label may be any text.
         let is_owner = owner.contains('.') && parse_address(&owner).is_err() && Name::parse(&owner).is_ok();
         fitting += usize::from(is_data && is_owner);
         about += usize::from(is_within(&owner, observable) || is_same(&data, observable));
@@ -141,18 +141,18 @@ fn score(
     if fitting * 100 < rows * FITTING || fitting == 0 {
         return None;
     }
-    let words = |side: Side<'_>, words: &[&str]| match side {
-        Side::Column(column) => column.hint(words) + column.nearness(),
+    let hint = |side: Side<'_>, names: &[&str]| match side {
+        Side::Column(column) => column.hint(names) + column.nearness(),
         Side::Observable => 0,
     };
-    Some((fitting + about, words(owner, &OWNER) + words(data, &DATA)))
+    Some((fitting + about, hint(owner, &OWNER) + hint(data, &DATA)))
 }
 
 fn is_count(column: &Column) -> bool {
-    column.look == ValuePattern::Integer && !column.is_of_answer() && column.hint(&COUNT) > 0
+    column.pattern == ValuePattern::Integer && !column.is_of_answer() && column.hint(&COUNT) > 0
 }
 
-/// Whether a text is data of a type.
+/// Tests whether a text is valid data of a type.
 fn is_rdata(rrtype: RrType, text: &str) -> bool {
     Rdata::parse(rrtype, text).is_ok()
 }
@@ -161,27 +161,27 @@ fn is_same(text: &str, observable: &Observable) -> bool {
     Observable::detect(text).is_ok_and(|value| value.is_same(observable))
 }
 
-/// Whether a name is the observable, or below it.
+/// Tests whether a name is the observable or one of its subdomains.
 fn is_within(text: &str, observable: &Observable) -> bool {
     let name = text.trim_end_matches('.').to_lowercase();
     is_same(text, observable) || name.strip_suffix(observable.value()).is_some_and(|rest| rest.ends_with('.'))
 }
 
 fn orientation(owner: Side<'_>, data: Side<'_>) -> Vec<Line> {
-    let word = |side: Side<'_>, name: &'static str| match side {
+    let name_of = |side: Side<'_>, name: &'static str| match side {
         Side::Column(_) => name,
         Side::Observable => "observable",
     };
     match (owner, data) {
         (Side::Column(_), Side::Column(_)) => vec![],
         _ => {
-            let yaml = format!("{{ rrname: {}, rdata: {} }}", word(owner, "rrname"), word(data, "rdata"));
-            vec![Line::new(yaml, "what was asked about does not stand in the rows")]
+            let yaml = format!("{{ rrname: {}, rdata: {} }}", name_of(owner, "rrname"), name_of(data, "rdata"));
+            vec![Line::new(yaml, "the rows do not contain the observable")]
         }
     }
 }
 
-/// Fields as they are found.
+/// The fields assigned so far.
 struct Chosen<'c> {
     fields: Vec<(String, Line)>,
     used: Vec<&'c Column>,
@@ -199,9 +199,11 @@ impl<'c> Chosen<'c> {
         }
         match (rrtype, data) {
             (TypeOf::Column(column), _) => self.column("rrtype", "rrtype", column),
-            (TypeOf::Place(rrtype), _) => {
-                let line =
-                    Line::new(format!("{{ from: constant, value: {rrtype}, as: rrtype }}"), "as the place is called");
+            (TypeOf::Path(rrtype), _) => {
+                let line = Line::new(
+                    format!("{{ from: constant, value: {rrtype}, as: rrtype }}"),
+                    "from the path of the rows",
+                );
                 self.fields.push(("rrtype".to_owned(), line));
             }
             (TypeOf::Data, Side::Column(column)) => {
@@ -218,9 +220,9 @@ impl<'c> Chosen<'c> {
         }
     }
 
-    /// The first and the last time; of times that no word tells apart, the earlier and the later.
+    /// Assigns the first and the last time; if names do not decide, the earlier and the later.
     fn times(&mut self, columns: &'c [Column]) {
-        let is_time = |column: &&Column| matches!(column.look, ValuePattern::Time(..)) && !column.is_of_answer();
+        let is_time = |column: &&Column| matches!(column.pattern, ValuePattern::Time(..)) && !column.is_of_answer();
         let times: Vec<&Column> = columns.iter().filter(is_time).collect();
         let called = |words: &[&str]| {
             let times = times.iter().copied().filter(|column| column.hint(words) > 0);
@@ -245,10 +247,11 @@ impl<'c> Chosen<'c> {
         last.into_iter().for_each(|column| self.time("time_last", column, &times, &LAST));
     }
 
-    /// A time; of rows that lack it, another that is called alike may tell it.
+    /// Assigns a time; another column with a similar name supplies it for rows that lack it.
     fn time(&mut self, name: &str, column: &'c Column, times: &[&'c Column], words: &[&str]) {
         let hint = column.hint(words);
-        let other = times.iter().find(|other| hint > 0 && other.hint(words) == hint && column.is_completed_by(other));
+        let other =
+            times.iter().find(|other| hint > 0 && other.hint(words) == hint && column.is_complemented_by(other));
         let Some(other) = other else { return self.column(name, "timestamp", column) };
         let evidence = format!("{}; or {}", column.evidence(), other.evidence());
         self.fields.push((name.to_owned(), Line::new(column.field_or("timestamp", Some(other)), evidence)));

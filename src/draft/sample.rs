@@ -1,31 +1,31 @@
-//! A sample answer as values, in each way in which its bytes can be read.
+//! Parses a sample response in each way that its bytes permit.
 
 use crate::cli::Framing;
 use anyhow::bail;
 use serde_json::{Map, Value};
 use stixmap_engine::dns::{Name, parse_address};
 
-/// The signs that stand between columns, the likeliest first.
+/// Column separators, the likeliest first.
 const SEPARATORS: [&str; 5] = ["\t", "|", ";", ",", BLANKS];
 
-/// Any number of blanks.
+/// Any number of spaces.
 const BLANKS: &str = " ";
 
-/// The sign that begins a line of remarks.
+/// The character that begins a comment line.
 const COMMENT: char = '#';
 
-/// One way to read a sample.
+/// One interpretation of a sample.
 pub(super) struct Sample {
     pub(super) framing: Framing,
-    /// How lines are cut into columns, where they are: YAML.
+    /// The value of `columns` as YAML, for delimited text.
     pub(super) columns: Option<String>,
-    /// One document; or rows, where each line is one.
+    /// A single document, or a list of rows if each line is one.
     pub(super) values: Vec<Value>,
 }
 
-/// Every way in which it can be read; never none.
+/// Returns all interpretations; at least one.
 pub(super) fn readings(bytes: &[u8]) -> anyhow::Result<Vec<Sample>> {
-    let Ok(text) = std::str::from_utf8(bytes) else { bail!("the sample is not text in UTF-8") };
+    let Ok(text) = std::str::from_utf8(bytes) else { bail!("invalid sample: expected UTF-8 text") };
     let text = text.trim_start_matches('\u{feff}');
     let mut readings = vec![];
     if let Ok(value @ (Value::Array(_) | Value::Object(_))) = serde_json::from_str::<Value>(text) {
@@ -36,9 +36,7 @@ pub(super) fn readings(bytes: &[u8]) -> anyhow::Result<Vec<Sample>> {
         readings.extend(columns(text));
     }
     if readings.is_empty() {
-        bail!(
-            "the sample is neither JSON, nor JSON lines, nor lines cut into columns by a tab, `|`, `;`, `,` or blanks, nor one name or address a line"
-        );
+        bail!("invalid sample: expected JSON, JSON lines, delimited text, or one name or address per line");
     }
     Ok(readings)
 }
@@ -58,22 +56,22 @@ fn lines_of_json(text: &str) -> Option<Sample> {
 }
 
 fn columns(text: &str) -> Option<Sample> {
-    let is_remark = |line: &&str| line.starts_with(COMMENT);
+    let is_comment = |line: &&str| line.starts_with(COMMENT);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let rows: Vec<&str> = lines.iter().copied().filter(|line| !is_remark(line)).collect();
+    let rows: Vec<&str> = lines.iter().copied().filter(|line| !is_comment(line)).collect();
     let first = rows.first()?;
     let several = SEPARATORS.into_iter().find(|separator| {
         let width = cells(first, separator).len();
-        // A sentence has blanks too; several of one length are rare.
+        // Sentences contain spaces too, but rarely have equal numbers of words.
         let is_sure = *separator != BLANKS || rows.len() > 1;
         width > 1 && is_sure && rows.iter().all(|line| cells(line, separator).len() == width)
     });
-    // Lines of one value have no separator; one that stands in none of them cuts nothing.
+    // Lines with a single value need a separator that occurs in none of them.
     let separator = several.or_else(|| is_one_column(&rows).then_some(SEPARATORS[0]))?;
     let cut = |line: &&str| cells(line, separator);
     let mut rows: Vec<Vec<String>> = rows.iter().map(cut).collect();
     let names = has_names(&rows).then(|| rows.remove(0));
-    let comment = lines.iter().any(is_remark).then(|| format!(", comment: \"{COMMENT}\""));
+    let comment = lines.iter().any(is_comment).then(|| format!(", comment: \"{COMMENT}\""));
     let quoted = serde_json::Value::from(separator);
     let header = if names.is_some() { ", header: true" } else { "" };
     let columns = format!("{{ separator: {quoted}{header}{} }}", comment.unwrap_or_default());
@@ -81,7 +79,7 @@ fn columns(text: &str) -> Option<Sample> {
     Some(Sample { framing: Framing::Delimited, columns: Some(columns), values })
 }
 
-/// Whether each line is one address or name, but for a first line that says what they are.
+/// Tests whether each line is one address or name, except for a header line.
 fn is_one_column(rows: &[&str]) -> bool {
     let is_value = |line: &&str| {
         let line = line.trim();
@@ -100,13 +98,13 @@ fn cells(line: &str, separator: &str) -> Vec<String> {
     }
 }
 
-/// Whether the first line names the columns: its cells are different words, and no other line begins as it does.
+/// Tests for a header line: its cells are distinct words, and no other line begins with the same cell.
 fn has_names(rows: &[Vec<String>]) -> bool {
     let (Some(first), true) = (rows.first(), rows.len() > 1) else { return false };
     let is_word = |cell: &String| {
-        let mut signs = cell.chars();
-        signs.next().is_some_and(|sign| sign.is_ascii_alphabetic())
-            && signs.all(|sign| sign.is_ascii_alphanumeric() || "_- ".contains(sign))
+        let mut chars = cell.chars();
+        chars.next().is_some_and(|c| c.is_ascii_alphabetic())
+            && chars.all(|c| c.is_ascii_alphanumeric() || "_- ".contains(c))
     };
     let is_different = first.iter().enumerate().all(|(at, cell)| !first[..at].contains(cell));
     is_different && first.iter().all(is_word)

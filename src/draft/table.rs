@@ -1,4 +1,4 @@
-//! Where rows may stand in a sample: every list, and every object whose keys are data, as far as three levels in.
+//! Finds candidates for rows in a sample: every array, and every object whose keys are data, up to three levels deep.
 
 use super::sample::Sample;
 use crate::cli::Framing;
@@ -7,27 +7,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use stixmap_engine::dns::{Name, RrType, parse_address};
 use stixmap_engine::printable;
 
-/// A row stands below so many lists at most; a profile can say one more.
+/// Maximum number of levels above a row; a profile can have one more.
 const DEEPEST: usize = 3;
 
-/// So deep in objects a list is looked for, from the level above.
+/// Maximum depth of objects that are searched for an array, from the level above.
 const FARTHEST: usize = 5;
 
-/// More places than this are not tried.
+/// Maximum number of candidates.
 const MOST: usize = 60;
 
-/// One step from the answer to a row.
+/// One step from the response to a row.
 #[derive(Debug, Clone)]
 pub(super) struct Level {
     pub(super) at: String,
     pub(super) is: LevelContent,
-    /// Of an object, only these keys.
+    /// The permitted keys of an object; empty for all.
     pub(super) keys: Vec<String>,
-    /// Whether it is absent in some places.
+    /// Whether it is absent in some parents.
     pub(super) is_optional: bool,
 }
 
-/// What stands at a level.
+/// The container at a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LevelContent {
     List,
@@ -35,35 +35,35 @@ pub(super) enum LevelContent {
     OneOrMany,
 }
 
-/// What is gone through on the way to a row: its key, where it has one, and what stands there.
+/// An ancestor of a row: its key, if any, and its value.
 #[derive(Debug, Clone)]
 pub(super) struct PathStep<'s> {
     pub(super) key: Option<&'s str>,
     pub(super) value: &'s Value,
 }
 
-/// Rows of one kind: where they stand, and for each the way to it, from the answer to the row itself.
+/// Rows of the same shape: their levels, and for each row its ancestors from the response to the row itself.
 pub(super) struct Table<'s> {
     pub(super) levels: Vec<Level>,
     pub(super) rows: Vec<Vec<PathStep<'s>>>,
 }
 
-/// Every table of a sample.
+/// Returns all tables of a sample.
 pub(super) fn tables(sample: &Sample) -> Vec<Table<'_>> {
     let whole = |value| vec![PathStep { key: None, value }];
-    let ways: Vec<Vec<PathStep<'_>>> = sample.values.iter().map(whole).collect();
+    let paths: Vec<Vec<PathStep<'_>>> = sample.values.iter().map(whole).collect();
     if sample.framing != Framing::Json {
-        return vec![Table { levels: vec![], rows: ways }];
+        return vec![Table { levels: vec![], rows: paths }];
     }
     let mut tables = vec![];
-    grow(&[], &ways, &mut tables);
+    grow(&[], &paths, &mut tables);
     tables
 }
 
-fn grow<'s>(levels: &[Level], ways: &[Vec<PathStep<'s>>], tables: &mut Vec<Table<'s>>) {
-    let values: Vec<&Value> = ways.iter().map(|way| last(way).value).collect();
+fn grow<'s>(levels: &[Level], paths: &[Vec<PathStep<'s>>], tables: &mut Vec<Table<'s>>) {
+    let values: Vec<&Value> = paths.iter().map(|path| last(path).value).collect();
     for level in next_levels(&values) {
-        let rows: Vec<Vec<PathStep<'s>>> = ways.iter().flat_map(|way| below(way, &level)).collect();
+        let rows: Vec<Vec<PathStep<'s>>> = paths.iter().flat_map(|path| below(path, &level)).collect();
         if rows.is_empty() || tables.len() == MOST {
             continue;
         }
@@ -75,14 +75,14 @@ fn grow<'s>(levels: &[Level], ways: &[Vec<PathStep<'s>>], tables: &mut Vec<Table
     }
 }
 
-fn last<'w, 's>(way: &'w [PathStep<'s>]) -> &'w PathStep<'s> {
-    way.last().expect("a way begins with the answer")
+fn last<'w, 's>(path: &'w [PathStep<'s>]) -> &'w PathStep<'s> {
+    path.last().expect("a path begins with the response")
 }
 
-/// The ways that lead on from one, through a level.
-fn below<'s>(way: &[PathStep<'s>], level: &Level) -> Vec<Vec<PathStep<'s>>> {
+/// Returns the paths that continue a path through a level.
+fn below<'s>(path: &[PathStep<'s>], level: &Level) -> Vec<Vec<PathStep<'s>>> {
     let mut places = BTreeMap::new();
-    collect(last(way).value, "$", 0, &mut places);
+    collect(last(path).value, "$", 0, &mut places);
     let found = places.get(level.at.as_str()).copied();
     let steps: Vec<PathStep<'s>> = match (level.is, found) {
         (LevelContent::List | LevelContent::OneOrMany, Some(Value::Array(items))) => {
@@ -96,10 +96,10 @@ fn below<'s>(way: &[PathStep<'s>], level: &Level) -> Vec<Vec<PathStep<'s>>> {
         }
         _ => vec![],
     };
-    steps.into_iter().map(|step| way.iter().cloned().chain([step]).collect()).collect()
+    steps.into_iter().map(|step| path.iter().cloned().chain([step]).collect()).collect()
 }
 
-/// The levels that can be gone into from values of one kind.
+/// Returns the possible next levels below values of the same shape.
 fn next_levels(values: &[&Value]) -> Vec<Level> {
     let mut places: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
     for value in values {
@@ -115,7 +115,7 @@ fn next_levels(values: &[&Value]) -> Vec<Level> {
     places.into_iter().filter_map(level).collect()
 }
 
-/// Everything that stands in a value, short of going into a list or an object of data: its path, and itself.
+/// Collects all values by path, without entering arrays or objects whose keys are data.
 fn collect<'v>(value: &'v Value, at: &str, depth: usize, places: &mut BTreeMap<String, &'v Value>) {
     places.insert(at.to_owned(), value);
     if let Value::Object(entries) = value
@@ -126,28 +126,28 @@ fn collect<'v>(value: &'v Value, at: &str, depth: usize, places: &mut BTreeMap<S
     }
 }
 
-/// The path of an object's member.
+/// Returns the path of an object's member.
 pub(super) fn member(at: &str, key: &str) -> String {
     let is_word = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    match is_word && !key.is_empty() && !key.starts_with(|sign: char| sign.is_ascii_digit()) {
+    match is_word && !key.is_empty() && !key.starts_with(|c: char| c.is_ascii_digit()) {
         true => format!("{at}.{key}"),
         false => format!("{at}['{}']", key.chars().map(in_quotes).collect::<String>()),
     }
 }
 
-/// A character of a name in single quotes (RFC 9535 §2.3.1.1).
-fn in_quotes(sign: char) -> String {
-    match sign {
-        '\\' | '\'' => format!("\\{sign}"),
-        // What people do not see is spelt out, in units of UTF-16.
-        sign if printable::line(sign.encode_utf8(&mut [0; 4])) != *sign.encode_utf8(&mut [0; 4]) => {
-            sign.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+/// Escapes a character of a single-quoted name (RFC 9535 §2.3.1.1).
+fn in_quotes(c: char) -> String {
+    match c {
+        '\\' | '\'' => format!("\\{c}"),
+        // Invisible characters are escaped as UTF-16 code units.
+        c if printable::line(c.encode_utf8(&mut [0; 4])) != *c.encode_utf8(&mut [0; 4]) => {
+            c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
         }
-        sign => sign.to_string(),
+        c => c.to_string(),
     }
 }
 
-/// What stands at a place that is gone into, and the keys of those that are data; none where it is no such place.
+/// Returns the container of a level and its data keys; `None` if the values are not containers of rows.
 fn kind(held: &[&Value]) -> Option<(LevelContent, Vec<String>)> {
     let known: Vec<&Value> = held.iter().copied().filter(|value| !value.is_null()).collect();
     let lists = known.iter().filter(|value| value.is_array()).count();
@@ -171,18 +171,18 @@ fn kind(held: &[&Value]) -> Option<(LevelContent, Vec<String>)> {
     (is_data || is_uniform(&objects)).then_some((LevelContent::Map, vec![]))
 }
 
-/// Whether a word is that of a record type.
+/// Tests for the name of a record type.
 pub(super) fn names_a_type(text: &str) -> bool {
     !text.bytes().all(|byte| byte.is_ascii_digit()) && RrType::parse(text).is_ok()
 }
 
-/// Whether a key is data: an address, a name of several labels, a date or a time.
+/// Tests whether a key is data: an address, a name of several labels, a date or a time.
 fn is_datum(key: &str) -> bool {
     let is_time = key.len() >= 6 && key.bytes().all(|byte| byte.is_ascii_digit() || b"-:TZ .+".contains(&byte));
     is_time || parse_address(key).is_ok() || (key.contains('.') && Name::parse(key).is_ok())
 }
 
-/// Whether the values of an object are rows: several objects that all have the same keys.
+/// Tests whether the values of an object are rows: several objects with the same keys.
 fn is_uniform(objects: &[&serde_json::Map<String, Value>]) -> bool {
     let keys = |value: &Value| Some(value.as_object()?.keys().cloned().collect::<Vec<_>>());
     let mut values = objects.iter().flat_map(|object| object.values());

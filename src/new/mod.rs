@@ -1,5 +1,5 @@
-//! `stixmap new`: a profile to begin with, as its author chose it, with a first case. On a terminal it asks for what no flag
-//! says; elsewhere it takes what most providers have.
+//! `stixmap new`: generates a profile and its first case from the author's choices. On a terminal it asks for choices
+//! that no flag specifies; otherwise it uses common defaults.
 
 mod ask;
 mod shape;
@@ -12,10 +12,10 @@ use std::path::Path;
 use stixmap_engine::printable;
 use stixmap_engine::stix::Kind;
 
-/// What requests begin with where nobody says otherwise.
+/// Default base URL.
 pub(crate) const BASE_URL: &str = "https://api.example.net";
 
-/// What the author chose.
+/// The choices of the author.
 pub(crate) struct Choices {
     pub(crate) base_url: String,
     pub(crate) auth: crate::cli::AuthKind,
@@ -28,21 +28,21 @@ pub(crate) fn run(args: &NewArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
     scaffold::check_name(&args.name)?;
     let choices = Questions::of_terminal().choices(args)?;
     scaffold::check_base_url(&choices.base_url)?;
-    let skeleton: Scaffold = shape::skeleton(&args.name, choices);
-    written(&skeleton, &args.out, verbosity)
+    let scaffold: Scaffold = shape::scaffold(&args.name, choices);
+    written(&scaffold, &args.out, verbosity)
 }
 
-/// Writes a skeleton, and tells what was written and what to do with it.
-pub(crate) fn written(skeleton: &Scaffold, folder: &Path, verbosity: Verbosity) -> anyhow::Result<Exit> {
-    let files = skeleton.write(folder)?;
+/// Writes a profile, and reports the files and the next steps.
+pub(crate) fn written(scaffold: &Scaffold, folder: &Path, verbosity: Verbosity) -> anyhow::Result<Exit> {
+    let files = scaffold.write(folder)?;
     let paths: Vec<String> =
         files.iter().map(|path| format!("{}\n", printable::line(&path.to_string_lossy()))).collect();
     output::print(&paths.concat())?;
     if verbosity > Verbosity::Quiet {
-        let profile = folder.join(&skeleton.id);
+        let profile = folder.join(&scaffold.id);
         let profile = profile.display();
         render::remark(&format!(
-            "next: make it the provider's own, then `stixmap check {profile}` and `stixmap test {profile}`"
+            "next: adapt it to the provider, then run `stixmap check {profile}` and `stixmap test {profile}`"
         ));
     }
     Ok(Exit::Fine)

@@ -1,5 +1,5 @@
-//! What a profile and its first case look like, for each choice of framing and paging: rows in the terms of the Common
-//! Output Format, on two pages where there are pages.
+//! The generated profile and its first case for each choice of framing and paging: rows with the fields of the Common
+//! Output Format, on two pages if there is paging.
 
 use super::Choices;
 use crate::cli::{Framing, PagingKind};
@@ -7,12 +7,12 @@ use crate::scaffold::{FirstCase, Line, Lookup, Scaffold};
 use std::fmt::Write;
 use stixmap_engine::stix::Kind;
 
-/// The names of a row's values, in the order of columns.
+/// The fields of a row, in the order of columns.
 const FIELDS: [&str; 6] = ["rrname", "rrtype", "rdata", "time_first", "time_last", "count"];
 
 type Row = [&'static str; 6];
 
-pub(super) fn skeleton(name: &str, choices: Choices) -> Scaffold {
+pub(super) fn scaffold(name: &str, choices: Choices) -> Scaffold {
     let Choices { base_url, auth, framing, paging, accepts } = choices;
     let case = first_case(framing, paging, accepts[0]);
     Scaffold {
@@ -24,16 +24,14 @@ pub(super) fn skeleton(name: &str, choices: Choices) -> Scaffold {
         lookup: Lookup::default(),
         framing,
         columns: (framing == Framing::Delimited).then(|| r#"{ separator: ",", header: true }"#.to_owned()),
-        records: (framing == Framing::Json).then(|| Line::new("$.records", "where the list of rows stands")),
+        records: (framing == Framing::Json).then(|| Line::new("$.records", "path of the list of rows")),
         paging: paging_line(framing, paging),
         fields: fields(),
         unread: vec![],
         orientation: vec![],
         other_names: None,
-        rules: vec![Line::new("use: dns/standard@1", "what DNS records mean, as OpenCTI can say it")],
-        remarks: vec![
-            "Replace what is made up: the paths below, and the case by one that the provider answered.".to_owned(),
-        ],
+        rules: vec![Line::new("use: dns/standard@1", "maps DNS records as OpenCTI permits")],
+        remarks: vec!["Replace the placeholders: the paths below, and the case by a real response.".to_owned()],
         case,
     }
 }
@@ -43,10 +41,10 @@ fn fields() -> Vec<(String, Line)> {
     let field =
         |name: &str, rest: &str, why: &str| (name.to_owned(), Line::new(format!("{{ at: $.{name}, {rest} }}"), why));
     vec![
-        field("rrname", "as: dns-name", "the owner"),
+        field("rrname", "as: dns-name", "owner name"),
         field("rrtype", "as: rrtype", ""),
-        field("rdata", "as: rdata", "the data, as the record type has it"),
-        field("time_first", time, "or `epoch-seconds`, or a pattern as in strftime"),
+        field("rdata", "as: rdata", "data in presentation format"),
+        field("time_first", time, "or `epoch-seconds`, or a strftime pattern"),
         field("time_last", time, ""),
         field("count", "as: integer, optional: true", ""),
     ]
@@ -55,7 +53,7 @@ fn fields() -> Vec<(String, Line)> {
 fn paging_line(framing: Framing, paging: PagingKind) -> Line {
     let is_json = framing == Framing::Json;
     match paging {
-        PagingKind::None => Line::new("{ kind: none }", "one page is all there is"),
+        PagingKind::None => Line::new("{ kind: none }", "a single page"),
         PagingKind::Page if is_json => Line::new("{ kind: page, parameter: page, more: $.more, at_most: 10 }", ""),
         PagingKind::Page => Line::new("{ kind: page, parameter: page, at_most: 10 }", "until a page is empty"),
         PagingKind::Offset => {
@@ -64,7 +62,7 @@ fn paging_line(framing: Framing, paging: PagingKind) -> Line {
             Line::new(format!("{{ kind: offset, parameter: offset, {limit}{total}, at_most: 10 }}"), "")
         }
         PagingKind::NextUrl if is_json => Line::new("{ kind: next-url, at: $.next, at_most: 10 }", ""),
-        PagingKind::NextUrl => Line::new("{ kind: next-url, at_most: 10 }", "in the header `Link`"),
+        PagingKind::NextUrl => Line::new("{ kind: next-url, at_most: 10 }", "in the `Link` header"),
         PagingKind::Cursor if is_json => {
             Line::new("{ kind: cursor, at: $.cursor, parameter: cursor, at_most: 10 }", "")
         }
@@ -84,7 +82,7 @@ fn first_case(framing: Framing, paging: PagingKind, kind: Kind) -> FirstCase {
     FirstCase { about: "Two records".to_owned(), kind, value: value.to_owned(), exchanges, files: vec![] }
 }
 
-/// A value, the value in a path, and two rows about it.
+/// Returns an observable's value, its form in a path, and two rows about it.
 fn rows(kind: Kind) -> (&'static str, &'static str, [Row; 2]) {
     let row = |name, rrtype, data, count| [name, rrtype, data, "2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z", count];
     match kind {
@@ -106,7 +104,7 @@ fn rows(kind: Kind) -> (&'static str, &'static str, [Row; 2]) {
     }
 }
 
-/// The replies: one, or two where the answer says that there is more.
+/// Returns the replies: one, or two if the first announces a next page.
 fn pages(framing: Framing, paging: PagingKind, rows: &[Row; 2]) -> Vec<String> {
     let is_told = framing == Framing::Json || !matches!(paging, PagingKind::Page | PagingKind::Offset);
     match paging {
@@ -114,7 +112,7 @@ fn pages(framing: Framing, paging: PagingKind, rows: &[Row; 2]) -> Vec<String> {
         _ if is_told || framing == Framing::Saf && paging == PagingKind::Page => {
             vec![reply(framing, paging, &rows[..1], Some(true)), reply(framing, paging, &rows[1..], Some(false))]
         }
-        // Nothing says that a page is the last but that the next is empty.
+        // Only an empty page marks the end.
         PagingKind::Page | PagingKind::Offset if framing != Framing::Saf => {
             vec![reply(framing, paging, rows, None), reply(framing, paging, &[], None)]
         }
@@ -156,7 +154,7 @@ fn lines(framing: Framing, rows: &[Row], has_more: Option<bool>) -> Vec<String> 
     }
 }
 
-/// A row as JSON, which is YAML too.
+/// Returns a row as JSON, which is valid YAML.
 fn object(row: &Row) -> String {
     let value = |(name, text): (&&str, &&str)| match *name {
         "count" => format!("\"{name}\": {text}"),
@@ -166,7 +164,7 @@ fn object(row: &Row) -> String {
 }
 
 impl PagingKind {
-    /// The parameters of the first request.
+    /// Returns the query of the first request.
     fn first_query(self) -> &'static str {
         match self {
             Self::Page => "?page=1",
@@ -175,7 +173,7 @@ impl PagingKind {
         }
     }
 
-    /// Those of the second.
+    /// Returns the query of the second request.
     fn next_query(self, framing: Framing) -> &'static str {
         match self {
             Self::None => "",
@@ -187,7 +185,7 @@ impl PagingKind {
         }
     }
 
-    /// What a JSON answer says of other pages, before its rows.
+    /// Returns the JSON members that describe other pages, before the rows.
     fn beside(self, has_more: bool) -> String {
         match (self, has_more) {
             (Self::None, _) => String::new(),
@@ -199,7 +197,7 @@ impl PagingKind {
         }
     }
 
-    /// The header that says so where there is no JSON around the rows.
+    /// Returns the header that announces the next page of a response without envelope.
     fn header(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::NextUrl => Some(("Link", r#"<?after=1>; rel="next""#)),

@@ -1,5 +1,5 @@
-//! Suggests the missing case for a part of a profile that no case depends on: a table from blocks of the language to what a
-//! case must contain to depend on one.
+//! Suggests the missing case for a part of a profile that no case depends on: a table from blocks of the language to
+//! what a case must contain to depend on one.
 
 use super::part::Part;
 use super::phrasing::short;

@@ -1,4 +1,4 @@
-//! Who asks: secrets, names of users, servers of one's own. In a case all of them are made up.
+//! Replaces secrets, usernames and private servers in recorded cases by placeholders.
 
 use super::Received;
 use anyhow::bail;
@@ -10,19 +10,19 @@ use stixmap_engine::profile::SettingType;
 use stixmap_engine::run::Secrets;
 use url::form_urlencoded;
 
-/// A shorter value stands in an answer by accident: it is not looked for, and a secret so short is refused.
+/// Minimum length to search for: shorter values occur by chance, and recordings with shorter secrets are refused.
 const SHORTEST: usize = 4;
 
-/// What says who asks, and what is written in its place.
+/// The settings of a recording and their replacements.
 pub(super) struct Identity {
     /// The settings of the case.
     settings: BTreeMap<String, String>,
-    /// A text, in one of the forms it can stand in an answer, and its made-up one; the longest first.
+    /// Texts in all their encodings, with replacements; the longest first.
     replaced: Vec<(String, String)>,
-    /// Every form of every secret.
+    /// All encodings of all secrets.
     secrets: Vec<String>,
     has_short_secret: bool,
-    /// The same secrets and the tokens of the run, in spellings that have no made-up form.
+    /// The same secrets and the tokens of the run, for encodings without a replacement.
     all_secrets: Secrets,
 }
 
@@ -51,7 +51,7 @@ impl Identity {
             }
             pairs.push((text.trim_end_matches('/').to_owned(), made_up));
         }
-        // Where an operator's server stands in for the provider's, the provider is meant.
+        // If the operator set a base URL, it is replaced by the one of the profile.
         if let (BaseUrl::Literal(own), Some(given)) = (&plan.http.base_url, settings.url(BASE_URL)) {
             let trimmed = |url: &url::Url| url.as_str().trim_end_matches('/').to_owned();
             pairs.push((trimmed(given), trimmed(own)));
@@ -60,29 +60,29 @@ impl Identity {
         identity
     }
 
-    /// Hides what else the run came to know.
-    pub(super) fn also_hide(&mut self, secrets: Secrets) {
+    /// Adds secrets that the run obtained, such as access tokens.
+    pub(super) fn add_secrets(&mut self, secrets: Secrets) {
         self.all_secrets = secrets;
     }
 
-    /// The settings of the case.
+    /// Returns the settings of the case.
     pub(super) fn made_up(&self) -> BTreeMap<String, String> {
         self.settings.clone()
     }
 
-    /// Answers in which what says who asks is made up.
-    pub(super) fn hidden(&self, answers: Vec<Received>) -> anyhow::Result<Vec<Received>> {
+    /// Returns the responses with replacements.
+    pub(super) fn redacted(&self, answers: Vec<Received>) -> anyhow::Result<Vec<Received>> {
         if self.has_short_secret {
-            bail!("nothing is written: a secret of fewer than {SHORTEST} signs cannot be told from other text");
+            bail!("nothing written: secrets shorter than {SHORTEST} characters cannot be redacted");
         }
         let answers = answers.into_iter().map(|answer| {
             answer.map(|mut response| {
-                // What is no text holds no text of ours.
+                // Binary bodies are not searched.
                 if let Ok(body) = std::str::from_utf8(&response.body) {
-                    response.body = self.hidden_in(body).into_bytes();
+                    response.body = self.redact(body).into_bytes();
                 }
                 for (_, value) in &mut response.headers {
-                    *value = self.hidden_in(value);
+                    *value = self.redact(value);
                 }
                 response
             })
@@ -90,31 +90,31 @@ impl Identity {
         Ok(answers.collect())
     }
 
-    fn hidden_in(&self, text: &str) -> String {
+    fn redact(&self, text: &str) -> String {
         let text = self.replaced.iter().fold(text.to_owned(), |text, (real, made_up)| text.replace(real, made_up));
         self.all_secrets.redact(&text)
     }
 
-    /// Refuses files that hold a secret in spite of all.
+    /// Fails if a file still contains a secret.
     pub(super) fn refuse_in(&self, files: &[(String, Vec<u8>)]) -> anyhow::Result<()> {
         for (name, bytes) in files {
             let text = String::from_utf8_lossy(bytes);
             let is_plain = self.secrets.iter().any(|secret| text.contains(secret.as_str()));
             if is_plain || self.all_secrets.are_in(&text) {
-                bail!("nothing is written: {name} would hold a secret");
+                bail!("nothing written: {name} would contain a secret");
             }
         }
         Ok(())
     }
 }
 
-/// What stands for a value that says who asks; none for one that does not.
+/// Returns the replacement of a private value; `None` if the value is not private.
 fn made_up(spec: &SettingSpec, value: &SettingValue) -> Option<String> {
-    let word = spec.name.replace('_', "-");
+    let name = spec.name.replace('_', "-");
     match value {
-        SettingValue::Secret(_) => Some(format!("made-up-{word}")),
-        SettingValue::Text(_) if spec.choices.is_empty() => Some(format!("made-up-{word}")),
-        SettingValue::Url(_) => Some(format!("https://{word}.example.net")),
+        SettingValue::Secret(_) => Some(format!("made-up-{name}")),
+        SettingValue::Text(_) if spec.choices.is_empty() => Some(format!("made-up-{name}")),
+        SettingValue::Url(_) => Some(format!("https://{name}.example.net")),
         _ => None,
     }
 }
@@ -123,7 +123,7 @@ fn replaced(pairs: &[(String, String)]) -> Vec<(String, String)> {
     let long = pairs.iter().filter(|(real, _)| real.len() >= SHORTEST);
     let mut replaced: Vec<(String, String)> =
         long.flat_map(|(real, made_up)| forms(real).into_iter().zip(forms(made_up))).collect();
-    // As HTTP's Basic scheme has a user and a password.
+    // Credentials of HTTP Basic authentication.
     let joined = pairs.iter().flat_map(|(user, made_up)| {
         pairs.iter().map(move |(password, other)| (format!("{user}:{password}"), format!("{made_up}:{other}")))
     });
@@ -133,7 +133,7 @@ fn replaced(pairs: &[(String, String)]) -> Vec<(String, String)> {
     replaced
 }
 
-/// The forms in which a text can stand in an answer: as it is, in JSON, in a URL, in Base64.
+/// Returns the encodings of a text: plain, JSON, URL, Base64.
 fn forms(text: &str) -> [String; 6] {
     let quoted = serde_json::Value::from(text).to_string();
     let escaped = quoted[1..quoted.len() - 1].to_owned();

@@ -1,23 +1,23 @@
-//! What of an answer a case needs: that whose change changes what comes of it. Everything else may be private, and is made up.
+//! Scrubs responses: every value that does not affect the result of the case may be private, and is replaced.
 //!
-//! Nothing here knows what a profile reads: each kind of place in the answers is changed, the case is played, and the change
-//! stays where the transcript is the same.
+//! No knowledge of the profile is needed: each kind of path is replaced, the case is played, and the replacement is
+//! kept if the transcript is equal.
 
 use super::{Received, Recording};
 use anyhow::bail;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// More kinds of places than this are not tried: an answer with so many is no case for a person to read.
-const MOST_PLACES: usize = 500;
+/// Maximum number of distinct path patterns; responses with more are too complex for a readable case.
+const MAX_PATHS: usize = 500;
 
-/// What a text becomes.
-const TEXT: &str = "made-up";
+/// Replacement for a text.
+const REPLACEMENT: &str = "made-up";
 
-/// A kind of place in an answer: the keys that lead there, and `None` for any element of a list.
+/// A path with the keys of objects, and `None` for any element of an array.
 type PathPattern = Vec<Option<String>>;
 
-/// The answers, with nothing in them that the case does not need.
+/// Returns the responses without values that the case does not need.
 pub(super) fn scrubbed(recording: &Recording) -> anyhow::Result<Vec<Received>> {
     let asked = recording.asked(&recording.answers)?;
     let transcript = recording.played(&asked, &recording.answers)?.transcript;
@@ -30,15 +30,15 @@ pub(super) fn scrubbed(recording: &Recording) -> anyhow::Result<Vec<Received>> {
         }
     }
     let mut bodies: Vec<Body> = answers.iter().map(Body::read).collect();
-    let places: BTreeSet<PathPattern> = bodies.iter().flat_map(Body::places).collect();
-    if places.len() > MOST_PLACES {
+    let paths: BTreeSet<PathPattern> = bodies.iter().flat_map(Body::paths).collect();
+    if paths.len() > MAX_PATHS {
         bail!(
-            "nothing is written: the answers have {} kinds of places, and {MOST_PLACES} can be scrubbed; --whole keeps all",
-            places.len()
+            "nothing written: {} path patterns in the responses, maximum {MAX_PATHS}; use --whole to keep all values",
+            paths.len()
         );
     }
-    for place in places {
-        let changed: Vec<Body> = bodies.iter().map(|body| body.without(&place)).collect();
+    for path in paths {
+        let changed: Vec<Body> = bodies.iter().map(|body| body.without(&path)).collect();
         let trial: Vec<Received> = answers.iter().zip(&changed).map(|(answer, body)| body.put(answer)).collect();
         if is_same(&trial)? {
             (bodies, answers) = (changed, trial);
@@ -57,13 +57,13 @@ fn without_header(answers: &[Received], name: &str) -> Vec<Received> {
     answers
 }
 
-/// A body, as far as it can be changed in places.
+/// A body, parsed if it is JSON.
 #[derive(Clone)]
 enum Body {
     Json(Value),
-    /// JSON on each line.
+    /// JSON values, one per line.
     Lines(Vec<Value>),
-    /// Any other text.
+    /// Other content, which is not scrubbed.
     Whole,
 }
 
@@ -87,23 +87,23 @@ impl Body {
         }
     }
 
-    fn places(&self) -> BTreeSet<PathPattern> {
-        let mut places = BTreeSet::new();
-        self.values().iter().for_each(|value| collect(value, &mut vec![], &mut places));
-        places
+    fn paths(&self) -> BTreeSet<PathPattern> {
+        let mut paths = BTreeSet::new();
+        self.values().iter().for_each(|value| collect(value, &mut vec![], &mut paths));
+        paths
     }
 
-    fn without(&self, place: &[Option<String>]) -> Body {
+    fn without(&self, path: &[Option<String>]) -> Body {
         let mut body = self.clone();
         match &mut body {
-            Body::Json(value) => change(value, place),
-            Body::Lines(values) => values.iter_mut().for_each(|value| change(value, place)),
+            Body::Json(value) => change(value, path),
+            Body::Lines(values) => values.iter_mut().for_each(|value| change(value, path)),
             Body::Whole => {}
         }
         body
     }
 
-    /// An answer with this body.
+    /// Returns the response with this body.
     fn put(&self, answer: &Received) -> Received {
         let mut response = answer.clone()?;
         match self {
@@ -117,29 +117,29 @@ impl Body {
     }
 }
 
-fn collect(value: &Value, way: &mut PathPattern, places: &mut BTreeSet<PathPattern>) {
+fn collect(value: &Value, path: &mut PathPattern, paths: &mut BTreeSet<PathPattern>) {
     let mut below = |step: Option<String>, value: &Value| {
-        way.push(step);
-        collect(value, way, places);
-        way.pop();
+        path.push(step);
+        collect(value, path, paths);
+        path.pop();
     };
     match value {
         Value::Array(items) => items.iter().for_each(|item| below(None, item)),
         Value::Object(entries) => entries.iter().for_each(|(key, item)| below(Some(key.clone()), item)),
-        Value::String(_) | Value::Number(_) => drop(places.insert(way.clone())),
+        Value::String(_) | Value::Number(_) => drop(paths.insert(path.clone())),
         Value::Null | Value::Bool(_) => {}
     }
 }
 
-fn change(value: &mut Value, place: &[Option<String>]) {
-    match (value, place) {
+fn change(value: &mut Value, path: &[Option<String>]) {
+    match (value, path) {
         (Value::Array(items), [None, rest @ ..]) => items.iter_mut().for_each(|item| change(item, rest)),
         (Value::Object(entries), [Some(key), rest @ ..]) => {
             if let Some(item) = entries.get_mut(key) {
                 change(item, rest);
             }
         }
-        (Value::String(text), []) => TEXT.clone_into(text),
+        (Value::String(text), []) => REPLACEMENT.clone_into(text),
         (Value::Number(number), []) => *number = 0.into(),
         _ => {}
     }
@@ -151,11 +151,14 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_kind_of_place_is_any_element_of_a_list() {
+    fn path_pattern_matches_any_element_of_an_array() {
         let body = Body::Json(json!({ "rows": [{ "a": "x", "b": 1 }, { "a": "y" }], "ok": true }));
         let a: PathPattern = vec![Some("rows".into()), None, Some("a".into())];
-        assert_eq!(body.places().len(), 2);
+        assert_eq!(body.paths().len(), 2);
         let changed = body.without(&a);
-        assert_eq!(changed.values(), [json!({ "rows": [{ "a": TEXT, "b": 1 }, { "a": TEXT }], "ok": true })]);
+        assert_eq!(
+            changed.values(),
+            [json!({ "rows": [{ "a": REPLACEMENT, "b": 1 }, { "a": REPLACEMENT }], "ok": true })]
+        );
     }
 }

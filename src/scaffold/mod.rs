@@ -1,5 +1,5 @@
-//! A profile that has just begun: what its author chose or a sample showed, written as a profile with its first case. What
-//! is written passes `check` and `test`; making it right is the author's work, and the comments say how.
+//! A generated profile and its first case, from the author's choices or from a sample. The result passes `check` and
+//! `test`; its comments say what to adapt.
 
 pub(crate) mod auth;
 mod text;
@@ -16,35 +16,35 @@ use stixmap_engine::diagnostic::{Diagnostic, Source};
 use stixmap_engine::plan::Plan;
 use stixmap_engine::stix::Kind;
 
-/// What is known of a provider so far.
+/// The properties of a provider that are known so far.
 pub(crate) struct Scaffold {
-    /// The profile's id, and its folder's name.
+    /// The profile's id, also the name of its folder.
     pub(crate) id: String,
     pub(crate) base_url: String,
     pub(crate) auth: AuthKind,
-    /// The parameter that carries the key, where one does and it is known.
+    /// The query parameter of the API key, if known.
     pub(crate) key_parameter: Option<String>,
     pub(crate) accepts: Vec<Kind>,
     pub(crate) lookup: Lookup,
     pub(crate) framing: Framing,
-    /// How lines are cut into columns, where they are.
+    /// The value of `columns`, for delimited text.
     pub(crate) columns: Option<String>,
-    /// Where rows stand, where an answer is JSON: a path, or lines of levels.
+    /// The value of `records`, for JSON: a path, or the lines of levels.
     pub(crate) records: Option<Line>,
     pub(crate) paging: Line,
     pub(crate) fields: Vec<(String, Line)>,
-    /// What else rows hold, told below the fields.
+    /// Columns that no field reads, as comments.
     pub(crate) unread: Vec<String>,
     pub(crate) orientation: Vec<Line>,
-    /// What becomes of rows about other names, where the usual does not fit.
+    /// The value of `other_names`, unless it is the default.
     pub(crate) other_names: Option<Line>,
     pub(crate) rules: Vec<Line>,
-    /// What is said above the first line, besides what to do next.
+    /// Comments at the top of the file, in addition to the usual one.
     pub(crate) remarks: Vec<String>,
     pub(crate) case: FirstCase,
 }
 
-/// A piece of YAML, and why it says so.
+/// A piece of YAML with its comment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Line {
     pub(crate) yaml: String,
@@ -64,11 +64,11 @@ pub(crate) struct FirstCase {
     pub(crate) value: String,
     /// Requests of the lookup, and the YAML of their replies.
     pub(crate) exchanges: Vec<(String, String)>,
-    /// Files beside the case that replies name.
+    /// Files that the replies refer to.
     pub(crate) files: Vec<(String, Vec<u8>)>,
 }
 
-/// Where the skeleton's one lookup asks.
+/// The path and query of the only lookup.
 pub(crate) struct Lookup {
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
@@ -81,13 +81,12 @@ impl Default for Lookup {
 }
 
 impl Scaffold {
-    /// Writes the profile's folder; nothing is written over, and nothing is left where the profile cannot be written whole.
+    /// Writes the profile's folder; fails if it exists, or if the profile or its case is invalid.
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         let root = catalog::root(folder);
         let (shown, cases) = (folder.join(&self.id), root.below(&self.id).below("cases"));
-        let is_taken =
-            || bail!("{} is there already, and nothing is written over: choose another name", shown.display());
-        let cannot = || format!("{} cannot be written", shown.display());
+        let is_taken = || bail!("{} exists already; choose another name", shown.display());
+        let cannot = || format!("failed to write {}", shown.display());
         let (profile, case) = (text::profile(self), text::case(self));
         let expected = self.playing(&profile, &case)?.transcript;
         let profile = [("profile.yaml".to_owned(), profile.into_bytes())];
@@ -105,51 +104,51 @@ impl Scaffold {
         Ok(std::iter::once(shown.join("profile.yaml")).chain(written).collect())
     }
 
-    /// What comes of the first case.
+    /// Plays the first case and returns its result.
     pub(crate) fn played(&self) -> anyhow::Result<Played> {
         self.playing(&text::profile(self), &text::case(self))
     }
 
     fn playing(&self, profile: &str, case: &str) -> anyhow::Result<Played> {
-        let plan = Plan::read(&Source::new("profile.yaml", profile)).map_err(|mistakes| told(&mistakes))?;
+        let plan = Plan::read(&Source::new("profile.yaml", profile)).map_err(|diagnostics| invalid(&diagnostics))?;
         let load = |name: &str| {
             let file = self.case.files.iter().find(|(known, _)| known == name);
-            file.map(|(_, bytes)| bytes.clone()).ok_or_else(|| "no such file".to_owned())
+            file.map(|(_, bytes)| bytes.clone()).ok_or_else(|| "file not found".to_owned())
         };
-        let case = Case::read(&Source::new("first.yaml", case), load).map_err(|mistakes| told(&mistakes))?;
-        let played = play(&plan, &case).map_err(|_| anyhow::anyhow!("the first case lacks a setting"))?;
+        let case = Case::read(&Source::new("first.yaml", case), load).map_err(|diagnostics| invalid(&diagnostics))?;
+        let played = play(&plan, &case).map_err(|_| anyhow::anyhow!("missing setting in the first case"))?;
         if !played.is_as_expected {
-            let head = "the first case is not what the profile asks:";
+            let head = "unexpected requests in the first case:";
             bail!(Several::new(std::iter::once(head).chain(played.transcript.lines())));
         }
         Ok(played)
     }
 }
 
-fn told(mistakes: &[Diagnostic]) -> anyhow::Error {
-    let head = "nothing is written, since it would have a mistake:".to_owned();
-    Several::new(std::iter::once(head).chain(mistakes.iter().map(ToString::to_string))).into()
+fn invalid(diagnostics: &[Diagnostic]) -> anyhow::Error {
+    let head = "nothing written: the profile would be invalid:".to_owned();
+    Several::new(std::iter::once(head).chain(diagnostics.iter().map(ToString::to_string))).into()
 }
 
-/// Whether a profile may be called so: lower-case words joined by `-`.
+/// Validates a profile's id: lower-case words joined by `-`.
 pub(crate) fn check_name(name: &str) -> anyhow::Result<()> {
     let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     if !name.split('-').all(is_word) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        bail!("a profile cannot be called `{name}`: it takes lower-case words joined by `-`, such as `acme-dns`");
+        bail!("invalid profile name `{name}`: expected lower-case words joined by `-`, such as `acme-dns`");
     }
     Ok(())
 }
 
-/// Whether requests can begin so.
+/// Validates a base URL: `http` or `https` with a host.
 pub(crate) fn check_base_url(url: &str) -> anyhow::Result<()> {
     let is_server = url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if !is_server {
-        bail!("a base URL is like `https://api.example.net/v1`, not like `{url}`");
+        bail!("invalid base URL `{url}`: expected a URL such as `https://api.example.net/v1`");
     }
     Ok(())
 }
 
-/// A path as YAML: quoted only where it has to be.
+/// Formats a path as YAML, quoted only if necessary.
 pub(crate) fn plain(path: &str) -> String {
     let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"$._".contains(&byte));
     if is_plain { path.to_owned() } else { yaml(path) }

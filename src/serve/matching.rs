@@ -1,4 +1,4 @@
-//! Which recorded exchange answers a request, when several cases are played at once and nobody says which one is meant.
+//! Selects the recorded exchange that answers a request, among several cases that are served together.
 
 use super::request::Values;
 use crate::loopback::Incoming;
@@ -11,54 +11,54 @@ use stixmap_engine::printable;
 use stixmap_engine::run::OutcomeKind;
 use url::form_urlencoded;
 
-/// How many exchanges are named to someone who asked for another.
+/// Maximum number of recorded requests listed for one that does not match.
 const NEAREST: usize = 3;
 
-/// How much of a target is shown, in characters.
+/// Maximum length of a displayed target, in characters.
 const LONGEST: usize = 300;
 
-/// What stands for a part of a target that no case knows and that may be a secret.
+/// Replaces parts of a target that no case contains, since they may be secret.
 const HIDDEN: &str = "{hidden}";
 
-/// So much later a case is played once more: what differs then moves on with the clock.
+/// Cases are played a second time with this offset: values that then differ depend on the clock.
 const LATER: SignedDuration = SignedDuration::from_hours(31 * 24 + 1);
 
-/// The cases, and how far each has come.
+/// The cases and their progress.
 pub(super) struct Script {
-    /// Those that find most come first: of two that would do, the first answers.
+    /// Sorted by rank: among equally good matches, the first applies.
     cases: Vec<Recorded>,
-    /// The case and the place in it that come next, for each that is under way; the latest first.
+    /// The next exchange of each case in progress, the latest first.
     under_way: Vec<(usize, usize)>,
-    /// Parameters that are not compared: they move on with the clock, or say who asks.
-    moving: BTreeSet<String>,
-    /// Parameters that hold secrets.
+    /// Parameters that are not compared: they depend on the clock or identify the client.
+    volatile: BTreeSet<String>,
+    /// Parameters that contain secrets.
     secret: BTreeSet<String>,
-    /// Parameters that the profile sends, or a case names.
+    /// Parameters that the profile sends or a case contains.
     known: BTreeSet<String>,
-    /// Whether a path of this profile holds secrets.
+    /// Whether paths of this profile contain secrets.
     has_secret_paths: bool,
 }
 
-/// A case, and what it asks, whole.
+/// A case with the values of its requests.
 struct Recorded {
     name: String,
     case: Case,
-    /// The values of each request, as far as the case plays, and the places whose values are not compared.
+    /// For each request the values and the names that are not compared.
     asked: Vec<(Values, BTreeSet<String>)>,
 }
 
-/// An exchange that answers a request.
+/// The exchange that answers a request.
 pub(super) struct Found<'s> {
     pub(super) exchange: &'s Exchange,
-    /// The case it is from, and the observable that the case is about.
+    /// The name of its case, and the observable of the case.
     pub(super) case: &'s str,
     pub(super) about: &'s str,
-    /// The places in which the request is another than the recorded one: the answer may be about another observable.
+    /// The names of values that differ from the recorded request: the response may be about another observable.
     pub(super) differences: Vec<String>,
 }
 
 impl Found<'_> {
-    /// What is logged of an answer to another request.
+    /// Returns the note for the log if the request differs from the recorded one.
     pub(super) fn remark(&self) -> String {
         match &self.differences[..] {
             [] => String::new(),
@@ -83,22 +83,22 @@ impl Recorded {
         let mut later = case.clone();
         later.now = after(case.now, LATER);
         let (now, later) = (values(&case), values(&later));
-        let asked = now.into_iter().enumerate().map(|(place, values)| {
-            let moved = later.get(place).map(|later| values.places_that_differ(later)).unwrap_or_default();
-            let not_compared = values.secret_places().cloned().chain(moved).collect();
+        let asked = now.into_iter().enumerate().map(|(index, values)| {
+            let volatile = later.get(index).map(|later| values.differing_names(later)).unwrap_or_default();
+            let not_compared = values.names_of_secrets().cloned().chain(volatile).collect();
             (values, not_compared)
         });
         Recorded { asked: asked.collect(), name, case }
     }
 
-    /// In what a request is another than the one that was recorded here.
-    fn differences(&self, place: usize, asked: &Values) -> Vec<String> {
-        let Some((recorded, not_compared)) = self.asked.get(place) else { return vec![] };
-        recorded.places_that_differ(asked).into_iter().filter(|place| !not_compared.contains(place)).collect()
+    /// Returns the names of values that differ from a recorded request.
+    fn differences(&self, index: usize, asked: &Values) -> Vec<String> {
+        let Some((recorded, not_compared)) = self.asked.get(index) else { return vec![] };
+        recorded.differing_names(asked).into_iter().filter(|name| !not_compared.contains(name)).collect()
     }
 }
 
-/// What a case comes to, the best first: how it ended, and how many records it maps.
+/// Ranks a case by its outcome and its number of mapped records.
 fn rank(plan: &Plan, case: &Case) -> (OutcomeKind, usize) {
     match play(plan, case) {
         Ok(played) => (played.report.outcome.kind, usize::MAX - played.report.bundle.relationships().count()),
@@ -118,45 +118,45 @@ impl Script {
         let has_secret_paths = exchanges().any(|exchange| is_secret(exchange.path()))
             || plan.http.auth.iter().any(|auth| matches!(auth, AuthPlan::Path { .. }));
         let cases = cases.into_iter().map(|(name, case)| Recorded::new(plan, name, case)).collect();
-        Script { cases, under_way: vec![], moving: moving(plan), secret, known, has_secret_paths }
+        Script { cases, under_way: vec![], volatile: volatile(plan), secret, known, has_secret_paths }
     }
 
-    /// The case that finds most.
+    /// Returns the case with the best rank.
     pub(super) fn best(&self) -> &Case {
         &self.cases.first().expect("there is a case").case
     }
 
-    /// What answers a request: what comes next in a case that is under way, or any exchange, where the whole request is the
-    /// recorded one; else the one from which it differs least.
+    /// Returns the exchange with the fewest differences; among equal ones, the next of a case in progress.
     pub(super) fn next(&mut self, incoming: &Incoming<'_>) -> Option<Found<'_>> {
         let body = std::str::from_utf8(incoming.body).ok().filter(|body| !body.is_empty());
         let values = Values::of(incoming.target, body);
-        let fitting = self.places().filter(|(.., exchange)| self.is_asked(exchange, incoming.method, incoming.target));
-        let rated = fitting.map(|(case, place, exchange)| {
-            let differences = self.differences(case, place, &values);
-            let turn = self.under_way.iter().position(|known| *known == (case, place)).unwrap_or(usize::MAX);
-            ((differences.len(), turn, usize::MAX - exchange.query().len()), case, place, differences)
+        let fitting =
+            self.exchanges().filter(|(.., exchange)| self.is_asked(exchange, incoming.method, incoming.target));
+        let rated = fitting.map(|(case, index, exchange)| {
+            let differences = self.differences(case, index, &values);
+            let turn = self.under_way.iter().position(|known| *known == (case, index)).unwrap_or(usize::MAX);
+            ((differences.len(), turn, usize::MAX - exchange.query().len()), case, index, differences)
         });
-        let (_, case, place, differences) = rated.min_by_key(|(rate, ..)| *rate)?;
+        let (_, case, index, differences) = rated.min_by_key(|(rate, ..)| *rate)?;
         self.under_way.retain(|(known, _)| *known != case);
-        if place + 1 < self.cases[case].case.exchanges.len() {
-            self.under_way.insert(0, (case, place + 1));
+        if index + 1 < self.cases[case].case.exchanges.len() {
+            self.under_way.insert(0, (case, index + 1));
         }
         let recorded = &self.cases[case];
-        let (exchange, about) = (&recorded.case.exchanges[place], recorded.case.observable.value());
+        let (exchange, about) = (&recorded.case.exchanges[index], recorded.case.observable.value());
         Some(Found { exchange, case: &recorded.name, about, differences })
     }
 
-    fn differences(&self, case: usize, place: usize, values: &Values) -> Vec<String> {
-        let is_moving = |at: &String| at.strip_prefix("parameter ").is_some_and(|name| self.moving.contains(name));
-        self.cases[case].differences(place, values).into_iter().filter(|at| !is_moving(at)).collect()
+    fn differences(&self, case: usize, index: usize, values: &Values) -> Vec<String> {
+        let is_volatile = |at: &String| at.strip_prefix("parameter ").is_some_and(|name| self.volatile.contains(name));
+        self.cases[case].differences(index, values).into_iter().filter(|at| !is_volatile(at)).collect()
     }
 
-    fn places(&self) -> impl Iterator<Item = (usize, usize, &Exchange)> {
+    fn exchanges(&self) -> impl Iterator<Item = (usize, usize, &Exchange)> {
         let numbered = self.cases.iter().enumerate();
         numbered.flat_map(|(number, recorded)| {
             let exchanges = recorded.case.exchanges.iter().enumerate();
-            exchanges.map(move |(place, exchange)| (number, place, exchange))
+            exchanges.map(move |(index, exchange)| (number, index, exchange))
         })
     }
 
@@ -164,12 +164,12 @@ impl Script {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let query: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let is_given =
-            |pair: &(String, String)| self.moving.contains(&pair.0) || is_secret(&pair.1) || query.contains(pair);
+            |pair: &(String, String)| self.volatile.contains(&pair.0) || is_secret(&pair.1) || query.contains(pair);
         exchange.method() == method && is_same_path(exchange.path(), path) && exchange.query().iter().all(is_given)
     }
 
-    /// A target without what credentials it holds, in printable characters: where cases have the name of a secret, it has that
-    /// name, and what may be one is hidden.
+    /// Formats a target in printable characters. Credentials are replaced by the names of their settings, and values
+    /// that may be secret by `{hidden}`.
     pub(super) fn shown(&self, target: &str) -> String {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let query = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| self.shown_pair(pair));
@@ -181,9 +181,9 @@ impl Script {
         printable::line(&format!("{short}{dots}")).into_owned()
     }
 
-    /// Of a profile whose paths hold secrets, the segments that cases know.
+    /// Formats a path; of profiles with secrets in paths, only segments that cases contain are shown.
     fn shown_path(&self, path: &str) -> String {
-        let known = || self.places().map(|(.., exchange)| exchange.path());
+        let known = || self.exchanges().map(|(.., exchange)| exchange.path());
         let is_plain = !self.has_secret_paths && path.starts_with('/');
         if is_plain || known().any(|known| known == path) {
             return path.to_owned();
@@ -191,7 +191,7 @@ impl Script {
         let names = known().find(|known| is_same_path(known, path)).or_else(|| known().find(|known| is_secret(known)));
         let names: Vec<&str> = names.into_iter().flat_map(|known| known.split('/')).collect();
         let is_known = |segment: &str| known().any(|known| known.split('/').any(|known| known == segment));
-        let segments = path.split('/').enumerate().map(|(place, segment)| match names.get(place) {
+        let segments = path.split('/').enumerate().map(|(index, segment)| match names.get(index) {
             Some(name) if is_secret(name) => name,
             _ if is_known(segment) => segment,
             _ => HIDDEN,
@@ -199,7 +199,7 @@ impl Script {
         segments.collect::<Vec<_>>().join("/")
     }
 
-    /// A parameter whose name the profile knows; a misspelt one may hold what the right one would.
+    /// Formats a parameter with a known name; a misspelled one may contain a secret.
     fn shown_pair(&self, pair: &str) -> String {
         let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name.into_owned());
         let (written, _) = pair.split_once('=').unwrap_or((HIDDEN, ""));
@@ -211,14 +211,14 @@ impl Script {
         }
     }
 
-    /// What someone reads who asked for what no case has.
+    /// Returns the message for a request that no case contains.
     pub(super) fn not_recorded(&self, incoming: &Incoming<'_>) -> String {
         let asked = format!("{} {}", incoming.method, self.shown(incoming.target));
-        let mut known: Vec<String> = self.places().map(|(.., exchange)| exchange.to_string()).collect();
+        let mut known: Vec<String> = self.exchanges().map(|(.., exchange)| exchange.to_string()).collect();
         known.sort();
         known.dedup();
-        known.sort_by_key(|known| std::cmp::Reverse(likeness(&asked, known)));
-        let mut text = format!("no case has recorded {asked}\nthe nearest that are recorded:\n");
+        known.sort_by_key(|known| std::cmp::Reverse(similarity(&asked, known)));
+        let mut text = format!("request not recorded: {asked}\nclosest recorded requests:\n");
         for known in known.iter().take(NEAREST) {
             let _ = writeln!(text, "  {}", printable::line(known));
         }
@@ -226,8 +226,8 @@ impl Script {
     }
 }
 
-/// Parameters of the profile that tell the time or the caller.
-fn moving(plan: &Plan) -> BTreeSet<String> {
+/// Returns the parameters that depend on the clock or identify the client.
+fn volatile(plan: &Plan) -> BTreeSet<String> {
     let of_lookups = plan.lookups.iter().flat_map(|lookup| &lookup.query).filter_map(|(name, value)| match value {
         QueryPlan::Time(..) | QueryPlan::Distance(..) => Some(name.clone()),
         QueryPlan::Text(text) => names_window(text).then(|| name.clone()),
@@ -235,7 +235,7 @@ fn moving(plan: &Plan) -> BTreeSet<String> {
     of_lookups.chain(of_auth(plan)).collect()
 }
 
-/// Parameters that hold credentials.
+/// Returns the parameters that contain credentials.
 fn of_auth(plan: &Plan) -> BTreeSet<String> {
     let of_auth = plan.http.auth.iter().flat_map(|auth| match auth {
         AuthPlan::Query { parameter, .. } => vec![parameter.clone()],
@@ -253,7 +253,7 @@ fn names_window(text: &Template) -> bool {
     text.parts().iter().any(|part| matches!(part, Part::Window(_)))
 }
 
-/// Cases hold the names of secrets, in braces, where requests hold the secrets.
+/// Tests for the name of a secret in braces, as cases contain it instead of the secret.
 pub(super) fn is_secret(text: &str) -> bool {
     text.contains('{') && text.contains('}')
 }
@@ -264,8 +264,8 @@ fn is_same_path(recorded: &str, asked: &str) -> bool {
     recorded.len() == asked.len() && recorded.iter().zip(&asked).all(is_same)
 }
 
-/// How many signs two texts begin with alike, and end with alike.
-fn likeness(one: &str, other: &str) -> usize {
+/// Returns the length of the common prefix and suffix of two texts.
+fn similarity(one: &str, other: &str) -> usize {
     let ahead = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
     let behind = one.chars().rev().zip(other.chars().rev()).take_while(|(a, b)| a == b).count();
     ahead + behind
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_in_a_target_are_shown_by_name() {
+    fn shown_replaces_credentials_by_name() {
         let signed = shown("tests/providers/signed", "/history/192.0.2.1?signature=f00d&time=now");
         assert_eq!(signed, "/history/192.0.2.1?signature={secret}&time={secret}");
         let keyed = shown("tests/providers/keyed-path", "/users/u/s3cr3t/nowhere");
@@ -296,19 +296,19 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_secret_is_not_shown() {
+    fn shown_hides_possible_secrets() {
         let long = format!("/{}", "a".repeat(5000));
         for (profile, target) in [
-            // A parameter that is misspelt, or has no name.
+            // A misspelled parameter, or one without name.
             ("tests/providers/signed", "/history/192.0.2.1?Signature=s3cr3t&sig=s3cr3t"),
             ("tests/providers/signed", "/history/192.0.2.1?s3cr3t"),
-            // A path that is cut short, begins elsewhere or is that of a token.
+            // A path that is truncated, has another prefix, or is that of a token.
             ("tests/providers/keyed-path", "/s3cr3t/nowhere"),
             ("tests/providers/keyed-path", "/users/s3cr3t"),
             ("tests/providers/keyed-path", "//users/u/s3cr3t"),
             ("tests/providers/keyed-path", "/users/a/b/s3cr3t/c"),
             ("tests/providers/by-cursor", "https://user:s3cr3t@login.example.net/token"),
-            // Characters that a terminal obeys.
+            // Control characters of terminals.
             ("tests/providers/by-cursor", "/names/\u{9b}2J\u{202e}evil\u{7}"),
             ("tests/providers/by-cursor", &long),
         ] {

@@ -1,5 +1,5 @@
-//! `stixmap serve`: a stand-in of a provider, made from its profile's recorded cases. It looks at no credentials, and does
-//! nothing that a case has not recorded.
+//! `stixmap serve`: a mock provider that answers from recorded cases. It ignores credentials and answers recorded
+//! requests only.
 
 mod request;
 mod matching;
@@ -26,34 +26,34 @@ pub(crate) fn run(args: &ServeArgs, verbosity: Verbosity) -> anyhow::Result<Exit
         cases.push((file.trim_end_matches(".yaml").to_owned(), case));
     }
     let cases = chosen(cases, &args.case, &plan)?;
-    let runtime = tokio::runtime::Runtime::new().context("the runtime cannot be started")?;
+    let runtime = tokio::runtime::Runtime::new().context("failed to start the runtime")?;
     runtime.block_on(async {
         let listener =
-            TcpListener::bind(args.listen).await.with_context(|| format!("{} cannot be used", args.listen))?;
+            TcpListener::bind(args.listen).await.with_context(|| format!("failed to listen on {}", args.listen))?;
         let origin = format!("http://{}", listener.local_addr()?);
         let script = Script::new(&plan, cases);
         output::print(&format!("{origin}\n"))?;
         if verbosity > Verbosity::Quiet {
             render::remark(&usage(&args.profile, &plan, script.best(), &origin));
         }
-        until_stopped(listener, stand_in(&plan, script, origin, verbosity)).await
+        until_stopped(listener, mock(&plan, script, origin, verbosity)).await
     })
 }
 
-/// The cases that were asked for by name; all, if none was.
+/// Selects the cases with these names; all if there are none.
 fn chosen(cases: Vec<(String, Case)>, names: &[String], plan: &Plan) -> anyhow::Result<Vec<(String, Case)>> {
     let known: Vec<&str> = cases.iter().map(|(name, _)| name.as_str()).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        bail!("{} has no case `{unknown}`; it has {}", plan.id, known.join(", "));
+        bail!("unknown case `{unknown}` of {}; available: {}", plan.id, known.join(", "));
     }
     if cases.is_empty() {
-        bail!("{} has no recorded case: there is nothing to answer with", plan.id);
+        bail!("no recorded cases of {}", plan.id);
     }
     let is_wanted = |name: &String| names.is_empty() || names.contains(name);
     Ok(cases.into_iter().filter(|(name, _)| is_wanted(name)).collect())
 }
 
-/// Serves until the process is told to stop.
+/// Serves until SIGTERM or SIGINT.
 async fn until_stopped(
     listener: TcpListener,
     answer: impl Fn(&Incoming<'_>) -> anyhow::Result<Answer> + Send + Sync + 'static,
@@ -63,12 +63,13 @@ async fn until_stopped(
     tokio::select! {
         _ = terminate.recv() => Ok(Exit::Fine),
         _ = interrupt.recv() => Ok(Exit::Fine),
-        () = loopback::serve(listener, answer) => bail!("no connection can be taken any more"),
+        () = loopback::serve(listener, answer) => bail!("the server stopped accepting connections"),
     }
 }
 
-/// Answers as recorded; URLs of the provider in answers become our own, or nobody could follow them here.
-fn stand_in(
+/// Returns recorded responses; URLs of the provider are replaced by those of the server, so that clients can follow
+/// them.
+fn mock(
     plan: &Plan,
     script: Script,
     origin: String,
@@ -80,7 +81,7 @@ fn stand_in(
         BaseUrl::Setting(_) => None,
     };
     move |incoming| {
-        // The whole URL of a token's place follows our own.
+        // The token URL follows the server's origin.
         let target = incoming.target;
         let target = target.strip_prefix('/').filter(|rest| rest.starts_with("https://")).unwrap_or(target);
         let incoming = &Incoming { target, ..*incoming };
@@ -94,13 +95,13 @@ fn stand_in(
             render::remark(&format!("{} {shown_target} → {}{remark}", incoming.method, shown(&answer)));
         }
         Ok(match &provider {
-            Some(provider) => answer.map(|response| moved(response, provider, &origin)),
+            Some(provider) => answer.map(|response| rebased(response, provider, &origin)),
             None => answer,
         })
     }
 }
 
-/// An answer that says which case it is from, and in what the request is another than the recorded one.
+/// Adds headers with the case and the names of values that differ from the recorded request.
 fn named(answer: Answer, found: &Found<'_>) -> Answer {
     answer.map(|mut response| {
         let mut add = |name: &str, value: &str| {
@@ -121,7 +122,7 @@ fn shown(answer: &Answer) -> String {
     }
 }
 
-fn moved(mut response: Response, from: &str, to: &str) -> Response {
+fn rebased(mut response: Response, from: &str, to: &str) -> Response {
     let escaped = |text: &str| text.replace('/', "\\/");
     if let Ok(body) = std::str::from_utf8(&response.body) {
         response.body = body.replace(from, to).replace(&escaped(from), &escaped(to)).into_bytes();
@@ -132,7 +133,7 @@ fn moved(mut response: Response, from: &str, to: &str) -> Response {
     response
 }
 
-/// How the stand-in is asked: the command, with the settings that it takes.
+/// Returns the command that queries this server, with its settings.
 fn usage(profile: &str, plan: &Plan, case: &Case, origin: &str) -> String {
     let mut text = format!("stixmap enrich {} --profile {profile} --set {BASE_URL}={origin}", case.observable.value());
     if let Some(url) = input(plan, case).ok().and_then(|input| plan.token_url(&input.settings)) {

@@ -1,17 +1,17 @@
-//! A request taken apart, as its recorded counterpart is: the parameters of its query and the values of its body, each with its
-//! place. What moves on with the clock, and what says who asks, is not compared.
+//! Splits a request into named values: the parameters of its query and the values of its body. Values that depend on
+//! the clock or identify the client are not compared.
 
 use super::matching::is_secret;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use url::form_urlencoded;
 
-/// The values of a request: where each stands, and what it is.
+/// The values of a request, each with its name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Values(BTreeSet<(String, String)>);
 
 impl Values {
-    /// Takes a request apart.
+    /// Splits a request.
     pub(super) fn of(target: &str, body: Option<&str>) -> Values {
         let (_, query) = target.split_once('?').unwrap_or((target, ""));
         let mut values = Values::default();
@@ -42,13 +42,13 @@ impl Values {
         }
     }
 
-    /// The places of values that are not the same in both.
-    pub(super) fn places_that_differ(&self, other: &Values) -> BTreeSet<String> {
-        self.0.symmetric_difference(&other.0).map(|(place, _)| place.clone()).collect()
+    /// Returns the names of values that differ.
+    pub(super) fn differing_names(&self, other: &Values) -> BTreeSet<String> {
+        self.0.symmetric_difference(&other.0).map(|(name, _)| name.clone()).collect()
     }
 
-    /// The places of values that hold the name of a secret.
-    pub(super) fn secret_places(&self) -> impl Iterator<Item = &String> {
-        self.0.iter().filter(|(_, value)| is_secret(value)).map(|(place, _)| place)
+    /// Returns the names of values that contain the name of a secret.
+    pub(super) fn names_of_secrets(&self) -> impl Iterator<Item = &String> {
+        self.0.iter().filter(|(_, value)| is_secret(value)).map(|(name, _)| name)
     }
 }

@@ -1,4 +1,5 @@
-//! Coverage as Cobertura XML, which code forges display: a profile is a class, its page ends and diagnostics are branches.
+//! Coverage as Cobertura XML, which code forges display: a profile is a class, its page ends and diagnostics are
+//! branches.
 
 use super::{Coverage, Line};
 use crate::quote;

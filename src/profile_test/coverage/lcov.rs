@@ -1,4 +1,5 @@
-//! Coverage as an LCOV tracefile, which editors and code forges display. Page ends and diagnostics are the branches of a line.
+//! Coverage as an LCOV tracefile, which editors and code forges display. Page ends and diagnostics are the branches of
+//! a line.
 
 use super::{Coverage, Line};
 use std::fmt::Write;

@@ -1,5 +1,5 @@
-//! Measures which cases exercise which items. Reports contain the rules, pages and diagnostics of a run. For other items one
-//! part of the profile is changed: a case whose result then differs exercises it.
+//! Measures which cases exercise which items. Reports contain the rules, pages and diagnostics of a run. For other
+//! items one part of the profile is changed: a case whose result then differs exercises it.
 
 use super::items::{End, Item, ItemKind};
 use crate::profile_test::edit::{Edit, source};

@@ -1,4 +1,5 @@
-//! `stixmap test --coverage`: reports which rules, rows, lookups, page ends and diagnostics of a profile its cases exercise.
+//! `stixmap test --coverage`: reports which rules, rows, lookups, page ends and diagnostics of a profile its cases
+//! exercise.
 
 mod cobertura;
 mod items;

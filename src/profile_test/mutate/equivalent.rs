@@ -1,4 +1,5 @@
-//! Detects equivalent mutants, such as a default that is written out: their plans are equal except for locations in the text.
+//! Detects equivalent mutants, such as a default that is written out: their plans are equal except for locations in the
+//! text.
 
 use stixmap_engine::plan::Plan;
 

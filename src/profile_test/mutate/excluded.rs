@@ -1,4 +1,5 @@
-//! Keys that are not mutated, since no recorded case can detect them: descriptions, and limits that need a real connection.
+//! Keys that are not mutated, since no recorded case can detect them: descriptions, and limits that need a real
+//! connection.
 
 use crate::profile_test::part::Part;
 

@@ -1,5 +1,5 @@
-//! Generates mutants: removes optional parts, replaces keywords by others of their set, swaps values of the same type, and
-//! replaces texts and numbers by others of their kind.
+//! Generates mutants: removes optional parts, replaces keywords by others of their set, swaps values of the same type,
+//! and replaces texts and numbers by others of their kind.
 
 use super::excluded::is_excluded;
 use super::text::{Texts, numbers};

@@ -1,5 +1,5 @@
-//! Adapts a generated response so that `answers` classifies it as `ok`: sets the status, body value or header that a row
-//! requires.
+//! Adapts a generated response so that `answers` classifies it as `ok`: sets the status, body value or header that a
+//! row requires.
 
 use super::body::set_scalar;
 use super::pool::scalar;

@@ -214,7 +214,8 @@ impl Writer<'_> {
     }
 }
 
-/// Formats a cell of a delimited line, quoted if necessary. A byte order mark is removed: it would change the first line.
+/// Formats a cell of a delimited line, quoted if necessary. A byte order mark is removed: it would change the first
+/// line.
 fn cell(value: Option<&Value>) -> String {
     let text = match value {
         None | Some(Value::Null) => String::new(),

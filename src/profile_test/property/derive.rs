@@ -1,5 +1,5 @@
-//! Derives STIX ids independently of the engine: UUIDv5 (RFC 9562) of the canonical JSON (RFC 8785) of the id contributing
-//! properties (STIX 2.1 §2.9).
+//! Derives STIX ids independently of the engine: UUIDv5 (RFC 9562) of the canonical JSON (RFC 8785) of the id
+//! contributing properties (STIX 2.1 §2.9).
 
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};

@@ -85,8 +85,12 @@ pub(super) fn permitted(take: &Take) -> Result<(), String> {
         let end = |key: &str| Kind::parse(by_id.get(object[key].as_str()?)?["type"].as_str()?);
         let relationship_type = serde_json::from_value(object["relationship_type"].clone()).ok();
         let ends = (end("source_ref"), relationship_type, end("target_ref"));
-        let (Some(source), Some(relationship_type), Some(target)) = ends else { return Err(format!("no ends: {object}")) };
-        ensure(is_permitted(source, relationship_type, target), || format!("OpenCTI does not permit the relationship {object}"))?;
+        let (Some(source), Some(relationship_type), Some(target)) = ends else {
+            return Err(format!("no ends: {object}"));
+        };
+        ensure(is_permitted(source, relationship_type, target), || {
+            format!("OpenCTI does not permit the relationship {object}")
+        })?;
         ensure(object["source_ref"] != object["target_ref"], || format!("source and target are equal: {object}"))?;
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! `stixmap test --properties`: property tests. Generates responses from a profile and checks invariants on the resulting
-//! runs. No request is sent: a generator replaces the provider.
+//! `stixmap test --properties`: property tests. Generates responses from a profile and checks invariants on the
+//! resulting runs. No request is sent: a generator replaces the provider.
 
 mod accepted;
 mod body;

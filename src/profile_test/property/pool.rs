@@ -1,5 +1,5 @@
-//! Values for fields: well-formed ones by type and side of the record, unusual ones, and hostile ones. Each is selected by a
-//! number; 0 is the simplest.
+//! Values for fields: well-formed ones by type and side of the record, unusual ones, and hostile ones. Each is selected
+//! by a number; 0 is the simplest.
 
 use super::scenario::Cell;
 use jiff::{SignedDuration, Timestamp};
@@ -173,7 +173,8 @@ impl ValuePool {
         }
     }
 
-    /// Returns a time, mostly in the last month, a first time before it; else up to five years ago or slightly in the future.
+    /// Returns a time, mostly in the last month, a first time before it; else up to five years ago or slightly in the
+    /// future.
     fn time(&self, is_first: bool, plan: &FieldPlan, number: u16) -> Value {
         let back = match number % 12 {
             11 => i64::from(number / 12 % 4096) * 40_009 - 90_000,
@@ -251,7 +252,8 @@ fn literals(text: &str) -> Vec<String> {
     let mut literals: Vec<String> = vec![];
     for line in text.lines() {
         let inner = line.split(['"', '\'']).skip(1);
-        let short = inner.filter(|literal| (1..=20).contains(&literal.len()) && literal.chars().all(char::is_alphanumeric));
+        let short =
+            inner.filter(|literal| (1..=20).contains(&literal.len()) && literal.chars().all(char::is_alphanumeric));
         literals.extend(short.map(str::to_owned));
     }
     literals.sort();

@@ -1,8 +1,9 @@
-//! Round trip through the Common Output Format: mapped by the profile `cof`, the written records give the same relationships.
+//! Round trip through the Common Output Format: mapped by the profile `cof`, the written records give the same
+//! relationships.
 //!
-//! The format contains only the record. Not compared are therefore: relationship types of a profile's own rules (only the ends
-//! are), extra relationships (`besides`), markings by the provider, names and addresses that only one of both profiles drops,
-//! fractions of seconds, and the first second of 1970, which means no time.
+//! The format contains only the record. Not compared are therefore: relationship types of a profile's own rules (only
+//! the ends are), extra relationships (`besides`), markings by the provider, names and addresses that only one of both
+//! profiles drops, fractions of seconds, and the first second of 1970, which means no time.
 
 use super::invariant::ensure;
 use super::table::Take;

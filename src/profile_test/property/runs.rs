@@ -1,5 +1,5 @@
-//! Writes generated runs for external validators: a file for each profile, and on each line the exchanges and the bundle of
-//! one run.
+//! Writes generated runs for external validators: a file for each profile, and on each line the exchanges and the
+//! bundle of one run.
 
 use super::play::Stage;
 use super::scenario::scenes;

@@ -1,5 +1,5 @@
-//! A generated run: an observable, its marking and the provider's responses, as indices into the profile's values. It holds
-//! no values itself, so that it shrinks towards few, well-formed rows.
+//! A generated run: an observable, its marking and the provider's responses, as indices into the profile's values. It
+//! holds no values itself, so that it shrinks towards few, well-formed rows.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -149,7 +149,8 @@ fn fault() -> impl Strategy<Value = InjectedFault> {
 }
 
 impl Scenario {
-    /// Returns the scenario with changed rows on every page; faults that truncate are removed, since half of other rows differs.
+    /// Returns the scenario with changed rows on every page; faults that truncate are removed, since half of other rows
+    /// differs.
     pub(super) fn with_rows(&self, change: impl Fn(&mut Vec<Row>)) -> Scenario {
         let mut scene = self.whole();
         scene.pages.iter_mut().for_each(|page| change(&mut page.rows));

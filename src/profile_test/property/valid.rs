@@ -1,5 +1,5 @@
-//! Validates a bundle as STIX 2.1 from its JSON alone, by a table of the required and optional properties of each type. Shares
-//! no code with the engine; other tests validate the same bundles by the OASIS validator.
+//! Validates a bundle as STIX 2.1 from its JSON alone, by a table of the required and optional properties of each type.
+//! Shares no code with the engine; other tests validate the same bundles by the OASIS validator.
 
 use super::bundle_view::objects;
 use super::invariant::ensure;
