@@ -1,19 +1,18 @@
-//! How well profiles are proved: the page of scores is what the program prints, shipped profiles stand well in it, and each
-//! way to tell it says the same.
+//! Scores of profiles: `docs/assurance.md` is up to date, built-in profiles reach the minimum, and all formats agree.
 
 use crate::support::{ended, root, stixmap};
 use serde_json::Value;
 
-/// The least score of a shipped profile: of the changes that compile, cases notice so many of 100.
+/// Minimum mutation score of a built-in profile, in percent.
 const LEAST_SCORE: f64 = 90.0;
 
 fn json(arguments: &[&str]) -> Vec<Value> {
-    let told = ended(stixmap(arguments));
-    serde_json::from_str(&told.out).unwrap_or_else(|error| panic!("{error}: {}{}", told.out, told.err))
+    let result = ended(stixmap(arguments));
+    serde_json::from_str(&result.out).unwrap_or_else(|error| panic!("{error}: {}{}", result.out, result.err))
 }
 
 #[test]
-fn the_page_of_scores_is_up_to_date_and_shipped_profiles_are_proved() {
+fn assurance_page_is_up_to_date_and_built_in_profiles_reach_the_minimum() {
     let printed = ended(stixmap(&["test", "profiles", "--assurance"]));
     assert_eq!(printed.code, 0, "{}", printed.err);
     let path = root().join("docs/assurance.md");
@@ -25,32 +24,32 @@ fn the_page_of_scores_is_up_to_date_and_shipped_profiles_are_proved() {
     for row in printed.out.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| profile ")) {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         let percent = |cell: &str| cell.trim_end_matches(" %").parse::<f64>().expect("a share");
-        assert_eq!(cells[4], "100 %", "`stixmap test --coverage` names what no case exercises: {row}");
-        assert!(percent(cells[8]) >= LEAST_SCORE, "`stixmap test --mutate` names the missing cases: {row}");
+        assert_eq!(cells[4], "100 %", "`stixmap test --coverage` lists the rest: {row}");
+        assert!(percent(cells[8]) >= LEAST_SCORE, "`stixmap test --mutate` lists the missing cases: {row}");
     }
 }
 
 #[test]
-fn what_no_case_exercises_is_named_with_its_line_and_the_missing_case() {
-    let told = ended(stixmap(&["test", "tests/providers/by-cursor", "--coverage"]));
-    assert_eq!(told.code, 0, "{}", told.err);
-    let missing = "  no case exercises more pages than are asked for of `lookups.names.paging`, line 25: \
-                   add a case with more pages than are asked for\n";
-    assert!(told.out.contains(missing), "{}", told.out);
+fn uncovered_item_is_listed_with_its_line_and_a_hint() {
+    let result = ended(stixmap(&["test", "tests/providers/by-cursor", "--coverage"]));
+    assert_eq!(result.code, 0, "{}", result.err);
+    let missing = "  uncovered: more pages than requested of `lookups.names.paging`, line 25: \
+                   add a case with more pages than the lookup requests\n";
+    assert!(result.out.contains(missing), "{}", result.out);
     let least =
         |percent| ended(stixmap(&["test", "tests/providers/by-cursor", "--coverage", "--at-least", percent])).code;
     assert_eq!((least("50"), least("100")), (0, 1));
 }
 
 #[test]
-fn coverage_says_the_same_to_programs() {
+fn coverage_formats_agree() {
     let formats = |format| ended(stixmap(&["test", "tests/providers/by-page", "--coverage", "--format", format])).out;
-    let told = json(&["test", "tests/providers/by-page", "--coverage", "--json"]);
-    let items = told[0]["items"].as_array().expect("items");
+    let result = json(&["test", "tests/providers/by-page", "--coverage", "--json"]);
+    let items = result[0]["items"].as_array().expect("items");
     let name = |item: &Value| item["name"].as_str().expect("a name").to_owned();
     let cap = items.iter().find(|item| name(item).starts_with("more pages")).expect("a bound on pages");
     assert_eq!(cap["cases"], serde_json::json!(["too-many-pages"]));
-    let again = items.iter().find(|item| name(item).starts_with("a page that comes again")).expect("an end");
+    let again = items.iter().find(|item| name(item).starts_with("a repeated page")).expect("an end");
     assert_eq!(again["cases"], serde_json::json!(["page-repeats"]));
     let line = cap["line"].as_u64().expect("a line");
     assert!(formats("lcov").contains(&format!("BRDA:{line},0,1,1\n")), "{}", formats("lcov"));
@@ -60,9 +59,9 @@ fn coverage_says_the_same_to_programs() {
 }
 
 #[test]
-fn a_change_is_refused_or_noticed_or_named_with_the_missing_case() {
-    let told = json(&["test", "tests/providers/lines", "--mutate", "--json"]);
-    let mutants = told[0]["mutants"].as_array().expect("mutants");
+fn mutants_are_rejected_detected_or_survive_with_a_hint() {
+    let result = json(&["test", "tests/providers/lines", "--mutate", "--json"]);
+    let mutants = result[0]["mutants"].as_array().expect("mutants");
     let fate = |change: &str| {
         let found = mutants.iter().find(|mutant| mutant["change"] == change);
         found.unwrap_or_else(|| panic!("no mutant `{change}`: {mutants:#?}"))["fate"]
@@ -71,44 +70,44 @@ fn a_change_is_refused_or_noticed_or_named_with_the_missing_case() {
             .to_owned()
     };
     let fates = [
-        ("`source: domain-name` becomes `email-addr`", "refused"),
-        ("`source` and `target` change places", "refused"),
-        ("`relationship: resolves-to` becomes `related-to`", "noticed"),
-        ("`rules[0]` is gone", "noticed"),
-        ("`when: count is not none and count > 100` becomes `not (count is not none and count > 100)`", "noticed"),
-        ("`when: count is not none and count > 100` becomes `count is not none and count >= 100`", "alive"),
-        ("`filter: time_last` becomes `time_first`", "noticed"),
-        ("`limit: 100` is gone", "noticed"),
-        ("`as: epoch-seconds` becomes `seconds`", "noticed"),
+        ("`source: domain-name` replaced by `email-addr`", "refused"),
+        ("`source` and `target` swapped", "refused"),
+        ("`relationship: resolves-to` replaced by `related-to`", "noticed"),
+        ("`rules[0]` removed", "noticed"),
+        ("`when: count is not none and count > 100` replaced by `not (count is not none and count > 100)`", "noticed"),
+        ("`when: count is not none and count > 100` replaced by `count is not none and count >= 100`", "alive"),
+        ("`filter: time_last` replaced by `time_first`", "noticed"),
+        ("`limit: 100` removed", "noticed"),
+        ("`as: epoch-seconds` replaced by `seconds`", "noticed"),
     ];
     let wrong: Vec<_> = fates.iter().filter(|(change, wanted)| fate(change) != *wanted).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
     let text = ended(stixmap(&["test", "tests/providers/lines", "--mutate", "--at-least", "100"]));
     assert_eq!(text.code, 1);
-    let sentence = "add a case with a TXT record for which `count is not none and count > 100` holds, and one for which it does not";
+    let sentence = "add a case with a TXT record that meets `count is not none and count > 100`, and one that does not";
     assert!(text.out.contains(sentence), "{}", text.out);
 }
 
 #[test]
-fn mutants_are_told_in_the_same_order_every_time() {
-    let told = || ended(stixmap(&["test", "tests/providers/by-page", "--mutate"])).out;
-    assert_eq!(told(), told());
+fn mutants_are_listed_in_a_stable_order() {
+    let result = || ended(stixmap(&["test", "tests/providers/by-page", "--mutate"])).out;
+    assert_eq!(result(), result());
 }
 
 #[test]
-fn nothing_is_built_on_cases_that_differ() {
+fn mutation_refuses_cases_that_differ() {
     let folder = tempfile::tempdir().expect("a folder");
     let cases = folder.path().join("cases");
     std::fs::create_dir(&cases).expect("a folder");
     let from = root().join("tests/providers/by-page");
     std::fs::copy(from.join("profile.yaml"), folder.path().join("profile.yaml")).expect("a copy");
     std::fs::copy(from.join("cases/three-pages.yaml"), cases.join("three-pages.yaml")).expect("a copy");
-    let told = ended(stixmap(&["test", folder.path().to_str().expect("UTF-8"), "--mutate"]));
-    assert_eq!((told.code, told.out.as_str()), (1, ""));
-    assert!(told.err.contains("three-pages differs from what is expected of it"), "{}", told.err);
+    let result = ended(stixmap(&["test", folder.path().to_str().expect("UTF-8"), "--mutate"]));
+    assert_eq!((result.code, result.out.as_str()), (1, ""));
+    assert!(result.err.contains("three-pages differs from its expected result"), "{}", result.err);
 }
 
-/// The provider of pages, with some of its lines otherwise, and its cases.
+/// Copies a profile with its cases, and changes the profile's text.
 fn copied(from: &str, change: impl Fn(String) -> String) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let from = root().join("tests/providers").join(from);
@@ -124,10 +123,10 @@ fn copied(from: &str, change: impl Fn(String) -> String) -> tempfile::TempDir {
     folder
 }
 
-/// What is told of each part, but for the lines.
-fn told_of(folder: &std::path::Path, how: &str, list: &str) -> Vec<Value> {
-    let mut told = json(&["test", folder.to_str().expect("UTF-8"), how, "--json"]);
-    let parts = told[0][list].as_array_mut().expect("a list");
+/// Returns the items or mutants without their lines.
+fn entries(folder: &std::path::Path, how: &str, list: &str) -> Vec<Value> {
+    let mut result = json(&["test", folder.to_str().expect("UTF-8"), how, "--json"]);
+    let parts = result[0][list].as_array_mut().expect("a list");
     parts.iter_mut().for_each(|part| drop(part.as_object_mut().expect("a part").remove("line")));
     let mut parts = std::mem::take(parts);
     parts.sort_by_key(|part| (part["pointer"].to_string(), part["change"].to_string(), part["name"].to_string()));
@@ -135,7 +134,7 @@ fn told_of(folder: &std::path::Path, how: &str, list: &str) -> Vec<Value> {
 }
 
 #[test]
-fn what_an_alias_repeats_is_told_as_if_it_were_written_out() {
+fn aliases_are_reported_like_expanded_text() {
     let reverse = "    accepts: [ipv4-addr]\n";
     let aliased = copied("lines", |text| {
         text.replace(reverse, &format!("{reverse}    query: *query\n"))
@@ -151,7 +150,7 @@ fn what_an_alias_repeats_is_told_as_if_it_were_written_out() {
         ended(stixmap(&["test", folder.path().to_str().expect("UTF-8"), "--accept"]));
     }
     let differing = |how, list| {
-        let (one, other) = (told_of(aliased.path(), how, list), told_of(plain.path(), how, list));
+        let (one, other) = (entries(aliased.path(), how, list), entries(plain.path(), how, list));
         one.iter()
             .zip(&other)
             .find(|(one, other)| one != other)
@@ -160,21 +159,21 @@ fn what_an_alias_repeats_is_told_as_if_it_were_written_out() {
     };
     assert_eq!(differing("--coverage", "items"), None);
     assert_eq!(differing("--mutate", "mutants"), None);
-    // The line is that of the use.
-    let told = json(&["test", aliased.path().to_str().expect("UTF-8"), "--mutate", "--json"]);
+    // Lines are those of the use.
+    let result = json(&["test", aliased.path().to_str().expect("UTF-8"), "--mutate", "--json"]);
     let text = std::fs::read_to_string(aliased.path().join("profile.yaml")).expect("a profile");
     let line = 1 + text.lines().position(|line| line.contains("*query")).expect("a use");
-    let mutants = told[0]["mutants"].as_array().expect("mutants");
+    let mutants = result[0]["mutants"].as_array().expect("mutants");
     let of_use = mutants.iter().filter(|mutant| mutant["pointer"] == "/lookups/reverse/query/limit");
     let lines: Vec<_> = of_use.map(|mutant| mutant["line"].clone()).collect();
-    assert!(!lines.is_empty() && lines.iter().all(|told| *told == line), "{lines:?}, not {line}");
+    assert!(!lines.is_empty() && lines.iter().all(|result| *result == line), "{lines:?}, not {line}");
 }
 
 #[test]
-fn each_change_of_a_signature_is_noticed() {
+fn each_mutant_of_a_signature_is_detected() {
     for provider in ["tests/providers/signed", "tests/providers/countersigned", "profiles/domaintools"] {
-        let told = json(&["test", provider, "--mutate", "--json"]);
-        let mutants = told[0]["mutants"].as_array().expect("mutants");
+        let result = json(&["test", provider, "--mutate", "--json"]);
+        let mutants = result[0]["mutants"].as_array().expect("mutants");
         let parts = ["/algorithm", "/key", "/text", "/encoding"];
         let of_signature = mutants.iter().filter(|mutant| {
             let pointer = mutant["pointer"].as_str().expect("a pointer");
@@ -187,7 +186,7 @@ fn each_change_of_a_signature_is_noticed() {
 }
 
 #[test]
-fn a_request_that_is_not_expected_ends_the_case_and_names_what_differs() {
+fn unexpected_request_ends_the_case_with_its_differences() {
     let changes: [(&str, &str, &str); 3] = [
         ("limit: 100\n", "limit: 50\n", "parameter `limit`: expected `100`, found `50`"),
         ("limit: 100\n", "most: 100\n", "parameter `limit`: expected `100`, found none"),
@@ -199,16 +198,16 @@ fn a_request_that_is_not_expected_ends_the_case_and_names_what_differs() {
         let text = std::fs::read_to_string(&case).expect("a case");
         let named = text.replace("/A\n", "/A?limit=100\n").replace("/A\"\n", "/A?limit=100\"\n");
         std::fs::write(&case, named).expect("a case");
-        let told = ended(stixmap(&["test", case.to_str().expect("UTF-8")]));
-        assert_eq!(told.code, 1, "{}", told.out);
-        assert!(told.out.contains(wanted), "{wanted}: {}", told.out);
-        assert_eq!(told.out.matches("not expected").count(), 1, "what follows says nothing: {}", told.out);
-        assert!(!told.out.contains("not asked"), "what follows says nothing: {}", told.out);
+        let result = ended(stixmap(&["test", case.to_str().expect("UTF-8")]));
+        assert_eq!(result.code, 1, "{}", result.out);
+        assert!(result.out.contains(wanted), "{wanted}: {}", result.out);
+        assert_eq!(result.out.matches("not expected").count(), 1, "no consequential errors: {}", result.out);
+        assert!(!result.out.contains("not asked"), "no consequential errors: {}", result.out);
     }
 }
 
 #[test]
-fn path_in_a_report_of_coverage_is_one_value_whatever_it_holds() {
+fn hostile_path_cannot_inject_into_coverage_reports() {
     let folder = tempfile::tempdir().expect("a folder");
     let hostile = folder.path().join("a\nSF:forged\r\u{2028}\u{1b}\"><forged hits='1'&");
     std::fs::create_dir_all(hostile.join("cases")).expect("a folder");
@@ -217,8 +216,8 @@ fn path_in_a_report_of_coverage_is_one_value_whatever_it_holds() {
         std::fs::copy(from, hostile.join(file)).expect("it can be copied");
     }
     let path = hostile.to_str().expect("UTF-8");
-    let told = |format| ended(stixmap(&["test", path, "--coverage", "--format", format])).out;
-    let (lcov, cobertura) = (told("lcov"), told("cobertura"));
+    let result = |format| ended(stixmap(&["test", path, "--coverage", "--format", format])).out;
+    let (lcov, cobertura) = (result("lcov"), result("cobertura"));
     assert!(lcov.contains("TN:by_page"), "{lcov}");
     assert_eq!(lcov.lines().filter(|line| line.starts_with("SF:")).count(), 1, "{lcov}");
     assert!(!lcov.contains(['\r', '\u{2028}', '\u{1b}']), "{lcov}");
@@ -229,12 +228,12 @@ fn path_in_a_report_of_coverage_is_one_value_whatever_it_holds() {
 }
 
 #[test]
-fn coverage_does_not_ask_for_what_cannot_happen() {
-    let told = |from: &str, change: &dyn Fn(String) -> String| {
+fn coverage_excludes_unreachable_items() {
+    let result = |from: &str, change: &dyn Fn(String) -> String| {
         let folder = copied(from, change);
         let path = folder.path().to_str().expect("UTF-8").to_owned();
         ended(stixmap(&["test", &path, "--accept"]));
-        // A case whose requests are others now is none of this profile.
+        // Removes cases whose requests the changed profile does not send.
         for case in
             std::fs::read_dir(folder.path().join("cases")).expect("cases").map(|case| case.expect("a case").path())
         {
@@ -243,12 +242,12 @@ fn coverage_does_not_ask_for_what_cannot_happen() {
                 std::fs::remove_file(case).expect("it is there");
             }
         }
-        let told = ended(stixmap(&["test", &path, "--coverage"]));
-        assert_eq!(told.code, 0, "{}", told.err);
-        told.out
+        let result = ended(stixmap(&["test", &path, "--coverage"]));
+        assert_eq!(result.code, 0, "{}", result.err);
+        result.out
     };
-    // The type is always the same, and the first rule takes it.
-    let constant = told("lines", &|text| {
+    // The type is constant, and the first rule matches it.
+    let constant = result("lines", &|text| {
         let rules = text.find("rules:\n").expect("rules");
         let end = text.find("\nrelationship:").expect("what follows");
         let two = "rules:\n  - { rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }\n  \
@@ -257,33 +256,33 @@ fn coverage_does_not_ask_for_what_cannot_happen() {
             .replace("rrtype: { at: $.rrtype, as: rrtype }", "rrtype: { from: constant, value: A, as: rrtype }")
     });
     assert!(constant.contains("rules 1/1"), "{constant}");
-    // Whatever the status, an answer without a proper body is not read.
+    // Whatever the status, responses without `rows` are not parsed.
     let caught = |text: String| {
         format!(
             "{text}\nanswers:\n  - {{ body: {{ contains: rows }}, means: ok }}\n  - {{ status: 200, means: rejected }}\n"
         )
     };
-    let caught = told("by-offset", &caught);
+    let caught = result("by-offset", &caught);
     assert!(!caught.contains("response-shape") && !caught.contains("response-syntax"), "{caught}");
-    // Of one page, none is the second.
-    let single = told("by-offset", &|text| text.replace("at_most: 10", "at_most: 1"));
-    assert!(!single.contains("the last page") && !single.contains("comes again"), "{single}");
+    // A single page has no second.
+    let single = result("by-offset", &|text| text.replace("at_most: 10", "at_most: 1"));
+    assert!(!single.contains("the last page") && !single.contains("a repeated page"), "{single}");
     assert!(single.contains("page ends"), "{single}");
 }
 
 #[test]
-fn hints_name_the_case_that_is_missing() {
+fn hints_name_the_missing_case() {
     let hints = [
-        ("tests/providers/tidewater", "a wait longer than the token lives"),
+        ("tests/providers/tidewater", "a wait longer than the token's lifetime"),
         ("tests/providers/by-offset", "add a case with 10 pages, and one with 11 pages"),
         ("tests/providers/signed", "add a case with 101 requests within P1D"),
-        ("tests/providers/lines", "asked 2 times: the transcript tells each wait"),
+        ("tests/providers/lines", "requested 2 times: the transcript contains each wait"),
         ("tests/providers/lines", "a record in which `time_last` is `0`"),
         ("tests/providers/columns", "a record whose address is loopback"),
-        ("tests/providers/tidewater", "an observable of the type ipv6-addr"),
+        ("tests/providers/tidewater", "an observable of type `ipv6-addr`"),
     ];
     for (provider, hint) in hints {
-        let told = ended(stixmap(&["test", provider, "--mutate"])).out;
-        assert!(told.contains(hint), "{hint}: {told}");
+        let result = ended(stixmap(&["test", provider, "--mutate"])).out;
+        assert!(result.contains(hint), "{hint}: {result}");
     }
 }

@@ -1,6 +1,6 @@
-//! Every key of the profile language changes something: a request, a record, an outcome, a diagnostic, or what people are told.
-//! `tests/effect/table.yaml` has a change for each key, and what comes of it; the keys are those of the schema, so that a new
-//! key without a row fails here. A key that changes nothing where it stands is for `check` to refuse.
+//! Every key of the profile language has an effect: on a request, a record, an outcome, a diagnostic or `explain`.
+//! `tests/effect/table.yaml` contains a change of each key with its effect; keys are those of the schema, so that a new
+//! key without a row fails. `check` must reject keys without effect.
 
 use crate::support::{ended, root, stixmap};
 use jiff::{SignedDuration, Timestamp};
@@ -13,42 +13,42 @@ use stixmap_engine::plan::{Plan, Settings};
 use stixmap_engine::run::{Fault, Input, ProviderState, Response, Run, Step};
 use stixmap_engine::stix::{Marking, Observable};
 
-/// The table.
+/// The table of changes.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    /// The profile that scenes change.
+    /// The profile that scenes modify.
     profile: Value,
     scenes: Vec<Scene>,
-    in_vain: Vec<InVain>,
+    in_vain: Vec<Ineffective>,
 }
 
-/// Keys that change nothing where they stand, and the code that `check` refuses them with.
+/// Keys without effect in their location, and the code of the diagnostic.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct InVain {
+struct Ineffective {
     about: String,
-    /// What is other than in the plain profile, but for the key.
+    /// Changes to the plain profile, except the key.
     #[serde(default)]
     with: BTreeMap<String, Value>,
-    /// The key, by its place.
+    /// The pointer of the key.
     at: String,
     value: Value,
     code: String,
 }
 
-/// A profile, what its provider answers, and changes of its keys.
+/// A profile, the responses of its provider, and changes of its keys.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scene {
     about: String,
-    /// What is other than in the plain profile: by pointer; null takes a key away.
+    /// Changes to the plain profile by pointer; null removes a key.
     #[serde(default)]
     with: BTreeMap<String, Value>,
-    /// What is asked about.
+    /// The observable.
     #[serde(default = "Scene::default_observable")]
     observable: String,
-    /// Whether a request of another run is under way all the while.
+    /// Whether a request of another run is in progress throughout.
     #[serde(default)]
     held: bool,
     #[serde(default)]
@@ -57,10 +57,10 @@ struct Scene {
     pap: Vec<String>,
     #[serde(default)]
     settings: BTreeMap<String, String>,
-    /// The answers, in order; the last answers all that follows.
+    /// The responses in order; the last is repeated.
     #[serde(default)]
     replies: Vec<Reply>,
-    /// When runs start, in minutes; they share an account.
+    /// Start times of runs in minutes; they share an account.
     #[serde(default = "Scene::default_runs")]
     runs: Vec<i64>,
     rows: Vec<Row>,
@@ -76,11 +76,11 @@ impl Scene {
     }
 }
 
-/// A key, by its place in the scene's profile; its other value, null for none; what changes.
+/// The pointer of a key, its other value (null to remove it), and its effects.
 #[derive(Deserialize)]
 struct Row(String, Value, Changes);
 
-/// What changes.
+/// The effects.
 #[derive(Deserialize, Clone)]
 #[serde(untagged)]
 enum Changes {
@@ -100,19 +100,19 @@ impl Changes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum What {
-    /// What is sent, and when.
+    /// Requests and their times.
     Request,
-    /// What becomes of rows, and the objects that are made.
+    /// Records and objects.
     Record,
-    /// How the run ends.
+    /// The outcome.
     Outcome,
-    /// What `check` or the run tells.
+    /// Diagnostics of `check` or of the run.
     Diagnostic,
-    /// What `explain` tells.
+    /// The output of `explain`.
     Text,
 }
 
-/// An answer.
+/// A response.
 #[derive(Deserialize, Clone)]
 #[serde(deny_unknown_fields)]
 struct Reply {
@@ -138,29 +138,29 @@ impl Reply {
     }
 }
 
-/// What came of a profile, by kind.
+/// The observed results by kind.
 type Seen = BTreeMap<What, String>;
 
-/// Sets what stands at a pointer, or takes it away; blocks on the way are made.
+/// Sets or removes the value at a pointer; creates missing parents.
 fn set(document: &mut Value, pointer: &str, value: &Value) {
     let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
     let key = key.replace("~1", "/").replace("~0", "~");
-    let mut place = document;
+    let mut target = document;
     for segment in parent.split('/').skip(1) {
         let segment = segment.replace("~1", "/").replace("~0", "~");
-        place = match place {
-            Value::Array(items) => &mut items[segment.parse::<usize>().expect("a place in a list")],
+        target = match target {
+            Value::Array(items) => &mut items[segment.parse::<usize>().expect("an index")],
             other => &mut other[segment.as_str()],
         };
     }
-    match (place, value) {
-        (Value::Array(items), Value::Null) => drop(items.remove(key.parse().expect("a place in a list"))),
+    match (target, value) {
+        (Value::Array(items), Value::Null) => drop(items.remove(key.parse().expect("an index"))),
         (Value::Array(items), value) => {
-            let at: usize = key.parse().expect("a place in a list");
+            let at: usize = key.parse().expect("an index");
             if at == items.len() { items.push(value.clone()) } else { items[at] = value.clone() }
         }
         (Value::Object(entries), Value::Null) => drop(entries.remove(&key)),
-        (place, value) => place[key.as_str()] = value.clone(),
+        (target, value) => target[key.as_str()] = value.clone(),
     }
 }
 
@@ -168,13 +168,13 @@ fn start() -> Timestamp {
     "2024-03-01T00:00:00Z".parse().expect("a time")
 }
 
-/// What comes of a profile in a scene.
+/// Returns the results of a profile in a scene.
 fn seen(profile: &Value, scene: &Scene) -> Seen {
     let source = Source::new("profile.yaml", serde_yaml::to_string(profile).expect("YAML"));
     let (plan, found) = Plan::check(&source);
     let mut seen = Seen::new();
-    let told: Vec<String> = found.iter().map(|one| format!("{}: {}", one.code, one.message)).collect();
-    seen.insert(What::Diagnostic, told.join("\n"));
+    let messages: Vec<String> = found.iter().map(|one| format!("{}: {}", one.code, one.message)).collect();
+    seen.insert(What::Diagnostic, messages.join("\n"));
     let is_refused = found.iter().any(|one| one.severity == Severity::Error);
     let Some(plan) = plan.filter(|_| !is_refused) else { return seen };
     let account = Arc::new(ProviderState::default());
@@ -213,7 +213,7 @@ fn run(plan: &Plan, scene: &Scene, account: &Arc<ProviderState>, start: Timestam
             Step::Done => break,
             Step::Wait(until) => {
                 waits += 1;
-                // The other run's request never ends.
+                // The other run's request never completes.
                 if held.is_some() && waits > 3 {
                     break;
                 }
@@ -231,7 +231,7 @@ fn run(plan: &Plan, scene: &Scene, account: &Arc<ProviderState>, start: Timestam
                 run.accept(reply.map(Reply::response).ok_or(Fault::Reset), now);
             }
         }
-        assert!(count + waits < 200, "{}: it has no end", scene.about);
+        assert!(count + waits < 200, "{}: does not terminate", scene.about);
     }
     let report = run.finish();
     add(What::Outcome, format!("{} · {}", report.outcome, report.counts));
@@ -242,25 +242,25 @@ fn run(plan: &Plan, scene: &Scene, account: &Arc<ProviderState>, start: Timestam
     add(What::Record, fate.collect::<Vec<_>>().join("\n"));
     let objects: BTreeSet<String> = report.bundle.objects().map(|object| format!("{object:?}")).collect();
     add(What::Record, objects.into_iter().collect::<Vec<_>>().join("\n"));
-    let told = report.diagnostics.iter().map(|one| format!("{}: {}", one.code, one.message));
-    add(What::Diagnostic, told.collect::<Vec<_>>().join("\n"));
+    let messages = report.diagnostics.iter().map(|one| format!("{}: {}", one.code, one.message));
+    add(What::Diagnostic, messages.collect::<Vec<_>>().join("\n"));
 }
 
-/// What `explain` tells of a profile.
+/// Returns the output of `explain`.
 fn explained(profile: &Value) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("profile.yaml");
-    std::fs::write(&path, serde_yaml::to_string(profile).expect("YAML")).expect("it is written");
-    let told = ended(stixmap(&["explain", path.to_str().expect("text")]));
-    assert_eq!(told.code, 0, "{}{}", told.out, told.err);
-    told.out.replace(folder.path().to_str().expect("text"), "")
+    std::fs::write(&path, serde_yaml::to_string(profile).expect("YAML")).expect("it can be written");
+    let output = ended(stixmap(&["explain", path.to_str().expect("text")]));
+    assert_eq!(output.code, 0, "{}{}", output.out, output.err);
+    output.out.replace(folder.path().to_str().expect("text"), "")
 }
 
-/// A key of the language, by its place: `lookups.*.paging[offset].limit.value`.
+/// A key of the language, such as `lookups.*.paging[offset].limit.value`.
 type Key = String;
 
-/// Every key of a schema: names that an author chooses are `*`; where a block has several forms, the form stands in brackets,
-/// by its `kind` or by the first key that it must have.
+/// Collects the keys of a schema: `*` stands for names that an author chooses; alternatives of a block are in brackets,
+/// by their `kind` or their first required key.
 struct Keys<'s> {
     definitions: &'s Value,
     found: Vec<Key>,
@@ -286,7 +286,7 @@ impl Keys<'_> {
             (node, Some(name)) => (node.clone(), Some(name.to_owned())),
             (node, None) => (node.clone(), None),
         };
-        // JSON in JSON has no keys of ours.
+        // Arbitrary JSON has no keys of the language.
         if name.as_ref().is_some_and(|name| above.contains(name)) {
             return;
         }
@@ -331,7 +331,7 @@ impl Keys<'_> {
     }
 }
 
-/// Whether a place of a profile is a key's: the first key of the schema that fits is meant.
+/// Tests whether a pointer matches a key.
 fn is_key(key: &str, pointer: &str, profile: &Value) -> bool {
     let mut words = key.split('.');
     let mut at = String::new();
@@ -374,11 +374,11 @@ fn keys() -> Vec<Key> {
     Keys::of(&serde_json::from_str(&text).expect("JSON"))
 }
 
-/// A key, and every block that it stands in.
+/// Returns a key and all blocks that contain it.
 fn with_blocks(key: &str) -> Vec<String> {
     let words: Vec<&str> = key.split('.').collect();
     let mut found: Vec<String> = (1..words.len()).map(|end| words[..end].join(".")).collect();
-    // The block with a form is the same key without it.
+    // A block with alternatives is the same key without brackets.
     found.extend(found.clone().iter().map(|block| block.split('[').next().unwrap_or_default().to_owned()));
     let blocks =
         found.clone().into_iter().filter_map(|block| block.rsplit_once('[').map(|(block, _)| block.to_owned()));
@@ -388,7 +388,7 @@ fn with_blocks(key: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_key_of_the_language_changes_what_its_row_says() {
+fn every_key_of_the_language_has_the_effect_of_its_row() {
     let (table, keys) = (table(), keys());
     let (mut wrong, mut covered) = (vec![], BTreeSet::new());
     for scene in &table.scenes {
@@ -404,14 +404,14 @@ fn every_key_of_the_language_changes_what_its_row_says() {
             set(&mut changed, pointer, value);
             let has_key = |document: &Value| keys.iter().find(|key| is_key(key, pointer, document)).cloned();
             let Some(key) = has_key(&profile).or_else(|| has_key(&changed)) else {
-                wrong.push(format!("{}: {pointer} is no key of the language", scene.about));
+                wrong.push(format!("{}: {pointer} is not a key of the language", scene.about));
                 continue;
             };
             let after = seen(&changed, scene);
             let wanted = changes.all();
             let is_refused = !after.contains_key(&What::Outcome);
             if is_refused && wanted != [What::Diagnostic] {
-                wrong.push(format!("{}: {pointer} is refused: {}", scene.about, after[&What::Diagnostic]));
+                wrong.push(format!("{}: {pointer} is rejected: {}", scene.about, after[&What::Diagnostic]));
                 continue;
             }
             for what in wanted {
@@ -421,18 +421,18 @@ fn every_key_of_the_language_changes_what_its_row_says() {
                 };
                 match differs {
                     true => covered.extend(with_blocks(&key)),
-                    false => wrong.push(format!("{}: {pointer} changes no {what:?}\n{before:#?}", scene.about)),
+                    false => wrong.push(format!("{}: {pointer} has no effect on {what:?}\n{before:#?}", scene.about)),
                 }
             }
         }
     }
     let missing: Vec<&Key> = keys.iter().filter(|key| !covered.contains(*key)).collect();
-    wrong.extend(missing.iter().map(|key| format!("no row changes `{key}`")));
+    wrong.extend(missing.iter().map(|key| format!("no row for `{key}`")));
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
-fn keys_of_a_schema_are_all_found() {
+fn keys_contains_all_keys_of_the_schema() {
     let keys = keys();
     for key in [
         "id",
@@ -448,10 +448,10 @@ fn keys_of_a_schema_are_all_found() {
             .expect("JSON");
     schema["$defs"]["Retry"]["properties"]["jitter"] = serde_json::json!({ "type": "integer" });
     let more: Vec<Key> = Keys::of(&schema).into_iter().filter(|key| !keys.contains(key)).collect();
-    assert_eq!(more, ["http.retry.jitter"], "a new key is found");
+    assert_eq!(more, ["http.retry.jitter"], "a new key is detected");
 }
 
-/// The errors that `check` tells of a profile, and the text that each points at.
+/// Returns the errors of `check`, and the text that each points at.
 fn errors(text: &str) -> Vec<(String, String)> {
     let source = Source::new("profile.yaml", text);
     let (_, found) = Plan::check(&source);
@@ -460,10 +460,10 @@ fn errors(text: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn key_without_effect_in_its_place_is_refused() {
+fn key_without_effect_is_rejected() {
     let table = table();
     let text = |profile: &Value| serde_yaml::to_string(profile).expect("YAML");
-    for InVain { about, with, at, value, code } in &table.in_vain {
+    for Ineffective { about, with, at, value, code } in &table.in_vain {
         let mut profile = table.profile.clone();
         with.iter().for_each(|(pointer, value)| set(&mut profile, pointer, value));
         assert_eq!(errors(&text(&profile)), [], "{about}: without the key");
@@ -474,14 +474,14 @@ fn key_without_effect_in_its_place_is_refused() {
 }
 
 #[test]
-fn key_that_holds_nothing_is_refused() {
+fn empty_key_is_rejected() {
     let (table, keys) = (table(), keys());
     let (mut accepted, mut count) = (vec![], 0);
     for scene in &table.scenes {
         let mut profile = table.profile.clone();
         scene.with.iter().for_each(|(pointer, value)| set(&mut profile, pointer, value));
         for Row(pointer, ..) in &scene.rows {
-            // The JSON of a body may hold nothing.
+            // JSON bodies may contain empty values.
             if pointer.contains("/body") && !pointer.starts_with("/answers") {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! What an author of a profile works with: a stand-in of the provider, a beginning, a draft from a sample, a recording.
+//! Tests of the author's tools: mock provider, new profiles, drafts from samples, recordings.
 
 mod draft;
 mod guide;
@@ -9,7 +9,7 @@ mod serve;
 use crate::support::{ended, stixmap};
 use std::path::Path;
 
-/// A profile's folder passes `check` without a remark, and `test`.
+/// Asserts that a profile passes `check` without diagnostics, and `test`.
 fn passes(profile: &Path) {
     let path = profile.to_str().expect("text");
     let checked = ended(stixmap(&["check", path]));

@@ -1,15 +1,16 @@
-//! Reports of coverage are what other programs read: LCOV's tracefile as `lcov` sums it up, and Cobertura's XML as its DTD has it.
+//! Coverage reports conform to their formats: LCOV's counts agree with its lists, and Cobertura's XML conforms to its
+//! DTD.
 
 use crate::support::{ended, root, stixmap};
 use std::collections::BTreeMap;
 
-/// Of small profiles of many shapes: how a report is written does not depend on which profiles it is about.
+/// Returns a report on many small profiles.
 fn report(format: &str) -> String {
     ended(stixmap(&["test", "tests/providers", "--coverage", "--format", format])).out
 }
 
 #[test]
-fn lcov_counts_what_it_lists_on_lines_that_are_there() {
+fn lcov_counts_agree_with_its_lists() {
     let text = report("lcov");
     let records: Vec<&str> = text.split_terminator("end_of_record\n").collect();
     assert!(records.len() > 8, "a record for each profile: {}", records.len());
@@ -36,7 +37,7 @@ fn lcov_counts_what_it_lists_on_lines_that_are_there() {
     }
 }
 
-/// What `coverage-04.dtd` lets stand in an element, in this order, and the attributes it must have.
+/// Elements of `coverage-04.dtd`: children in order, and required attributes.
 const DTD: [(&str, &[&str], &str); 9] = [
     (
         "coverage",
@@ -54,12 +55,12 @@ const DTD: [(&str, &[&str], &str); 9] = [
 ];
 
 #[test]
-fn cobertura_is_of_the_shape_of_its_dtd() {
+fn cobertura_conforms_to_its_dtd() {
     let text = report("cobertura");
     let mut open: Vec<(String, usize)> = vec![];
     for tag in text.split('<').skip(3).filter_map(|rest| rest.split_once('>')).map(|(tag, _)| tag) {
         if let Some(name) = tag.strip_prefix('/') {
-            assert_eq!(open.pop().map(|(open, _)| open).as_deref(), Some(name), "elements end as they begin");
+            assert_eq!(open.pop().map(|(open, _)| open).as_deref(), Some(name), "unbalanced elements");
             continue;
         }
         let name = tag.trim_end_matches('/').split(' ').next().expect("a name");
@@ -79,5 +80,5 @@ fn cobertura_is_of_the_shape_of_its_dtd() {
             open.push((name.to_owned(), 0));
         }
     }
-    assert!(open.is_empty() && text.contains("<line "), "all of it is there");
+    assert!(open.is_empty() && text.contains("<line "), "the document is complete");
 }

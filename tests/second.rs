@@ -1,4 +1,4 @@
-//! What the engine finds in generated answers of every shipped profile is what a second implementation finds in them.
+//! The engine and an independent implementation find the same in generated responses of every built-in profile.
 
 mod mapping;
 
@@ -18,7 +18,7 @@ fn yaml(path: &Path) -> Value {
     serde_yaml::from_str(&std::fs::read_to_string(path).expect("a file")).expect("YAML")
 }
 
-/// The rules of a profile, with those of its packs.
+/// Returns the rules of a profile, including those of its packs.
 fn rules(profile: &Value) -> Vec<Value> {
     let of = |rule: &Value| match rule["use"].as_str() {
         Some(pack) => {
@@ -42,15 +42,15 @@ fn found(plan: &Plan, lookup: &LookupPlan, each: Option<&str>, asked: &Observabl
     };
     let bundle = map_stored(plan, lookup, each, input, vec![("answer".into(), [body.into()])], now).bundle;
     let end = |id| bundle.observable(id).expect("both ends are there").to_string();
-    let told = bundle
+    let relationships = bundle
         .relationships()
         .map(|it| ([end(it.source), it.relationship_type.to_string(), end(it.target)], it.start_time, it.stop_time));
-    let mut told: Found = told.collect();
-    told.sort();
-    told
+    let mut relationships: Found = relationships.collect();
+    relationships.sort();
+    relationships
 }
 
-/// No secret that an answer could repeat.
+/// Returns values that contain no secret a response could repeat.
 fn given(spec: &SettingSpec) -> Option<String> {
     let value = match spec.kind {
         SettingType::String | SettingType::Secret => "not-in-any-answer",
@@ -64,7 +64,7 @@ fn given(spec: &SettingSpec) -> Option<String> {
     spec.required.then(|| value.to_owned())
 }
 
-/// The bodies of a run, those that came whole.
+/// Returns the complete response bodies of a run.
 fn bodies(run: &Value) -> Vec<String> {
     let replies = run["case"]["exchanges"].as_array().into_iter().flatten().map(|exchange| &exchange["reply"]);
     let whole = replies.filter(|reply| reply["fault"].is_null());
@@ -73,7 +73,7 @@ fn bodies(run: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Compares all answers of a profile, each as one to every lookup. Gives how many there were, and how many relationships.
+/// Maps all responses by every lookup, and returns their number and that of relationships.
 fn compare(folder: &Path, runs: &[Value]) -> (usize, usize) {
     let (plan, profile) = (plan(folder), yaml(&folder.join("profile.yaml")));
     let rules = rules(&profile);
@@ -84,11 +84,11 @@ fn compare(folder: &Path, runs: &[Value]) -> (usize, usize) {
         for lookup in plan.lookups.iter().filter(|lookup| lookup.accepts.contains(&asked.kind())) {
             for (number, body) in bodies.iter().enumerate() {
                 let each = lookup.for_each.get(number % lookup.for_each.len().max(1)).map(String::as_str);
-                let said = &profile["lookups"][&lookup.name];
-                let second = Second { profile: &profile, rules: &rules, lookup: said, each, asked: &asked };
+                let declaration = &profile["lookups"][&lookup.name];
+                let second = Second { profile: &profile, rules: &rules, lookup: declaration, each, asked: &asked };
                 let Some(expected) = second.map(body) else { continue };
-                let came = found(&plan, lookup, each, &asked, body);
-                assert_eq!(came, expected, "{} {}: about {asked}, in\n{body}", plan.id, lookup.name);
+                let actual = found(&plan, lookup, each, &asked, body);
+                assert_eq!(actual, expected, "{} {}: about {asked}, in\n{body}", plan.id, lookup.name);
                 (compared, related) = (compared + 1, related + expected.len());
             }
         }
@@ -102,13 +102,13 @@ fn observable(asked: &Value) -> Observable {
 }
 
 #[test]
-fn a_second_implementation_finds_the_same_in_generated_answers() {
+fn second_implementation_finds_the_same_in_generated_responses() {
     for (name, runs) in &*RUNS {
         let (compared, related) = compare(&root().join("profiles").join(name), runs);
         println!("{name}: {compared} answers, {related} relationships");
         assert!(
             compared > 300 && related > 150,
-            "{name}: little was compared: {compared} answers, {related} relationships"
+            "{name}: too little was compared: {compared} responses, {related} relationships"
         );
     }
 }

@@ -1,4 +1,5 @@
-//! `stixmap draft`: each sample beside the profile that is drafted from it. `UPDATE=1` writes the profiles anew.
+//! `stixmap draft`: compares the profile drafted from each sample with the one next to it. `UPDATE=1` rewrites the
+//! profiles.
 
 use super::passes;
 use crate::support::{Ended, ended, root, stixmap};
@@ -29,7 +30,7 @@ fn samples_become_profiles_that_pass() {
             assert!(!fs::read_to_string(file.path()).expect("text").contains("s3cr3t"), "{:?}", file.path());
         }
         if std::env::var_os("UPDATE").is_some() {
-            fs::write(folder.join("profile.yaml"), &profile).expect("it is written");
+            fs::write(folder.join("profile.yaml"), &profile).expect("it can be written");
         }
         if fs::read_to_string(folder.join("profile.yaml")).ok().as_ref() != Some(&profile) {
             wrong.push(format!("{name}:\n{profile}"));
@@ -39,39 +40,39 @@ fn samples_become_profiles_that_pass() {
 }
 
 #[test]
-fn what_holds_no_records_is_told_place_by_place() {
+fn draft_without_records_reports_the_reason_for_each_candidate() {
     let folder = tempfile::tempdir().expect("a folder");
-    let told = |text: &str, more: &[&str]| {
+    let failure = |text: &str, more: &[&str]| {
         let sample = folder.path().join("sample");
-        fs::write(&sample, text).expect("it is written");
+        fs::write(&sample, text).expect("it can be written");
         let refused = draft(&sample, "acme", folder.path(), more);
         assert_eq!(refused.code, 2, "{}", refused.err);
         assert!(!folder.path().join("acme").exists());
         refused.err
     };
-    let said = told(r#"{"users": [{"name": "jane"}, {"name": "joe"}]}"#, &["example.com"]);
-    assert!(said.contains("2 rows at `$.users`: nothing in its rows is a record type"), "{said}");
-    let said = told("no such name", &["example.com"]);
-    assert!(said.contains("neither JSON, nor JSON lines, nor lines cut into columns"), "{said}");
-    let said = told("{}", &["example.com", "--url", "https://example.net/?q=other"]);
-    assert!(said.contains("`example.com` does not stand in the URL"), "{said}");
+    let error = failure(r#"{"users": [{"name": "jane"}, {"name": "joe"}]}"#, &["example.com"]);
+    assert!(error.contains("2 rows at `$.users`: no record type in the rows"), "{error}");
+    let error = failure("no such name", &["example.com"]);
+    assert!(error.contains("expected JSON, JSON lines, delimited text"), "{error}");
+    let error = failure("{}", &["example.com", "--url", "https://example.net/?q=other"]);
+    assert!(error.contains("`example.com` does not occur in the URL"), "{error}");
 }
 
 #[test]
-fn hostile_answer_adds_nothing_to_a_draft() {
+fn draft_from_hostile_response_contains_no_injected_yaml() {
     let hostile = "x\nhttp: { base_url: http://attacker }\r\u{2028}id: forged\u{85}# '\"] } \u{202e}\u{1b}[2K";
     let row = |name: &str| serde_json::json!({ "rrname": name, "rrtype": "A", "rdata": "192.0.2.34", hostile: hostile, "page": hostile });
     let answer =
         serde_json::json!({ hostile: { "rows": [row("example.com"), row("www.example.com")], "next": hostile } });
     let folder = tempfile::tempdir().expect("a folder");
     let sample = folder.path().join("sample");
-    fs::write(&sample, answer.to_string()).expect("it is written");
+    fs::write(&sample, answer.to_string()).expect("it can be written");
     let drafted = draft(&sample, "acme", folder.path(), &["example.com"]);
     assert_eq!(drafted.code, 0, "{}", drafted.err);
     let made = folder.path().join("acme");
     passes(&made);
     for file in ["profile.yaml", "cases/first.yaml"] {
-        let text = fs::read_to_string(made.join(file)).expect("it is written");
+        let text = fs::read_to_string(made.join(file)).expect("it can be written");
         let found = stixmap_engine::printable::first_unprintable(&text.replace('\n', ""));
         assert_eq!(found, None, "{text}");
         assert!(!text.lines().any(|line| line.trim_start().starts_with("http: {")), "{text}");

@@ -1,5 +1,5 @@
-//! `docs/adding-a-provider.md`: every command in it is run, in order, and prints what stands there; every piece of YAML in it
-//! compiles. `UPDATE=1` writes anew what commands print.
+//! `docs/adding-a-provider.md`: runs every command in it and compares the output; compiles every piece of YAML.
+//! `UPDATE=1` rewrites the output.
 
 use crate::support::root;
 use serde_json::{Map, Value, json};
@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use stixmap_engine::diagnostic::{Severity, Source};
 use stixmap_engine::plan::Plan;
 
-/// The port of a stand-in in the text; when commands are run it is one that is free.
+/// The port of the mock provider in the text; the test replaces it by a free one.
 const PORT: &str = "8053";
 
 fn guide() -> PathBuf {
@@ -22,10 +22,10 @@ fn text() -> String {
     fs::read_to_string(guide()).expect("the guide")
 }
 
-/// A stretch of the text: prose, or a block between fences.
+/// Prose, or a fenced block.
 enum Piece<'t> {
     Prose(&'t str),
-    /// The words behind the fence, and what stands in it.
+    /// The info string and the content.
     Block(Vec<&'t str>, &'t str),
 }
 
@@ -33,60 +33,60 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     let parts = text.split("\n```").enumerate();
     parts
         .map(|(number, part)| match part.split_once('\n') {
-            Some((words, inside)) if number % 2 == 1 => Piece::Block(words.split_whitespace().collect(), inside),
+            Some((info, content)) if number % 2 == 1 => Piece::Block(info.split_whitespace().collect(), content),
             _ => Piece::Prose(part),
         })
         .collect()
 }
 
 #[test]
-fn every_command_prints_what_stands_there() {
+fn every_command_prints_the_documented_output() {
     let text = text();
-    let mut desk = Desk::new();
+    let mut desk = Workspace::new();
     let written: Vec<String> = pieces(&text).iter().map(|piece| desk.written(piece)).collect();
     let written = written.join("\n```");
     if std::env::var_os("UPDATE").is_some() {
-        fs::write(guide(), &written).expect("it is written");
+        fs::write(guide(), &written).expect("it can be written");
     } else {
-        assert_eq!(text, written, "UPDATE=1 writes docs/adding-a-provider.md anew");
+        assert_eq!(text, written, "outdated: run with UPDATE=1 to rewrite docs/adding-a-provider.md");
     }
 }
 
-/// Where a reader sits: a folder, and stand-ins that were started and not stopped.
-struct Desk {
+/// A reader's working directory, and the mock providers running in it.
+struct Workspace {
     folder: tempfile::TempDir,
     port: String,
     running: Vec<Child>,
 }
 
-impl Drop for Desk {
+impl Drop for Workspace {
     fn drop(&mut self) {
         for child in &mut self.running {
-            // It may have ended by itself.
+            // It may have terminated already.
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 }
 
-impl Desk {
-    fn new() -> Desk {
+impl Workspace {
+    fn new() -> Workspace {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-        Desk { folder: tempfile::tempdir().expect("a folder"), port: free.port().to_string(), running: vec![] }
+        Workspace { folder: tempfile::tempdir().expect("a folder"), port: free.port().to_string(), running: vec![] }
     }
 
-    /// Does what a piece says, and gives it as it is then.
+    /// Performs the step that a piece describes, and returns its updated text.
     fn written(&mut self, piece: &Piece) -> String {
         match piece {
             Piece::Prose(text) => (*text).to_owned(),
-            Piece::Block(words, inside) => {
-                let told = match &words[..] {
-                    ["console"] => self.session(inside),
-                    ["diff", file] => self.edit(file, inside),
-                    [_, file] => self.write(file, inside),
-                    _ => (*inside).to_owned(),
+            Piece::Block(info, content) => {
+                let output = match &info[..] {
+                    ["console"] => self.session(content),
+                    ["diff", file] => self.edit(file, content),
+                    [_, file] => self.write(file, content),
+                    _ => (*content).to_owned(),
                 };
-                format!("{}\n{told}", words.join(" "))
+                format!("{}\n{output}", info.join(" "))
             }
         }
     }
@@ -98,51 +98,51 @@ impl Desk {
     fn write(&self, file: &str, text: &str) -> String {
         let path = self.path(file);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        fs::write(path, format!("{text}\n")).expect("it is written");
+        fs::write(path, format!("{text}\n")).expect("it can be written");
         text.to_owned()
     }
 
-    /// Lines with a minus go, lines with a plus come; what stands around them must be there.
+    /// Applies a diff without line numbers; its context must be unique.
     fn edit(&self, file: &str, diff: &str) -> String {
         for hunk in diff.split("\n@@\n") {
-            let side = |sign: char| -> String {
-                let lines = hunk.lines().filter(|line| line.starts_with([sign, ' ']) || line.is_empty());
+            let side = |prefix: char| -> String {
+                let lines = hunk.lines().filter(|line| line.starts_with([prefix, ' ']) || line.is_empty());
                 lines.map(|line| format!("{}\n", line.get(1..).unwrap_or_default())).collect()
             };
             let before = fs::read_to_string(self.path(file)).expect("a file");
-            assert_eq!(before.matches(&side('-')).count(), 1, "this stands once in {file}:\n{}", side('-'));
-            fs::write(self.path(file), before.replace(&side('-'), &side('+'))).expect("it is written");
+            assert_eq!(before.matches(&side('-')).count(), 1, "expected once in {file}:\n{}", side('-'));
+            fs::write(self.path(file), before.replace(&side('-'), &side('+'))).expect("it can be written");
         }
         diff.to_owned()
     }
 
-    /// Runs each line after a `$`, and puts what it prints below it.
+    /// Runs each line after `$` and inserts its output below.
     fn session(&mut self, text: &str) -> String {
         let commands = text.split('\n').filter_map(|line| line.strip_prefix("$ "));
-        let told = commands.map(|command| format!("$ {command}\n{}", self.run(command)));
-        told.collect::<String>().trim_end().to_owned()
+        let output = commands.map(|command| format!("$ {command}\n{}", self.run(command)));
+        output.collect::<String>().trim_end().to_owned()
     }
 
     fn run(&mut self, command: &str) -> String {
         let here = command.replace(PORT, &self.port);
-        let told = match here.strip_suffix(" &") {
+        let output = match here.strip_suffix(" &") {
             Some(command) => self.start(command),
             None => {
                 let output = self.shell(&format!("exec 2>&1\n{here}")).output().expect("a shell");
                 String::from_utf8(output.stdout).expect("text")
             }
         };
-        told.replace(&self.port, PORT)
+        output.replace(&self.port, PORT)
     }
 
-    /// Starts a stand-in, and waits until it tells where it is.
+    /// Starts a mock provider and waits until it prints its URL.
     fn start(&mut self, command: &str) -> String {
         let mut shell = self.shell(&format!("exec {command} 2>/dev/null"));
         let mut child = shell.stdout(Stdio::piped()).spawn().expect("a shell");
-        let mut told = String::new();
-        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut told).expect("text");
+        let mut output = String::new();
+        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut output).expect("text");
         self.running.push(child);
-        told
+        output
     }
 
     fn shell(&self, script: &str) -> Command {
@@ -154,7 +154,7 @@ impl Desk {
     }
 }
 
-/// A profile that pieces are put into.
+/// A profile into which pieces are inserted.
 fn base() -> Value {
     json!({
         "profile": "stixmap/v1", "id": "acme", "version": "1.0.0", "name": "Acme", "summary": "A piece of the guide.",
@@ -180,7 +180,7 @@ fn base() -> Value {
     })
 }
 
-/// Blocks that stand beside those of the profile are added to them; anything else takes their place.
+/// Merges known blocks into those of the profile, and replaces everything else.
 fn put(profile: &mut Map<String, Value>, piece: &Map<String, Value>) {
     for (key, value) in piece {
         match (profile.get_mut(key), value) {
@@ -201,11 +201,11 @@ fn put(profile: &mut Map<String, Value>, piece: &Map<String, Value>) {
 fn check(piece: &str, read: &Value) {
     let mut profile = base();
     let top = profile.as_object_mut().expect("a profile");
-    put(top, read.as_object().unwrap_or_else(|| panic!("no block: {piece}")));
-    let (_, told) = Plan::check(&Source::new("a piece of the guide", profile.to_string()));
-    let mistakes: Vec<String> =
-        told.iter().filter(|told| told.severity == Severity::Error).map(ToString::to_string).collect();
-    assert!(mistakes.is_empty(), "{piece}\n{}", mistakes.join("\n"));
+    put(top, read.as_object().unwrap_or_else(|| panic!("not a mapping: {piece}")));
+    let (_, diagnostics) = Plan::check(&Source::new("a piece of the guide", profile.to_string()));
+    let errors: Vec<String> =
+        diagnostics.iter().filter(|found| found.severity == Severity::Error).map(ToString::to_string).collect();
+    assert!(errors.is_empty(), "{piece}\n{}", errors.join("\n"));
 }
 
 #[test]
@@ -214,8 +214,8 @@ fn every_piece_of_yaml_compiles() {
     let mut checked = 0;
     for piece in pieces(&text) {
         match piece {
-            Piece::Block(words, inside) if words == ["yaml"] => {
-                check(inside, &serde_yaml::from_str(inside).expect("YAML"));
+            Piece::Block(info, content) if info == ["yaml"] => {
+                check(content, &serde_yaml::from_str(content).expect("YAML"));
                 checked += 1;
             }
             Piece::Block(..) => {}
@@ -225,23 +225,23 @@ fn every_piece_of_yaml_compiles() {
     assert!(checked > 50, "{checked} pieces");
 }
 
-/// Checks what stands in the second column of a table, by what the column is called. Gives how many pieces there were.
+/// Checks the second column of a table, by its heading, and returns the number of pieces.
 fn table(text: &str) -> usize {
     let mut rows = text.lines().filter(|line| line.starts_with('|')).map(|line| line.split('|').map(str::trim));
-    let Some(place) = rows.next().and_then(|mut cells| cells.nth(2)) else { return 0 };
+    let Some(heading) = rows.next().and_then(|mut cells| cells.nth(2)) else { return 0 };
     let cells = rows.skip(1).filter_map(|mut cells| cells.nth(2));
     let pieces: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
-    pieces.iter().filter(|piece| in_place(place, piece)).count()
+    pieces.iter().filter(|piece| is_valid_piece(heading, piece)).count()
 }
 
-fn in_place(place: &str, piece: &str) -> bool {
-    let Ok(read) = serde_yaml::from_str::<Value>(piece) else { panic!("no YAML: {piece}") };
+fn is_valid_piece(heading: &str, piece: &str) -> bool {
+    let Ok(read) = serde_yaml::from_str::<Value>(piece) else { panic!("invalid YAML: {piece}") };
     let lookup = |key: &str, value: Value| {
         let mut lookups = base()["lookups"].clone();
         lookups["ask"][key] = value;
         json!({ "lookups": lookups })
     };
-    match (place, read.as_object().and_then(|read| read.iter().next())) {
+    match (heading, read.as_object().and_then(|read| read.iter().next())) {
         ("`auth`", _) => check(piece, &json!({ "http": { "auth": read } })),
         ("`paging`", _) => check(piece, &lookup("paging", read)),
         ("you write", Some((key, value))) if key == "rrtype" => {

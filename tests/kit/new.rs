@@ -1,4 +1,4 @@
-//! `stixmap new`: whatever is chosen, what is written passes.
+//! `stixmap new`: every combination of choices yields a valid profile.
 
 use super::passes;
 use crate::support::{ended, stixmap};
@@ -12,7 +12,7 @@ fn new(folder: &std::path::Path, name: &str, more: &[&str]) {
 }
 
 #[test]
-fn every_way_to_say_who_we_are_passes() {
+fn every_authentication_method_yields_a_valid_profile() {
     let folder = tempfile::tempdir().expect("a folder");
     for auth in ["none", "basic", "header", "bearer", "query", "oauth2", "login", "signature"] {
         new(folder.path(), &format!("by-{auth}"), &["--auth", auth, "--accepts", "ipv6-addr"]);
@@ -20,7 +20,7 @@ fn every_way_to_say_who_we_are_passes() {
 }
 
 #[test]
-fn every_framing_and_paging_passes() {
+fn every_framing_and_paging_yields_a_valid_profile() {
     let folder = tempfile::tempdir().expect("a folder");
     for framing in ["json", "ndjson", "saf", "delimited"] {
         for paging in ["none", "page", "offset", "cursor", "next-url"] {
@@ -31,17 +31,17 @@ fn every_framing_and_paging_passes() {
 }
 
 #[test]
-fn nothing_is_written_over_and_names_are_checked() {
+fn new_rejects_existing_folders_and_invalid_names() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().to_str().expect("text");
     new(folder.path(), "acme", &[]);
-    for (name, more, told) in [
-        ("acme", &[][..], "is there already, and nothing is written over"),
-        ("Acme DNS", &[], "a profile cannot be called `Acme DNS`"),
-        ("other", &["--base-url", "api.example.net"], "not like `api.example.net`"),
+    for (name, more, message) in [
+        ("acme", &[][..], "exists already; choose another name"),
+        ("Acme DNS", &[], "invalid profile name `Acme DNS`"),
+        ("other", &["--base-url", "api.example.net"], "invalid base URL `api.example.net`"),
     ] {
         let refused = ended(stixmap(&[&["new", name, "--out", out], more].concat()));
-        assert!(refused.code == 2 && refused.err.contains(told), "{}: {}", refused.code, refused.err);
+        assert!(refused.code == 2 && refused.err.contains(message), "{}: {}", refused.code, refused.err);
     }
     assert_eq!(std::fs::read_dir(out).expect("a folder").count(), 1);
 }

@@ -1,7 +1,7 @@
-//! `stixmap record`: what a provider answered becomes a case that shows the same and tells nothing of who asked.
+//! `stixmap record`: the responses of a provider become a case that yields the same result without private data.
 
 use super::passes;
-use super::serve::StandIn;
+use super::serve::MockProvider;
 use crate::fault::{reply, server};
 use crate::support::{Ended, ended, root, stixmap};
 use std::fs;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 const KEY: &str = "k3y+of/somebody==";
 
-/// A profile's folder, without its cases.
+/// Copies a profile without its cases.
 fn bare(profile: &str, folder: &Path) -> PathBuf {
     let bare = folder.join(Path::new(profile).file_name().expect("a name"));
     fs::create_dir(&bare).expect("a folder");
@@ -22,17 +22,17 @@ fn record(profile: &Path, value: &str, url: &str, more: &[&str]) -> Ended {
     ended(stixmap(&[&["record", value, "--profile", path, "--set", &base], more].concat()))
 }
 
-/// All files of a folder, as one text.
+/// Returns the content of all files of a folder.
 fn texts(folder: &Path) -> String {
     let files = fs::read_dir(folder).expect("a folder").flatten();
     files.map(|file| fs::read_to_string(file.path()).expect("text")).collect()
 }
 
 #[test]
-fn pages_are_recorded_as_they_were_asked() {
+fn record_writes_each_page_with_its_request() {
     let folder = tempfile::tempdir().expect("a folder");
     let profile = bare("tests/providers/by-cursor", folder.path());
-    let provider = StandIn::start(&["tests/providers/by-cursor"]);
+    let provider = MockProvider::start(&["tests/providers/by-cursor"]);
     let key = format!("key={KEY}");
     let recorded = record(&profile, "cursor.example.com", &provider.url, &["--set", &key]);
     assert_eq!(recorded.code, 0, "{}", recorded.err);
@@ -43,14 +43,14 @@ fn pages_are_recorded_as_they_were_asked() {
     assert!(case.contains("GET /names/cursor.example.com?cursor=a%2Bb%2Fc%3D%3D"), "{case}");
     assert!(!case.contains(KEY) && !case.contains(&provider.url), "{case}");
     let again = record(&profile, "cursor.example.com", &provider.url, &["--set", &key]);
-    assert!(again.code == 2 && again.err.contains("nothing is written over"), "{}", again.err);
+    assert!(again.code == 2 && again.err.contains("exists already"), "{}", again.err);
 }
 
 #[test]
-fn a_token_and_a_job_are_recorded() {
+fn record_writes_login_and_job() {
     let folder = tempfile::tempdir().expect("a folder");
     let profile = bare("tests/providers/orders", folder.path());
-    let provider = StandIn::start(&["tests/providers/orders", "--case", "found"]);
+    let provider = MockProvider::start(&["tests/providers/orders", "--case", "found"]);
     let recorded =
         record(&profile, "example.com", &provider.url, &["--set", "user=somebody", "--set", "password=pa55w0rd"]);
     assert_eq!(recorded.code, 0, "{}", recorded.err);
@@ -61,7 +61,7 @@ fn a_token_and_a_job_are_recorded() {
 }
 
 #[test]
-fn what_an_answer_tells_of_who_asked_is_made_up() {
+fn record_replaces_private_values_in_responses() {
     let folder = tempfile::tempdir().expect("a folder");
     let profile = bare("tests/providers/by-cursor", folder.path());
     let body = format!(
@@ -87,7 +87,7 @@ fn what_an_answer_tells_of_who_asked_is_made_up() {
 }
 
 #[test]
-fn credentials_of_which_only_the_names_are_known_are_made_up() {
+fn record_replaces_credentials_by_their_names() {
     let folder = tempfile::tempdir().expect("a folder");
     let profile = bare("tests/providers/by-cursor", folder.path());
     let body = r#"{"meta":{},"refresh_token":"0f-jane-1","session":{"id":"0f-jane-2"},"text":"id_token=0f-jane-3&x=1",
@@ -107,7 +107,7 @@ fn credentials_of_which_only_the_names_are_known_are_made_up() {
 }
 
 #[test]
-fn recorded_bodies_take_the_place_of_no_file_and_no_link() {
+fn record_overwrites_no_file_and_follows_no_link() {
     let folder = tempfile::tempdir().expect("a folder");
     let profile = bare("tests/providers/by-cursor", folder.path());
     let row = r#"{"name":"example.com","type":"A","data":"192.0.2.7","first":1700000000}"#;
@@ -123,10 +123,10 @@ fn recorded_bodies_take_the_place_of_no_file_and_no_link() {
     assert_eq!(fs::read_to_string(cases.join("found-1.json")).expect("it is there"), "of another case");
     assert!(!victim.exists());
     passes(&profile);
-    // Where a case is, a link is one, too.
+    // A link counts as an existing case.
     std::os::unix::fs::symlink(&victim, cases.join("other.expected")).expect("a link");
     let refused = record(&profile, "example.com", &url, &["--set", "key=long-enough", "--case", "other"]);
-    assert!(refused.code == 2 && refused.err.contains("nothing is written over"), "{}", refused.err);
+    assert!(refused.code == 2 && refused.err.contains("exists already"), "{}", refused.err);
     fs::rename(&cases, folder.path().join("elsewhere")).expect("it can be moved");
     std::os::unix::fs::symlink("../elsewhere", &cases).expect("a link");
     let refused = record(&profile, "example.com", &url, &["--set", "key=long-enough", "--case", "third"]);
@@ -135,7 +135,7 @@ fn recorded_bodies_take_the_place_of_no_file_and_no_link() {
 }
 
 #[test]
-fn a_failure_is_recorded_as_one() {
+fn record_writes_a_failure() {
     let folder = tempfile::tempdir().expect("a folder");
     let profile = bare("tests/providers/by-cursor", folder.path());
     let (url, _) = server(|_, stream| reply(stream, "403 Forbidden", "", r#"{"error":{"message":"not for you"}}"#));
@@ -146,20 +146,24 @@ fn a_failure_is_recorded_as_one() {
 }
 
 #[test]
-fn what_cannot_be_kept_is_refused_before_anything_is_written() {
+fn record_refuses_before_it_writes_anything() {
     let folder = tempfile::tempdir().expect("a folder");
     let profile = bare("tests/providers/by-cursor", folder.path());
     let (url, _) = server(|_, stream| reply(stream, "200 OK", "", r#"{"rows":[]}"#));
-    for (more, told) in [
-        (&["--set", "key=abc"][..], "a secret of fewer than 4 signs cannot be told from other text"),
-        (&["--set", "key=long-enough", "--tlp", "TLP:RED"], "nothing is written: nothing was asked"),
-        (&["--set", "key=long-enough", "--case", "../up"], "a case cannot be called `../up`"),
+    for (more, message) in [
+        (&["--set", "key=abc"][..], "secrets shorter than 4 characters cannot be redacted"),
+        (&["--set", "key=long-enough", "--tlp", "TLP:RED"], "nothing written: no request was sent"),
+        (&["--set", "key=long-enough", "--case", "../up"], "invalid case name `../up`"),
     ] {
         let refused = record(&profile, "example.com", &url, more);
-        assert!(refused.code != 0 && refused.err.contains(told), "{}", refused.err);
+        assert!(refused.code != 0 && refused.err.contains(message), "{}", refused.err);
     }
     assert!(!profile.join("cases").exists());
     let built_in =
         record(Path::new("riskiq"), "example.com", &url, &["--set", "username=u", "--set", "api_key=kkkkkkkk"]);
-    assert!(built_in.code == 2 && built_in.err.contains("riskiq is built in: say with --out"), "{}", built_in.err);
+    assert!(
+        built_in.code == 2 && built_in.err.contains("riskiq is built in: specify a folder with --out"),
+        "{}",
+        built_in.err
+    );
 }

@@ -1,34 +1,34 @@
-//! `stixmap serve`: what cases have recorded is answered over real HTTP, and the provider's clients see no difference.
+//! `stixmap serve`: a mock provider answers recorded requests over HTTP.
 
 use crate::support::{Ended, ended, stixmap};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-/// A stand-in that runs till the test is done with it.
-pub(super) struct StandIn {
+/// A running mock provider; killed when dropped.
+pub(super) struct MockProvider {
     child: Child,
     pub(super) url: String,
 }
 
-impl StandIn {
-    pub(super) fn start(arguments: &[&str]) -> StandIn {
+impl MockProvider {
+    pub(super) fn start(arguments: &[&str]) -> MockProvider {
         let mut command = stixmap(&[&["serve"], arguments].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let mut url = String::new();
         let out = child.stdout.take().expect("a pipe");
-        BufReader::new(out).read_line(&mut url).expect("it tells its URL");
+        BufReader::new(out).read_line(&mut url).expect("it prints its URL");
         assert!(url.starts_with("http://127.0.0.1:"), "{url}");
-        StandIn { child, url: url.trim_end().to_owned() }
+        MockProvider { child, url: url.trim_end().to_owned() }
     }
 
-    /// Ends it as `kill` and Ctrl-C do; its exit code and what it said.
+    /// Sends it a signal, and returns its exit code and standard error.
     pub(super) fn stop(mut self, signal: &str) -> (Option<i32>, String) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill is there");
         assert!(sent.success());
-        let mut said = String::new();
-        self.child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
-        (self.child.wait().expect("it ends").code(), said)
+        let mut stderr = String::new();
+        self.child.stderr.take().expect("a pipe").read_to_string(&mut stderr).expect("text");
+        (self.child.wait().expect("it ends").code(), stderr)
     }
 
     fn enrich(&self, value: &str, profile: &str, more: &[&str]) -> Ended {
@@ -38,38 +38,38 @@ impl StandIn {
     }
 }
 
-impl Drop for StandIn {
+impl Drop for MockProvider {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have terminated already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 #[test]
-fn a_recorded_value_is_enriched_again_and_again() {
-    let provider = StandIn::start(&["tests/providers/by-cursor"]);
+fn serve_answers_a_recorded_observable_repeatedly() {
+    let provider = MockProvider::start(&["tests/providers/by-cursor"]);
     for _ in 0..2 {
         let enriched = provider.enrich("cursor.example.com", "tests/providers/by-cursor", &["--set", "key=any"]);
         assert_eq!((enriched.code, enriched.out.lines().count()), (0, 2), "{}{}", enriched.out, enriched.err);
     }
-    let (code, said) = provider.stop("-TERM");
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("stixmap enrich cursor.example.com") && said.contains("--set key=any"), "{said}");
-    assert!(said.contains("GET /names/cursor.example.com?cursor=a%2Bb%2Fc%3D%3D → 200"), "{said}");
+    let (code, stderr) = provider.stop("-TERM");
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("stixmap enrich cursor.example.com") && stderr.contains("--set key=any"), "{stderr}");
+    assert!(stderr.contains("GET /names/cursor.example.com?cursor=a%2Bb%2Fc%3D%3D → 200"), "{stderr}");
 }
 
 #[test]
-fn a_window_that_has_moved_on_is_no_other_request() {
-    let provider = StandIn::start(&["riskiq", "--quiet"]);
+fn serve_ignores_the_time_of_a_window() {
+    let provider = MockProvider::start(&["riskiq", "--quiet"]);
     let enriched = provider.enrich("example.com", "riskiq", &["--set", "username=u", "--set", "api_key=k"]);
     assert_eq!((enriched.code, enriched.out.lines().count()), (0, 9), "{}{}", enriched.out, enriched.err);
     assert_eq!(provider.stop("-INT"), (Some(0), String::new()));
 }
 
 #[test]
-fn a_login_and_a_job_follow_the_case_that_finds_most() {
-    let provider = StandIn::start(&["tests/providers/orders"]);
+fn serve_follows_the_best_case_through_login_and_job() {
+    let provider = MockProvider::start(&["tests/providers/orders"]);
     let more = ["--set", "user=somebody", "--set", "password=pa55w0rd"];
     let enriched = provider.enrich("example.com", "tests/providers/orders", &more);
     assert_eq!(enriched.code, 0, "{}", enriched.err);
@@ -77,18 +77,18 @@ fn a_login_and_a_job_follow_the_case_that_finds_most() {
 }
 
 #[test]
-fn one_case_can_be_asked_for() {
-    let provider = StandIn::start(&["tests/providers/orders", "--case", "broken"]);
+fn serve_can_be_restricted_to_one_case() {
+    let provider = MockProvider::start(&["tests/providers/orders", "--case", "broken"]);
     let more = ["--set", "user=somebody", "--set", "password=pa55w0rd"];
     assert_eq!(provider.enrich("example.com", "tests/providers/orders", &more).code, 1);
     let unknown = ended(stixmap(&["serve", "tests/providers/orders", "--case", "brokn"]));
     assert_eq!(unknown.code, 2);
-    assert!(unknown.err.contains("has no case `brokn`; it has broken, found"), "{}", unknown.err);
+    assert!(unknown.err.contains("unknown case `brokn`"), "{}", unknown.err);
 }
 
 #[test]
-fn the_provider_s_own_urls_become_the_stand_in_s() {
-    let provider = StandIn::start(&["tests/providers/by-url", "--case", "two-pages"]);
+fn serve_replaces_urls_of_the_provider_by_its_own() {
+    let provider = MockProvider::start(&["tests/providers/by-url", "--case", "two-pages"]);
     let case = std::fs::read_to_string("tests/providers/by-url/cases/two-pages.yaml").expect("a case");
     let value = case.lines().find_map(|line| line.split("value: ").nth(1)).expect("an observable");
     let value = value.trim_end_matches(" }").trim_matches('"');
@@ -97,8 +97,8 @@ fn the_provider_s_own_urls_become_the_stand_in_s() {
     assert!(enriched.out.lines().count() > 1, "{}", enriched.out);
 }
 
-/// Sends a request as it stands, and gives the whole answer.
-fn asked(provider: &StandIn, head: &str, body: &str) -> String {
+/// Sends a request, and returns the whole response.
+fn asked(provider: &MockProvider, head: &str, body: &str) -> String {
     let address = provider.url.strip_prefix("http://").expect("a URL");
     let mut stream = TcpStream::connect(address).expect("it listens");
     let length = body.len();
@@ -110,33 +110,33 @@ fn asked(provider: &StandIn, head: &str, body: &str) -> String {
 }
 
 #[test]
-fn what_is_not_recorded_is_told_with_what_is_nearest() {
-    let provider = StandIn::start(&["tests/providers/by-cursor"]);
+fn request_that_is_not_recorded_lists_the_closest() {
+    let provider = MockProvider::start(&["tests/providers/by-cursor"]);
     let answer = asked(&provider, "GET /names/other.example.com", "");
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
-    assert!(answer.contains("no case has recorded GET /names/other.example.com"), "{answer}");
+    assert!(answer.contains("request not recorded: GET /names/other.example.com"), "{answer}");
     assert!(answer.contains("  GET /names/cursor.example.com"), "{answer}");
 }
 
 #[test]
 fn target_that_is_not_recorded_shows_no_secret_and_no_control_character() {
-    let provider = StandIn::start(&["tests/providers/keyed-path"]);
+    let provider = MockProvider::start(&["tests/providers/keyed-path"]);
     for target in ["/users/u/s3cr3t/nowhere", "/s3cr3t", "/users/u?key=s3cr3t&api_key=s3cr3t", "/x\u{9b}31m\u{202e}"] {
         let answer = asked(&provider, &format!("GET {target}"), "");
         assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
         assert!(!answer.contains("s3cr3t") && !answer.contains(['\u{9b}', '\u{202e}']), "{answer:?}");
     }
-    let (_, said) = provider.stop("-TERM");
-    assert!(!said.contains("s3cr3t") && !said.contains(['\u{9b}', '\u{202e}']), "{said:?}");
+    let (_, stderr) = provider.stop("-TERM");
+    assert!(!stderr.contains("s3cr3t") && !stderr.contains(['\u{9b}', '\u{202e}']), "{stderr:?}");
 }
 
 #[test]
-fn posts_to_one_path_are_told_apart_by_their_bodies() {
-    let provider = StandIn::start(&["tests/providers/posted"]);
+fn posts_to_one_path_are_distinguished_by_their_bodies() {
+    let provider = MockProvider::start(&["tests/providers/posted"]);
     let body = |name: &str, kind: &str, from: u32| {
         format!(r#"{{"query":{{"type":"{kind}","name":"{name}","exact":true,"limit":2,"from":{from}}}}}"#)
     };
-    // In no order that a case has, and each more than once.
+    // In another order than recorded, and each repeatedly.
     for _ in 0..2 {
         for (kind, from, found) in [("mx", 0, "mail.example.com"), ("a", 2, "192.0.2.3"), ("a", 0, "192.0.2.1")] {
             let answer = asked(&provider, "POST /search", &body("example.com", kind, from));
@@ -152,13 +152,13 @@ fn posts_to_one_path_are_told_apart_by_their_bodies() {
         let answer = asked(&provider, "POST /search", other);
         assert!(answer.contains("stixmap-differs: body $.query.exact, body $.query.from"), "{other}: {answer}");
     }
-    let (_, said) = provider.stop("-TERM");
-    let told = "from case `pages` about example.com: the request differs in body $.query.name";
-    assert_eq!(said.lines().filter(|line| line.ends_with(told)).count(), 1, "{said}");
+    let (_, stderr) = provider.stop("-TERM");
+    let note = "from case `pages` about example.com: the request differs in body $.query.name";
+    assert_eq!(stderr.lines().filter(|line| line.ends_with(note)).count(), 1, "{stderr}");
 }
 
 #[test]
-fn what_two_providers_report_is_one_relationship_that_names_both() {
+fn relationship_reported_by_two_providers_names_both() {
     let folder = tempfile::tempdir().expect("a folder");
     let profile = std::fs::read_to_string("tests/providers/by-cursor/profile.yaml").expect("a profile");
     let other = folder.path().join("other");

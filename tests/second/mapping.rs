@@ -1,6 +1,6 @@
-//! A second implementation of what records become: as obvious and as slow as it can be, it reads the profile as plain YAML and
-//! answers as plain trees. It shares with the engine only what reads DNS data and observables. What no shipped profile says
-//! it does not know, and says so by ending.
+//! An independent implementation of the mapping, as simple and slow as possible: it reads the profile as plain YAML and
+//! responses as plain trees. It shares only the parsers of DNS data and observables with the engine, and panics on
+//! features that no built-in profile uses.
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, civil};
@@ -11,16 +11,16 @@ use std::net::IpAddr;
 use stixmap_engine::dns::{Mailbox, Name, Rdata, RrType, parse_address, reverse_name, scope};
 use stixmap_engine::stix::{Kind, Observable, Tlp};
 
-/// Source, relationship and target, each with type and value; first and last seen. Sorted.
+/// Source, relationship and target, each with type and value; first and last seen; sorted.
 pub(super) type Found = Vec<([String; 3], Option<Timestamp>, Option<Timestamp>)>;
 
-/// Reports of relationships, by type of the record: nothing where the record does not say when.
+/// Relationships by the type of the record; no period if the record has no times.
 type Reports = BTreeMap<([String; 3], String), Vec<Period>>;
 
-/// The starts and the stops that are reported of a period.
+/// The reported starts and stops of a period.
 type Period = (Vec<Timestamp>, Vec<Timestamp>);
 
-/// A profile and what is asked.
+/// A profile and the lookup of an observable.
 pub(super) struct Second<'s> {
     pub(super) profile: &'s Value,
     pub(super) rules: &'s [Value],
@@ -29,16 +29,16 @@ pub(super) struct Second<'s> {
     pub(super) asked: &'s Observable,
 }
 
-/// What a row says, by field: nothing, or one or more texts.
+/// The texts of a row by field; `None` for a field without value.
 type Fields = BTreeMap<String, Option<Vec<String>>>;
 
 impl Second<'_> {
-    /// What an answer becomes; none if it is not what the framing says.
+    /// Maps a response; `None` if it does not match the framing.
     pub(super) fn map(&self, body: &str) -> Option<Found> {
         let mut found = Reports::new();
-        for way in self.rows(body)? {
-            if self.is_record(&way[way.len() - 1])
-                && let Some(fields) = self.fields(&way)
+        for ancestors in self.rows(body)? {
+            if self.is_record(&ancestors[ancestors.len() - 1])
+                && let Some(fields) = self.fields(&ancestors)
             {
                 self.row(&fields, &mut found);
             }
@@ -49,13 +49,14 @@ impl Second<'_> {
             "all shipped profiles have the default"
         );
         let gap = relationship["start_time"].is_string().then_some(SignedDuration::from_hours(30 * 24));
-        let periods = |((ends, _), periods)| joined(periods, gap).into_iter().map(move |period| told(&ends, period));
+        let periods =
+            |((ends, _), periods)| joined(periods, gap).into_iter().map(move |period| with_period(&ends, period));
         let mut found: Found = found.into_iter().flat_map(periods).collect();
         found.sort();
         Some(found)
     }
 
-    /// Every row, with all that stands around it: the answer first.
+    /// Returns every row with its ancestors, beginning with the response.
     fn rows(&self, body: &str) -> Option<Vec<Vec<Value>>> {
         let lines = || body.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let answers: Vec<Value> = match self.lookup["framing"].as_str().unwrap_or("json") {
@@ -70,14 +71,14 @@ impl Second<'_> {
                 Value::String(at) => (at.as_str(), "list"),
                 level => (level["at"].as_str()?, level["is"].as_str().unwrap_or("list")),
             };
-            let below = |way: Vec<Value>| {
-                let inner = match (find(&way[way.len() - 1], at), is) {
+            let below = |ancestors: Vec<Value>| {
+                let inner = match (find(&ancestors[ancestors.len() - 1], at), is) {
                     (Some(Value::Array(items)), _) => items,
                     (Some(item), "one-or-many") if !item.is_null() => vec![item],
                     (_, "list" | "one-or-many") => vec![],
                     (_, other) => panic!("no shipped profile has levels of {other}"),
                 };
-                inner.into_iter().map(move |item| [&way[..], &[item]].concat()).collect::<Vec<_>>()
+                inner.into_iter().map(move |item| [&ancestors[..], &[item]].concat()).collect::<Vec<_>>()
             };
             ways = ways.into_iter().flat_map(below).collect();
         }
@@ -92,12 +93,12 @@ impl Second<'_> {
         list(&self.lookup["only"]).iter().all(holds) && !list(&self.lookup["except"]).iter().any(holds)
     }
 
-    /// The fields of a row; none if one of them is not what it must be.
-    fn fields(&self, way: &[Value]) -> Option<Fields> {
+    /// Returns the fields of a row; `None` if one of them is bad.
+    fn fields(&self, ancestors: &[Value]) -> Option<Fields> {
         let specs = self.profile["record"]["fields"].as_object().expect("fields");
         let mut fields = Fields::new();
         for (name, spec) in specs {
-            fields.insert(name.clone(), self.field(spec, way)?);
+            fields.insert(name.clone(), self.field(spec, ancestors)?);
         }
         for (name, spec) in specs {
             let (Some(end), Some(Some(text))) = (spec["relative_to"].as_str(), fields.get(name).cloned()) else {
@@ -110,15 +111,15 @@ impl Second<'_> {
         Some(fields)
     }
 
-    fn field(&self, spec: &Value, way: &[Value]) -> Option<Option<Vec<String>>> {
-        let around = |up: usize| way.len().checked_sub(1 + up).map(|at| &way[at]);
+    fn field(&self, spec: &Value, ancestors: &[Value]) -> Option<Option<Vec<String>>> {
+        let around = |up: usize| ancestors.len().checked_sub(1 + up).map(|at| &ancestors[at]);
         let from = |node: Option<&Value>| -> Vec<Value> {
             list(&spec["at"]).iter().filter_map(|at| find(node?, at.as_str()?)).collect()
         };
         let values = match spec["from"].as_str().unwrap_or("row") {
             "row" => from(around(0)),
             "parent" => from(around(1)),
-            "answer" => from(way.first()),
+            "answer" => from(ancestors.first()),
             "each" => self.each.map(Value::from).into_iter().collect(),
             "constant" => vec![spec["value"].clone()],
             other => panic!("no shipped profile has fields from {other}"),
@@ -130,7 +131,7 @@ impl Second<'_> {
         }
     }
 
-    /// What a row with these fields becomes, if anything.
+    /// Maps a row, unless it is dropped.
     fn row(&self, fields: &Fields, found: &mut Reports) -> Option<()> {
         let one = |name: &str| fields.get(name)?.as_ref()?.first().cloned();
         let side = |name: &str| match name {
@@ -234,11 +235,11 @@ impl Second<'_> {
         let mut environment = Environment::new();
         environment.add_test("address", |text: Option<String>| text.is_some_and(|text| parse_address(&text).is_ok()));
         let holds = environment.compile_expression(condition).expect("a condition").eval(context);
-        holds.expect("it can be told").is_true()
+        holds.expect("the condition can be evaluated").is_true()
     }
 }
 
-/// A value of its type, as text; none if it is not of it.
+/// Returns a value as texts of its type; `None` if it is bad.
 fn typed(spec: &Value, value: &Value) -> Option<Vec<String>> {
     let given = value.as_str();
     let text = given.and_then(|text| spec["aliases"].get(text)).and_then(Value::as_str).or(given);
@@ -277,14 +278,14 @@ fn time(format: &str, value: &Value, integer: Option<i64>) -> Option<Timestamp> 
             let text = value.as_str()?;
             let read = civil::DateTime::strptime(pattern, text).ok();
             let read = read.or_else(|| Date::strptime(pattern, text).ok().map(|date| date.at(0, 0, 0, 0)))?;
-            // Patterns also take fewer digits than a provider writes.
+            // Patterns would accept fewer digits than the provider writes.
             (read.strftime(pattern).to_string() == text).then(|| read.in_tz("UTC").expect("a zone").timestamp())
         }
     };
     time.filter(|time| *time >= Timestamp::UNIX_EPOCH)
 }
 
-/// An IPv4-mapped address belongs to no node.
+/// IPv4-mapped addresses identify no host.
 fn found_address(address: IpAddr) -> Option<Observable> {
     let is_mapped = address.is_ipv6() && address.to_canonical().is_ipv4();
     (!is_mapped).then(|| Observable::of_address(address))
@@ -314,7 +315,7 @@ fn targets(rdata: &Rdata) -> Vec<Observable> {
     }
 }
 
-/// Joins periods until none is near another, and those without a start.
+/// Joins periods that are near each other, and those without a start.
 fn joined(mut periods: Vec<Period>, gap: Option<SignedDuration>) -> Vec<Period> {
     let reach = |period: &Period| {
         let all: Vec<Timestamp> = [&period.0[..], &period.1].concat();
@@ -340,9 +341,9 @@ fn join(periods: &mut Vec<Period>, is_one: impl Fn(&Period, &Period) -> bool) {
     }
 }
 
-fn told(ends: &[String; 3], (firsts, lasts): Period) -> ([String; 3], Option<Timestamp>, Option<Timestamp>) {
+fn with_period(ends: &[String; 3], (firsts, lasts): Period) -> ([String; 3], Option<Timestamp>, Option<Timestamp>) {
     let (first, last) = (firsts.into_iter().min(), lasts.into_iter().max());
-    // STIX wants an end after the start.
+    // STIX requires a stop after the start.
     let second = SignedDuration::from_secs(1);
     let last = last.map(|last| first.filter(|first| last <= *first).map_or(last, |first| first + second));
     (ends.clone(), first, last)
@@ -356,13 +357,13 @@ fn relate(
     rrtype: RrType,
     seen: (Option<Timestamp>, Option<Timestamp>),
 ) {
-    let word = rule["relationship"].as_str().expect("a relationship").to_owned();
+    let relationship_type = rule["relationship"].as_str().expect("a relationship").to_owned();
     let rrtype = if seen == (None, None) { String::new() } else { rrtype.to_string() };
-    let periods = found.entry(([source.to_string(), word, target.to_string()], rrtype)).or_default();
+    let periods = found.entry(([source.to_string(), relationship_type, target.to_string()], rrtype)).or_default();
     periods.push((seen.0.into_iter().collect(), seen.1.into_iter().collect()));
 }
 
-/// A list of what may stand alone; nothing is none.
+/// Returns a list, a single value as list, or an empty list for null.
 fn list(value: &Value) -> Vec<Value> {
     match value {
         Value::Null => vec![],
@@ -371,7 +372,7 @@ fn list(value: &Value) -> Vec<Value> {
     }
 }
 
-/// What stands at a path, which is written as a pointer first.
+/// Returns the value at a path.
 fn find(value: &Value, path: &str) -> Option<Value> {
     let pointer = path.trim_start_matches('$').replace("['", "/").replace("']", "").replace('[', "/").replace(']', "");
     let is_quoted = path.contains("['");
