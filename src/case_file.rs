@@ -1,10 +1,10 @@
-//! A case as its file says it: written by those who make cases, for `stixmap test` to play.
+//! Serialization of a case as YAML, for the commands that write cases: `draft`, `new`, `record` and `test --properties`.
 
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// A case.
+/// A case, in the order of its keys.
 #[derive(Debug, Serialize)]
 pub(crate) struct CaseText<'c> {
     pub(crate) about: String,
@@ -16,7 +16,7 @@ pub(crate) struct CaseText<'c> {
     pub(crate) exchanges: Vec<ExchangeText<'c>>,
 }
 
-/// What is asked about.
+/// The observable that is looked up, with its markings.
 #[derive(Debug, Serialize)]
 pub(crate) struct ObservableText<'c> {
     #[serde(rename = "type")]
@@ -28,14 +28,14 @@ pub(crate) struct ObservableText<'c> {
     pub(crate) pap: Vec<&'c str>,
 }
 
-/// A request as it is shown, and its answer.
+/// A redacted request, and the response to it.
 #[derive(Debug, Serialize)]
 pub(crate) struct ExchangeText<'c> {
     pub(crate) request: &'c str,
     pub(crate) reply: ReplyText<'c>,
 }
 
-/// An answer, or what went wrong on the way.
+/// A response, or the fault that interrupted it.
 #[derive(Debug, Serialize)]
 pub(crate) struct ReplyText<'c> {
     pub(crate) status: u16,
@@ -52,8 +52,8 @@ pub(crate) struct ReplyText<'c> {
 }
 
 impl<'c> ReplyText<'c> {
-    /// A reply whose body stands in the case: as JSON where a reader sees the same bytes, as text otherwise. Of several
-    /// headers of one name, the first counts.
+    /// Returns a reply with its body in the case: as JSON if it serializes to the same bytes, otherwise as text. The first of
+    /// several headers of the same name is kept.
     pub(crate) fn whole(status: u16, headers: &'c [(String, String)], body: &[u8]) -> ReplyText<'c> {
         let value = serde_json::from_slice::<Value>(body).ok();
         let json = value.filter(|value| !value.is_null() && value.to_string().as_bytes() == body);
@@ -62,12 +62,12 @@ impl<'c> ReplyText<'c> {
         ReplyText { status, headers: by_name(headers), json, text, file: None, fault: None }
     }
 
-    /// The reply, as far as it came when something went wrong.
+    /// Returns the reply as received until a fault.
     pub(crate) fn broken(self, fault: Option<&'static str>) -> ReplyText<'c> {
         ReplyText { fault, ..self }
     }
 
-    /// A reply whose body is a file beside the case.
+    /// Returns a reply whose body is a file next to the case.
     pub(crate) fn beside(status: u16, headers: &'c [(String, String)], file: String) -> ReplyText<'c> {
         ReplyText { status, headers: by_name(headers), json: None, text: None, file: Some(file), fault: None }
     }
@@ -78,7 +78,7 @@ fn by_name(headers: &[(String, String)]) -> BTreeMap<&str, &str> {
 }
 
 impl CaseText<'_> {
-    /// The text of its file.
+    /// Serializes the case to YAML.
     pub(crate) fn text(&self) -> anyhow::Result<String> {
         Ok(serde_yaml::to_string(self)?)
     }

@@ -1,4 +1,4 @@
-//! The profiles that are known: those built into the binary, those of a folder, and any by its path; with their cases.
+//! Finds profiles and their cases: built into the binary, in the operator's folder, or by path.
 
 use crate::files::{Bound, Root};
 use crate::render;
@@ -18,22 +18,22 @@ use stixmap_engine::plan::Plan;
 #[folder = "profiles"]
 struct Embedded;
 
-/// The file that makes a folder a profile's.
+/// Name of the profile's file in its folder.
 pub(crate) const PROFILE: &str = "profile.yaml";
 
-/// A profile's folder, wherever it is.
+/// The folder of a profile, embedded or on disk.
 #[derive(Debug, Clone)]
 pub(crate) enum Folder {
-    /// In the binary, by its name.
+    /// Embedded in the binary; holds its name.
     Embedded(String),
-    /// On disk, named by its path.
+    /// On disk, selected by its path.
     OnDisk(Root),
-    /// In the operator's folder of profiles, named by its folder's name: its id is the same.
+    /// In the operator's folder of profiles, selected by the folder's name, which must equal the profile's id.
     Listed(Root),
 }
 
 impl Folder {
-    /// Reads a file of the folder as a text.
+    /// Reads a file of the folder as text.
     fn source(&self, name: &str) -> anyhow::Result<Result<Arc<Source>, Diagnostic>> {
         match self {
             Self::Embedded(profile) => {
@@ -43,22 +43,22 @@ impl Folder {
         }
     }
 
-    /// Reads a file of the folder as it is.
+    /// Reads the bytes of a file in the folder.
     fn bytes(&self, name: &str, bound: Bound) -> anyhow::Result<Vec<u8>> {
         match self {
             Self::Embedded(profile) => {
                 let path = format!("{profile}/{name}");
-                let file = Embedded::get(&path).with_context(|| format!("profiles/{path} is not there"))?;
+                let file = Embedded::get(&path).with_context(|| format!("missing file profiles/{path}"))?;
                 Ok(file.data.into_owned())
             }
             Self::OnDisk(folder) | Self::Listed(folder) => {
                 let path = folder.path().join(name);
-                folder.read(name, bound).with_context(|| format!("{} cannot be read", path.display()))
+                folder.read(name, bound).with_context(|| format!("failed to read {}", path.display()))
             }
         }
     }
 
-    /// Whether this is the same folder as another.
+    /// Returns whether both are the same folder.
     pub(crate) fn is_same(&self, other: &Folder) -> bool {
         match (self, other) {
             (Self::Embedded(one), Self::Embedded(other)) => one == other,
@@ -67,7 +67,7 @@ impl Folder {
         }
     }
 
-    /// The names of its cases, sorted.
+    /// Returns the file names of its cases, sorted.
     pub(crate) fn cases(&self) -> anyhow::Result<Vec<String>> {
         let mut names: Vec<String> = match self {
             Self::Embedded(profile) => {
@@ -78,7 +78,7 @@ impl Folder {
                 let cases = folder.below("cases");
                 let names = match cases.names() {
                     Err(error) if error.kind() == ErrorKind::NotFound => vec![],
-                    names => names.with_context(|| format!("{} cannot be read", cases.path().display()))?,
+                    names => names.with_context(|| format!("failed to read {}", cases.path().display()))?,
                 };
                 names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect()
             }
@@ -88,9 +88,9 @@ impl Folder {
         Ok(names)
     }
 
-    /// Compiles the profile; `None` after its mistakes were told.
+    /// Compiles the profile; prints its diagnostics and returns `None` if it is invalid.
     pub(crate) fn plan(&self) -> anyhow::Result<Option<Plan>> {
-        Ok(told(self.compiled()?))
+        Ok(plan_or_print(self.compiled()?))
     }
 
     /// Compiles the profile without printing its diagnostics.
@@ -104,7 +104,7 @@ impl Folder {
         }))
     }
 
-    /// Reads a case; `None` after its mistakes were told.
+    /// Reads a case; prints its diagnostics and returns `None` if it is invalid.
     pub(crate) fn case(&self, name: &str) -> anyhow::Result<Option<Case>> {
         let beside = self.beside();
         let load = |name: &str| beside.read(name);
@@ -113,43 +113,43 @@ impl Folder {
         Ok(case.map_err(|mistakes| render::diagnostics(&mistakes)).ok())
     }
 
-    /// The files beside a case.
+    /// Returns a reader of the files next to a case.
     pub(crate) fn beside(&self) -> Beside<'_> {
         Beside { folder: self, left: Cell::new(Bound::CASE.0) }
     }
 }
 
-/// The files beside one case, which are bounded together: a case may name one more than once.
+/// Reads files next to one case. Their total size is limited, because a case may refer to a file repeatedly.
 pub(crate) struct Beside<'f> {
     folder: &'f Folder,
     left: Cell<u64>,
 }
 
 impl Beside<'_> {
-    /// A file by its name alone: a case reads nothing from elsewhere.
+    /// Reads a file by its name, which must not contain a path.
     pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, String> {
         if name.contains(['/', '\\']) || name.starts_with('.') {
-            return Err("a file beside the case, by its name alone".to_owned());
+            return Err("expected the name of a file in the folder of the case".to_owned());
         }
         let bytes = self.folder.bytes(&format!("cases/{name}"), Bound::CASE);
         let bytes = bytes.map_err(|error| format!("{:#}", error.root_cause()))?;
         let left = self.left.get().checked_sub(bytes.len() as u64);
-        self.left.set(left.ok_or_else(|| format!("the bodies of the case are larger than {} together", Bound::CASE))?);
+        self.left.set(left.ok_or_else(|| format!("the bodies of the case exceed {} in total", Bound::CASE))?);
         Ok(bytes)
     }
 }
 
-/// A plan; or the profile's mistakes.
+/// A plan, or the diagnostics of an invalid profile.
 type Compiled = Result<Plan, Vec<Diagnostic>>;
 
-fn told(compiled: Compiled) -> Option<Plan> {
+fn plan_or_print(compiled: Compiled) -> Option<Plan> {
     compiled.map_err(|mistakes| render::diagnostics(&mistakes)).ok()
 }
 
-/// Compiles profiles; `None` after what is wrong with one was told, which costs no other.
+/// Compiles profiles in parallel; prints the diagnostics of invalid ones, which are `None`.
 pub(crate) fn plans(folders: &[Folder]) -> Vec<Option<Plan>> {
     let plan = |compiled: anyhow::Result<Compiled>| match compiled {
-        Ok(compiled) => told(compiled),
+        Ok(compiled) => plan_or_print(compiled),
         Err(unreadable) => {
             render::error(&unreadable);
             None
@@ -158,56 +158,62 @@ pub(crate) fn plans(folders: &[Folder]) -> Vec<Option<Plan>> {
     parallel::map(folders, Folder::compiled).into_iter().map(plan).collect()
 }
 
-/// More of a file than this is not read: no profile and no case is so long, and the reader will say so.
+/// Maximum number of bytes read of a profile or a case. It exceeds the parser's limit, which reports longer files.
 const MAX_READ: u64 = 2 << 20;
 
-/// A file as a text a person can open; or a diagnostic, if it is no text.
+/// Reads a file as the source of diagnostics. The inner error is the diagnostic for a file that is not UTF-8.
 pub(crate) fn source(root: &Root, name: impl AsRef<Path>) -> anyhow::Result<Result<Arc<Source>, Diagnostic>> {
     let shown = root.path().join(&name).display().to_string();
-    let bytes = root.read_start(name, MAX_READ).with_context(|| format!("{shown} cannot be read"))?;
+    let bytes = root.read_start(name, MAX_READ).with_context(|| format!("failed to read {shown}"))?;
     Ok(as_source(shown, bytes))
 }
 
-/// Where a file of a profile stands: a case below its profile's folder, another file in its own folder.
-pub(crate) fn place(path: &Path) -> anyhow::Result<(Root, PathBuf)> {
-    let placed = match folder_of_case(path) {
+/// Splits the path of a profile or case into the folder of the profile and the path in it.
+pub(crate) fn locate(path: &Path) -> anyhow::Result<(Root, PathBuf)> {
+    let located = match folder_of_case(path) {
         Some(folder) => path.file_name().map(|name| (folder, Path::new("cases").join(name))),
         None => Root::of(path).ok().map(|(root, name)| (root, PathBuf::from(name))),
     };
-    placed.with_context(|| format!("{} is no file", path.display()))
+    located.with_context(|| format!("`{}` is not a file", path.display()))
 }
 
-/// The profile that a case belongs to: the folder above its `cases`.
+/// Returns the folder of the profile that a case belongs to: the parent of `cases`.
 pub(crate) fn folder_of_case(path: &Path) -> Option<Root> {
     let cases = path.parent().filter(|folder| folder.file_name().is_some_and(|name| name == "cases"))?;
     cases.parent().map(Root::new).filter(|folder| folder.claims(PROFILE))
 }
 
-/// The folders of profiles in a folder, by name.
+/// Returns the folders of profiles in a folder, by name.
 pub(crate) fn folders_in(folder: &Root) -> anyhow::Result<BTreeMap<String, Root>> {
-    let names = folder.names().with_context(|| format!("{} cannot be read", folder.path().display()))?;
+    let names = folder.names().with_context(|| format!("failed to read {}", folder.path().display()))?;
     let named = names.iter().map(|name| (name.to_string_lossy().into_owned(), folder.below(name)));
     Ok(named.filter(|(_, folder)| folder.claims(PROFILE)).collect())
 }
 
 fn as_source(shown: String, mut bytes: Vec<u8>) -> Result<Arc<Source>, Diagnostic> {
     if bytes.len() as u64 == MAX_READ {
-        // It was cut, perhaps within a sign.
+        // Truncated, possibly inside of a character.
         bytes.truncate(bytes.len() - 4);
         return Ok(Source::new(shown, String::from_utf8_lossy(&bytes)));
     }
     String::from_utf8(bytes).map(|text| Source::new(shown.clone(), text)).map_err(|error| {
         let (start, bytes) = (error.utf8_error().valid_up_to(), error.into_bytes());
         let source = Source::new(shown, String::from_utf8_lossy(&bytes));
-        let found = Diagnostic::error(Code::NotUtf8, "this is not UTF-8 text", &source, start..start, "it breaks here");
-        found.note("save it as UTF-8; most editors call it so")
+        let found = Diagnostic::error(
+            Code::NotUtf8,
+            "the file is not valid UTF-8",
+            &source,
+            start..start,
+            "first invalid byte",
+        );
+        found.note("save the file with the encoding UTF-8")
     })
 }
 
-/// The profiles that have a name: those built in, and those of the operator's folder.
+/// Profiles that can be selected by name: built-in ones, and those of the operator's folder.
 pub(crate) struct Known {
     by_name: BTreeMap<String, Folder>,
-    /// Folders of the operator's with the name of a built-in profile. They can only be named by their path.
+    /// Folders of the operator with the name of a built-in profile. They can be selected only by path.
     shadowed: BTreeMap<String, PathBuf>,
 }
 
@@ -228,7 +234,7 @@ impl Known {
         self.by_name.remove(name).filter(|folder| matches!(folder, Folder::Embedded(_)))
     }
 
-    /// Why each folder with the name of a built-in profile is not listed.
+    /// Returns a message for each folder with the name of a built-in profile.
     pub(crate) fn conflicts(&self) -> impl Iterator<Item = String> {
         self.shadowed.iter().map(|(name, path)| conflict(name, path))
     }
@@ -247,7 +253,7 @@ fn conflict(name: &str, path: &Path) -> String {
     format!("ambiguous profile `{name}`: it is built in, and `{path}` has the same name; use the path for the latter")
 }
 
-/// The profiles that have a name.
+/// Returns the built-in profiles and those of the operator's folder `extra`.
 pub(crate) fn known(extra: Option<&Path>) -> anyhow::Result<Known> {
     let embedded = Embedded::iter().filter_map(|path| path.strip_suffix("/profile.yaml").map(str::to_owned));
     let by_name = embedded.map(|name| (name.clone(), Folder::Embedded(name))).collect();
@@ -262,21 +268,22 @@ pub(crate) fn known(extra: Option<&Path>) -> anyhow::Result<Known> {
     Ok(known)
 }
 
-/// The folder of profiles where nobody names another.
-pub(crate) const USUAL: &str = "profiles";
+/// Default folder of profiles, in the working directory.
+pub(crate) const DEFAULT_FOLDER: &str = "profiles";
 
-/// The folder at a path. The usual one is named by nobody: in a stranger's folder it may be a link, which is not followed.
+/// Returns the folder at a path. A link is followed only if the path was given by the user: the default folder of an
+/// untrusted working directory may be a link to elsewhere.
 pub(crate) fn root(path: &Path) -> Root {
-    if path == Path::new(USUAL) { Root::default().below(USUAL) } else { Root::new(path) }
+    if path == Path::new(DEFAULT_FOLDER) { Root::default().below(DEFAULT_FOLDER) } else { Root::new(path) }
 }
 
-/// The profile's folder at a path: of the folder, or of its `profile.yaml`.
+/// Returns the profile's folder for its own path or the path of its `profile.yaml`.
 pub(crate) fn at(path: &Path) -> Option<Root> {
     let of_file = || path.parent().filter(|_| path.ends_with(PROFILE)).map(Root::new);
     [Some(root(path)), of_file()].into_iter().flatten().find(|folder| folder.claims(PROFILE))
 }
 
-/// Finds a profile by its name, or by the path of its folder or its `profile.yaml`.
+/// Finds a profile by name, by the path of its folder, or by the path of its `profile.yaml`.
 pub(crate) fn find(name: &str, extra: Option<&Path>) -> anyhow::Result<Folder> {
     let known = known(extra)?;
     if let Some(path) = known.shadowed.get(name) {
@@ -292,11 +299,12 @@ pub(crate) fn find(name: &str, extra: Option<&Path>) -> anyhow::Result<Folder> {
     bail!("unknown profile `{name}`; {}", known.nearest(name))
 }
 
-/// A profile whose id is not its folder's name: `--profile` goes by the folder's name, variables go by the id.
+/// Returns a diagnostic if a profile's id differs from the name of its folder: `--profile` uses the folder's name, variables
+/// use the id.
 pub(crate) fn other_name(plan: &Plan, folder: &Root) -> Option<Diagnostic> {
     let name = folder.name()?;
-    let message = format!("the profile `{}` stands in the folder `{name}`", plan.id);
-    let label = "its variables go by this name, `--profile` by the folder's";
+    let message = format!("the profile `{}` is in the folder `{name}`", plan.id);
+    let label = "determines its variables; `--profile` uses the folder's name";
     let found = || Diagnostic::error(Code::IdNotFolder, message, &plan.source, plan.id_span.clone(), label);
     (name != plan.id).then(found)
 }

@@ -1,6 +1,6 @@
-//! `stixmap check`: all mistakes of profiles and cases, in one run, each at its place; and the sure fixes, applied.
+//! `stixmap check`: validates profiles and cases, reports all diagnostics at once, and applies fixes.
 
-use crate::catalog::{self, Folder, PROFILE, USUAL, other_name, source};
+use crate::catalog::{self, DEFAULT_FOLDER, Folder, PROFILE, other_name, source};
 use crate::cli::{CheckArgs, CheckFormat};
 use crate::files::{Root, operator_path};
 use crate::output::{print, print_json};
@@ -14,15 +14,15 @@ use stixmap_engine::diagnostic::{Code, Diagnostic, Fix, Severity, Source, Span};
 use stixmap_engine::parallel;
 use stixmap_engine::plan::Plan;
 
-/// How often fixes are applied to what fixes left.
+/// Maximum number of rounds of fixes.
 const MAX_ROUNDS: usize = 10;
 
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
-    let paths = if args.paths.is_empty() { vec![PathBuf::from(USUAL)] } else { args.paths.clone() };
+    let paths = if args.paths.is_empty() { vec![PathBuf::from(DEFAULT_FOLDER)] } else { args.paths.clone() };
     let mut diagnostics = check(&paths)?;
     if args.fix {
         let mut fixed = 0;
-        // A fix can bring another mistake to light.
+        // A fix can reveal another mistake.
         for _ in 0..MAX_ROUNDS {
             match fix(&diagnostics)? {
                 0 => break,
@@ -47,31 +47,31 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     match (errors, diagnostics.len() - errors) {
-        (0, 0) => "no mistakes".to_owned(),
+        (0, 0) => "no errors, no warnings".to_owned(),
         (errors, 0) => plural(errors, "error"),
         (0, warnings) => plural(warnings, "warning"),
         (errors, warnings) => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
     }
 }
 
-/// The mistakes of everything at these paths, in the order of the paths.
+/// Validates everything at these paths; returns the diagnostics in the order of the paths.
 pub(crate) fn check(paths: &[PathBuf]) -> anyhow::Result<Vec<Diagnostic>> {
     let (mut diagnostics, mut known) = (vec![], HashSet::new());
     for found in parallel::map(paths, |path| check_path(path)) {
         let found = found?;
-        // A profile can be met by its folder and by its cases.
+        // A profile can be validated twice: for its folder and for a case.
         diagnostics.extend(found.into_iter().filter(|found| known.insert(identity(found))));
     }
     Ok(diagnostics)
 }
 
-/// What makes a diagnostic the same as another.
+/// Returns what identifies a diagnostic, to report it once.
 fn identity(found: &Diagnostic) -> (String, Span, Code, String) {
     let place = &found.labels[0];
     (place.source.name.clone(), place.span.clone(), found.code, found.message.clone())
 }
 
-/// A profile's folder, a folder of such, a profile, or a case.
+/// Validates a folder of a profile, a folder of such folders, a profile, or a case.
 fn check_path(path: &Path) -> anyhow::Result<Vec<Diagnostic>> {
     let root = catalog::root(path);
     if root.claims(PROFILE) {
@@ -80,11 +80,11 @@ fn check_path(path: &Path) -> anyhow::Result<Vec<Diagnostic>> {
     if operator_path::is_folder(path) {
         let folders: Vec<Root> = catalog::folders_in(&root)?.into_values().collect();
         if folders.is_empty() {
-            bail!("{} holds no profile", path.display());
+            bail!("no profile in `{}`", path.display());
         }
         return Ok(parallel::map(&folders, check_one_of_several).concat());
     }
-    let (root, name) = catalog::place(path)?;
+    let (root, name) = catalog::locate(path)?;
     let source = match source(&root, name)? {
         Ok(source) => source,
         Err(mistake) => return Ok(vec![mistake]),
@@ -109,11 +109,11 @@ fn plan(folder: &Root) -> anyhow::Result<(Option<Plan>, Vec<Diagnostic>)> {
     Ok((plan, diagnostics))
 }
 
-/// A profile that cannot be read costs none of the others.
+/// Validates a profile; an unreadable one becomes a diagnostic, so that the others are still validated.
 fn check_one_of_several(folder: &Root) -> Vec<Diagnostic> {
     check_folder(folder).unwrap_or_else(|error| {
         let source = Source::new(folder.path().join(PROFILE).display().to_string(), "");
-        vec![Diagnostic::error(Code::NotUtf8, render::causes(&error), &source, 0..0, "left out")]
+        vec![Diagnostic::error(Code::NotUtf8, render::causes(&error), &source, 0..0, "not validated")]
     })
 }
 
@@ -129,7 +129,7 @@ fn check_folder(folder: &Root) -> anyhow::Result<Vec<Diagnostic>> {
     Ok(diagnostics)
 }
 
-/// Without a plan, since the profile has mistakes of its own, only what the case itself says is checked.
+/// Validates a case. Without a plan, because the profile is invalid, only the case's own syntax is validated.
 fn check_case(source: &Arc<Source>, plan: Option<&Plan>, root: &Root, path: &Path) -> Vec<Diagnostic> {
     let folder = Folder::OnDisk(root.clone());
     let beside = folder.beside();
@@ -140,16 +140,16 @@ fn check_case(source: &Arc<Source>, plan: Option<&Plan>, root: &Root, path: &Pat
     };
     let expected = Path::new("cases").join(path.file_name().unwrap_or_default()).with_extension("expected");
     if diagnostics.is_empty() && !root.claims(expected) {
-        let message = "nobody has said what is expected of this case";
-        let label = "no file of this name ends in `.expected`";
+        let message = "missing expected result of the case";
+        let label = "no file of this name with the extension `.expected`";
         let found = Diagnostic::error(Code::CaseNotAccepted, message, source, 0..0, label).warning();
-        diagnostics.push(found.note("`stixmap test --accept` writes it; read it before you keep it"));
+        diagnostics.push(found.note("`stixmap test --accept` writes it; review it"));
     }
     diagnostics
 }
 
-/// Applies the fixes, from the end of each file to its start, so that places stay right. One is kept only where the file has
-/// fewer mistakes with it than without.
+/// Applies fixes from the end of each file to its start, so that spans stay valid. A fix is kept only if it reduces the number
+/// of mistakes. Returns the number of applied fixes.
 fn fix(diagnostics: &[Diagnostic]) -> anyhow::Result<usize> {
     let mut fixed = 0;
     let mut sources: Vec<&Arc<Source>> = diagnostics.iter().map(|diagnostic| &diagnostic.labels[0].source).collect();
@@ -161,16 +161,16 @@ fn fix(diagnostics: &[Diagnostic]) -> anyhow::Result<usize> {
         let fixes = of_source.filter_map(|diagnostic| diagnostic.fix.as_ref()).collect();
         let (text, applied) = with_fixes(source, fixes)?;
         if applied > 0 {
-            let (root, name) = catalog::place(Path::new(&source.name))?;
+            let (root, name) = catalog::locate(Path::new(&source.name))?;
             let written = root.replace(name, &mut |out| out.write_all(text.as_bytes()));
-            written.with_context(|| format!("{} cannot be written", source.name))?;
+            written.with_context(|| format!("failed to write {}", source.name))?;
         }
         fixed += applied;
     }
     Ok(fixed)
 }
 
-/// The text with the fixes that make it better, and their number. Of two for one place the first is tried.
+/// Returns the text with the fixes that reduce its mistakes, and their number. Of overlapping fixes the first is used.
 fn with_fixes(source: &Arc<Source>, mut fixes: Vec<&Fix>) -> anyhow::Result<(String, usize)> {
     fixes.sort_by_key(|fix| (fix.span.start, fix.span.end));
     fixes.dedup_by(|later, earlier| later.span.start < earlier.span.end || later.span == earlier.span);
@@ -187,7 +187,7 @@ fn with_fixes(source: &Arc<Source>, mut fixes: Vec<&Fix>) -> anyhow::Result<(Str
     Ok((text, applied))
 }
 
-/// How many errors, and then warnings, a file would have with this text. An error may hide a warning.
+/// Returns the numbers of errors and warnings of a file with this text. Errors come first: they can hide warnings.
 fn mistakes(name: &str, text: &str) -> anyhow::Result<(usize, usize)> {
     let (source, path) = (Source::new(name, text), Path::new(name));
     let found = match catalog::folder_of_case(path) {

@@ -1,21 +1,21 @@
-//! The clock of a run: the real one, or one that starts when a recorded case did.
+//! The clock of a run: the system's, or one that starts at the time of a recorded case.
 
 use jiff::{SignedDuration, Timestamp};
 use stixmap_engine::plan::after;
 
-/// Tells the time.
+/// A clock with a constant offset to the system's.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
     behind: SignedDuration,
 }
 
 impl Clock {
-    /// The real time.
+    /// Returns the clock of the system.
     pub(crate) fn real() -> Self {
         Self { behind: SignedDuration::ZERO }
     }
 
-    /// It is `time` now, and time goes on from there.
+    /// Returns a clock that shows `time` now, and advances normally.
     pub(crate) fn starting_at(time: Timestamp) -> Self {
         Self { behind: Timestamp::now().duration_since(time) }
     }

@@ -1,4 +1,4 @@
-//! `stixmap completions`: what a shell needs to complete our commands.
+//! `stixmap completions`: prints a completion script for a shell.
 
 use crate::Exit;
 use crate::cli::{Cli, CompletionsArgs};

@@ -1,4 +1,4 @@
-//! Drives runs: sends what they ask for, waits when they say so, stops them when the user does.
+//! Drives runs: sends their requests, sleeps until their waits are over, and stops them on an interrupt.
 
 use crate::clock::Clock;
 use crate::http;
@@ -11,38 +11,38 @@ use stixmap_engine::plan::Plan;
 use stixmap_engine::run::{Fault, Input, ProviderState, Report, Request, Response, Run, Step};
 use tokio::sync::watch;
 
-/// What a provider answered, in order.
+/// Recorded responses and faults, in order.
 pub(crate) type Tape = Arc<Mutex<Vec<Result<Response, Fault>>>>;
 
-/// What all runs of a command share.
+/// What all runs of a command share: HTTP client, logging, recording and the interrupt.
 #[derive(Clone)]
 pub(crate) struct Driver {
     client: Client,
-    tells_requests: bool,
+    logs_requests: bool,
     tape: Option<Tape>,
     stop: watch::Receiver<bool>,
 }
 
 impl Driver {
     /// A driver that stops its runs on an interrupt.
-    pub(crate) fn new(client: Client, tells_requests: bool) -> Self {
+    pub(crate) fn new(client: Client, logs_requests: bool) -> Self {
         let (sender, stop) = watch::channel(false);
         tokio::spawn(async move {
-            // Without a handler there is nothing to hear: the process then ends as it does by itself.
+            // Without a handler, an interrupt ends the process.
             if tokio::signal::ctrl_c().await.is_ok() {
                 let _ = sender.send(true);
             }
             std::future::pending::<()>().await;
         });
-        Self { client, tells_requests, tape: None, stop }
+        Self { client, logs_requests, tape: None, stop }
     }
 
-    /// The same, and every answer is kept.
-    pub(crate) fn on(self, tape: Tape) -> Self {
+    /// Records every response on a tape.
+    pub(crate) fn recording_to(self, tape: Tape) -> Self {
         Self { tape: Some(tape), ..self }
     }
 
-    /// Drives one run to its end, or to an interrupt; either way it reports what it has.
+    /// Drives one run to its end or to an interrupt, and returns its report, which may be partial.
     pub(crate) async fn drive(
         mut self,
         plan: &Plan,
@@ -52,7 +52,7 @@ impl Driver {
     ) -> Report {
         let observable = input.observable.to_string();
         let mut run = Run::new(plan, account, input, clock.now());
-        // What a command finds it holds to its end: waiting would free nothing.
+        // A command keeps its results until its end: waiting for memory would free nothing.
         let mut share = Share::unlimited();
         while !*self.stop.borrow() {
             match run.next(clock.now()) {
@@ -63,13 +63,13 @@ impl Driver {
                 }
                 Step::Send(request) => {
                     let answer = tokio::select! { answer = http::send(&self.client, &request, &mut share) => answer, _ = self.stop.changed() => break };
-                    if self.tells_requests {
+                    if self.logs_requests {
                         render::remark(&exchange(&observable, &request, &answer));
                     }
                     if let Some(tape) = &self.tape {
                         tape.lock().unwrap_or_else(PoisonError::into_inner).push(answer.clone());
                     }
-                    // Mapping a large answer takes a while: other runs' sockets are served by the other threads meanwhile.
+                    // Mapping a large response takes long; other threads serve the sockets of other runs.
                     tokio::task::block_in_place(|| run.accept(answer, clock.now()));
                 }
             }

@@ -1,4 +1,4 @@
-//! `stixmap enrich`: asks providers about values, and writes one answer of all of theirs.
+//! `stixmap enrich`: looks up observables, and writes the merged results.
 
 use crate::Exit;
 use crate::catalog::Folder;
@@ -22,7 +22,7 @@ use stixmap_engine::stix::{Kind, Marking, Observable, Pap, Tlp};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// A provider that is asked: its plan, its settings, and what is known of its quota.
+/// A provider with its plan, its settings and the state of its quota.
 struct Provider {
     plan: Plan,
     settings: Settings,
@@ -30,7 +30,7 @@ struct Provider {
     replay: Option<Replay>,
 }
 
-/// A report, and what it is about.
+/// The report of one lookup, with its observable.
 pub(crate) struct Answer {
     pub(crate) observable: Observable,
     pub(crate) report: Report,
@@ -38,14 +38,14 @@ pub(crate) struct Answer {
 
 pub(crate) fn run(args: &EnrichArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
     let Values { observables, invalid } = Values::read(args)?;
-    invalid.iter().for_each(|reason| render::remark(&format!("not asked: {reason}")));
+    invalid.iter().for_each(|reason| render::remark(&format!("skipped: {reason}")));
     output::check(args.output.output.as_deref())?;
     let markings = markings(&args.marking)?;
     let deadline = duration(&args.deadline)?;
-    let runtime = tokio::runtime::Runtime::new().context("the runtime cannot be started")?;
+    let runtime = tokio::runtime::Runtime::new().context("failed to start the async runtime")?;
     runtime.block_on(async {
         let Some(providers) = providers(args, &observables).await? else { return Ok(Exit::Told) };
-        let answers = ask_all(args, verbosity, providers, observables, &markings, deadline).await?;
+        let answers = run_lookups(args, verbosity, providers, observables, &markings, deadline).await?;
         let explained = report(&answers, &args.output, verbosity);
         let exit = explained.max(exit_of_all(&answers, !invalid.is_empty()));
         let mut reports = answers.into_iter().map(|answer| answer.report).collect();
@@ -55,16 +55,16 @@ pub(crate) fn run(args: &EnrichArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     })
 }
 
-/// The values to look up, and why others are not.
+/// The observables to look up, and the values that are none.
 struct Values {
-    /// Each once, in the order of the command line, then those of the file.
+    /// Without duplicates: first those of the command line, then those of the file.
     observables: Vec<Observable>,
     /// A message for each value that is not an observable.
     invalid: Vec<String>,
 }
 
 impl Values {
-    /// Reads the values of the command line and the input file. One that is not valid costs only itself, unless `--strict`.
+    /// Reads the values of the command line and the input file. An invalid value is an error with `--strict` only.
     fn read(args: &EnrichArgs) -> anyhow::Result<Values> {
         let kind = kind(args.kind.as_deref())?;
         let mut values = Values { observables: vec![], invalid: vec![] };
@@ -77,18 +77,18 @@ impl Values {
             }
         }
         if !values.invalid.is_empty() && (args.strict || values.observables.is_empty()) {
-            bail!("nothing was asked: {}", values.invalid.join("; "));
+            bail!("no request was sent: {}", values.invalid.join("; "));
         }
         Ok(values)
     }
 }
 
-/// Every value that was given; one of the input file with its line.
+/// Returns every given value; those of the input file with their line numbers.
 fn given(args: &EnrichArgs) -> anyhow::Result<Vec<(String, Option<usize>)>> {
     let mut values: Vec<_> = args.values.iter().map(|value| (value.clone(), None)).collect();
     let Some(path) = &args.input else { return Ok(values) };
     let text = operator_path::read_input(path, Bound::LIST).and_then(operator_path::text);
-    let text = text.with_context(|| format!("{} cannot be read", path.display()))?;
+    let text = text.with_context(|| format!("failed to read {}", path.display()))?;
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()).enumerate();
     values.extend(lines.filter(|(_, line)| !line.is_empty()).map(|(i, line)| (line.to_owned(), Some(i + 1))));
     Ok(values)
@@ -97,7 +97,7 @@ fn given(args: &EnrichArgs) -> anyhow::Result<Vec<(String, Option<usize>)>> {
 pub(crate) fn kind(text: Option<&str>) -> anyhow::Result<Option<Kind>> {
     let Some(text) = text else { return Ok(None) };
     let kinds = || Kind::all().map(Kind::stix_type).collect::<Vec<_>>().join(", ");
-    Ok(Some(Kind::parse(text).with_context(|| format!("--type takes one of {}", kinds()))?))
+    Ok(Some(Kind::parse(text).with_context(|| format!("invalid --type `{text}`: expected one of {}", kinds()))?))
 }
 
 pub(crate) fn observable(value: &str, kind: Option<Kind>) -> anyhow::Result<Observable> {
@@ -106,7 +106,7 @@ pub(crate) fn observable(value: &str, kind: Option<Kind>) -> anyhow::Result<Obse
 
 pub(crate) fn markings(args: &MarkingArgs) -> anyhow::Result<Vec<Marking>> {
     let read = |marking: Marking, option: &str, text: &str, levels: &[&str]| match marking {
-        Marking::Unreadable(_) => bail!("{option} takes one of {}, not `{text}`", levels.join(", ")),
+        Marking::Unreadable(_) => bail!("invalid {option} `{text}`: expected one of {}", levels.join(", ")),
         level => Ok(level),
     };
     let tlp = args.tlp.iter().map(|text| read(Marking::tlp(text), "--tlp", text, &Tlp::ALL.map(Tlp::as_str)));
@@ -114,24 +114,26 @@ pub(crate) fn markings(args: &MarkingArgs) -> anyhow::Result<Vec<Marking>> {
     tlp.chain(pap).collect()
 }
 
-/// The highest level of PAP that what is found is marked with.
+/// Returns the highest PAP level, which marks the results.
 pub(crate) fn pap(markings: &[Marking]) -> Option<Pap> {
     let level = |marking: &Marking| if let Marking::Pap(pap) = marking { Some(*pap) } else { None };
     markings.iter().filter_map(level).max()
 }
 
-/// `90s`, `5m` or ISO 8601.
+/// Parses a duration such as `90s`, `5m` or `PT5M` (ISO 8601).
 pub(crate) fn duration(text: &str) -> anyhow::Result<SignedDuration> {
-    let span: Span =
-        text.parse().ok().with_context(|| format!("--deadline takes a duration like 90s or 5m, not `{text}`"))?;
+    let span: Span = text
+        .parse()
+        .ok()
+        .with_context(|| format!("invalid --deadline `{text}`: expected a duration such as 90s or 5m"))?;
     let duration = span.to_duration(SpanRelativeTo::days_are_24_hours())?;
     if duration <= SignedDuration::ZERO {
-        bail!("--deadline is not in the future");
+        bail!("invalid --deadline `{text}`: expected a positive duration");
     }
     Ok(duration)
 }
 
-/// The providers, ready to be asked; `None` after a profile's mistakes were told.
+/// Compiles the profiles and reads their settings; prints diagnostics and returns `None` if a profile is invalid.
 async fn providers(args: &EnrichArgs, observables: &[Observable]) -> anyhow::Result<Option<Vec<Provider>>> {
     let given = SettingSources::read(&args.settings)?;
     let mut folders = vec![];
@@ -144,7 +146,7 @@ async fn providers(args: &EnrichArgs, observables: &[Observable]) -> anyhow::Res
     given.refuse_unknown(&plans, &other_sections(&plans, args.shelf.profiles.as_deref())?)?;
     let trust = Trust::read(&args.shelf)?;
     let beside: Vec<(Folder, &Plan)> = folders.iter().map(|(folder, plan)| (folder.clone(), plan)).collect();
-    // Recorded cases bring the settings they were recorded with.
+    // Recorded cases contain the settings they were recorded with.
     let confirmed = folders.iter().map(|(folder, plan)| match args.replay {
         true => Ok(Settings::default()),
         false => given.settings(&trust.confirm(folder, plan, &beside)?),
@@ -164,7 +166,7 @@ async fn providers(args: &EnrichArgs, observables: &[Observable]) -> anyhow::Res
     Ok(Some(providers))
 }
 
-async fn ask_all(
+async fn run_lookups(
     args: &EnrichArgs,
     verbosity: Verbosity,
     providers: Vec<Provider>,
@@ -173,7 +175,7 @@ async fn ask_all(
     deadline: SignedDuration,
 ) -> anyhow::Result<Vec<Answer>> {
     let driver = Driver::new(http::client()?, verbosity == Verbosity::Verbose);
-    let places = Arc::new(Semaphore::new(usize::from(args.concurrency)));
+    let permits = Arc::new(Semaphore::new(usize::from(args.concurrency)));
     let bar = progress::bar(observables.len() * providers.len(), verbosity > Verbosity::Quiet);
     let providers: Vec<Arc<Provider>> = providers.into_iter().map(Arc::new).collect();
     let seed = u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or_default();
@@ -181,10 +183,10 @@ async fn ask_all(
     let mut lookups = JoinSet::new();
     let pairs = observables.iter().flat_map(|observable| providers.iter().map(move |provider| (observable, provider)));
     for (position, (observable, provider)) in pairs.enumerate() {
-        let (driver, places, bar) = (driver.clone(), Arc::clone(&places), bar.clone());
+        let (driver, permits, bar) = (driver.clone(), Arc::clone(&permits), bar.clone());
         let (observable, provider, markings) = (observable.clone(), Arc::clone(provider), markings.to_vec());
         lookups.spawn(async move {
-            let _place = places.acquire().await.expect("the semaphore is never closed");
+            let _permit = permits.acquire().await.expect("the semaphore is never closed");
             progress::show(&bar, observable.value());
             let (clock, account, mut input) = match &provider.replay {
                 Some(replay) => replay.recorded(&provider.plan, &observable),
@@ -209,15 +211,15 @@ async fn ask_all(
     }
     let mut answers = lookups.join_all().await;
     bar.finish_and_clear();
-    // The order of the command line, whatever order they ended in.
+    // In the order of the command line, not of completion.
     answers.sort_by_key(|(position, _)| *position);
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())
 }
 
-/// How many disagreements of answers and profile are shown; the rest is counted.
+/// Maximum number of diagnostics that are printed; the rest is counted.
 const MAX_SHOWN: usize = 10;
 
-/// Prints the results for people; returns the exit status of `--why`, which fails for an object that is not in the bundle.
+/// Prints trace, diagnostics and summaries; returns the exit status of `--why`, which fails for an object not in the bundle.
 pub(crate) fn report(answers: &[Answer], args: &OutputArgs, verbosity: Verbosity) -> Exit {
     if args.trace {
         answers.iter().for_each(|answer| render::remarks(&format::trace(&answer.report)));
@@ -230,13 +232,13 @@ pub(crate) fn report(answers: &[Answer], args: &OutputArgs, verbosity: Verbosity
             render::remark(&format!("{} more diagnostics are not shown", found.len() - MAX_SHOWN));
         }
     }
-    // `--quiet` still prints what went wrong.
+    // `--quiet` still prints failed lookups.
     let is_shown = |answer: &&Answer| verbosity > Verbosity::Quiet || exit(answer.report.outcome.kind) != Exit::Fine;
     answers.iter().filter(is_shown).for_each(|answer| render::remark(&summary(answer)));
     explained
 }
 
-/// Prints which records and rules an object of the bundle comes from.
+/// Prints the records and rules that produced an object of the bundle.
 fn explain(answers: &[Answer], id: &str) -> Exit {
     let reports: Vec<_> = answers.iter().map(|answer| &answer.report).collect();
     let text = format::why(&reports, id);
@@ -261,7 +263,7 @@ pub(crate) fn summary(answer: &Answer) -> String {
     )
 }
 
-/// The exit status of all lookups: the heaviest. A value that cannot be asked about makes a list partial, not failed.
+/// Returns the most severe exit status of all lookups. An invalid or refused value makes a list partial, not failed.
 fn exit_of_all(answers: &[Answer], has_invalid: bool) -> Exit {
     let kinds = || answers.iter().map(|answer| answer.report.outcome.kind);
     let is_refused = |kind| kind == OutcomeKind::Refused;

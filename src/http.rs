@@ -1,5 +1,5 @@
-//! Sends requests and brings back answers as they came: no redirect is followed, nothing is tried again, no body is longer
-//! than it may be. What an answer means is the engine's matter.
+//! HTTP client: sends requests of the engine and returns responses unchanged, up to a size limit. Redirects and retries are
+//! decided by the engine.
 
 use crate::files::{Bound, operator_path};
 use crate::memory::Share;
@@ -12,22 +12,22 @@ use std::time::Duration;
 use stixmap_engine::run::{Fault, Request, Response};
 use tokio::time::{Instant, timeout_at};
 
-/// Variables that name certificate authorities besides the system's, as programs in Python and OpenCTI's own have them.
-/// (`SSL_CERT_FILE` stands in the system's place.)
+/// Variables with certificate authorities in addition to the system's, as in Python and OpenCTI. (`SSL_CERT_FILE` replaces
+/// the system's.)
 const AUTHORITIES: [&str; 3] = ["HTTPS_CA_CERTIFICATES", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 
-/// Variables of files that the TLS library and the resolver open by themselves: they would wait for a pipe's writer, and read
-/// a device without end.
+/// Variables of files that the TLS library and the resolver open themselves, without a limit: a pipe would block them, and a
+/// device would never end.
 const LIBRARY_FILES: [&str; 3] = ["SSL_CERT_FILE", "HOSTALIASES", "RESOLV_HOST_CONF"];
 
-/// The variable of folders, of which the TLS library reads each file.
+/// Variable of folders in which the TLS library reads every file.
 const LIBRARY_FOLDERS: &str = "SSL_CERT_DIR";
 
-/// Refuses files of libraries that are not regular or not bounded, by reading them first.
+/// Rejects files of libraries that are too large or not regular, by reading them first.
 pub(crate) fn check_library_files() -> anyhow::Result<()> {
     let check = |name: &str, path: &Path| {
         let read = operator_path::read(path, Bound::AUTHORITIES).map(drop);
-        read.with_context(|| format!("{name} names {}, which cannot be read", path.display()))
+        read.with_context(|| format!("failed to read {}, named by {name}", path.display()))
     };
     for name in LIBRARY_FILES {
         if let Some(path) = std::env::var_os(name) {
@@ -37,28 +37,28 @@ pub(crate) fn check_library_files() -> anyhow::Result<()> {
     let folders = std::env::var_os(LIBRARY_FOLDERS).unwrap_or_default();
     for folder in std::env::split_paths(&folders).filter(|folder| !folder.as_os_str().is_empty()) {
         let files = operator_path::files_of(&folder);
-        let files =
-            files.with_context(|| format!("{LIBRARY_FOLDERS} names {}, which is no folder", folder.display()))?;
-        // What is no file is passed over there, too.
+        let files = files
+            .with_context(|| format!("failed to read the folder {}, named by {LIBRARY_FOLDERS}", folder.display()))?;
+        // The library ignores what is not a file, too.
         files.iter().filter(|file| operator_path::is_file(file)).try_for_each(|file| check(LIBRARY_FOLDERS, file))?;
     }
     Ok(())
 }
 
-/// What every client begins with.
+/// Returns the common configuration of all clients: user agent, no redirects.
 pub(crate) fn builder() -> anyhow::Result<ClientBuilder> {
     check_library_files()?;
     let builder = Client::builder().user_agent(concat!("stixmap/", env!("CARGO_PKG_VERSION")));
     Ok(builder.redirect(redirect::Policy::none()))
 }
 
-/// A client for all providers: connections are kept, proxies and certificate authorities come from the environment.
+/// Returns the client for all providers. Proxies and certificate authorities are read from the environment.
 pub(crate) fn client() -> anyhow::Result<Client> {
     let builder = builder()?.referer(false).connect_timeout(Duration::from_secs(15));
-    authorities(builder)?.build().context("the HTTP client cannot be set up")
+    authorities(builder)?.build().context("failed to create the HTTP client")
 }
 
-/// Trusts the authorities that the environment names, too.
+/// Adds the certificate authorities of the environment.
 pub(crate) fn authorities(builder: ClientBuilder) -> anyhow::Result<ClientBuilder> {
     let mut builder = builder;
     for name in AUTHORITIES {
@@ -67,18 +67,18 @@ pub(crate) fn authorities(builder: ClientBuilder) -> anyhow::Result<ClientBuilde
             true => value,
             false => {
                 let read = operator_path::read_text(Path::new(&value), Bound::VALUE);
-                read.with_context(|| format!("{name} names a file that cannot be read"))?
+                read.with_context(|| format!("failed to read the file named by {name}"))?
             }
         };
         let certificates = Certificate::from_pem_bundle(pem.as_bytes()).ok().filter(|found| !found.is_empty());
-        let certificates = certificates.with_context(|| format!("{name} holds no certificate that can be read"))?;
+        let certificates = certificates.with_context(|| format!("no valid certificate in {name}"))?;
         builder = certificates.into_iter().fold(builder, ClientBuilder::add_root_certificate);
     }
     Ok(builder)
 }
 
-/// Sends a request. An answer whose body breaks off is an answer that says so. A large one waits for its share of the memory,
-/// which is no part of the time that it may take.
+/// Sends a request. A body that ends early is returned with the fault in `cut`. A large body waits for memory; this wait does
+/// not count toward the request's timeout.
 pub(crate) async fn send(client: &Client, request: &Request, share: &mut Share) -> Result<Response, Fault> {
     let until = Instant::now() + Duration::try_from(request.timeout).unwrap_or(Duration::ZERO);
     let (mut response, answer) = head(within(until, start(client, request)).await?);
@@ -89,7 +89,7 @@ pub(crate) async fn send(client: &Client, request: &Request, share: &mut Share) 
     }
 }
 
-/// Reads a body, as far as it comes.
+/// Reads a body of at most `most` bytes; keeps what was received before a fault.
 async fn read(
     mut answer: reqwest::Response,
     most: u64,
@@ -97,7 +97,7 @@ async fn read(
     until: Instant,
     share: &mut Share,
 ) -> Result<(), Fault> {
-    // A body that says how long it is gets its place at once: growing step by step would take twice as much.
+    // Reserve the announced length at once: growing step by step could take twice as much memory.
     let expected = answer.content_length().unwrap_or(0).min(most);
     let mut until = until + share.announce(expected).await;
     body.reserve_exact(usize::try_from(expected).unwrap_or(0));
@@ -120,7 +120,7 @@ async fn start(client: &Client, request: &Request) -> Result<reqwest::Response, 
     client.execute(built(client, request)?).await.map_err(|error| fault(&error))
 }
 
-/// The request as it is sent: neither URL nor headers are others than those the engine made, and shows.
+/// Builds the request, and verifies that URL and headers are exactly those that the engine made and shows.
 fn built(client: &Client, request: &Request) -> Result<reqwest::Request, Fault> {
     let method = Method::from_bytes(request.method.as_bytes()).expect("the engine's methods are HTTP's");
     let headers = headers(request)?;
@@ -128,25 +128,25 @@ fn built(client: &Client, request: &Request) -> Result<reqwest::Request, Fault> 
     if let Some(body) = &request.body {
         asked = asked.body(body.expose().to_owned());
     }
-    let asked = asked.build().map_err(|_| Fault::Unsendable("its URL is none".to_owned()))?;
+    let asked = asked.build().map_err(|_| Fault::Unsendable("invalid URL".to_owned()))?;
     if asked.url().as_str() != request.url.expose() {
-        return Err(Fault::Unsendable("its URL would become another".to_owned()));
+        return Err(Fault::Unsendable("the HTTP client would change its URL".to_owned()));
     }
     match *asked.headers() == headers {
         true => Ok(asked),
-        false => Err(Fault::Unsendable("its headers would become others".to_owned())),
+        false => Err(Fault::Unsendable("the HTTP client would change its headers".to_owned())),
     }
 }
 
 fn headers(request: &Request) -> Result<HeaderMap, Fault> {
     let mut headers = HeaderMap::new();
     for (name, value) in &request.headers {
-        let unusable = |_| Fault::Unsendable(format!("the header `{name}` cannot hold its value"));
+        let unusable = |_| Fault::Unsendable(format!("invalid value of the header `{name}`"));
         let mut value = HeaderValue::from_str(value.expose()).map_err(unusable)?;
         value.set_sensitive(true);
         headers.append(
             HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| Fault::Unsendable(format!("`{name}` is not the name of a header")))?,
+                .map_err(|_| Fault::Unsendable(format!("invalid header name `{name}`")))?,
             value,
         );
     }
@@ -162,7 +162,7 @@ fn head(answer: reqwest::Response) -> (Response, reqwest::Response) {
     (response, answer)
 }
 
-/// reqwest's own texts hold the URL, and with it what must not be printed: only the innermost cause is told.
+/// Converts an error. Only the innermost cause is kept: reqwest's own texts contain the URL, which may contain secrets.
 fn fault(error: &reqwest::Error) -> Fault {
     if error.is_timeout() {
         return Fault::Timeout;
@@ -176,7 +176,7 @@ fn fault(error: &reqwest::Error) -> Fault {
     }
 }
 
-/// The innermost cause of an error.
+/// Returns the text of the innermost cause of an error.
 pub(crate) fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn Error = error;
     while let Some(next) = cause.source() {
@@ -185,14 +185,14 @@ pub(crate) fn innermost(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// Why the other end's certificate is not trusted, if that is what is wrong.
+/// Returns why the peer's certificate was rejected, if that is the cause.
 pub(crate) fn distrust(error: &reqwest::Error) -> Option<String> {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(distrust @ rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
             return Some(distrust.to_string());
         }
-        // What an I/O error holds is not among its sources.
+        // The error inside of an I/O error is not among its sources.
         let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         cause = held.map(|held| held as &(dyn Error + 'static)).or_else(|| error.source());
     }
@@ -217,7 +217,7 @@ mod tests {
         Source::new(path.display().to_string(), std::fs::read_to_string(path).expect("a file"))
     }
 
-    /// Looks at what is sent for each request of a case.
+    /// Verifies what is sent for each request of a case; returns the number of requests.
     fn check(client: &Client, plan: &Plan, case: &Case) -> usize {
         let (mut now, mut exchanges, mut checked) = (case.now, case.exchanges.iter(), 0);
         let mut run = Run::new(plan, Arc::default(), input(plan, case).expect("settings"), now);
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn every_recorded_request_is_sent_as_it_is_shown() {
+    fn recorded_request_is_sent_as_shown() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let (client, mut checked) = (client().expect("a client"), 0);
         for folder in entries(&root.join("profiles")).into_iter().chain(entries(&root.join("tests/providers"))) {

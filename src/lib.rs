@@ -1,4 +1,4 @@
-//! `stixmap`: passive-DNS providers to STIX 2.1, by profile. The table of contents: one command, one file.
+//! `stixmap` converts passive-DNS results to STIX 2.1. Each command is a module; `run` dispatches to them.
 
 mod case_file;
 mod check;
@@ -41,17 +41,16 @@ use clap::Parser;
 use cli::{Cli, Command};
 use std::process::ExitCode;
 
-/// How a command ended, for scripts: the exit code.
-/// The order is that of weight: of several lookups the heaviest ending counts.
+/// Exit status of a command, in order of severity: the most severe of several lookups counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Exit {
-    /// Everything was done.
+    /// Complete, without diagnostics.
     Fine,
-    /// Something is missing: a lookup was cut short or put off.
+    /// A lookup is partial or deferred.
     Partial,
-    /// A diagnostic was told, a case differs, or a lookup was refused or failed.
+    /// A diagnostic was reported, a case differs, or a lookup was refused or failed.
     Told,
-    /// Nothing could be started.
+    /// The command could not start.
     NotStarted,
 }
 
@@ -66,11 +65,11 @@ impl Exit {
     }
 }
 
-/// Does what the arguments of the process say.
+/// Parses the command line, runs the command, and returns the exit code of the process.
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(refused) => return render::usage(&refused),
+        Err(error) => return render::usage(&error),
     };
     let verbosity = cli.verbosity();
     let result = match cli.command {

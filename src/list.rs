@@ -1,4 +1,4 @@
-//! `stixmap list`: the profiles that are known, and what they are for.
+//! `stixmap list`: lists the available profiles.
 
 use crate::cli::ListArgs;
 use crate::output::{print, print_json};
@@ -14,7 +14,7 @@ struct Row<'p> {
     version: &'p str,
     status: &'static str,
     accepts: Vec<&'static str>,
-    /// Where credentials may go; empty where the operator names the server.
+    /// Origins that receive credentials; empty if the operator chooses the server.
     origins: Vec<String>,
     summary: &'p str,
 }

@@ -1,4 +1,4 @@
-//! The process: its allocator, and how it ends. What it does stands in `lib.rs`.
+//! Entry point and allocator of the binary; `lib.rs` dispatches the commands.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
-//! `stixmap map`: maps answers that were stored earlier. No network, no settings needed.
+//! `stixmap map`: converts stored responses to STIX. Needs no network and no settings.
 
 use crate::Exit;
-use crate::chunks::{Failed, Pieces};
+use crate::chunks::{Chunks, ReadError};
 use crate::cli::{MapArgs, Verbosity};
 use crate::connector::other_sections;
 use crate::enrich::{self, Answer, exit, kind, markings, observable};
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
         return Ok(Exit::Told);
     };
     let given = SettingSources::read(&args.settings)?;
-    // The connector has checked its settings, and those of profiles that run beside this one.
+    // The connector has validated its settings, and those of the other profiles.
     if !args.as_sent {
         given.refuse_unknown(&[&plan], &other_sections(&[&plan], args.shelf.profiles.as_deref())?)?;
     }
@@ -38,17 +38,17 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
         seed: 0,
         trace: args.output.needs_trace(),
     };
-    let failed = Failed::default();
-    let open = |path: &PathBuf| open(path, lookup.reads_pieces(), &failed);
-    let answers = args.answers.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
+    let read_error = ReadError::default();
+    let open = |path: &PathBuf| open(path, lookup.reads_pieces(), &read_error);
+    let responses = args.responses.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
     let pap = enrich::pap(&input.markings);
-    let mut report = map_stored(&plan, lookup, each(lookup, args.each.as_deref())?, input, answers, now);
-    if let Some(error) = failed.take() {
-        bail!("an answer cannot be read to its end: {error}");
+    let mut report = map_stored(&plan, lookup, each(lookup, args.each.as_deref())?, input, responses, now);
+    if let Some(error) = read_error.take() {
+        bail!("failed to read a response to its end: {error}");
     }
     report.bundle.mark(pap);
     if args.as_sent {
-        // Nothing of it is asked for.
+        // The output is not needed.
         connector::split_and_discard(std::mem::take(&mut report.bundle));
     }
     let answer = Answer { observable, report };
@@ -68,34 +68,34 @@ fn lookup<'p>(plan: &'p Plan, observable: &Observable, name: Option<&str>) -> an
         None => fitting.next(),
     };
     let Some(lookup) = found else {
-        bail!("{} has no such lookup for {}; it has {}", plan.name, observable.kind(), names());
+        bail!("{} has no such lookup for {}; available: {}", plan.name, observable.kind(), names());
     };
     if name.is_none() && fitting.next().is_some() {
-        bail!("{} has several lookups for {}: say which with --lookup, of {}", plan.name, observable.kind(), names());
+        bail!("{} has several lookups for {}; select one by --lookup: {}", plan.name, observable.kind(), names());
     }
     Ok(lookup)
 }
 
-/// Of a lookup that asks for each of a list, which of them was answered.
+/// Returns the element of `for_each` that the response is for, if the lookup has such a list.
 fn each<'a>(lookup: &'a LookupPlan, given: Option<&'a str>) -> anyhow::Result<Option<&'a str>> {
     let known = || lookup.for_each.join(", ");
     match given {
         Some(each) if lookup.for_each.iter().any(|known| known == each) => Ok(Some(each)),
         Some(each) if lookup.for_each.is_empty() => {
-            bail!("`{}` asks once, not for each; `{each}` is not known", lookup.name)
+            bail!("invalid --each `{each}`: the lookup `{}` has no `for_each`", lookup.name)
         }
-        Some(each) => bail!("`{}` does not ask for `{each}`, but for {}", lookup.name, known()),
+        Some(each) => bail!("unknown element `{each}` of the lookup `{}`; available: {}", lookup.name, known()),
         None if lookup.for_each.len() < 2 => Ok(lookup.for_each.first().map(String::as_str)),
-        None => bail!("`{}` asks for each of {}: say which was answered with --each", lookup.name, known()),
+        None => bail!("missing --each: the lookup `{}` has a request for each of {}", lookup.name, known()),
     }
 }
 
-/// An answer, and what people call it.
-fn open(path: &Path, by_lines: bool, failed: &Failed) -> anyhow::Result<(String, Pieces)> {
+/// Opens a response; returns its name for messages and its chunks.
+fn open(path: &Path, by_lines: bool, read_error: &ReadError) -> anyhow::Result<(String, Chunks)> {
     if path.as_os_str() == "-" {
-        return Ok(("standard input".into(), Pieces::new(Box::new(std::io::stdin()), by_lines, 0, failed)));
+        return Ok(("standard input".into(), Chunks::new(Box::new(std::io::stdin()), by_lines, 0, read_error)));
     }
     let shown = path.display().to_string();
-    let (from, length) = operator_path::input(path).with_context(|| format!("{shown} cannot be read"))?;
-    Ok((shown, Pieces::new(from, by_lines, length, failed)))
+    let (from, length) = operator_path::input(path).with_context(|| format!("failed to read {shown}"))?;
+    Ok((shown, Chunks::new(from, by_lines, length, read_error)))
 }

@@ -1,11 +1,11 @@
-//! Progress of work that takes more than a second, on a terminal only.
+//! Progress bar on a terminal, for work that takes more than a second.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
 use stixmap_engine::printable;
 
-/// A bar over so many lookups, that shows itself after a second; or nothing, where nobody would see it.
+/// Returns a progress bar that appears after a second, or a hidden one if standard error is not a terminal.
 pub(crate) fn bar(lookups: usize, is_wanted: bool) -> ProgressBar {
     if !is_wanted || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -24,7 +24,7 @@ pub(crate) fn bar(lookups: usize, is_wanted: bool) -> ProgressBar {
     bar
 }
 
-/// Shows what is worked on.
+/// Shows what is currently processed.
 pub(crate) fn show(bar: &ProgressBar, text: &str) {
     bar.set_message(printable::line(text).into_owned());
 }

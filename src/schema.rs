@@ -1,4 +1,4 @@
-//! `stixmap schema`: the JSON Schemas, for editors. Generated from the declarations; never edited by hand.
+//! `stixmap schema`: prints the JSON Schemas of profiles and cases, generated from their declarations.
 
 use crate::Exit;
 use crate::cli::{SchemaArgs, SchemaOf};

@@ -1,4 +1,4 @@
-//! Where settings come from: `--set`, variables, files named by variables, a settings file; in this order.
+//! Resolves settings from `--set`, environment variables, files named by variables, and a settings file, in this order.
 
 use crate::cli::SettingArgs;
 use crate::files::{Bound, operator_path};
@@ -15,7 +15,7 @@ use stixmap_engine::profile::SettingType;
 use stixmap_engine::yaml::nearest;
 use url::Host;
 
-/// What was given on the command line and in the settings file.
+/// Values from the command line and the settings file.
 pub(crate) struct SettingSources {
     set: BTreeMap<String, String>,
     file: Option<Value>,
@@ -26,18 +26,18 @@ impl SettingSources {
         SettingSources::with(args, args.config.as_deref().map(file).transpose()?)
     }
 
-    /// What was given, with a settings file that was read already.
+    /// Combines `--set` with a settings file that was already parsed.
     pub(crate) fn with(args: &SettingArgs, file: Option<Value>) -> anyhow::Result<SettingSources> {
         let set = args.set.iter().map(|text| {
-            let (key, value) = text.split_once('=').context("--set takes KEY=VALUE")?;
+            let (key, value) = text.split_once('=').context("invalid --set: expected KEY=VALUE")?;
             Ok((key.to_owned(), value.to_owned()))
         });
         let asks = args.ask_reserved.then(|| Ok((ASK_RESERVED.to_owned(), "true".to_owned())));
         Ok(SettingSources { set: set.chain(asks).collect::<anyhow::Result<_>>()?, file })
     }
 
-    /// Refuses settings that none of the profiles has: given by `--set`, in the file, or by a variable with a profile's
-    /// prefix whose name is nearly that of a setting. `others` are the other sections that the file may have.
+    /// Rejects settings that no profile declares: in `--set`, in the file, or a variable with a profile's prefix and a name
+    /// similar to a setting. `others` are further valid sections of the file.
     pub(crate) fn refuse_unknown(&self, plans: &[&Plan], others: &[String]) -> anyhow::Result<()> {
         let mut mistakes = vec![];
         for key in self.set.keys() {
@@ -78,7 +78,7 @@ impl SettingSources {
                 Value::Mapping(keys) => keys,
                 Value::Null => continue,
                 _ => {
-                    mistakes.push(format!("--config: invalid section `{section}`: expected settings"));
+                    mistakes.push(format!("--config: invalid section `{section}`: expected a mapping"));
                     continue;
                 }
             };
@@ -89,13 +89,13 @@ impl SettingSources {
                 if !known.contains(&key) {
                     mistakes.push(format!("--config: {}", unknown("setting", &key, &known)));
                 } else if !matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null) {
-                    mistakes.push(format!("--config: invalid `{key}`: expected one value"));
+                    mistakes.push(format!("--config: invalid `{key}`: expected a string, number or boolean"));
                 }
             }
         }
     }
 
-    /// The settings of a profile; or everything that is missing or wrong, and how to give it.
+    /// Returns the settings of a profile; the error lists all missing and invalid ones, and how to set them.
     pub(crate) fn settings(&self, profile: &Trusted) -> anyhow::Result<Settings> {
         let plan = profile.plan();
         let mut unreadable = vec![];
@@ -109,14 +109,14 @@ impl SettingSources {
         if !unreadable.is_empty() {
             bail!(Several::new(unreadable));
         }
-        let settings = settings.map_err(|errors| anyhow::Error::from(told(plan, &errors)))?;
+        let settings = settings.map_err(|errors| anyhow::Error::from(setting_errors(plan, &errors)))?;
         match plan.unsendable(&settings) {
             unfit if unfit.is_empty() => Ok(settings),
-            unfit => bail!(told(plan, &unfit)),
+            unfit => bail!(setting_errors(plan, &unfit)),
         }
     }
 
-    /// What an operator should know of the secrets that were given.
+    /// Returns warnings about secrets: sent in clear text, visible to other users, or too short to redact.
     pub(crate) fn warnings(&self, plan: &Plan, settings: &Settings) -> Vec<String> {
         let mut warnings = vec![];
         let base = plan.base_url(settings);
@@ -127,20 +127,22 @@ impl SettingSources {
             None => false,
         };
         if base.scheme() == "http" && !is_loopback {
-            warnings
-                .push(format!("requests and credentials go in clear text to {}", base.origin().ascii_serialization()));
+            warnings.push(format!(
+                "requests and credentials are sent unencrypted to {}",
+                base.origin().ascii_serialization()
+            ));
         }
         for spec in plan.settings.iter().filter(|spec| spec.kind == SettingType::Secret) {
             let variable = variable(&plan.id, &spec.name);
             if spec.names().any(|name| self.set_to(&plan.id, name).is_some()) {
                 warnings.push(format!(
-                    "the secret `{}` was given with --set, where other users of this machine can read it; use {variable} or {variable}_FILE",
+                    "the secret `{}` is on the command line, which other users can read; use {variable} or {variable}_FILE",
                     spec.name
                 ));
             }
             if settings.has_short_secret(&spec.name) {
                 warnings.push(format!(
-                    "the secret `{}` is too short to be recognised in responses: it is removed from messages, but records that repeat it are kept",
+                    "the secret `{}` is too short to redact it in records; it is redacted in messages",
                     spec.name
                 ));
             }
@@ -152,7 +154,7 @@ impl SettingSources {
         self.set.get(&format!("{profile}.{name}")).or_else(|| self.set.get(name))
     }
 
-    /// The same for work without a network: only levels and windows are required, since results depend on them.
+    /// Returns settings for work without a network. Only TLP, PAP and durations are required, because results depend on them.
     pub(crate) fn optional_settings(&self, plan: &Plan) -> anyhow::Result<Settings> {
         let is_needed =
             |spec: &SettingSpec| matches!(spec.kind, SettingType::Tlp | SettingType::Pap | SettingType::Duration);
@@ -162,24 +164,25 @@ impl SettingSources {
             .map(|spec| SettingSpec { required: spec.required && is_needed(spec), ..spec.clone() })
             .collect();
         let settings = Settings::read(&optional, |spec| self.value(&plan.id, spec).ok().flatten());
-        settings.map_err(|errors| told(plan, &errors).into())
+        settings.map_err(|errors| setting_errors(plan, &errors).into())
     }
 
-    /// The same for looking ahead: a text or secret that is required and not given is stood in for by its name in braces.
-    pub(crate) fn stand_ins(&self, plan: &Plan) -> anyhow::Result<Settings> {
-        let settings =
-            Settings::read(&plan.settings, |spec| self.value(&plan.id, spec).ok().flatten().or_else(|| stand_in(spec)));
-        settings.map_err(|errors| told(plan, &errors).into())
+    /// Returns settings for `explain`. A missing required text or secret is replaced by its name in braces.
+    pub(crate) fn with_placeholders(&self, plan: &Plan) -> anyhow::Result<Settings> {
+        let settings = Settings::read(&plan.settings, |spec| {
+            self.value(&plan.id, spec).ok().flatten().or_else(|| placeholder(spec))
+        });
+        settings.map_err(|errors| setting_errors(plan, &errors).into())
     }
 
-    /// The value of a setting: by any of its names, what was set, then a variable, then the file.
+    /// Resolves a setting by any of its names: `--set`, then a variable, then the file.
     fn value(&self, profile: &str, spec: &SettingSpec) -> anyhow::Result<Option<String>> {
         if let Some(value) = spec.names().find_map(|name| self.set_to(profile, name)) {
             return Ok(Some(value.clone()));
         }
         for name in spec.names() {
             if let Some(value) = from_environment(profile, name)? {
-                // A variable that is set and empty stands for the default, whatever the file says.
+                // An empty variable selects the default, and takes precedence over the file.
                 return Ok(Some(value).filter(|value| !value.is_empty()));
             }
         }
@@ -197,8 +200,8 @@ impl SettingSources {
     }
 }
 
-/// Refuses a key without a profile's prefix that several profiles take, where its value may belong to one provider only:
-/// a credential, a name, a server.
+/// Rejects a key without a profile's prefix that several profiles declare and whose value belongs to one provider: a secret,
+/// string or URL.
 fn ambiguous(plans: &[&Plan], key: &str) -> Option<String> {
     let settings = plans.iter().flat_map(|plan| plan.settings.iter().map(|spec| (plan.id.as_str(), spec)));
     let taken = settings.filter(|(_, spec)| spec.names().any(|name| name == key));
@@ -208,27 +211,27 @@ fn ambiguous(plans: &[&Plan], key: &str) -> Option<String> {
         return None;
     }
     let names: Vec<String> = taken.iter().map(|(id, _)| format!("{id}.{key}")).collect();
-    Some(format!("--set: ambiguous setting `{key}`: several profiles have it; use {}", names.join(", or ")))
+    Some(format!("--set: ambiguous setting `{key}`, declared by several profiles; use {}", names.join(" or ")))
 }
 
-/// A variable with the prefix of a profile and nearly the name of one of its settings is a misspelling.
+/// Reports misspelled variables: with the prefix of a profile, and a name similar to one of its settings.
 fn unknown_variables(plan: &Plan, mistakes: &mut Vec<String>) {
     let names = plan.settings.iter().flat_map(|spec| spec.names().map(|name| variable(&plan.id, name)));
     let known: BTreeSet<String> = names.flat_map(|name| [format!("{name}_FILE"), name]).collect();
     let prefix = variable(&plan.id, "");
     let found = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for name in found.filter(|name| name.starts_with(&prefix) && !known.contains(name)) {
-        // Connectors in one process have variables of their own under this prefix.
+        // Connectors in one process have further variables with this prefix.
         if let Some(near) = nearest(&name, known.iter().map(String::as_str)) {
             mistakes.push(format!("unknown variable `{name}`; did you mean `{near}`?"));
         }
     }
 }
 
-/// More known names than this are not listed.
+/// Maximum number of known names in a message.
 const LONGEST_LIST: usize = 30;
 
-/// An unknown name, with the known one that was probably meant.
+/// Returns the message for an unknown name, with the most similar known one or the list of known ones.
 pub(crate) fn unknown(what: &str, name: &str, known: &BTreeSet<String>) -> String {
     match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => format!("unknown {what} `{name}`; did you mean `{near}`?"),
@@ -237,26 +240,26 @@ pub(crate) fn unknown(what: &str, name: &str, known: &BTreeSet<String>) -> Strin
     }
 }
 
-/// A key of YAML as text; only texts are known keys.
+/// Returns a key of YAML for messages, if it is a string.
 fn shown(key: &Value) -> String {
-    // What stands there instead, such as a value in braces, may be a secret.
-    key.as_str().map_or_else(|| "(not a text)".to_owned(), str::to_owned)
+    // Anything else, such as a value in braces, may be a secret.
+    key.as_str().map_or_else(|| "(not a string)".to_owned(), str::to_owned)
 }
 
-/// Reads a settings file that the operator names.
+/// Reads a settings file named by the operator.
 pub(crate) fn file(path: &Path) -> anyhow::Result<Value> {
     let text = operator_path::read_text(path, Bound::SETTINGS)
-        .with_context(|| format!("{} cannot be read", path.display()))?;
+        .with_context(|| format!("failed to read {}", path.display()))?;
     parsed(path, &text)
 }
 
-/// The values of a settings file.
+/// Parses a settings file.
 pub(crate) fn parsed(path: &Path, text: &str) -> anyhow::Result<Value> {
-    serde_yaml::from_str(text).with_context(|| format!("{} is no YAML", path.display()))
+    serde_yaml::from_str(text).with_context(|| format!("invalid YAML in {}", path.display()))
 }
 
-/// What stands for a value that nobody gave; none where one must be known to say anything.
-fn stand_in(spec: &SettingSpec) -> Option<String> {
+/// Returns a placeholder for a missing required string, secret or URL; none for a type whose value determines the result.
+fn placeholder(spec: &SettingSpec) -> Option<String> {
     let is_text = matches!(spec.kind, SettingType::String | SettingType::Secret) && spec.choices.is_empty();
     let is_wanted = spec.required && spec.default.is_none();
     match spec.kind {
@@ -273,13 +276,13 @@ fn from_environment(profile: &str, name: &str) -> anyhow::Result<Option<String>>
     }
     let path = text_of(&format!("{variable}_FILE"))?.filter(|path| !path.is_empty());
     let Some(path) = path else { return Ok(value) };
-    // The value is not repeated: it may be the secret itself, given by the wrong variable.
+    // The path is not printed: it may be the secret itself, in the wrong variable.
     let text = operator_path::read_text(Path::new(&path), Bound::VALUE)
         .with_context(|| format!("failed to read the file named by `{variable}_FILE`"))?;
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// The value of a variable. One that is no text was given by mistake, and is not as good as none.
+/// Returns the value of a variable; one that is not UTF-8 is an error.
 fn text_of(variable: &str) -> anyhow::Result<Option<String>> {
     match std::env::var(variable) {
         Ok(value) => Ok(Some(value)),
@@ -288,26 +291,26 @@ fn text_of(variable: &str) -> anyhow::Result<Option<String>> {
     }
 }
 
-fn told(plan: &Plan, errors: &[SettingError]) -> Several {
-    let mut lines = vec![format!("{} needs other settings:", plan.name)];
+fn setting_errors(plan: &Plan, errors: &[SettingError]) -> Several {
+    let mut lines = vec![format!("missing or invalid {} settings:", plan.name)];
     for error in errors {
         let (spec, fact) = match error {
             SettingError::Missing { spec } => (spec, "is missing".to_owned()),
             SettingError::Unfit { spec, flaw } => (spec, (*flaw).to_owned()),
             SettingError::NotOfType { spec } if !spec.choices.is_empty() => {
-                (spec, format!("is none of {}", spec.choices.join(", ")))
+                (spec, format!("must be one of {}", spec.choices.join(", ")))
             }
             SettingError::NotOfType { spec } => (spec, format!("is not {}", spec.wanted())),
         };
         let (id, name) = (&plan.id, &spec.name);
         lines.push(format!("  `{name}` {fact}: {}", spec.description));
         let variable = variable(id, name);
-        // The list of processes shows a command line to everyone.
+        // Other users can read the command line in the list of processes.
         let more = match spec.kind {
-            SettingType::Secret => format!("in the file named by {variable}_FILE, or in --config as `{id}.{name}`"),
-            _ => format!("in --config as `{id}.{name}`, or with --set {name}=…"),
+            SettingType::Secret => format!("by a file named by {variable}_FILE, or by `{id}.{name}` in --config"),
+            _ => format!("by `{id}.{name}` in --config, or by --set {name}=…"),
         };
-        lines.push(format!("      give it as {variable}, {more}"));
+        lines.push(format!("      set it by {variable}, {more}"));
     }
     Several::new(lines)
 }

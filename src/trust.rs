@@ -1,5 +1,5 @@
-//! Whether a profile may have the values of its variables. A profile from outside the program that names a variable of
-//! another profile would send that value to its own server: it needs the operator's word for that server.
+//! Decides whether a profile may read its variables. An external profile that uses a variable of another profile would send
+//! that value to its own server, which the operator must trust explicitly.
 
 use crate::catalog::{self, Folder};
 use crate::cli::ShelfArgs;
@@ -20,14 +20,14 @@ impl<'p> Trusted<'p> {
     }
 }
 
-/// The origins that the operator trusts with the variables of any profile.
+/// Origins that the operator trusts with the variables of any profile.
 pub(crate) struct Trust<'a> {
     shelf: &'a ShelfArgs,
     origins: BTreeSet<String>,
 }
 
 impl<'a> Trust<'a> {
-    /// Reads `--trust` and the trust file: one origin a line; blank lines and `#` comments are ignored.
+    /// Reads `--trust` and the trust file: one origin per line; blank lines and `#` comments are ignored.
     pub(crate) fn read(shelf: &'a ShelfArgs) -> anyhow::Result<Self> {
         let mut origins = BTreeSet::new();
         for text in &shelf.trust {
@@ -47,22 +47,22 @@ impl<'a> Trust<'a> {
         Ok(Self { shelf, origins })
     }
 
-    /// Refuses a profile from outside the program that would send a variable of another profile to a server that neither
-    /// that profile nor the operator names. The others are those that have a name, and those that run `beside` it.
+    /// Rejects an external profile that would send a variable of another profile to an origin that neither that profile nor
+    /// the operator names. Other profiles are those with a name, and those that run at the same time (`others`).
     pub(crate) fn confirm<'p>(
         &self,
         folder: &Folder,
         plan: &'p Plan,
-        beside: &[(Folder, &Plan)],
+        others: &[(Folder, &Plan)],
     ) -> anyhow::Result<Trusted<'p>> {
         if matches!(folder, Folder::Embedded(_)) {
             return Ok(Trusted(plan));
         }
-        for (_, other) in beside.iter().filter(|(other, _)| !other.is_same(folder)) {
+        for (_, other) in others.iter().filter(|(other, _)| !other.is_same(folder)) {
             self.compare(plan, other)?;
         }
         for other in catalog::known(self.shelf.profiles.as_deref())?.folders().filter(|other| !other.is_same(folder)) {
-            // A profile with mistakes reads no variable.
+            // An invalid profile reads no variable.
             if let Ok(Ok(other)) = other.compiled() {
                 self.compare(plan, &other)?;
             }
@@ -72,7 +72,7 @@ impl<'a> Trust<'a> {
 
     fn compare(&self, plan: &Plan, other: &Plan) -> anyhow::Result<()> {
         let (own, others) = (variables(plan), variables(other));
-        // That both are sent elsewhere by one variable gives nothing away.
+        // A variable that sets the server of both profiles reveals nothing.
         let is_shared = |name: &&String| own.get(*name).is_some_and(|is_server| !(*is_server && others[*name]));
         let Some(shared) = others.keys().find(is_shared) else { return Ok(()) };
         let known = other.origins();
@@ -86,7 +86,7 @@ impl<'a> Trust<'a> {
 
 fn refusal(plan: &Plan, other: &Plan, variable: &str, origin: &str) -> Several {
     let known = Vec::from_iter(other.origins()).join(", ");
-    let known = if known.is_empty() { "the server that its settings name".to_owned() } else { known };
+    let known = if known.is_empty() { "the server in its settings".to_owned() } else { known };
     let (profile, file) = (&plan.id, &plan.source.name);
     Several::new([
         format!("untrusted profile `{profile}` ({file}): it would send `{variable}` to {origin}"),
@@ -95,15 +95,14 @@ fn refusal(plan: &Plan, other: &Plan, variable: &str, origin: &str) -> Several {
     ])
 }
 
-/// Every variable that is read for a profile's settings, by any of their names, with those that name a file; and whether it
-/// says where requests go.
+/// Returns every variable that is read for a profile's settings, including `…_FILE`, and whether it sets a server.
 fn variables(plan: &Plan) -> BTreeMap<String, bool> {
     let variables = |spec: &SettingSpec| {
         let is_server = [BASE_URL, TOKEN_URL].contains(&spec.name.as_str());
         let names = spec.names().map(|name| (variable(&plan.id, name), is_server));
         names.flat_map(|(name, is_server)| [(format!("{name}_FILE"), is_server), (name, is_server)]).collect::<Vec<_>>()
     };
-    // What is common to all profiles and names no server holds nothing that belongs to one of them.
+    // Common settings of all profiles, except for servers, belong to none of them.
     let is_own = |spec: &&SettingSpec| {
         let name = spec.name.as_str();
         [BASE_URL, TOKEN_URL].contains(&name) || !COMMON_SETTINGS.contains(&name)
@@ -111,7 +110,7 @@ fn variables(plan: &Plan) -> BTreeMap<String, bool> {
     plan.settings.iter().filter(is_own).flat_map(variables).collect()
 }
 
-/// An origin as RFC 6454 §6.2 writes it; only `https`, since credentials go to it.
+/// Parses an origin (RFC 6454 §6.2). Only `https` is valid, because credentials are sent to it.
 fn origin(text: &str) -> anyhow::Result<String> {
     let url = Url::parse(text.trim()).ok().filter(|url| url.scheme() == "https" && url.has_host());
     let is_plain = |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none();
@@ -124,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origin_is_scheme_host_and_port_only() {
+    fn origin_with_path_query_or_userinfo_is_rejected() {
         for (text, expected) in [
             ("https://api.example.com", Some("https://api.example.com")),
             ("https://API.Example.com:443/", Some("https://api.example.com")),

@@ -57,7 +57,7 @@ fn read(name: &str, profiles: Option<&Path>) -> anyhow::Result<Option<(Plan, Opt
         let folder = catalog::find(name, profiles)?;
         return Ok(folder.plan()?.map(|plan| (plan, Some(folder))));
     }
-    let (root, name) = catalog::place(path)?;
+    let (root, name) = catalog::locate(path)?;
     let plan = catalog::source(&root, name)?.map_err(|mistake| vec![mistake]).and_then(|source| Plan::read(&source));
     Ok(plan.map_err(|mistakes| render::diagnostics(&mistakes)).ok().map(|plan| (plan, None)))
 }

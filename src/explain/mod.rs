@@ -38,11 +38,11 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
 
 /// The page of the manual that a word stands for; none where a profile has this name.
 fn page(args: &ExplainArgs) -> anyhow::Result<Option<String>> {
-    let is_profile = catalog::known(args.shelf.profiles.as_deref())?.contains(&args.word);
+    let is_profile = catalog::known(args.shelf.profiles.as_deref())?.contains(&args.topic);
     if is_profile || args.value.is_some() {
         return Ok(None);
     }
-    Ok(match args.word.as_str() {
+    Ok(match args.topic.as_str() {
         "profile" => Some(manual::profile()),
         "case" => Some(manual::case()),
         "codes" => Some(diagnostic_help::catalogue()),
@@ -52,7 +52,7 @@ fn page(args: &ExplainArgs) -> anyhow::Result<Option<String>> {
 }
 
 fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
-    let folder = catalog::find(&args.word, args.shelf.profiles.as_deref());
+    let folder = catalog::find(&args.topic, args.shelf.profiles.as_deref());
     let folder =
         folder.context("a word to explain is a profile, `profile`, `case`, `properties`, `codes`, or one of the codes");
     let Some(plan) = folder?.plan()? else { return Ok(Exit::Told) };
@@ -63,7 +63,7 @@ fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
     };
     let mut facts = facts(&plan, ahead.as_ref());
     // What a variable or `--set` changes is shown as it is.
-    let given = SettingSources::read(&args.settings)?.stand_ins(&plan);
+    let given = SettingSources::read(&args.settings)?.with_placeholders(&plan);
     if let Some(settings) = given.ok().filter(|_| !facts.profile.origins.is_empty()) {
         facts.profile.origins = plan.origins_with(&settings).into_iter().collect();
     }
@@ -92,7 +92,7 @@ impl Ahead {
             Some(text) => text.parse().with_context(|| format!("--now takes a time, not `{text}`"))?,
             None => Timestamp::now(),
         };
-        let (settings, markings) = (given.stand_ins(plan)?, markings(&args.marking)?);
+        let (settings, markings) = (given.with_placeholders(plan)?, markings(&args.marking)?);
         let input = Input {
             observable: observable.clone(),
             markings,

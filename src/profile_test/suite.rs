@@ -1,6 +1,6 @@
 //! Finds the profiles and cases to test at the given paths.
 
-use crate::catalog::{self, Folder, USUAL};
+use crate::catalog::{self, DEFAULT_FOLDER, Folder};
 use crate::files::{Bound, Root, operator_path};
 use anyhow::{Context, bail};
 use std::io::ErrorKind;
@@ -45,7 +45,7 @@ fn expected_of(case: &str) -> PathBuf {
 
 /// Returns the profiles and cases at these paths, by default at `profiles`.
 pub(crate) fn found(paths: &[PathBuf]) -> anyhow::Result<Vec<Suite>> {
-    let usual = [PathBuf::from(USUAL)];
+    let usual = [PathBuf::from(DEFAULT_FOLDER)];
     let paths = if paths.is_empty() { &usual } else { paths };
     paths
         .iter()

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     let tape = Tape::default();
     let runtime = tokio::runtime::Runtime::new().context("failed to start the runtime")?;
     let report = runtime.block_on(async {
-        let driver = Driver::new(http::client()?, verbosity == Verbosity::Verbose).on(Arc::clone(&tape));
+        let driver = Driver::new(http::client()?, verbosity == Verbosity::Verbose).recording_to(Arc::clone(&tape));
         anyhow::Ok(driver.drive(&plan, Arc::default(), input, Clock::real()).await)
     })?;
     let ended = exit(report.outcome.kind);
