@@ -1,4 +1,4 @@
-//! What was found, in the format that was asked for; and the trace, for people.
+//! Writes results as STIX, Common Output Format, table or CSV, and formats traces.
 
 use crate::cli::Format;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use stixmap_engine::printable;
 use stixmap_engine::run::{Fate, Link, Record, Report, Traced};
 use stixmap_engine::stix::{Bundle, Layout, Object, Relationship, Seen, stix_time};
 
-/// Writes reports as one answer.
+/// Writes the merged results of reports.
 pub(crate) fn write(format: Format, reports: &mut Vec<Report>, out: &mut dyn io::Write) -> io::Result<()> {
     match format {
         Format::Cof => cof(reports, out),
@@ -24,13 +24,13 @@ fn merged(reports: &mut Vec<Report>) -> Bundle {
 
 fn stix(bundle: &Bundle, out: &mut dyn io::Write) -> io::Result<()> {
     bundle.write(Layout::Pretty, |piece| {
-        let text = std::str::from_utf8(piece).expect("a bundle is written in pieces of whole texts");
+        let text = std::str::from_utf8(piece).expect("a bundle is written in pieces of valid UTF-8");
         out.write_all(printable::json(text).as_bytes())
     })?;
     out.write_all(b"\n")
 }
 
-/// Every record that could be read, mapped or not.
+/// Writes every valid record, mapped or not, in the Common Output Format.
 pub(crate) fn cof(reports: &[Report], out: &mut dyn io::Write) -> io::Result<()> {
     for record in reports.iter().flat_map(|report| &report.trace).filter_map(|traced| traced.record.as_ref()) {
         let line = serde_json::to_string(record)?;
@@ -91,19 +91,19 @@ fn csv(bundle: &Bundle, out: &mut dyn io::Write) -> io::Result<()> {
     writer.flush()
 }
 
-/// Returns the text of a cell that no spreadsheet takes for a formula (OWASP, CSV Injection): `'` stands before a sign that
-/// starts one, at the start of the cell and after whatever another reader's settings take for a separator or a quote. All
-/// columns are texts and times: a number such as `-1` is a provider's text too.
+/// Returns a cell that no spreadsheet evaluates as a formula (OWASP, CSV Injection): `'` is inserted before a character that
+/// starts a formula, at the start of the cell and after every possible separator or quote. No column contains numbers: `-1`
+/// is a provider's text, too.
 fn spreadsheet_cell(text: &str) -> String {
     let text = printable::value(text);
     let mut cell = String::with_capacity(text.len() + 1);
     let mut is_start = true;
-    for sign in text.chars() {
-        if is_start && matches!(sign, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠') {
+    for c in text.chars() {
+        if is_start && matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠') {
             cell.push('\'');
         }
-        is_start = matches!(sign, ',' | ';' | '|' | '"') || (is_start && sign.is_whitespace());
-        cell.push(sign);
+        is_start = matches!(c, ',' | ';' | '|' | '"') || (is_start && c.is_whitespace());
+        cell.push(c);
     }
     cell
 }
@@ -129,7 +129,7 @@ fn table(bundle: &Bundle) -> String {
     text
 }
 
-/// What became of each record.
+/// Formats the trace: each record with its values, its rule and its objects.
 pub(crate) fn trace(report: &Report) -> String {
     report.trace.iter().map(traced_line).collect::<Vec<_>>().join("\n")
 }
@@ -154,8 +154,8 @@ fn traced_line(traced: &Traced) -> String {
 
 fn head(traced: &Traced) -> String {
     let Traced { lookup, page, place, record, .. } = traced;
-    let said = record.as_ref().map(|Record { rrname, rrtype, rdata, .. }| format!("{rrname} {rrtype} {rdata}"));
-    let text = format!("{lookup} page {page} {place}  {}", said.unwrap_or_default());
+    let text = record.as_ref().map(|Record { rrname, rrtype, rdata, .. }| format!("{rrname} {rrtype} {rdata}"));
+    let text = format!("{lookup} page {page} {place}  {}", text.unwrap_or_default());
     printable::line(text.trim_end()).into_owned()
 }
 
@@ -166,7 +166,7 @@ fn link_line(link: &Link) -> String {
     format!("\n    → {source} {relationship} {target}  by the rule on line {line}")
 }
 
-/// Where an object came from: the records it was made of, and the rules that made it. Nothing if it is not in the bundle.
+/// Returns the records and rules that produced an object; none if it is not in the bundle.
 pub(crate) fn why(reports: &[&Report], id: &str) -> Option<String> {
     let mut text = String::new();
     for report in reports {
@@ -190,23 +190,22 @@ pub(crate) fn why(reports: &[&Report], id: &str) -> Option<String> {
             }
         }
         if text.is_empty() {
-            let _ =
-                writeln!(text, "{id} is the observable asked about, its marking, or the provider: no record made it");
+            let _ = writeln!(text, "{id} is the observable, its marking or the provider: not from a record");
         }
     }
     (!text.is_empty()).then(|| text.trim_end().to_owned())
 }
 
-/// Whether a record is of the type that a relationship is told apart by.
+/// Returns whether a record has the record type of a relationship.
 fn is_of_type(traced: &Traced, relationship: &Relationship) -> bool {
     let record = traced.record.as_ref();
     relationship.rrtype.is_none_or(|rrtype| record.is_some_and(|record| record.rrtype == rrtype))
 }
 
-/// Whether a record was seen within the period of a relationship, as far as its times say.
+/// Returns whether a record was seen within the period of a relationship.
 fn is_within(seen: Seen, relationship: &Relationship) -> bool {
     let (start, stop) = (relationship.start_time, relationship.stop_time);
-    // Objects hold no finer times.
+    // Objects contain times in microseconds.
     let is_later = |one: Timestamp, other: Timestamp| one.as_microsecond() > other.as_microsecond();
     let is_after_start = |time: Timestamp| start.is_none_or(|start| !is_later(start, time));
     let is_before_stop = |time: Timestamp| stop.is_none_or(|stop| !is_later(time, stop));
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn formula_is_written_as_text() {
+    fn formula_in_cell_is_escaped() {
         check("=1+1", "'=1+1");
         check("-1", "'-1");
         check("  @SUM(A1)", "  '@SUM(A1)");
@@ -238,7 +237,7 @@ mod tests {
         check("v=spf1 -all", "v=spf1 -all");
     }
 
-    /// The cells of a line as a spreadsheet with these settings reads it.
+    /// Parses a line as a spreadsheet with these settings.
     fn cells(line: &[u8], delimiter: u8, has_quotes: bool) -> Vec<String> {
         let mut reader = csv::ReaderBuilder::new();
         let reader = reader.has_headers(false).flexible(true).delimiter(delimiter).quoting(has_quotes);
@@ -248,7 +247,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_cell_is_a_formula_whatever_the_settings_of_its_reader(
+        fn cell_is_no_formula_with_any_separator_and_quote(
             texts in prop::collection::vec("[=+@＝＋－＠a,;|\"'\t\r\n \u{a0}\u{3000}\\-]{0,8}", 1..4),
         ) {
             let mut line = vec![];
@@ -257,9 +256,9 @@ mod tests {
             writer.write_record(&row).expect("a row");
             drop(writer);
             prop_assert_eq!(cells(&line, b',', true), row);
-            for (delimiter, has_quotes) in [b',', b';', b'|', b'\t'].into_iter().flat_map(|sign| [(sign, true), (sign, false)]) {
+            for (delimiter, has_quotes) in [b',', b';', b'|', b'\t'].into_iter().flat_map(|c| [(c, true), (c, false)]) {
                 for cell in cells(&line, delimiter, has_quotes) {
-                    let bare = cell.trim_start_matches(|sign: char| sign.is_whitespace() || sign == '"');
+                    let bare = cell.trim_start_matches(|c: char| c.is_whitespace() || c == '"');
                     prop_assert!(!bare.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']), "{:?} in {:?}", cell, line);
                 }
             }

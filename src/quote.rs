@@ -1,20 +1,20 @@
-//! How a text of somebody else is written in a file that we generate, so that a reader of the file gets the same text and
-//! nothing more. One function for each notation; each returns printable text on one line.
+//! Quotes untrusted text for generated files, so that parsers read exactly the same text and no markup. One function per
+//! notation; each returns printable text on one line.
 
 use stixmap_engine::printable;
 
-/// A text as a YAML scalar, also inside of `[…]` and `{…}`: always in double quotes, with all that is not printable escaped,
-/// so that YAML 1.1 and 1.2 read the same.
+/// Returns a double-quoted YAML scalar, also valid inside of `[…]` and `{…}`. Unprintable characters are escaped, so that
+/// YAML 1.1 and 1.2 read the same text.
 pub(crate) fn yaml(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
-    for sign in text.chars() {
-        match sign {
-            '"' | '\\' => out.extend(['\\', sign]),
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
-            sign if is_printable(sign) => out.push(sign),
-            sign => out.push_str(&yaml_number(u32::from(sign))),
+            c if is_printable(c) => out.push(c),
+            c => out.push_str(&yaml_number(u32::from(c))),
         }
     }
     out.push('"');
@@ -29,28 +29,28 @@ fn yaml_number(number: u32) -> String {
     }
 }
 
-fn is_printable(sign: char) -> bool {
-    printable::first_unprintable(sign.encode_utf8(&mut [0; 4])).is_none()
+fn is_printable(c: char) -> bool {
+    printable::first_unprintable(c.encode_utf8(&mut [0; 4])).is_none()
 }
 
-/// The same on a line of its own, without quotes where every YAML reads it as this text.
+/// Returns a YAML scalar for a block mapping; without quotes if YAML 1.1 and 1.2 read it as this string.
 pub(crate) fn yaml_line(text: &str) -> String {
     let is_same = || {
         let read = serde_yaml::from_str::<serde_yaml::Value>(&format!("a: {text}\n"));
         read.is_ok_and(|read| read.get("a").and_then(serde_yaml::Value::as_str) == Some(text))
     };
-    let is_plain = is_text_to_all(text) && printable::first_unprintable(text).is_none() && is_same();
+    let is_plain = is_string_in_yaml_1_1(text) && printable::first_unprintable(text).is_none() && is_same();
     if is_plain { text.to_owned() } else { yaml(text) }
 }
 
-/// YAML 1.1, which Kubernetes reads, has more words for truth, numbers with colons and underscores, and `=` for a default.
-fn is_text_to_all(text: &str) -> bool {
+/// Returns whether YAML 1.1, which Kubernetes uses, reads a string: it has more booleans, numbers with `:` and `_`, and `=`.
+fn is_string_in_yaml_1_1(text: &str) -> bool {
     let is_word = matches!(text.to_ascii_lowercase().as_str(), "y" | "n" | "yes" | "no" | "on" | "off" | "=" | "<<");
-    let is_number = text.starts_with(|sign: char| sign.is_ascii_digit() || "+-.".contains(sign));
+    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
     !is_word && !is_number
 }
 
-/// A text as a literal block of YAML, each line behind `indent`, or in quotes where a block would not keep it.
+/// Returns a literal block scalar with each line after `indent`, or a quoted scalar if a block would change the text.
 pub(crate) fn yaml_block(text: &str, indent: &str) -> String {
     let lines = text.strip_suffix('\n').filter(|lines| !lines.ends_with('\n') && !lines.is_empty());
     match lines.filter(|lines| lines.split('\n').all(|line| printable::first_unprintable(line).is_none())) {
@@ -62,10 +62,10 @@ pub(crate) fn yaml_block(text: &str, indent: &str) -> String {
     }
 }
 
-/// A text as a value in a `.env` file of Docker Compose. Single quotes keep all but themselves; in double quotes `\` escapes,
-/// which takes what stands at the end of a line or in single quotes could not. What no escape can say is made visible.
+/// Returns a value for a `.env` file of Docker Compose: in single quotes, or in double quotes if it contains `\` or a line end.
+/// Other unprintable characters have no escape there and are replaced by visible ones.
 pub(crate) fn dotenv(text: &str) -> String {
-    let is_plain = |sign: char| sign.is_alphanumeric() || " ._-:/,+@=%".contains(sign);
+    let is_plain = |c: char| c.is_alphanumeric() || " ._-:/,+@=%".contains(c);
     let visible: String = text.split_inclusive(['\n', '\r', '\t']).map(visible_but_last).collect();
     if visible.chars().all(is_plain) && visible.trim() == visible {
         return visible;
@@ -74,65 +74,62 @@ pub(crate) fn dotenv(text: &str) -> String {
         return format!("'{}'", visible.replace('\'', "\\'"));
     }
     let mut out = String::from("\"");
-    for sign in visible.chars() {
-        match sign {
-            '"' | '\\' | '$' => out.extend(['\\', sign]),
+    for c in visible.chars() {
+        match c {
+            '"' | '\\' | '$' => out.extend(['\\', c]),
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            sign => out.push(sign),
+            c => out.push(c),
         }
     }
     out.push('"');
     out
 }
 
-/// A piece of a text with its unprintable characters escaped, but for a line end or tab that it ends with.
+/// Escapes the unprintable characters of a text, except for line ends and tabs at its end.
 fn visible_but_last(piece: &str) -> String {
     let end = piece.trim_end_matches(['\n', '\r', '\t']).len();
     format!("{}{}", printable::line(&piece[..end]), &piece[end..])
 }
 
-/// A text as the value of an attribute of XML, which no reference lets hold a control character (XML 1.0 §2.2).
+/// Returns the value of an XML attribute. Control characters are replaced: XML has no escape for them (XML 1.0 §2.2).
 pub(crate) fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for sign in printable::line(text).chars() {
-        match sign {
+    for c in printable::line(text).chars() {
+        match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&apos;"),
-            sign => out.push(sign),
+            c => out.push(c),
         }
     }
     out
 }
 
-/// A text as prose in Markdown: no sign of it marks anything up, be it HTML, a link, a column, or the start of a block.
+/// Returns Markdown prose with every markup character escaped: HTML, links, table columns and starts of blocks.
 pub(crate) fn markdown(text: &str) -> String {
     let text = one_line(text);
     let mut out = String::with_capacity(text.len());
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    for (i, sign) in text.char_indices() {
-        let starts_block = (i == 0 && matches!(sign, '#' | '+' | '-' | '=' | '~' | ':'))
-            || (i == digits
-                && digits > 0
-                && matches!(sign, '.' | ')')
-                && !text[i + 1..].starts_with(|next| next != ' '));
-        if starts_block || matches!(sign, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '&' | '$' | '~') {
+    for (i, c) in text.char_indices() {
+        let starts_block = (i == 0 && matches!(c, '#' | '+' | '-' | '=' | '~' | ':'))
+            || (i == digits && digits > 0 && matches!(c, '.' | ')') && !text[i + 1..].starts_with(|next| next != ' '));
+        if starts_block || matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '&' | '$' | '~') {
             out.push('\\');
         }
-        out.push(sign);
+        out.push(c);
     }
-    // A bare address becomes a link by itself.
+    // GitHub turns a bare URL into a link.
     out.replace("://", ":\\//").replace("www.", "www\\.").replace('@', "\\@")
 }
 
-/// A text as code in Markdown: between more backticks than it has, with no column in it. Nothing where there is no text.
+/// Returns a code span in Markdown, delimited by more backticks than the text contains; empty for an empty text.
 pub(crate) fn code(text: &str) -> String {
     let text = without_columns(&one_line(text));
-    let longest = text.split(|sign| sign != '`').map(str::len).max().unwrap_or(0);
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     match text.starts_with('`') || text.ends_with('`') {
         _ if text.is_empty() => String::new(),
@@ -141,41 +138,41 @@ pub(crate) fn code(text: &str) -> String {
     }
 }
 
-/// A text whose `|` part no cells of a table: behind an odd number of backslashes, whether or not a reader takes two for one.
+/// Escapes `|` for table cells: after an odd number of backslashes, whether or not a parser reads two as one.
 fn without_columns(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for sign in text.chars() {
-        if sign == '|' {
+    for c in text.chars() {
+        if c == '|' {
             let backslashes = out.len() - out.trim_end_matches('\\').len();
             out.push_str(if backslashes.is_multiple_of(2) { "\\" } else { "\\\\" });
         }
-        out.push(sign);
+        out.push(c);
     }
     out
 }
 
-/// An address of the web as a link in Markdown; any other text as code.
+/// Returns an HTTP URL as a link in Markdown, any other text as code.
 pub(crate) fn link(text: &str) -> String {
     let is_web = text.starts_with("https://") || text.starts_with("http://");
     let is_address = |byte: u8| byte.is_ascii_graphic() && !b"<>\"`{}|\\^".contains(&byte);
     if is_web && text.bytes().all(is_address) { format!("<{text}>") } else { code(text) }
 }
 
-/// A text inside a node of a Mermaid diagram.
+/// Returns the label of a node in a Mermaid diagram.
 pub(crate) fn mermaid(text: &str) -> String {
     let mut out = String::from("\"");
-    for sign in one_line(text).chars() {
-        match sign {
+    for c in one_line(text).chars() {
+        match c {
             '"' => out.push_str("#quot;"),
-            '<' | '>' | '&' | '#' | '`' | '\\' | ';' => out.push_str(&format!("#{};", u32::from(sign))),
-            sign => out.push(sign),
+            '<' | '>' | '&' | '#' | '`' | '\\' | ';' => out.push_str(&format!("#{};", u32::from(c))),
+            c => out.push(c),
         }
     }
     out.push('"');
     out
 }
 
-/// A text without breaks, each run of blanks as one, and the rest printable.
+/// Returns printable text on one line, with runs of whitespace replaced by a space.
 pub(crate) fn one_line(text: &str) -> String {
     printable::line(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
@@ -190,7 +187,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn text_is_quoted_for_its_place() {
+    fn text_is_quoted_for_each_notation() {
         check(yaml_line, "Acme DNS", "Acme DNS");
         check(yaml_line, "TLP:AMBER", "TLP:AMBER");
         check(yaml_line, "false", "\"false\"");
@@ -219,42 +216,42 @@ pub(crate) mod tests {
         check(mermaid, "say \"no\"", "\"say #quot;no#quot;\"");
     }
 
-    /// A value of a `.env` file, as Docker Compose documents it: single quotes are literal but for `\'`; in double quotes `\`
-    /// escapes, and an unescaped `$` is replaced; without quotes ` #` starts a comment. None where the value is not closed.
+    /// Parses a value of a `.env` file as Docker Compose documents it: single quotes are literal except for `\'`; in double
+    /// quotes `\` escapes, and an unescaped `$` is replaced; without quotes ` #` starts a comment. None if a quote is missing.
     pub(crate) fn read_dotenv(line: &str) -> Option<String> {
         let Some(quote @ ('\'' | '"')) = line.chars().next() else {
             let value = line.split(" #").next()?.trim();
             return (!value.contains(['$', '\n'])).then(|| value.to_owned());
         };
-        let (mut value, mut signs) = (String::new(), line[1..].chars());
+        let (mut value, mut chars) = (String::new(), line[1..].chars());
         loop {
-            match (signs.next()?, quote) {
-                (sign, quote) if sign == quote => return signs.as_str().is_empty().then_some(value),
-                ('\\', '\'') => match signs.clone().next() {
-                    Some('\'') => value.extend(signs.next()),
+            match (chars.next()?, quote) {
+                (c, quote) if c == quote => return chars.as_str().is_empty().then_some(value),
+                ('\\', '\'') => match chars.clone().next() {
+                    Some('\'') => value.extend(chars.next()),
                     _ => value.push('\\'),
                 },
-                ('\\', _) => match signs.next()? {
+                ('\\', _) => match chars.next()? {
                     'n' => value.push('\n'),
                     'r' => value.push('\r'),
                     't' => value.push('\t'),
-                    sign @ ('"' | '\\' | '$') => value.push(sign),
+                    c @ ('"' | '\\' | '$') => value.push(c),
                     _ => return None,
                 },
                 ('$', '"') => return None,
-                (sign, _) => value.push(sign),
+                (c, _) => value.push(c),
             }
         }
     }
 
-    /// What a `.env` file can hold of a text.
+    /// Returns what a `.env` file can contain of a text.
     pub(crate) fn visible(text: &str) -> String {
         text.split_inclusive(['\n', '\r', '\t']).map(visible_but_last).collect()
     }
 
-    /// Much that means something in one of the notations.
+    /// Generates text with characters that have a meaning in one of the notations.
     pub(crate) fn hostile() -> impl Strategy<Value = String> {
-        let signs = vec![
+        let chars = vec![
             "\n",
             "\r",
             "\t",
@@ -292,7 +289,7 @@ pub(crate) mod tests {
             "\\n",
             "ü",
         ];
-        let piece = prop_oneof!["[a-z0-9 ]{0,3}", prop::sample::select(signs).prop_map(str::to_owned)];
+        let piece = prop_oneof!["[a-z0-9 ]{0,3}", prop::sample::select(chars).prop_map(str::to_owned)];
         prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
     }
 
@@ -336,8 +333,8 @@ pub(crate) mod tests {
         fn markdown_and_diagram_have_no_markup(text in hostile()) {
             let prose = markdown(&text).replace("\\\\", "");
             prop_assert!(is_one_line(&prose));
-            for sign in ["<", ">", "`", "|", "[", "]", "*", "_", "&"] {
-                prop_assert!(!prose.replace(&format!("\\{sign}"), "").contains(sign), "{}", prose);
+            for c in ["<", ">", "`", "|", "[", "]", "*", "_", "&"] {
+                prop_assert!(!prose.replace(&format!("\\{c}"), "").contains(c), "{}", prose);
             }
             let label = mermaid(&text);
             prop_assert!(is_one_line(&label) && !label[1..label.len() - 1].contains(['"', '<', '>', '`']), "{}", label);
@@ -357,7 +354,7 @@ pub(crate) mod tests {
             prop_assert!(is_one_line(&written));
             let fence = written.bytes().take_while(|byte| *byte == b'`').count();
             let inner = &written[fence..written.len() - fence];
-            prop_assert!(inner.split(|sign| sign != '`').all(|run| run.len() != fence || run.is_empty()), "{}", written);
+            prop_assert!(inner.split(|c| c != '`').all(|run| run.len() != fence || run.is_empty()), "{}", written);
         }
     }
 }

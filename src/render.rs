@@ -1,4 +1,4 @@
-//! How diagnostics, errors and remarks look on standard error. The one place for colour.
+//! Prints diagnostics, errors and remarks to standard error, with colors on a terminal.
 
 use crate::cli::Cli;
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
@@ -12,28 +12,28 @@ use std::sync::Arc;
 use stixmap_engine::diagnostic::{Diagnostic, Label, Severity, Source, Span};
 use stixmap_engine::printable;
 
-/// Prints what stopped the program, in one line with its causes.
+/// Prints the error that ended the program, with its causes on one line.
 pub(crate) fn error(error: &anyhow::Error) {
     eprintln!("\x1b[1;31merror\x1b[0m: {}", causes(error));
 }
 
-/// Prints what the operator should know, and need not stop for.
+/// Prints a warning to the operator.
 pub(crate) fn warning(text: &str) {
     eprintln!("\x1b[1;33mwarning\x1b[0m: {}", printable::line(text));
 }
 
-/// Prints why the arguments are refused, which repeats what was typed; or help, if it was asked for.
-pub(crate) fn usage(refused: &clap::Error) -> ExitCode {
+/// Prints an error of the command line, or the requested help, and returns the exit code.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let arguments = std::env::args_os().map(|text| printable::line(&text.to_string_lossy()).into_owned());
-    // What is refused as typed is refused as printed, in the same words.
+    // The message repeats the arguments: parse them again with unprintable characters escaped.
     match Cli::try_parse_from(arguments) {
         Err(same) => same.exit(),
-        Ok(_) => eprint!("{}", printable::line(&refused.render().to_string())),
+        Ok(_) => eprint!("{}", printable::line(&error.render().to_string())),
     }
-    ExitCode::from(u8::try_from(refused.exit_code()).unwrap_or(u8::MAX))
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
 }
 
-/// An error with its causes, as it is printed.
+/// Returns the printable text of an error with its causes.
 pub(crate) fn causes(error: &anyhow::Error) -> String {
     let cause = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref::<Several>() {
         Some(several) => several.to_string(),
@@ -42,7 +42,7 @@ pub(crate) fn causes(error: &anyhow::Error) -> String {
     error.chain().map(cause).collect::<Vec<_>>().join(": ")
 }
 
-/// An error with a line for each of several facts; a fact brings no line of its own along.
+/// An error with several lines. A line end inside of one is escaped.
 #[derive(Debug)]
 pub(crate) struct Several(Vec<String>);
 
@@ -60,27 +60,27 @@ impl fmt::Display for Several {
 
 impl std::error::Error for Several {}
 
-/// Prints a remark on the work, as one line.
+/// Prints one line of information.
 pub(crate) fn remark(text: &str) {
     eprintln!("{}", printable::line(text));
 }
 
-/// Prints a text of several lines, whose values were escaped when the lines were made.
+/// Prints several lines of information. The caller has escaped the values in them.
 pub(crate) fn remarks(text: &str) {
     eprintln!("{}", printable::lines(text));
 }
 
-/// Prints diagnostics as rustc does.
+/// Prints diagnostics with excerpts, in the style of rustc.
 pub(crate) fn diagnostics(diagnostics: &[Diagnostic]) {
-    let has_colour = AutoStream::choice(&stderr()) != anstream::ColorChoice::Never;
-    let renderer = if has_colour { Renderer::styled() } else { Renderer::plain() };
+    let has_color = AutoStream::choice(&stderr()) != anstream::ColorChoice::Never;
+    let renderer = if has_color { Renderer::styled() } else { Renderer::plain() };
     for diagnostic in diagnostics {
         eprintln!("{}\n", rendered(&renderer, diagnostic));
     }
 }
 
 fn rendered(renderer: &Renderer, diagnostic: &Diagnostic) -> String {
-    let shown = Redacted::new(diagnostic);
+    let shown = Printable::new(diagnostic);
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -97,38 +97,38 @@ fn rendered(renderer: &Renderer, diagnostic: &Diagnostic) -> String {
         let patch = Patch::new(span.clone(), replacement);
         let Excerpt { name, line, text, .. } = &shown.excerpts[0];
         let snippet = Snippet::source(text).path(name).line_start(*line).patch(patch);
-        report.push(Level::HELP.secondary_title("write instead").element(snippet));
+        report.push(Level::HELP.secondary_title("replace with").element(snippet));
     }
     renderer.render(&report)
 }
 
-/// A diagnostic with its texts as they are printed.
-struct Redacted {
+/// A diagnostic with printable texts.
+struct Printable {
     message: String,
-    /// The source of the first label comes first.
+    /// Excerpts of all sources; that of the first label comes first.
     excerpts: Vec<Excerpt>,
     notes: Vec<String>,
     fix: Option<(Span, String)>,
 }
 
-/// The lines of a source that have labels in them, and what is between.
+/// The lines of a source from its first to its last label.
 struct Excerpt {
     name: String,
     /// The number of the first line.
     line: usize,
     text: String,
-    /// Whether it is the diagnostic's first, where it is, what it says.
+    /// Whether it is the primary label, its span, and its text.
     labels: Vec<(bool, Span, String)>,
 }
 
-impl Redacted {
-    fn new(diagnostic: &Diagnostic) -> Redacted {
+impl Printable {
+    fn new(diagnostic: &Diagnostic) -> Printable {
         let line = |text: &String| printable::line(text).into_owned();
         let source = &diagnostic.labels[0].source;
         let lines = lines(source, diagnostic);
         let first = PrintedSource::new(&source.text[lines.clone()]);
         let fix = diagnostic.fix.as_ref();
-        Redacted {
+        Printable {
             message: line(&diagnostic.message),
             excerpts: sources(&diagnostic.labels).into_iter().map(|source| excerpt(source, diagnostic)).collect(),
             notes: diagnostic.notes.iter().map(|note| printable::lines(note).into_owned()).collect(),
@@ -149,7 +149,7 @@ fn excerpt(source: &Arc<Source>, diagnostic: &Diagnostic) -> Excerpt {
     Excerpt { name, line, labels: labels.collect(), text: printed.text }
 }
 
-/// The lines of a source that a diagnostic marks, from the first to the last: the renderer reads all it is given.
+/// Returns the span of the lines that a diagnostic marks: the renderer would process the whole source.
 fn lines(source: &Arc<Source>, diagnostic: &Diagnostic) -> Span {
     let marked = diagnostic.labels.iter().filter(|label| Arc::ptr_eq(&label.source, source)).map(|label| &label.span);
     let fix = diagnostic.fix.iter().map(|fix| &fix.span).filter(|_| Arc::ptr_eq(&diagnostic.labels[0].source, source));
@@ -157,20 +157,20 @@ fn lines(source: &Arc<Source>, diagnostic: &Diagnostic) -> Span {
     let text = source.text.as_bytes();
     let first = marked.iter().map(|span| span.start).min().unwrap_or_default().min(text.len());
     let last = marked.iter().map(|span| span.end).max().unwrap_or_default().clamp(first, text.len());
-    let start = text[..first].iter().rposition(|sign| *sign == b'\n').map_or(0, |at| at + 1);
-    let end = text[last..].iter().position(|sign| *sign == b'\n').map_or(text.len(), |at| last + at + 1);
+    let start = text[..first].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let end = text[last..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| last + at + 1);
     start..end
 }
 
-/// A place of a source as one in some of its lines.
+/// Converts a span in a source to one in an excerpt.
 fn within(span: &Span, lines: &Span) -> Span {
     span.start.saturating_sub(lines.start)..span.end.saturating_sub(lines.start)
 }
 
-/// A source's text as it is printed, and where its bytes went. A tab stays, since the renderer makes blanks of it.
+/// Printable text of a source, with the positions of its bytes. Tabs are kept: the renderer expands them.
 struct PrintedSource {
     text: String,
-    /// After each byte of the source that is written longer or left out: how much longer the text has become.
+    /// Positions after characters that were escaped or removed, with the difference in length up to there.
     moves: Vec<(usize, isize)>,
 }
 
@@ -178,16 +178,16 @@ impl PrintedSource {
     fn new(source: &str) -> PrintedSource {
         let (mut text, mut moves) = (String::with_capacity(source.len()), vec![]);
         let mut rest = source;
-        while let Some((at, sign)) = printable::first_unprintable(rest) {
+        while let Some((at, c)) = printable::first_unprintable(rest) {
             let start = source.len() - rest.len() + at;
             text.push_str(&rest[..at]);
-            rest = &rest[at + sign.len_utf8()..];
-            match sign {
-                '\n' | '\t' => text.push(sign),
+            rest = &rest[at + c.len_utf8()..];
+            match c {
+                '\n' | '\t' => text.push(c),
                 '\r' if rest.starts_with('\n') => {}
-                sign => printable::push_escaped(&mut text, sign),
+                c => printable::push_escaped(&mut text, c),
             }
-            let end = start + sign.len_utf8();
+            let end = start + c.len_utf8();
             let moved = text.len().cast_signed() - end.cast_signed();
             if moves.last().map_or(0, |(_, moved)| *moved) != moved {
                 moves.push((end, moved));
@@ -198,32 +198,32 @@ impl PrintedSource {
     }
 
     fn span(&self, span: &Span) -> Span {
-        self.place(span.start)..self.place(span.end)
+        self.position(span.start)..self.position(span.end)
     }
 
-    fn place(&self, byte: usize) -> usize {
+    fn position(&self, byte: usize) -> usize {
         let before = self.moves.partition_point(|(at, _)| *at <= byte);
         let moved = before.checked_sub(1).map_or(0, |last| self.moves[last].1);
         byte.saturating_add_signed(moved).min(self.text.len())
     }
 }
 
-/// The same facts for programs.
+/// Returns diagnostics as JSON.
 pub(crate) fn json(diagnostics: &[Diagnostic]) -> Value {
-    let place = |source: &Source, span: &Span| {
+    let location = |source: &Source, span: &Span| {
         let ((line, column), (end_line, end_column)) =
             (source.line_and_column(span.start), source.line_and_column(span.end));
         json!({ "file": source.name, "line": line, "column": column, "end_line": end_line, "end_column": end_column,
                 "start": span.start, "end": span.end })
     };
     let label = |label: &Label| {
-        let mut fields = place(&label.source, &label.span);
+        let mut fields = location(&label.source, &label.span);
         fields["text"] = label.text.clone().into();
         fields
     };
     let fix = |diagnostic: &Diagnostic| {
         let fix = diagnostic.fix.as_ref()?;
-        let mut fields = place(&diagnostic.labels[0].source, &fix.span);
+        let mut fields = location(&diagnostic.labels[0].source, &fix.span);
         fields["replacement"] = fix.replacement.clone().into();
         Some(fields)
     };
@@ -240,16 +240,16 @@ pub(crate) fn json(diagnostics: &[Diagnostic]) -> Value {
     Value::Array(all.collect())
 }
 
-/// One as an annotation of a GitHub workflow.
+/// Returns a diagnostic as an annotation of a GitHub workflow.
 pub(crate) fn github(diagnostic: &Diagnostic) -> String {
     let escaped = |text: &str| printable::lines(text).replace('%', "%25").replace('\n', "%0A");
     let property = |text: &str| escaped(text).replace(':', "%3A").replace(',', "%2C");
-    let place = &diagnostic.labels[0];
-    let (line, column) = place.source.line_and_column(place.span.start);
-    let (end_line, end_column) = place.source.line_and_column(place.span.end);
+    let label = &diagnostic.labels[0];
+    let (line, column) = label.source.line_and_column(label.span.start);
+    let (end_line, end_column) = label.source.line_and_column(label.span.end);
     let mut message = diagnostic.message.clone();
-    if !place.text.is_empty() {
-        message = format!("{message}: {}", place.text);
+    if !label.text.is_empty() {
+        message = format!("{message}: {}", label.text);
     }
     for note in &diagnostic.notes {
         message = format!("{message}\n{note}");
@@ -257,7 +257,7 @@ pub(crate) fn github(diagnostic: &Diagnostic) -> String {
     format!(
         "::{} file={},line={line},endLine={end_line},col={column},endColumn={end_column},title={}::{}\n",
         severity(diagnostic.severity),
-        property(&place.source.name),
+        property(&label.source.name),
         property(diagnostic.code.slug()),
         escaped(&message),
     )
@@ -270,7 +270,7 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// The sources of the labels, each once, in order.
+/// Returns the distinct sources of the labels, in order.
 fn sources(labels: &[Label]) -> Vec<&Arc<Source>> {
     let mut sources: Vec<&Arc<Source>> = vec![];
     for label in labels {
@@ -296,7 +296,7 @@ mod tests {
     use proptest::prelude::*;
     use stixmap_engine::diagnostic::Code;
 
-    /// A text with much that a terminal acts on.
+    /// Generates text with control sequences of terminals.
     fn hostile() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             prop::sample::select(vec![
@@ -328,7 +328,7 @@ mod tests {
         }
 
         #[test]
-        fn hostile_fact_is_printed_as_one_line(facts in prop::collection::vec(hostile(), 1..4)) {
+        fn hostile_line_is_printed_as_one_line(facts in prop::collection::vec(hostile(), 1..4)) {
             let text = causes(&anyhow::Error::new(Several::new(&facts)));
             prop_assert!(is_printable(&text));
             prop_assert_eq!(text.split('\n').count(), facts.len());
@@ -351,11 +351,11 @@ mod tests {
         }
 
         #[test]
-        fn excerpt_marks_the_place_of_the_source(before in hostile(), marked in hostile(), after in hostile()) {
+        fn excerpt_marks_the_same_text_as_the_source(before in hostile(), marked in hostile(), after in hostile()) {
             let source = format!("{before}{marked}{after}");
             let printed = PrintedSource::new(&source);
             let span = printed.span(&(before.len()..before.len() + marked.len()));
-            // The `\r` of a line end is printed nowhere, so a boundary inside of one stands for both its sides.
+            // The `\r` of a line end is not printed: a boundary inside of one is on both its sides.
             let shown = |text: &str| PrintedSource::new(text).text.replace(r"\013", "");
             prop_assert_eq!(printed.text[span].replace(r"\013", ""), shown(&marked));
         }

@@ -1,5 +1,5 @@
-//! The most requests that one observable can cost, and how the number comes about. A page is asked for until it is
-//! answered or was asked for often enough; a redirect that is followed starts the attempts anew.
+//! Upper bound of the requests for one observable, with its terms. Each page takes at most the configured attempts; a followed
+//! redirect starts with new attempts.
 
 use super::facts::{Bound, Term};
 use super::types;
@@ -7,7 +7,7 @@ use stixmap_engine::plan::{LookupPlan, Plan};
 use stixmap_engine::run::MAX_REDIRECTS;
 use stixmap_engine::stix::Kind;
 
-/// The bounds of each type that the profile accepts, or of one; types with the same bound together.
+/// Returns the bound for each type that the profile accepts, or for `only`; types with the same lookups share one.
 pub(super) fn bounds(plan: &Plan, only: Option<Kind>) -> Vec<Bound> {
     let mut bounds: Vec<(Vec<Kind>, Vec<&LookupPlan>)> = vec![];
     for kind in plan.accepts().into_iter().filter(|kind| only.is_none_or(|only| only == *kind)) {
@@ -23,7 +23,7 @@ pub(super) fn bounds(plan: &Plan, only: Option<Kind>) -> Vec<Bound> {
     bounds.into_iter().map(|(kinds, lookups)| bound(plan, &kinds, &lookups)).collect()
 }
 
-/// The most requests that an observable of a type can cost.
+/// Returns the maximum number of requests for an observable of a type.
 pub(crate) fn most_requests(plan: &Plan, kind: Kind) -> u64 {
     bounds(plan, Some(kind)).iter().map(|bound| bound.requests).sum()
 }
@@ -35,7 +35,7 @@ fn bound(plan: &Plan, kinds: &[Kind], lookups: &[&LookupPlan]) -> Bound {
     Bound { types: types(kinds), requests: sum.iter().map(|term| term.requests).sum(), sum }
 }
 
-/// A token is fetched once, and once more when it is not accepted.
+/// A token is obtained once, and a second time if the first is rejected.
 fn token(plan: &Plan) -> Option<Term> {
     let attempts = plan.http.retry.attempts;
     plan.token()?;
@@ -53,7 +53,7 @@ fn probe(plan: &Plan) -> Term {
 
 fn of_lookup(plan: &Plan, lookup: &LookupPlan) -> Term {
     let attempts = plan.http.retry.attempts;
-    // The order, the polls, and the result.
+    // Submission, polls and result.
     let of_job = lookup.job.as_ref().map_or(0, |job| 1 + job.at_most);
     let pages = lookup.paging.at_most() + of_job;
     let asks = lookup.for_each.len().max(1);
@@ -68,7 +68,7 @@ fn of_lookup(plan: &Plan, lookup: &LookupPlan) -> Term {
     Term { of: lookup.name.clone(), requests, how }
 }
 
-/// `1 page`, `2 pages`.
+/// Returns a number with its unit: `1 page`, `2 pages`.
 pub(super) fn counted(number: u32, word: &str) -> String {
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }

@@ -1,35 +1,35 @@
-//! `stixmap explain CODE`: what a diagnostic is about, why it matters, and the smallest file that earns it.
+//! `stixmap explain CODE`: the meaning of a diagnostic, with a minimal example.
 
 use rust_embed::RustEmbed;
 use std::fmt::Write;
 use stixmap_engine::diagnostic::Code;
 
-/// The examples of the tests: each is earned, and told, exactly as it stands here.
+/// Examples from the tests, which verify that each file yields exactly this diagnostic.
 #[derive(RustEmbed)]
 #[folder = "tests/diagnostics"]
 struct Examples;
 
-/// The page of a diagnostic's code; none if this is no code.
+/// Returns the page of a code; none if the code is unknown.
 pub(crate) fn page(slug: &str) -> Option<String> {
     let code = Code::ALL.iter().find(|code| code.slug() == slug)?;
     let mut text = format!("{code}\n\n");
     for line in code.doc().lines() {
         let _ = writeln!(text, "{}", line.trim());
     }
-    if let Some(told) = told(code.slug()) {
-        let _ = write!(text, "\nFor example:\n\n{}", indented(&told));
+    if let Some(example) = example(code.slug()) {
+        let _ = write!(text, "\nFor example:\n\n{}", indented(&example));
     }
     Some(text)
 }
 
-fn told(slug: &str) -> Option<String> {
-    let places = [
+fn example(slug: &str) -> Option<String> {
+    let paths = [
         format!("{slug}.txt"),
         format!("cases/{slug}.txt"),
         format!("{slug}/answer.txt"),
         format!("{slug}/profile.txt"),
     ];
-    let file = places.iter().find_map(|place| Examples::get(place))?;
+    let file = paths.iter().find_map(|path| Examples::get(path))?;
     Some(String::from_utf8_lossy(&file.data).trim_end().to_owned())
 }
 
@@ -37,7 +37,7 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") }).collect()
 }
 
-/// Every code, one a line, with the first sentence on it.
+/// Lists all codes, one per line, with the first sentence of each page.
 pub(crate) fn catalogue() -> String {
     let line = |code: &Code| {
         let doc = code.doc();

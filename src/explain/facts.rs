@@ -1,8 +1,8 @@
-//! What is told of a profile, as data: `--json` prints it as it is, `text` in words.
+//! The facts that `explain` shows, as data: `--json` prints them, `text` formats them.
 
 use serde::Serialize;
 
-/// Everything that is told of a profile, or of a profile and a value.
+/// All facts about a profile, or about a profile and an observable.
 #[derive(Serialize)]
 pub(super) struct Facts {
     pub(super) profile: Head,
@@ -31,23 +31,23 @@ pub(super) struct Head {
     pub(super) name: String,
     pub(super) summary: String,
     pub(super) file: String,
-    /// What the provider's terms say.
+    /// Summary of the provider's terms of use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) terms: Option<String>,
-    /// Whether the provider asks for money.
+    /// Whether the provider requires payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) licence: Option<String>,
-    /// Where an account can be had.
+    /// How to get an account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) subscription: Option<String>,
-    /// Where the API is documented.
+    /// URLs of the API's documentation.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) links: Vec<String>,
-    /// Where credentials may go.
+    /// Origins that receive credentials.
     pub(super) origins: Vec<String>,
 }
 
-/// The value that was given, and whether it may be sent as it is marked.
+/// The observable, and whether its markings permit a request.
 #[derive(Serialize)]
 pub(super) struct Asked {
     pub(super) r#type: &'static str,
@@ -70,7 +70,7 @@ pub(super) struct SettingFact {
     pub(super) description: String,
 }
 
-/// The most requests for one observable of these types, and how the number comes about.
+/// Maximum number of requests for one observable of these types, with its terms.
 #[derive(Serialize)]
 pub(super) struct Bound {
     pub(super) types: Vec<&'static str>,
@@ -144,14 +144,14 @@ pub(super) struct LookupFact {
     pub(super) rows: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) job: Option<String>,
-    /// Where it is asked how far a job is, and for its result.
+    /// Requests for the state of a job and for its result.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) later: Vec<RequestFact>,
     pub(super) paging: String,
     pub(super) pages_at_most: u32,
 }
 
-/// A parameter that holds an end of the window.
+/// A parameter that contains an end of the window.
 #[derive(Serialize)]
 pub(super) struct TimeFact {
     pub(super) parameter: String,
@@ -166,7 +166,7 @@ pub(super) struct AnswerFact {
     pub(super) then: String,
     pub(super) message: Option<String>,
     pub(super) wait: Option<String>,
-    /// Whether the profile says so; otherwise it is so for every profile.
+    /// Whether a row of the profile defines this; otherwise it is a default of all profiles.
     pub(super) by_profile: bool,
 }
 
@@ -176,7 +176,7 @@ pub(super) struct RecordFact {
     pub(super) orientation: Vec<OrientationFact>,
     pub(super) bad_at_most_percent: u64,
     pub(super) other_names: String,
-    /// Records whose data is an address of such a reach are left out.
+    /// Kinds of addresses whose records are dropped.
     pub(super) drop_addresses: Vec<String>,
 }
 
@@ -189,7 +189,7 @@ pub(super) struct FieldFact {
     pub(super) format: Option<String>,
     pub(super) zone: Option<String>,
     pub(super) optional: bool,
-    /// Which of several times counts, if not the first.
+    /// Which of several times is used, if not the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) take: Option<String>,
     pub(super) none_when: Vec<String>,
@@ -209,7 +209,7 @@ pub(super) struct OrientationFact {
 pub(super) struct RuleFact {
     pub(super) number: usize,
     pub(super) line: usize,
-    /// None means any.
+    /// Record types; empty for any.
     pub(super) rrtypes: Vec<String>,
     pub(super) when: Option<String>,
     #[serde(flatten)]

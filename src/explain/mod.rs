@@ -1,5 +1,5 @@
-//! `stixmap explain`: what a profile does, before it does it; and the manual of the language it is written in.
-//! Sends nothing.
+//! `stixmap explain`: shows what a profile would do, the manual of the profile language, and the meaning of diagnostics.
+//! Sends no request.
 
 mod request_facts;
 mod bound;
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     }
 }
 
-/// The page of the manual that a word stands for; none where a profile has this name.
+/// Returns the manual's page about a topic; none if a profile has this name.
 fn page(args: &ExplainArgs) -> anyhow::Result<Option<String>> {
     let is_profile = catalog::known(args.shelf.profiles.as_deref())?.contains(&args.topic);
     if is_profile || args.value.is_some() {
@@ -47,22 +47,24 @@ fn page(args: &ExplainArgs) -> anyhow::Result<Option<String>> {
         "case" => Some(manual::case()),
         "codes" => Some(diagnostic_help::catalogue()),
         "properties" => Some(crate::profile_test::properties()),
-        word => diagnostic_help::page(word),
+        code => diagnostic_help::page(code),
     })
 }
 
 fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let folder = catalog::find(&args.topic, args.shelf.profiles.as_deref());
     let folder =
-        folder.context("a word to explain is a profile, `profile`, `case`, `properties`, `codes`, or one of the codes");
+        folder.context("expected a profile, `profile`, `case`, `properties`, `codes`, or the code of a diagnostic");
     let Some(plan) = folder?.plan()? else { return Ok(Exit::Told) };
-    let ahead = match &args.value {
-        Some(value) => Some(Ahead::look(args, &plan, observable(value, kind(args.kind.as_deref())?)?)?),
-        None if !(args.marking.tlp.is_empty() && args.marking.pap.is_empty()) => bail!("--tlp and --pap need a value"),
+    let preview = match &args.value {
+        Some(value) => Some(RunPreview::new(args, &plan, observable(value, kind(args.kind.as_deref())?)?)?),
+        None if !(args.marking.tlp.is_empty() && args.marking.pap.is_empty()) => {
+            bail!("--tlp and --pap require a value")
+        }
         None => None,
     };
-    let mut facts = facts(&plan, ahead.as_ref());
-    // What a variable or `--set` changes is shown as it is.
+    let mut facts = facts(&plan, preview.as_ref());
+    // A variable or `--set` can replace the servers.
     let given = SettingSources::read(&args.settings)?.with_placeholders(&plan);
     if let Some(settings) = given.ok().filter(|_| !facts.profile.origins.is_empty()) {
         facts.profile.origins = plan.origins_with(&settings).into_iter().collect();
@@ -74,22 +76,22 @@ fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// A run for a value that is only looked at.
-struct Ahead {
+/// A run for an observable that sends nothing, with what it would send.
+struct RunPreview {
     observable: Observable,
     marking: MarkingArgs,
     settings: Settings,
     now: Timestamp,
-    preview: Preview,
+    requests: Preview,
     results: Tlp,
 }
 
-impl Ahead {
-    fn look(args: &ExplainArgs, plan: &Plan, observable: Observable) -> anyhow::Result<Ahead> {
+impl RunPreview {
+    fn new(args: &ExplainArgs, plan: &Plan, observable: Observable) -> anyhow::Result<RunPreview> {
         let given = SettingSources::read(&args.settings)?;
         given.refuse_unknown(&[plan], &other_sections(&[plan], args.shelf.profiles.as_deref())?)?;
         let now = match &args.now {
-            Some(text) => text.parse().with_context(|| format!("--now takes a time, not `{text}`"))?,
+            Some(text) => text.parse().with_context(|| format!("invalid --now `{text}`: expected a time"))?,
             None => Timestamp::now(),
         };
         let (settings, markings) = (given.with_placeholders(plan)?, markings(&args.marking)?);
@@ -102,28 +104,28 @@ impl Ahead {
             trace: false,
         };
         let run = Run::new(plan, Arc::new(ProviderState::default()), input, now);
-        let preview = run.preview();
+        let requests = run.preview();
         let results = run.finish().tlp;
-        Ok(Ahead { observable, marking: args.marking.clone(), settings, now, preview, results })
+        Ok(RunPreview { observable, marking: args.marking.clone(), settings, now, requests, results })
     }
 }
 
-fn facts(plan: &Plan, ahead: Option<&Ahead>) -> Facts {
+fn facts(plan: &Plan, preview: Option<&RunPreview>) -> Facts {
     Facts {
         profile: head(plan),
-        asked: ahead.map(asked),
+        asked: preview.map(asked),
         settings: plan.settings.iter().map(|spec| setting(plan, spec)).collect(),
-        requests_at_most: bound::bounds(plan, ahead.map(|ahead| ahead.observable.kind())),
+        requests_at_most: bound::bounds(plan, preview.map(|preview| preview.observable.kind())),
         limits: request_facts::limits(plan),
-        quota: request_facts::quota(plan, ahead),
-        window: request_facts::window(plan, ahead),
-        lookups: request_facts::lookups(plan, ahead),
+        quota: request_facts::quota(plan, preview),
+        window: request_facts::window(plan, preview),
+        lookups: request_facts::lookups(plan, preview),
         answers: request_facts::answers(plan),
         record: result_facts::record(plan),
         rules: result_facts::rules(plan),
         relationship: result_facts::relationship(plan),
-        tlp: result_facts::tlp(plan, ahead),
-        pap: result_facts::pap(plan, ahead),
+        tlp: result_facts::tlp(plan, preview),
+        pap: result_facts::pap(plan, preview),
         identity: result_facts::identity(plan),
     }
 }
@@ -144,15 +146,15 @@ fn head(plan: &Plan) -> Head {
     }
 }
 
-fn asked(ahead: &Ahead) -> Asked {
+fn asked(preview: &RunPreview) -> Asked {
     Asked {
-        r#type: ahead.observable.kind().stix_type(),
-        value: ahead.observable.value().to_owned(),
-        tlp: ahead.marking.tlp.clone(),
-        pap: ahead.marking.pap.clone(),
-        may_be_sent: ahead.preview.refused.is_none(),
-        refused: ahead.preview.refused.clone(),
-        results_tlp: ahead.results.as_str(),
+        r#type: preview.observable.kind().stix_type(),
+        value: preview.observable.value().to_owned(),
+        tlp: preview.marking.tlp.clone(),
+        pap: preview.marking.pap.clone(),
+        may_be_sent: preview.requests.refused.is_none(),
+        refused: preview.requests.refused.clone(),
+        results_tlp: preview.results.as_str(),
     }
 }
 
@@ -171,10 +173,10 @@ fn types(kinds: &[Kind]) -> Vec<&'static str> {
     kinds.iter().map(|kind| kind.stix_type()).collect()
 }
 
-/// How a word of the language is written.
+/// Returns a value of the language as profiles spell it.
 fn word<T: serde::Serialize>(word: &T) -> String {
     match serde_json::to_value(word) {
         Ok(serde_json::Value::String(word)) => word,
-        _ => unreachable!("the words of the language are texts"),
+        _ => unreachable!("values of the language serialize to strings"),
     }
 }

@@ -1,4 +1,4 @@
-//! Requests as they are told: of a plan, with placeholders; of a run, as they would be sent, with the names of secrets.
+//! Formats requests for `explain`: those of a plan with placeholders, those of a run with redacted secrets.
 
 use super::facts::{HeaderFact, RequestFact};
 use serde_json::Value;
@@ -9,14 +9,14 @@ use stixmap_engine::plan::{
 use stixmap_engine::profile::WindowPoint;
 use stixmap_engine::run::Request;
 
-/// A request that would be sent.
+/// Returns a request of a run, redacted.
 pub(super) fn sent(request: &Request) -> RequestFact {
     let headers = request.headers.iter().map(|(name, value)| header(name, value.to_string()));
     let body = request.body.as_ref().map(ToString::to_string);
     RequestFact { method: request.method, url: request.url.to_string(), headers: headers.collect(), body }
 }
 
-/// The first request of a lookup, for any observable: its first page, or the order of a job, which has no pages.
+/// Returns the first request of a lookup with placeholders: the first page, or the submission of a job.
 pub(super) fn first_page(plan: &Plan, lookup: &LookupPlan) -> RequestFact {
     let is_open = matches!(lookup.paging, PagingPlan::Window { open_end: true, .. });
     let sent = lookup.query.iter().filter(|(_, value)| !(is_open && value.is_end_of_window()));
@@ -34,7 +34,7 @@ pub(super) fn first_page(plan: &Plan, lookup: &LookupPlan) -> RequestFact {
     found
 }
 
-/// The requests that follow the order of a job, as far as the profile has their paths.
+/// Returns the requests that follow the submission of a job, if the profile defines their paths.
 pub(super) fn of_job(plan: &Plan, lookup: &LookupPlan) -> Vec<RequestFact> {
     let Some(job) = &lookup.job else { return vec![] };
     let paging = || {
@@ -48,7 +48,7 @@ pub(super) fn of_job(plan: &Plan, lookup: &LookupPlan) -> Vec<RequestFact> {
     job.poll.iter().chain(&job.result).map(of).collect()
 }
 
-/// The body of a lookup's first request: of what kind it is, and its text with placeholders.
+/// Returns the content type and the text, with placeholders, of the body of a lookup's first request.
 fn body(plan: &Plan, lookup: &LookupPlan, paging: &[(Parameter, String)]) -> Option<(&'static str, String)> {
     let of_auth = plan.http.auth.iter().filter_map(|auth| match auth {
         AuthPlan::Body { path, value } => Some((path.clone(), value.to_string())),
@@ -60,11 +60,11 @@ fn body(plan: &Plan, lookup: &LookupPlan, paging: &[(Parameter, String)]) -> Opt
     });
     let more = of_paging.chain(of_auth);
     if let Some(body) = &lookup.body {
-        let mut whole = json(body);
-        // Paging counts in numbers.
+        let mut document = json(body);
+        // Paging parameters are numbers.
         let typed = |text: String| text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from);
-        more.for_each(|(path, value)| put(&mut whole, &path, typed(value)));
-        return Some(("application/json", whole.to_string()));
+        more.for_each(|(path, value)| set_at(&mut document, &path, typed(value)));
+        return Some(("application/json", document.to_string()));
     }
     if lookup.form.is_empty() {
         return None;
@@ -92,20 +92,20 @@ fn json(body: &BodyPlan) -> Value {
     }
 }
 
-/// Puts a value where a path of names leads.
-fn put(whole: &mut Value, path: &Path, value: Value) {
-    let mut place = whole;
+/// Sets the value at a path of names, and creates missing objects.
+fn set_at(document: &mut Value, path: &Path, value: Value) {
+    let mut node = document;
     for step in path.steps() {
         let PathStep::Name(name) = step else { return };
-        if !place.is_object() {
-            *place = Value::Object(Default::default());
+        if !node.is_object() {
+            *node = Value::Object(Default::default());
         }
-        place = &mut place[name.as_str()];
+        node = &mut node[name.as_str()];
     }
-    *place = value;
+    *node = value;
 }
 
-/// The request that tells what is left of the quota.
+/// Returns the request that reads the quota.
 pub(super) fn probe(plan: &Plan, probe: &ProbePlan) -> RequestFact {
     request(plan, "GET", &probe.path, vec![], &[])
 }
@@ -129,7 +129,7 @@ fn request(
             AuthPlan::Header { name, value } => headers.push(header(name, value.to_string())),
             AuthPlan::Query { parameter, value } => query.push((parameter.clone(), value.to_string())),
             AuthPlan::Path { prefix: part } => prefix.push_str(&part.to_string()),
-            // It stands in the body.
+            // Part of the body.
             AuthPlan::Body { .. } => {}
             AuthPlan::Token(token) => match &token.carrier {
                 TokenCarrier::Header(name) => headers.push(header(name, token.value.to_string())),
@@ -161,7 +161,7 @@ fn query_text(value: &QueryPlan) -> String {
     }
 }
 
-/// An end of the window, as the profile names it.
+/// Returns an end of the window as templates spell it.
 pub(super) fn window_point(point: WindowPoint) -> &'static str {
     match point {
         WindowPoint::Start => "window.start",

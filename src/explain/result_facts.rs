@@ -1,10 +1,10 @@
-//! The half of a profile that makes STIX: records, rules, what relationships say, markings, the author.
+//! Facts about the results of a profile: records, rules, relationships, markings, author.
 
 use super::facts::{
     FieldFact, IdentityFact, OrientationFact, PapFact, RecordFact, RelationshipFact, RuleFact, Then, TlpFact,
 };
 use super::request_facts::{scalar, value_or_setting, zone};
-use super::{Ahead, manual, word};
+use super::{RunPreview, manual, word};
 use jiff::SignedDuration;
 use stixmap_engine::plan::{FieldPlace, FieldPlan, Operand, OrientationPlan, Plan, RuleThen, TimeFormat};
 use stixmap_engine::profile::{FieldType, Take, Unmarked};
@@ -36,20 +36,20 @@ fn field(plan: &Plan, field: &FieldPlan) -> FieldFact {
     }
 }
 
-/// Where a field's value comes from, in words.
+/// Returns where a field's value is read.
 fn places(source: &FieldPlace) -> Vec<String> {
     let paths = |from: &str| source.paths().iter().map(|path| format!("{path}{from}")).collect();
     match source {
         FieldPlace::Row(_) => paths(""),
-        FieldPlace::Above(1, _) => paths(" of what the row stands in"),
+        FieldPlace::Above(1, _) => paths(" of the row's parent"),
         FieldPlace::Above(..) => paths(" two levels above the row"),
-        FieldPlace::Answer(_) => paths(" of the whole answer"),
+        FieldPlace::Answer(_) => paths(" of the response"),
         FieldPlace::Key(0) => vec!["the row's key".to_owned()],
-        FieldPlace::Key(up) => vec![format!("the key {up} above the row's")],
+        FieldPlace::Key(up) => vec![format!("the key {up} levels above the row's")],
         FieldPlace::Each => vec!["{each}".to_owned()],
         FieldPlace::Observable => vec!["the observable".to_owned()],
-        FieldPlace::Header(name) => vec![format!("the header {name}")],
-        FieldPlace::Constant(value) => vec![format!("always {value}")],
+        FieldPlace::Header(name) => vec![format!("the header `{name}`")],
+        FieldPlace::Constant(value) => vec![format!("the constant {value}")],
     }
 }
 
@@ -97,13 +97,13 @@ pub(super) fn relationship(plan: &Plan) -> RelationshipFact {
         start_time: block.start_time.map(|field| field.to_string()),
         stop_time: block.stop_time.map(|field| field.to_string()),
         id: match block.policy.start_in_id {
-            true => "its type, its two ends and its start",
-            false => "its type and its two ends",
+            true => "type, both ends and start",
+            false => "type and both ends",
         },
         repeats: match block.policy.repeats {
-            Repeats::Gap(SignedDuration::MAX) => "One relationship for each record type.".into(),
+            Repeats::Gap(SignedDuration::MAX) => "One relationship per record type.".into(),
             Repeats::Gap(gap) => format!(
-                "One relationship for each record type and period; records join a period at most {} away.",
+                "One relationship per record type and period; a record extends a period if it is at most {} away.",
                 length(gap)
             ),
             Repeats::Widen => manual::meaning("RepeatsWord", "widen"),
@@ -112,7 +112,7 @@ pub(super) fn relationship(plan: &Plan) -> RelationshipFact {
     }
 }
 
-/// In days, where it is whole days.
+/// Formats a duration, in days if it is whole days.
 fn length(gap: SignedDuration) -> String {
     match (gap.as_hours() / 24, gap.as_secs() % 86_400) {
         (1, 0) => "1 day".to_owned(),
@@ -121,20 +121,20 @@ fn length(gap: SignedDuration) -> String {
     }
 }
 
-pub(super) fn tlp(plan: &Plan, ahead: Option<&Ahead>) -> TlpFact {
-    let settings = ahead.map(|ahead| &ahead.settings);
+pub(super) fn tlp(plan: &Plan, preview: Option<&RunPreview>) -> TlpFact {
+    let settings = preview.map(|preview| &preview.settings);
     TlpFact {
         max: value_or_setting(plan, &plan.tlp.max, settings),
         unmarked: match plan.tlp.unmarked {
-            Unmarked::Allow => "may be sent",
+            Unmarked::Allow => "are sent",
             Unmarked::Refuse => "are not sent",
         },
         at_least: value_or_setting(plan, &plan.tlp.at_least, settings),
     }
 }
 
-pub(super) fn pap(plan: &Plan, ahead: Option<&Ahead>) -> PapFact {
-    PapFact { max: value_or_setting(plan, &plan.pap_max, ahead.map(|ahead| &ahead.settings)) }
+pub(super) fn pap(plan: &Plan, preview: Option<&RunPreview>) -> PapFact {
+    PapFact { max: value_or_setting(plan, &plan.pap_max, preview.map(|preview| &preview.settings)) }
 }
 
 pub(super) fn identity(plan: &Plan) -> IdentityFact {

@@ -1,4 +1,4 @@
-//! What is told of a profile, in words: sections of aligned rows, for a terminal of 120 columns.
+//! Formats the facts about a profile as text: sections of aligned rows, 120 columns wide.
 
 use super::bound::counted;
 use super::facts::{
@@ -8,35 +8,35 @@ use super::facts::{
 use std::fmt::Write;
 use stixmap_engine::printable;
 
-/// How wide a line is at most, as far as words can be parted.
+/// Maximum width of a line, in characters. Longer words are not divided.
 const WIDTH: usize = 120;
 
-/// Labels wider than this stand on a line of their own.
+/// Maximum width of a label. Wider ones have their own line.
 const LABEL: usize = 30;
 
-/// The facts in words.
+/// Formats the facts.
 pub(super) fn write(facts: &Facts) -> String {
     let mut page = Page { text: String::new() };
     head(&mut page, facts);
     if let Some(asked) = &facts.asked {
-        page.section("Asked about", &self::asked(asked));
+        page.section("Observable", &self::asked(asked));
     }
     page.section("Settings", &facts.settings.iter().map(setting).collect::<Vec<_>>());
-    page.section("At most so many requests for one observable", &bounds(facts));
-    page.section("Every request", &limits(facts));
+    page.section("Maximum requests per observable", &bounds(facts));
+    page.section("Limits of every request", &limits(facts));
     if let Some(probe) = &facts.quota.probe {
-        page.section("Quota, asked for before anything else", &self::probe(probe));
+        page.section("Quota, read before the first request", &self::probe(probe));
     }
     facts.lookups.iter().for_each(|lookup| self::lookup(&mut page, lookup));
     let (own, common): (Vec<_>, Vec<_>) = facts.answers.iter().partition(|answer| answer.by_profile);
-    page.section("Answers", &own.into_iter().map(answer).collect::<Vec<_>>());
-    page.section("Answers that no row of the profile names", &common.into_iter().map(answer).collect::<Vec<_>>());
+    page.section("Responses", &own.into_iter().map(answer).collect::<Vec<_>>());
+    page.section("Responses without a row in the profile", &common.into_iter().map(answer).collect::<Vec<_>>());
     page.section("Records", &facts.record.fields.iter().map(field).collect::<Vec<_>>());
-    page.section("Which side is which", &orientations(&facts.record));
-    page.section("Rules, the first that matches", &rules(&facts.rules));
+    page.section("Orientation of records", &orientations(&facts.record));
+    page.section("Rules (first match)", &rules(&facts.rules));
     page.section("Relationships", &relationship(facts));
     page.section("TLP", &tlp(facts));
-    page.section("PAP", &[row("highest that is sent", &facts.pap.max)]);
+    page.section("PAP", &[row("maximum", &facts.pap.max)]);
     page.text
 }
 
@@ -46,7 +46,7 @@ fn row(label: &str, text: impl Into<String>) -> Row {
     (printable::line(label).into_owned(), printable::line(&text.into()).into_owned())
 }
 
-/// A text that grows by sections.
+/// The text of the page.
 struct Page {
     text: String,
 }
@@ -77,7 +77,7 @@ impl Page {
     }
 }
 
-/// The text in lines: those it has, each parted at blanks where it is too long. Several blanks stay.
+/// Wraps lines at spaces. Several spaces are kept.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![];
     for line in text.lines() {
@@ -101,31 +101,31 @@ fn head(page: &mut Page, facts: &Facts) {
         let _ = writeln!(page.text, "{line}");
     }
     let _ = writeln!(page.text, "{}", printable::line(&profile.file));
-    let said = [("Terms", &profile.terms), ("Licence", &profile.licence), ("An account", &profile.subscription)];
-    let said = said.into_iter().filter_map(|(word, text)| Some(format!("{word}: {}", text.as_ref()?)));
-    let links = (!profile.links.is_empty()).then(|| format!("Documented at {}", profile.links.join(", ")));
-    for line in said.chain(links).flat_map(|text| wrapped(&printable::line(&text), WIDTH)) {
+    let texts = [("Terms", &profile.terms), ("License", &profile.licence), ("Account", &profile.subscription)];
+    let texts = texts.into_iter().filter_map(|(word, text)| Some(format!("{word}: {}", text.as_ref()?)));
+    let links = (!profile.links.is_empty()).then(|| format!("Documentation: {}", profile.links.join(", ")));
+    for line in texts.chain(links).flat_map(|text| wrapped(&printable::line(&text), WIDTH)) {
         let _ = writeln!(page.text, "{line}");
     }
     if !profile.origins.is_empty() {
-        let _ = writeln!(page.text, "Credentials are sent to {} only", profile.origins.join(" and "));
+        let _ = writeln!(page.text, "Credentials are sent only to {}", profile.origins.join(" and "));
     }
 }
 
 fn asked(asked: &Asked) -> Vec<Row> {
     let marked: Vec<&str> = asked.tlp.iter().chain(&asked.pap).map(String::as_str).collect();
-    let marked = if marked.is_empty() { "not marked".to_owned() } else { marked.join(", ") };
-    let verdict = match &asked.refused {
-        None => "it may be sent".to_owned(),
-        Some(reason) => format!("nothing is sent: {reason}; what follows would be sent otherwise"),
+    let marked = if marked.is_empty() { "none".to_owned() } else { marked.join(", ") };
+    let decision = match &asked.refused {
+        None => "may be sent".to_owned(),
+        Some(reason) => format!("nothing is sent: {reason}; the requests below would be sent otherwise"),
     };
     let results = format!("marked {}", asked.results_tlp);
-    vec![row(asked.r#type, &asked.value), row("marking", marked), row("verdict", verdict), row("results", results)]
+    vec![row(asked.r#type, &asked.value), row("marking", marked), row("decision", decision), row("results", results)]
 }
 
 fn setting(setting: &SettingFact) -> Row {
     let given = match (&setting.default, setting.required) {
-        (Some(default), _) => format!("by default {default}"),
+        (Some(default), _) => format!("default {default}"),
         (None, true) => "required".to_owned(),
         (None, false) => "optional".to_owned(),
     };
@@ -136,7 +136,7 @@ fn setting(setting: &SettingFact) -> Row {
 fn bounds(facts: &Facts) -> Vec<Row> {
     let mut rows: Vec<Row> = facts.requests_at_most.iter().flat_map(bound).collect();
     if let Some(probe) = &facts.quota.probe {
-        rows.push(row("", format!("After {} the quota is asked for again, also one that is used up.", probe.every)));
+        rows.push(row("", format!("The quota is read again after {}, even if it is exhausted.", probe.every)));
     }
     rows
 }
@@ -151,45 +151,45 @@ fn bound(bound: &Bound) -> Vec<Row> {
 fn limits(facts: &Facts) -> Vec<Row> {
     let limits = &facts.limits;
     let again = match limits.attempts {
-        1 => "nothing is sent twice".to_owned(),
+        1 => "none".to_owned(),
         attempts => format!(
-            "{attempts} attempts at most; the first wait is {}, each later one twice as long, none longer than {}",
+            "at most {attempts} attempts; first wait {}, doubled each time, at most {}",
             limits.first_wait, limits.longest_wait
         ),
     };
     let mut rows = vec![
-        row("time limit", &limits.timeout),
-        row("largest answer", format!("{} MiB", limits.max_body_mib)),
+        row("timeout", &limits.timeout),
+        row("maximum response", format!("{} MiB", limits.max_body_mib)),
         row("retries", again),
-        row("redirects", format!("within the provider's own origin, {} at most", limits.redirects)),
+        row("redirects", format!("within the provider's own origin, at most {}", limits.redirects)),
     ];
     rows.extend(facts.quota.rate.as_ref().map(|rate| row("rate", rate)));
     rows.extend(facts.quota.headers.iter().map(|headers| row("quota", headers)));
-    rows.push(row("waits", format!("believed for {} at most, whatever the provider names", facts.quota.longest_wait)));
-    rows.extend(facts.window.as_ref().map(|window| row("window", in_words(window))));
+    rows.push(row("maximum wait", format!("{}, even if the provider requests more", facts.quota.longest_wait)));
+    rows.extend(facts.window.as_ref().map(|window| row("window", period(window))));
     rows
 }
 
-fn in_words(window: &super::facts::WindowFact) -> String {
+fn period(window: &super::facts::WindowFact) -> String {
     let start = window.start.as_ref().map(|start| format!(", since {start}")).unwrap_or_default();
     let filter = match &window.filter {
-        Some(field) => format!("; records whose {field} lies before it are left out"),
+        Some(field) => format!("; records whose {field} is earlier are dropped"),
         None => String::new(),
     };
-    format!("the last {}{start}{filter}", window.last)
+    format!("last {}{start}{filter}", window.last)
 }
 
 fn probe(probe: &ProbeFact) -> Vec<Row> {
     let mut rows = request(&probe.request);
     rows.push(row(
-        "used up when",
+        "exhausted when",
         format!(
-            "{}; then nothing else is sent; where a figure is missing, the run warns and asks",
+            "{}; then nothing else is sent; if a number is missing, the run warns and continues",
             probe.exhausted_when
         ),
     ));
-    rows.push(row("full again", &probe.full_again));
-    rows.push(row("believed for", &probe.every));
+    rows.push(row("reset", &probe.full_again));
+    rows.push(row("valid for", &probe.every));
     rows
 }
 
@@ -218,25 +218,28 @@ fn lookup(page: &mut Page, lookup: &LookupFact) {
     }
     rows.extend(headers.into_iter().map(header));
     let times = lookup.times.iter();
-    rows.extend(times.map(|time| row(&time.parameter, format!("{}, written {}", time.from, time.format))));
+    rows.extend(times.map(|time| row(&time.parameter, format!("{}, format {}", time.from, time.format))));
     if !lookup.for_each.is_empty() {
         let number = u32::try_from(lookup.for_each.len()).unwrap_or(u32::MAX);
-        rows.push(row("each", format!("{}, for {}", counted(number, "request"), lookup.for_each.join(", "))));
+        rows.push(row(
+            "each",
+            format!("{}, one for each of {}", counted(number, "request"), lookup.for_each.join(", ")),
+        ));
     }
     rows.extend(lookup.job.as_ref().map(|job| row("job", job)));
     rows.extend(lookup.later.iter().map(|request| row("then", format!("{} {}", request.method, request.url))));
     rows.push(row("rows", &lookup.rows));
     let bound = match lookup.pages_at_most {
         1 => String::new(),
-        pages => format!("; {pages} pages at most, with more the outcome is `partial`"),
+        pages => format!("; at most {pages} pages, with more the outcome is `partial`"),
     };
     rows.push(row("pages", format!("{}{bound}", lookup.paging)));
     page.section(&printable::line(&title), &rows);
 }
 
 fn answer(answer: &AnswerFact) -> Row {
-    let message = answer.message.as_ref().map(|path| format!(" Why: {path}.")).unwrap_or_default();
-    let wait = answer.wait.as_ref().map(|wait| format!(" The wait: {wait}.")).unwrap_or_default();
+    let message = answer.message.as_ref().map(|path| format!(" Message: {path}.")).unwrap_or_default();
+    let wait = answer.wait.as_ref().map(|wait| format!(" Wait: {wait}.")).unwrap_or_default();
     row(&answer.when, format!("{:<12}  {}{message}{wait}", answer.means, answer.then))
 }
 
@@ -248,11 +251,11 @@ fn field(field: &FieldFact) -> Row {
     let mut add = |more: String| text.push_str(&more);
     if let Some(format) = &field.format {
         let zone = field.zone.as_ref().map(|zone| format!(" in {zone}")).unwrap_or_default();
-        add(format!(", written {format}{zone}"));
+        add(format!(", format {format}{zone}"));
     }
     add(if field.optional { ", optional".to_owned() } else { ", required".to_owned() });
     if !field.none_when.is_empty() {
-        add(format!("; {} is no value", field.none_when.join(" or ")));
+        add(format!("; {} means none", field.none_when.join(" or ")));
     }
     for (theirs, ours) in &field.aliases {
         add(format!("; \"{theirs}\" is read as {ours}"));
@@ -271,11 +274,11 @@ fn orientations(record: &RecordFact) -> Vec<Row> {
         None => row(&sides(orientation), "otherwise"),
     };
     let mut rows: Vec<Row> = record.orientation.iter().enumerate().map(one).collect();
-    rows.push(row("bad records", format!("above {} % the lookup has failed", record.bad_at_most_percent)));
+    rows.push(row("bad records", format!("the lookup fails above {} %", record.bad_at_most_percent)));
     rows.push(row("records about other names", &record.other_names));
     if !record.drop_addresses.is_empty() {
         let reach = record.drop_addresses.join(", ");
-        rows.push(row("addresses left out", format!("{reach}: such records are counted as dropped")));
+        rows.push(row("dropped addresses", format!("{reach}; their records are counted as dropped")));
     }
     rows
 }
@@ -295,8 +298,8 @@ fn becomes(then: &Then) -> String {
     match then {
         Then::Drop { drop } => format!("dropped: {drop}"),
         Then::Relate { source, relationship, target, description } => {
-            let said = description.as_ref().map(|text| format!(", saying “{text}”")).unwrap_or_default();
-            format!("{source} - {relationship} -> {target}{said}")
+            let text = description.as_ref().map(|text| format!(", description “{text}”")).unwrap_or_default();
+            format!("{source} - {relationship} -> {target}{text}")
         }
     }
 }
@@ -307,10 +310,7 @@ fn relationship(facts: &Facts) -> Vec<Row> {
     rows.extend(block.description.as_ref().map(|text| row("description", text)));
     rows.extend(block.start_time.as_ref().map(|field| row("start", field)));
     rows.extend(
-        block
-            .stop_time
-            .as_ref()
-            .map(|field| row("stop", format!("{field}; one that equals the start, a second later"))),
+        block.stop_time.as_ref().map(|field| row("stop", format!("{field}; one second later if it equals the start"))),
     );
     rows.push(row("id from", block.id));
     rows.push(row("repeats", &block.repeats));
@@ -321,8 +321,8 @@ fn relationship(facts: &Facts) -> Vec<Row> {
 fn tlp(facts: &Facts) -> Vec<Row> {
     let tlp = &facts.tlp;
     vec![
-        row("highest that is sent", &tlp.max),
+        row("maximum", &tlp.max),
         row("unmarked observables", tlp.unmarked),
-        row("results", format!("never below the observable, nor below {}", tlp.at_least)),
+        row("results", format!("at least the observable's marking and {}", tlp.at_least)),
     ]
 }

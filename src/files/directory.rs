@@ -1,4 +1,4 @@
-//! Files in a folder that is open already, each by its name alone: whatever the folder's path leads to later, they are its own.
+//! Operations on files relative to an open folder, each by name: a later change of the folder's path does not affect them.
 
 use super::{Bound, path_walk};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat};
@@ -10,18 +10,18 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path};
 
-/// What is opened never waits for another process, and becomes nobody's terminal.
+/// Flags of every open: do not block, do not become the controlling terminal, do not leak to child processes.
 const QUIET: OFlags = OFlags::CLOEXEC.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
-/// So many names are tried for a file that is not whole yet.
+/// Maximum number of names that are tried for a temporary file.
 const NAMES: u32 = 1000;
 
-/// A folder by a path, on which links of this user and of root are followed.
+/// Opens a folder by path. Links of this user and of root are followed.
 pub(super) fn folder(path: &Path) -> io::Result<OwnedFd> {
     path_walk::folder(path, None)
 }
 
-/// The folder of this name in a folder, unless it is a link.
+/// Opens a folder by name in an open folder. A link is an error.
 pub(super) fn folder_in(folder: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
     let flags = QUIET | OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
     openat(&folder, name, flags, Mode::empty()).map_err(|error| match kind(&folder, name) {
@@ -30,24 +30,24 @@ pub(super) fn folder_in(folder: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> 
     })
 }
 
-/// The names along a relative path that stays below where it begins.
+/// Splits a relative path into names. `..` and absolute paths are errors.
 pub(super) fn names(path: &Path) -> io::Result<Vec<&OsStr>> {
     let parts = path.components().filter(|part| *part != Component::CurDir);
     let name = |part| match part {
         Component::Normal(name) => Ok(name),
-        _ => Err(io::Error::new(ErrorKind::InvalidInput, "the path leads elsewhere")),
+        _ => Err(io::Error::new(ErrorKind::InvalidInput, "the path is not below the folder")),
     };
     parts.map(name).collect()
 }
 
-/// What stands at a name, without following it.
+/// Returns the type of the entry at a name, without following a link.
 pub(super) fn kind(folder: impl AsFd, name: &OsStr) -> io::Result<FileType> {
     Ok(FileType::from_raw_mode(statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode))
 }
 
-/// Opens a regular file to be read.
+/// Opens a regular file for reading.
 pub(super) fn open(folder: impl AsFd, name: &OsStr) -> io::Result<File> {
-    // A device may do something when it is opened.
+    // Opening a device can have side effects.
     regular(kind(&folder, name)?, name)?;
     let file = openat(&folder, name, QUIET | OFlags::RDONLY | OFlags::NOFOLLOW, Mode::empty())?;
     regular(FileType::from_raw_mode(fstat(&file)?.st_mode), name)?;
@@ -60,7 +60,7 @@ pub(super) fn read(folder: impl AsFd, name: &OsStr, bound: Bound) -> io::Result<
     bounded(file, length, bound)
 }
 
-/// Reads to the end, which comes before the bound. `length` is what is announced.
+/// Reads to the end; more than `bound` is an error. `length` is the announced number of bytes.
 pub(crate) fn bounded(from: impl Read, length: u64, bound: Bound) -> io::Result<Vec<u8>> {
     if length > bound.0 {
         return Err(too_large(bound));
@@ -71,16 +71,16 @@ pub(crate) fn bounded(from: impl Read, length: u64, bound: Bound) -> io::Result<
 }
 
 pub(crate) fn too_large(bound: Bound) -> io::Error {
-    io::Error::new(ErrorKind::FileTooLarge, format!("it is larger than {bound}"))
+    io::Error::new(ErrorKind::FileTooLarge, format!("larger than {bound}"))
 }
 
-/// Makes a file that is not there yet.
+/// Creates a new file; an existing one is an error.
 pub(super) fn create(folder: impl AsFd, name: &OsStr, mode: u32) -> io::Result<File> {
     let flags = QUIET | OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
     Ok(File::from(openat(folder, name, flags, Mode::from_raw_mode(mode))?))
 }
 
-/// Writes over a regular file, or makes it: what dies meanwhile leaves it half.
+/// Overwrites or creates a regular file. Not atomic: a crash can leave a part of the content.
 pub(super) fn write(folder: impl AsFd, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
     let flags = QUIET | OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW;
     let file = openat(folder, name, flags, Mode::from_raw_mode(0o600))?;
@@ -90,7 +90,7 @@ pub(super) fn write(folder: impl AsFd, name: &OsStr, bytes: &[u8]) -> io::Result
     file.write_all(bytes)
 }
 
-/// Writes a file that appears when it is whole, in the place of a regular file or of none.
+/// Writes a file atomically, by a temporary file that is renamed. An existing file must be regular.
 pub(super) fn replace(
     folder: impl AsFd,
     name: &OsStr,
@@ -107,26 +107,26 @@ pub(super) fn replace(
         let mut file = io::BufWriter::new(file);
         fill(&mut file)?;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        // What another user made is no reason to let others read what takes its place.
+        // Permissions are not taken from a file of another user.
         if let Some(before) = before.filter(|before| before.uid() == user()) {
             file.set_permissions(Permissions::from_mode(before.mode() & 0o777))?;
         }
         Ok(renameat(&folder, &part, &folder, name)?)
     })();
     if written.is_err() {
-        // It is in nobody's way.
+        // A remaining temporary file is harmless.
         let _ = unlinkat(&folder, &part, AtFlags::empty());
     }
     written
 }
 
-/// Refuses a folder in which a file of this name cannot be written.
+/// Checks that a file of this name can be written, by creating a temporary file.
 pub(super) fn check(folder: impl AsFd, name: &OsStr) -> io::Result<()> {
     let (part, _) = part(&folder, name, 0o600)?;
     Ok(unlinkat(&folder, &part, AtFlags::empty())?)
 }
 
-/// A new file beside the one of this name.
+/// Creates a temporary file in the same folder.
 fn part(folder: impl AsFd, name: &OsStr, mode: u32) -> io::Result<(OsString, File)> {
     let mut taken = io::Error::from(ErrorKind::AlreadyExists);
     for number in 0..NAMES {
@@ -141,7 +141,7 @@ fn part(folder: impl AsFd, name: &OsStr, mode: u32) -> io::Result<(OsString, Fil
     Err(taken)
 }
 
-/// Makes a folder, unless it is there.
+/// Creates a folder if it does not exist.
 pub(super) fn make(folder: impl AsFd, name: &OsStr, mode: u32) -> io::Result<()> {
     match make_new(folder, name, mode) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -149,7 +149,7 @@ pub(super) fn make(folder: impl AsFd, name: &OsStr, mode: u32) -> io::Result<()>
     }
 }
 
-/// Makes a folder that is not there yet.
+/// Creates a new folder; an existing one is an error.
 pub(super) fn make_new(folder: impl AsFd, name: &OsStr, mode: u32) -> io::Result<()> {
     Ok(mkdirat(folder, name, Mode::from_raw_mode(mode))?)
 }
@@ -164,7 +164,7 @@ pub(super) fn rename(folder: impl AsFd, from: &OsStr, to: &OsStr) -> io::Result<
     Ok(renameat(&folder, from, &folder, to)?)
 }
 
-/// The names in a folder.
+/// Lists the names in a folder.
 pub(super) fn list(folder: impl AsFd) -> io::Result<Vec<OsString>> {
     let mut names = vec![];
     for entry in rustix::fs::Dir::read_from(folder)? {
@@ -176,12 +176,12 @@ pub(super) fn list(folder: impl AsFd) -> io::Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// The user on whose behalf the program acts.
+/// Returns the effective user id of the process.
 pub(super) fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Refuses what is no regular file, and says what it is.
+/// Returns an error that states the type of an entry if it is not a regular file.
 pub(super) fn regular(kind: FileType, name: &OsStr) -> io::Result<()> {
     let what = match kind {
         FileType::RegularFile => return Ok(()),

@@ -1,5 +1,5 @@
-//! A file that lies where it is looked for, although nobody named it. In a folder that others can write, one of them may have
-//! put it there: so it is read only where it and its folder belong to this user or to root, and nobody else may write them.
+//! Reads a file at a default location that the operator did not name. Another user could have created it in a writable folder:
+//! it is read only if this user or root owns it and its folder, and no other user can write them.
 
 use super::{Bound, directory, operator_path};
 use std::ffi::OsStr;
@@ -8,10 +8,10 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// So many links, one after the other, are followed; Linux has the same limit.
+/// Maximum number of links that are followed; Linux has the same limit.
 const MAX_LINKS: usize = 40;
 
-/// Reads the file; none if there is none.
+/// Reads the file; none if it does not exist.
 pub(crate) fn read(path: &Path, bound: Bound) -> io::Result<Option<String>> {
     let mut path = path.to_owned();
     for links in 0..MAX_LINKS {
@@ -22,25 +22,25 @@ pub(crate) fn read(path: &Path, bound: Bound) -> io::Result<Option<String>> {
         if !entry.is_symlink() {
             return operator_path::text(checked(&path, bound)?).map(Some);
         }
-        // A link leads where its owner wants, or whoever can write its folder.
-        owned(&entry, "it")?;
+        // The target of a link is chosen by its owner, and by everyone who can write its folder.
+        owned(&entry, "the link")?;
         folder(&path)?;
         path = path.parent().unwrap_or(Path::new("")).join(std::fs::read_link(&path)?);
     }
-    Err(io::Error::other("too many links lead to it"))
+    Err(io::Error::other("too many symbolic links"))
 }
 
 fn is_absence(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// Reads a file after it and its folder were found to be of this user or root alone.
+/// Reads a file after checking owner and mode of it and its folder.
 fn checked(path: &Path, bound: Bound) -> io::Result<Vec<u8>> {
     let (folder, name) = (folder(path)?, path.file_name().unwrap_or(OsStr::new("")));
     let file = directory::open(folder, name)?;
     let known = file.metadata()?;
-    owned(&known, "it")?;
-    closed(&known, "it")?;
+    owned(&known, "the file")?;
+    closed(&known, "the file")?;
     directory::bounded(file, known.len(), bound)
 }
 
@@ -59,11 +59,11 @@ fn owned(known: &Metadata, what: &str) -> io::Result<()> {
     refused(format!("{what} belongs to another user (uid {})", known.uid()))
 }
 
-/// Sticky or not: where others may make files, one of theirs may be found.
+/// Returns an error if other users can write. The sticky bit does not help: they can still create files.
 fn closed(known: &Metadata, what: &str) -> io::Result<()> {
     match known.mode() & 0o022 {
         0 => Ok(()),
-        _ => refused(format!("others may write {what} (mode {:04o})", known.mode() & 0o7777)),
+        _ => refused(format!("{what} is writable by other users (mode {:04o})", known.mode() & 0o7777)),
     }
 }
 

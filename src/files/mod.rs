@@ -1,10 +1,10 @@
-//! The one place that opens files. Everything is read up to a bound and from regular files only; what others may have made is
-//! reached without following a link. Whose file it is decides how it is opened:
+//! The only module that opens files. Only regular files are read, up to a size limit. How a file is opened depends on who
+//! controls it:
 //!
-//! - [`Root`]: a folder that a stranger may have filled, such as a profile's. Below it no link is followed.
-//! - [`named`]: a file that the operator names. It may be a link, and where data comes and goes, a pipe.
-//! - [`found`]: a file that lies where it is looked for. It is read only if nobody else could have put it there.
-//! - [`State`]: what the program itself must remember, in a folder that is open to nobody else.
+//! - [`Root`]: a folder with untrusted contents, such as a profile's. Symbolic links in it are not followed.
+//! - [`operator_path`]: a path named by the operator. It can be a link; inputs and outputs can be pipes or terminals.
+//! - [`implicit`]: a file at a default location. It is read only if no other user could have created it.
+//! - [`State`]: the program's own state, in a folder that only this user can access.
 
 mod directory;
 pub(crate) mod implicit;
@@ -17,30 +17,30 @@ pub(crate) use directory::{bounded, too_large};
 pub(crate) use state_directory::{State, StateError};
 pub(crate) use untrusted::Root;
 
-/// How many bytes may be read.
+/// Maximum number of bytes that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bound(pub(crate) u64);
 
 const MIB: u64 = 1 << 20;
 
 impl Bound {
-    /// A value in a file: a secret, or certificates in PEM.
+    /// A secret, or certificates in PEM.
     pub(crate) const VALUE: Bound = Bound(MIB);
-    /// Certificates of all the authorities that a system trusts.
+    /// Certificates of all authorities that a system trusts.
     pub(crate) const AUTHORITIES: Bound = Bound(16 * MIB);
-    /// A file of settings.
+    /// A settings file.
     pub(crate) const SETTINGS: Bound = Bound(MIB);
     /// A list of values to look up.
     pub(crate) const LIST: Bound = Bound(64 * MIB);
-    /// A stored answer that is read as a whole.
+    /// A stored response that is read at once.
     pub(crate) const ANSWER: Bound = Bound(1024 * MIB);
-    /// One line of a stored answer that is read by lines, however many it has.
+    /// One line of a stored response that is read line by line; the number of lines is unlimited.
     pub(crate) const LINE: Bound = Bound(64 * MIB);
-    /// An answer that a profile is drafted from.
+    /// A sample response for `draft`.
     pub(crate) const SAMPLE: Bound = Bound(64 * MIB);
-    /// The bodies of one case together, and what is expected of it.
+    /// All bodies of one case, or its expected result.
     pub(crate) const CASE: Bound = Bound(64 * MIB);
-    /// A file that the program wrote itself.
+    /// A file of the program's own state.
     pub(crate) const OWN: Bound = Bound(256 * MIB);
 }
 

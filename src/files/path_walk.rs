@@ -1,5 +1,5 @@
-//! The way to a file, taken step by step: each folder is opened in the one before it, and a link is followed only if it is this
-//! user's or root's. Nobody else can lead the way elsewhere, not even between two looks at it.
+//! Walks a path component by component: each folder is opened relative to the previous one, and a link is followed only if
+//! this user or root owns it. No other user can redirect the walk, not even between check and use.
 
 use super::directory;
 use rustix::fs::{CWD, FileType, Mode, OFlags, PROC_SUPER_MAGIC, Stat, fstat, fstatfs, openat, readlinkat};
@@ -10,12 +10,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
-/// Maximum number of links on one way, as Linux has it.
+/// Maximum number of links in one walk; Linux has the same limit.
 const MAX_LINKS: usize = 40;
 
 const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// What a path leads to: a name in an open folder, and what stands there now, if anything does.
+/// End of a walk: an open folder, a name in it, and the entry at this name, if it exists.
 pub(super) struct End {
     pub(super) folder: OwnedFd,
     pub(super) name: OsString,
@@ -28,7 +28,7 @@ impl End {
     }
 }
 
-/// A way that is being taken: the folder it has come to, and the names that are left.
+/// A walk in progress: the current folder and the remaining names.
 struct PathWalk {
     folder: OwnedFd,
     steps: VecDeque<OsString>,
@@ -40,7 +40,7 @@ impl PathWalk {
         Ok(PathWalk { folder: start(path)?, steps: steps(path), links: 0 })
     }
 
-    /// Goes on where a link leads.
+    /// Continues at the target of a link.
     fn follow(&mut self, link: &OwnedFd, known: &Stat, name: &OsStr) -> io::Result<()> {
         self.links += 1;
         let target = followed(link, known, name, self.links)?;
@@ -54,37 +54,37 @@ impl PathWalk {
     }
 }
 
-/// Follows a path to its last name. A link of `/proc` stays one: it leads to what is open, not to a path.
+/// Walks a path to its last name. A final link in `/proc` is not resolved: it refers to an open file, not to a path.
 pub(super) fn to(path: &Path) -> io::Result<End> {
-    let mut way = PathWalk::new(path)?;
-    while let Some(name) = way.steps.pop_front() {
+    let mut walk = PathWalk::new(path)?;
+    while let Some(name) = walk.steps.pop_front() {
         if name == ".." {
-            way.folder = openat(&way.folder, "..", LOOK | OFlags::DIRECTORY, Mode::empty())?;
+            walk.folder = openat(&walk.folder, "..", LOOK | OFlags::DIRECTORY, Mode::empty())?;
             continue;
         }
-        let is_last = way.steps.is_empty();
-        let entry = match openat(&way.folder, &name, LOOK, Mode::empty()) {
-            Err(rustix::io::Errno::NOENT) if is_last => return Ok(End { folder: way.folder, name, entry: None }),
+        let is_last = walk.steps.is_empty();
+        let entry = match openat(&walk.folder, &name, LOOK, Mode::empty()) {
+            Err(rustix::io::Errno::NOENT) if is_last => return Ok(End { folder: walk.folder, name, entry: None }),
             entry => entry?,
         };
         let known = fstat(&entry)?;
         match FileType::from_raw_mode(known.st_mode) {
-            FileType::Symlink if !(is_last && is_of_system(&way.folder)?) => way.follow(&entry, &known, &name)?,
-            _ if is_last => return Ok(End { folder: way.folder, name, entry: Some(known) }),
-            FileType::Directory => way.folder = entry,
+            FileType::Symlink if !(is_last && is_of_system(&walk.folder)?) => walk.follow(&entry, &known, &name)?,
+            _ if is_last => return Ok(End { folder: walk.folder, name, entry: Some(known) }),
+            FileType::Directory => walk.folder = entry,
             _ => return Err(ErrorKind::NotADirectory.into()),
         }
     }
     Err(ErrorKind::IsADirectory.into())
 }
 
-/// Opens the folder at a path; makes what is missing of it, if a mode is given.
+/// Opens the folder at a path; creates missing folders if a mode is given.
 pub(super) fn folder(path: &Path, made: Option<u32>) -> io::Result<OwnedFd> {
     walk(path, made, |_, _| Ok(()))
 }
 
-/// The same where nobody else can take away a folder that the way goes through, or put another in its place: each belongs to
-/// this user or to root, and is closed to others, or sticky as `/tmp` is (as OpenSSH's StrictModes has it).
+/// Opens or creates a folder whose path no other user can change: this user or root owns each parent, and it is not writable by
+/// others, or is sticky as `/tmp` (like StrictModes of OpenSSH).
 pub(super) fn private_folder(path: &Path, made: u32) -> io::Result<OwnedFd> {
     walk(&std::path::absolute(path)?, Some(made), |folder, name| {
         let known = fstat(folder)?;
@@ -93,7 +93,7 @@ pub(super) fn private_folder(path: &Path, made: u32) -> io::Result<OwnedFd> {
             _ if ![0, directory::user()].contains(&known.st_uid) => {
                 format!("belongs to another user (uid {})", known.st_uid)
             }
-            (1.., 0) => format!("may be written by others (mode {mode:04o})"),
+            (1.., 0) => format!("is writable by other users (mode {mode:04o})"),
             _ => return Ok(()),
         };
         let message = format!("the folder that holds `{}` {why}", name.display());
@@ -101,33 +101,33 @@ pub(super) fn private_folder(path: &Path, made: u32) -> io::Result<OwnedFd> {
     })
 }
 
-/// Takes the way to a folder; `check` looks at each folder in which a name is looked up.
+/// Walks to a folder; `check` validates each folder before a name is opened in it.
 fn walk(path: &Path, made: Option<u32>, check: impl Fn(&OwnedFd, &OsStr) -> io::Result<()>) -> io::Result<OwnedFd> {
-    let mut way = PathWalk::new(path)?;
-    while let Some(name) = way.steps.pop_front() {
-        check(&way.folder, &name)?;
+    let mut walk = PathWalk::new(path)?;
+    while let Some(name) = walk.steps.pop_front() {
+        check(&walk.folder, &name)?;
         if let Some(mode) = made.filter(|_| name != "..") {
-            match directory::make(&way.folder, &name, mode) {
-                // It may be there all the same, and is opened below.
+            match directory::make(&walk.folder, &name, mode) {
+                // It may exist nevertheless, and is opened below.
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
                 made => made?,
             }
         }
-        let entry = openat(&way.folder, &name, LOOK, Mode::empty())?;
+        let entry = openat(&walk.folder, &name, LOOK, Mode::empty())?;
         let known = fstat(&entry)?;
         match FileType::from_raw_mode(known.st_mode) {
-            // What `/proc/self/fd` names is a folder that is open already.
-            FileType::Symlink if is_of_system(&way.folder)? => {
+            // A link in `/proc/self/fd` refers to an open folder.
+            FileType::Symlink if is_of_system(&walk.folder)? => {
                 let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-                way.folder = openat(&way.folder, &name, flags, Mode::empty())?;
+                walk.folder = openat(&walk.folder, &name, flags, Mode::empty())?;
             }
-            FileType::Symlink => way.follow(&entry, &known, &name)?,
-            FileType::Directory => way.folder = entry,
+            FileType::Symlink => walk.follow(&entry, &known, &name)?,
+            FileType::Directory => walk.folder = entry,
             _ => return Err(ErrorKind::NotADirectory.into()),
         }
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(openat(&way.folder, ".", flags, Mode::empty())?)
+    Ok(openat(&walk.folder, ".", flags, Mode::empty())?)
 }
 
 fn start(path: &Path) -> io::Result<OwnedFd> {
@@ -144,14 +144,14 @@ fn steps(path: &Path) -> VecDeque<OsString> {
     path.components().filter_map(step).collect()
 }
 
-/// Where a link leads, read from the very link whose owner is known.
+/// Returns the target of a link, read from the opened link whose owner was checked.
 fn followed(link: &OwnedFd, known: &Stat, name: &OsStr, links: usize) -> io::Result<PathBuf> {
     if ![0, directory::user()].contains(&known.st_uid) {
         let message = format!("`{}` is a link of another user (uid {})", name.display(), known.st_uid);
         return Err(io::Error::new(ErrorKind::PermissionDenied, message));
     }
     if links > MAX_LINKS {
-        return Err(io::Error::other("too many links lead to it"));
+        return Err(io::Error::other("too many symbolic links"));
     }
     Ok(PathBuf::from(OsString::from_vec(readlinkat(link, "", vec![])?.into_bytes())))
 }
@@ -167,9 +167,9 @@ mod tests {
     use std::os::unix::fs::{lchown, symlink};
 
     #[test]
-    fn way_follows_links_of_this_user_and_root_only() {
-        let place = tempfile::tempdir().expect("a folder");
-        let path = |name: &str| place.path().join(name);
+    fn link_of_another_user_is_not_followed() {
+        let folder_path = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder_path.path().join(name);
         fs::create_dir_all(path("real/below")).expect("a folder");
         fs::write(path("real/file"), b"x").expect("a file");
         for (target, name) in [("real", "own"), ("own", "twice"), ("real/file", "to-file"), ("real", "foreign")] {
@@ -194,7 +194,7 @@ mod tests {
         }
         assert!(folder(&path("foreign/made"), Some(0o700)).is_err() && !path("real/made").exists());
         assert!(folder(&path("own/made/too"), Some(0o700)).is_ok() && path("real/made/too").is_dir());
-        // What others put there after it was looked at is not written to.
+        // A file that was replaced by a link after the check is not written.
         let end = to(&path("real/file")).expect("a file");
         fs::remove_file(path("real/file")).and_then(|()| symlink("/etc/passwd", path("real/file"))).expect("a link");
         let written = directory::replace(&end.folder, &end.name, 0o600, &mut |out| out.write_all(b"y"));

@@ -1,5 +1,5 @@
-//! What the program must remember from one run to the next, in a folder of its own that is open to nobody else. The folder is
-//! opened once: whatever its path leads to later, nothing else is read, written or removed.
+//! Persistent state in a private folder. The folder is opened once: a later change of its path does not affect which files are
+//! read, written or removed.
 
 use super::{Bound, directory, path_walk, untrusted};
 use rustix::fs::{AtFlags, statat};
@@ -11,18 +11,18 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// A private folder.
+/// An open folder that only this user can access.
 #[derive(Debug)]
 pub(crate) struct State {
     folder: OwnedFd,
 }
 
-/// Why there is none.
+/// Error when the folder of the state is opened.
 #[derive(Debug)]
 pub(crate) enum StateError {
-    /// Somebody else may have a hand in it.
+    /// Another user could read or change it.
     Unsafe(String),
-    /// It cannot be made or written.
+    /// It cannot be created or written.
     Unwritable(io::Error),
 }
 
@@ -33,11 +33,11 @@ impl From<io::Error> for StateError {
 }
 
 impl State {
-    /// Opens the folder of this name in a folder that the operator names, and makes both where they are missing.
+    /// Opens the folder `name` in `base`, and creates both if they do not exist.
     pub(crate) fn open(base: &Path, name: &str) -> Result<State, StateError> {
         let base_folder = path_walk::private_folder(base, 0o700).map_err(|error| match error.kind() {
             ErrorKind::PermissionDenied if error.raw_os_error().is_none() => {
-                StateError::Unsafe(format!("{} is not used: {error}", base.display()))
+                StateError::Unsafe(format!("unsafe folder {}: {error}", base.display()))
             }
             _ => StateError::Unwritable(error),
         })?;
@@ -46,7 +46,7 @@ impl State {
         directory::make(&base_folder, name, 0o700)?;
         let path = base.join(name);
         let folder = directory::folder_in(&base_folder, name)
-            .map_err(|error| StateError::Unsafe(format!("{} is not used: {error}", path.display())))?;
+            .map_err(|error| StateError::Unsafe(format!("unsafe folder {}: {error}", path.display())))?;
         private(&path, &folder)?;
         directory::write(&folder, OsStr::new(".probe"), b"")?;
         Ok(State { folder })
@@ -60,12 +60,12 @@ impl State {
         directory::kind(&self.folder, OsStr::new(name)).is_ok()
     }
 
-    /// Writes a file; if the process dies meanwhile, half of it.
+    /// Overwrites or creates a file. Not atomic.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         directory::write(&self.folder, OsStr::new(name), bytes)
     }
 
-    /// Writes a file that appears when it is whole, by way of another.
+    /// Writes a file atomically, by a temporary file named `half`.
     pub(crate) fn put(&self, name: &str, half: &str, bytes: &[u8]) -> io::Result<()> {
         self.write(half, bytes)?;
         directory::rename(&self.folder, OsStr::new(half), OsStr::new(name))
@@ -75,12 +75,12 @@ impl State {
         directory::remove(&self.folder, OsStr::new(name))
     }
 
-    /// Removes those files whose names fit and that were written before a time.
+    /// Removes files whose names match and that were last written before a time.
     pub(crate) fn sweep(&self, before: SystemTime, fits: impl Fn(&str) -> bool) -> io::Result<()> {
         untrusted::sweep(&self.folder, before, fits)
     }
 
-    /// Those files whose names fit and that were written before a time.
+    /// Lists files whose names match and that were last written before a time.
     pub(crate) fn older(&self, before: SystemTime, fits: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
         untrusted::older(&self.folder, before, fits)
     }
@@ -90,8 +90,8 @@ fn is_trusted(user: u32) -> bool {
     [0, directory::user()].contains(&user)
 }
 
-/// In the folder above, nobody else may take ours away: it is root's or ours, and closed to others, or sticky as `/tmp` is,
-/// or a volume of its own, which containers get open to all.
+/// Checks the parent folder: no other user may be able to replace ours. It must belong to root or this user, and not be
+/// writable by others, unless it is sticky as `/tmp` or a volume, which containers mount writable by all.
 fn shared(path: &Path, folder: &OwnedFd) -> Result<(), StateError> {
     let known = File::from(folder.try_clone()?).metadata()?;
     if !is_trusted(known.uid()) {
@@ -101,7 +101,7 @@ fn shared(path: &Path, folder: &OwnedFd) -> Result<(), StateError> {
     let is_open = known.mode() & 0o022 != 0 && known.mode() & 0o1000 == 0;
     let is_volume = || statat(folder, "..", AtFlags::empty()).is_ok_and(|above| above.st_dev != known.dev());
     if is_open && !is_volume() {
-        return Err(StateError::Unsafe(format!("others may write {}", path.display())));
+        return Err(StateError::Unsafe(format!("{} is writable by other users", path.display())));
     }
     Ok(())
 }
@@ -115,7 +115,7 @@ fn private(path: &Path, folder: &OwnedFd) -> Result<(), StateError> {
     if known.mode() & 0o077 != 0 {
         let mode = known.mode() & 0o7777;
         return Err(StateError::Unsafe(format!(
-            "{} is open to others (mode {mode:04o}); make it 0700",
+            "{} is accessible to other users (mode {mode:04o}); expected mode 0700",
             path.display()
         )));
     }
@@ -143,7 +143,7 @@ mod tests {
         }
     }
 
-    /// A folder for state, and one that is nobody's business, with an old file in it.
+    /// Returns a folder for state, and an unrelated one with an old file.
     fn folders() -> (tempfile::TempDir, PathBuf, PathBuf) {
         let folder = tempfile::tempdir().expect("a folder");
         let (base, victim) = (folder.path().join("base"), folder.path().join("victim"));
@@ -177,7 +177,7 @@ mod tests {
         fs::create_dir(&path).expect("a folder");
         for mode in [0o755, 0o770, 0o701, 0o777] {
             set_mode(&path, mode);
-            assert!(refused(&base).contains("open to others"), "{mode:o}");
+            assert!(refused(&base).contains("accessible to other users"), "{mode:o}");
         }
         set_mode(&path, 0o700);
         chown(&path, STRANGER, None).expect("its owner can be set");
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn folder_below_one_that_others_may_change_is_refused() {
+    fn parent_folder_writable_by_others_is_rejected() {
         let (_folder, base, _) = folders();
         let state = base.join("below/state");
         for (mode, is_safe) in [(0o755, true), (0o775, false), (0o757, false), (0o777, false), (0o1777, true)] {
@@ -200,32 +200,35 @@ mod tests {
             let opened = State::open(&state, "id");
             assert_eq!(opened.is_ok(), is_safe, "{mode:o} {opened:?}");
             if !is_safe {
-                assert!(refused(&state).contains("the folder that holds `below` may be written by others"), "{mode:o}");
+                assert!(
+                    refused(&state).contains("the folder that holds `below` is writable by other users"),
+                    "{mode:o}"
+                );
             }
         }
         set_mode(&base, 0o755);
-        // In a sticky folder a stranger's can be there already.
+        // In a sticky folder, another user can have created it before.
         chown(base.join("below"), STRANGER, None).expect("its owner can be set");
         assert!(refused(&state).contains("belongs to another user (uid 65534)"));
-        // The way of a link counts, and not only where it leads.
+        // The folder of a link is checked, too, not only its target.
         chown(base.join("below"), Some(directory::user()), None).expect("its owner can be set");
         let open = base.join("open");
         fs::create_dir(&open).and_then(|()| symlink(&state, open.join("link"))).expect("a link");
         set_mode(&open, 0o777);
-        assert!(refused(&open.join("link")).contains("the folder that holds `link` may be written by others"));
+        assert!(refused(&open.join("link")).contains("the folder that holds `link` is writable by other users"));
         set_mode(&open, 0o755);
         assert!(State::open(&open.join("link"), "id").is_ok());
     }
 
     #[test]
-    fn links_lead_nowhere() {
+    fn link_of_another_user_is_rejected() {
         let (folder, base, victim) = folders();
         symlink(&victim, base.join("id")).expect("a link");
         assert!(refused(&base).contains("symbolic link"));
         let linked = folder.path().join("linked");
         symlink(&victim, &linked).and_then(|()| lchown(&linked, STRANGER, None)).expect("a link");
         assert!(refused(&linked).contains("a link of another user"));
-        // As systemd has it: one that root made.
+        // A link of root is followed, as systemd creates it.
         fs::remove_file(base.join("id")).expect("it was there");
         let own = folder.path().join("own");
         symlink(&base, &own).expect("a link");
@@ -236,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn folder_stays_the_one_that_was_opened() {
+    fn opened_folder_is_used_after_its_path_changes() {
         let (_folder, base, victim) = folders();
         let state = State::open(&base, "id").expect("it is safe");
         fs::rename(base.join("id"), base.join("moved")).expect("it can be moved");
@@ -248,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn files_in_it_are_no_links_and_only_fitting_ones_are_swept() {
+    fn links_are_rejected_and_only_matching_files_are_swept() {
         let (_folder, base, victim) = folders();
         let state = State::open(&base, "id").expect("it is safe");
         let precious = victim.join("precious");

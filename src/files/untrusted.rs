@@ -1,4 +1,4 @@
-//! A folder that somebody named, and what is below it, which a stranger may have made.
+//! A folder named by the user, with untrusted contents.
 
 use super::{Bound, directory, path_walk};
 use std::ffi::{OsStr, OsString};
@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// A folder. Links on the way to it are followed up to where somebody named it, and none below.
+/// A folder. Links are followed in the path that the user named, and nowhere below it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Root {
     base: PathBuf,
@@ -15,17 +15,17 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// The folder at a path that somebody named.
+    /// Returns the folder at a path named by the user.
     pub(crate) fn new(path: &Path) -> Root {
         Root { base: path.to_owned(), below: PathBuf::new() }
     }
 
-    /// A folder in this one.
+    /// Returns a folder below this one.
     pub(crate) fn below(&self, name: impl AsRef<Path>) -> Root {
         Root { base: self.base.clone(), below: self.below.join(name) }
     }
 
-    /// The folder that a file is in, and the file's name.
+    /// Splits a path into the folder and the name of a file.
     pub(crate) fn of(file: &Path) -> io::Result<(Root, &OsStr)> {
         let name = file.file_name().ok_or(ErrorKind::IsADirectory)?;
         Ok((Root::new(file.parent().unwrap_or(Path::new(""))), name))
@@ -35,18 +35,18 @@ impl Root {
         self.base.join(&self.below)
     }
 
-    /// What the folder is called, whatever it was reached by.
+    /// Returns the name of the folder, with links in its path resolved.
     pub(crate) fn name(&self) -> Option<String> {
-        Some(self.place()?.file_name()?.to_str()?.to_owned())
+        Some(self.canonical()?.file_name()?.to_str()?.to_owned())
     }
 
-    /// Whether this is the same folder as another; one that is not there is none.
+    /// Returns whether both are the same existing folder.
     pub(crate) fn is_same(&self, other: &Root) -> bool {
-        self.place().is_some_and(|place| other.place() == Some(place))
+        self.canonical().is_some_and(|path| other.canonical() == Some(path))
     }
 
-    /// Its path without links.
-    fn place(&self) -> Option<PathBuf> {
+    /// Returns its path with links resolved.
+    fn canonical(&self) -> Option<PathBuf> {
         let path = if self.path().as_os_str().is_empty() { PathBuf::from(".") } else { self.path() };
         std::fs::canonicalize(path).ok()
     }
@@ -63,23 +63,23 @@ impl Root {
         Ok(folder)
     }
 
-    /// The folder that holds a file of this name or path.
-    fn holder<'n>(&self, name: &'n Path) -> io::Result<(OwnedFd, &'n OsStr)> {
+    /// Opens the folder of a file with this name or path; returns it with the file's name.
+    fn open_parent<'n>(&self, name: &'n Path) -> io::Result<(OwnedFd, &'n OsStr)> {
         let names = directory::names(name)?;
         let (leaf, _) = names.split_last().ok_or(ErrorKind::InvalidInput)?;
         Ok((self.open_folder(&self.below.join(name.parent().unwrap_or(Path::new(""))))?, leaf))
     }
 
-    /// Whether there is something that claims to be this file: it may be one that is refused when it is read.
+    /// Returns whether an entry of this name exists, even if reading it would fail, such as a link.
     pub(crate) fn claims(&self, name: impl AsRef<Path>) -> bool {
         let name = name.as_ref();
-        match self.holder(name).and_then(|(folder, leaf)| directory::kind(folder, leaf)) {
+        match self.open_parent(name).and_then(|(folder, leaf)| directory::kind(folder, leaf)) {
             Ok(kind) => !kind.is_dir(),
             Err(_) => self.path().join(name).exists(),
         }
     }
 
-    /// The names in it, sorted.
+    /// Lists the names in it, sorted.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = directory::list(self.open()?)?;
         names.sort();
@@ -87,19 +87,19 @@ impl Root {
     }
 
     pub(crate) fn read(&self, name: impl AsRef<Path>, bound: Bound) -> io::Result<Vec<u8>> {
-        let (folder, leaf) = self.holder(name.as_ref())?;
+        let (folder, leaf) = self.open_parent(name.as_ref())?;
         directory::read(folder, leaf, bound)
     }
 
-    /// Reads the beginning of a file, which says by itself that it is too long.
+    /// Reads at most `most` bytes from the start of a file.
     pub(crate) fn read_start(&self, name: impl AsRef<Path>, most: u64) -> io::Result<Vec<u8>> {
-        let (folder, leaf) = self.holder(name.as_ref())?;
+        let (folder, leaf) = self.open_parent(name.as_ref())?;
         let mut bytes = vec![];
         directory::open(folder, leaf)?.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// Makes the folder, and those it is in.
+    /// Creates the folder and its parents.
     pub(crate) fn make(&self) -> io::Result<()> {
         let mut folder = path_walk::folder(&self.base, Some(0o777))?;
         for name in directory::names(&self.below)? {
@@ -109,14 +109,14 @@ impl Root {
         Ok(())
     }
 
-    /// Makes a folder in it that is not there yet.
+    /// Creates a new folder in it; an existing one is an error.
     pub(crate) fn make_new(&self, name: &str) -> io::Result<()> {
         self.make()?;
         let [name] = directory::names(Path::new(name))?[..] else { return Err(ErrorKind::InvalidInput.into()) };
         directory::make_new(self.open()?, name, 0o777)
     }
 
-    /// Makes files that are not there yet: all of them, or none.
+    /// Creates new files: all of them, or none.
     pub(crate) fn create(&self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
         let folder = self.open()?;
         for (number, (name, bytes)) in files.iter().enumerate() {
@@ -125,7 +125,7 @@ impl Root {
             let is_new = created.is_ok();
             if let Err(error) = created.and_then(|mut file| file.write_all(bytes)) {
                 for (name, _) in &files[..number + usize::from(is_new)] {
-                    // What is left in spite of it is what was to be written.
+                    // If this fails, the remaining file is complete.
                     let _ = directory::remove(&folder, OsStr::new(name));
                 }
                 return Err(io::Error::new(error.kind(), format!("{}: {error}", name.display())));
@@ -134,28 +134,28 @@ impl Root {
         Ok(())
     }
 
-    /// Writes a file that appears when it is whole, in the place of the one that was there.
+    /// Writes a file atomically, replacing an existing one.
     pub(crate) fn replace(
         &self,
         name: impl AsRef<Path>,
         fill: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<()> {
-        let (folder, leaf) = self.holder(name.as_ref())?;
+        let (folder, leaf) = self.open_parent(name.as_ref())?;
         directory::replace(folder, leaf, 0o666, fill)
     }
 
-    /// Removes those files whose names fit and that were written before a time.
+    /// Removes files whose names match and that were last written before a time.
     pub(crate) fn sweep(&self, before: SystemTime, fits: impl Fn(&str) -> bool) -> io::Result<()> {
         sweep(&self.open()?, before, fits)
     }
 }
 
-/// Removes the regular files of a folder whose names fit and that were written before a time.
+/// Removes regular files whose names match and that were last written before a time.
 pub(super) fn sweep(folder: &OwnedFd, before: SystemTime, fits: impl Fn(&str) -> bool) -> io::Result<()> {
     older(folder, before, fits)?.iter().try_for_each(|name| directory::remove(folder, OsStr::new(name)))
 }
 
-/// The regular files of a folder whose names fit and that were written before a time.
+/// Lists regular files whose names match and that were last written before a time.
 pub(super) fn older(folder: &OwnedFd, before: SystemTime, fits: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
     let is_old = |name: &OsString| {
         directory::open(folder, name).and_then(|file| file.metadata()?.modified()).is_ok_and(|at| at < before)
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_lead_nowhere_else() {
+    fn path_outside_of_the_folder_is_rejected() {
         let (folder, root) = root();
         let absolute = folder.path().join("outside");
         symlink("..", folder.path().join("root/up")).expect("a link");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn created_files_are_all_there_or_none() {
+    fn failed_creation_leaves_no_file() {
         let (folder, root) = root();
         let files = ["one", "two", "three"].map(|name| (name.to_owned(), name.as_bytes().to_vec()));
         symlink("../outside", folder.path().join("root/three")).expect("a link");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn replaced_file_is_whole_or_the_old_one() {
+    fn failed_replacement_keeps_the_old_file() {
         let (folder, root) = root();
         root.replace("below/file", &mut |out| out.write_all(b"old")).expect("it can be written");
         let path = folder.path().join("root/below/file");
