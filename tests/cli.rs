@@ -1,4 +1,4 @@
-//! The commands as a user types them.
+//! Tests of the commands as a user runs them.
 
 use crate::support::{Ended, ended, root, stixmap};
 use serde_json::Value;
@@ -19,7 +19,7 @@ fn types(bundle: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_recorded_name_is_enriched_over_real_http() {
+fn enrich_replayed_case_makes_bundle_over_http() {
     let enriched = ended(stixmap(&["enrich", "example.com", "--profile", "riskiq", "--replay"]));
     assert_eq!(enriched.code, 0, "{}", enriched.err);
     let bundle = bundle(&enriched);
@@ -32,7 +32,7 @@ fn a_recorded_name_is_enriched_over_real_http() {
 }
 
 #[test]
-fn several_values_run_at_once_and_make_one_bundle() {
+fn enrich_several_values_makes_one_bundle() {
     let values = ["example.com", "192.0.2.80", "2001:db8::80", "empty.example.com"];
     let mut arguments = vec!["enrich", "-p", "riskiq", "--replay", "--format", "csv"];
     arguments.extend(values);
@@ -40,12 +40,12 @@ fn several_values_run_at_once_and_make_one_bundle() {
     assert_eq!(enriched.code, 0, "{}", enriched.err);
     assert!(enriched.out.starts_with("source_type,source,relationship,"), "{}", enriched.out);
     assert_eq!(enriched.out.lines().count(), 1 + 9 + 2 + 2, "{}", enriched.out);
-    let told: Vec<&str> = enriched.err.lines().collect();
-    assert!(values.iter().zip(&told).all(|(value, line)| line.contains(value)), "in the order given: {told:?}");
+    let output: Vec<&str> = enriched.err.lines().collect();
+    assert!(values.iter().zip(&output).all(|(value, line)| line.contains(value)), "in the order given: {output:?}");
 }
 
 #[test]
-fn formats_say_the_same_in_other_ways() {
+fn enrich_formats_contain_the_same_records() {
     let format = |format: &str| ended(stixmap(&["enrich", "ns1.test", "-q", "-p", "riskiq", "--format", format]));
     assert_eq!(format("table").code, 2, "settings are missing");
     let replay = |format: &str| {
@@ -68,7 +68,7 @@ fn formats_say_the_same_in_other_ways() {
 }
 
 #[test]
-fn outcomes_are_exit_codes() {
+fn outcome_determines_exit_code() {
     let code = |value: &str, more: &[&str]| {
         let mut arguments = vec!["enrich", value, "-p", "riskiq", "--replay"];
         arguments.extend(more);
@@ -86,34 +86,34 @@ fn outcomes_are_exit_codes() {
 }
 
 #[test]
-fn invalid_value_costs_only_itself() {
+fn invalid_value_is_skipped_and_others_are_looked_up() {
     let enrich = |more: &[&str]| ended(stixmap(&[&["enrich", "-p", "riskiq", "--replay"], more].concat()));
     let mixed = enrich(&["example.com", "not a name", "-q"]);
     assert_eq!(mixed.code, 3, "{}", mixed.err);
-    assert!(mixed.out.contains("\"example.com\"") && mixed.err.starts_with("not asked: "), "{}", mixed.err);
+    assert!(mixed.out.contains("\"example.com\"") && mixed.err.starts_with("skipped: "), "{}", mixed.err);
     let strict = enrich(&["example.com", "not a name", "--strict"]);
     assert_eq!((strict.code, strict.out.as_str()), (2, ""), "{}", strict.err);
     let folder = tempfile::tempdir().expect("a folder");
     let input = folder.path().join("values");
     std::fs::write(&input, "# pasted\nexample.com\n\nnot a name\n").expect("it can be written");
     let listed = enrich(&["-i", input.to_str().expect("UTF-8")]);
-    assert!(listed.code == 3 && listed.err.contains("not asked: line 4: "), "{}", listed.err);
+    assert!(listed.code == 3 && listed.err.contains("skipped: line 4: "), "{}", listed.err);
 }
 
 #[test]
-fn output_that_cannot_be_written_is_refused_before_a_request() {
+fn unwritable_output_is_rejected_before_a_request() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path().to_str().expect("UTF-8");
     for output in [format!("{folder}/missing/bundle.json"), folder.to_owned()] {
         let enriched = ended(stixmap(&["enrich", "example.com", "-v", "-p", "riskiq", "--replay", "-o", &output]));
         assert_eq!(enriched.code, 2, "{}", enriched.err);
-        assert!(enriched.err.contains(&format!("{output} cannot be written")), "{}", enriched.err);
+        assert!(enriched.err.contains(&format!("failed to write {output}")), "{}", enriched.err);
         assert!(!enriched.err.contains("GET "), "{}", enriched.err);
     }
 }
 
 #[test]
-fn stored_answers_are_mapped_without_settings_or_network() {
+fn map_stored_response_needs_no_settings_or_network() {
     let answer = r#"{"totalRecords":1,"results":[{"recordType":"A","resolve":"192.0.2.1","resolveType":"ip","firstSeen":"2010-01-01 00:00:00","lastSeen":"2010-02-01 00:00:00"}]}"#;
     let mut command = stixmap(&["map", "--profile", "riskiq", "--observable", "Example.COM.", "-", "--trace"]);
     let mut child =
@@ -127,7 +127,7 @@ fn stored_answers_are_mapped_without_settings_or_network() {
 }
 
 #[test]
-fn missing_settings_are_all_told_with_how_to_give_them() {
+fn missing_settings_are_all_reported_with_their_sources() {
     let enriched = ended(stixmap(&["enrich", "example.com", "-p", "riskiq"]));
     assert_eq!((enriched.code, enriched.out.as_str()), (2, ""));
     for text in [
@@ -150,7 +150,7 @@ fn missing_settings_are_all_told_with_how_to_give_them() {
 }
 
 #[test]
-fn unreadable_secret_file_is_named_by_its_variable_alone() {
+fn unreadable_secret_file_is_reported_by_variable_only() {
     let variable = "RISKIQ_API_KEY_FILE";
     for value in ["sk-secret-in-the-wrong-variable", "/"] {
         let mut command = stixmap(&["enrich", "example.com", "-p", "riskiq", "--set", "username=u"]);
@@ -163,7 +163,7 @@ fn unreadable_secret_file_is_named_by_its_variable_alone() {
 }
 
 #[test]
-fn secrets_that_cannot_be_sent_are_refused_before_a_request() {
+fn secret_invalid_in_request_is_rejected_before_a_request() {
     use std::os::unix::ffi::OsStringExt;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("key");
@@ -204,12 +204,12 @@ fn secrets_that_cannot_be_sent_are_refused_before_a_request() {
         "--deadline",
         "1s",
     ]));
-    assert!(warned.err.contains("given with --set") && warned.err.contains("too short"), "{}", warned.err);
+    assert!(warned.err.contains("on the command line") && warned.err.contains("too short"), "{}", warned.err);
     assert!(!warned.err.contains("short\n") && !warned.err.contains("=short"), "{}", warned.err);
 }
 
 #[test]
-fn replay_of_an_unrecorded_value_names_the_closest_cases() {
+fn replay_of_unrecorded_value_suggests_similar_cases() {
     let missed = ended(stixmap(&["enrich", "exampel.com", "-p", "riskiq", "--replay"]));
     assert_eq!(missed.code, 2);
     let named = missed.err.split("the closest: ").nth(1).expect("cases are named");
@@ -218,7 +218,7 @@ fn replay_of_an_unrecorded_value_names_the_closest_cases() {
 }
 
 #[test]
-fn settings_nobody_has_are_refused() {
+fn undeclared_setting_is_rejected() {
     let enriched = ended(stixmap(&["enrich", "example.com", "-p", "riskiq", "--set", "api_kye=x"]));
     assert_eq!(enriched.code, 2);
     assert!(enriched.err.contains("unknown setting `api_kye`; did you mean `api_key`?"), "{}", enriched.err);
@@ -249,7 +249,7 @@ fn profiles_are_listed_and_found() {
 }
 
 #[test]
-fn a_profile_with_mistakes_is_shown_at_the_line() {
+fn invalid_profile_is_reported_at_the_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let text = std::fs::read_to_string(root().join("profiles/riskiq/profile.yaml")).expect("the profile");
     let wrong = text.replace("timeout: PT30S", "timeotu: PT30S").replace("target: email-addr", "target: ipv4-addr");
@@ -272,7 +272,7 @@ fn a_profile_with_mistakes_is_shown_at_the_line() {
 }
 
 #[test]
-fn values_come_from_a_file_and_output_goes_to_one() {
+fn values_are_read_from_a_file_and_output_is_written_to_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let (input, output) = (folder.path().join("values"), folder.path().join("bundle.json"));
     std::fs::write(&input, "# what came in today\nexample.com\n\n192.0.2.80  # twice\n192.0.2.80\n")
@@ -286,7 +286,7 @@ fn values_come_from_a_file_and_output_goes_to_one() {
 }
 
 #[test]
-fn every_object_can_be_traced_to_its_records_and_rules() {
+fn why_shows_records_and_rules_of_every_object() {
     let enrich =
         |more: &[&str]| ended(stixmap(&[&["enrich", "both.example.com", "-p", "riskiq", "--replay"], more].concat()));
     let traced = enrich(&["--trace"]);
@@ -315,25 +315,25 @@ fn every_object_can_be_traced_to_its_records_and_rules() {
 }
 
 #[test]
-fn an_answer_that_disagrees_is_shown_in_both_places() {
+fn response_contrary_to_profile_is_shown_in_both_sources() {
     let enriched = ended(stixmap(&["enrich", "shape.example.com", "-p", "riskiq", "--replay"]));
     assert_eq!(enriched.code, 1);
-    let told = enriched.err.lines().take(10).collect::<Vec<_>>().join("\n");
+    let output = enriched.err.lines().take(10).collect::<Vec<_>>().join("\n");
     assert!(
-        told.starts_with(
+        output.starts_with(
             "error[response-shape]: `$.results` finds nothing in the response\n  --> profiles/riskiq/profile.yaml:"
         ),
-        "{told}"
+        "{output}"
     );
     assert!(
-        told.contains("records are looked for here") && told.contains("this is an object; it has no `results`"),
-        "{told}"
+        output.contains("records are looked for here") && output.contains("this is an object; it has no `results`"),
+        "{output}"
     );
-    assert!(told.contains("::: GET http://127.0.0.1:"), "{told}");
+    assert!(output.contains("::: GET http://127.0.0.1:"), "{output}");
 }
 
 #[test]
-fn quiet_prints_what_failed_and_nothing_else() {
+fn quiet_prints_failed_lookups_only() {
     let quiet = |value| ended(stixmap(&["enrich", value, "-q", "-p", "riskiq", "--replay"]));
     let failed = quiet("shape.example.com");
     assert!(failed.code == 1 && failed.err.lines().count() == 1, "{}", failed.err);
@@ -343,7 +343,7 @@ fn quiet_prints_what_failed_and_nothing_else() {
 }
 
 #[test]
-fn a_special_file_is_written_to_and_stays_what_it_is() {
+fn output_to_pipe_keeps_the_pipe() {
     use std::os::unix::fs::FileTypeExt;
     let folder = tempfile::tempdir().expect("a folder");
     let pipe = folder.path().join("pipe");
@@ -360,7 +360,7 @@ fn a_special_file_is_written_to_and_stays_what_it_is() {
 }
 
 #[test]
-fn a_reader_that_has_had_enough_is_no_error() {
+fn closed_standard_output_is_no_error() {
     let shipped = root().join("profiles/riskiq");
     let riskiq = shipped.to_str().expect("a path");
     for arguments in [&["test", "--verbose", riskiq][..], &["completions", "zsh"], &["list"], &["explain", "codes"]] {
@@ -373,7 +373,7 @@ fn a_reader_that_has_had_enough_is_no_error() {
 }
 
 #[test]
-fn help_and_completions_are_there() {
+fn help_and_completions_are_printed() {
     let help = ended(stixmap(&["--help"]));
     assert!(help.code == 0 && help.out.contains("Exit codes:"), "{}", help.out);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
@@ -383,7 +383,7 @@ fn help_and_completions_are_there() {
 }
 
 #[test]
-fn a_level_of_pap_is_a_gate_and_marks_what_is_found() {
+fn pap_level_restricts_requests_and_marks_results() {
     let enrich = |pap: &str| ended(stixmap(&["enrich", "example.com", "-q", "-p", "riskiq", "--replay", "--pap", pap]));
     let enriched = enrich("amber");
     assert_eq!(enriched.code, 0, "{}", enriched.err);

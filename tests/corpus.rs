@@ -1,4 +1,4 @@
-//! Every input that is kept for fuzzing what reaches a connector, without a fuzzer.
+//! Runs the corpus of the connector's fuzz targets without a fuzzer.
 
 use crate::support::root;
 
@@ -13,12 +13,12 @@ fn check(target: &str, holds: impl Fn(&[u8])) {
 }
 
 #[test]
-fn any_bytes_as_a_message() {
+fn message_of_any_bytes_does_not_panic() {
     check("delivery", stixmap::connector::fuzz_targets::delivery);
 }
 
 #[test]
-fn any_text_as_configuration() {
+fn configuration_of_any_text_does_not_panic() {
     let profile = include_str!("providers/lines/profile.yaml");
     check("configuration", |bytes| stixmap::connector::fuzz_targets::configuration(profile, bytes));
 }

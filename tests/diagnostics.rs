@@ -1,6 +1,6 @@
-//! Every diagnostic has the smallest file that earns it, beside its exact text: `diagnostics/<code>.yaml` is a profile,
-//! `diagnostics/cases/<code>.yaml` a case of `diagnostics/profile.yaml`, `diagnostics/<code>/` a profile and, where it takes
-//! one, an answer.
+//! Tests every diagnostic with a minimal file and its exact text: `diagnostics/<code>.yaml` is a profile,
+//! `diagnostics/cases/<code>.yaml` a case of `diagnostics/profile.yaml`, `diagnostics/<code>/` a profile with an optional
+//! response.
 
 use crate::support::{ended, root, stixmap};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use stixmap_engine::diagnostic::Code;
 
-/// Where a code's example stands, and the command that shows it.
+/// Path of a code's example, and the command that reports it.
 struct Example {
     text: PathBuf,
     command: Vec<String>,
@@ -44,20 +44,20 @@ fn run(command: &[String], more: &[&str]) -> (i32, String, String) {
 }
 
 #[test]
-fn every_code_is_told_as_its_example_says() {
+fn every_code_is_reported_as_in_its_example() {
     let mut wrong = vec![];
     for &code in Code::ALL {
         let example = example(code);
-        let (exit, _, told) = run(&example.command, &[]);
-        assert!(told.contains(&format!("[{code}]: ")), "the example of `{code}` does not earn it:\n{told}");
-        let count = told.lines().filter(|line| line.starts_with("error[") || line.starts_with("warning[")).count();
-        assert_eq!(count, 1, "one cause, one diagnostic: {told}");
-        assert!(exit == 1 || example.command[0] == "map", "{code}: {told}");
+        let (exit, _, output) = run(&example.command, &[]);
+        assert!(output.contains(&format!("[{code}]: ")), "the example of `{code}` does not yield it:\n{output}");
+        let count = output.lines().filter(|line| line.starts_with("error[") || line.starts_with("warning[")).count();
+        assert_eq!(count, 1, "one cause, one diagnostic: {output}");
+        assert!(exit == 1 || example.command[0] == "map", "{code}: {output}");
         if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&example.text, &told).expect("the text can be written");
+            std::fs::write(&example.text, &output).expect("the text can be written");
         }
-        if std::fs::read_to_string(&example.text).unwrap_or_default() != told {
-            wrong.push(format!("{} is not what is told:\n{told}", example.text.display()));
+        if std::fs::read_to_string(&example.text).unwrap_or_default() != output {
+            wrong.push(format!("{} differs from the output:\n{output}", example.text.display()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -99,26 +99,26 @@ fn spans_lie_inside_and_fixes_remove_what_they_fix() {
             let Some(fix) = diagnostic["fix"].as_object() else { continue };
             let copy = folder.path().join(format!("{code}.yaml"));
             std::fs::write(&copy, &text).expect("it can be written");
-            let (_, _, told) = run(&["check".to_owned(), copy.display().to_string()], &["--fix"]);
-            assert!(told.contains("1 fixed"), "{code}: {told}");
+            let (_, _, output) = run(&["check".to_owned(), copy.display().to_string()], &["--fix"]);
+            assert!(output.contains("1 fixed"), "{code}: {output}");
             let still = checked(&copy).iter().any(|other| other["code"] == diagnostic["code"]);
-            assert!(!still, "{code} is still there after {fix:?}: {told}");
+            assert!(!still, "{code} is still there after {fix:?}: {output}");
             fixed += 1;
         }
     }
     assert!(fixed >= 5, "some diagnostics have a sure fix: {fixed}");
 }
 
-/// In the shape of the file, in texts with a notation of their own, and in what the parts say together.
+/// Mistakes in syntax, in expressions and templates, and between parts of the file.
 #[test]
 fn ten_mistakes_are_ten_diagnostics_in_one_run() {
-    let (exit, _, told) = run(&["check".to_owned(), "tests/diagnostics/ten/profile.yaml".to_owned()], &[]);
-    let codes: BTreeSet<&str> = told.lines().filter(|line| line.starts_with("error[")).collect();
-    assert_eq!((exit, codes.len()), (1, 10), "{told}");
+    let (exit, _, output) = run(&["check".to_owned(), "tests/diagnostics/ten/profile.yaml".to_owned()], &[]);
+    let codes: BTreeSet<&str> = output.lines().filter(|line| line.starts_with("error[")).collect();
+    assert_eq!((exit, codes.len()), (1, 10), "{output}");
 }
 
 #[test]
-fn formats_for_programs_say_the_same() {
+fn json_and_github_formats_match_the_text() {
     let command = ["check".to_owned(), "tests/diagnostics/unknown-field.yaml".to_owned()];
     let (_, json, _) = run(&command, &["--format", "json"]);
     let json: Value = serde_json::from_str(&json).expect("JSON");
@@ -133,7 +133,7 @@ fn formats_for_programs_say_the_same() {
 }
 
 #[test]
-fn hostile_files_are_told_and_end() {
+fn hostile_files_are_reported_in_time() {
     let profile = std::fs::read_to_string(root().join("profiles/riskiq/profile.yaml")).expect("the profile");
     let bomb: String = (1..9).map(|n| format!("a{n}: &a{n} [{}]\n", format!("*a{}, ", n - 1).repeat(9))).collect();
     let hostile = [
@@ -151,8 +151,8 @@ fn hostile_files_are_told_and_end() {
     let path = folder.path().join("riskiq.yaml");
     for (code, text) in hostile {
         std::fs::write(&path, text).expect("it can be written");
-        let (exit, _, told) = run(&["check".to_owned(), path.display().to_string()], &[]);
-        assert!(exit == 1 && told.contains(&format!("error[{code}]")), "{code}: {told}");
+        let (exit, _, output) = run(&["check".to_owned(), path.display().to_string()], &[]);
+        assert!(exit == 1 && output.contains(&format!("error[{code}]")), "{code}: {output}");
     }
     let harmless = [
         format!("\u{feff}{profile}"),
@@ -161,8 +161,8 @@ fn hostile_files_are_told_and_end() {
     ];
     for (text, exit) in harmless.into_iter().zip([0, 0, 1]) {
         std::fs::write(&path, text).expect("it can be written");
-        let (ended, _, told) = run(&["check".to_owned(), path.display().to_string()], &[]);
-        assert_eq!(ended, exit, "{told}");
-        assert!(exit == 0 || told.contains("the data of NULL records is never"), "{told}");
+        let (ended, _, output) = run(&["check".to_owned(), path.display().to_string()], &[]);
+        assert_eq!(ended, exit, "{output}");
+        assert!(exit == 0 || output.contains("the data of NULL records is never"), "{output}");
     }
 }

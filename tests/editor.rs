@@ -1,11 +1,11 @@
-//! The JSON Schemas work where profiles are written: another validator agrees with them, and the language server of YAML
-//! editors shows mistakes on their lines and completes. What is checked stands in `editor/check.mjs`.
+//! Tests the JSON Schemas in an editor: an independent validator, and the YAML language server with diagnostics and
+//! completion. The checks are in `editor/check.mjs`.
 
 use crate::support::root;
 use std::process::Command;
 
 #[test]
-fn an_editor_checks_and_completes_profiles() {
+fn editor_validates_and_completes_profiles() {
     let folder = root().join("tests/editor");
     assert!(
         folder.join("node_modules").is_dir(),
@@ -13,7 +13,7 @@ fn an_editor_checks_and_completes_profiles() {
     );
     let check = Command::new("node").arg(folder.join("check.mjs")).output();
     let check = check.expect("`node` starts: Node.js 18 or newer is installed");
-    let told = String::from_utf8_lossy(&check.stdout);
-    let failed: Vec<&str> = told.lines().filter(|line| !line.starts_with("ok ")).collect();
+    let output = String::from_utf8_lossy(&check.stdout);
+    let failed: Vec<&str> = output.lines().filter(|line| !line.starts_with("ok ")).collect();
     assert!(check.status.success(), "{}\n{}", failed.join("\n"), String::from_utf8_lossy(&check.stderr));
 }

@@ -1,30 +1,35 @@
-//! What `explain` tells: of each shipped profile, of a value, of each code, of the language. The texts are files beside
-//! this one and in `docs/`; `UPDATE=1` rewrites them.
+//! Tests of `explain`: profiles, values, codes and manuals. Expected texts are in `explain/` and `docs/`; `UPDATE=1` rewrites
+//! them.
 
 use crate::support::{ended, root, stixmap};
 use serde_json::Value;
 use stixmap_engine::diagnostic::Code;
 
 fn is_kept(path: &str, arguments: &[&str]) {
-    let told = ended(stixmap(arguments));
-    assert_eq!(told.code, 0, "{}", told.err);
+    let output = ended(stixmap(arguments));
+    assert_eq!(output.code, 0, "{}", output.err);
     let path = root().join(path);
     if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, &told.out).expect("the text can be written");
+        std::fs::write(&path, &output.out).expect("the text can be written");
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == told.out, "{} is not what is told: run the tests with UPDATE=1\n{}", path.display(), told.out);
+    assert!(
+        kept == output.out,
+        "{} differs from the output: run the tests with UPDATE=1\n{}",
+        path.display(),
+        output.out
+    );
 }
 
 #[test]
-fn the_manuals_are_those_of_the_declarations() {
+fn manuals_match_the_declarations() {
     is_kept("docs/profile.md", &["explain", "profile"]);
     is_kept("docs/case.md", &["explain", "case"]);
     is_kept("docs/properties.md", &["explain", "properties"]);
 }
 
 #[test]
-fn a_plan_is_told_in_words() {
+fn explain_profile_matches_its_file() {
     is_kept("tests/explain/riskiq.txt", &["explain", "riskiq"]);
     for shape in ["by-page", "by-offset", "by-url", "by-cursor", "by-window", "lines"] {
         is_kept(&format!("tests/explain/{shape}.txt"), &["explain", &format!("tests/providers/{shape}")]);
@@ -32,21 +37,21 @@ fn a_plan_is_told_in_words() {
 }
 
 #[test]
-fn the_requests_for_a_value_are_told_with_secrets_as_names() {
+fn explain_value_shows_requests_with_redacted_secrets() {
     let value = ["explain", "riskiq", "192.0.2.34", "--now", "2024-03-01T00:00:00Z", "--set", "api_key=hunter2"];
     is_kept("tests/explain/value.txt", &value);
-    let told = ended(stixmap(&[&value[..], &["--json"]].concat()));
-    assert!(!told.out.contains("hunter2"), "{}", told.out);
-    let facts: Value = serde_json::from_str(&told.out).expect("JSON");
+    let output = ended(stixmap(&[&value[..], &["--json"]].concat()));
+    assert!(!output.out.contains("hunter2"), "{}", output.out);
+    let facts: Value = serde_json::from_str(&output.out).expect("JSON");
     assert_eq!(facts["requests_at_most"][0]["requests"], 88);
     assert_eq!(facts["asked"]["may_be_sent"], true);
 }
 
 #[test]
-fn what_is_above_the_maximum_is_told_to_be_refused() {
-    let told = ended(stixmap(&["explain", "riskiq", "example.com", "--tlp", "TLP:RED", "--json"]));
-    let facts: Value = serde_json::from_str(&told.out).expect("JSON");
-    assert_eq!(facts["asked"]["may_be_sent"], false, "{}", told.out);
+fn explain_value_above_the_maximum_is_refused() {
+    let output = ended(stixmap(&["explain", "riskiq", "example.com", "--tlp", "TLP:RED", "--json"]));
+    let facts: Value = serde_json::from_str(&output.out).expect("JSON");
+    assert_eq!(facts["asked"]["may_be_sent"], false, "{}", output.out);
     assert_eq!(facts["asked"]["results_tlp"], "TLP:RED");
 }
 
@@ -62,15 +67,15 @@ fn every_code_has_a_page_with_an_example() {
 }
 
 #[test]
-fn an_unknown_word_is_told_so() {
-    let told = ended(stixmap(&["explain", "nonsense"]));
-    assert_eq!(told.code, 2);
-    assert!(told.err.contains("unknown profile `nonsense`"), "{}", told.err);
-    assert!(told.err.contains("one of the codes"), "{}", told.err);
+fn explain_unknown_topic_is_rejected() {
+    let output = ended(stixmap(&["explain", "nonsense"]));
+    assert_eq!(output.code, 2);
+    assert!(output.err.contains("unknown profile `nonsense`"), "{}", output.err);
+    assert!(output.err.contains("the code of a diagnostic"), "{}", output.err);
 }
 
 #[test]
-fn special_use_value_is_refused_unless_the_operator_asks_all_the_same() {
+fn special_use_value_is_refused_without_ask_reserved() {
     for value in ["10.0.0.1", "fe80::1", "printer.local", "1.0.0.10.in-addr.arpa"] {
         let sent = |more: &[&str]| {
             let explained = ended(stixmap(&[&["explain", "riskiq", value, "--json"], more].concat()));
@@ -83,7 +88,7 @@ fn special_use_value_is_refused_unless_the_operator_asks_all_the_same() {
     }
 }
 
-/// Names of parameters, in the order of the alphabet.
+/// Returns the sorted names of parameters.
 fn parameters(url: &str) -> Vec<String> {
     let (_, query) = url.split_once('?').unwrap_or((url, ""));
     let mut names: Vec<String> = query.split('&').filter_map(|pair| Some(pair.split_once('=')?.0.to_owned())).collect();
@@ -91,7 +96,7 @@ fn parameters(url: &str) -> Vec<String> {
     names
 }
 
-/// The places of a JSON body, or the fields of a form.
+/// Returns the JSON pointers of a body, or the fields of a form.
 fn places(body: &Value) -> Vec<String> {
     fn collect(at: &str, value: &Value, places: &mut Vec<String>) {
         match value {
@@ -112,7 +117,7 @@ fn places(body: &Value) -> Vec<String> {
 }
 
 #[test]
-fn request_of_any_value_has_the_parts_of_the_request_that_is_sent() {
+fn explained_request_has_the_parts_of_the_sent_one() {
     let folders =
         ["profiles", "tests/providers"].map(|folder| std::fs::read_dir(root().join(folder)).expect("a folder"));
     let mut seen = 0;
@@ -122,9 +127,9 @@ fn request_of_any_value_has_the_parts_of_the_request_that_is_sent() {
         }
         let path = profile.to_str().expect("text");
         let facts = |more: &[&str]| -> Value {
-            let told = ended(stixmap(&[&["explain", path, "--json"], more].concat()));
-            assert_eq!(told.code, 0, "{path}: {}", told.err);
-            serde_json::from_str(&told.out).expect("JSON")
+            let output = ended(stixmap(&[&["explain", path, "--json"], more].concat()));
+            assert_eq!(output.code, 0, "{path}: {}", output.err);
+            serde_json::from_str(&output.out).expect("JSON")
         };
         let of_any = facts(&[]);
         for value in ["example.com", "192.0.2.34", "2001:db8::34"] {
@@ -141,7 +146,7 @@ fn request_of_any_value_has_the_parts_of_the_request_that_is_sent() {
             if any.is_empty() {
                 continue;
             }
-            // Credentials that need not be given are sent when they are.
+            // Optional credentials are sent if they are set.
             let settings = of_any["settings"].as_array().expect("settings").iter();
             let settings = settings.filter(|setting| setting["default"].is_null());
             let given: Vec<String> = settings
@@ -161,7 +166,7 @@ fn request_of_any_value_has_the_parts_of_the_request_that_is_sent() {
             assert_eq!(any.len(), sent.len(), "{path} {value}");
             for (any, sent) in any.into_iter().zip(sent) {
                 let (any, sent) = (&any["requests"][0], &sent["requests"][0]);
-                // A token is fetched first, and not known beforehand.
+                // A token is obtained first, and not known in advance.
                 let is_token = |header: &&Value| header["value"].as_str().expect("text").contains("{token}");
                 let headers = |request: &Value| -> Vec<String> {
                     let headers =

@@ -1,5 +1,5 @@
-//! Providers that hang, break off, flood, lie and lead astray: the command ends in time with the right outcome, keeps what
-//! it had read, and tells no secret. Each is a real server on loopback.
+//! Tests with faulty providers on loopback: they hang, reset, flood, or redirect. The command ends in time with the right
+//! outcome, keeps the records it has read, and prints no secret.
 
 use crate::support::{Ended, ended, stixmap};
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 const SECRET: &str = "s3cr3t-key-0f-the-user";
 
-/// A server that gives each request to `respond`, and remembers the requests.
+/// Starts a server that answers each request by `respond`, and records the requests.
 pub(crate) fn server(respond: impl Fn(&str, TcpStream) + Send + Sync + 'static) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -39,13 +39,13 @@ fn head(stream: &mut TcpStream) -> String {
 
 pub(crate) fn reply(mut stream: TcpStream, status: &str, headers: &str, body: &str) {
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n", body.len());
-    // The client may have had enough and gone.
+    // The client may have closed the connection.
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
 }
 
 const QUOTA: &str = r#"{"user":{"licenseCounts":{"searchApi":"1"},"licenseLimits":{"searchApi":100}}}"#;
 
-/// A server that knows its quota, and gives lookups to `respond`.
+/// Starts a server that reports a quota, and answers lookups by `respond`.
 fn passive_total(respond: impl Fn(TcpStream) + Send + Sync + 'static) -> (String, Arc<Mutex<Vec<String>>>) {
     server(move |request, stream| {
         if request.starts_with("GET /v2/account/quota") { reply(stream, "200 OK", "", QUOTA) } else { respond(stream) }
@@ -63,16 +63,16 @@ fn enrich(url: &str, more: &[&str]) -> (Ended, Duration) {
     (ended, start.elapsed())
 }
 
-fn check(url: &str, code: i32, told: &str) -> Ended {
+fn check(url: &str, code: i32, message: &str) -> Ended {
     let (ended, took) = enrich(url, &[]);
     assert_eq!(ended.code, code, "{}", ended.err);
-    assert!(ended.err.contains(told), "{told}: {}", ended.err);
+    assert!(ended.err.contains(message), "{message}: {}", ended.err);
     assert!(took < Duration::from_secs(10), "it ends by its deadline, not after {took:?}");
     ended
 }
 
 #[test]
-fn a_good_answer_is_mapped_and_credentials_are_sent() {
+fn valid_response_is_mapped_and_credentials_are_sent() {
     let rows = r#"{"totalRecords":1,"results":[{"recordType":"A","resolve":"192.0.2.1","resolveType":"ip","firstSeen":null}]}"#;
     let (url, requests) = passive_total(move |stream| reply(stream, "200 OK", "Content-Type: text/html\r\n", rows));
     let ended = check(&url, 0, "ok · 1 record: 1 mapped");
@@ -83,14 +83,14 @@ fn a_good_answer_is_mapped_and_credentials_are_sent() {
 }
 
 #[test]
-fn one_that_hangs() {
+fn server_that_hangs_is_a_timeout() {
     let (url, _) =
         passive_total(|stream| thread::sleep(Duration::from_secs(if stream.peer_addr().is_ok() { 30 } else { 0 })));
     check(&url, 1, "failed: the provider did not answer in time");
 }
 
 #[test]
-fn one_that_drips() {
+fn server_that_drips_is_a_timeout() {
     let (url, _) = passive_total(|mut stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{");
         for _ in 0..100 {
@@ -104,13 +104,13 @@ fn one_that_drips() {
 }
 
 #[test]
-fn one_that_resets() {
+fn server_that_resets_fails() {
     let (url, _) = passive_total(drop);
     check(&url, 1, "the connection to the provider broke");
 }
 
 #[test]
-fn one_that_is_not_there() {
+fn unreachable_server_fails() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
@@ -118,7 +118,7 @@ fn one_that_is_not_there() {
 }
 
 #[test]
-fn one_that_floods() {
+fn response_above_the_limit_is_cut() {
     let (url, _) = passive_total(|mut stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n");
         let chunk = vec![b' '; 1 << 20];
@@ -132,7 +132,7 @@ fn one_that_floods() {
 }
 
 #[test]
-fn one_whose_small_body_unpacks_to_a_large_one() {
+fn decompressed_response_above_the_limit_is_cut() {
     let mut packer = flate2::write::GzEncoder::new(vec![], flate2::Compression::best());
     let chunk = vec![b' '; 1 << 20];
     (0..256).for_each(|_| packer.write_all(&chunk).expect("memory takes it"));
@@ -146,7 +146,7 @@ fn one_whose_small_body_unpacks_to_a_large_one() {
 }
 
 #[test]
-fn one_that_answers_a_web_page() {
+fn web_page_instead_of_json_fails() {
     let (url, _) = passive_total(|stream| {
         reply(stream, "200 OK", "Content-Type: application/json\r\n", "<!DOCTYPE html><p>Log in</p>")
     });
@@ -154,7 +154,7 @@ fn one_that_answers_a_web_page() {
 }
 
 #[test]
-fn one_that_leads_elsewhere() {
+fn redirect_to_another_origin_is_not_followed() {
     let (trap, caught) = server(|_, stream| reply(stream, "200 OK", "", r#"{"results":[]}"#));
     let location = format!("Location: {trap}/v2/dns/passive\r\n");
     let (url, _) = passive_total(move |stream| reply(stream, "302 Found", &location, ""));
@@ -163,20 +163,20 @@ fn one_that_leads_elsewhere() {
 }
 
 #[test]
-fn one_that_echoes_the_credentials() {
+fn echoed_credentials_are_redacted() {
     let body = format!(r#"{{"message":"bad key {SECRET}"}}"#);
     let (url, _) = passive_total(move |stream| reply(stream, "401 Unauthorized", "", &body));
     check(&url, 1, "failed: the provider does not accept the credentials (401): bad key {api_key}");
 }
 
 #[test]
-fn one_that_asks_to_wait_an_hour() {
+fn wait_of_an_hour_is_deferred() {
     let (url, _) = passive_total(|stream| reply(stream, "429 Too Many Requests", "Retry-After: 3600\r\n", ""));
     check(&url, 3, "deferred until ");
 }
 
 #[test]
-fn nothing_is_sent_above_the_maximum() {
+fn observable_above_the_maximum_is_not_sent() {
     let (url, requests) = passive_total(|stream| reply(stream, "200 OK", "", r#"{"results":[]}"#));
     let (refused, _) = enrich(&url, &["--tlp", "TLP:RED"]);
     assert_eq!(refused.code, 1, "{}", refused.err);
@@ -185,7 +185,7 @@ fn nothing_is_sent_above_the_maximum() {
 }
 
 #[test]
-fn what_was_read_before_a_hang_is_kept() {
+fn records_before_a_hang_are_kept() {
     let row = |n: u32| format!(r#"{{"pages":3,"rows":[{{"name":"example.com","type":"A","data":"192.0.2.{n}"}}]}}"#);
     let (url, _) = server(move |request, stream| {
         if request.contains("page=1") {

@@ -1,5 +1,5 @@
-//! Files as hostile users and hostile profiles have them: links, pipes, devices, files without end, files of others.
-//! Whatever they are and wherever they stand, the program ends at once, names them, shows and changes nothing of what they lead to.
+//! Tests with hostile files of users and profiles: links, pipes, devices, infinite files, files of other users. The program
+//! exits immediately, names the file, and neither shows nor changes the target.
 
 use crate::support::{Ended, root, stixmap};
 use std::fs::{self, File, Permissions};
@@ -8,13 +8,13 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What stands in the file that nobody may be led to.
+/// Content of a file that must not be read or changed.
 const CANARY: &str = "canary-9f1d3c: the content of another file\n";
 
 /// Another user.
 const STRANGER: Option<u32> = Some(65_534);
 
-/// How it ends within a time that is short for any of these commands.
+/// Runs the program with a timeout that none of these commands needs.
 fn ended(arguments: &[&str], folder: &Path, variables: &[(&str, &str)]) -> Ended {
     let program = stixmap(arguments);
     let mut command = Command::new("timeout");
@@ -34,7 +34,7 @@ fn special(path: &Path, arguments: &[&str]) {
     assert!(made.success(), "{arguments:?}");
 }
 
-/// Puts something hostile at a path. A link leads to `victim`.
+/// Creates a hostile entry at a path. A link refers to `victim`.
 type Put = fn(&Path, victim: &Path);
 
 const HOSTILE: [(&str, Put); 8] = [
@@ -48,7 +48,7 @@ const HOSTILE: [(&str, Put); 8] = [
     ("a folder", |path, _| fs::create_dir(path).expect("a folder")),
 ];
 
-/// A place with a profile in it, and a file elsewhere that is nobody's business.
+/// A folder with a profile, and an unrelated file elsewhere.
 struct Place {
     folder: tempfile::TempDir,
 }
@@ -71,7 +71,7 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    /// What stands at this path from now on.
+    /// Replaces the entry at this path.
     fn put(&self, name: &str, put: Put) {
         let path = self.path(name);
         let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
@@ -79,7 +79,7 @@ impl Place {
         put(&path, &self.path("elsewhere/file"));
     }
 
-    /// Runs a command in it, and sees to it that nothing leaks, and that nothing elsewhere changes.
+    /// Runs a command in it, and asserts that nothing leaks and nothing elsewhere changes.
     fn run(&self, arguments: &[&str], why: &str) -> Ended {
         let ended = ended(arguments, self.folder.path(), &[]);
         assert!(!(ended.out.clone() + &ended.err).contains("canary-9f1d3c"), "{why}: {}{}", ended.out, ended.err);
@@ -91,7 +91,7 @@ impl Place {
 }
 
 #[test]
-fn profile_file_of_another_kind_is_refused_by_every_command() {
+fn profile_that_is_no_regular_file_is_rejected_by_every_command() {
     let commands: [&[&str]; 9] = [
         &["check", "lines"],
         &["check", "--fix", "."],
@@ -109,7 +109,7 @@ fn profile_file_of_another_kind_is_refused_by_every_command() {
         for command in commands {
             let why = format!("{kind}: {command:?}");
             let ended = place.run(command, &why);
-            // In a folder of profiles one costs none of the others.
+            // In a folder of profiles, the others are not affected.
             let expected = if command == ["check", "--fix", "."] && kind != "a folder" { 1 } else { 2 };
             assert!(ended.code == expected, "{why} ends with {}: {}{}", ended.code, ended.out, ended.err);
             assert!(kind == "a folder" || ended.err.contains("profile.yaml"), "{why}: {}", ended.err);
@@ -118,7 +118,7 @@ fn profile_file_of_another_kind_is_refused_by_every_command() {
 }
 
 #[test]
-fn hostile_profile_costs_none_of_the_others() {
+fn hostile_profile_does_not_affect_others() {
     let profile = fs::read_to_string(root().join("tests/providers/lines/profile.yaml")).expect("a profile");
     let templates = ["not ".repeat(100_000), "(".repeat(100_000), "- ".repeat(100_000), "true and ".repeat(50_000)];
     let mut texts = templates.map(|start| format!("{profile}terms: \"{{{{ {start}true }}}}\"\nrelationship: {{ description: \"{{{{ {start}true }}}}\" }}\n")).to_vec();
@@ -151,7 +151,7 @@ fn hostile_profile_costs_none_of_the_others() {
 }
 
 #[test]
-fn files_of_cases_of_another_kind_are_refused() {
+fn case_file_that_is_no_regular_file_is_rejected() {
     for (kind, put) in HOSTILE {
         for (file, codes) in [("by-type.yaml", [2, 2]), ("by-type-a.ndjson", [1, 1]), ("by-type.expected", [0, 2])] {
             let place = Place::new();
@@ -159,7 +159,7 @@ fn files_of_cases_of_another_kind_are_refused() {
             for (command, code) in [(&["check", "lines"][..], codes[0]), (&["test", "lines"], codes[1])] {
                 let why = format!("{kind} at {file}: {command:?}");
                 let ended = place.run(command, &why);
-                // Only whether something is expected is asked of that file by `check`.
+                // `check` only tests whether this file exists.
                 assert_eq!(ended.code.max(1), code.max(1), "{why}: {}{}", ended.out, ended.err);
                 assert!(code == 0 || (ended.out + &ended.err).contains(file), "{why}");
             }
@@ -172,7 +172,7 @@ fn files_of_cases_of_another_kind_are_refused() {
 }
 
 #[test]
-fn folders_that_are_links_are_refused_below_what_was_named() {
+fn linked_folder_below_the_named_one_is_rejected() {
     let place = Place::new();
     fs::rename(place.path("lines"), place.path("moved")).expect("it can be moved");
     fs::create_dir(place.path("shelf")).expect("a folder");
@@ -187,7 +187,7 @@ fn folders_that_are_links_are_refused_below_what_was_named() {
         let ended = place.run(command, "a folder of a shelf");
         assert!(ended.code == code && ended.err.contains("`lines` is a symbolic link"), "{command:?}: {}", ended.err);
     }
-    // What the operator names may be one.
+    // A folder named by the operator can be a link.
     assert_eq!(place.run(&["test", "shelf/lines"], "named").code, 0);
 
     fs::rename(place.path("moved/cases"), place.path("cases")).expect("it can be moved");
@@ -199,7 +199,7 @@ fn folders_that_are_links_are_refused_below_what_was_named() {
 }
 
 #[test]
-fn usual_folder_of_profiles_is_no_link() {
+fn default_folder_of_profiles_is_not_followed_as_link() {
     let place = Place::new();
     symlink("elsewhere", place.path("profiles")).expect("a link");
     fs::create_dir(place.path("moved")).expect("a folder");
@@ -221,7 +221,7 @@ fn usual_folder_of_profiles_is_no_link() {
 }
 
 #[test]
-fn bodies_of_a_case_are_bounded_one_by_one_and_together() {
+fn bodies_of_a_case_are_bounded_each_and_in_total() {
     let place = Place::new();
     let body = File::create(place.path("lines/cases/by-type-a.ndjson")).expect("a file");
     body.set_len(1 << 40).expect("a long file");
@@ -240,7 +240,7 @@ fn bodies_of_a_case_are_bounded_one_by_one_and_together() {
 }
 
 #[test]
-fn new_files_overwrite_nothing_and_follow_no_link() {
+fn new_file_overwrites_nothing_and_follows_no_link() {
     for (kind, put) in HOSTILE {
         let place = Place::new();
         put(&place.path("acme"), &place.path("elsewhere/file"));
@@ -265,7 +265,7 @@ fn new_files_overwrite_nothing_and_follow_no_link() {
 }
 
 #[test]
-fn files_that_the_operator_names_are_regular_and_bounded() {
+fn operator_file_is_regular_and_bounded() {
     let place = Place::new();
     let enrich = ["enrich", "--replay", "--profile", "lines/profile.yaml"];
     let places: [(&str, &[&str]); 4] = [
@@ -298,7 +298,7 @@ fn files_that_the_operator_names_are_regular_and_bounded() {
 }
 
 #[test]
-fn files_that_libraries_open_are_regular_and_bounded() {
+fn library_file_is_regular_and_bounded() {
     let place = Place::new();
     special(&place.path("pipe"), &["mkfifo"]);
     let long = |name: &str| File::create(place.path(name)).and_then(|file| file.set_len(1 << 40)).expect("a long file");
@@ -309,7 +309,7 @@ fn files_that_libraries_open_are_regular_and_bounded() {
     let key = [("RISKIQ_USERNAME", "user"), ("RISKIQ_API_KEY", "a-long-key")];
     let connector = [("OPENCTI_URL", "http://127.0.0.1:1"), ("OPENCTI_TOKEN", "t0ken"), ("CONNECTOR_ID", "an-id")];
     let started = |command: &[&str], variable: (&str, &str)| {
-        // A pipe that is waited for would never end it.
+        // Waiting for a pipe would never end.
         ended(command, place.folder.path(), &[&key[..], &connector[..], &[("MQ_USE_SSL", "true"), variable]].concat())
     };
     let enrich: &[&str] = &["enrich", "example.com", "--profile", "riskiq", "--set", "api_base_url=http://127.0.0.1:9"];
@@ -327,12 +327,12 @@ fn files_that_libraries_open_are_regular_and_bounded() {
             assert!(refused.code == 2 && is_said, "{command:?} {name}={value}: {} {}", refused.code, refused.err);
         }
     }
-    // A pipe in a folder is passed over; nothing else vouches for anybody then, and nothing is waited for.
+    // A pipe in a folder is ignored: no certificate is trusted then, and nothing waits.
     assert!(!started(enrich, ("SSL_CERT_DIR", "authorities")).err.contains("a pipe"));
 }
 
 #[test]
-fn lists_and_answers_come_by_pipes_and_links_too() {
+fn list_and_response_are_read_from_pipes_and_links() {
     let place = Place::new();
     fs::write(place.path("list"), "192.0.2.7\n").expect("it can be written");
     symlink("list", place.path("linked")).expect("a link");
@@ -356,7 +356,7 @@ fn lists_and_answers_come_by_pipes_and_links_too() {
 }
 
 #[test]
-fn output_goes_through_no_link_of_another_user() {
+fn output_follows_no_link_of_another_user() {
     let place = Place::new();
     let shared = place.path("shared");
     fs::create_dir(&shared).expect("a folder");
@@ -371,13 +371,13 @@ fn output_goes_through_no_link_of_another_user() {
     chown(shared.join("out"), STRANGER, STRANGER).expect("its owner can be set");
     assert_eq!(place.run(&command, "a pipe of another user").code, 2);
     fs::remove_file(shared.join("out")).expect("it was there");
-    // What another user made and lets everybody read is not how ours is made.
+    // Permissions of a file of another user are not kept.
     fs::write(shared.join("out"), "").expect("it can be written");
     fs::set_permissions(shared.join("out"), Permissions::from_mode(0o666)).expect("its mode can be set");
     chown(shared.join("out"), STRANGER, STRANGER).expect("its owner can be set");
     assert_eq!(place.run(&command, "a file of another user").code, 0);
     assert_eq!(fs::metadata(shared.join("out")).expect("it is there").permissions().mode() & 0o022, 0);
-    // One's own link stays a link.
+    // An own link stays a link.
     fs::write(place.path("mine"), "").expect("it can be written");
     fs::remove_file(shared.join("out")).expect("it was there");
     symlink("../mine", shared.join("out")).expect("a link");
@@ -387,26 +387,30 @@ fn output_goes_through_no_link_of_another_user() {
 }
 
 #[test]
-fn settings_that_others_may_have_put_there_stop_the_connector() {
+fn config_file_writable_by_others_stops_the_connector() {
     let place = Place::new();
     let settings = "opencti: { url: 'http://127.0.0.1:1/canary-9f1d3c', token: canary-9f1d3c }\nconnector: { id: x }\n";
     type Spoil = fn(&Path, &Path);
     let spoilt: [(&str, Spoil); 10] = [
         ("belongs to another user", |_, file| chown(file, STRANGER, None).expect("an owner")),
-        ("others may write it", |_, file| fs::set_permissions(file, Permissions::from_mode(0o664)).expect("a mode")),
-        ("others may write it", |_, file| fs::set_permissions(file, Permissions::from_mode(0o602)).expect("a mode")),
+        ("the file is writable by other users", |_, file| {
+            fs::set_permissions(file, Permissions::from_mode(0o664)).expect("a mode")
+        }),
+        ("the file is writable by other users", |_, file| {
+            fs::set_permissions(file, Permissions::from_mode(0o602)).expect("a mode")
+        }),
         ("its folder belongs to another user", |folder, _| chown(folder, STRANGER, None).expect("an owner")),
-        ("others may write its folder", |folder, _| {
+        ("its folder is writable by other users", |folder, _| {
             fs::set_permissions(folder, Permissions::from_mode(0o1777)).expect("a mode");
         }),
-        ("others may write its folder", |folder, _| {
+        ("its folder is writable by other users", |folder, _| {
             fs::set_permissions(folder, Permissions::from_mode(0o775)).expect("a mode");
         }),
         ("belongs to another user", |folder, file| {
             fs::rename(file, folder.join("real.yml")).expect("it can be moved");
             symlink("real.yml", file).and_then(|()| lchown(file, STRANGER, None)).expect("a link");
         }),
-        ("others may write its folder", |folder, file| {
+        ("its folder is writable by other users", |folder, file| {
             let shared = folder.join("shared");
             fs::create_dir(&shared).expect("a folder");
             fs::set_permissions(&shared, Permissions::from_mode(0o1777)).expect("a mode");
@@ -435,7 +439,7 @@ fn settings_that_others_may_have_put_there_stop_the_connector() {
         assert!(started.code == 2 && started.err.contains(why), "{why}: {}", started.err);
         assert!(started.err.contains("./config.yml") && !started.err.contains("canary-9f1d3c"), "{}", started.err);
     }
-    // One's own is read: what it lacks is told.
+    // An own file is read: missing settings are reported.
     let folder = place.path("own");
     fs::create_dir(&folder).expect("a folder");
     fs::write(folder.join("config.yml"), settings).expect("it can be written");
@@ -445,7 +449,7 @@ fn settings_that_others_may_have_put_there_stop_the_connector() {
 }
 
 #[test]
-fn accepted_expectation_leaves_the_file_it_was_linked_with() {
+fn accepted_result_does_not_change_a_hard_linked_file() {
     let place = Place::new();
     let expected = place.path("lines/cases/by-type.expected");
     fs::remove_file(&expected).expect("it was there");
@@ -455,7 +459,7 @@ fn accepted_expectation_leaves_the_file_it_was_linked_with() {
 }
 
 #[test]
-fn journal_in_which_others_have_a_hand_stops_the_connector() {
+fn journal_accessible_to_others_stops_the_connector() {
     let place = Place::new();
     let variables = [
         ("OPENCTI_URL", "http://127.0.0.1:1"),
@@ -463,7 +467,7 @@ fn journal_in_which_others_have_a_hand_stops_the_connector() {
         ("CONNECTOR_ID", "an-id"),
         ("RISKIQ_USERNAME", "user"),
         ("RISKIQ_API_KEY", "a-long-key"),
-        // An address that no machine has ends what is not ended before.
+        // An unreachable address ends a connector that did not stop before.
         ("CONNECTOR_EXPOSE_METRICS", "true"),
         ("CONNECTOR_METRICS_ADDRESS", "192.0.2.1"),
     ];
@@ -491,14 +495,14 @@ fn journal_in_which_others_have_a_hand_stops_the_connector() {
         assert!(refused.code == 2 && refused.err.contains("another user (uid 65534)"), "{name}: {}", refused.err);
         fs::remove_dir(&own).expect("it was there");
     }
-    // Without a place for one it is not made in a folder for all: that is said, whatever the level.
+    // Without a folder for the journal, none is created in a shared folder; logged at every level.
     let without = started("TMPDIR", text(place.folder.path()));
     assert!(without.err.contains("No journal") && without.err.contains("CONNECTOR_JOURNAL_PATH"), "{}", without.err);
     assert_eq!(fs::read_to_string(&file).expect("it is not swept"), CANARY);
     assert_eq!(fs::metadata(place.path("elsewhere")).expect("it is there").permissions().mode() & 0o777, 0o755);
 }
 
-/// Whatever opens, makes, removes or looks at files.
+/// Functions that open, create, remove or examine files.
 const OPENERS: [&str; 17] = [
     "std::fs",
     "fs::",

@@ -1,4 +1,4 @@
-//! What the program writes for people, given texts that a terminal, a log or a spreadsheet would act on.
+//! Tests that output for people contains no control characters that a terminal, a log or a spreadsheet would interpret.
 
 use crate::support::{Ended, ended, root, stixmap};
 use serde_json::{Value, json};
@@ -9,11 +9,11 @@ use stixmap_engine::plan::Plan;
 use stixmap_engine::printable;
 use tempfile::TempDir;
 
-/// Erases a line, rings, ends a line, starts one, writes backwards, hides; in C0, C1 and beyond.
+/// Control, line-ending, bidirectional and invisible characters, in C0, C1 and beyond.
 const HOSTILE: &str =
     "a\u{1b}[2K\u{7}b\r\nerror: forged\tc\u{7f}\u{85}\u{9b}2J\u{2028}\u{202e}d\u{2066}\u{200b}\u{feff}\u{e0041}e";
 
-/// The same as one line.
+/// The same text, escaped on one line.
 const SHOWN: &str =
     r"a\027[2K\007b\013\010error: forged\009c\127\u{85}\u{9b}2J\u{2028}\u{202e}d\u{2066}\u{200b}\u{feff}\u{e0041}e";
 
@@ -25,7 +25,7 @@ fn assert_printable(ended: &Ended, what: &str) {
     }
 }
 
-/// Rows that are mapped, dropped and bad, each with the text somewhere.
+/// Returns mapped, dropped and bad rows that contain the text.
 fn answer(folder: &TempDir) -> String {
     let row = |rrtype: &str, rdata: String| json!({ "rrname": "example.com.", "rrtype": rrtype, "rdata": rdata, "time_last": 1_790_000_000 });
     let text = HOSTILE.replace('\n', "\\010").replace('\r', "\\013");
@@ -49,7 +49,7 @@ fn mapped(answer: &str, more: &[&str]) -> Ended {
 }
 
 #[test]
-fn hostile_answer_is_printable_in_every_format() {
+fn hostile_response_is_printable_in_every_format() {
     let folder = TempDir::new().expect("a folder");
     let answer = answer(&folder);
     for format in ["table", "csv", "cof", "stix"] {
@@ -113,7 +113,7 @@ fn hostile_profile_is_printable_in_diagnostics() {
     assert_printable(&ended(stixmap(&["test", &path])), "test");
 }
 
-/// Whatever is printed passes the files that escape it.
+/// Only the modules that escape text write to the standard streams.
 #[test]
 fn standard_streams_have_one_writer_each() {
     let writers = ["src/output.rs", "src/render.rs", "src/progress.rs", "src/connector/log.rs"];
@@ -126,7 +126,7 @@ fn standard_streams_have_one_writer_each() {
             }
             let name = path.strip_prefix(root()).expect("below the repository").to_string_lossy().into_owned();
             let text = fs::read_to_string(&path).expect("a source file");
-            // To ask whether there is a terminal is not to write to it.
+            // Testing for a terminal writes nothing.
             let text = text.replace("stderr().is_terminal()", "");
             for word in ["print!(", "println!(", "stdout()", "stderr()"] {
                 assert!(writers.contains(&name.as_str()) || !text.contains(word), "{name} has `{word}`");
@@ -135,7 +135,7 @@ fn standard_streams_have_one_writer_each() {
     }
 }
 
-/// The JSON pointers of all texts, with the texts.
+/// Returns all strings with their JSON pointers.
 fn texts(value: &Value, pointer: &str, found: &mut Vec<(String, String)>) {
     match value {
         Value::String(text) => found.push((pointer.to_owned(), text.clone())),
@@ -150,7 +150,7 @@ fn texts(value: &Value, pointer: &str, found: &mut Vec<(String, String)>) {
     }
 }
 
-/// Whatever the field: one that is added to the language is held to it.
+/// Tests every field, including those that are added to the language later.
 #[test]
 fn profile_with_unprintable_text_is_refused() {
     for folder in ["tests/deploy/every-setting", "profiles/riskiq", "profiles/microsoft-defender-ti"] {
@@ -182,8 +182,8 @@ fn text_for_people_is_one_line() {
         let place = changed.pointer_mut(pointer).expect("it is there");
         *place = Value::from(format!("{}\n ", place.as_str().expect("a text")));
         let found = Plan::check(&Source::new(Path::new(pointer).to_string_lossy(), changed.to_string())).1;
-        let is_told = found.iter().any(|found| found.code == Code::UnprintableCharacter);
-        assert_eq!(is_told, is_refused, "{pointer}: {found:?}");
+        let is_reported = found.iter().any(|found| found.code == Code::UnprintableCharacter);
+        assert_eq!(is_reported, is_refused, "{pointer}: {found:?}");
     };
     for pointer in
         ["/name", "/summary", "/terms", "/settings/label/description", "/settings/label/default", "/rules/2/drop"]

@@ -1,4 +1,4 @@
-//! Every profile plays its cases, and what came of them holds what a bundle must hold.
+//! Runs the cases of every profile, and tests the invariants of their bundles.
 
 use crate::support::{cases, ended, profiles, stixmap};
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub(crate) fn case(path: &Path) -> Case {
         .unwrap_or_else(|mistakes| panic!("{}", mistakes.iter().map(ToString::to_string).collect::<String>()))
 }
 
-/// Every case of every profile, played.
+/// Runs every case of every profile.
 pub(crate) fn all_played() -> Vec<(String, Played)> {
     let mut all = vec![];
     for profile in profiles() {
@@ -37,14 +37,14 @@ pub(crate) fn all_played() -> Vec<(String, Played)> {
 }
 
 #[test]
-fn cases_come_out_as_expected_and_use_every_rule() {
+fn cases_match_expected_results_and_use_every_rule() {
     let test = ended(stixmap(&["test", "profiles", "tests/providers"]));
     assert_eq!(test.code, 0, "{}{}", test.out, test.err);
     assert!(!test.out.contains("no case of"), "{}", test.out);
 }
 
 #[test]
-fn a_case_that_differs_is_told_with_its_difference() {
+fn differing_case_is_reported_with_its_difference() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = |from: &str| {
         let to = folder.path().join("p").join(from.strip_prefix("tests/providers/by-page/").expect("below"));
@@ -104,7 +104,7 @@ fn check_relationship(name: &str, object: &Value, by_id: &BTreeMap<&str, &Value>
 }
 
 #[test]
-fn no_transcript_or_bundle_holds_a_secret() {
+fn transcripts_and_bundles_contain_no_secret() {
     for profile in profiles() {
         let plan = plan(&profile);
         for path in cases(&profile) {
@@ -121,7 +121,7 @@ fn no_transcript_or_bundle_holds_a_secret() {
 }
 
 #[test]
-fn the_order_of_records_does_not_matter() {
+fn order_of_records_does_not_affect_the_bundle() {
     let profile = crate::support::root().join("profiles/riskiq");
     let plan = plan(&profile);
     let path = profile.join("cases/mixed.yaml");

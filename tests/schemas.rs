@@ -1,4 +1,4 @@
-//! The schemas in the repository are those of the declarations, and every profile and case fits them.
+//! Tests that the schemas in the repository match the declarations, and that all profiles and cases are valid.
 
 use crate::support::{cases, ended, profiles, root, stixmap};
 use serde_json::Value;
@@ -30,13 +30,13 @@ fn check(of: &str, files: &[std::path::PathBuf]) {
 }
 
 #[test]
-fn profiles_fit_their_schema() {
+fn profiles_are_valid_for_their_schema() {
     let files: Vec<_> = profiles().iter().map(|profile| profile.join("profile.yaml")).collect();
     check("profile", &files);
 }
 
 #[test]
-fn cases_fit_their_schema() {
+fn cases_are_valid_for_their_schema() {
     let files: Vec<_> = profiles().iter().flat_map(|profile| cases(profile)).collect();
     check("case", &files);
 }

@@ -1,11 +1,11 @@
-//! The page of threats names tests that exist: a defence without its test is a claim.
+//! Tests that every test named in `docs/security.md` exists.
 
 use crate::support::root;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 #[test]
-fn page_of_threats_names_tests_that_exist() {
+fn threats_page_names_existing_tests() {
     let page = std::fs::read_to_string(root().join("docs/security.md")).expect("the page");
     let known = tests(&[root().join("src"), root().join("tests"), root().join("engine")]);
     let rows = page.lines().filter(|line| line.starts_with("| ") && !line.contains("| threat |"));
@@ -23,7 +23,7 @@ fn page_of_threats_names_tests_that_exist() {
     assert!(named > 40, "the table is read: {named}");
 }
 
-/// The names of all functions in the test code and beside the code.
+/// Returns the names of all functions in the tests and in the sources.
 fn tests(folders: &[PathBuf]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut folders = folders.to_vec();

@@ -1,22 +1,22 @@
-//! Mistakes that people make, each seeded in a shipped profile: every one is refused, and told on the line that has it.
-//! What the mistakes are stands in `seeded/mistakes.txt`.
+//! Tests typical mistakes, each seeded in a shipped profile: each must be rejected and reported on its line. The list is
+//! `seeded/mistakes.txt`.
 
 use crate::support::{profiles, root};
 use std::path::Path;
 use stixmap_engine::diagnostic::{Diagnostic, Severity, Source};
 use stixmap_engine::plan::Plan;
 
-/// The least number of mistakes: a checker is not measured by a handful.
+/// Minimum number of mistakes in the list.
 const AT_LEAST: usize = 100;
 
-/// A row of the list.
+/// A mistake of the list.
 struct Mistake {
     profile: String,
     code: String,
     about: String,
     old: String,
     new: String,
-    told_at: Option<String>,
+    expected_at: Option<String>,
 }
 
 impl Mistake {
@@ -35,24 +35,24 @@ impl Mistake {
             about: about.into(),
             old: lines('-').join("\n"),
             new: lines('+').join("\n").replace('⇥', "\t"),
-            told_at: lines('@').first().map(|text| (*text).into()),
+            expected_at: lines('@').first().map(|text| (*text).into()),
         }
     }
 
-    /// The profile with the mistake in it, and the line where a reader is to be pointed.
+    /// Returns the profile with the mistake, and the line that the diagnostic must mark.
     fn seed(&self, profile: &str) -> (String, usize) {
         let places: Vec<usize> = profile.match_indices(&self.old).map(|(at, _)| at).collect();
         let [at] = places[..] else { panic!("{self}: what goes stands there {} times", places.len()) };
         let text = [&profile[..at], &self.new, &profile[at + self.old.len()..]].concat();
-        let line = match &self.told_at {
+        let line = match &self.expected_at {
             None => 1 + text[..at].matches('\n').count(),
-            Some(told_at) => {
+            Some(expected_at) => {
                 let lines: Vec<usize> = (1..)
                     .zip(text.lines())
-                    .filter(|(_, line)| line.trim_start().starts_with(told_at))
+                    .filter(|(_, line)| line.trim_start().starts_with(expected_at))
                     .map(|(i, _)| i)
                     .collect();
-                let [line] = lines[..] else { panic!("{self}: `{told_at}` stands on the lines {lines:?}") };
+                let [line] = lines[..] else { panic!("{self}: `{expected_at}` is on the lines {lines:?}") };
                 line
             }
         };
@@ -84,10 +84,10 @@ fn profile(name: &str) -> String {
     std::fs::read_to_string(folder.join("profile.yaml")).expect("a profile")
 }
 
-/// The errors of a profile: warnings do not keep it from running.
+/// Returns the errors of a profile, without warnings.
 fn errors(name: &str, text: &str) -> Vec<Diagnostic> {
-    let told = Plan::read(&Source::new(name, text)).err().unwrap_or_default();
-    told.into_iter().filter(|found| found.severity == Severity::Error).collect()
+    let reported = Plan::read(&Source::new(name, text)).err().unwrap_or_default();
+    reported.into_iter().filter(|found| found.severity == Severity::Error).collect()
 }
 
 fn line(found: &Diagnostic) -> usize {
@@ -95,39 +95,39 @@ fn line(found: &Diagnostic) -> usize {
     label.source.line(label.span.start)
 }
 
-/// What is told of a mistake.
-struct Told {
+/// Returns the diagnostic of a mistake.
+struct Reported {
     is_refused: bool,
     on_its_line: bool,
     by_its_code: bool,
     is_alone: bool,
 }
 
-fn told(mistake: &Mistake) -> Told {
+fn report(mistake: &Mistake) -> Reported {
     let (text, wanted) = mistake.seed(&profile(&mistake.profile));
     let found = errors(&mistake.profile, &text);
     let here: Vec<&Diagnostic> = found.iter().filter(|found| line(found) == wanted).collect();
     let by_its_code = here.iter().any(|found| found.code.slug() == mistake.code);
     if !by_its_code || found.len() > 1 {
-        println!("{mistake}\n  wanted on line {wanted}, told:");
+        println!("{mistake}\n  wanted on line {wanted}, found:");
         found.iter().for_each(|found| println!("  {found}"));
     }
-    Told { is_refused: !found.is_empty(), on_its_line: !here.is_empty(), by_its_code, is_alone: found.len() == 1 }
+    Reported { is_refused: !found.is_empty(), on_its_line: !here.is_empty(), by_its_code, is_alone: found.len() == 1 }
 }
 
 #[test]
-fn seeded_mistakes_are_told_on_their_lines() {
+fn seeded_mistakes_are_reported_on_their_lines() {
     let mistakes = mistakes();
     assert!(mistakes.len() >= AT_LEAST, "{} are too few", mistakes.len());
-    let told: Vec<Told> = mistakes.iter().map(told).collect();
-    let count = |is: fn(&Told) -> bool| told.iter().filter(|told| is(told)).count();
-    let (all, lines) = (told.len(), count(|told| told.on_its_line));
-    let (codes, alone) = (count(|told| told.by_its_code), count(|told| told.is_alone));
-    println!("seeded mistakes: {lines} of {all} on the right line, {codes} with the right code, {alone} told once");
+    let reported: Vec<Reported> = mistakes.iter().map(report).collect();
+    let count = |is: fn(&Reported) -> bool| reported.iter().filter(|reported| is(reported)).count();
+    let (all, lines) = (reported.len(), count(|reported| reported.on_its_line));
+    let (codes, alone) = (count(|reported| reported.by_its_code), count(|reported| reported.is_alone));
+    println!("seeded mistakes: {lines} of {all} on the right line, {codes} with the right code, {alone} reported once");
     let passed: Vec<String> = mistakes
         .iter()
-        .zip(&told)
-        .filter(|(_, told)| !told.is_refused)
+        .zip(&reported)
+        .filter(|(_, reported)| !reported.is_refused)
         .map(|(mistake, _)| mistake.to_string())
         .collect();
     assert!(passed.is_empty(), "profiles with these mistakes compile:\n{}", passed.join("\n"));
@@ -144,7 +144,7 @@ fn a_profile_without_a_seeded_mistake_has_none() {
 }
 
 #[test]
-fn fix_mends_its_own_line_and_leaves_fewer_mistakes() {
+fn fix_changes_its_own_line_and_reduces_mistakes() {
     let (mut offered, mut restored, mut wrong) = (0, 0, vec![]);
     for mistake in mistakes() {
         let original = profile(&mistake.profile);

@@ -1,4 +1,4 @@
-//! What we write is STIX to others too: OASIS's validator and its Python library read the bundles of all cases, and of all
+//! Tests that bundles are valid STIX 2.1: the validator and the Python library of OASIS read the bundles of all cases and of
 //! generated runs.
 
 use crate::profiles::all_played;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::io::Write;
 use std::process::Command;
 
-/// Has bundles judged, all at once: starting Python takes longer than judging a few.
+/// Validates all bundles in one process, because starting Python is slow.
 pub(crate) fn judged(bundles: impl Iterator<Item = Value>) -> usize {
     let python = root().join("target/venv/bin/python");
     assert!(python.is_file(), "{} is missing: `tests/run` installs it", python.display());
@@ -28,11 +28,11 @@ pub(crate) fn judged(bundles: impl Iterator<Item = Value>) -> usize {
 }
 
 #[test]
-fn the_bundles_of_all_cases_are_valid_stix() {
+fn bundles_of_all_cases_are_valid_stix() {
     judged(all_played().iter().map(|(_, played)| serde_json::to_value(&played.report.bundle).expect("JSON")));
 }
 
 #[test]
-fn the_bundles_of_ten_thousand_generated_runs_are_valid_stix() {
+fn bundles_of_ten_thousand_generated_runs_are_valid_stix() {
     assert!(judged(RUNS.values().flatten().map(|run| run["bundle"].clone())) >= LEAST);
 }

@@ -1,4 +1,4 @@
-//! HTTPS with a certificate authority of one's own, as companies have: trusted when it is named, refused when it is not.
+//! Tests of HTTPS with a private certificate authority: trusted if it is configured, rejected otherwise.
 
 use crate::connector::authority::Authority;
 use crate::support::{Ended, ended, stixmap};
@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// A provider with a certificate of our own authority; its URL, and the authority's certificate.
+/// Starts a provider with a certificate of a private authority; returns its URL and the authority's certificate.
 pub(crate) fn provider() -> (String, String) {
     let (url, authority, _) = counting_provider();
     (url, authority)
 }
 
-/// The same, and how often somebody connected.
+/// The same, and counts connections.
 fn counting_provider() -> (String, String, Arc<AtomicUsize>) {
     let authority = Authority::new();
     let (certificate, key) = authority.issue();
@@ -33,7 +33,7 @@ fn counting_provider() -> (String, String, Arc<AtomicUsize>) {
         for stream in listener.incoming().flatten() {
             counter.fetch_add(1, Ordering::Relaxed);
             let connection = ServerConnection::new(Arc::clone(&config)).expect("a connection");
-            // A client that does not trust us breaks off.
+            // A client that does not trust the certificate closes the connection.
             let _ = answer(StreamOwned::new(connection, stream));
         }
     });
@@ -70,7 +70,7 @@ fn enrich(url: &str, authorities: Option<(&str, &str)>) -> Ended {
 }
 
 #[test]
-fn an_authority_that_is_named_is_trusted() {
+fn configured_authority_is_trusted() {
     let (url, authority) = provider();
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("authority.pem");
@@ -93,7 +93,7 @@ fn an_authority_that_is_named_is_trusted() {
 }
 
 #[test]
-fn one_that_is_not_trusted_is_not_asked_again() {
+fn untrusted_server_is_not_retried() {
     let (url, _, connected) = counting_provider();
     let refused = enrich(&url, None);
     assert_eq!(refused.code, 1, "{}", refused.err);

@@ -1,10 +1,10 @@
-//! Profiles of strangers, as a user runs them: which variables they may read, under which names they may run.
+//! Tests of external profiles: which variables they may read, and by which names they can be selected.
 
 use crate::support::{Ended, ended, root, stixmap};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// A profile of a stranger: another id, another secret, another server than the built-in profile it is made from.
+/// Creates an external profile: with another id, secret and server than the built-in one it is derived from.
 fn stranger(folder: &Path, id: &str, setting: &str, server: &str) -> PathBuf {
     let text = std::fs::read_to_string(root().join("profiles/shodan/profile.yaml")).expect("the profile");
     let text = text
@@ -24,7 +24,7 @@ fn enrich(profile: &str, variables: &[(&str, &str)], more: &[&str]) -> Ended {
     ended(command)
 }
 
-/// The lookup was started: it failed at the server.
+/// Asserts that the lookup started, and failed at the server.
 fn assert_asked(ended: &Ended) {
     assert!([1, 3].contains(&ended.code) && !ended.err.contains("untrusted"), "{}: {}", ended.code, ended.err);
 }
@@ -33,11 +33,11 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-/// Port 9 of the loopback has no server: a profile that may be asked fails to connect.
+/// Port 9 of the loopback has no server: a trusted profile fails to connect.
 const SERVER: &str = "https://127.0.0.1:9";
 
 #[test]
-fn profile_from_outside_does_not_get_the_variable_of_another() {
+fn external_profile_cannot_read_variable_of_another() {
     let folder = folder();
     for (id, setting, variable) in [
         ("otx-api", "key", "OTX_API_KEY"),
@@ -84,7 +84,7 @@ fn operator_trusts_an_origin_by_flag_variable_or_file() {
 }
 
 #[test]
-fn profile_with_variables_of_its_own_needs_no_trust() {
+fn profile_with_own_variables_needs_no_trust() {
     let folder = folder();
     let path = stranger(folder.path(), "acme", "api_key", SERVER);
     let asked = enrich(path.to_str().expect("UTF-8"), &[("ACME_API_KEY", "a-key-of-acme")], &[]);
@@ -92,7 +92,7 @@ fn profile_with_variables_of_its_own_needs_no_trust() {
 }
 
 #[test]
-fn copy_of_a_built_in_profile_at_its_own_server_needs_no_trust() {
+fn copy_of_built_in_profile_with_same_server_needs_no_trust() {
     let folder = folder();
     let path = stranger(folder.path(), "shodan", "api_key", "https://api.shodan.io");
     let elsewhere = ["--set", "api_base_url=http://127.0.0.1:9"];
@@ -101,7 +101,7 @@ fn copy_of_a_built_in_profile_at_its_own_server_needs_no_trust() {
 }
 
 #[test]
-fn folder_of_profiles_cannot_shadow_a_built_in_profile() {
+fn folder_cannot_shadow_built_in_profile() {
     let folder = folder();
     let path = stranger(folder.path(), "shodan", "api_key", SERVER);
     let shelf = folder.path().to_str().expect("UTF-8");
@@ -141,7 +141,7 @@ fn origins_of_credentials_are_shown() {
 }
 
 #[test]
-fn misspelt_settings_are_refused_with_the_known_name() {
+fn misspelled_setting_is_rejected_with_suggestion() {
     let folder = folder();
     let file = folder.path().join("settings.yaml");
     let path = file.to_str().expect("UTF-8");
@@ -167,7 +167,7 @@ fn misspelt_settings_are_refused_with_the_known_name() {
 }
 
 #[test]
-fn profiles_that_run_together_get_no_variable_of_each_other() {
+fn profiles_in_one_process_cannot_read_variables_of_each_other() {
     let folder = folder();
     let own = stranger(folder.path(), "acme-pdns", "key", "https://api.acme.example");
     let other = stranger(folder.path(), "acme", "pdns_key", SERVER);
@@ -182,7 +182,7 @@ fn profiles_that_run_together_get_no_variable_of_each_other() {
 }
 
 #[test]
-fn what_is_used_as_a_credential_is_a_secret_whatever_its_name() {
+fn value_used_as_credential_must_be_secret() {
     let folder = folder();
     for (name, kind) in [
         ("appkey", "string"),
@@ -204,7 +204,7 @@ fn what_is_used_as_a_credential_is_a_secret_whatever_its_name() {
 }
 
 #[test]
-fn server_that_the_operator_names_is_shown_and_clear_text_warned_of() {
+fn operator_server_is_shown_and_http_is_warned_about() {
     let mut command = stixmap(&["explain", "shodan"]);
     command.env("SHODAN_API_BASE_URL", "http://proxy.example:8080");
     let shown = ended(command);
@@ -213,11 +213,11 @@ fn server_that_the_operator_names_is_shown_and_clear_text_warned_of() {
     let path = stranger(folder.path(), "acme", "api_key", SERVER);
     let variables = [("ACME_API_KEY", "a-key-of-acme"), ("ACME_API_BASE_URL", "http://proxy.invalid")];
     let warned = enrich(path.to_str().expect("UTF-8"), &variables, &[]);
-    assert!(warned.err.contains("in clear text to http://proxy.invalid"), "{}", warned.err);
+    assert!(warned.err.contains("unencrypted to http://proxy.invalid"), "{}", warned.err);
 }
 
 #[test]
-fn variable_of_a_server_of_another_profile_is_no_setting_of_this_one() {
+fn server_variable_of_another_profile_is_rejected() {
     let folder = folder();
     let path = stranger(folder.path(), "otx-api", "base_url", SERVER);
     let refused = enrich(path.to_str().expect("UTF-8"), &[("OTX_API_BASE_URL", "https://inner.example/a-token")], &[]);
@@ -227,7 +227,7 @@ fn variable_of_a_server_of_another_profile_is_no_setting_of_this_one() {
 }
 
 #[test]
-fn setting_without_a_prefix_goes_to_one_profile_if_its_value_may_be_for_one_only() {
+fn ambiguous_setting_without_prefix_is_rejected() {
     let folder = folder();
     for id in ["acme", "other"] {
         stranger(folder.path(), id, "api_key", SERVER);
