@@ -40,7 +40,7 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     if args.format == CheckFormat::Text {
         render::remark(&summary(&diagnostics));
     }
-    Ok(if diagnostics.is_empty() { Exit::Fine } else { Exit::Told })
+    Ok(if diagnostics.is_empty() { Exit::Success } else { Exit::Failure })
 }
 
 fn summary(diagnostics: &[Diagnostic]) -> String {

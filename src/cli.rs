@@ -68,7 +68,7 @@ pub(crate) enum Command {
 
 /// Arguments that determine which profiles have a name, and which origins are trusted.
 #[derive(Debug, Args)]
-pub(crate) struct ShelfArgs {
+pub(crate) struct CatalogArgs {
     /// Folder with additional profiles: `DIR/NAME/profile.yaml`.
     #[arg(long, value_name = "DIR", env = "STIXMAP_PROFILES")]
     pub(crate) profiles: Option<PathBuf>,
@@ -181,7 +181,7 @@ pub(crate) struct EnrichArgs {
     #[command(flatten)]
     pub(crate) settings: SettingArgs,
     #[command(flatten)]
-    pub(crate) shelf: ShelfArgs,
+    pub(crate) catalog: CatalogArgs,
 }
 
 /// Convert stored responses of a provider, without a network.
@@ -215,7 +215,7 @@ pub(crate) struct MapArgs {
     #[command(flatten)]
     pub(crate) settings: SettingArgs,
     #[command(flatten)]
-    pub(crate) shelf: ShelfArgs,
+    pub(crate) catalog: CatalogArgs,
 }
 
 /// Validate profiles and test cases.
@@ -340,7 +340,7 @@ pub(crate) struct DiffArgs {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) shelf: ShelfArgs,
+    pub(crate) catalog: CatalogArgs,
 }
 
 /// Show what a profile would do, the manual of the profile language, or the meaning of a diagnostic.
@@ -376,7 +376,7 @@ pub(crate) struct ExplainArgs {
     #[command(flatten)]
     pub(crate) settings: SettingArgs,
     #[command(flatten)]
-    pub(crate) shelf: ShelfArgs,
+    pub(crate) catalog: CatalogArgs,
 }
 
 /// Run profiles as OpenCTI connectors, each with its own queue.
@@ -413,7 +413,7 @@ pub(crate) struct ConnectorArgs {
     #[command(flatten)]
     pub(crate) settings: SettingArgs,
     #[command(flatten)]
-    pub(crate) shelf: ShelfArgs,
+    pub(crate) catalog: CatalogArgs,
 }
 
 /// List the available profiles.
@@ -423,7 +423,7 @@ pub(crate) struct ListArgs {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) shelf: ShelfArgs,
+    pub(crate) catalog: CatalogArgs,
 }
 
 /// Create a profile with a first case; both pass `check` and `test`.
@@ -621,7 +621,7 @@ pub(crate) struct RecordArgs {
     #[command(flatten)]
     pub(crate) settings: SettingArgs,
     #[command(flatten)]
-    pub(crate) shelf: ShelfArgs,
+    pub(crate) catalog: CatalogArgs,
 }
 
 /// Mock a provider from recorded cases.
@@ -632,7 +632,7 @@ pub(crate) struct RecordArgs {
 /// when it receives a signal to stop.
 ///
 /// Examples:
-///   stixmap serve riskiq --listen 127.0.0.1:8080 --case window
+///   stixmap serve riskiq --listen 127.0.0.1:8080
 ///   stixmap enrich example.com --profile riskiq --set api_base_url=http://127.0.0.1:8080 --set username=any --set api_key=any
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
@@ -647,7 +647,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) case: Vec<String>,
     #[command(flatten)]
-    pub(crate) shelf: ShelfArgs,
+    pub(crate) catalog: CatalogArgs,
 }
 
 /// Generate the deployment files of a profile for OpenCTI.
@@ -681,7 +681,7 @@ pub(crate) struct DeployArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) replicas: u16,
     #[command(flatten)]
-    pub(crate) shelf: ShelfArgs,
+    pub(crate) catalog: CatalogArgs,
 }
 
 /// Print the JSON Schema of profiles or cases, for editors.

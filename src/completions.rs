@@ -9,5 +9,5 @@ pub(crate) fn run(args: &CompletionsArgs) -> anyhow::Result<Exit> {
     let mut script = vec![];
     clap_complete::generate(args.shell, &mut Cli::command(), "stixmap", &mut script);
     print(std::str::from_utf8(&script)?)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &EnrichArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     let deadline = duration(&args.deadline)?;
     let runtime = tokio::runtime::Runtime::new().context("failed to start the async runtime")?;
     runtime.block_on(async {
-        let Some(providers) = providers(args, &observables).await? else { return Ok(Exit::Told) };
+        let Some(providers) = providers(args, &observables).await? else { return Ok(Exit::Failure) };
         let answers = run_lookups(args, verbosity, providers, observables, &markings, deadline).await?;
         let explained = report(&answers, &args.output, verbosity);
         let exit = explained.max(exit_of_all(&answers, !invalid.is_empty()));
@@ -138,13 +138,13 @@ async fn providers(args: &EnrichArgs, observables: &[Observable]) -> anyhow::Res
     let given = SettingSources::read(&args.settings)?;
     let mut folders = vec![];
     for name in &args.profile {
-        let folder = catalog::find(name, args.shelf.profiles.as_deref())?;
+        let folder = catalog::find(name, args.catalog.profiles.as_deref())?;
         let Some(plan) = folder.plan()? else { return Ok(None) };
         folders.push((folder, plan));
     }
     let plans: Vec<&Plan> = folders.iter().map(|(_, plan)| plan).collect();
-    given.refuse_unknown(&plans, &other_sections(&plans, args.shelf.profiles.as_deref())?)?;
-    let trust = Trust::read(&args.shelf)?;
+    given.refuse_unknown(&plans, &other_sections(&plans, args.catalog.profiles.as_deref())?)?;
+    let trust = Trust::read(&args.catalog)?;
     let beside: Vec<(Folder, &Plan)> = folders.iter().map(|(folder, plan)| (folder.clone(), plan)).collect();
     // Recorded cases contain the settings they were recorded with.
     let confirmed = folders.iter().map(|(folder, plan)| match args.replay {
@@ -224,7 +224,7 @@ pub(crate) fn report(answers: &[Answer], args: &OutputArgs, verbosity: Verbosity
     if args.trace {
         answers.iter().for_each(|answer| render::remarks(&format::trace(&answer.report)));
     }
-    let explained = args.why.as_ref().map_or(Exit::Fine, |id| explain(answers, id));
+    let explained = args.why.as_ref().map_or(Exit::Success, |id| explain(answers, id));
     if verbosity > Verbosity::Quiet {
         let found: Vec<_> = answers.iter().flat_map(|answer| answer.report.diagnostics.iter().cloned()).collect();
         render::diagnostics(&found[..found.len().min(MAX_SHOWN)]);
@@ -233,7 +233,7 @@ pub(crate) fn report(answers: &[Answer], args: &OutputArgs, verbosity: Verbosity
         }
     }
     // `--quiet` still prints failed lookups.
-    let is_shown = |answer: &&Answer| verbosity > Verbosity::Quiet || exit(answer.report.outcome.kind) != Exit::Fine;
+    let is_shown = |answer: &&Answer| verbosity > Verbosity::Quiet || exit(answer.report.outcome.kind) != Exit::Success;
     answers.iter().filter(is_shown).for_each(|answer| render::remark(&summary(answer)));
     explained
 }
@@ -242,7 +242,7 @@ pub(crate) fn report(answers: &[Answer], args: &OutputArgs, verbosity: Verbosity
 fn explain(answers: &[Answer], id: &str) -> Exit {
     let reports: Vec<_> = answers.iter().map(|answer| &answer.report).collect();
     let text = format::why(&reports, id);
-    let exit = if text.is_some() { Exit::Fine } else { Exit::Told };
+    let exit = if text.is_some() { Exit::Success } else { Exit::Failure };
     match text {
         Some(text) => render::remarks(&text),
         None => render::remark(&format!("unknown object `{id}`: it is not in the bundle")),
@@ -268,14 +268,14 @@ fn exit_of_all(answers: &[Answer], has_invalid: bool) -> Exit {
     let kinds = || answers.iter().map(|answer| answer.report.outcome.kind);
     let is_refused = |kind| kind == OutcomeKind::Refused;
     let is_mixed = kinds().any(is_refused) && !kinds().all(is_refused);
-    let asked = kinds().filter(|kind| !is_mixed || !is_refused(*kind)).map(exit).max().unwrap_or(Exit::Fine);
+    let asked = kinds().filter(|kind| !is_mixed || !is_refused(*kind)).map(exit).max().unwrap_or(Exit::Success);
     if is_mixed || has_invalid { asked.max(Exit::Partial) } else { asked }
 }
 
 pub(crate) fn exit(kind: OutcomeKind) -> Exit {
     match kind {
-        OutcomeKind::Ok | OutcomeKind::Empty => Exit::Fine,
+        OutcomeKind::Ok | OutcomeKind::Empty => Exit::Success,
         OutcomeKind::Partial | OutcomeKind::Deferred => Exit::Partial,
-        OutcomeKind::Refused | OutcomeKind::Failed => Exit::Told,
+        OutcomeKind::Refused | OutcomeKind::Failed => Exit::Failure,
     }
 }

@@ -45,11 +45,11 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Exit {
     /// Complete, without diagnostics.
-    Fine,
+    Success,
     /// A lookup is partial or deferred.
     Partial,
     /// A diagnostic was reported, a case differs, or a lookup was refused or failed.
-    Told,
+    Failure,
     /// The command could not start.
     NotStarted,
 }
@@ -57,8 +57,8 @@ enum Exit {
 impl Exit {
     fn code(self) -> u8 {
         match self {
-            Self::Fine => 0,
-            Self::Told => 1,
+            Self::Success => 0,
+            Self::Failure => 1,
             Self::NotStarted => 2,
             Self::Partial => 3,
         }

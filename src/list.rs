@@ -20,12 +20,12 @@ struct Row<'p> {
 }
 
 pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Exit> {
-    let known = catalog::known(args.shelf.profiles.as_deref())?;
+    let known = catalog::known(args.catalog.profiles.as_deref())?;
     let conflicts: Vec<String> = known.conflicts().collect();
     conflicts.iter().for_each(|conflict| render::remark(conflict));
     let folders: Vec<_> = known.folders().cloned().collect();
     let plans = catalog::plans(&folders);
-    let exit = if plans.iter().all(Option::is_some) && conflicts.is_empty() { Exit::Fine } else { Exit::Told };
+    let exit = if plans.iter().all(Option::is_some) && conflicts.is_empty() { Exit::Success } else { Exit::Failure };
     let rows: Vec<Row> = plans.iter().flatten().map(row).collect();
     match args.json {
         true => print_json(&rows)?,

@@ -19,13 +19,13 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
     if args.as_sent {
         connector::enter_sandbox();
     }
-    let Some(plan) = catalog::find(&args.profile, args.shelf.profiles.as_deref())?.plan()? else {
-        return Ok(Exit::Told);
+    let Some(plan) = catalog::find(&args.profile, args.catalog.profiles.as_deref())?.plan()? else {
+        return Ok(Exit::Failure);
     };
     let given = SettingSources::read(&args.settings)?;
     // The connector has validated its settings, and those of the other profiles.
     if !args.as_sent {
-        given.refuse_unknown(&[&plan], &other_sections(&[&plan], args.shelf.profiles.as_deref())?)?;
+        given.refuse_unknown(&[&plan], &other_sections(&[&plan], args.catalog.profiles.as_deref())?)?;
     }
     let observable = observable(&args.observable, kind(args.kind.as_deref())?)?;
     let lookup = lookup(&plan, &observable, args.lookup.as_deref())?;

@@ -12,5 +12,5 @@ pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
         SchemaOf::Case => schemars::schema_for!(CaseFile),
     };
     print_json(&schema)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }

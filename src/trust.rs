@@ -2,7 +2,7 @@
 //! that value to its own server, which the operator must trust explicitly.
 
 use crate::catalog::{self, Folder};
-use crate::cli::ShelfArgs;
+use crate::cli::CatalogArgs;
 use crate::files::{Bound, operator_path};
 use crate::render::Several;
 use crate::setting::variable;
@@ -22,18 +22,18 @@ impl<'p> Trusted<'p> {
 
 /// Origins that the operator trusts with the variables of any profile.
 pub(crate) struct Trust<'a> {
-    shelf: &'a ShelfArgs,
+    catalog: &'a CatalogArgs,
     origins: BTreeSet<String>,
 }
 
 impl<'a> Trust<'a> {
     /// Reads `--trust` and the trust file: one origin per line; blank lines and `#` comments are ignored.
-    pub(crate) fn read(shelf: &'a ShelfArgs) -> anyhow::Result<Self> {
+    pub(crate) fn read(catalog: &'a CatalogArgs) -> anyhow::Result<Self> {
         let mut origins = BTreeSet::new();
-        for text in &shelf.trust {
+        for text in &catalog.trust {
             origins.insert(origin(text).with_context(|| format!("invalid --trust `{text}`"))?);
         }
-        if let Some(path) = &shelf.trust_file {
+        if let Some(path) = &catalog.trust_file {
             let shown = path.display();
             let text =
                 operator_path::read_text(path, Bound::SETTINGS).with_context(|| format!("failed to read {shown}"))?;
@@ -44,7 +44,7 @@ impl<'a> Trust<'a> {
                 }
             }
         }
-        Ok(Self { shelf, origins })
+        Ok(Self { catalog, origins })
     }
 
     /// Rejects an external profile that would send a variable of another profile to an origin that neither that profile nor
@@ -61,7 +61,8 @@ impl<'a> Trust<'a> {
         for (_, other) in others.iter().filter(|(other, _)| !other.is_same(folder)) {
             self.compare(plan, other)?;
         }
-        for other in catalog::known(self.shelf.profiles.as_deref())?.folders().filter(|other| !other.is_same(folder)) {
+        for other in catalog::known(self.catalog.profiles.as_deref())?.folders().filter(|other| !other.is_same(folder))
+        {
             // An invalid profile reads no variable.
             if let Ok(Ok(other)) = other.compiled() {
                 self.compare(plan, &other)?;

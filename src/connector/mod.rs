@@ -185,15 +185,15 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
     // A variable that is not UTF-8 is never a setting.
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let variables: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
-    let trust = Trust::read(&args.shelf)?;
+    let trust = Trust::read(&args.catalog)?;
     let mut profiles = vec![];
     for name in &args.profile {
-        let folder = catalog::find(name, args.shelf.profiles.as_deref())?;
+        let folder = catalog::find(name, args.catalog.profiles.as_deref())?;
         let Some(plan) = folder.plan()? else { return Ok(None) };
         profiles.push((name, folder, plan));
     }
     let plans: Vec<&Plan> = profiles.iter().map(|(_, _, plan)| plan).collect();
-    given.refuse_unknown(&plans, &other_sections(&plans, args.shelf.profiles.as_deref())?)?;
+    given.refuse_unknown(&plans, &other_sections(&plans, args.catalog.profiles.as_deref())?)?;
     let (mut connectors, mut mistakes, mut budget) = (vec![], vec![], None);
     let beside: Vec<_> = profiles.iter().map(|(_, folder, plan)| (folder.clone(), plan)).collect();
     let confirm = |folder, plan| trust.confirm(folder, plan, &beside).and_then(|trusted| given.settings(&trusted));
@@ -208,7 +208,7 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
             Ok(settings) if mistakes.is_empty() => {
                 let mut configuration = configuration;
                 configuration.warnings.extend(given.warnings(&plan, &settings));
-                let profiles_dir = args.shelf.profiles.clone();
+                let profiles_dir = args.catalog.profiles.clone();
                 let profile =
                     ProfileArgument { name: name.clone(), profiles: profiles_dir, config: settings_file.clone() };
                 // Memory belongs to the process: if the profiles differ, the budget of the first one applies.
@@ -312,7 +312,7 @@ async fn run_all(connectors: Vec<Arc<Connector>>) -> anyhow::Result<Exit> {
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut exit = Exit::Fine;
+    let mut exit = Exit::Success;
     loop {
         tokio::select! {
             _ = terminate.recv() => drop(stop.send(true)),

@@ -41,8 +41,8 @@ struct File {
 }
 
 pub(crate) fn run(args: &DeployArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
-    let folder = catalog::find(&args.profile, args.shelf.profiles.as_deref())?;
-    let Some(plan) = folder.plan()? else { return Ok(Exit::Told) };
+    let folder = catalog::find(&args.profile, args.catalog.profiles.as_deref())?;
+    let Some(plan) = folder.plan()? else { return Ok(Exit::Failure) };
     let in_image = is_built_in(&plan)?;
     let variables = variable::variables(&plan);
     let deployment = Deployment { plan: &plan, image: &args.image, replicas: args.replicas, variables, in_image };
@@ -127,7 +127,7 @@ fn list(files: &[File], verbosity: Verbosity) -> anyhow::Result<Exit> {
     if verbosity > Verbosity::Quiet {
         render::remark("no files written; pass --out DIR to write them");
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 fn check(files: &[File], out: &Path) -> anyhow::Result<Exit> {
@@ -136,7 +136,7 @@ fn check(files: &[File], out: &Path) -> anyhow::Result<Exit> {
         states.iter().map(|(file, state)| format!("{:<10} {}\n", state.description(), file.name)).collect();
     print(&lines)?;
     let is_current = states.iter().all(|(_, state)| *state == State::Same);
-    Ok(if is_current { Exit::Fine } else { Exit::Told })
+    Ok(if is_current { Exit::Success } else { Exit::Failure })
 }
 
 /// Writes missing files and, with `--force`, different ones. Without it, a different file is an error before anything
@@ -156,7 +156,7 @@ fn write(files: &[File], out: &Path, force: bool) -> anyhow::Result<Exit> {
         written.with_context(|| format!("failed to write {}", path.display()))?;
         print(&format!("{}\n", printable::line(&path.to_string_lossy())))?;
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 #[cfg(test)]

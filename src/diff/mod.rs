@@ -21,7 +21,7 @@ struct CaseDifference {
 }
 
 pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
-    let profiles = args.shelf.profiles.as_deref();
+    let profiles = args.catalog.profiles.as_deref();
     let (Some((old, old_folder)), Some((new, new_folder))) = (read(&args.old, profiles)?, read(&args.new, profiles)?)
     else {
         return Ok(Exit::NotStarted);
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
         true => print_json(&report::json(&old, &new, names.len(), &differences))?,
         false => print(&report::text(&old, &new, names.len(), &differences))?,
     }
-    Ok(if differences.is_empty() { Exit::Fine } else { Exit::Told })
+    Ok(if differences.is_empty() { Exit::Success } else { Exit::Failure })
 }
 
 /// Reads a profile and, unless it is a file of another name, its folder; `None` if it is invalid, which has been

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     match page(args)? {
         Some(page) => {
             print(&page)?;
-            Ok(Exit::Fine)
+            Ok(Exit::Success)
         }
         None => explain(args),
     }
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
 
 /// Returns the manual's page about a topic; none if a profile has this name.
 fn page(args: &ExplainArgs) -> anyhow::Result<Option<String>> {
-    let is_profile = catalog::known(args.shelf.profiles.as_deref())?.contains(&args.topic);
+    let is_profile = catalog::known(args.catalog.profiles.as_deref())?.contains(&args.topic);
     if is_profile || args.value.is_some() {
         return Ok(None);
     }
@@ -52,10 +52,10 @@ fn page(args: &ExplainArgs) -> anyhow::Result<Option<String>> {
 }
 
 fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
-    let folder = catalog::find(&args.topic, args.shelf.profiles.as_deref());
+    let folder = catalog::find(&args.topic, args.catalog.profiles.as_deref());
     let folder =
         folder.context("expected a profile, `profile`, `case`, `properties`, `codes`, or the code of a diagnostic");
-    let Some(plan) = folder?.plan()? else { return Ok(Exit::Told) };
+    let Some(plan) = folder?.plan()? else { return Ok(Exit::Failure) };
     let preview = match &args.value {
         Some(value) => Some(RunPreview::new(args, &plan, observable(value, kind(args.kind.as_deref())?)?)?),
         None if !(args.marking.tlp.is_empty() && args.marking.pap.is_empty()) => {
@@ -73,7 +73,7 @@ fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
         true => print_json(&facts)?,
         false => print(&text::write(&facts))?,
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 /// A run for an observable that sends nothing, with what it would send.
@@ -89,7 +89,7 @@ struct RunPreview {
 impl RunPreview {
     fn new(args: &ExplainArgs, plan: &Plan, observable: Observable) -> anyhow::Result<RunPreview> {
         let given = SettingSources::read(&args.settings)?;
-        given.refuse_unknown(&[plan], &other_sections(&[plan], args.shelf.profiles.as_deref())?)?;
+        given.refuse_unknown(&[plan], &other_sections(&[plan], args.catalog.profiles.as_deref())?)?;
         let now = match &args.now {
             Some(text) => text.parse().with_context(|| format!("invalid --now `{text}`: expected a time"))?,
             None => Timestamp::now(),

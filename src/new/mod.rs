@@ -45,5 +45,5 @@ pub(crate) fn written(scaffold: &Scaffold, folder: &Path, verbosity: Verbosity) 
             "next: adapt it to the provider, then run `stixmap check {profile}` and `stixmap test {profile}`"
         ));
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }

@@ -32,7 +32,7 @@ pub(super) fn run(suites: &[Suite], accept: bool, verbosity: Verbosity) -> anyho
     if passed + failed == 0 && profiles_failed == 0 {
         bail!("no cases found");
     }
-    Ok(if failed + profiles_failed > 0 { Exit::Told } else { Exit::Fine })
+    Ok(if failed + profiles_failed > 0 { Exit::Failure } else { Exit::Success })
 }
 
 fn play_suite(suite: &Suite, accept: bool, verbosity: Verbosity, score: &mut Score) -> anyhow::Result<()> {

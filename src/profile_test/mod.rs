@@ -26,13 +26,13 @@ pub(crate) fn run(args: &TestArgs, verbosity: Verbosity) -> anyhow::Result<Exit>
     if !(args.coverage || args.mutate || args.assurance) {
         return compare::run(&suites, args.accept, verbosity);
     }
-    let Some(profiles) = recorded(&suites)? else { return Ok(Exit::Told) };
+    let Some(profiles) = recorded(&suites)? else { return Ok(Exit::Failure) };
     let lowest = match args.format() {
         _ if args.assurance => assurance::run(&profiles)?,
         format if args.coverage => coverage::run(&profiles, format)?,
         format => mutate::run(&profiles, format)?,
     };
-    Ok(if args.at_least.is_some_and(|least| lowest < f64::from(least)) { Exit::Told } else { Exit::Fine })
+    Ok(if args.at_least.is_some_and(|least| lowest < f64::from(least)) { Exit::Failure } else { Exit::Success })
 }
 
 /// Returns the page of `stixmap explain properties`.

@@ -31,12 +31,12 @@ use stixmap_engine::run::{Fault, Input, ProviderState, Response, Run, Step};
 const LONGEST_INSIDE: usize = 600;
 
 pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
-    let folder = catalog::find(&args.profile, args.shelf.profiles.as_deref())?;
-    let Some(plan) = folder.plan()? else { return Ok(Exit::Told) };
+    let folder = catalog::find(&args.profile, args.catalog.profiles.as_deref())?;
+    let Some(plan) = folder.plan()? else { return Ok(Exit::Failure) };
     let path = CasePath::new(args, &folder)?;
     let given = SettingSources::read(&args.settings)?;
-    given.refuse_unknown(&[&plan], &other_sections(&[&plan], args.shelf.profiles.as_deref())?)?;
-    let settings = given.settings(&Trust::read(&args.shelf)?.confirm(&folder, &plan, &[])?)?;
+    given.refuse_unknown(&[&plan], &other_sections(&[&plan], args.catalog.profiles.as_deref())?)?;
+    let settings = given.settings(&Trust::read(&args.catalog)?.confirm(&folder, &plan, &[])?)?;
     given.warnings(&plan, &settings).iter().for_each(|warning| render::warning(warning));
     let mut identity = Identity::new(&plan, &settings);
     let observable = observable(&args.value, kind(args.kind.as_deref())?)?;

@@ -18,11 +18,11 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) fn run(args: &ServeArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
-    let folder = catalog::find(&args.profile, args.shelf.profiles.as_deref())?;
-    let Some(plan) = folder.plan()? else { return Ok(Exit::Told) };
+    let folder = catalog::find(&args.profile, args.catalog.profiles.as_deref())?;
+    let Some(plan) = folder.plan()? else { return Ok(Exit::Failure) };
     let mut cases = vec![];
     for file in folder.cases()? {
-        let Some(case) = folder.case(&file)? else { return Ok(Exit::Told) };
+        let Some(case) = folder.case(&file)? else { return Ok(Exit::Failure) };
         cases.push((file.trim_end_matches(".yaml").to_owned(), case));
     }
     let cases = chosen(cases, &args.case, &plan)?;
@@ -61,8 +61,8 @@ async fn until_stopped(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
-        _ = terminate.recv() => Ok(Exit::Fine),
-        _ = interrupt.recv() => Ok(Exit::Fine),
+        _ = terminate.recv() => Ok(Exit::Success),
+        _ = interrupt.recv() => Ok(Exit::Success),
         () = loopback::serve(listener, answer) => bail!("the server stopped accepting connections"),
     }
 }

@@ -126,14 +126,14 @@ struct Failure {
 pub(super) fn run(suites: &[Suite], args: &TestArgs) -> anyhow::Result<Exit> {
     let mut plans = vec![];
     for suite in suites {
-        let Some(plan) = Folder::OnDisk(suite.folder.clone()).plan()? else { return Ok(Exit::Told) };
+        let Some(plan) = Folder::OnDisk(suite.folder.clone()).plan()? else { return Ok(Exit::Failure) };
         plans.push((suite, plan));
     }
     let cases = args.cases.unwrap_or_else(|| of_environment().max(USUAL_CASES));
     if let Some(folder) = &args.runs {
         Root::new(folder).make().with_context(|| format!("failed to create {}", folder.display()))?;
         let written = quietly(|| parallel::map(&plans, |(_, plan)| runs::write(folder, plan, cases, args.seed)));
-        return written.into_iter().collect::<anyhow::Result<()>>().map(|()| Exit::Fine);
+        return written.into_iter().collect::<anyhow::Result<()>>().map(|()| Exit::Success);
     }
     let mut tried: Vec<PropertyResults> =
         quietly(|| parallel::map(&plans, |(_, plan)| try_all(&Stage::new(plan), cases, args.seed)))
@@ -150,7 +150,7 @@ pub(super) fn run(suites: &[Suite], args: &TestArgs) -> anyhow::Result<Exit> {
         TestFormat::Lcov | TestFormat::Cobertura => bail!("invalid format for properties: expected text or json"),
     }
     let is_kept = tried.iter().all(|tried| tried.kept() == tried.results.len());
-    Ok(if is_kept { Exit::Fine } else { Exit::Told })
+    Ok(if is_kept { Exit::Success } else { Exit::Failure })
 }
 
 /// Returns the page that documents the properties.
