@@ -272,7 +272,7 @@ fn a_secret_at_any_place_of_a_long_answer_is_found() {
     for spell in SPELLINGS {
         for length in [65_000, 65_400, 65_535, 65_536, 131_000, 131_072] {
             let text = format!("{}|{}|{}", "x y".repeat(length / 3), spell(&spell(secret)), "z w".repeat(50_000));
-            assert!(secrets.are_in(&text), "{} behind {length}", spell(secret));
+            assert!(secrets.occur_in(&text), "{} behind {length}", spell(secret));
         }
     }
 }
@@ -284,7 +284,7 @@ fn a_reference_whose_end_is_spelt_otherwise_is_found() {
         ["A\\!A\\'A\\&quot\\;a+0", "A!A'A&quot%3ba+0", "A!A'A\"a&#43\\;0", "A!A'A&#34a&#43%3B0", "A!A'A&quot&#97;+0"]
     {
         for text in [spelt.to_owned(), Value::from(spelt).to_string()] {
-            assert!(secrets.are_in(&text), "{text}");
+            assert!(secrets.occur_in(&text), "{text}");
         }
     }
 }
@@ -304,16 +304,16 @@ fn secret_beyond_ascii_is_found_in_other_character_sets() {
         "schl&#xFC;ssel-&#8364;-&#196;&#214;&#220;&#223;&#189;",
         &secret.bytes().map(char::from).collect::<String>(),
     ] {
-        assert!(secrets.are_in(text), "{text}");
+        assert!(secrets.occur_in(text), "{text}");
     }
     let ascii = "s3cr3t/+key=of-a-provider";
     let spaced: String = ascii.chars().map(|sign| format!("{sign}\0")).collect();
     for text in [Value::from(spaced.as_str()).to_string(), spaced] {
-        assert!(Secrets::of(&input(&CURSOR, ascii).settings).are_in(&text), "{text:?}");
+        assert!(Secrets::of(&input(&CURSOR, ascii).settings).occur_in(&text), "{text:?}");
     }
     let latin = "schlüssel-ÄÖÜ";
     let octets: String = latin.chars().map(|sign| format!("%{:02X}", u32::from(sign))).collect();
-    assert!(Secrets::of(&input(&CURSOR, latin).settings).are_in(&octets));
+    assert!(Secrets::of(&input(&CURSOR, latin).settings).occur_in(&octets));
 }
 
 #[test]
@@ -325,7 +325,7 @@ fn parts_that_are_credentials_are_secrets_too() {
         ("session=0123456789abcdef", "0123456789ABCDEF"),
     ] {
         let secrets = Secrets::of(&input(&CURSOR, given).settings);
-        assert!(secrets.are_in(&format!("it is {repeated}.")), "{repeated} of {given}");
+        assert!(secrets.occur_in(&format!("it is {repeated}.")), "{repeated} of {given}");
     }
 }
 

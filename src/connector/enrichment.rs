@@ -496,11 +496,11 @@ async fn drive(
                 sleep(wait).await;
             }
             Step::Send(request) => {
-                let lookup = run.asking().map_or_else(String::new, |(lookup, _)| lookup.to_owned());
+                let lookup = run.current_lookup().map_or_else(String::new, |(lookup, _)| lookup.to_owned());
                 let breaker = connector.breakers.of(&lookup);
                 let permit = match breaker.enter(deadline).await {
                     Ok(permit) => permit,
-                    Err(reason) => return Some(entry.guarded(|| run.break_off(reason))),
+                    Err(reason) => return Some(entry.guarded(|| run.abort(reason))),
                 };
                 share.begin(run.is_at_last_request());
                 let response = crate::http::send(&connector.client, &request, share).await;
@@ -511,7 +511,7 @@ async fn drive(
                 let attributes = json!({ "method": request.method, "url": request.url.to_string(), "status": status });
                 connector.log.debug("Sent provider request", attributes);
                 if entry.is_suspect()
-                    && let (Ok(response), Some((lookup, each))) = (&response, run.asking())
+                    && let (Ok(response), Some((lookup, each))) = (&response, run.current_lookup())
                     && entry.sandboxed(sandbox::crashes(connector, observable, lookup, each, &response.body)).await
                 {
                     return None;

@@ -100,7 +100,7 @@ impl Identity {
         for (name, bytes) in files {
             let text = String::from_utf8_lossy(bytes);
             let is_plain = self.secrets.iter().any(|secret| text.contains(secret.as_str()));
-            if is_plain || self.all_secrets.are_in(&text) {
+            if is_plain || self.all_secrets.occur_in(&text) {
                 bail!("nothing written: {name} would contain a secret");
             }
         }

@@ -109,7 +109,7 @@ impl Recording<'_> {
                 Step::Wait(until) => now = until,
                 Step::Send(request) => {
                     let Some(answer) = answers.next() else { return Ok(asked) };
-                    asked.push(format!("{} {}", request.method, request.shown_target(&base)));
+                    asked.push(format!("{} {}", request.method, request.redacted_target(&base)));
                     run.accept(answer.clone(), now);
                 }
             }

@@ -148,7 +148,7 @@ pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
                 now = until;
             }
             Step::Send(request) => {
-                let target = request.shown_target(log.base);
+                let target = request.redacted_target(log.base);
                 let Some(exchange) = expected.next() else {
                     log.unexpected(&request, None, &["the case expects no more requests".to_owned()]);
                     break;
@@ -191,7 +191,7 @@ struct RequestLog<'c> {
 
 impl RequestLog<'_> {
     fn sent(&mut self, request: &Request, remark: &str) {
-        self.line(&format!("{} {}{remark}", request.method, request.shown_target(self.base)));
+        self.line(&format!("{} {}{remark}", request.method, request.redacted_target(self.base)));
         for (name, value) in &request.headers {
             self.line(&format!("  {}: {value}", name.to_lowercase()));
         }

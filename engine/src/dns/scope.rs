@@ -1,37 +1,37 @@
-//! Where an address means something: the special-purpose registries of IANA (RFC 6890), so that a profile can drop
-//! what is no address on the Internet.
+//! Scopes of IP addresses by IANA's special-purpose address registries (RFC 6890), for rules that drop records of
+//! non-public addresses.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How far an address reaches.
+/// Scope of an IP address, by the IANA special-purpose address registries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
-    /// The Internet.
+    /// Globally reachable addresses.
     Global,
-    /// `0.0.0.0` and `::`: no address at all.
+    /// The unspecified addresses `0.0.0.0` and `::`.
     Unspecified,
-    /// The machine itself.
+    /// The local host: `127.0.0.0/8` and `::1`.
     Loopback,
-    /// A site, or a carrier's own network (RFC 1918, RFC 4193, RFC 6598).
+    /// Private networks and shared address space (RFC 1918, RFC 4193, RFC 6598).
     Private,
-    /// One link (RFC 3927, RFC 4291 §2.5.6).
+    /// Addresses valid on one link (RFC 3927, RFC 4291 §2.5.6).
     LinkLocal,
-    /// A group of machines.
+    /// Multicast groups: `224.0.0.0/4` and `ff00::/8`.
     Multicast,
-    /// Examples in texts (RFC 5737, RFC 3849, RFC 9637).
+    /// Examples in documentation (RFC 5737, RFC 3849, RFC 9637).
     Documentation,
-    /// `255.255.255.255`: everyone on the link.
+    /// The limited broadcast address `255.255.255.255`.
     Broadcast,
-    /// Benchmarks, protocols, and what was never given out.
+    /// Benchmarking, protocol assignments and unallocated addresses.
     Reserved,
 }
 
 impl Scope {
-    /// All scopes, in the order of their declaration.
+    /// All scopes, in order of declaration.
     pub const ALL: &[Scope] = &[
         Scope::Global,
         Scope::Unspecified,
@@ -45,7 +45,7 @@ impl Scope {
     ];
 }
 
-/// The scopes of addresses that no host on the Internet has, nor any text for an example.
+/// Scopes that are not publicly reachable, without [`Scope::Documentation`].
 pub const NOT_PUBLIC: &[Scope] = &[
     Scope::Unspecified,
     Scope::Loopback,
@@ -72,7 +72,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// The scope of an address; an IPv4-mapped IPv6 address has that of the IPv4 address.
+/// Returns the scope of an address; IPv4-mapped IPv6 addresses have that of the IPv4 address.
 pub fn scope(address: IpAddr) -> Scope {
     match address.to_canonical() {
         IpAddr::V4(address) => scope_of_v4(address),
@@ -98,7 +98,7 @@ const fn v6(a: u16, b: u16, c: u16) -> Ipv6Addr {
     Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0)
 }
 
-/// Network, length of its prefix, scope. The first that holds the address decides; what none holds is global.
+/// Network, prefix length and scope. The first match decides; other addresses are global.
 const V4: &[(Ipv4Addr, u32, Scope)] = &[
     (Ipv4Addr::UNSPECIFIED, 32, Scope::Unspecified),
     (v4(0, 0, 0), 8, Scope::Reserved),
@@ -118,7 +118,7 @@ const V4: &[(Ipv4Addr, u32, Scope)] = &[
     (v4(240, 0, 0), 4, Scope::Reserved),
 ];
 
-/// The same; what none holds was never given out.
+/// Network, prefix length and scope. The first match decides; other addresses are unallocated.
 const V6: &[(Ipv6Addr, u32, Scope)] = &[
     (Ipv6Addr::UNSPECIFIED, 128, Scope::Unspecified),
     (Ipv6Addr::LOCALHOST, 128, Scope::Loopback),
@@ -139,13 +139,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn check(address: &str, word: &str) {
-        assert_eq!(scope(address.parse().expect("an address")).to_string(), word, "{address}");
+    fn check(address: &str, expected: &str) {
+        assert_eq!(scope(address.parse().expect("an address")).to_string(), expected, "{address}");
     }
 
     #[test]
-    fn an_address_has_the_scope_of_its_network() {
-        for (address, word) in [
+    fn scope_is_that_of_the_first_matching_network() {
+        for (address, expected) in [
             ("0.0.0.0", "unspecified"),
             ("0.0.0.1", "reserved"),
             ("1.0.0.0", "global"),
@@ -182,19 +182,19 @@ mod tests {
             ("fec0::1", "reserved"),
             ("ff02::1", "multicast"),
         ] {
-            check(address, word);
+            check(address, expected);
         }
     }
 
     #[test]
-    fn all_holds_each_word_once() {
-        let words: std::collections::BTreeSet<_> = Scope::ALL.iter().map(Scope::to_string).collect();
-        assert_eq!(words.len(), Scope::ALL.len());
+    fn names_of_scopes_are_unique() {
+        let names: std::collections::BTreeSet<_> = Scope::ALL.iter().map(Scope::to_string).collect();
+        assert_eq!(names.len(), Scope::ALL.len());
     }
 
     proptest! {
         #[test]
-        fn agrees_with_std(address in any::<Ipv4Addr>()) {
+        fn scope_agrees_with_std(address in any::<Ipv4Addr>()) {
             let scope = scope(address.into());
             prop_assert_eq!(scope == Scope::Loopback, address.is_loopback());
             prop_assert_eq!(scope == Scope::LinkLocal, address.is_link_local());

@@ -1,26 +1,27 @@
-//! Names that mean nothing to a passive-DNS provider: special-use domain names, which no public resolver looks up. The table
-//! follows IANA's registry of special-use domain names (RFC 6761 and the RFCs that each row names) and ICANN's reservation of
-//! `internal`. `example` names are no part of it: they are for documentation, and are asked about as any other.
+//! Special-use domain names and addresses, which passive DNS does not cover.
+//!
+//! The table follows IANA's registry of special-use domain names (RFC 6761 and the RFCs of each row) and ICANN's
+//! reservation of `internal`. It omits `example` names, which are for documentation and are queried like any other.
 
 use super::address::parse_address;
 use super::name::Name;
 use super::scope::{NOT_PUBLIC, scope};
 use std::net::IpAddr;
 
-/// A suffix, and what names below it are.
+/// Suffix, and what it is reserved for.
 const SUFFIXES: &[(&str, &str)] = &[
-    ("localhost", "the machine itself (RFC 6761)"),
-    ("test", "tests (RFC 6761)"),
+    ("localhost", "the local host (RFC 6761)"),
+    ("test", "testing (RFC 6761)"),
     ("invalid", "names that do not exist (RFC 6761)"),
     ("local", "multicast DNS (RFC 6762)"),
     ("onion", "Tor (RFC 7686)"),
-    ("alt", "systems other than DNS (RFC 9476)"),
+    ("alt", "naming systems other than DNS (RFC 9476)"),
     ("internal", "private networks (ICANN, 2024)"),
     ("home.arpa", "home networks (RFC 8375)"),
-    ("service.arpa", "services of a local network (RFC 9665)"),
-    ("resolver.arpa", "the resolver itself (RFC 9462)"),
-    ("6tisch.arpa", "networks of devices (RFC 9031)"),
-    ("eap.arpa", "access to networks (RFC 9965)"),
+    ("service.arpa", "local services (RFC 9665)"),
+    ("resolver.arpa", "resolver discovery (RFC 9462)"),
+    ("6tisch.arpa", "6TiSCH networks (RFC 9031)"),
+    ("eap.arpa", "EAP network access (RFC 9965)"),
     ("10.in-addr.arpa", PRIVATE),
     ("16.172.in-addr.arpa", PRIVATE),
     ("17.172.in-addr.arpa", PRIVATE),
@@ -44,17 +45,18 @@ const SUFFIXES: &[(&str, &str)] = &[
     ("9.e.f.ip6.arpa", LINK_LOCAL),
     ("a.e.f.ip6.arpa", LINK_LOCAL),
     ("b.e.f.ip6.arpa", LINK_LOCAL),
-    // RFC 6303 §4: zones that resolvers answer for themselves.
-    ("0.in-addr.arpa", "no network (RFC 6303)"),
-    ("127.in-addr.arpa", "the machine itself (RFC 6303)"),
-    ("255.255.255.255.in-addr.arpa", "everyone on the link (RFC 6303)"),
+    // RFC 6303 §4: locally served zones.
+    ("0.in-addr.arpa", "the local network (RFC 6303)"),
+    ("127.in-addr.arpa", "loopback addresses (RFC 6303)"),
+    ("255.255.255.255.in-addr.arpa", "the broadcast address (RFC 6303)"),
     ("d.f.ip6.arpa", "private addresses (RFC 6303)"),
 ];
 
 const PRIVATE: &str = "private addresses (RFC 6761)";
-const LINK_LOCAL: &str = "addresses of one link (RFC 6762)";
+const LINK_LOCAL: &str = "link-local addresses (RFC 6762)";
 
-/// Why a name or an address has no meaning outside of a network, if it has none: `private`, or what its suffix is for.
+/// Returns why a name or address has no public meaning: its special use, with the RFC that reserves it; `None` for
+/// public ones.
 pub fn special_use(text: &str) -> Option<String> {
     if let Ok(address) = parse_address(text) {
         return special_address(address);
@@ -65,7 +67,7 @@ pub fn special_use(text: &str) -> Option<String> {
         None => SUFFIXES
             .iter()
             .find(|(suffix, _)| is_below(name.as_str(), suffix))
-            .map(|(suffix, meaning)| format!("`{suffix}` stands for {meaning}")),
+            .map(|(suffix, meaning)| format!("`{suffix}` is reserved for  {meaning}")),
     }
 }
 
@@ -78,7 +80,7 @@ fn article(word: &str) -> &'static str {
     if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
-/// Whether a name is this suffix, or ends in it at a dot.
+/// Whether a name equals the suffix or is a subdomain of it.
 fn is_below(name: &str, suffix: &str) -> bool {
     name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
@@ -89,7 +91,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_has_no_meaning_on_the_internet_says_why() {
+    fn special_use_returns_the_reason() {
         for (text, reason) in [
             ("10.0.0.1", "10.0.0.1 is a private address"),
             ("100.64.0.1", "100.64.0.1 is a private address"),
@@ -101,19 +103,19 @@ mod tests {
             ("fe80::1", "fe80::1 is a link-local address"),
             ("fd00::1", "fd00::1 is a private address"),
             ("1.0.0.10.in-addr.arpa", "10.0.0.1 is a private address"),
-            ("10.in-addr.arpa", "`10.in-addr.arpa` stands for private addresses (RFC 6761)"),
-            ("printer.local", "`local` stands for multicast DNS (RFC 6762)"),
-            ("LOCALHOST.", "`localhost` stands for the machine itself (RFC 6761)"),
-            ("www.some.onion", "`onion` stands for Tor (RFC 7686)"),
-            ("nas.home.arpa", "`home.arpa` stands for home networks (RFC 8375)"),
-            ("db.prod.internal", "`internal` stands for private networks (ICANN, 2024)"),
+            ("10.in-addr.arpa", "`10.in-addr.arpa` is reserved for  private addresses (RFC 6761)"),
+            ("printer.local", "`local` is reserved for  multicast DNS (RFC 6762)"),
+            ("LOCALHOST.", "`localhost` is reserved for  the machine itself (RFC 6761)"),
+            ("www.some.onion", "`onion` is reserved for  Tor (RFC 7686)"),
+            ("nas.home.arpa", "`home.arpa` is reserved for  home networks (RFC 8375)"),
+            ("db.prod.internal", "`internal` is reserved for  private networks (ICANN, 2024)"),
         ] {
             assert_eq!(special_use(text).as_deref(), Some(reason), "{text}");
         }
     }
 
     #[test]
-    fn what_is_public_or_an_example_has_a_meaning() {
+    fn public_and_example_names_have_no_special_use() {
         for text in [
             "example.com",
             "example",
@@ -138,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_address_and_its_reverse_name_are_told_alike(address in any::<std::net::Ipv4Addr>()) {
+        fn address_and_reverse_name_agree(address in any::<std::net::Ipv4Addr>()) {
             let reverse = super::super::reverse_name(address.into());
             let is_public = !NOT_PUBLIC.contains(&scope(address.into()));
             prop_assert_eq!(special_use(&address.to_string()).is_none(), is_public);

@@ -1,7 +1,8 @@
-//! What an answer means for the run: read it, try again, wait until, stop. The profile's rows first, then the status.
+//! Interprets a response: read it, retry, wait, fail or stop. The profile's `answers` rows are evaluated before the
+//! status code.
 
 use super::extract::find;
-use super::paging::says;
+use super::paging::is_any_of;
 use super::request::RequestBuilder;
 use super::{Fault, Health, Response};
 use crate::plan::{AnswerPlace, AnswerPlan, BodyTestPlan, Path, Plan, exact};
@@ -13,46 +14,46 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::Value;
 
-/// The longest message of a provider that is repeated.
+/// Maximum length of a provider's message in an outcome, in characters.
 const MAX_MESSAGE: usize = 200;
 
-/// How much of a body is searched for a text.
+/// Maximum length of the part of a body that is searched for a text, in octets.
 const MAX_SEARCHED: usize = 64 * 1024;
 
-/// What an answer means for the run.
+/// Consequence of a response for the run.
 #[derive(Debug)]
 pub(super) enum Decision {
-    /// It holds records.
+    /// It contains records.
     Read,
-    /// The provider knows nothing of the observable.
+    /// The provider has no data on the observable.
     Empty,
-    /// The same request again, after this wait if the provider named one.
-    TryAgain(Reason, Option<SignedDuration>),
-    /// No more until then, if the provider said when.
+    /// Retry the request, after this wait if the provider states one.
+    Retry(Reason, Option<SignedDuration>),
+    /// The quota is exhausted, until this time if the provider states one.
     Quota(Reason, Option<Timestamp>),
-    /// This lookup ends.
+    /// The lookup fails.
     Fail(Reason),
-    /// The whole run ends.
+    /// The run stops.
     StopAll(Reason),
-    /// The same request elsewhere.
+    /// Follow a redirect to this location.
     Redirect(String),
 }
 
 impl Decision {
-    /// What the answer says of the provider. An answer that only prepares a lookup (a token, the quota) shows by failing that
-    /// none can be made, and by success nothing: lookups may be served by another part of the provider.
+    /// Returns what the response shows about the provider as a whole. A token or quota request that fails shows that
+    /// lookups are impossible; its success shows nothing, since another part of the provider may serve lookups.
     pub(super) fn health(&self, is_lookup: bool, result: &Result<Response, Fault>) -> Health {
         let fault = result.as_ref().map_or_else(Some, |response| response.cut.as_ref());
         match self {
-            // About this request or this answer alone.
+            // These concern a single request or response.
             _ if matches!(fault, Some(Fault::Unsendable(_) | Fault::TooLarge(_))) => Health::Unknown,
-            // Whom to trust is the operator's matter: it does not pass by itself.
-            Self::StopAll(why) => Health::Denies(why.text()),
-            Self::TryAgain(why, _) | Self::Quota(why, _) | Self::Fail(why) => match (why.meaning, is_lookup) {
+            // An untrusted certificate does not become trusted by waiting.
+            Self::StopAll(reason) => Health::Denies(reason.text()),
+            Self::Retry(reason, _) | Self::Quota(reason, _) | Self::Fail(reason) => match (reason.meaning, is_lookup) {
                 (Meaning::Unauthorized | Meaning::Forbidden, _) | (Meaning::Rejected, false) => {
-                    Health::Denies(why.text())
+                    Health::Denies(reason.text())
                 }
-                (Meaning::Unavailable, _) => Health::Fails(why.text()),
+                (Meaning::Unavailable, _) => Health::Fails(reason.text()),
                 _ => Health::Serves,
             },
             Self::Read | Self::Empty if is_lookup => Health::Serves,
@@ -61,29 +62,56 @@ impl Decision {
     }
 }
 
-/// The reason, in words for an analyst.
+/// Why a request was not successful, as a text for analysts.
 #[derive(Debug)]
 pub(super) struct Reason {
     meaning: Meaning,
-    text: String,
+    summary: String,
+    detail: Option<String>,
 }
 
 impl Reason {
-    /// Of a request that was not answered.
+    /// Describes a request without a response.
     pub(super) fn of_fault(fault: &Fault) -> Reason {
-        let text = match fault {
-            Fault::Connect(reason) => format!("the provider cannot be reached: {reason}"),
-            Fault::Untrusted(reason) => format!("the provider's certificate is not trusted: {reason}"),
-            Fault::Unsendable(reason) => format!("the request was not sent: {reason}"),
-            Fault::Timeout => "the provider did not answer in time".to_owned(),
-            Fault::Reset => "the connection to the provider broke".to_owned(),
-            Fault::TooLarge(limit) => format!("the answer is larger than {} MiB", limit >> 20),
+        let (summary, detail) = match fault {
+            Fault::Connect(cause) => ("failed to connect to the provider", Some(cause)),
+            Fault::Untrusted(cause) => ("untrusted certificate", Some(cause)),
+            Fault::Unsendable(cause) => ("request not sent", Some(cause)),
+            Fault::Timeout => ("request timed out", None),
+            Fault::Reset => ("connection reset", None),
+            Fault::TooLarge(limit) => {
+                let summary = format!("response exceeds {} MiB", limit >> 20);
+                return Reason { meaning: Meaning::Unavailable, summary, detail: None };
+            }
         };
-        Reason { meaning: Meaning::Unavailable, text }
+        Reason { meaning: Meaning::Unavailable, summary: summary.to_owned(), detail: detail.cloned() }
+    }
+
+    fn of_status(meaning: Meaning, status: u16, detail: Option<String>) -> Reason {
+        let summary = match meaning {
+            Meaning::Unauthorized => "invalid credentials",
+            Meaning::Forbidden => "access denied",
+            Meaning::Throttled => "rate limit exceeded",
+            Meaning::Quota => "quota exhausted",
+            Meaning::Unavailable => "provider error",
+            Meaning::Rejected => "request rejected",
+            Meaning::Ok | Meaning::Empty => "response received",
+        };
+        Reason { meaning, summary: format!("{summary} (HTTP {status})"), detail }
     }
 
     pub(super) fn text(&self) -> String {
-        self.text.clone()
+        self.text_with("")
+    }
+
+    /// Like [`Reason::text`], with the number of attempts that were made.
+    pub(super) fn text_after(&self, attempts: u32) -> String {
+        self.text_with(&format!(" after {attempts} attempt{}", if attempts == 1 { "" } else { "s" }))
+    }
+
+    fn text_with(&self, attempts: &str) -> String {
+        let detail = self.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+        format!("{}{attempts}{detail}", self.summary)
     }
 
     pub(super) fn is_unauthorized(&self) -> bool {
@@ -95,36 +123,37 @@ impl Reason {
     }
 }
 
-/// Judges an answer.
-pub(super) fn judge(
+/// Decides how to proceed after a response.
+pub(super) fn decide(
     plan: &Plan,
     framing: Framing,
     response: &Response,
     now: Timestamp,
-    asker: &RequestBuilder,
+    builder: &RequestBuilder,
 ) -> Decision {
     let row = plan.answers.iter().find(|row| matches(row, framing, response));
     let meaning = row.map_or_else(|| meaning_of_status(response.status), |row| Some(row.means));
     let Some(meaning) = meaning else { return redirect(response) };
-    let is_told = meaning != Meaning::Ok && meaning != Meaning::Empty;
+    let is_error = meaning != Meaning::Ok && meaning != Meaning::Empty;
     let paths = row.map_or(&[][..], |row| &row.message);
-    let message = message(paths, response, |text| asker.scrub(text)).filter(|_| is_told);
-    let why = why(meaning, response.status, message);
+    let message = message(paths, response, |text| builder.redact(text)).filter(|_| is_error);
+    let reason = Reason::of_status(meaning, response.status, message);
     let wait =
-        row.and_then(|row| row.retry_after.as_ref()).and_then(|(place, unit)| stated(place, *unit, response, now));
+        row.and_then(|row| row.retry_after.as_ref()).and_then(|(place, unit)| stated_wait(place, *unit, response, now));
     let wait = wait.or_else(|| retry_after(response, now)).map(|wait| wait.min(plan.quota.longest_wait));
     match meaning {
         Meaning::Ok => whole(framing, response),
         Meaning::Empty => Decision::Empty,
-        Meaning::Unauthorized | Meaning::Forbidden => Decision::StopAll(why),
-        Meaning::Throttled | Meaning::Unavailable => Decision::TryAgain(why, wait),
-        Meaning::Quota => Decision::Quota(why, wait.and_then(|wait| now.checked_add(wait).ok())),
-        Meaning::Rejected => Decision::Fail(why),
+        Meaning::Unauthorized | Meaning::Forbidden => Decision::StopAll(reason),
+        Meaning::Throttled | Meaning::Unavailable => Decision::Retry(reason, wait),
+        Meaning::Quota => Decision::Quota(reason, wait.and_then(|wait| now.checked_add(wait).ok())),
+        Meaning::Rejected => Decision::Fail(reason),
     }
 }
 
-/// What the profile's rows say of an answer that was stored: nothing, if it is to be read; that it is empty; or what is wrong.
-pub(super) fn said_instead(
+/// Applies the profile's `answers` rows to a stored response: `None` to read it, `Ok` if it is empty, `Err` if it is an
+/// error.
+pub(super) fn stored_result(
     plan: &Plan,
     framing: Framing,
     response: &Response,
@@ -134,33 +163,35 @@ pub(super) fn said_instead(
     match row.means {
         Meaning::Ok => None,
         Meaning::Empty => Some(Ok(())),
-        meaning => Some(Err(why(meaning, response.status, message(&row.message, response, redact)).text())),
+        meaning => {
+            Some(Err(Reason::of_status(meaning, response.status, message(&row.message, response, redact)).text()))
+        }
     }
 }
 
-/// Of lines, those that arrived can be used; of a document that was cut, nothing.
+/// Complete lines of a truncated body are usable; a truncated JSON document is not.
 fn whole(framing: Framing, response: &Response) -> Decision {
     match (&response.cut, framing) {
         (None, _) | (Some(_), Framing::Ndjson | Framing::Saf | Framing::Delimited) => Decision::Read,
         (Some(fault @ Fault::TooLarge(_)), Framing::Json) => Decision::Fail(Reason::of_fault(fault)),
-        (Some(fault), Framing::Json) => Decision::TryAgain(Reason::of_fault(fault), None),
+        (Some(fault), Framing::Json) => Decision::Retry(Reason::of_fault(fault), None),
     }
 }
 
 fn redirect(response: &Response) -> Decision {
     match response.header("location") {
         Some(location) => Decision::Redirect(location.to_owned()),
-        None => Decision::Fail(why(Meaning::Rejected, response.status, None)),
+        None => Decision::Fail(Reason::of_status(Meaning::Rejected, response.status, None)),
     }
 }
 
-/// What a profile takes an answer for; `None` for redirects.
+/// Returns how a profile interprets a response; `None` for redirects.
 pub fn meaning(plan: &Plan, framing: Framing, response: &Response) -> Option<Meaning> {
     let row = plan.answers.iter().find(|row| matches(row, framing, response));
     row.map_or_else(|| meaning_of_status(response.status), |row| Some(row.means))
 }
 
-/// What a status means that no row of the profile names; `None` for redirects.
+/// Returns the meaning of a status code that no row of the profile lists; `None` for redirects.
 pub fn meaning_of_status(status: u16) -> Option<Meaning> {
     Some(match status {
         200..=299 => Meaning::Ok,
@@ -173,37 +204,25 @@ pub fn meaning_of_status(status: u16) -> Option<Meaning> {
     })
 }
 
-fn why(meaning: Meaning, status: u16, message: Option<String>) -> Reason {
-    let fact = match meaning {
-        Meaning::Unauthorized => "the provider does not accept the credentials",
-        Meaning::Forbidden => "the provider does not permit this with these credentials",
-        Meaning::Throttled => "the provider asks to slow down",
-        Meaning::Quota => "the quota is used up",
-        Meaning::Unavailable => "the provider is out of order",
-        Meaning::Rejected => "the provider does not take the request",
-        Meaning::Ok | Meaning::Empty => "the provider answered",
-    };
-    let said = message.map(|message| format!(": {message}")).unwrap_or_default();
-    Reason { meaning, text: format!("{fact} ({status}){said}") }
-}
-
 fn matches(row: &AnswerPlan, framing: Framing, response: &Response) -> bool {
     let by_status = row.status.is_empty() || row.status.contains(&response.status);
-    by_status && row.header.as_ref().is_none_or(|test| header_says(test, response)) && body_says(row, framing, response)
+    by_status
+        && row.header.as_ref().is_none_or(|test| matches_header(test, response))
+        && matches_body(row, framing, response)
 }
 
-fn header_says((name, text): &(String, Option<String>), response: &Response) -> bool {
+fn matches_header((name, text): &(String, Option<String>), response: &Response) -> bool {
     let value = response.header(name);
     value.is_some_and(|value| text.as_ref().is_none_or(|text| value.to_lowercase().contains(text)))
 }
 
-fn body_says(row: &AnswerPlan, framing: Framing, response: &Response) -> bool {
+fn matches_body(row: &AnswerPlan, framing: Framing, response: &Response) -> bool {
     match &row.body {
         None => true,
         Some(BodyTestPlan::Contains(text)) => contains(&response.body, text),
         Some(BodyTestPlan::Is(text)) => is(&response.body, text),
         Some(BodyTestPlan::Empty(wanted)) => response.body.trim_ascii().is_empty() == *wanted,
-        Some(BodyTestPlan::Value(path, values)) => holds(path, framing, response, |found| says(values, found)),
+        Some(BodyTestPlan::Value(path, values)) => holds(path, framing, response, |found| is_any_of(values, found)),
         Some(BodyTestPlan::Text(path, texts)) => {
             let contains = |found: &Value| {
                 let found = found.as_str().map(str::to_lowercase);
@@ -214,46 +233,46 @@ fn body_says(row: &AnswerPlan, framing: Framing, response: &Response) -> bool {
     }
 }
 
-/// Whether what stands at a place of a body, or of one of its lines, is what is wanted.
+/// Whether the value at a path of the body, or of one of its lines, satisfies the test.
 fn holds(path: &Path, framing: Framing, response: &Response, is_wanted: impl Fn(&Value) -> bool) -> bool {
-    let is_told = |text: &[u8]| find(text, path).is_some_and(|found| is_wanted(&found));
-    is_told(&response.body) || framing != Framing::Json && response.body.split(|&octet| octet == b'\n').any(is_told)
+    let is_match = |text: &[u8]| find(text, path).is_some_and(|found| is_wanted(&found));
+    is_match(&response.body) || framing != Framing::Json && response.body.split(|&octet| octet == b'\n').any(is_match)
 }
 
-/// Whether a body contains a text, in any case. Of a long body only the start is looked at: it is an answer, not an error.
+/// Whether a body contains a text, ignoring case. Only the start is searched: error messages are short.
 fn contains(body: &[u8], text: &str) -> bool {
     String::from_utf8_lossy(&body[..body.len().min(MAX_SEARCHED)]).to_lowercase().contains(text)
 }
 
-/// Whether a body is a text and no more, in any case.
+/// Whether a body consists of this text, ignoring case.
 fn is(body: &[u8], text: &str) -> bool {
     let body = body.trim_ascii();
     body.len() <= MAX_SEARCHED && String::from_utf8_lossy(body).to_lowercase() == text
 }
 
-/// The first of these places that holds a text; or a body that is text itself, and short.
+/// Returns the text at the first path that has one, or a short plain-text body.
 fn message(paths: &[Path], response: &Response, redact: impl Fn(&str) -> String) -> Option<String> {
     let found = paths.iter().find_map(|path| find(&response.body, path)?.as_str().map(str::to_owned));
-    // Whole: half a secret would not be found.
+    // Redact before truncating: a partial secret would not be found.
     let text = redact(&found.or_else(|| plain_text(&response.body))?);
     let printable: String = printable::line(text.trim()).chars().take(MAX_MESSAGE).collect();
     (!printable.is_empty()).then_some(printable)
 }
 
-/// A body that is neither JSON nor a page of the web.
+/// Returns the first line of a body that is neither JSON nor HTML.
 fn plain_text(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?.trim();
     let is_plain = !text.starts_with(['{', '[', '<']) && text.len() <= 4 * MAX_MESSAGE;
     is_plain.then(|| text.lines().next().unwrap_or_default().to_owned())
 }
 
-/// `Retry-After` in both its forms (RFC 9110 §10.2.3).
+/// Reads `Retry-After` as seconds or as a date (RFC 9110 §10.2.3).
 fn retry_after(response: &Response, now: Timestamp) -> Option<SignedDuration> {
     let text = response.header("retry-after")?.trim();
     wait(&Value::from(text), WaitUnit::Seconds, now).or_else(|| until(date(text)?, now))
 }
 
-fn stated(place: &AnswerPlace, unit: WaitUnit, response: &Response, now: Timestamp) -> Option<SignedDuration> {
+fn stated_wait(place: &AnswerPlace, unit: WaitUnit, response: &Response, now: Timestamp) -> Option<SignedDuration> {
     let value = match place {
         AnswerPlace::Body(path) => find(&response.body, path)?,
         AnswerPlace::Header(name) => Value::from(response.header(name)?.trim()),
@@ -261,7 +280,7 @@ fn stated(place: &AnswerPlace, unit: WaitUnit, response: &Response, now: Timesta
     wait(&value, unit, now)
 }
 
-/// How long a stated wait is from now.
+/// Converts a stated_wait wait to a duration from now.
 pub(super) fn wait(value: &Value, unit: WaitUnit, now: Timestamp) -> Option<SignedDuration> {
     let wait = match (unit, with_unit(value)) {
         (WaitUnit::Seconds | WaitUnit::Milliseconds | WaitUnit::Minutes, Some(wait)) => wait,
@@ -275,19 +294,19 @@ pub(super) fn wait(value: &Value, unit: WaitUnit, now: Timestamp) -> Option<Sign
     (!wait.is_negative()).then_some(wait)
 }
 
-/// A length with its unit: as clocks (`1m 30s`, `850ms`) or ISO 8601 (`PT1M`) have it.
+/// Parses a duration with a unit: `1m 30s`, `850ms`, or ISO 8601 `PT1M`.
 fn with_unit(value: &Value) -> Option<SignedDuration> {
     let span: Span = value.as_str()?.trim().parse().ok()?;
     exact(span)
 }
 
-/// A number, also one written as text.
+/// Parses a number or a numeric string.
 fn number(value: &Value) -> Option<f64> {
     let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
     number.filter(|number| number.is_finite())
 }
 
-/// To the millisecond: finer than that nobody waits, and a number has no more digits.
+/// Rounds to milliseconds, which is as fine as waits need to be.
 fn of_seconds(seconds: f64) -> Option<SignedDuration> {
     let millis = (seconds * 1000.0).round();
     (millis.abs() < i64::MAX as f64).then(|| SignedDuration::from_millis(millis as i64))
@@ -297,7 +316,7 @@ fn instant(seconds: f64) -> Option<Timestamp> {
     Timestamp::UNIX_EPOCH.checked_add(of_seconds(seconds)?).ok()
 }
 
-/// A moment that has passed is no wait at all.
+/// Returns the time until an instant; zero if it has passed.
 fn until(time: Timestamp, now: Timestamp) -> Option<SignedDuration> {
     Some(time.duration_since(now).max(SignedDuration::ZERO))
 }
@@ -312,43 +331,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_by_meaning_and_by_what_was_asked_say_what_the_provider_is_like() {
+    fn health_follows_from_the_meaning_and_the_kind_of_request() {
         let whole = || Ok(Response::default());
-        let fault = |fault: &Fault| (Decision::TryAgain(Reason::of_fault(fault), None), Err(fault.clone()));
-        let means = |meaning| why(meaning, 500, None);
+        let fault = |fault: &Fault| (Decision::Retry(Reason::of_fault(fault), None), Err(fault.clone()));
+        let means = |meaning| Reason::of_status(meaning, 500, None);
         let (denies, fails) = (Health::Denies(String::new()), Health::Fails(String::new()));
-        for (verdict, result, lookup, beside) in [
+        for (decision, result, lookup, other) in [
             (Decision::Read, whole(), &Health::Serves, &Health::Unknown),
             (Decision::Empty, whole(), &Health::Serves, &Health::Unknown),
             (Decision::Redirect(String::new()), whole(), &Health::Unknown, &Health::Unknown),
             (Decision::Fail(means(Meaning::Rejected)), whole(), &Health::Serves, &denies),
             (Decision::StopAll(means(Meaning::Unauthorized)), whole(), &denies, &denies),
             (Decision::StopAll(means(Meaning::Forbidden)), whole(), &denies, &denies),
-            (Decision::TryAgain(means(Meaning::Throttled), None), whole(), &Health::Serves, &Health::Serves),
+            (Decision::Retry(means(Meaning::Throttled), None), whole(), &Health::Serves, &Health::Serves),
             (Decision::Quota(means(Meaning::Quota), None), whole(), &Health::Serves, &Health::Serves),
-            (Decision::TryAgain(means(Meaning::Unavailable), None), whole(), &fails, &fails),
+            (Decision::Retry(means(Meaning::Unavailable), None), whole(), &fails, &fails),
         ] {
-            for (is_lookup, expected) in [(true, lookup), (false, beside)] {
-                let health = verdict.health(is_lookup, &result);
+            for (is_lookup, expected) in [(true, lookup), (false, other)] {
+                let health = decision.health(is_lookup, &result);
                 assert_eq!(
                     std::mem::discriminant(&health),
                     std::mem::discriminant(expected),
-                    "{verdict:?}: {health:?}"
+                    "{decision:?}: {health:?}"
                 );
             }
         }
         let of_fault = |of: Fault| {
-            let (verdict, result) = fault(&of);
-            verdict.health(true, &result)
+            let (decision, result) = fault(&of);
+            decision.health(true, &result)
         };
         for of in [Fault::Connect(String::new()), Fault::Timeout, Fault::Reset] {
             assert!(matches!(of_fault(of), Health::Fails(_)));
         }
         for of in [Fault::Unsendable(String::new()), Fault::TooLarge(1)] {
-            assert_eq!(of_fault(of), Health::Unknown, "it is about this request or this answer");
+            assert_eq!(of_fault(of), Health::Unknown, "it concerns a single request or response");
         }
         let untrusted = Fault::Untrusted(String::new());
-        let verdict = Decision::StopAll(Reason::of_fault(&untrusted));
-        assert!(matches!(verdict.health(true, &Err(untrusted)), Health::Denies(_)));
+        let decision = Decision::StopAll(Reason::of_fault(&untrusted));
+        assert!(matches!(decision.health(true, &Err(untrusted)), Health::Denies(_)));
     }
 }

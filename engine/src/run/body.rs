@@ -1,58 +1,59 @@
-//! The body of a request while it is made: what is sent, and what is shown. JSON, or a form.
+//! Builds request bodies, JSON or form fields, with a redacted counterpart.
 
-use super::request::{Known, PageValue, Redacted, RequestBuilder, as_is, encoded};
+use super::request::{PageValue, Redacted, RequestBuilder, Variables, encoded, verbatim};
 use crate::plan::{BodyPlan, LookupPlan, Path, PathStep, Template};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-/// The body of a request.
+/// A request body under construction.
 pub(super) enum Body {
-    /// JSON, and the same with the names of secrets.
+    /// JSON, and the same with secrets redacted.
     Json(Value, Value),
-    /// Fields, their values encoded.
+    /// Form fields with percent-encoded values.
     Form(Vec<(String, Redacted)>),
 }
 
 impl Body {
-    /// The body of a lookup's first request.
-    pub(super) fn of_lookup(asker: &RequestBuilder, lookup: &LookupPlan, known: Known) -> Option<Body> {
-        let json = || lookup.body.as_ref().map(|body| Self::json(asker, body, known));
+    /// Returns the body of a lookup's first request.
+    pub(super) fn of_lookup(builder: &RequestBuilder, lookup: &LookupPlan, variables: Variables) -> Option<Body> {
+        let json = || lookup.body.as_ref().map(|body| Self::json(builder, body, variables));
         match lookup.form.is_empty() {
             true => json(),
-            false => Some(Self::Form(asker.parameters(&lookup.form, known))),
+            false => Some(Self::Form(builder.parameters(&lookup.form, variables))),
         }
     }
 
-    /// A form of texts.
-    pub(super) fn form(asker: &RequestBuilder, fields: &[(String, Template)], known: Known) -> Body {
-        let field =
-            |(name, value): &(String, Template)| (name.clone(), asker.text(value, known, as_is).encoded(encoded));
+    /// Returns a form with these fields.
+    pub(super) fn form(builder: &RequestBuilder, fields: &[(String, Template)], variables: Variables) -> Body {
+        let field = |(name, value): &(String, Template)| {
+            (name.clone(), builder.text(value, variables, verbatim).encoded(encoded))
+        };
         Self::Form(fields.iter().map(field).collect())
     }
 
-    pub(super) fn json(asker: &RequestBuilder, plan: &BodyPlan, known: Known) -> Body {
-        let (real, shown) = value(asker, plan, known);
-        Self::Json(real, shown)
+    pub(super) fn json(builder: &RequestBuilder, plan: &BodyPlan, variables: Variables) -> Body {
+        let (real, redacted) = json_value(builder, plan, variables);
+        Self::Json(real, redacted)
     }
 
-    /// What it is, for `Content-Type`.
-    pub(super) fn kind(&self) -> &'static str {
+    /// Returns the media type for `Content-Type`.
+    pub(super) fn media_type(&self) -> &'static str {
         match self {
             Self::Json(..) => "application/json",
             Self::Form(_) => "application/x-www-form-urlencoded",
         }
     }
 
-    /// Puts a value of paging into it; objects on the way that are not there are made.
+    /// Sets a paging parameter; missing objects on the path are created.
     pub(super) fn set(&mut self, path: &Path, value: &PageValue, text: &Redacted) {
         match self {
-            Self::Json(whole, whole_shown) => {
+            Self::Json(whole, whole_redacted) => {
                 let as_text = |text: &str| match value {
                     PageValue::Number(number) => Value::from(*number),
                     PageValue::Cursor(_) => Value::from(text),
                 };
                 set(whole, path, as_text(text.expose()));
-                set(whole_shown, path, as_text(&text.to_string()));
+                set(whole_redacted, path, as_text(&text.to_string()));
             }
             Self::Form(fields) => {
                 let Some(PathStep::Name(name)) = path.steps().first() else { return };
@@ -61,14 +62,14 @@ impl Body {
         }
     }
 
-    /// Puts a text into it: a credential.
+    /// Sets a text value, such as a credential.
     pub(super) fn set_text(&mut self, path: &Path, text: &Redacted) {
         self.set(path, &PageValue::Cursor(String::new()), text);
     }
 
     pub(super) fn text(self) -> Redacted {
         match self {
-            Self::Json(real, shown) => Redacted::both(&Zeroizing::new(real.to_string()), &shown.to_string()),
+            Self::Json(real, redacted) => Redacted::both(&Zeroizing::new(real.to_string()), &redacted.to_string()),
             Self::Form(fields) => {
                 let mut text = Redacted::default();
                 for (name, value) in &fields {
@@ -83,39 +84,40 @@ impl Body {
     }
 }
 
-fn value(asker: &RequestBuilder, plan: &BodyPlan, known: Known) -> (Value, Value) {
+fn json_value(builder: &RequestBuilder, plan: &BodyPlan, variables: Variables) -> (Value, Value) {
     match plan {
         BodyPlan::Boolean(flag) => (Value::from(*flag), Value::from(*flag)),
         BodyPlan::Integer(number) => (Value::from(*number), Value::from(*number)),
         BodyPlan::Text(template) => {
-            if let Some(value) = asker.alone(template, known) {
+            if let Some(value) = builder.single_value(template, variables) {
                 return (value.clone(), value);
             }
-            let text = asker.text(template, known, as_is);
+            let text = builder.text(template, variables, verbatim);
             (Value::from(text.expose()), Value::from(text.to_string()))
         }
         BodyPlan::List(items) => {
-            let (real, shown): (Vec<Value>, Vec<Value>) = items.iter().map(|item| value(asker, item, known)).unzip();
-            (Value::from(real), Value::from(shown))
+            let (real, redacted): (Vec<Value>, Vec<Value>) =
+                items.iter().map(|item| json_value(builder, item, variables)).unzip();
+            (Value::from(real), Value::from(redacted))
         }
         BodyPlan::Object(keys) => {
-            let (mut real, mut shown) = (Value::Object(Default::default()), Value::Object(Default::default()));
+            let (mut real, mut redacted) = (Value::Object(Default::default()), Value::Object(Default::default()));
             for (key, item) in keys {
-                (real[key.as_str()], shown[key.as_str()]) = value(asker, item, known);
+                (real[key.as_str()], redacted[key.as_str()]) = json_value(builder, item, variables);
             }
-            (real, shown)
+            (real, redacted)
         }
     }
 }
 
 fn set(whole: &mut Value, path: &Path, value: Value) {
-    let mut place = whole;
+    let mut target = whole;
     for step in path.steps() {
         let PathStep::Name(name) = step else { return };
-        if !place.is_object() {
-            *place = Value::Object(Default::default());
+        if !target.is_object() {
+            *target = Value::Object(Default::default());
         }
-        place = &mut place[name.as_str()];
+        target = &mut target[name.as_str()];
     }
-    *place = value;
+    *target = value;
 }

@@ -1,23 +1,23 @@
-//! An answer of delimited values cut into its records and cells, by the signs that a profile names: quotes as RFC 4180 has them,
-//! blanks in a row, and a last cell that takes all that is left of a line.
+//! Splits delimited text into records and cells: quotes as in RFC 4180, runs of blanks as a separator, and a last cell
+//! that takes the rest of the line.
 //!
-//! A quote that is not closed, or that text follows, makes its own line a bad record and no other: the next line is read anew.
+//! An unclosed quote, or text after a closing quote, makes one bad record; parsing resumes on the next line.
 
 use crate::plan::ColumnsPlan;
 use memchr::{memchr, memmem, memrchr};
 
-/// The records of an answer, each with the number of its first line, from 1. Blank lines and remarks are none.
+/// Iterates over the records of a response, each with its first line, from 1. Blank lines and comments are skipped.
 pub(super) struct Delimited<'b> {
     rest: &'b [u8],
     line: usize,
     columns: &'b ColumnsPlan,
 }
 
-/// Why a line is no record.
+/// Why a line cannot be parsed.
 type LineError = &'static str;
 
 impl<'b> Delimited<'b> {
-    /// Of an answer that was cut, the last line is left out: it is not whole.
+    /// Creates the iterator. The last line of a truncated body is incomplete and omitted.
     pub(super) fn new(body: &'b [u8], is_cut: bool, columns: &'b ColumnsPlan) -> Self {
         let rest = match is_cut {
             true => memrchr(b'\n', body).map_or(&body[..0], |end| &body[..end]),
@@ -26,9 +26,9 @@ impl<'b> Delimited<'b> {
         Self { rest, line: 1, columns }
     }
 
-    fn is_passed_over(&self, line: &[u8]) -> bool {
+    fn is_skipped(&self, line: &[u8]) -> bool {
         let text = line.trim_ascii_start();
-        text.is_empty() || self.columns.comment.is_some_and(|sign| text.first() == Some(&sign))
+        text.is_empty() || self.columns.comment.is_some_and(|comment| text.first() == Some(&comment))
     }
 
     fn advance(&mut self, octets: usize) {
@@ -47,14 +47,14 @@ impl Iterator for Delimited<'_> {
                 return None;
             }
             let end = line_end(self.rest);
-            if self.is_passed_over(&self.rest[..end]) {
+            if self.is_skipped(&self.rest[..end]) {
                 self.advance(end + 1);
                 continue;
             }
             let number = self.line;
             let (record, read) = match record(self.rest, self.columns) {
                 Ok((cells, read)) => (Ok(cells), read),
-                Err(mistake) => (Err(mistake), end),
+                Err(error) => (Err(error), end),
             };
             self.advance(read + 1);
             return Some((number, record));
@@ -62,19 +62,19 @@ impl Iterator for Delimited<'_> {
     }
 }
 
-/// Where the first line ends, before its sign.
+/// Returns the length of the first line, without its terminator.
 fn line_end(text: &[u8]) -> usize {
     memchr(b'\n', text).unwrap_or(text.len())
 }
 
-/// The cells of the first record, and how long it is without the sign at its end.
+/// Returns the cells of the first record, and its length without the line terminator.
 fn record(text: &[u8], columns: &ColumnsPlan) -> Result<(Vec<String>, usize), LineError> {
     let separator = Separator::of(columns);
     let (mut cells, mut at) = (vec![], separator.skipped(text));
     loop {
         let end = at + line_end(&text[at..]);
         if columns.at_most.is_some_and(|most| cells.len() + 1 >= most) {
-            cells.push(own(&text[at..end])?);
+            cells.push(cell_text(&text[at..end])?);
             return Ok((cells, end));
         }
         let start = at + separator.blanks(&text[at..end]);
@@ -82,7 +82,7 @@ fn record(text: &[u8], columns: &ColumnsPlan) -> Result<(Vec<String>, usize), Li
             Some(b'"') => quoted(text, start + 1, &separator)?,
             _ => {
                 let after = separator.find(&text[at..end]).map_or(end, |length| at + length);
-                (own(&text[at..after])?, after)
+                (cell_text(&text[at..after])?, after)
             }
         };
         cells.push(cell);
@@ -93,12 +93,12 @@ fn record(text: &[u8], columns: &ColumnsPlan) -> Result<(Vec<String>, usize), Li
     }
 }
 
-/// A cell in quotes, from behind the first: it may hold separators and line ends, and two quotes in it are one. Gives where it
-/// ends as well, behind blanks.
+/// Parses a quoted cell after its opening quote, and returns the position after trailing blanks. Separators, line
+/// breaks and doubled quotes are permitted within.
 fn quoted(text: &[u8], start: usize, separator: &Separator) -> Result<(String, usize), LineError> {
     let (mut cell, mut at) = (vec![], start);
     loop {
-        let quote = at + memchr(b'"', &text[at..]).ok_or("a quote is not closed")?;
+        let quote = at + memchr(b'"', &text[at..]).ok_or("unclosed quote")?;
         cell.extend_from_slice(&text[at..quote]);
         at = quote + 1;
         if text.get(at) != Some(&b'"') {
@@ -111,22 +111,22 @@ fn quoted(text: &[u8], start: usize, separator: &Separator) -> Result<(String, u
     let rest = &text[at..];
     let is_over = rest.is_empty() || rest.starts_with(b"\n") || rest.starts_with(b"\r\n") || separator.length(rest) > 0;
     match is_over {
-        true => Ok((String::from_utf8(cell).map_err(|_| NO_TEXT)?, at)),
-        false => Err("text follows a closing quote"),
+        true => Ok((String::from_utf8(cell).map_err(|_| NOT_UTF8)?, at)),
+        false => Err("text after a closing quote"),
     }
 }
 
-const NO_TEXT: LineError = "the line is not UTF-8";
+const NOT_UTF8: LineError = "invalid UTF-8";
 
-fn own(cell: &[u8]) -> Result<String, LineError> {
-    std::str::from_utf8(cell.trim_ascii()).map(str::to_owned).map_err(|_| NO_TEXT)
+fn cell_text(cell: &[u8]) -> Result<String, LineError> {
+    std::str::from_utf8(cell.trim_ascii()).map(str::to_owned).map_err(|_| NOT_UTF8)
 }
 
-/// What stands between cells.
+/// The separator between cells.
 enum Separator<'c> {
-    /// Any number of blanks.
+    /// One or more blanks.
     Blanks,
-    /// A text.
+    /// A fixed text.
     Text(&'c [u8]),
 }
 
@@ -136,14 +136,14 @@ impl<'c> Separator<'c> {
         if is_blank { Self::Blanks } else { Self::Text(columns.separator.as_bytes()) }
     }
 
-    /// How long the separator is that stands here. Blanks at the end of a line part nothing.
+    /// Returns the length of a separator at the start of the text. Trailing blanks of a line are not a separator.
     fn length(&self, text: &[u8]) -> usize {
         match self {
             Self::Blanks => match count_blanks(text) {
                 length if text[length..].first().is_none_or(|octet| matches!(octet, b'\r' | b'\n')) => 0,
                 length => length,
             },
-            Self::Text(sign) if text.starts_with(sign) => sign.len(),
+            Self::Text(separator) if text.starts_with(separator) => separator.len(),
             Self::Text(_) => 0,
         }
     }
@@ -151,19 +151,21 @@ impl<'c> Separator<'c> {
     fn find(&self, line: &[u8]) -> Option<usize> {
         match self {
             Self::Blanks => line.iter().position(|octet| matches!(octet, b' ' | b'\t')),
-            Self::Text(sign) => memmem::find(line, sign),
+            Self::Text(separator) => memmem::find(line, separator),
         }
     }
 
-    /// How many blanks stand here that part nothing.
+    /// Counts blanks that are not part of a separator.
     fn blanks(&self, text: &[u8]) -> usize {
         match self {
-            Self::Text(sign) if !sign.starts_with(b" ") && !sign.starts_with(b"\t") => count_blanks(text),
+            Self::Text(separator) if !separator.starts_with(b" ") && !separator.starts_with(b"\t") => {
+                count_blanks(text)
+            }
             Self::Blanks | Self::Text(_) => 0,
         }
     }
 
-    /// How many blanks stand before the first cell.
+    /// Counts blanks before the first cell.
     fn skipped(&self, text: &[u8]) -> usize {
         if matches!(self, Self::Blanks) { count_blanks(text) } else { 0 }
     }
@@ -183,19 +185,19 @@ mod tests {
         ColumnsPlan { separator: separator.to_owned(), at_most, header: false, comment: Some(b'#') }
     }
 
-    type Told<'t> = (usize, Result<Vec<&'t str>, &'t str>);
+    type Expected<'t> = (usize, Result<Vec<&'t str>, &'t str>);
 
-    fn check(separator: &str, at_most: Option<usize>, text: &str, expected: &[Told]) {
+    fn check(separator: &str, at_most: Option<usize>, text: &str, expected: &[Expected]) {
         let columns = columns(separator, at_most);
         let read: Vec<_> = Delimited::new(text.as_bytes(), false, &columns).collect();
         let owned = |cells: &Vec<&str>| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
         let expected: Vec<_> =
-            expected.iter().map(|(line, told)| (*line, told.as_ref().map(owned).map_err(|e| *e))).collect();
+            expected.iter().map(|(line, record)| (*line, record.as_ref().map(owned).map_err(|e| *e))).collect();
         assert_eq!(read, expected, "{text:?}");
     }
 
     #[test]
-    fn quotes_hold_separators_line_ends_and_quotes() {
+    fn quoted_cell_may_contain_separators_line_breaks_and_quotes() {
         check(",", None, "a, b ,c\r\n\n# no\nd,,\n", &[(1, Ok(vec!["a", "b", "c"])), (4, Ok(vec!["d", "", ""]))]);
         check(
             ",",
@@ -216,22 +218,22 @@ mod tests {
     }
 
     #[test]
-    fn quotes_that_break_the_format_cost_their_own_line() {
-        check(",", None, "a,\"b\"c,d\ne,f\n", &[(1, Err("text follows a closing quote")), (2, Ok(vec!["e", "f"]))]);
+    fn invalid_quote_affects_only_its_own_line() {
+        check(",", None, "a,\"b\"c,d\ne,f\n", &[(1, Err("text after a closing quote")), (2, Ok(vec!["e", "f"]))]);
         check(
             ",",
             None,
             "a,\"b\ne,f\ng,h",
-            &[(1, Err("a quote is not closed")), (2, Ok(vec!["e", "f"])), (3, Ok(vec!["g", "h"]))],
+            &[(1, Err("unclosed quote")), (2, Ok(vec!["e", "f"])), (3, Ok(vec!["g", "h"]))],
         );
         let columns = columns(",", None);
         let read: Vec<_> = Delimited::new(b"a,\xff\nb,c\nd,e", true, &columns).collect();
-        assert_eq!(read, [(1, Err(NO_TEXT)), (2, Ok(vec!["b".to_owned(), "c".to_owned()]))]);
+        assert_eq!(read, [(1, Err(NOT_UTF8)), (2, Ok(vec!["b".to_owned(), "c".to_owned()]))]);
     }
 
     proptest! {
         #[test]
-        fn what_another_writer_writes_is_read(
+        fn csv_writer_output_is_parsed(
             records in proptest::collection::vec(proptest::collection::vec("[a\" ,|\n\r#é]{0,6}", 2..4), 0..6),
             separator in select(vec![",", "|", "\t", ";"]),
         ) {
@@ -250,11 +252,11 @@ mod tests {
         }
 
         #[test]
-        fn every_line_is_accounted_for(text in "[a\" ,\n\r]{0,40}", separator in select(vec![",", " ", " :: ", "\t"]), at_most in proptest::option::of(1..4_usize)) {
+        fn any_text_is_split_into_increasing_lines(text in "[a\" ,\n\r]{0,40}", separator in select(vec![",", " ", " :: ", "\t"]), at_most in proptest::option::of(1..4_usize)) {
             let columns = columns(separator, at_most);
             let mut lines = 0;
             for (number, record) in Delimited::new(text.as_bytes(), false, &columns) {
-                prop_assert!(number > lines, "{number} comes after {lines}");
+                prop_assert!(number > lines, "line {number} follows line {lines}");
                 lines = number;
                 if let Ok(cells) = record {
                     prop_assert!(!cells.is_empty() && cells.len() <= at_most.unwrap_or(usize::MAX));

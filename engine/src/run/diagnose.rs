@@ -1,40 +1,40 @@
-//! Where an answer and its profile disagree, shown in both: the line of the profile and the place in the answer.
+//! Diagnostics for responses that contradict their profile, with labels in both.
 
-use super::mapping::BadPlace;
+use super::mapping::BadRecordLocation;
 use super::rows::RowsError;
 use crate::diagnostic::{Code, Diagnostic, Label, Severity, Source, Span};
 use crate::plan::{LookupPlan, Plan};
 use crate::yaml::Tree;
 use std::sync::Arc;
 
-/// The longest answer that is kept to show a place in it.
+/// Maximum size of a response that is kept for labels, in octets.
 const MAX_SHOWN: usize = 256 * 1024;
 
-/// An answer, as a text a person can open: named by its request, without secrets.
+/// A response as the source of a diagnostic: named after its request, without secrets.
 pub(super) struct ResponseSource {
     source: Arc<Source>,
-    /// Its places; none if it is too long or no JSON.
+    /// Locations in it; `None` if it is too large or not JSON.
     tree: Option<Tree>,
 }
 
 impl ResponseSource {
-    /// `text` is the body without what nobody may see.
-    pub(super) fn new(name: String, body: &[u8], text: impl FnOnce(&str) -> String) -> ResponseSource {
-        let shown = if body.len() <= MAX_SHOWN { text(&String::from_utf8_lossy(body)) } else { String::new() };
+    /// Keeps the body, redacted by `redact`, under the name of its request.
+    pub(super) fn new(name: String, body: &[u8], redact: impl FnOnce(&str) -> String) -> ResponseSource {
+        let shown = if body.len() <= MAX_SHOWN { redact(&String::from_utf8_lossy(body)) } else { String::new() };
         let source = Source::new(name, &shown);
-        // JSON is YAML: the reader of profiles knows the places in it.
+        // JSON is a subset of YAML, so that the YAML parser knows the locations in it.
         let tree = Tree::parse(&source).ok();
         ResponseSource { source, tree }
     }
 
-    /// The first line of what stands at a pointer: an object of a hundred lines is shown by its head.
+    /// Returns the first line of the value at a JSON Pointer.
     fn span(&self, pointer: &str) -> Option<Span> {
         let span = self.tree.as_ref()?.span(pointer);
         let line = self.source.text[span.clone()].find('\n').unwrap_or(span.len());
         Some(span.start..span.start + line)
     }
 
-    /// The text of a line, counted from 1.
+    /// Returns the span of a line, counted from 1.
     fn line(&self, number: usize) -> Option<Span> {
         let mut start = 0;
         for (i, line) in self.source.text.split_inclusive('\n').enumerate() {
@@ -47,41 +47,46 @@ impl ResponseSource {
     }
 }
 
-/// An answer without rows.
-pub(super) fn broken(plan: &Plan, lookup: &LookupPlan, broken: &RowsError, exhibit: &ResponseSource) -> Diagnostic {
-    let (code, place, text) = match broken {
-        RowsError::Shape { pointer, found, .. } => (Code::ResponseShape, exhibit.span(pointer), found.as_str()),
-        RowsError::Syntax { line, .. } => (Code::ResponseSyntax, exhibit.line(*line), "it breaks here"),
+/// Reports a response whose rows cannot be read.
+pub(super) fn malformed(plan: &Plan, lookup: &LookupPlan, error: &RowsError, response: &ResponseSource) -> Diagnostic {
+    let (code, span, text) = match error {
+        RowsError::Shape { pointer, found, .. } => (Code::ResponseShape, response.span(pointer), found.as_str()),
+        RowsError::Syntax { line, .. } => (Code::ResponseSyntax, response.line(*line), "parsing fails here"),
     };
     let mut labels = vec![Label {
         source: Arc::clone(&plan.source),
         span: lookup.records_span.clone(),
-        text: "records are looked for here".into(),
+        text: "records are expected here".into(),
     }];
-    labels.extend(place.map(|span| Label { source: Arc::clone(&exhibit.source), span, text: text.to_owned() }));
-    let note = match broken {
-        RowsError::Shape { .. } => "no record was read from this page".to_owned(),
-        RowsError::Syntax { .. } => "records before the break were read, if there were any".to_owned(),
+    labels.extend(span.map(|span| Label { source: Arc::clone(&response.source), span, text: text.to_owned() }));
+    let note = match error {
+        RowsError::Shape { .. } => "no records were read from this page".to_owned(),
+        RowsError::Syntax { .. } => "records before this position were read".to_owned(),
     };
-    Diagnostic { code, severity: Severity::Error, message: broken.to_string(), labels, notes: vec![note], fix: None }
+    Diagnostic { code, severity: Severity::Error, message: error.to_string(), labels, notes: vec![note], fix: None }
 }
 
-/// A row that could not be read.
-pub(super) fn bad_record(plan: &Plan, lookup: &LookupPlan, place: &BadPlace, exhibit: &ResponseSource) -> Diagnostic {
-    let bad = &place.bad;
+/// Reports a bad record.
+pub(super) fn bad_record(
+    plan: &Plan,
+    lookup: &LookupPlan,
+    location: &BadRecordLocation,
+    response: &ResponseSource,
+) -> Diagnostic {
+    let bad = &location.bad;
     let field = bad.field.map(|index| &plan.record.fields[index]);
     let (span, text) = match field {
         Some(field) => (field.span.clone(), format!("`{}` is read here", field.name)),
-        None => (lookup.records_span.clone(), "the record stands here".to_owned()),
+        None => (lookup.records_span.clone(), "the records are read here".to_owned()),
     };
     let mut labels = vec![Label { source: Arc::clone(&plan.source), span, text }];
-    let span = match (&place.pointer, place.line) {
-        (Some(pointer), _) => exhibit.span(pointer),
-        (None, line) => line.and_then(|line| exhibit.line(line)),
+    let span = match (&location.pointer, location.line) {
+        (Some(pointer), _) => response.span(pointer),
+        (None, line) => line.and_then(|line| response.line(line)),
     };
-    let text = place.shown.clone();
-    labels.extend(span.map(|span| Label { source: Arc::clone(&exhibit.source), span, text }));
-    let notes = vec!["this record was left out, and counted as bad; others like it are not told again".to_owned()];
+    let text = location.shown.clone();
+    labels.extend(span.map(|span| Label { source: Arc::clone(&response.source), span, text }));
+    let notes = vec!["counted as a bad record; further ones of this kind are not reported".to_owned()];
     Diagnostic {
         code: Code::BadRecord,
         severity: Severity::Warning,

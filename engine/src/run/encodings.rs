@@ -1,77 +1,77 @@
-//! Spellings that hide one text inside another: percent-encoding, escapes of JSON and DNS, character references of HTML,
-//! Base64 and hexadecimal, folded lines, and UTF-16. Each is undone into a view that remembers where its octets stood; what is looked for in views is
-//! no matter of this file.
+//! Decodes the encodings that can hide one text inside another: percent-encoding, escapes of JSON and DNS, HTML
+//! character references, Base64, hexadecimal, folded lines and UTF-16. Each decoded view maps its octets back to the
+//! original text.
 
 use crate::plan::SHORTEST_SECRET;
 use memchr::{memchr, memchr3};
 use std::ops::Range;
 
-/// A text with one layer of spelling undone.
+/// A text with one layer of encoding removed.
 #[derive(Default)]
 pub(super) struct DecodedView {
     pub(super) octets: Vec<u8>,
-    /// Whether it is all of the text, and not what a part of it decodes to.
+    /// Whether it covers the whole text, not only an encoded part.
     pub(super) is_whole: bool,
-    stretches: Vec<MappedRange>,
+    ranges: Vec<MappedRange>,
 }
 
-/// Octets of a view, and where they stood in the text: as they are, or spelt as a whole.
+/// A range of a view and its source in the text: copied, or decoded as a unit.
 struct MappedRange {
     at: usize,
     source: Range<usize>,
-    is_spelt: bool,
+    is_decoded: bool,
 }
 
 impl DecodedView {
-    /// Where a part of the view stood in the text.
+    /// Returns the source of a part of the view.
     pub(super) fn source(&self, part: Range<usize>) -> Range<usize> {
-        let (first, last) = (self.stretch(part.start), self.stretch(part.end.saturating_sub(1)));
-        let start = if first.is_spelt { first.source.start } else { first.source.start + (part.start - first.at) };
-        let end = if last.is_spelt { last.source.end } else { last.source.start + (part.end - last.at) };
+        let (first, last) = (self.range_at(part.start), self.range_at(part.end.saturating_sub(1)));
+        let start = if first.is_decoded { first.source.start } else { first.source.start + (part.start - first.at) };
+        let end = if last.is_decoded { last.source.end } else { last.source.start + (part.end - last.at) };
         start..end
     }
 
-    fn stretch(&self, at: usize) -> &MappedRange {
-        let next = self.stretches.partition_point(|stretch| stretch.at <= at);
-        &self.stretches[next.max(1) - 1]
+    fn range_at(&self, at: usize) -> &MappedRange {
+        let next = self.ranges.partition_point(|range| range.at <= at);
+        &self.ranges[next.max(1) - 1]
     }
 
-    fn push(&mut self, octets: &[u8], source: Range<usize>, is_spelt: bool) {
+    fn push(&mut self, octets: &[u8], source: Range<usize>, is_decoded: bool) {
         if !octets.is_empty() {
-            self.stretches.push(MappedRange { at: self.octets.len(), source, is_spelt });
+            self.ranges.push(MappedRange { at: self.octets.len(), source, is_decoded });
             self.octets.extend_from_slice(octets);
         }
     }
 }
 
-/// Fewer octets than this are not looked for: they stand in other data by accident.
+/// Minimum length of a secret that is searched for, in octets: shorter ones occur in other data by chance.
 pub(super) const SHORTEST: usize = SHORTEST_SECRET;
 
-/// How Base64 spells so many octets.
+/// Length of the Base64 encoding of that many octets.
 const SHORTEST_BASE64: usize = SHORTEST * 4 / 3 + 1;
 
-/// What is looked for in views, and so which of them there must be.
+/// Properties of the secrets that determine which views are necessary.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct NeededViews {
-    /// Texts with signs beyond ASCII: without them, Base64 and hexadecimal that hold other signs are data.
-    pub(super) has_other_signs: bool,
-    /// Texts that have escapes themselves: each kind of escape is undone apart from the others, since what is spelt in one
-    /// kind may not lose those of another.
+    /// Some secrets are not ASCII: otherwise Base64 and hexadecimal that decode to non-ASCII are ignored.
+    pub(super) has_non_ascii: bool,
+    /// Some secrets contain escape sequences themselves: each kind of escape is then also decoded separately, so that
+    /// decoding one kind does not destroy those of another.
     pub(super) has_escapes: bool,
 }
 
-/// Whether a text could be taken for one with escapes.
+/// Whether a text may contain escape sequences.
 pub(super) fn has_escapes(text: &[u8]) -> bool {
     memchr3(ESCAPES[0], ESCAPES[1], ESCAPES[2], text).is_some()
 }
 
-/// What escapes begin with.
+/// Characters that introduce escape sequences.
 const ESCAPES: [u8; 3] = [b'%', b'\\', b'&'];
 
-/// Every view of a text, one layer deep.
+/// Returns all views of a text, with one layer removed.
 pub(super) fn views(text: &[u8], wanted: NeededViews) -> Vec<DecodedView> {
     let is_text =
-        |sign: u8| matches!(sign, b' '..=b'~' | b'\t' | b'\n' | b'\r' | 0) || wanted.has_other_signs && sign >= 0x80;
+        |byte: u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r' | 0) || wanted.has_non_ascii && byte >= 0x80;
     let mut views = vec![];
     if wanted.has_escapes {
         views.extend(ESCAPES.iter().filter_map(|start| unescaped_from(text, |text| memchr(*start, text))));
@@ -82,13 +82,13 @@ pub(super) fn views(text: &[u8], wanted: NeededViews) -> Vec<DecodedView> {
     views.extend(unfolded(text));
     views.extend(narrowed(text));
     let mut octets = vec![];
-    for run in runs(text, |sign| SEXTETS[usize::from(sign)] != NONE, SHORTEST_BASE64) {
+    for run in runs(text, |byte| SEXTETS[usize::from(byte)] != NONE, SHORTEST_BASE64) {
         for skipped in 0..4 {
             base64(&text[run.start + skipped..run.end], &mut octets);
             push_readable(&octets, &run, is_text, &mut views);
         }
     }
-    for run in runs(text, |sign| sign.is_ascii_hexdigit(), 2 * SHORTEST) {
+    for run in runs(text, |byte| byte.is_ascii_hexdigit(), 2 * SHORTEST) {
         for skipped in 0..2 {
             hexadecimal(&text[run.start + skipped..run.end], &mut octets);
             push_readable(&octets, &run, is_text, &mut views);
@@ -97,7 +97,7 @@ pub(super) fn views(text: &[u8], wanted: NeededViews) -> Vec<DecodedView> {
     views
 }
 
-/// Words and numbers decode too, and what they become is hardly ever text: it ends here.
+/// Adds the readable parts of decoded octets; words and numbers also decode, but rarely to text.
 fn push_readable(octets: &[u8], run: &Range<usize>, is_text: impl Fn(u8) -> bool, views: &mut Vec<DecodedView>) {
     for part in runs(octets, is_text, SHORTEST) {
         let mut view = DecodedView::default();
@@ -106,16 +106,16 @@ fn push_readable(octets: &[u8], run: &Range<usize>, is_text: impl Fn(u8) -> bool
     }
 }
 
-/// The text without the line ends, raw or escaped as in JSON, that fold what Base64 or hexadecimal spells (RFC 2045 §6.8);
-/// none if there are none.
+/// Returns the text without the line breaks, raw or JSON-escaped, that fold Base64 or hexadecimal (RFC 2045 §6.8);
+/// `None` if there are none.
 fn unfolded(text: &[u8]) -> Option<DecodedView> {
-    let is_sign = |sign: Option<&u8>| sign.is_some_and(|sign| SEXTETS[usize::from(*sign)] != NONE);
+    let is_alphabet = |byte: Option<&u8>| byte.is_some_and(|byte| SEXTETS[usize::from(*byte)] != NONE);
     let (mut view, mut at, mut seen) = (DecodedView { is_whole: true, ..DecodedView::default() }, 0, 0);
     while let Some(next) = memchr3(b'\n', b'\r', b'\\', &text[seen..]) {
         let start = seen + next;
         let end = start + fold(&text[start..]);
         seen = end.max(start + 1);
-        if end > start && is_sign(text[..start].last()) && is_sign(text.get(end)) {
+        if end > start && is_alphabet(text[..start].last()) && is_alphabet(text.get(end)) {
             view.push(&text[at..start], at..start, false);
             at = end;
         }
@@ -124,7 +124,7 @@ fn unfolded(text: &[u8]) -> Option<DecodedView> {
     (at > 0).then_some(view)
 }
 
-/// How long a line end is, with the blanks that follow it.
+/// Returns the length of a line break with the blanks after it.
 fn fold(text: &[u8]) -> usize {
     let mut length = 0;
     loop {
@@ -137,7 +137,7 @@ fn fold(text: &[u8]) -> usize {
     }
 }
 
-/// The text without zeros: UTF-16 becomes Latin-1 so. None if there are none.
+/// Returns the text without NUL octets, which converts UTF-16 to Latin-1; `None` if there are none.
 fn narrowed(text: &[u8]) -> Option<DecodedView> {
     let (mut view, mut at) = (DecodedView { is_whole: true, ..DecodedView::default() }, 0);
     while let Some(next) = memchr(0, &text[at..]) {
@@ -148,13 +148,13 @@ fn narrowed(text: &[u8]) -> Option<DecodedView> {
     (at > 0).then_some(view)
 }
 
-/// The text with its escapes resolved, all kinds in one pass; none if it has no escapes.
+/// Returns the text with all kinds of escapes decoded in one pass; `None` if it has none.
 pub(super) fn unescaped(text: &[u8]) -> Option<DecodedView> {
     let [one, two, three] = ESCAPES;
     unescaped_from(text, |text| memchr3(one, two, three, text))
 }
 
-/// The text with those escapes resolved that begin where this finds one.
+/// Decodes the escapes whose start is found by `find`.
 fn unescaped_from(text: &[u8], find: impl Fn(&[u8]) -> Option<usize>) -> Option<DecodedView> {
     let (mut view, mut at, mut seen) = (DecodedView { is_whole: true, ..DecodedView::default() }, 0, 0);
     while let Some(next) = find(&text[seen..]) {
@@ -176,13 +176,13 @@ fn unescaped_from(text: &[u8], find: impl Fn(&[u8]) -> Option<usize>) -> Option<
     (at > 0).then_some(view)
 }
 
-/// What an escape stands for.
+/// The value of an escape sequence.
 enum Escaped {
     Octet(u8),
     Character(char),
 }
 
-/// The escape at the start of a text, and how long it is.
+/// Decodes the escape at the start of a text, and returns its length.
 fn escape(text: &[u8]) -> Option<(Escaped, usize)> {
     match text {
         [b'%' | b'\\', b'u', ..] => unicode(text),
@@ -190,12 +190,12 @@ fn escape(text: &[u8]) -> Option<(Escaped, usize)> {
         [b'\\', b'x', high, low, ..] if octet(*high, *low).is_some() => {
             octet(*high, *low).map(|octet| (Escaped::Octet(octet), 4))
         }
-        // RFC 1035 §5.1: an octet by its decimal number, and any sign by itself.
+        // RFC 1035 §5.1: `\DDD` is an octet, `\X` is X.
         [b'\\', a, b, c, ..] if [a, b, c].iter().all(|digit| digit.is_ascii_digit()) => {
             let number = std::str::from_utf8(&text[1..4]).ok()?.parse().ok()?;
             Some((Escaped::Octet(number), 4))
         }
-        [b'\\', sign, ..] => Some((Escaped::Octet(*sign), 2)),
+        [b'\\', byte, ..] => Some((Escaped::Octet(*byte), 2)),
         [b'&', b'#', ..] => numbered(text),
         [b'&', ..] => named(text),
         _ => None,
@@ -206,15 +206,15 @@ fn octet(high: u8, low: u8) -> Option<u8> {
     Some((digit(high)? << 4) | digit(low)?)
 }
 
-fn digit(sign: u8) -> Option<u8> {
-    char::from(sign).to_digit(16).map(|digit| digit as u8)
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).map(|digit| digit as u8)
 }
 
-/// `\u002B` and `%u002B`; two of them where one is half a character.
+/// Decodes `\u002B` and `%u002B`, including surrogate pairs.
 fn unicode(text: &[u8]) -> Option<(Escaped, usize)> {
     let unit = |at: usize| {
         let digits = text.get(at + 2..at + 6).filter(|_| text[at] == text[0] && text[at + 1] == b'u')?;
-        digits.iter().try_fold(0, |unit: u32, sign| Some(unit * 16 + u32::from(digit(*sign)?)))
+        digits.iter().try_fold(0, |unit: u32, byte| Some(unit * 16 + u32::from(digit(*byte)?)))
     };
     let Some(first) = unit(0) else { return (text[0] == b'\\').then_some((Escaped::Octet(b'u'), 2)) };
     if let Some(character) = char::from_u32(first) {
@@ -227,13 +227,13 @@ fn unicode(text: &[u8]) -> Option<(Escaped, usize)> {
     )
 }
 
-/// More digits of a character reference are not read; browsers read any number of zeros.
+/// Maximum number of digits in a character reference; browsers accept any number of zeros.
 const MOST_DIGITS: usize = 256;
 
-/// `&#43;` and `&#x2B;`, also without the last sign, as browsers take them.
+/// Decodes `&#43;` and `&#x2B;`, also without the semicolon, as browsers do.
 fn numbered(text: &[u8]) -> Option<(Escaped, usize)> {
     let (start, radix) = if matches!(text.get(2), Some(b'x' | b'X')) { (3, 16) } else { (2, 10) };
-    let is_digit = |sign: &&u8| char::from(**sign).is_digit(radix);
+    let is_digit = |byte: &&u8| char::from(**byte).is_digit(radix);
     let length = text[start..].iter().take(MOST_DIGITS).take_while(is_digit).count();
     let digits = std::str::from_utf8(&text[start..start + length]).ok()?;
     let number = u32::from_str_radix(digits, radix).ok()?;
@@ -245,18 +245,19 @@ fn numbered(text: &[u8]) -> Option<(Escaped, usize)> {
     Some((Escaped::Character(character), end + usize::from(text.get(end) == Some(&b';'))))
 }
 
-/// What browsers take a control character for: its octet in Windows-1252 (HTML, numeric character reference end state).
+/// Returns the Windows-1252 character that browsers substitute for a control character (HTML, numeric character
+/// reference end state).
 fn windows(number: u32) -> Option<char> {
-    const SIGNS: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
-    SIGNS.chars().nth(usize::try_from(number.checked_sub(0x80)?).ok()?)
+    const CHARACTERS: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
+    CHARACTERS.chars().nth(usize::try_from(number.checked_sub(0x80)?).ok()?)
 }
 
-/// Whether an escape goes on in another spelling: the rest of it is to be undone first.
+/// Whether an escape continues in another encoding, which must be decoded first.
 fn is_cut_short(rest: &[u8]) -> bool {
     matches!(rest, [b'\\' | b'%', ..])
 }
 
-/// HTML's names of what stands in ASCII.
+/// HTML character references for ASCII characters.
 const NAMED: [(&str, u8); 44] = [
     ("amp", b'&'),
     ("lt", b'<'),
@@ -304,7 +305,7 @@ const NAMED: [(&str, u8); 44] = [
     ("newline", b'\n'),
 ];
 
-/// HTML's names of what stands in Latin-1 and not in ASCII, from U+00A0 on.
+/// HTML character references for Latin-1 characters, from U+00A0.
 const LATIN: &str = "nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn sup2 sup3 acute \
     micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave \
     Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml \
@@ -316,7 +317,7 @@ fn named(text: &[u8]) -> Option<(Escaped, usize)> {
 }
 
 fn named_in_latin(text: &[u8]) -> Option<(Escaped, usize)> {
-    let length = text[1..].iter().take(9).position(|sign| !sign.is_ascii_alphanumeric())?;
+    let length = text[1..].iter().take(9).position(|byte| !byte.is_ascii_alphanumeric())?;
     let (name, is_closed) = (&text[1..=length], text[1 + length] == b';');
     let number = LATIN.split_ascii_whitespace().position(|known| known.as_bytes() == name)?;
     let character = char::from_u32(0xa0 + u32::try_from(number).ok()?)?;
@@ -325,7 +326,7 @@ fn named_in_latin(text: &[u8]) -> Option<(Escaped, usize)> {
 }
 
 fn named_in_ascii(text: &[u8]) -> Option<(Escaped, usize)> {
-    let length = text[1..].iter().take(17).position(|sign| !sign.is_ascii_alphabetic())?;
+    let length = text[1..].iter().take(17).position(|byte| !byte.is_ascii_alphabetic())?;
     let (name, is_closed) = (&text[1..=length], text[1 + length] == b';');
     let (known, octet) = NAMED.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))?;
     let may_be_open = ["amp", "lt", "gt", "quot"].contains(known);
@@ -333,10 +334,10 @@ fn named_in_ascii(text: &[u8]) -> Option<(Escaped, usize)> {
         .then_some((Escaped::Octet(*octet), 1 + length + usize::from(is_closed)))
 }
 
-/// What each sign of Base64 stands for, in both alphabets (RFC 4648 §4, §5).
+/// Values of the Base64 characters, in both alphabets (RFC 4648 §4, §5).
 const SEXTETS: [u8; 256] = sextets();
 
-/// What no sign of Base64 stands for.
+/// Marks a character outside the Base64 alphabets.
 const NONE: u8 = 0xff;
 
 const fn sextets() -> [u8; 256] {
@@ -354,7 +355,7 @@ const fn sextets() -> [u8; 256] {
 fn base64(run: &[u8], octets: &mut Vec<u8>) {
     octets.clear();
     for group in run.chunks(4) {
-        let bits = group.iter().fold(0, |bits, sign| (bits << 6) | u32::from(SEXTETS[usize::from(*sign)]));
+        let bits = group.iter().fold(0, |bits, byte| (bits << 6) | u32::from(SEXTETS[usize::from(*byte)]));
         let [_, decoded @ ..] = (bits << (6 * (4 - group.len()))).to_be_bytes();
         octets.extend_from_slice(&decoded[..group.len() * 6 / 8]);
     }
@@ -365,11 +366,11 @@ fn hexadecimal(run: &[u8], octets: &mut Vec<u8>) {
     octets.extend(run.chunks_exact(2).filter_map(|pair| octet(pair[0], pair[1])));
 }
 
-/// Stretches of signs of one kind, at least so long.
-fn runs(text: &[u8], is_of_it: impl Fn(u8) -> bool, least: usize) -> Vec<Range<usize>> {
+/// Returns the maximal ranges of at least `least` octets that satisfy the predicate.
+fn runs(text: &[u8], predicate: impl Fn(u8) -> bool, least: usize) -> Vec<Range<usize>> {
     let (mut runs, mut at) = (vec![], 0);
     while at < text.len() {
-        let length = text[at..].iter().take_while(|sign| is_of_it(**sign)).count();
+        let length = text[at..].iter().take_while(|byte| predicate(**byte)).count();
         if length >= least {
             runs.push(at..at + length);
         }

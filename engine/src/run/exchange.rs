@@ -1,90 +1,90 @@
-//! What goes into a run and what comes out of it, for whoever drives it: the input, the steps, answers and faults.
+//! The interface between a run and its driver: input, steps, responses and faults.
 
 use super::request::Request;
 use crate::plan::Settings;
 use crate::stix::{Marking, Observable};
 use jiff::Timestamp;
 
-/// What a run is about.
+/// Everything that a run depends on besides the plan and the responses.
 #[derive(Debug, Clone)]
 pub struct Input {
-    /// What is asked about.
+    /// The observable to look up.
     pub observable: Observable,
-    /// How it is marked.
+    /// TLP and PAP markings of the observable.
     pub markings: Vec<Marking>,
-    /// What the operator gave.
+    /// Values of the profile's settings.
     pub settings: Settings,
-    /// When the run ends, whatever it has by then.
+    /// Time at which the run stops with what it has.
     pub deadline: Timestamp,
-    /// What the jitter of waits is derived from: different runs should have different ones.
+    /// Seed of the jitter of waits; should differ between runs.
     pub seed: u64,
-    /// Whether to keep what became of each record, besides counting it.
+    /// Whether to record each record in the trace, in addition to the counts.
     pub trace: bool,
 }
 
-/// An answer to a request, as it came.
+/// A provider's response as received (RFC 9110).
 #[derive(Debug, Clone, Default)]
 pub struct Response {
-    /// The status code.
+    /// HTTP status code of the response.
     pub status: u16,
-    /// Header names in lower case, and their values.
+    /// Header fields: names in lower case, with their values.
     pub headers: Vec<(String, String)>,
-    /// The body, or as much of it as arrived.
+    /// The body, or the part of it that arrived.
     pub body: Vec<u8>,
-    /// Why the body is not whole, if it is not.
+    /// Why the body is incomplete, if it is.
     pub cut: Option<Fault>,
 }
 
 impl Response {
-    /// A header's first value.
+    /// Returns the first value of a header field.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// All values of a header, in order (RFC 9110 §5.3).
+    /// Returns all values of a header field, in order (RFC 9110 §5.3).
     pub fn headers<'r>(&'r self, name: &'r str) -> impl Iterator<Item = &'r str> {
         let is_it = move |(known, _): &&(String, String)| known.eq_ignore_ascii_case(name);
         self.headers.iter().filter(is_it).map(|(_, value)| value.as_str())
     }
 }
 
-/// Why there is no answer, or not a whole one.
+/// Why there is no response, or only a part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// Nobody could be reached, and why.
+    /// The connection failed, with the cause.
     Connect(String),
-    /// Somebody was reached who cannot show to be the provider, and why.
+    /// The server's certificate is not trusted, with the cause.
     Untrusted(String),
-    /// The request cannot be sent as it is shown, and why.
+    /// The request cannot be sent exactly as shown, with the cause.
     Unsendable(String),
-    /// Nothing, or not all, came in time.
+    /// The response did not arrive completely in time.
     Timeout,
-    /// The connection broke.
+    /// The connection was closed before the response was complete.
     Reset,
-    /// The body is longer than the profile lets it be, in bytes.
+    /// The body exceeds the profile's limit, in octets.
     TooLarge(u64),
 }
 
-/// What an answer says of the provider as a whole, whatever it says about what was asked.
+/// What a response shows about the provider as a whole, for the circuit breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
-    /// It serves requests.
+    /// The provider serves requests.
     Serves,
-    /// It denies access, and why: every other request would be denied too.
+    /// The provider denies access, with the cause: other requests would be denied too.
     Denies(String),
-    /// It is out of order or cannot be reached, and why.
+    /// The provider fails or cannot be reached, with the cause.
     Fails(String),
-    /// Nothing.
+    /// The response shows nothing about the provider.
     Unknown,
 }
 
-/// What to do next.
+/// What the driver must do next.
 #[derive(Debug)]
 pub enum Step {
-    /// Send this, and hand the answer to [`Run::accept`].
+    /// Send this request, and pass the result to [`Run::accept`].
     Send(Request),
-    /// Nothing may be sent before then.
+    /// Wait until this time before calling [`Run::next`] again.
     Wait(Timestamp),
-    /// There is no more to ask.
+    /// The run is complete; call [`Run::finish`].
     Done,
 }

@@ -1,5 +1,5 @@
-//! Values taken out of JSON by their places, in one pass and without a tree: the paths that a profile reads are merged into
-//! one, each value that one of them leads to is put into its slot, and everything else is passed over.
+//! Extracts values from JSON by path, in one pass and without building a tree: all paths of a profile are merged into a
+//! trie, and other values are skipped.
 
 use crate::plan::{Datum, Path, PathStep};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -7,30 +7,30 @@ use serde_json::{Number, Value};
 use std::borrow::Cow;
 use std::fmt;
 
-/// What stands at a place.
+/// The value at a path.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) enum Slot<'v> {
-    /// Nothing.
+    /// No value.
     #[default]
     Absent,
     /// `null`.
     Null,
     /// `true` or `false`.
     Boolean(bool),
-    /// A whole number.
+    /// An integer.
     Integer(i64),
-    /// Another number.
+    /// Any other number.
     Number(Number),
     /// Text.
     Text(Cow<'v, str>),
-    /// A list that was read as texts, and held nothing else.
+    /// A list of texts only.
     Texts(Vec<Cow<'v, str>>),
     /// Any other list, or an object.
     Node(Cow<'v, Value>),
 }
 
 impl<'v> Slot<'v> {
-    /// What a value says.
+    /// Converts a JSON value.
     pub(super) fn of(value: &'v Value) -> Slot<'v> {
         match value {
             Value::Null => Self::Null,
@@ -41,7 +41,7 @@ impl<'v> Slot<'v> {
         }
     }
 
-    /// The same as a value of its own.
+    /// Converts to an owned JSON value.
     pub(super) fn to_value(&self) -> Value {
         match self {
             Self::Absent | Self::Null => Value::Null,
@@ -54,7 +54,7 @@ impl<'v> Slot<'v> {
         }
     }
 
-    /// Its text, if it is one.
+    /// Returns the text, if it is one.
     pub(super) fn as_str(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -62,7 +62,7 @@ impl<'v> Slot<'v> {
         }
     }
 
-    /// As a number or a time is read from it.
+    /// Returns the value for conversion to a number or time.
     pub(super) fn datum(&self) -> Datum<'_> {
         match self {
             Self::Integer(number) => Datum::Integer(*number),
@@ -73,7 +73,7 @@ impl<'v> Slot<'v> {
     }
 }
 
-/// Paths of names, merged: each leads to a slot.
+/// Merged paths of member names, each leading to a slot.
 #[derive(Debug, Default)]
 pub(super) struct Trie {
     slots: Vec<usize>,
@@ -81,7 +81,7 @@ pub(super) struct Trie {
 }
 
 impl Trie {
-    /// Adds a path; `false` if it does not only go down by names, to below the root.
+    /// Adds a path; `false` if it is the root or contains an index.
     pub(super) fn add(&mut self, path: &Path, slot: usize) -> bool {
         let names: Option<Vec<&str>> = path.steps().iter().map(name).collect();
         let Some(names) = names.filter(|names| !names.is_empty()) else { return false };
@@ -101,7 +101,7 @@ impl Trie {
         self.children.iter().find(|(name, _)| name == key).map(|(_, child)| child)
     }
 
-    /// Fills slots from a value that was read as a whole.
+    /// Fills slots from a value that is already a tree.
     fn fill_from(&self, value: Value, slots: &mut [Slot]) {
         for (name, child) in &self.children {
             if let Some(inner) = value.get(name) {
@@ -130,12 +130,12 @@ fn owned(value: Value) -> Slot<'static> {
             Slot::Boolean(flag) => Slot::Boolean(flag),
             Slot::Integer(number) => Slot::Integer(number),
             Slot::Number(number) => Slot::Number(number),
-            _ => unreachable!("texts, lists and objects were taken above"),
+            _ => unreachable!("texts, lists and objects are handled above"),
         },
     }
 }
 
-/// Reads an object into slots. Gives what stood there instead, if it was none.
+/// Reads an object into slots. Returns the type of any other value.
 pub(super) struct Fill<'t, 's, 'de> {
     pub(super) trie: &'t Trie,
     pub(super) slots: &'s mut [Slot<'de>],
@@ -207,7 +207,7 @@ impl<'de> Visitor<'de> for Fill<'_, '_, 'de> {
     }
 }
 
-/// A key, borrowed where it holds no escapes.
+/// A key, borrowed unless it contains escapes.
 pub(super) struct Key<'k>(pub(super) Cow<'k, str>);
 
 /// Reads a key.
@@ -283,7 +283,7 @@ impl<'de> Visitor<'de> for OneSlot {
         Ok(Slot::Text(Cow::Owned(text.to_owned())))
     }
 
-    /// Data is a list of texts in most answers, of one mostly: they are not copied.
+    /// Rdata is usually a list of one text, which is not copied.
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let mut texts = vec![];
         while let Some(item) = list.next_element_seed(OneSlot)? {
@@ -311,7 +311,7 @@ impl<'de> Visitor<'de> for OneSlot {
     }
 }
 
-/// The value at a path of a document, and nothing else of it; none if it is no JSON.
+/// Returns the value at a path of a document; `None` if absent or not JSON.
 pub(super) fn find(body: &[u8], path: &Path) -> Option<Value> {
     let mut trie = Trie::default();
     if !trie.add(path, 0) {
@@ -335,18 +335,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_without_a_tree_is_what_a_tree_holds() {
+    fn find_equals_a_lookup_in_the_tree() {
         let document = json!({ "a": { "b": [1, "x"], "c": null, "d\n": "e\"" }, "n": -5, "big": u64::MAX, "f": 1.5 });
         let text = document.to_string();
         for at in ["$.a", "$.a.b", "$.a.c", "$['a']['d\\n']", "$.n", "$.big", "$.f", "$.a.b[1]", "$.z", "$.n.z", "$"] {
             let at = path(at);
             assert_eq!(find(text.as_bytes(), &at).as_ref(), at.find(&document), "{at}");
         }
-        assert_eq!(find(b"{\"a\": 1", &path("$.a")), None, "half a document");
+        assert_eq!(find(b"{\"a\": 1", &path("$.a")), None, "an incomplete document");
     }
 
     #[test]
-    fn paths_that_share_a_way_each_have_their_value() {
+    fn overlapping_paths_each_get_their_value() {
         let mut trie = Trie::default();
         for (slot, at) in ["$.a.b", "$.a.c", "$.a", "$.a.b", "$.d"].iter().enumerate() {
             assert!(trie.add(&path(at), slot));
@@ -364,7 +364,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_finding_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60), at in "\\$(\\.[a-c]|\\[[0-2]\\]){0,3}") {
+        fn find_accepts_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..60), at in "\\$(\\.[a-c]|\\[[0-2]\\]){0,3}") {
             let at = path(&at);
             let tree: Option<Value> = serde_json::from_slice(&bytes).ok();
             prop_assert_eq!(find(&bytes, &at), tree.as_ref().and_then(|tree| at.find(tree)).cloned());

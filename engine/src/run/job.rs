@@ -1,4 +1,4 @@
-//! An order that is ready later: who it is, how far it is, where its result is.
+//! Asynchronous jobs: a request starts a job, polling follows its state, and a last request fetches its result.
 
 use super::extract::find;
 use super::request::Target;
@@ -10,26 +10,26 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 impl Run<'_> {
-    /// What an answer says of a job; `None` if it holds rows.
+    /// Processes a job's response; `None` if it contains rows.
     pub(super) fn job(&mut self, response: &Response, now: Timestamp) -> Option<()> {
-        let asking = self.current.as_mut().expect("a page was asked for");
-        let job = self.plan.lookups[asking.ask.lookup].job.as_ref()?;
-        match &asking.target {
-            Target::Built => match named_job(job, response) {
-                Some(name) => self.order_taken(job, name, now),
-                None => self.fail(Failure::lookup(format!("the answer names no job at `{}`", job.id))),
+        let current = self.current.as_mut().expect("a page was requested");
+        let job = self.plan.lookups[current.paged_lookup.lookup].job.as_ref()?;
+        match &current.target {
+            Target::Built => match job_id(job, response) {
+                Some(name) => self.start_polling(job, name, now),
+                None => self.fail(Failure::lookup(format!("missing job id at `{}`", job.id))),
             },
             Target::Poll(_) | Target::PollUrl(_) => {
                 let state = job.state.as_ref().and_then(|path| find(&response.body, path));
                 let is_one_of =
                     |states: &[Scalar]| state.as_ref().is_some_and(|s| states.iter().any(|known| known.is(s)));
                 if is_one_of(&job.failed) {
-                    self.fail(Failure::lookup("the provider could not do the job".to_owned()));
+                    self.fail(Failure::lookup("the job failed".to_owned()));
                 } else if is_one_of(&job.pending) {
                     self.poll_again(now);
                 } else {
-                    let (Target::Poll(name), true) = (&asking.target, job.result.is_some()) else { return None };
-                    asking.target = Target::Result(name.clone());
+                    let (Target::Poll(name), true) = (&current.target, job.result.is_some()) else { return None };
+                    current.target = Target::Result(name.clone());
                 }
             }
             Target::Result(_) | Target::Url(_) | Target::JobUrl(_) => return None,
@@ -37,53 +37,53 @@ impl Run<'_> {
         Some(())
     }
 
-    /// The provider has taken an order: from now on it is asked how far it is.
-    fn order_taken(&mut self, job: &JobPlan, name: String, now: Timestamp) {
+    /// Starts to poll a job that the provider has accepted.
+    fn start_polling(&mut self, job: &JobPlan, name: String, now: Timestamp) {
         let target = match job.poll {
             Some(_) => Ok(Target::Poll(name)),
-            None => self.asker.own_url(&name, &self.last_request.url).map(Target::PollUrl),
+            None => self.builder.own_url(&name, &self.last_request.url).map(Target::PollUrl),
         };
         match target {
             Ok(target) => {
-                self.current.as_mut().expect("a page was asked for").target = target;
+                self.current.as_mut().expect("a page was requested").target = target;
                 self.not_before = after(now, job.every);
             }
-            Err(reason) => self.fail(Failure::lookup(format!("the job: {}", self.asker.scrub(&reason)))),
+            Err(reason) => self.fail(Failure::lookup(format!("invalid job URL: {}", self.builder.redact(&reason)))),
         }
     }
 
-    /// Whether a job is not done, by the status of an answer.
-    pub(super) fn says_pending(&self, awaiting: &Awaiting, response: &Response) -> bool {
-        let Some(asking) = self.current.as_ref().filter(|_| *awaiting == Awaiting::Page) else { return false };
-        let job = self.plan.lookups[asking.ask.lookup].job.as_ref();
-        !matches!(asking.target, Target::Built) && job.is_some_and(|job| job.pending_status.contains(&response.status))
+    /// Whether the status code says that the job is pending.
+    pub(super) fn is_pending(&self, awaiting: &Awaiting, response: &Response) -> bool {
+        let Some(current) = self.current.as_ref().filter(|_| *awaiting == Awaiting::Page) else { return false };
+        let job = self.plan.lookups[current.paged_lookup.lookup].job.as_ref();
+        !matches!(current.target, Target::Built) && job.is_some_and(|job| job.pending_status.contains(&response.status))
     }
 
-    /// The job is not done: the same is asked again later, if it was not asked too often.
+    /// Schedules the next poll, or fails the lookup after the last one.
     pub(super) fn poll_again(&mut self, now: Timestamp) {
         self.attempts = 0;
-        let asking = self.current.as_mut().expect("a job was asked for");
-        let job = self.plan.lookups[asking.ask.lookup].job.as_ref().expect("only a lookup with a job polls");
-        asking.polls += 1;
-        asking.elsewhere = None;
-        if asking.polls >= job.at_most {
-            let text = format!("the job was not done when it was asked for {} times", job.at_most);
+        let current = self.current.as_mut().expect("a job was polled");
+        let job = self.plan.lookups[current.paged_lookup.lookup].job.as_ref().expect("only a lookup with a job polls");
+        current.polls += 1;
+        current.redirected_to = None;
+        if current.polls >= job.at_most {
+            let text = format!("the job was not complete after {} polls", job.at_most);
             return self.fail(Failure::lookup(text));
         }
         self.not_before = after(now, job.every);
     }
 }
 
-/// What an answer to an order calls the job.
-fn named_job(job: &JobPlan, response: &Response) -> Option<String> {
+/// Returns the id of the job in the response that started it.
+fn job_id(job: &JobPlan, response: &Response) -> Option<String> {
     match &job.id {
-        AnswerPlace::Body(path) => find(&response.body, path).as_ref().and_then(name_of),
+        AnswerPlace::Body(path) => find(&response.body, path).as_ref().and_then(id_text),
         AnswerPlace::Header(name) => response.header(name).map(str::to_owned).filter(|name| !name.is_empty()),
     }
 }
 
-/// The name of a job, which may be a number.
-fn name_of(value: &Value) -> Option<String> {
+/// Converts a job id, which may be a number, to text.
+fn id_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

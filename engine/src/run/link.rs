@@ -1,33 +1,32 @@
-//! The `Link` header (RFC 8288): which URL is the next page. A header that does not follow its grammar is an error, not a last
-//! page.
+//! Parses `Link` header fields (RFC 8288) to find the next page. A malformed field is an error, not a last page.
 
 use std::fmt;
 
-/// Why a header cannot be read.
+/// Why a `Link` field gives no next page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LinkError {
     /// It does not follow the grammar of RFC 8288 §3.
     Syntax,
-    /// Two links lead to different next pages.
-    Fork,
+    /// Several links have the relation `next` and different targets.
+    Ambiguous,
 }
 
 impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Syntax => "cannot be read",
-            Self::Fork => "has two next pages",
+            Self::Syntax => "expected RFC 8288 syntax",
+            Self::Ambiguous => "found two next pages",
         })
     }
 }
 
-/// The URL with the relation `next` among all links of these headers, if one has it.
+/// Returns the target with the relation `next`, if there is one.
 pub(super) fn next<'h>(headers: impl Iterator<Item = &'h str>) -> Result<Option<String>, LinkError> {
     let mut found: Option<String> = None;
     for header in headers {
         for link in links(header)? {
             match &found {
-                Some(known) if link.is_next() && known != link.target => return Err(LinkError::Fork),
+                Some(known) if link.is_next() && known != link.target => return Err(LinkError::Ambiguous),
                 _ if link.is_next() => found = Some(link.target.to_owned()),
                 _ => {}
             }
@@ -36,7 +35,7 @@ pub(super) fn next<'h>(headers: impl Iterator<Item = &'h str>) -> Result<Option<
     Ok(found)
 }
 
-/// A link, and what it is to the page it stands on.
+/// One link value with its relation types.
 struct Link<'h> {
     target: &'h str,
     relations: Option<String>,
@@ -60,14 +59,16 @@ fn links(header: &str) -> Result<Vec<Link<'_>>, LinkError> {
     Ok(links)
 }
 
-/// The first `rel` of a link's parameters (the others do not count, §3.3), and what follows them.
+/// Returns the first `rel` parameter (further ones are ignored, RFC 8288 §3.3) and the remaining text.
 fn parameters(mut rest: &str) -> Result<(Option<String>, &str), LinkError> {
     let mut relations = None;
     loop {
         rest = rest.trim_start_matches(is_blank);
         let Some(parameter) = rest.strip_prefix(';') else { break };
         let parameter = parameter.trim_start_matches(is_blank);
-        let end = parameter.find(|sign: char| is_blank(sign) || "=;,".contains(sign)).unwrap_or(parameter.len());
+        let end = parameter
+            .find(|character: char| is_blank(character) || "=;,".contains(character))
+            .unwrap_or(parameter.len());
         let (name, after) = parameter.split_at(end);
         let after = after.trim_start_matches(is_blank);
         let Some(after) = after.strip_prefix('=') else {
@@ -86,29 +87,29 @@ fn parameters(mut rest: &str) -> Result<(Option<String>, &str), LinkError> {
     }
 }
 
-/// A token, or a text in quotes without them, and what follows.
+/// Parses a token or quoted-string, and returns the remaining text.
 fn value(text: &str) -> Result<(String, &str), LinkError> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([';', ',']).unwrap_or(text.len());
         return Ok((text[..end].trim_end_matches(is_blank).to_owned(), &text[end..]));
     };
-    let (mut value, mut signs) = (String::new(), quoted.char_indices());
-    while let Some((at, sign)) = signs.next() {
-        match sign {
+    let (mut value, mut characters) = (String::new(), quoted.char_indices());
+    while let Some((at, character)) = characters.next() {
+        match character {
             '"' => return Ok((value, &quoted[at + 1..])),
-            '\\' => value.extend(signs.next().map(|(_, sign)| sign)),
-            sign => value.push(sign),
+            '\\' => value.extend(characters.next().map(|(_, character)| character)),
+            character => value.push(character),
         }
     }
     Err(LinkError::Syntax)
 }
 
-fn is_blank(sign: char) -> bool {
-    matches!(sign, ' ' | '\t')
+fn is_blank(character: char) -> bool {
+    matches!(character, ' ' | '\t')
 }
 
-fn is_blank_or_comma(sign: char) -> bool {
-    is_blank(sign) || sign == ','
+fn is_blank_or_comma(character: char) -> bool {
+    is_blank(character) || character == ','
 }
 
 #[cfg(test)]
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn next_is_found_however_a_link_is_written() {
+    fn next_is_found_in_any_valid_syntax() {
         for header in [
             "</n?a=1,2;3&p=2>; rel=\"next\"",
             "</n?a=1,2;3&p=2>;rel=next",
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn links_that_are_not_next_are_passed_over() {
+    fn other_relations_are_ignored() {
         check(&[], Ok(None));
         check(&["", " , "], Ok(None));
         check(&["</p>", "</p>; rel=prev", "</p>; title=\"rel=next\"", "</p>; rel=prev; rel=next"], Ok(None));
@@ -153,35 +154,35 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_break_the_grammar_are_errors() {
+    fn malformed_header_is_an_error() {
         for header in
             ["/n; rel=next", "</n; rel=next", "</n>; rel=\"next", "</n> rel=next", "next", "</n>; rel=\"next\"x"]
         {
             check(&[header], Err(LinkError::Syntax));
         }
-        check(&["</a>; rel=next, </b>; rel=next"], Err(LinkError::Fork));
+        check(&["</a>; rel=next, </b>; rel=next"], Err(LinkError::Ambiguous));
     }
 
     proptest! {
         #[test]
-        fn a_next_link_among_others_is_found(
+        fn next_is_found_among_other_links(
             before in proptest::collection::vec((r"[a-z,;=?/&]{0,8}", r#"[a-z ,;=<>]{0,8}"#), 0..3),
             target in r"/[a-z,;=?&]{0,12}",
             blanks in proptest::collection::vec(select(vec!["", " ", "\t "]), 4),
             is_quoted: bool,
-            apart: bool,
+            is_separate: bool,
         ) {
             let quote = if is_quoted { "\"" } else { "" };
             let [a, b, c, d] = &blanks[..] else { unreachable!("four") };
             let mut links: Vec<String> = before.iter().map(|(url, title)| format!("<{url}>; title=\"{title}\"; rel=prev")).collect();
             links.push(format!("<{target}>{a};{b}rel{c}={d}{quote}next{quote}"));
             let joined = [links.join(", ")];
-            let headers = if apart { &links[..] } else { &joined[..] };
+            let headers = if is_separate { &links[..] } else { &joined[..] };
             prop_assert_eq!(next(headers.iter().map(String::as_str)), Ok(Some(target)));
         }
 
         #[test]
-        fn no_header_makes_reading_panic(header in ".{0,40}", other in r#"[<>;,="\\ a-z]{0,30}"#) {
+        fn next_accepts_any_text(header in ".{0,40}", other in r#"[<>;,="\\ a-z]{0,30}"#) {
             let _ = next([header.as_str(), other.as_str()].into_iter());
         }
     }

@@ -1,10 +1,10 @@
-//! A record becomes relationships, by the rules; and each row is accounted for.
+//! Maps records to relationships by the rules of the profile, and accounts for each row.
 
 use super::marking_gate::Levels;
 use super::record::{BadRow, Record, Records, Typed, fields, rrtype_text};
 use super::rows::{Reader, Row};
 use super::secret::{self, Secrets};
-use super::trace::{Fate, LEFT_OUT, Ledger, Link, Traced};
+use super::trace::{EXCLUDED, Fate, Ledger, Link, Traced};
 use crate::dns::{Name, Rdata, RrType, Scope, scope};
 use crate::plan::{Plan, Prose, RuleThen, possible_targets, push_value, sources, targets};
 use crate::profile::{OtherNames, Side, TimeField};
@@ -14,105 +14,105 @@ use jiff::Timestamp;
 use minijinja::value::Value as Text;
 use std::sync::Arc;
 
-/// Texts that were rendered are kept by what went into them: most profiles say a few things a million times.
+/// Cache of rendered descriptions by their inputs: most profiles repeat a few texts for many records.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    /// By the number of the text.
+    /// By template number.
     known: HashMap<usize, ParsedText>,
-    /// What goes into the text at hand.
+    /// Key of the text being rendered.
     key: String,
 }
 
-/// What one text became.
+/// Rendered texts of one template.
 #[derive(Debug, Default)]
 struct ParsedText {
-    /// By what went into it.
+    /// By the values that were inserted.
     texts: HashMap<Box<str>, Arc<str>>,
-    /// How often it was there.
+    /// Number of cache hits.
     found: usize,
-    /// How often it was not.
+    /// Number of cache misses.
     rendered: usize,
 }
 
-/// How many texts are kept at most, of each that a profile has.
+/// Maximum number of cached texts per template.
 const MAX_TEXTS: usize = 4096;
 
-/// What a row's records are read and mapped with.
+/// Everything that is necessary to read and map the rows of a page.
 pub(super) struct Context<'r> {
     pub(super) plan: &'r Plan,
     pub(super) reader: &'r Reader<'r>,
-    /// Secrets that the answer repeats.
+    /// Secrets that occur in the response.
     pub(super) secrets: &'r Secrets,
     pub(super) asked: &'r Observable,
-    /// The same as an owner, if it is a name: most records are its own.
+    /// The observable as an owner name, if it is a name: most records have it.
     pub(super) asked_name: Option<&'r Name>,
-    /// How results are marked at least, and records that say nothing of themselves.
+    /// Minimum marking of results, and marking of unmarked records.
     pub(super) levels: Levels,
-    /// Scopes of addresses that are no results.
+    /// Scopes of addresses that are dropped.
     pub(super) drop_addresses: &'r [Scope],
     pub(super) lookup: &'r str,
     pub(super) page: u32,
     pub(super) filter_start: Option<Timestamp>,
-    /// Whether the values that were read are kept for the trace.
+    /// Whether values are recorded for the trace.
     pub(super) keeps_values: bool,
 }
 
-/// A row that could not be read, and where it stands.
-pub(super) struct BadPlace {
+/// A bad record and its location in the response.
+pub(super) struct BadRecordLocation {
     pub(super) shown: String,
     pub(super) pointer: Option<String>,
     pub(super) line: Option<usize>,
     pub(super) bad: BadRow,
 }
 
-/// Maps a row, and writes down what became of each of its records. Gives the first row of each kind of mistake.
+/// Maps a row and accounts for each of its records. Returns the location of the first bad record of its kind.
 pub(super) fn row(
     context: &Context,
     row: &Row,
     texts: &mut Texts,
     graph: &mut Graph,
     ledger: &mut Ledger,
-) -> Option<BadPlace> {
-    let mut told = None;
+) -> Option<BadRecordLocation> {
+    let mut bad = None;
     outcomes(context, row, texts, graph, &mut |outcome| {
         let Outcome { record, values, fate, links } = outcome;
         if let Fate::Bad(reason) = &fate
-            && ledger.is_news(values.field)
+            && ledger.is_first(values.field)
         {
-            told = Some(BadPlace {
-                shown: context.secrets.place(row),
-                pointer: row.place.pointer(),
-                line: row.place.line,
+            bad = Some(BadRecordLocation {
+                shown: context.secrets.location(row),
+                pointer: row.location.pointer(),
+                line: row.location.line,
                 bad: BadRow { reason: reason.clone(), field: values.field },
             });
         }
-        ledger.note(fate, |fate| Traced {
+        ledger.account(fate, |fate| Traced {
             lookup: context.lookup.to_owned(),
             page: context.page,
-            place: context.secrets.place(row),
+            place: context.secrets.location(row),
             values: values.shown,
             record: record.map(|record| *record),
             fate,
             links,
         });
     });
-    told
+    bad
 }
 
-/// Hands on what became of each record of a row.
+/// Passes the result of each record of a row to the sink.
 fn outcomes(context: &Context, row: &Row, texts: &mut Texts, graph: &mut Graph, sink: &mut dyn FnMut(Outcome)) {
-    if row.is_left_out {
-        return sink(Outcome::dropped(LEFT_OUT));
+    if row.is_excluded {
+        return sink(Outcome::dropped(EXCLUDED));
     }
     let slots = match &row.slots {
         Ok(slots) => *slots,
         Err(reason) => return sink(Outcome::bad(reason.clone().into())),
     };
-    if !context.reader.is_record(slots) {
-        return sink(Outcome::dropped(LEFT_OUT));
+    if !context.reader.is_accepted(slots) {
+        return sink(Outcome::dropped(EXCLUDED));
     }
-    if context.secrets.are_in_row(slots, &context.reader.fields) {
-        return sink(Outcome::bad(secret::REPEATED.to_owned().into()));
+    if context.secrets.occur_in_row(slots, &context.reader.fields) {
+        return sink(Outcome::bad(secret::CONTAINS_SECRET.to_owned().into()));
     }
     let fields = match fields(&context.plan.record, &context.reader.fields, slots, context.asked) {
         Ok(fields) => fields,
@@ -194,24 +194,24 @@ fn fate(
         return Fate::Outside;
     }
     if let Some(scope) = dropped_scope(context, record) {
-        return Fate::Dropped(format!("its address is {scope}"), None);
+        return Fate::Dropped(format!("{scope} address"), None);
     }
-    let sources = meant(context.asked, sources(&record.rrname, record.rrtype));
+    let sources = prefer_asked(context.asked, sources(&record.rrname, record.rrtype));
     let (sources, targets) = (with_hostname(context, sources), with_hostname(context, targets(&record.rdata)));
     let is_about = |side: &[Observable]| side.iter().any(|observable| observable.is_same(context.asked));
     if context.plan.record.other_names == OtherNames::Drop && !is_about(&sources) && !is_about(&targets) {
-        return Fate::Dropped("it is about another name than the one asked for".into(), None);
+        return Fate::Dropped("record of another name".into(), None);
     }
     if sources.is_empty() {
-        return Fate::Dropped("its owner is not the name of one domain".into(), None);
+        return Fate::Dropped("owner name is not a single domain name".into(), None);
     }
     if targets.is_empty() && !possible_targets(record.rrtype.form()).is_empty() {
-        return Fate::Dropped("its data stands for no observable".into(), None);
+        return Fate::Dropped("rdata is not an observable".into(), None);
     }
     let (mut drop, mut is_linked) = (None, false);
-    // Data without an observable still has a rule that says why it is dropped.
-    let nothing = targets.is_empty().then_some(None);
-    for target in targets.iter().map(Some).chain(nothing) {
+    // Rdata without an observable is still matched, since a rule may state why it is dropped.
+    let no_target = targets.is_empty().then_some(None);
+    for target in targets.iter().map(Some).chain(no_target) {
         match apply(context, record, fields, &sources, target, texts, graph) {
             Ok(Applied::Linked(link)) => {
                 is_linked = true;
@@ -223,14 +223,14 @@ fn fate(
     }
     match is_linked {
         true => {
-            besides(context, record, fields, (&sources, &targets), texts, graph);
+            relate_additional(context, record, fields, (&sources, &targets), texts, graph);
             Fate::Mapped
         }
-        false => drop.expect("each candidate is linked or dropped"),
+        false => drop.expect("each target is linked or dropped"),
     }
 }
 
-/// The scope of an address for which a record is left out. The address asked about is no result.
+/// Returns the scope for which a record is dropped, unless its address is the observable.
 fn dropped_scope(context: &Context, record: &Record) -> Option<Scope> {
     let address = match (&record.rdata, record.rrtype) {
         (Rdata::Address(address), _) => *address,
@@ -242,15 +242,15 @@ fn dropped_scope(context: &Context, record: &Record) -> Option<Scope> {
     (context.drop_addresses.contains(&scope) && !is_asked()).then_some(scope)
 }
 
-/// A reverse name stands for its address too: who asked about one of them means that one.
-fn meant(asked: &Observable, mut owner: Vec<Observable>) -> Vec<Observable> {
+/// If the observable is among the candidates (a reverse name also represents its address), keeps only the observable.
+fn prefer_asked(asked: &Observable, mut owner: Vec<Observable>) -> Vec<Observable> {
     if owner.iter().any(|observable| observable.is_same(asked)) {
         owner.retain(|observable| observable.is_same(asked));
     }
     owner
 }
 
-/// Who asks about a hostname has the name taken for it first, and for a domain name after.
+/// For a hostname observable, prefers the hostname to the domain name of the same value.
 fn with_hostname(context: &Context, mut side: Vec<Observable>) -> Vec<Observable> {
     let is_asked = |found: &Observable| found.as_hostname().is_same(context.asked);
     if context.asked.kind() == Kind::Hostname && side.iter().any(is_asked) {
@@ -259,8 +259,8 @@ fn with_hostname(context: &Context, mut side: Vec<Observable>) -> Vec<Observable
     side
 }
 
-/// What a mapped record says of one of its sides. A value that is none of the wanted type says nothing.
-fn besides(
+/// Adds the additional relationships of a mapped record. Values that are not of the target type are ignored.
+fn relate_additional(
     context: &Context,
     record: &Record,
     fields: &[Typed],
@@ -294,12 +294,12 @@ fn is_outside(context: &Context, record: &Record) -> bool {
 }
 
 enum Applied {
-    /// And how, where a trace wants to know.
+    /// With the relationship, if a trace is recorded.
     Linked(Option<Link>),
     Dropped(String, Option<usize>),
 }
 
-/// The first rule that matches decides.
+/// Applies the first matching rule.
 fn apply(
     context: &Context,
     record: &Record,
@@ -321,7 +321,7 @@ fn apply(
             }
         };
         if let Some(when) = &rule.when
-            && !when.holds(value_of).map_err(|reason| format!("`{}` cannot be told: {reason}", when.text()))?
+            && !when.holds(value_of).map_err(|reason| format!("failed to evaluate `{}`: {reason}", when.text()))?
         {
             continue;
         }
@@ -343,17 +343,17 @@ fn apply(
                     Report { seen, tlp: context.levels.of(record.tlp), rrtype: Some(record.rrtype), description: text };
                 match graph.relate(source, *relationship, target, report) {
                     true => Ok(Applied::Linked(context.keeps_values.then(link))),
-                    false => Ok(Applied::Dropped("it points to itself".into(), Some(index))),
+                    false => Ok(Applied::Dropped("relationship to itself".into(), Some(index))),
                 }
             }
             (RuleThen::Drop(reason), _) => Ok(Applied::Dropped(reason.clone(), Some(index))),
-            (RuleThen::Relate { .. }, None) => unreachable!("a rule without its ends was passed over"),
+            (RuleThen::Relate { .. }, None) => unreachable!("rules without source or target are skipped"),
         };
     }
     unreachable!("the last rule matches everything")
 }
 
-/// The times that the profile gives relationships.
+/// Returns the start and stop time of a record's relationships.
 fn seen(plan: &Plan, record: &Record) -> Seen {
     let time = |field: Option<TimeField>| match field? {
         TimeField::TimeFirst => record.seen.first,
@@ -362,7 +362,7 @@ fn seen(plan: &Plan, record: &Record) -> Seen {
     Seen { first: time(plan.relationship.start_time), last: time(plan.relationship.stop_time) }
 }
 
-/// What conditions and texts may read: the record's sides, its type, and every field.
+/// Returns a variable of conditions and texts: observable, rrname, rdata, rrtype, or a field.
 fn value_of(context: &Context, record: &Record, fields: &[Typed], name: &str) -> Text {
     let plan = context.plan;
     match name {
@@ -385,10 +385,9 @@ impl Texts {
         value_of: impl Fn(&str) -> Text,
     ) -> Result<Arc<str>, String> {
         let Some(prose) = prose else { return Ok(Arc::default()) };
-        let render =
-            || prose.render(&value_of).map_err(|reason| format!("the description cannot be written: {reason}"));
+        let render = || prose.render(&value_of).map_err(|reason| format!("failed to render the description: {reason}"));
         let known = self.known.entry(which).or_default();
-        if !known.is_worth_a_look() {
+        if !known.is_effective() {
             return Ok(render()?.into());
         }
         self.key.clear();
@@ -410,8 +409,8 @@ impl Texts {
 }
 
 impl ParsedText {
-    /// A text that says something else of each record is not looked up for ever.
-    fn is_worth_a_look(&self) -> bool {
+    /// Stops looking up a template whose texts rarely repeat.
+    fn is_effective(&self) -> bool {
         self.rendered < MAX_TEXTS || self.found > self.rendered
     }
 }

@@ -1,6 +1,6 @@
-//! The gate of TLP, PAP and special use: what may be sent at all, asked before the first request; and how high results are
-//! marked.
-//! Fails closed: a marking that cannot be read is above every maximum.
+//! Evaluates TLP, PAP and special-use restrictions before the first request, and determines the marking of results.
+//!
+//! Fails closed: an unreadable marking is above every maximum.
 
 use super::Input;
 use crate::dns::{Scope, special_use};
@@ -9,7 +9,7 @@ use crate::profile::Unmarked;
 use crate::stix::{Kind, Marking, Observable, Pap, Tlp};
 use url::Url;
 
-/// Why this observable may not be sent to this provider; `None` if it may.
+/// Returns why an observable must not be sent to a provider; `None` if it may be.
 pub(super) fn refusal(plan: &Plan, input: &Input) -> Option<String> {
     let unreadable = input.markings.iter().find_map(|marking| match marking {
         Marking::Unreadable(what) => Some(what),
@@ -20,33 +20,33 @@ pub(super) fn refusal(plan: &Plan, input: &Input) -> Option<String> {
     }
     let max = pap_level(&plan.pap_max, &input.settings);
     if let Some(pap) = asked_pap(&input.markings).filter(|pap| *pap > max) {
-        return Some(format!("the observable is {pap}; {} may be asked up to {max}", plan.name));
+        return Some(format!("the observable is {pap}; {} accepts {max} at most", plan.name));
     }
     let max = level(&plan.tlp.max, &input.settings);
     match asked_tlp(&input.markings) {
         None if plan.tlp.unmarked == Unmarked::Refuse => {
-            Some(format!("{} is only asked about observables with a TLP marking", plan.name))
+            Some(format!("{} requires observables with a TLP marking", plan.name))
         }
-        Some(tlp) if tlp > max => Some(format!("the observable is {tlp}; {} may be asked up to {max}", plan.name)),
-        _ => of_special_use(input),
+        Some(tlp) if tlp > max => Some(format!("the observable is {tlp}; {} accepts {max} at most", plan.name)),
+        _ => special_use_refusal(input),
     }
 }
 
-/// Why no provider knows anything of this observable, unless the operator wants it to be asked.
-fn of_special_use(input: &Input) -> Option<String> {
+/// Returns why no provider has data on a special-use observable, unless the operator permits it.
+fn special_use_refusal(input: &Input) -> Option<String> {
     if matches!(input.settings.value(ASK_RESERVED), Some(SettingValue::Boolean(true))) {
         return None;
     }
     let reason = special_use(&host(&input.observable)?)?;
-    Some(format!("{reason}; `{ASK_RESERVED}` asks all the same"))
+    Some(format!("{reason}; set `{ASK_RESERVED}` to query it anyway"))
 }
 
-/// The name or address of an observable.
+/// Returns the domain name or address of an observable.
 fn host(observable: &Observable) -> Option<String> {
     let value = observable.value();
     match observable.kind() {
         Kind::DomainName | Kind::Hostname => Some(value.to_owned()),
-        // Of a network, its first address.
+        // The first address of a network.
         Kind::Ipv4Addr | Kind::Ipv6Addr => value.split('/').next().map(str::to_owned),
         Kind::EmailAddr => value.rsplit_once('@').map(|(_, domain)| domain.to_owned()),
         Kind::Url => Some(Url::parse(value).ok()?.host_str()?.trim_matches(['[', ']']).to_owned()),
@@ -54,15 +54,15 @@ fn host(observable: &Observable) -> Option<String> {
     }
 }
 
-/// The scopes of addresses that are no results.
+/// Returns the scopes of addresses that are dropped from results.
 pub(super) fn dropped<'p>(plan: &'p Plan, settings: &Settings) -> &'p [Scope] {
     match settings.value(PRIVATE_ADDRESSES) {
-        Some(SettingValue::Text(word)) if word == "keep" => &[],
+        Some(SettingValue::Text(text)) if text == "keep" => &[],
         _ => &plan.record.drop_addresses,
     }
 }
 
-/// The highest level of the observable's markings.
+/// Returns the highest TLP level among markings.
 pub(super) fn asked_tlp(markings: &[Marking]) -> Option<Tlp> {
     let levels = markings.iter().filter_map(|marking| match marking {
         Marking::Tlp(tlp) => Some(*tlp),
@@ -79,23 +79,23 @@ fn asked_pap(markings: &[Marking]) -> Option<Pap> {
     levels.max()
 }
 
-/// How results are marked: never below the observable, nor below the profile's floor.
+/// Returns the marking of results: at least that of the observable and the profile's minimum.
 pub(super) fn result_tlp(plan: &Plan, input: &Input) -> Tlp {
     let floor = level(&plan.tlp.at_least, &input.settings);
     asked_tlp(&input.markings).map_or(floor, |tlp| tlp.max(floor))
 }
 
-/// How records of a run are marked.
+/// Markings that apply to the records of a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Levels {
-    /// No result is below it.
+    /// Minimum level of every result.
     floor: Tlp,
-    /// A record that says nothing of itself.
+    /// Level of a record without a marking of its own.
     unmarked: Tlp,
 }
 
 impl Levels {
-    /// The level of a record: its own, or that of unmarked ones, and never below the floor.
+    /// Returns the level of a record: its own or the default, and at least the minimum.
     pub(super) fn of(self, record: Option<Tlp>) -> Tlp {
         record.unwrap_or(self.unmarked).max(self.floor)
     }
@@ -112,7 +112,7 @@ fn level(value: &ValueOrSetting<Tlp>, settings: &Settings) -> Tlp {
         ValueOrSetting::Value(tlp) => *tlp,
         ValueOrSetting::Setting(name) => match settings.value(name) {
             Some(SettingValue::Tlp(tlp)) => *tlp,
-            _ => unreachable!("a level's setting is of type tlp and always has a value"),
+            _ => unreachable!("a level's setting is of type tlp and has a value"),
         },
     }
 }
@@ -122,7 +122,7 @@ fn pap_level(value: &ValueOrSetting<Pap>, settings: &Settings) -> Pap {
         ValueOrSetting::Value(pap) => *pap,
         ValueOrSetting::Setting(name) => match settings.value(name) {
             Some(SettingValue::Pap(pap)) => *pap,
-            _ => unreachable!("a level's setting is of type pap and always has a value"),
+            _ => unreachable!("a level's setting is of type pap and has a value"),
         },
     }
 }

@@ -1,5 +1,5 @@
-//! One plan for one observable, as a state machine: what to send, when to wait, when to stop, what was found.
-//! Opens no socket and reads no clock: whoever drives a run sends what it is given and says what time it is.
+//! Runs a plan for one observable, as a sans-I/O state machine: [`Run::next`] returns what to do, and the driver
+//! reports the response and the time by [`Run::accept`].
 
 mod provider_state;
 mod read_ahead;
@@ -55,19 +55,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use trace::{Failure, Ledger};
 
-/// How long to wait for another run's probe before looking again.
-const PROBE_PATIENCE: SignedDuration = SignedDuration::from_millis(50);
+/// Interval between checks whether another run has obtained the token or the quota.
+const SHARED_REQUEST_INTERVAL: SignedDuration = SignedDuration::from_millis(50);
 
-/// How many redirects within the provider's origin are followed for one request and its pages.
+/// Maximum number of redirects within the provider's origin, for one request and its pages.
 pub const MAX_REDIRECTS: u32 = 5;
 
-/// One plan for one observable.
+/// The execution of one plan for one observable.
 #[derive(Debug)]
 pub struct Run<'p> {
     plan: &'p Plan,
-    account: Arc<ProviderState>,
+    provider_state: Arc<ProviderState>,
     input: Input,
-    asker: RequestBuilder,
+    builder: RequestBuilder,
     started: Timestamp,
     window_start: Option<Timestamp>,
     tlp: Tlp,
@@ -75,12 +75,12 @@ pub struct Run<'p> {
     queue: VecDeque<PagedLookup>,
     current: Option<PagedLookupState>,
     awaiting: Awaiting,
-    /// Counts the request that is under way.
-    under_way: Option<InFlight>,
-    /// Whether a token that was not accepted was replaced once.
+    /// Holds a slot of the concurrency limit while a request is in flight.
+    in_flight: Option<InFlight>,
+    /// Whether a rejected token has been replaced once.
     has_new_token: bool,
-    /// Whether it was told that the quota is not known.
-    has_warned: bool,
+    /// Whether the diagnostic about the unknown quota was reported.
+    has_reported_unknown_quota: bool,
     attempts: u32,
     not_before: Timestamp,
     last_request: LastRequest,
@@ -89,20 +89,20 @@ pub struct Run<'p> {
     texts: mapping::Texts,
 }
 
-/// One request's worth of a lookup, with all its pages.
+/// One value of a lookup's `for_each`, or the whole lookup, with all its pages.
 #[derive(Debug)]
 struct PagedLookup {
     lookup: usize,
     each: Option<String>,
 }
 
-/// An `PagedLookup` under way.
+/// A `PagedLookup` that is being executed.
 #[derive(Debug)]
 struct PagedLookupState {
-    ask: PagedLookup,
+    paged_lookup: PagedLookup,
     target: Target,
-    /// Where the provider sends this request instead.
-    elsewhere: Option<Target>,
+    /// Target of the last redirect.
+    redirected_to: Option<Target>,
     redirects: u32,
     pages: Pages,
     polls: u32,
@@ -111,7 +111,7 @@ struct PagedLookupState {
     bad_before: u64,
 }
 
-/// The page that was asked for last.
+/// Method and URL of the last page request.
 #[derive(Debug, Default)]
 struct LastRequest {
     method: &'static str,
@@ -127,13 +127,13 @@ enum Awaiting {
 }
 
 impl<'p> Run<'p> {
-    /// Starts a run. The TLP gate is asked here: a run that is refused sends nothing.
-    pub fn new(plan: &'p Plan, account: Arc<ProviderState>, input: Input, now: Timestamp) -> Self {
+    /// Starts a run. The TLP and PAP gates are evaluated here: a refused run sends no request.
+    pub fn new(plan: &'p Plan, provider_state: Arc<ProviderState>, input: Input, now: Timestamp) -> Self {
         let span = plan.window.as_ref().map(|window| match &window.last {
             ValueOrSetting::Value(span) => *span,
             ValueOrSetting::Setting(name) => match input.settings.value(name) {
                 Some(SettingValue::Duration(span)) => *span,
-                _ => unreachable!("a window's setting is a duration that always has a value"),
+                _ => unreachable!("a window's setting is a duration and has a value"),
             },
         });
         let window_start = span.map(|span| before(now, span));
@@ -143,16 +143,16 @@ impl<'p> Run<'p> {
         let mut queue = VecDeque::new();
         match marking_gate::refusal(plan, &input) {
             Some(reason) => ledger.refused = Some(reason),
-            None => queue = asks(plan, &input.observable),
+            None => queue = paged_lookups(plan, &input.observable),
         }
         if queue.is_empty() && ledger.refused.is_none() {
             ledger.refused =
-                Some(format!("{} does not answer for {}", plan.name, input.observable.kind().entity_type()));
+                Some(format!("{} does not support {} observables", plan.name, input.observable.kind().entity_type()));
         }
         Self {
             plan,
-            account,
-            asker: RequestBuilder::new(plan, &input, now, window_start),
+            provider_state,
+            builder: RequestBuilder::new(plan, &input, now, window_start),
             input,
             started: now,
             window_start,
@@ -161,9 +161,9 @@ impl<'p> Run<'p> {
             queue,
             current: None,
             awaiting: Awaiting::Nothing,
-            under_way: None,
+            in_flight: None,
             has_new_token: false,
-            has_warned: false,
+            has_reported_unknown_quota: false,
             attempts: 0,
             not_before: now,
             last_request: LastRequest::default(),
@@ -173,34 +173,34 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// The lookup that is under way, and which of its list is asked for.
-    pub fn asking(&self) -> Option<(&str, Option<&str>)> {
-        let asking = self.current.as_ref()?;
-        Some((&self.plan.lookups[asking.ask.lookup].name, asking.ask.each.as_deref()))
+    /// Returns the name of the current lookup, and its current value of `for_each`.
+    pub fn current_lookup(&self) -> Option<(&str, Option<&str>)> {
+        let current = self.current.as_ref()?;
+        Some((&self.plan.lookups[current.paged_lookup.lookup].name, current.paged_lookup.each.as_deref()))
     }
 
-    /// Whether the request that is under way is the last of the run, unless it is made again.
+    /// Whether the request in flight is the last of the run, retries aside.
     pub fn is_at_last_request(&self) -> bool {
-        let is_only = |asking: &PagedLookupState| {
-            let lookup = &self.plan.lookups[asking.ask.lookup];
+        let is_single = |current: &PagedLookupState| {
+            let lookup = &self.plan.lookups[current.paged_lookup.lookup];
             lookup.job.is_none() && matches!(lookup.paging, PagingPlan::None { .. })
         };
-        self.awaiting == Awaiting::Page && self.queue.is_empty() && self.current.as_ref().is_some_and(is_only)
+        self.awaiting == Awaiting::Page && self.queue.is_empty() && self.current.as_ref().is_some_and(is_single)
     }
 
-    /// What to do now.
+    /// Returns the next step: send a request, wait, or stop.
     pub fn next(&mut self, now: Timestamp) -> Step {
         if self.current.is_none() {
-            self.current = self.queue.pop_front().map(|ask| self.begin(ask));
+            self.current = self.queue.pop_front().map(|paged_lookup| self.begin(paged_lookup));
         }
         if self.current.is_none() {
             return Step::Done;
         }
         if now >= self.input.deadline {
-            return self.stop(Failure::cut("the deadline was reached"));
+            return self.stop(Failure::interrupted("deadline exceeded"));
         }
         if now < self.not_before {
-            return self.wait(self.not_before, "a wait goes past the deadline");
+            return self.wait(self.not_before, "the wait exceeds the deadline");
         }
         if let Some(step) = self.token(now) {
             return step;
@@ -208,146 +208,148 @@ impl<'p> Run<'p> {
         if let Some(step) = self.quota(now) {
             return step;
         }
-        match self.account.take_slot(self.plan, now) {
-            Err(until) => self.wait(until, "the request rate goes past the deadline"),
+        match self.provider_state.take_slot(self.plan, now) {
+            Err(until) => self.wait(until, "the rate limit permits no request before the deadline"),
             Ok(slot) => {
-                self.under_way = Some(slot);
+                self.in_flight = Some(slot);
                 self.attempts += 1;
                 self.send_page(now)
             }
         }
     }
 
-    /// Sees to it that requests carry a token, where they need one; `None` if they do.
+    /// Obtains an access token where requests need one; `None` if requests can be sent.
     fn token(&mut self, now: Timestamp) -> Option<Step> {
         let plan = self.plan.token()?;
-        match self.account.token(now) {
+        match self.provider_state.token(now) {
             TokenState::Known(token) => {
-                self.asker.carry(&token);
+                self.builder.set_token(&token);
                 None
             }
-            TokenState::ByAnother => Some(self.wait(after(now, PROBE_PATIENCE), "there is no token by the deadline")),
+            TokenState::InProgress => {
+                Some(self.wait(after(now, SHARED_REQUEST_INTERVAL), "no access token before the deadline"))
+            }
             TokenState::Due => {
-                let request = match self.asker.token(plan).checked() {
+                let request = match self.builder.token(plan).validated() {
                     Ok(request) => request,
                     Err(reason) => {
-                        self.account.forget_token();
+                        self.provider_state.forget_token();
                         return Some(self.stop(Failure::stop(reason)));
                     }
                 };
                 self.attempts += 1;
                 self.awaiting = Awaiting::Token;
-                Some(Step::Send(request.within(self.input.deadline, now)))
+                Some(Step::Send(request.limited_to(self.input.deadline, now)))
             }
         }
     }
 
     fn send_page(&mut self, now: Timestamp) -> Step {
-        let asking = self.current.as_ref().expect("next() has just seen to it");
-        let lookup = &self.plan.lookups[asking.ask.lookup];
-        let each = asking.ask.each.as_deref();
-        let target = asking.elsewhere.as_ref().unwrap_or(&asking.target);
-        let built = match self.asker.lookup(self.plan, lookup, each, target, &asking.pages, now).checked() {
+        let current = self.current.as_ref().expect("next() starts a lookup first");
+        let lookup = &self.plan.lookups[current.paged_lookup.lookup];
+        let each = current.paged_lookup.each.as_deref();
+        let target = current.redirected_to.as_ref().unwrap_or(&current.target);
+        let built = match self.builder.lookup(self.plan, lookup, each, target, &current.pages, now).validated() {
             Ok(built) => built,
             Err(reason) => {
-                self.under_way = None;
+                self.in_flight = None;
                 self.fail(Failure::lookup(reason));
                 return self.next(now);
             }
         };
         self.awaiting = Awaiting::Page;
         self.last_request = LastRequest { method: built.method, url: built.url.clone() };
-        Step::Send(built.within(self.input.deadline, now))
+        Step::Send(built.limited_to(self.input.deadline, now))
     }
 
-    /// Asks the account whether anything may be sent; `None` if so.
+    /// Checks the quota, and probes it if necessary; `None` if requests can be sent.
     fn quota(&mut self, now: Timestamp) -> Option<Step> {
-        if let Some(Exhausted { until, reason, .. }) = self.account.exhausted(self.plan, now) {
+        if let Some(Exhausted { until, reason, .. }) = self.provider_state.exhausted(self.plan, now) {
             return Some(self.defer(until, reason));
         }
         let probe = self.plan.quota.probe.as_ref()?;
-        match self.account.probing(probe, now) {
+        match self.provider_state.probe_state(probe, now) {
             ProbeState::Known => {
-                self.warn_of_unread(probe);
+                self.report_unknown_quota(probe);
                 None
             }
-            ProbeState::ByAnother => {
-                Some(self.wait(after(now, PROBE_PATIENCE), "the quota is not known by the deadline"))
+            ProbeState::InProgress => {
+                Some(self.wait(after(now, SHARED_REQUEST_INTERVAL), "remaining quota unknown at the deadline"))
             }
             ProbeState::Due => {
-                let slot = match self.account.take_slot(self.plan, now) {
+                let slot = match self.provider_state.take_slot(self.plan, now) {
                     Ok(slot) => slot,
                     Err(until) => {
-                        self.account.probe_again();
-                        return Some(self.wait(until, "the request rate goes past the deadline"));
+                        self.provider_state.probe_again();
+                        return Some(self.wait(until, "the rate limit permits no request before the deadline"));
                     }
                 };
-                let request = match self.asker.probe(self.plan, probe, now).checked() {
+                let request = match self.builder.probe(self.plan, probe, now).validated() {
                     Ok(request) => request,
                     Err(reason) => {
-                        self.account.probe_again();
+                        self.provider_state.probe_again();
                         return Some(self.stop(Failure::stop(reason)));
                     }
                 };
-                self.under_way = Some(slot);
+                self.in_flight = Some(slot);
                 self.attempts += 1;
                 self.awaiting = Awaiting::Probe;
-                Some(Step::Send(request.within(self.input.deadline, now)))
+                Some(Step::Send(request.limited_to(self.input.deadline, now)))
             }
         }
     }
 
-    /// Takes the answer to the request that was sent last. Returns what it says of the provider.
+    /// Processes the result of the last request. Returns what it shows about the provider.
     pub fn accept(&mut self, result: Result<Response, Fault>, now: Timestamp) -> Health {
         self.ledger.requests += 1;
-        self.under_way = None;
+        self.in_flight = None;
         if let Ok(response) = &result {
-            self.account.note_headers(self.plan, response, now);
+            self.provider_state.note_headers(self.plan, response, now);
         }
         let awaiting = std::mem::replace(&mut self.awaiting, Awaiting::Nothing);
-        if result.as_ref().is_ok_and(|response| self.says_pending(&awaiting, response)) {
+        if result.as_ref().is_ok_and(|response| self.is_pending(&awaiting, response)) {
             self.poll_again(now);
             return Health::Serves;
         }
-        let verdict = match &result {
-            Ok(response) => answer::judge(self.plan, self.framing(&awaiting), response, now, &self.asker),
-            // Whom to trust is the operator's matter: asking again changes nothing.
+        let decision = match &result {
+            Ok(response) => answer::decide(self.plan, self.framing(&awaiting), response, now, &self.builder),
+            // Only the operator can resolve these: retrying is pointless.
             Err(fault @ (Fault::Untrusted(_) | Fault::Unsendable(_))) => Decision::StopAll(Reason::of_fault(fault)),
-            Err(fault) => Decision::TryAgain(Reason::of_fault(fault), None),
+            Err(fault) => Decision::Retry(Reason::of_fault(fault), None),
         };
-        let health = verdict.health(awaiting == Awaiting::Page, &result);
-        match (verdict, awaiting) {
+        let health = decision.health(awaiting == Awaiting::Page, &result);
+        match (decision, awaiting) {
             (_, Awaiting::Nothing) => {}
-            (Decision::TryAgain(why, wait), awaiting) => self.try_again(why, wait, &awaiting, now),
-            (Decision::Quota(why, until), awaiting) => {
+            (Decision::Retry(reason, wait), awaiting) => self.retry(reason, wait, &awaiting, now),
+            (Decision::Quota(reason, until), awaiting) => {
                 self.release_probe(&awaiting);
-                let until = until.unwrap_or_else(|| self.account.quota_guess(self.plan, now));
-                let until = self.account.exhaust(self.plan, until, (Cause::Quota, why.text()), now);
-                self.defer(until, why.text());
+                let until = until.unwrap_or_else(|| self.provider_state.quota_guess(self.plan, now));
+                let until = self.provider_state.exhaust(self.plan, until, (Cause::Quota, reason.text()), now);
+                self.defer(until, reason.text());
             }
-            (Decision::StopAll(why), awaiting) if self.renews_token(&why, &awaiting) => {
+            (Decision::StopAll(reason), awaiting) if self.discard_rejected_token(&reason, &awaiting) => {
                 self.release_probe(&awaiting);
                 return Health::Unknown;
             }
-            (Decision::StopAll(why), awaiting) => {
+            (Decision::StopAll(reason), awaiting) => {
                 self.release_probe(&awaiting);
-                self.stop(Failure::stop(why.text()));
+                self.stop(Failure::stop(reason.text()));
             }
-            (verdict, Awaiting::Token) => self.accept_token(&verdict, result.as_ref().ok(), now),
-            (verdict, Awaiting::Probe) => self.accept_probe(&verdict, result.as_ref().ok(), now),
-            (Decision::Fail(why), Awaiting::Page) => self.fail(Failure::lookup(why.text())),
-            (Decision::Empty, Awaiting::Page) => self.read_nothing(now),
+            (decision, Awaiting::Token) => self.accept_token(&decision, result.as_ref().ok(), now),
+            (decision, Awaiting::Probe) => self.accept_probe(&decision, result.as_ref().ok(), now),
+            (Decision::Fail(reason), Awaiting::Page) => self.fail(Failure::lookup(reason.text())),
+            (Decision::Empty, Awaiting::Page) => self.read_empty(now),
             (Decision::Redirect(location), Awaiting::Page) => self.redirect(&location),
-            (Decision::Read, Awaiting::Page) => self.read(result.expect("a verdict to read has a response"), now),
+            (Decision::Read, Awaiting::Page) => self.read(result.expect("a response that is read has arrived"), now),
         }
         health
     }
 
-    /// How the answer that is awaited is framed.
+    /// Returns the framing of the expected response.
     fn framing(&self, awaiting: &Awaiting) -> Framing {
         match (awaiting, &self.current) {
-            (Awaiting::Page, Some(asking)) if !matches!(asking.target, Target::Poll(_) | Target::PollUrl(_)) => {
-                self.plan.lookups[asking.ask.lookup].rows.framing
+            (Awaiting::Page, Some(current)) if !matches!(current.target, Target::Poll(_) | Target::PollUrl(_)) => {
+                self.plan.lookups[current.paged_lookup.lookup].rows.framing
             }
             _ => Framing::Json,
         }
@@ -355,72 +357,72 @@ impl<'p> Run<'p> {
 
     fn release_probe(&self, awaiting: &Awaiting) {
         match awaiting {
-            Awaiting::Probe => self.account.probe_again(),
-            Awaiting::Token => self.account.forget_token(),
+            Awaiting::Probe => self.provider_state.probe_again(),
+            Awaiting::Token => self.provider_state.forget_token(),
             Awaiting::Page | Awaiting::Nothing => {}
         }
     }
 
-    /// A token that is not accepted may have been revoked: it is replaced, once in a run.
-    fn renews_token(&mut self, why: &Reason, awaiting: &Awaiting) -> bool {
-        let is_due = why.is_unauthorized() && *awaiting != Awaiting::Token && !self.has_new_token;
+    /// Discards a rejected token, which may have been revoked, once in a run.
+    fn discard_rejected_token(&mut self, reason: &Reason, awaiting: &Awaiting) -> bool {
+        let is_due = reason.is_unauthorized() && *awaiting != Awaiting::Token && !self.has_new_token;
         if !is_due || self.plan.token().is_none() {
             return false;
         }
         self.has_new_token = true;
-        self.account.forget_token();
+        self.provider_state.forget_token();
         true
     }
 
-    fn accept_token(&mut self, verdict: &Decision, response: Option<&Response>, now: Timestamp) {
+    fn accept_token(&mut self, decision: &Decision, response: Option<&Response>, now: Timestamp) {
         self.attempts = 0;
-        let plan = self.plan.token().expect("a token was asked for");
-        let read = response.filter(|_| matches!(verdict, Decision::Read));
-        if read.is_some_and(|response| self.account.learn_token(plan, response, now)) {
+        let plan = self.plan.token().expect("a token was requested");
+        let read = response.filter(|_| matches!(decision, Decision::Read));
+        if read.is_some_and(|response| self.provider_state.store_token(plan, response, now)) {
             return;
         }
-        self.account.forget_token();
-        let reason = match verdict {
-            Decision::Fail(why) => format!("no token was given: {}", why.text()),
-            Decision::Redirect(_) => "no token was given: its place redirects".to_owned(),
-            _ => format!("no token was given: the answer has none at `{}`", plan.token),
+        self.provider_state.forget_token();
+        let reason = match decision {
+            Decision::Fail(reason) => format!("failed to obtain an access token: {}", reason.text()),
+            Decision::Redirect(_) => "failed to obtain an access token: unexpected redirect".to_owned(),
+            _ => format!("failed to obtain an access token: missing `{}` in the response", plan.token),
         };
         self.stop(Failure::stop(reason));
     }
 
-    fn accept_probe(&mut self, verdict: &Decision, response: Option<&Response>, now: Timestamp) {
+    fn accept_probe(&mut self, decision: &Decision, response: Option<&Response>, now: Timestamp) {
         self.attempts = 0;
         let probe = self.plan.quota.probe.as_ref().expect("a probe was sent");
-        let body = response.filter(|_| matches!(verdict, Decision::Read)).map(|response| response.body.as_slice());
-        if let Some((until, reason)) = self.account.learn(self.plan, probe, body, now) {
+        let body = response.filter(|_| matches!(decision, Decision::Read)).map(|response| response.body.as_slice());
+        if let Some((until, reason)) = self.provider_state.store_probe(self.plan, probe, body, now) {
             self.defer(until, reason);
         }
     }
 
-    /// Tells, once in a run, that nobody knows how much is left: an account without the figures is served all the same.
-    fn warn_of_unread(&mut self, probe: &ProbePlan) {
-        let Some(missing) = self.account.unread().filter(|_| !self.has_warned) else { return };
-        self.has_warned = true;
-        let message = "the quota cannot be told, and is not minded";
-        let label = format!("the answer has {missing}");
+    /// Reports, once in a run, that the remaining quota is unknown. Lookups continue: some accounts have no such
+    /// figures.
+    fn report_unknown_quota(&mut self, probe: &ProbePlan) {
+        let Some(missing) = self.provider_state.missing().filter(|_| !self.has_reported_unknown_quota) else { return };
+        self.has_reported_unknown_quota = true;
+        let message = "remaining quota unknown; not enforced";
+        let label = format!("the response has {missing}");
         let found = Diagnostic::error(Code::ResponseShape, message, &self.plan.source, probe.span.clone(), label);
         self.ledger.diagnostics.push(found.warning());
     }
 
-    /// The same request once more, after a wait; or no more, when it was sent often enough or the wait is too long.
-    fn try_again(&mut self, why: Reason, asked_wait: Option<SignedDuration>, awaiting: &Awaiting, now: Timestamp) {
+    /// Schedules a retry; fails the lookup after the last attempt, and defers the run if the wait is too long.
+    fn retry(&mut self, reason: Reason, requested_wait: Option<SignedDuration>, awaiting: &Awaiting, now: Timestamp) {
         self.release_probe(awaiting);
         let retry = &self.plan.http.retry;
-        let wait = asked_wait.unwrap_or_else(|| self.backoff());
+        let wait = requested_wait.unwrap_or_else(|| self.backoff());
         let until = after(now, wait);
         let is_too_late = until >= self.input.deadline;
-        if wait > retry.longest || (asked_wait.is_some() && is_too_late) {
-            let until = self.account.exhaust(self.plan, until, (Cause::Throttled, why.text()), now);
-            self.defer(until, why.text());
+        if wait > retry.longest || (requested_wait.is_some() && is_too_late) {
+            let until = self.provider_state.exhaust(self.plan, until, (Cause::Throttled, reason.text()), now);
+            self.defer(until, reason.text());
         } else if self.attempts >= retry.attempts || is_too_late {
-            let times = if self.attempts == 1 { "once".to_owned() } else { format!("{} times", self.attempts) };
-            let text = format!("{}, {times}", why.text());
-            match why.is_throttling() {
+            let text = reason.text_after(self.attempts);
+            match reason.is_throttling() {
                 true => {
                     self.defer(until, text);
                 }
@@ -431,7 +433,7 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// Twice as long each time, less up to half of it.
+    /// Exponential backoff with jitter: doubles with each attempt, less up to half.
     fn backoff(&mut self) -> SignedDuration {
         let retry = &self.plan.http.retry;
         let full = retry
@@ -439,7 +441,7 @@ impl<'p> Run<'p> {
             .checked_mul(1 << self.attempts.saturating_sub(1).min(16))
             .unwrap_or(retry.longest)
             .min(retry.longest);
-        // SplitMix64: enough to keep runs from asking in step.
+        // SplitMix64 is sufficient to desynchronize runs.
         self.input.seed = self.input.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.input.seed;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -449,76 +451,76 @@ impl<'p> Run<'p> {
     }
 
     fn redirect(&mut self, location: &str) {
-        let asking = self.current.as_mut().expect("a page was asked for");
-        asking.redirects += 1;
-        if asking.redirects > MAX_REDIRECTS {
-            return self.fail(Failure::lookup(format!("the provider redirects more than {MAX_REDIRECTS} times")));
+        let current = self.current.as_mut().expect("a page was requested");
+        current.redirects += 1;
+        if current.redirects > MAX_REDIRECTS {
+            return self.fail(Failure::lookup(format!("more than {MAX_REDIRECTS} redirects")));
         }
-        match self.asker.own_url(location, &self.last_request.url) {
+        match self.builder.own_url(location, &self.last_request.url) {
             Ok(url) => {
-                asking.elsewhere = Some(match asking.target {
+                current.redirected_to = Some(match current.target {
                     Target::Built | Target::Url(_) => Target::Url(url),
                     _ => Target::JobUrl(url),
                 });
                 self.attempts = 0;
             }
-            Err(reason) => self.fail(Failure::lookup(format!("the provider redirects: {reason}"))),
+            Err(reason) => self.fail(Failure::lookup(format!("invalid redirect: {reason}"))),
         }
     }
 
     fn read(&mut self, response: Response, now: Timestamp) {
         self.attempts = 0;
-        self.current.as_mut().expect("a page was asked for").elsewhere = None;
+        self.current.as_mut().expect("a page was requested").redirected_to = None;
         if let Some(job) = self.job(&response, now) {
             return job;
         }
-        let asking = self.current.as_mut().expect("a page was asked for");
-        let lookup = &self.plan.lookups[asking.ask.lookup];
-        asking.pages.count += 1;
+        let current = self.current.as_mut().expect("a page was requested");
+        let lookup = &self.plan.lookups[current.paged_lookup.lookup];
+        current.pages.count += 1;
         if let Err(repeat) = self.compare(lookup, &response) {
             return self.fail(Failure::lookup(repeat.to_string()));
         }
-        let Some(beside) = self.map_page(lookup, &response) else { return };
+        let Some(envelope) = self.map_page(lookup, &response) else { return };
         if let Some(fault) = &response.cut {
             return self.fail(Failure::lookup(Reason::of_fault(fault).text()));
         }
-        self.turn(lookup, &beside, &response, now);
+        self.turn(lookup, &envelope, &response, now);
     }
 
-    /// An answer that says there is nothing ends a lookup; or one part of it, where it is asked for in parts.
-    fn read_nothing(&mut self, now: Timestamp) {
-        let asking = self.current.as_mut().expect("a page was asked for");
-        let Some(parts) = &mut asking.pages.parts else { return self.end_lookup() };
+    /// Processes an empty response, which ends the lookup, or one part of its window.
+    fn read_empty(&mut self, now: Timestamp) {
+        let current = self.current.as_mut().expect("a page was requested");
+        let Some(parts) = &mut current.pages.parts else { return self.end_lookup() };
         self.attempts = 0;
-        asking.elsewhere = None;
-        asking.pages.count += 1;
+        current.redirected_to = None;
+        current.pages.count += 1;
         parts.begin();
-        let lookup = &self.plan.lookups[asking.ask.lookup];
-        let turn = asking.pages.settle_part(lookup, false, None);
+        let lookup = &self.plan.lookups[current.paged_lookup.lookup];
+        let turn = current.pages.settle_part(lookup, false, None);
         self.follow(turn, lookup, now);
     }
 
-    /// Tells a page that came before.
+    /// Detects a page whose rows equal those of an earlier page.
     fn compare(&mut self, lookup: &LookupPlan, response: &Response) -> Result<(), Repeat> {
         if !Pages::compares(lookup) {
             return Ok(());
         }
-        let asking = self.current.as_mut().expect("a page was asked for");
-        let each = asking.ask.each.as_deref();
+        let current = self.current.as_mut().expect("a page was requested");
+        let each = current.paged_lookup.each.as_deref();
         let reader = Reader::new(&self.plan.record, lookup, each, &self.input.observable, response);
         let mut fingerprint = Fingerprint::default();
-        // What is wrong with the answer is told when it is mapped.
+        // Errors are reported when the page is mapped.
         let _ = reader.read(response, &mut |row| fingerprint.note(&row));
-        asking.pages.is_new(fingerprint)
+        current.pages.is_new(fingerprint)
     }
 
-    /// Maps the rows of a page. Gives what stands beside them; nothing after an answer that breaks off was told.
+    /// Maps the rows of a page. Returns the envelope; `None` if the response is malformed, which is reported.
     fn map_page(&mut self, lookup: &LookupPlan, response: &Response) -> Option<Envelope> {
-        let asking = self.current.as_mut().expect("a page was asked for");
-        let mut parts = asking.pages.parts.take();
-        let (page, each) = (asking.pages.count, asking.ask.each.as_deref());
+        let current = self.current.as_mut().expect("a page was requested");
+        let mut parts = current.pages.parts.take();
+        let (page, each) = (current.pages.count, current.paged_lookup.each.as_deref());
         let reader = Reader::new(&self.plan.record, lookup, each, &self.input.observable, response);
-        let secrets = self.asker.secrets().repeated(response);
+        let secrets = self.builder.secrets().in_response(response);
         let asked_name = record::asked_name(&self.input.observable);
         self.graph.make_room(response.body.len());
         let context = mapping::Context {
@@ -543,69 +545,69 @@ impl<'p> Run<'p> {
                 bad.extend(mapping::row(&context, &row, texts, graph, ledger));
             }
         });
-        self.current.as_mut().expect("a page was asked for").pages.parts = parts;
+        self.current.as_mut().expect("a page was requested").pages.parts = parts;
         if !bad.is_empty() {
-            let exhibit = self.exhibit(page, response);
-            let told = bad.iter().map(|place| diagnose::bad_record(self.plan, lookup, place, &exhibit));
-            self.ledger.diagnostics.extend(told.map(|told| self.asker.secrets().redact_in(told)));
+            let response_source = self.response_source(page, response);
+            let diagnostics = bad.iter().map(|place| diagnose::bad_record(self.plan, lookup, place, &response_source));
+            self.ledger.diagnostics.extend(diagnostics.map(|found| self.builder.secrets().redact_in(found)));
         }
         match read {
-            Ok(beside) => Some(beside),
-            Err(broken) => {
-                let exhibit = self.exhibit(page, response);
-                let told = diagnose::broken(self.plan, lookup, &broken, &exhibit);
-                self.ledger.diagnostics.push(self.asker.secrets().redact_in(told));
-                self.fail(Failure::lookup(format!("page {page}: {broken}")));
+            Ok(envelope) => Some(envelope),
+            Err(error) => {
+                let response_source = self.response_source(page, response);
+                let diagnostic = diagnose::malformed(self.plan, lookup, &error, &response_source);
+                self.ledger.diagnostics.push(self.builder.secrets().redact_in(diagnostic));
+                self.fail(Failure::lookup(format!("page {page}: {error}")));
                 None
             }
         }
     }
 
-    /// What follows a page that was read.
-    fn turn(&mut self, lookup: &LookupPlan, beside: &Envelope, response: &Response, now: Timestamp) {
-        let asking = self.current.as_mut().expect("a page was asked for");
-        let turn = asking.pages.turn(lookup, beside, response, &self.asker, &self.last_request.url);
+    /// Continues with the next page, or ends the lookup.
+    fn turn(&mut self, lookup: &LookupPlan, envelope: &Envelope, response: &Response, now: Timestamp) {
+        let current = self.current.as_mut().expect("a page was requested");
+        let turn = current.pages.next_page(lookup, envelope, response, &self.builder, &self.last_request.url);
         self.follow(turn, lookup, now);
     }
 
     fn follow(&mut self, turn: paging::NextPage, lookup: &LookupPlan, now: Timestamp) {
-        let asking = self.current.as_mut().expect("a page was asked for");
+        let current = self.current.as_mut().expect("a page was requested");
         match turn {
             paging::NextPage::Last => self.end_lookup(),
             paging::NextPage::Truncated(reason) => {
-                let asking = self.current.as_ref().expect("a page was asked for");
-                self.ledger.truncated.push(self.named(&asking.ask, reason));
+                let current = self.current.as_ref().expect("a page was requested");
+                self.ledger.truncated.push(self.named(&current.paged_lookup, reason));
                 self.end_lookup();
             }
             paging::NextPage::Next(target) => {
                 match (target, &lookup.job) {
-                    // Later pages of a job's result are asked for where its first one was.
+                    // Later pages of a job's result have the same URL as the first.
                     (Target::Built, Some(_)) => {}
-                    (Target::Url(url), Some(_)) => asking.target = Target::JobUrl(url),
-                    (target, _) => asking.target = target,
+                    (Target::Url(url), Some(_)) => current.target = Target::JobUrl(url),
+                    (target, _) => current.target = target,
                 }
                 self.not_before = now;
             }
-            paging::NextPage::Broken(reason) => self.fail(Failure::lookup(self.asker.scrub(&reason))),
+            paging::NextPage::Broken(reason) => self.fail(Failure::lookup(self.builder.redact(&reason))),
         }
     }
 
-    /// An answer as evidence: named by its request, without secrets.
-    fn exhibit(&self, page: u32, response: &Response) -> diagnose::ResponseSource {
+    /// Returns a response for use in diagnostics: named after its request, without secrets.
+    fn response_source(&self, page: u32, response: &Response) -> diagnose::ResponseSource {
         let LastRequest { method, url } = &self.last_request;
         let name = format!("{method} {url} (page {page})");
-        diagnose::ResponseSource::new(name, &response.body, |text| self.asker.scrub(text))
+        diagnose::ResponseSource::new(name, &response.body, |text| self.builder.redact(text))
     }
 
-    fn begin(&mut self, ask: PagedLookup) -> PagedLookupState {
+    fn begin(&mut self, paged_lookup: PagedLookup) -> PagedLookupState {
         self.attempts = 0;
         let (read_before, bad_before) = (self.ledger.counts.read, self.ledger.counts.bad());
         let judged_before = self.ledger.counts.judged();
-        let pages = Pages::of(self.parts(&self.plan.lookups[ask.lookup]));
+        let pages = Pages::of(self.parts(&self.plan.lookups[paged_lookup.lookup]));
         PagedLookupState {
-            ask,
+            paged_lookup,
             target: Target::Built,
-            elsewhere: None,
+            redirected_to: None,
             redirects: 0,
             pages,
             polls: 0,
@@ -615,55 +617,55 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// The parts of the window that a lookup is asked for in, where it is; at first, the whole.
+    /// Returns the parts of the window for a lookup that splits it; initially the whole window.
     fn parts(&self, lookup: &LookupPlan) -> Option<Parts> {
         let PagingPlan::Window { open_end, .. } = lookup.paging else { return None };
         let start = self.window_start.expect("a lookup by parts of the window has one");
         Some(Parts::new(lookup, Part::whole(start, self.started, open_end), self.started))
     }
 
-    /// This lookup is over, and was answered; unless too much of the answer was bad.
+    /// Completes the current lookup, or fails it if too many of its records are bad.
     fn end_lookup(&mut self) {
-        let asking = self.current.take().expect("a lookup is under way");
+        let current = self.current.take().expect("a lookup is in progress");
         self.attempts = 0;
-        if let Some(reason) = self.disbelief(&asking) {
-            return self.ledger.failures.push(Failure::lookup(self.named(&asking.ask, reason)));
+        if let Some(reason) = self.unreliable(&current) {
+            return self.ledger.failures.push(Failure::lookup(self.named(&current.paged_lookup, reason)));
         }
         self.ledger.answered += 1;
     }
 
-    /// Why a lookup's answers cannot be believed: too many of their records are bad.
-    fn disbelief(&self, asking: &PagedLookupState) -> Option<String> {
-        let read = self.ledger.counts.judged() - asking.judged_before;
-        let bad = self.ledger.counts.bad() - asking.bad_before;
-        (bad * 100 > read * self.plan.record.bad_at_most).then(|| too_many_bad(self.plan, read, bad))
+    /// Returns reason a lookup's results are unreliable: too many bad records.
+    fn unreliable(&self, current: &PagedLookupState) -> Option<String> {
+        let read = self.ledger.counts.judged() - current.judged_before;
+        let bad = self.ledger.counts.bad() - current.bad_before;
+        (bad * 100 > read * self.plan.record.bad_at_most).then(|| too_many_bad_records(self.plan, read, bad))
     }
 
-    /// This lookup is over, and what it had read stays.
+    /// Fails the current lookup; records read so far are kept.
     fn fail(&mut self, failure: Failure) {
-        let asking = self.current.take().expect("a lookup is under way");
+        let current = self.current.take().expect("a lookup is in progress");
         self.attempts = 0;
-        let is_answered = asking.pages.count > 1 || self.ledger.counts.read > asking.read_before;
-        if is_answered && self.disbelief(&asking).is_none() {
+        let is_answered = current.pages.count > 1 || self.ledger.counts.read > current.read_before;
+        if is_answered && self.unreliable(&current).is_none() {
             self.ledger.answered += 1;
         }
-        let text = self.named(&asking.ask, self.asker.scrub(&failure.text));
+        let text = self.named(&current.paged_lookup, self.builder.redact(&failure.text));
         self.ledger.failures.push(Failure { text, ..failure });
     }
 
-    /// Where a profile has several requests for an observable, a reason says which it is about.
-    fn named(&self, ask: &PagedLookup, reason: String) -> String {
-        let lookup = &self.plan.lookups[ask.lookup];
-        match &ask.each {
+    /// Prefixes a reason with the lookup's name if a run has several lookups.
+    fn named(&self, paged_lookup: &PagedLookup, reason: String) -> String {
+        let lookup = &self.plan.lookups[paged_lookup.lookup];
+        match &paged_lookup.each {
             Some(each) => format!("{} {each}: {reason}", lookup.name),
             None if self.plan.lookups.len() > 1 => format!("{}: {reason}", lookup.name),
             None => reason,
         }
     }
 
-    /// The whole run is over.
+    /// Stops the run.
     fn stop(&mut self, failure: Failure) -> Step {
-        let text = self.asker.scrub(&failure.text);
+        let text = self.builder.redact(&failure.text);
         if self.ledger.counts.read > 0 {
             self.ledger.answered += 1;
         }
@@ -685,15 +687,15 @@ impl<'p> Run<'p> {
         Step::Wait(until)
     }
 
-    /// Ends the run where the next request may not be sent, and why not.
-    pub fn break_off(mut self, reason: String) -> Report {
+    /// Stops the run for a reason of the driver, and returns its report.
+    pub fn abort(mut self, reason: String) -> Report {
         let awaiting = std::mem::replace(&mut self.awaiting, Awaiting::Nothing);
         self.release_probe(&awaiting);
         self.stop(Failure::stop(reason));
         self.finish()
     }
 
-    /// What was found and what became of each record, also when the run was cut short.
+    /// Returns the report; an interrupted run keeps what it has.
     pub fn finish(self) -> Report {
         let created = self.started;
         let (name, class) = &self.plan.identity;
@@ -701,25 +703,25 @@ impl<'p> Run<'p> {
         let asked_tlp = marking_gate::asked_tlp(&self.input.markings);
         let unfinished = self.current.is_some() || !self.queue.is_empty();
         let bundle = self.graph.into_bundle(&author, asked_tlp, created);
-        self.ledger.report(bundle, self.tlp, &self.plan.name, unfinished, self.asker.secrets().clone())
+        self.ledger.report(bundle, self.tlp, &self.plan.name, unfinished, self.builder.secrets().clone())
     }
 }
 
-fn too_many_bad(plan: &Plan, read: u64, bad: u64) -> String {
+fn too_many_bad_records(plan: &Plan, read: u64, bad: u64) -> String {
     let at_most = plan.record.bad_at_most;
-    format!("{bad} of {read} records are bad, more than {at_most} %: the provider's answers have changed")
+    format!("{bad} of {read} records are bad (limit {at_most} %); the response format may have changed")
 }
 
-fn asks(plan: &Plan, observable: &Observable) -> VecDeque<PagedLookup> {
-    let mut asks = VecDeque::new();
+fn paged_lookups(plan: &Plan, observable: &Observable) -> VecDeque<PagedLookup> {
+    let mut paged_lookups = VecDeque::new();
     for (lookup, lookup_plan) in plan.lookups.iter().enumerate() {
         if !lookup_plan.accepts.contains(&observable.kind()) {
             continue;
         }
         if lookup_plan.for_each.is_empty() {
-            asks.push_back(PagedLookup { lookup, each: None });
+            paged_lookups.push_back(PagedLookup { lookup, each: None });
         }
-        asks.extend(lookup_plan.for_each.iter().map(|each| PagedLookup { lookup, each: Some(each.clone()) }));
+        paged_lookups.extend(lookup_plan.for_each.iter().map(|each| PagedLookup { lookup, each: Some(each.clone()) }));
     }
-    asks
+    paged_lookups
 }

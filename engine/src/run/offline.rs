@@ -1,4 +1,4 @@
-//! Maps answers that were stored earlier: the same rows, records and rules as in a run, without requests.
+//! Maps stored responses with the same rows, records and rules as a run, without requests.
 
 use super::rows::{Reader, Row, RowsError, StreamEnd};
 use super::secret::Secrets;
@@ -9,10 +9,10 @@ use crate::stix::{Graph, Identity};
 use jiff::Timestamp;
 use memchr::memchr_iter;
 
-/// Maps stored answers of one lookup, each with the name a person knows it by. One that cannot be read costs itself.
+/// Maps stored responses of one lookup, each with a name for messages. An unreadable response fails alone.
 ///
-/// An answer comes in pieces, and no more than one of them is held. Lines may be cut apart behind any line's end, if
-/// [`LookupPlan::reads_pieces`] says so; any other answer is one piece.
+/// A response consists of chunks, of which one is in memory at a time. Where [`LookupPlan::reads_pieces`] is true,
+/// chunks may end after any line; other responses are a single chunk.
 pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
     plan: &Plan,
     lookup: &LookupPlan,
@@ -25,25 +25,25 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
     let mut graph = Graph::new(input.observable.clone(), plan.relationship.policy);
     let mut texts = mapping::Texts::default();
     let secrets = Secrets::of(&input.settings);
-    for (number, (name, pieces)) in (1..).zip(answers) {
+    for (number, (name, chunks)) in (1..).zip(answers) {
         let read_before = ledger.counts.read;
         let mut page = Page { plan, lookup, each, input: &input, secrets: &secrets, number, name: &name, lines: 0 };
-        let mut pieces = pieces.into_iter();
-        let first = Response { status: 200, body: pieces.next().unwrap_or_default(), ..Response::default() };
+        let mut chunks = chunks.into_iter();
+        let first = Response { status: 200, body: chunks.next().unwrap_or_default(), ..Response::default() };
         let redact = |text: &str| secrets.redact(text);
-        if let Some(said) = answer::said_instead(plan, lookup.rows.framing, &first, redact) {
-            match said {
+        if let Some(result) = answer::stored_result(plan, lookup.rows.framing, &first, redact) {
+            match result {
                 Err(reason) => ledger.failures.push(Failure::lookup(format!("{name}: {reason}"))),
                 Ok(()) => ledger.answered += 1,
             }
             continue;
         }
-        let mut read = Ok(StreamEnd::Cut);
-        for piece in std::iter::once(first.body).chain(pieces) {
-            let ending = page.piece(piece, &mut texts, &mut graph, &mut ledger);
-            // A piece in which no line tells how the stream ended leaves it as it was.
+        let mut read = Ok(StreamEnd::Truncated);
+        for chunk in std::iter::once(first.body).chain(chunks) {
+            let ending = page.chunk(chunk, &mut texts, &mut graph, &mut ledger);
+            // A chunk without a final SAF line does not change the state of the stream.
             read = match (read, ending) {
-                (Ok(before), Ok(StreamEnd::Cut)) => Ok(before),
+                (Ok(before), Ok(StreamEnd::Truncated)) => Ok(before),
                 (_, ending) => ending,
             };
             if read.is_err() {
@@ -51,29 +51,29 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
             }
         }
         match read {
-            Err(broken) => {
-                ledger.failures.push(Failure::lookup(secrets.redact(&format!("{name}: {broken}"))));
+            Err(error) => {
+                ledger.failures.push(Failure::lookup(secrets.redact(&format!("{name}: {error}"))));
             }
-            Ok(StreamEnd::Cut) => {
-                ledger.failures.push(Failure::lookup(format!("{name}: it has no last line: it was cut")));
+            Ok(StreamEnd::Truncated) => {
+                ledger.failures.push(Failure::lookup(format!("{name}: truncated response: missing final line")));
             }
             Ok(StreamEnd::Failed(reason)) => {
-                let text = format!("{name}: the provider could not go on: {reason}");
+                let text = format!("{name}: the provider aborted: {reason}");
                 ledger.failures.push(Failure::lookup(secrets.redact(&text)));
             }
             Ok(StreamEnd::Limited) => {
-                ledger.truncated.push(format!("{name}: the provider holds more records"));
+                ledger.truncated.push(format!("{name}: more records exist"));
                 ledger.answered += 1;
             }
-            Ok(StreamEnd::Silent | StreamEnd::Whole) => ledger.answered += 1,
+            Ok(StreamEnd::Unknown | StreamEnd::Complete) => ledger.answered += 1,
         }
-        // What stands before a break is kept, as in a run.
+        // Records before an error are kept, as in a run.
         ledger.answered += u32::from(ledger.counts.read > read_before);
     }
     let (read, bad) = (ledger.counts.judged(), ledger.counts.bad());
     if bad * 100 > read * plan.record.bad_at_most {
         ledger.answered = 0;
-        ledger.failures.push(Failure::lookup(super::too_many_bad(plan, read, bad)));
+        ledger.failures.push(Failure::lookup(super::too_many_bad_records(plan, read, bad)));
     }
     let (author, class) = &plan.identity;
     let author = Identity::new(author, class, now);
@@ -82,7 +82,7 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
     ledger.report(bundle, tlp, &plan.name, false, secrets)
 }
 
-/// A stored answer, as it is read.
+/// A stored response while it is read.
 struct Page<'p> {
     plan: &'p Plan,
     lookup: &'p LookupPlan,
@@ -91,12 +91,12 @@ struct Page<'p> {
     secrets: &'p Secrets,
     number: u32,
     name: &'p str,
-    /// How many lines the pieces before had.
+    /// Number of lines in previous chunks.
     lines: usize,
 }
 
 impl Page<'_> {
-    fn piece(
+    fn chunk(
         &mut self,
         body: Vec<u8>,
         texts: &mut mapping::Texts,
@@ -106,8 +106,8 @@ impl Page<'_> {
         let Self { plan, lookup, each, input, number, name, lines, .. } = *self;
         graph.make_room(body.len());
         let response = Response { status: 200, headers: vec![], body, cut: None };
-        let reader = Reader::new(&plan.record, lookup, each, &input.observable, &response).behind(lines);
-        let secrets = self.secrets.repeated(&response);
+        let reader = Reader::new(&plan.record, lookup, each, &input.observable, &response).after_lines(lines);
+        let secrets = self.secrets.in_response(&response);
         let asked_name = record::asked_name(&input.observable);
         let context = mapping::Context {
             plan,
@@ -119,25 +119,25 @@ impl Page<'_> {
             drop_addresses: marking_gate::dropped(plan, &input.settings),
             lookup: &lookup.name,
             page: number,
-            // What was stored is wanted: no window filters it.
+            // Stored records are not filtered by the window.
             filter_start: None,
             keeps_values: input.trace,
         };
         let mut bad = vec![];
         let read =
             reader.read(&response, &mut |row: Row| bad.extend(mapping::row(&context, &row, texts, graph, ledger)));
-        // Of an answer in pieces, nothing can be shown: it is too long.
+        // A response in several chunks is too large for labels.
         let shown = if lines == 0 { &response.body[..] } else { &[] };
-        let exhibit = || diagnose::ResponseSource::new(name.to_owned(), shown, |text| self.secrets.redact(text));
-        let told = bad.iter().map(|place| diagnose::bad_record(plan, lookup, place, &exhibit()));
-        ledger.diagnostics.extend(told.map(|told| self.secrets.redact_in(told)));
-        if let Err(broken) = &read {
-            let told = diagnose::broken(plan, lookup, broken, &exhibit());
-            ledger.diagnostics.push(self.secrets.redact_in(told));
+        let source = || diagnose::ResponseSource::new(name.to_owned(), shown, |text| self.secrets.redact(text));
+        let diagnostics = bad.iter().map(|location| diagnose::bad_record(plan, lookup, location, &source()));
+        ledger.diagnostics.extend(diagnostics.map(|found| self.secrets.redact_in(found)));
+        if let Err(error) = &read {
+            let diagnostic = diagnose::malformed(plan, lookup, error, &source());
+            ledger.diagnostics.push(self.secrets.redact_in(diagnostic));
         }
         if lookup.reads_pieces() {
             self.lines += memchr_iter(b'\n', &response.body).count();
         }
-        read.map(|beside| beside.ending)
+        read.map(|envelope| envelope.ending)
     }
 }

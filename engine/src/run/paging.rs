@@ -1,5 +1,4 @@
-//! An answer as rows, and how one page leads to the next. A page or a cursor that comes again is an error: it would
-//! go on for ever.
+//! Determines the next page of a lookup. A repeated page or cursor is an error, since paging would not end.
 
 use super::Response;
 use super::link;
@@ -15,37 +14,37 @@ use std::collections::HashSet;
 use std::fmt;
 use url::Url;
 
-/// How far the pages of a lookup have come.
+/// Progress through the pages of a lookup.
 #[derive(Debug, Default)]
 pub(super) struct Pages {
-    /// How many were read.
+    /// Number of pages read.
     pub(super) count: u32,
-    /// How many rows they held.
+    /// Number of rows read.
     pub(super) rows: u64,
-    /// The cursor of the next page.
+    /// Cursor of the next page.
     pub(super) cursor: Option<String>,
-    /// The parts of the window, where pages are parts.
+    /// Parts of the window, if each page is one of them.
     pub(super) parts: Option<Parts>,
-    /// Whether one of them said that it was not all there is.
+    /// Whether a page was marked as truncated.
     is_cut: bool,
     seen_rows: HashSet<[u8; 20]>,
     seen_targets: HashSet<String>,
 }
 
-/// What follows a page.
+/// What to do after a page.
 #[derive(Debug)]
 pub(super) enum NextPage {
-    /// Nothing: it was the last.
+    /// It was the last page.
     Last,
-    /// Nothing, although there is more, and why.
+    /// Stop although more records exist, for this reason.
     Truncated(String),
-    /// The next page.
+    /// Request this page.
     Next(Target),
-    /// Nothing, since the answer leads nowhere.
+    /// Fail: the response gives no valid next page.
     Broken(String),
 }
 
-/// What the rows of a page say, in short.
+/// Digest of the rows of a page.
 #[derive(Default)]
 pub(super) struct Fingerprint {
     hash: Sha1,
@@ -61,12 +60,12 @@ impl Fingerprint {
     }
 }
 
-/// What came again.
+/// A repetition that would make paging endless.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Repeat {
-    /// The rows of an earlier page.
+    /// The page with this number has the rows of an earlier page.
     Page(u32),
-    /// A cursor or URL that was followed before.
+    /// The page with this number leads to a cursor or URL that was already followed.
     Cursor(u32),
 }
 
@@ -74,30 +73,30 @@ impl fmt::Display for Repeat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Page(page) => {
-                write!(f, "page {page} holds the rows of an earlier page: paging goes round and round")
+                write!(f, "page {page} repeats the rows of an earlier page")
             }
-            Self::Cursor(page) => write!(f, "page {page} points to a page that was read: paging goes round and round"),
+            Self::Cursor(page) => write!(f, "page {page} leads to a page that was already read"),
         }
     }
 }
 
 impl Pages {
-    /// Before the first page.
+    /// Creates the state before the first page.
     pub(super) fn of(parts: Option<Parts>) -> Pages {
         Pages { parts, ..Pages::default() }
     }
 
-    /// Whether rows are told apart from those of earlier pages. Two parts of the window may hold the same.
+    /// Whether repeated pages are an error. Parts of the window may contain equal rows.
     pub(super) fn compares(lookup: &LookupPlan) -> bool {
         !matches!(lookup.paging, PagingPlan::None { .. } | PagingPlan::Window { .. })
     }
 
-    /// The part of the window that is due, where pages are parts.
+    /// Returns the part of the window to request, if pages are parts.
     pub(super) fn part(&self) -> Option<Part> {
         self.parts.as_ref()?.current()
     }
 
-    /// Notes what the rows of a page say, and tells if an earlier page said the same.
+    /// Records the digest of a page; fails if an earlier page had the same.
     pub(super) fn is_new(&mut self, fingerprint: Fingerprint) -> Result<(), Repeat> {
         match fingerprint.rows > 0 && !self.seen_rows.insert(fingerprint.hash.finalize().into()) {
             true => Err(Repeat::Page(self.count)),
@@ -105,135 +104,140 @@ impl Pages {
         }
     }
 
-    /// Where the next page is, if there is one.
-    pub(super) fn turn(
+    /// Determines the next page.
+    pub(super) fn next_page(
         &mut self,
         lookup: &LookupPlan,
-        beside: &Envelope,
+        envelope: &Envelope,
         response: &Response,
-        asker: &RequestBuilder,
-        asked: &Redacted,
+        builder: &RequestBuilder,
+        request_url: &Redacted,
     ) -> NextPage {
-        self.rows += beside.rows;
-        match &beside.ending {
-            StreamEnd::Cut => return NextPage::Broken("the answer has no last line: it was cut".to_owned()),
-            StreamEnd::Failed(reason) => return NextPage::Broken(format!("the provider could not go on: {reason}")),
-            StreamEnd::Whole | StreamEnd::Limited | StreamEnd::Silent => {}
+        self.rows += envelope.rows;
+        match &envelope.ending {
+            StreamEnd::Truncated => return NextPage::Broken("truncated response: missing final line".to_owned()),
+            StreamEnd::Failed(reason) => return NextPage::Broken(format!("the provider aborted: {reason}")),
+            StreamEnd::Complete | StreamEnd::Limited | StreamEnd::Unknown => {}
         }
-        let is_cut = lookup.truncated_when.as_ref().is_some_and(|signal| is_given(signal, beside, response));
+        let is_cut = lookup.truncated_when.as_ref().is_some_and(|signal| is_signaled(signal, envelope, response));
         if let PagingPlan::Window { cap, total, .. } = &lookup.paging {
-            return match figure(total.as_ref(), beside, response) {
-                Ok(total) => self.by_part(lookup, beside, is_cut || beside.ending == StreamEnd::Limited, *cap, total),
+            return match integer_at(total.as_ref(), envelope, response) {
+                Ok(total) => {
+                    self.next_part(lookup, envelope, is_cut || envelope.ending == StreamEnd::Limited, *cap, total)
+                }
                 Err(reason) => NextPage::Broken(format!("page {}: {reason}", self.count)),
             };
         }
         self.is_cut |= is_cut;
-        let turn = match self.by_kind(lookup, beside, response, asker, asked) {
-            Ok(turn) => turn,
+        let next = match self.next_by_plan(lookup, envelope, response, builder, request_url) {
+            Ok(next) => next,
             Err(reason) => return NextPage::Broken(format!("page {}: {reason}", self.count)),
         };
         let at_most = lookup.paging.at_most();
-        match turn {
+        match next {
             NextPage::Next(_) if self.count >= at_most => {
-                NextPage::Truncated(format!("more than {at_most} pages; the rest was not asked for"))
+                NextPage::Truncated(format!("more than {at_most} pages; the rest was not requested"))
             }
             NextPage::Last if self.is_cut => {
-                NextPage::Truncated("the provider holds more records than it gives".to_owned())
+                NextPage::Truncated("the provider has more records than it returned".to_owned())
             }
-            NextPage::Last if beside.ending == StreamEnd::Limited => {
-                NextPage::Truncated("the provider holds more records than it gave".to_owned())
+            NextPage::Last if envelope.ending == StreamEnd::Limited => {
+                NextPage::Truncated("the provider has more records than it returned".to_owned())
             }
-            turn => turn,
+            next => next,
         }
     }
 
-    fn by_kind(
+    fn next_by_plan(
         &mut self,
         lookup: &LookupPlan,
-        beside: &Envelope,
+        envelope: &Envelope,
         response: &Response,
-        asker: &RequestBuilder,
-        asked: &Redacted,
+        builder: &RequestBuilder,
+        request_url: &Redacted,
     ) -> Result<NextPage, String> {
-        let figure = |place: &Option<AnswerPlace>| figure(place.as_ref(), beside, response);
+        let integer_at = |location: &Option<AnswerPlace>| integer_at(location.as_ref(), envelope, response);
         Ok(match &lookup.paging {
             PagingPlan::None { total, cap } => {
-                self.only_page(figure(total)?, cap.as_ref().map(|cap| asker.number(cap)))
+                self.only_page(integer_at(total)?, cap.as_ref().map(|cap| builder.number(cap)))
             }
             PagingPlan::Page { first, last, more, total, .. } => {
                 let read = first.saturating_add(u64::from(self.count.saturating_sub(1)));
-                let more = [figure(last)?.map(|last| last > read), flag(more.as_ref(), beside)];
-                self.counted(&more, figure(total)?, beside)
+                let more = [integer_at(last)?.map(|last| last > read), flag(more.as_ref(), envelope)];
+                self.counted(&more, integer_at(total)?, envelope)
             }
             PagingPlan::Offset { more, total, .. } => {
-                self.counted(&[flag(more.as_ref(), beside)], figure(total)?, beside)
+                self.counted(&[flag(more.as_ref(), envelope)], integer_at(total)?, envelope)
             }
-            PagingPlan::NextUrl { at, .. } => match next_url(at.as_ref(), beside, response)? {
-                Some(next) => self.by_url(asker.own_url(&next, asked)?),
+            PagingPlan::NextUrl { at, .. } => match next_url(at.as_ref(), envelope, response)? {
+                Some(next) => {
+                    let url = builder.own_url(&next, request_url);
+                    self.by_url(url.map_err(|error| format!("invalid next URL: {error}"))?)
+                }
                 None => NextPage::Last,
             },
-            PagingPlan::Cursor { from, .. } => match next_cursor(from, beside, response)? {
+            PagingPlan::Cursor { from, .. } => match next_cursor(from, envelope, response)? {
                 Some(cursor) => self.by_cursor(cursor),
                 None => NextPage::Last,
             },
-            PagingPlan::Window { .. } => unreachable!("parts of the window are told before"),
+            PagingPlan::Window { .. } => unreachable!("parts of the window are handled above"),
         })
     }
 
     fn only_page(&self, total: Option<u64>, cap: Option<u64>) -> NextPage {
         match total {
-            // Where nothing came, the total tells of another query's records: that is an empty answer, not a cut one.
-            Some(total) if total > self.rows && self.rows > 0 => self.gave_less(total),
+            // A total without any rows refers to another query: the response is empty, not truncated.
+            Some(total) if total > self.rows && self.rows > 0 => self.fewer_than_total(total),
             _ if cap.is_some_and(|cap| self.rows >= cap) => {
-                NextPage::Truncated(format!("the provider gave {} records, as many as it ever gives", self.rows))
+                NextPage::Truncated(format!("the provider returned {} records, its maximum", self.rows))
             }
             _ => NextPage::Last,
         }
     }
 
-    /// Pages that are counted go on while anything says that there is more; where nothing is said, until one is empty. A page
-    /// that is shorter than others says nothing: providers give fewer rows than they are asked for.
-    fn counted(&self, more: &[Option<bool>], total: Option<u64>, beside: &Envelope) -> NextPage {
+    /// Numbered pages continue while any indicator is_any_of that more exist; without an indicator, until an empty page. A
+    /// short page is no indicator: providers may return fewer rows than requested.
+    fn counted(&self, more: &[Option<bool>], total: Option<u64>, envelope: &Envelope) -> NextPage {
         let missing = total.filter(|total| *total > self.rows);
-        let is_told = total.is_some() || more.iter().any(Option::is_some) || beside.ending == StreamEnd::Whole;
-        match (missing, beside.rows) {
+        let is_known = total.is_some() || more.iter().any(Option::is_some) || envelope.ending == StreamEnd::Complete;
+        match (missing, envelope.rows) {
             _ if more.contains(&Some(true)) => NextPage::Next(Target::Built),
-            (Some(total), 0) => self.gave_less(total),
+            (Some(total), 0) => self.fewer_than_total(total),
             (Some(_), _) => NextPage::Next(Target::Built),
             (None, 0) => NextPage::Last,
-            (None, _) if is_told && beside.ending != StreamEnd::Limited => NextPage::Last,
+            (None, _) if is_known && envelope.ending != StreamEnd::Limited => NextPage::Last,
             (None, _) => NextPage::Next(Target::Built),
         }
     }
 
-    /// What follows an answer to a part of the window.
-    fn by_part(
+    /// Determines the next part after a response.
+    fn next_part(
         &mut self,
         lookup: &LookupPlan,
-        beside: &Envelope,
+        envelope: &Envelope,
         is_cut: bool,
         cap: Option<u64>,
         total: Option<u64>,
     ) -> NextPage {
-        // Where nothing came, the total tells of another query's records.
-        let has_more = total.is_some_and(|total| total > beside.rows && beside.rows > 0);
+        // A total without any rows refers to another query.
+        let has_more = total.is_some_and(|total| total > envelope.rows && envelope.rows > 0);
         // What gives more than its cap has another one, which nobody knows: its total can be believed, its silence cannot.
         let is_capped = |cap: u64| match total {
-            Some(total) if total <= beside.rows => beside.rows == cap,
-            _ => beside.rows >= cap,
+            Some(total) if total <= envelope.rows => envelope.rows == cap,
+            _ => envelope.rows >= cap,
         };
         let is_full = is_cut || has_more || cap.is_some_and(is_capped);
         self.settle_part(lookup, is_full, total)
     }
 
-    /// What follows a part of the window that was asked for.
+    /// Completes a part of the window and determines the next one.
     pub(super) fn settle_part(&mut self, lookup: &LookupPlan, is_full: bool, total: Option<u64>) -> NextPage {
-        let parts = self.parts.as_mut().expect("a lookup by parts has them");
+        let parts = self.parts.as_mut().expect("the lookup splits its window");
         parts.settle(is_full, total);
         if parts.current().is_some() && self.count < lookup.paging.at_most() {
             return NextPage::Next(Target::Built);
         }
-        // Of lists in lists, a total counts those outside.
+        // For nested lists, a total counts the outer elements.
         let levels = &lookup.rows.levels;
         let counts_rows = levels.len() <= 1 || levels[0].is == LevelKind::Map;
         match parts.missing(self.count, counts_rows) {
@@ -242,8 +246,8 @@ impl Pages {
         }
     }
 
-    fn gave_less(&self, total: u64) -> NextPage {
-        NextPage::Truncated(format!("the provider holds {total} records and gave {}", self.rows))
+    fn fewer_than_total(&self, total: u64) -> NextPage {
+        NextPage::Truncated(format!("the provider returned {} of {total} records", self.rows))
     }
 
     fn by_url(&mut self, next: Url) -> NextPage {
@@ -262,57 +266,59 @@ impl Pages {
     }
 }
 
-/// The URL of the next page, if there is one.
-fn next_url(at: Option<&Path>, beside: &Envelope, response: &Response) -> Result<Option<String>, String> {
+/// Returns the URL of the next page, if there is one.
+fn next_url(at: Option<&Path>, envelope: &Envelope, response: &Response) -> Result<Option<String>, String> {
     let Some(path) = at else {
-        return link::next(response.headers("link")).map_err(|error| format!("the header `Link` {error}"));
+        return link::next(response.headers("link")).map_err(|error| format!("invalid `Link` header: {error}"));
     };
-    match path.find(&beside.envelope) {
+    match path.find(&envelope.document) {
         None | Some(Value::Null | Value::Bool(false)) => Ok(None),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(other) => Err(format!("`{path}` is {}, not a URL", kind_of(other))),
+        Some(other) => Err(format!("invalid `{path}`: expected a URL, found {}", kind_of(other))),
     }
 }
 
-/// The cursor of the next page, if there is one.
-fn next_cursor(from: &AnswerPlace, beside: &Envelope, response: &Response) -> Result<Option<String>, String> {
+/// Returns the cursor of the next page, if there is one.
+fn next_cursor(from: &AnswerPlace, envelope: &Envelope, response: &Response) -> Result<Option<String>, String> {
     let cursor = match from {
         AnswerPlace::Header(name) => response.header(name).map(str::to_owned),
-        AnswerPlace::Body(path) => match path.find(&beside.envelope) {
+        AnswerPlace::Body(path) => match path.find(&envelope.document) {
             None | Some(Value::Null | Value::Bool(false)) => None,
             Some(Value::String(text)) => Some(text.clone()),
             Some(Value::Number(number)) => Some(number.to_string()),
-            Some(other) => return Err(format!("`{path}` is {}, not a cursor", kind_of(other))),
+            Some(other) => return Err(format!("invalid `{path}`: expected a cursor, found {}", kind_of(other))),
         },
     };
     Ok(cursor.filter(|cursor| !cursor.is_empty()))
 }
 
-/// A whole number that an answer gives, if it does; less than nothing stands for none. What is no number is an error: taken
-/// for none, pages would be missing.
-fn figure(place: Option<&AnswerPlace>, beside: &Envelope, response: &Response) -> Result<Option<u64>, String> {
-    let Some(place) = place else { return Ok(None) };
-    let number = match place {
-        AnswerPlace::Body(path) => match path.find(&beside.envelope) {
+/// Returns an integer of a response; a negative one means unknown. Other values are errors: ignoring them could lose
+/// pages.
+fn integer_at(location: Option<&AnswerPlace>, envelope: &Envelope, response: &Response) -> Result<Option<u64>, String> {
+    let Some(location) = location else { return Ok(None) };
+    let number = match location {
+        AnswerPlace::Body(path) => match path.find(&envelope.document) {
             None | Some(Value::Null) => return Ok(None),
-            Some(value) => whole(value).ok_or_else(|| format!("`{path}` is {}, not a whole number", shown(value)))?,
+            Some(value) => {
+                whole(value).ok_or_else(|| format!("invalid `{path}`: expected an integer, found {}", shown(value)))?
+            }
         },
         AnswerPlace::Header(name) => match response.header(name).map(str::trim) {
             None => return Ok(None),
-            Some(text) => text.parse().map_err(|_| format!("the header `{name}` is not a whole number"))?,
+            Some(text) => text.parse().map_err(|_| format!("invalid `{name}` header: expected an integer"))?,
         },
     };
     Ok(u64::try_from(number).ok())
 }
 
-/// A whole number, also one written as text or with a fraction of nothing.
+/// Converts a number without a fractional part, or a numeric string.
 fn whole(value: &Value) -> Option<i64> {
     match value {
         Value::String(text) => text.trim().parse().ok(),
         Value::Number(number) => number.as_i64().or_else(|| {
             let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
-            // A number that is larger than any count is as good as the largest.
+            // Values beyond the range saturate.
             Some(float as i64)
         }),
         _ => None,
@@ -326,39 +332,39 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// What a flag says, also one written as a number or as text; nothing where it is absent or null.
-fn flag(place: Option<&Path>, beside: &Envelope) -> Option<bool> {
-    match place?.find(&beside.envelope)? {
+/// Converts a flag, also from a number or text; `None` if absent or null.
+fn flag(location: Option<&Path>, envelope: &Envelope) -> Option<bool> {
+    match location?.find(&envelope.document)? {
         Value::Null => None,
         Value::String(text) => {
             let is_no = |no: &&str| text.trim().eq_ignore_ascii_case(no);
             Some(!["", "0", "false", "no", "n", "none", "null"].iter().any(is_no))
         }
-        value => Some(is_something(value)),
+        value => Some(is_truthy(value)),
     }
 }
 
-fn is_given(signal: &SignalPlan, beside: &Envelope, response: &Response) -> bool {
+fn is_signaled(signal: &SignalPlan, envelope: &Envelope, response: &Response) -> bool {
     let header;
     let found = match &signal.place {
-        AnswerPlace::Body(path) => path.find(&beside.envelope),
+        AnswerPlace::Body(path) => path.find(&envelope.document),
         AnswerPlace::Header(name) => {
             header = response.header(name).map(Value::from);
             header.as_ref()
         }
     };
-    found.is_some_and(|found| says(&signal.is, found))
+    found.is_some_and(|found| is_any_of(&signal.is, found))
 }
 
-/// Whether a value is one of these; or, where none is named, whether it is anything at all.
-pub(super) fn says(wanted: &[Scalar], found: &Value) -> bool {
+/// Whether a value is one of these, or truthy if none is listed.
+pub(super) fn is_any_of(wanted: &[Scalar], found: &Value) -> bool {
     match wanted {
-        [] => is_something(found),
+        [] => is_truthy(found),
         wanted => wanted.iter().any(|value| value.is(found)),
     }
 }
 
-fn is_something(value: &Value) -> bool {
+fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
         Value::Number(number) => number.as_f64() != Some(0.0),

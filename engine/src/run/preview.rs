@@ -1,25 +1,25 @@
-//! What a run would send first, without sending anything: for people who want to know beforehand.
+//! Previews the first requests of a run, without sending them.
 
 use super::paging::Pages;
 use super::request::{Request, Target};
-use super::{Run, asks};
+use super::{Run, paged_lookups};
 
-/// What a run would send, as far as that is known before the first answer.
+/// The requests of a run that are known before the first response.
 #[derive(Debug)]
 pub struct Preview {
-    /// Why nothing is sent at all, if so. What stands beside it is then what would be sent otherwise.
+    /// Why the run is refused, if it is; the requests are those that would be sent otherwise.
     pub refused: Option<String>,
-    /// The request that tells what is left of the quota.
+    /// The request that reads the remaining quota.
     pub probe: Option<Request>,
-    /// The first page of each request: the number of its lookup in the plan, and the request.
+    /// The first page of each lookup, with the index of the lookup in the plan.
     pub first_pages: Vec<(usize, Request)>,
 }
 
 impl Run<'_> {
-    /// What this run would send, before it sends anything.
+    /// Returns what this run would send first.
     pub fn preview(&self) -> Preview {
         let first_page = |lookup: usize, each: Option<&str>| {
-            self.asker.lookup(
+            self.builder.lookup(
                 self.plan,
                 &self.plan.lookups[lookup],
                 each,
@@ -28,11 +28,14 @@ impl Run<'_> {
                 self.started,
             )
         };
-        let asks = asks(self.plan, &self.input.observable);
+        let paged_lookups = paged_lookups(self.plan, &self.input.observable);
         Preview {
             refused: self.ledger.refused.clone(),
-            probe: self.plan.quota.probe.as_ref().map(|probe| self.asker.probe(self.plan, probe, self.started)),
-            first_pages: asks.iter().map(|ask| (ask.lookup, first_page(ask.lookup, ask.each.as_deref()))).collect(),
+            probe: self.plan.quota.probe.as_ref().map(|probe| self.builder.probe(self.plan, probe, self.started)),
+            first_pages: paged_lookups
+                .iter()
+                .map(|paged| (paged.lookup, first_page(paged.lookup, paged.each.as_deref())))
+                .collect(),
         }
     }
 }

@@ -1,82 +1,82 @@
-//! Rows of a large answer, read by one processor while another maps those before them. They go from one to the other by the
-//! hundred, copied: what a reader hands on is borrowed from where it reads.
+//! Parses a large response on another thread while rows are mapped. Rows are copied and transferred in batches, since
+//! parsed rows borrow from the response.
 
 use super::extract::Slot;
-use super::rows::{Place, Row, RowStep, Sink};
+use super::rows::{Row, RowLocation, RowStep, Sink};
 use crate::parallel;
 use crate::plan::LevelPlan;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Shorter answers are read before another thread has begun.
-const LARGE: usize = 1024 * 1024;
+/// Minimum size of a response, in octets: parsing smaller ones takes less time than starting a thread.
+const MIN_SIZE: usize = 1024 * 1024;
 
-/// So many rows go together.
-const TOGETHER: usize = 256;
+/// Number of rows per batch.
+const BATCH: usize = 256;
 
-/// Whether an answer of so many octets is read ahead.
+/// Whether a response of this size is parsed on another thread.
 pub(super) fn is_worth_it(octets: usize) -> bool {
-    octets >= LARGE && parallel::processors() > 1
+    octets >= MIN_SIZE && parallel::processors() > 1
 }
 
-/// Has rows read elsewhere, and hands them on here, in their order.
+/// Calls `read` on another thread and passes its rows to the sink, in order.
 pub(super) fn read<R: Send>(levels: &[LevelPlan], read: impl Fn(Sink) -> R + Sync, sink: Sink) -> R {
-    let reading = |hand_on: &mut dyn FnMut(Rows)| {
+    let reading = |emit: &mut dyn FnMut(Rows)| {
         let mut rows = Rows::default();
         let read = read(&mut |row| {
-            rows.keep(row);
-            if rows.rows.len() == TOGETHER {
-                hand_on(std::mem::take(&mut rows));
+            rows.push(row);
+            if rows.rows.len() == BATCH {
+                emit(std::mem::take(&mut rows));
             }
         });
-        hand_on(rows);
+        emit(rows);
         read
     };
-    parallel::produce_ahead(reading, |rows| rows.hand_on(levels, sink))
+    parallel::produce_ahead(reading, |rows| rows.emit(levels, sink))
 }
 
-/// Rows one behind the other.
+/// A batch of copied rows.
 #[derive(Default)]
 struct Rows {
     texts: String,
-    values: Vec<Kept>,
-    trails: Vec<RowStep>,
+    values: Vec<CopiedValue>,
+    paths: Vec<RowStep>,
     rows: Vec<End>,
 }
 
-/// A value of a row; texts by their places.
-enum Kept {
+/// A copied value; texts as ranges of the batch's text.
+enum CopiedValue {
     Text(Range<usize>),
     Texts(Vec<Range<usize>>),
     Other(Slot<'static>),
 }
 
-/// Where a row ends.
+/// The end of a row in the lists of its batch.
 struct End {
     values: Result<usize, String>,
-    trail: usize,
+    path: usize,
     line: Option<usize>,
-    is_left_out: bool,
+    is_excluded: bool,
 }
 
 impl Rows {
-    fn keep(&mut self, row: Row) {
-        let is_left_out = row.is_left_out;
-        self.trails.extend_from_slice(row.place.trail);
+    fn push(&mut self, row: Row) {
+        let is_excluded = row.is_excluded;
+        self.paths.extend_from_slice(row.location.path);
         let values = row.slots.map(|slots| {
             for slot in slots {
-                let kept = self.kept(slot);
-                self.values.push(kept);
+                let copied = self.copied(slot);
+                self.values.push(copied);
             }
             self.values.len()
         });
-        self.rows.push(End { values, trail: self.trails.len(), line: row.place.line, is_left_out });
+        self.rows.push(End { values, path: self.paths.len(), line: row.location.line, is_excluded });
     }
 
-    fn kept(&mut self, slot: &Slot) -> Kept {
-        Kept::Other(match slot {
-            Slot::Text(text) => return Kept::Text(self.text(text)),
-            Slot::Texts(texts) => return Kept::Texts(texts.iter().map(|text| self.text(text)).collect()),
+    fn copied(&mut self, slot: &Slot) -> CopiedValue {
+        CopiedValue::Other(match slot {
+            Slot::Text(text) => return CopiedValue::Text(self.text(text)),
+            Slot::Texts(texts) => return CopiedValue::Texts(texts.iter().map(|text| self.text(text)).collect()),
             Slot::Absent => Slot::Absent,
             Slot::Null => Slot::Null,
             Slot::Boolean(flag) => Slot::Boolean(*flag),
@@ -92,30 +92,30 @@ impl Rows {
         start..self.texts.len()
     }
 
-    fn hand_on(&self, levels: &[LevelPlan], sink: Sink) {
+    fn emit(&self, levels: &[LevelPlan], sink: Sink) {
         let (mut slots, mut first, mut step) = (vec![], 0, 0);
-        for End { values, trail, line, is_left_out } in &self.rows {
-            let place = Place { levels, trail: &self.trails[step..*trail], line: *line };
-            let is_left_out = *is_left_out;
-            step = *trail;
+        for End { values, path, line, is_excluded } in &self.rows {
+            let location = RowLocation { levels, path: &self.paths[step..*path], line: *line };
+            let is_excluded = *is_excluded;
+            step = *path;
             match values {
                 Ok(end) => {
                     slots.clear();
-                    slots.extend(self.values[first..*end].iter().map(|kept| self.slot(kept)));
+                    slots.extend(self.values[first..*end].iter().map(|copied| self.slot(copied)));
                     first = *end;
-                    sink(Row { slots: Ok(&slots), place, is_left_out });
+                    sink(Row { slots: Ok(&slots), location, is_excluded });
                 }
-                Err(reason) => sink(Row { slots: Err(reason.clone()), place, is_left_out }),
+                Err(reason) => sink(Row { slots: Err(reason.clone()), location, is_excluded }),
             }
         }
     }
 
-    fn slot(&self, kept: &Kept) -> Slot<'_> {
-        let text = |place: &Range<usize>| Cow::Borrowed(&self.texts[place.clone()]);
-        match kept {
-            Kept::Text(place) => Slot::Text(text(place)),
-            Kept::Texts(places) => Slot::Texts(places.iter().map(text).collect()),
-            Kept::Other(slot) => slot.clone(),
+    fn slot(&self, copied: &CopiedValue) -> Slot<'_> {
+        let text = |location: &Range<usize>| Cow::Borrowed(&self.texts[location.clone()]);
+        match copied {
+            CopiedValue::Text(location) => Slot::Text(text(location)),
+            CopiedValue::Texts(ranges) => Slot::Texts(ranges.iter().map(text).collect()),
+            CopiedValue::Other(slot) => slot.clone(),
         }
     }
 }
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// A thousand rows of all that a row can hold, some of them bad.
+    /// Emits a thousand rows with every kind of value, some of them bad.
     fn rows(sink: Sink) -> u64 {
         let node = json!({ "a": [1, null] });
         for number in 0..1000_usize {
@@ -141,20 +141,20 @@ mod tests {
                 Slot::Texts(vec![Cow::Borrowed(&text), Cow::Borrowed("é"), Cow::Owned(text.clone())]),
                 Slot::Node(Cow::Borrowed(&node)),
             ];
-            let trail = [RowStep::Index(number), RowStep::Key(text.clone())];
-            let place =
-                Place { levels: &[], trail: &trail[..number % 3], line: Some(number).filter(|_| number % 5 > 0) };
+            let path = [RowStep::Index(number), RowStep::Key(text.clone())];
+            let location =
+                RowLocation { levels: &[], path: &path[..number % 3], line: Some(number).filter(|_| number % 5 > 0) };
             let slots = if number % 7 > 0 { Ok(&slots[number % 4..]) } else { Err(text.clone()) };
-            sink(Row { slots, place, is_left_out: number % 11 == 0 });
+            sink(Row { slots, location, is_excluded: number % 11 == 0 });
         }
         1000
     }
 
     #[test]
-    fn rows_that_were_read_ahead_are_those_that_were_read() {
+    fn read_ahead_emits_the_same_rows() {
         let seen = |rows: &dyn Fn(Sink) -> u64| {
             let mut seen = vec![];
-            let count = rows(&mut |row| seen.push(format!("{:?} {:?} {}", row.slots, row.place, row.is_left_out)));
+            let count = rows(&mut |row| seen.push(format!("{:?} {:?} {}", row.slots, row.location, row.is_excluded)));
             (count, seen)
         };
         assert_eq!(seen(&|sink| read(&[], rows, sink)), seen(&|sink| rows(sink)));

@@ -1,5 +1,6 @@
-//! A row becomes a record: its fields are read as their declared types, then one side is the owner and the other the data.
-//! A value that is not of its type makes the record a bad one, with a reason; it is never replaced by a default.
+//! Converts a row to records: fields are read as their declared types, and oriented as owner name and rdata.
+//!
+//! A value that is not of its type makes the record bad, with a reason; it is never replaced by a default.
 
 use super::extract::Slot;
 use super::rows::Pick;
@@ -14,27 +15,27 @@ use serde::ser::{SerializeMap, Serializer};
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-/// A passive-DNS record in the terms of the Common Output Format.
+/// A passive-DNS record (draft-dulaunoy-dnsop-passive-dns-cof).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// The owner's name.
+    /// Owner name of the resource record.
     pub rrname: Name,
-    /// The record type.
+    /// Type of the resource record.
     pub rrtype: RrType,
-    /// The data.
+    /// Data of the resource record.
     pub rdata: Rdata,
-    /// First and last seen.
+    /// Times of the first and last observation.
     pub seen: Seen,
-    /// How often it was seen.
+    /// Number of observations of the record.
     pub count: Option<u64>,
-    /// The zone it was seen in.
+    /// Closest enclosing zone of the responding server.
     pub bailiwick: Option<String>,
-    /// How the provider marks it.
+    /// TLP marking by the provider.
     pub tlp: Option<Tlp>,
 }
 
 impl Serialize for Record {
-    /// One object of the Common Output Format.
+    /// Serializes to an object of the Common Output Format.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("rrname", self.rrname.as_str())?;
@@ -56,7 +57,7 @@ impl Serialize for Record {
     }
 }
 
-/// A value of a row, of its declared type.
+/// A value of a row, converted to its declared type.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Typed<'r> {
     None,
@@ -66,14 +67,14 @@ pub(super) enum Typed<'r> {
     Rrtype(RrType),
     Name(Name),
     Address(IpAddr),
-    /// Data of which there is more than one piece, or may be.
+    /// Rdata as a list.
     Rdata(Cow<'r, [Cow<'r, str>]>),
     Boolean(bool),
     Tlp(Tlp),
 }
 
 impl Typed<'_> {
-    /// As conditions and texts see it.
+    /// Returns the value for conditions and texts.
     pub(super) fn as_text(&self) -> Text {
         match self {
             Self::None => Text::from(()),
@@ -83,17 +84,17 @@ impl Typed<'_> {
             Self::Rrtype(rrtype) => rrtype_text(*rrtype),
             Self::Name(name) => Text::from(name.as_str()),
             Self::Address(address) => Text::from(address.to_string()),
-            Self::Rdata(data) => Text::from(data.join(" ")),
+            Self::Rdata(rdata) => Text::from(rdata.join(" ")),
             Self::Boolean(flag) => Text::from(*flag),
             Self::Tlp(tlp) => Text::from(tlp.as_str()),
         }
     }
 
-    /// What it says, for each value it holds.
-    fn said(&self) -> Said<'_> {
-        Said::One(match self {
-            Self::None => return Said::Each(&[]),
-            Self::Rdata(data) => return Said::Each(data),
+    /// Returns the text of each value it contains.
+    fn value_texts(&self) -> Texts<'_> {
+        Texts::One(match self {
+            Self::None => return Texts::Each(&[]),
+            Self::Rdata(rdata) => return Texts::Each(rdata),
             Self::Text(text) => Cow::Borrowed(text),
             Self::Name(name) => Cow::Borrowed(name.as_str()),
             Self::Tlp(tlp) => Cow::Borrowed(tlp.as_str()),
@@ -106,13 +107,13 @@ impl Typed<'_> {
     }
 }
 
-/// What a value says: mostly one text, that of a list several.
-enum Said<'v> {
+/// The texts of a value: usually one, several for a list.
+enum Texts<'v> {
     One(Cow<'v, str>),
     Each(&'v [Cow<'v, str>]),
 }
 
-impl<'v> Said<'v> {
+impl<'v> Texts<'v> {
     fn texts(&self) -> &[Cow<'v, str>] {
         match self {
             Self::One(text) => std::slice::from_ref(text),
@@ -121,12 +122,12 @@ impl<'v> Said<'v> {
     }
 }
 
-/// A record type as conditions and texts see it.
+/// Returns a record type for conditions and texts.
 pub(super) fn rrtype_text(rrtype: RrType) -> Text {
     rrtype.name().map_or_else(|| Text::from(rrtype.to_string()), Text::from)
 }
 
-/// Why a row, or a record of it, cannot be read; and by which field, if one is to blame.
+/// Why a row or record is bad, and the field that causes it, if any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BadRow {
     pub(super) reason: String,
@@ -139,22 +140,22 @@ impl From<String> for BadRow {
     }
 }
 
-/// The values of a row, in the order of the plan's fields.
+/// Converts the values of a row, in the order of the plan's fields.
 pub(super) fn fields<'r>(
     plan: &'r RecordPlan,
     picks: &'r [Vec<Pick>],
     slots: &'r [Slot],
     asked: &Observable,
 ) -> Result<Vec<Typed<'r>>, BadRow> {
-    let blamed = |index: usize| move |reason: String| BadRow { reason, field: Some(index) };
-    // Collected as a result, their number would not be known, and the list would grow three times for each record.
+    let bad = |index: usize| move |reason: String| BadRow { reason, field: Some(index) };
+    // `collect` into a `Result` has no size hint and reallocates for each record.
     let mut fields = Vec::with_capacity(plan.fields.len());
     for (index, field) in plan.fields.iter().enumerate() {
-        fields.push(read(field, &picks[index], slots).map_err(blamed(index))?);
+        fields.push(read(field, &picks[index], slots).map_err(bad(index))?);
     }
     for (index, field) in plan.fields.iter().enumerate() {
-        if let Some(end) = field.relative_to {
-            fields[index] = joined(&fields[index], end, &fields, asked).map_err(blamed(index))?;
+        if let Some(origin) = field.relative_to {
+            fields[index] = join(&fields[index], origin, &fields, asked).map_err(bad(index))?;
         }
     }
     Ok(fields)
@@ -174,7 +175,7 @@ fn read<'r>(field: &'r FieldPlan, picks: &'r [Pick], slots: &'r [Slot]) -> Resul
         if *slot != Slot::Null && !is_none(field, slot) {
             let value = typed(field, slot).ok_or_else(|| not_of_type(field, slot))?;
             match taken.replace(value) {
-                Some(before) => taken = taken.map(|value| chosen(field.take, before, value)),
+                Some(before) => taken = taken.map(|value| select(field.take, before, value)),
                 None if field.take == Take::First => break,
                 None => {}
             }
@@ -185,13 +186,13 @@ fn read<'r>(field: &'r FieldPlan, picks: &'r [Pick], slots: &'r [Slot]) -> Resul
     }
     match (field.optional, is_there) {
         (true, _) => Ok(Typed::None),
-        (false, true) => Err(format!("`{}` has no value", field.name)),
-        (false, false) => Err(format!("`{}` is absent", field.name)),
+        (false, true) => Err(format!("missing value of `{}`", field.name)),
+        (false, false) => Err(format!("missing `{}`", field.name)),
     }
 }
 
-/// Which of two values counts.
-fn chosen<'r>(take: Take, one: Typed<'r>, other: Typed<'r>) -> Typed<'r> {
+/// Selects one of two values.
+fn select<'r>(take: Take, one: Typed<'r>, other: Typed<'r>) -> Typed<'r> {
     match (take, &one, &other) {
         (Take::Earliest, Typed::Time(a), Typed::Time(b)) if b < a => other,
         (Take::Latest, Typed::Time(a), Typed::Time(b)) if b > a => other,
@@ -219,7 +220,7 @@ fn not_of_type(field: &FieldPlan, slot: &Slot) -> String {
         FieldType::Timestamp => format!(" in the format {}", formats.join(" or ")),
         _ => String::new(),
     };
-    format!("`{}` is not {}{form}: {shown}", field.name, field.kind.wanted())
+    format!("invalid `{}`: expected {}{form}, found {shown}", field.name, field.kind.wanted())
 }
 
 fn typed<'r>(field: &'r FieldPlan, slot: &'r Slot) -> Option<Typed<'r>> {
@@ -239,7 +240,7 @@ fn typed<'r>(field: &'r FieldPlan, slot: &'r Slot) -> Option<Typed<'r>> {
             Typed::Text(mailbox.ok()?.to_string().into())
         }
         FieldType::Ip => Typed::Address(parse_address(text?).ok()?),
-        FieldType::Rdata => data(slot, field.split.as_deref())?,
+        FieldType::Rdata => rdata(slot, field.split.as_deref())?,
         FieldType::Boolean => Typed::Boolean(boolean(slot)?),
         FieldType::Tlp => Typed::Tlp(Tlp::parse(text?)?),
     })
@@ -266,12 +267,12 @@ fn boolean(slot: &Slot) -> Option<bool> {
     }
 }
 
-/// One text, several in one, or a list of them.
-fn data<'r>(slot: &'r Slot, split: Option<&str>) -> Option<Typed<'r>> {
+/// Converts rdata: a text, a delimited text, or a list of texts.
+fn rdata<'r>(slot: &'r Slot, split: Option<&str>) -> Option<Typed<'r>> {
     Some(match (slot, split) {
-        (Slot::Text(text), Some(sign)) => {
-            let pieces = text.split(sign).map(str::trim).filter(|piece| !piece.is_empty());
-            Typed::Rdata(pieces.map(Cow::from).collect())
+        (Slot::Text(text), Some(separator)) => {
+            let parts = text.split(separator).map(str::trim).filter(|part| !part.is_empty());
+            Typed::Rdata(parts.map(Cow::from).collect())
         }
         (Slot::Text(text), None) => Typed::Text(text.as_ref().into()),
         (Slot::Texts(texts), _) => Typed::Rdata(texts.into()),
@@ -283,25 +284,25 @@ fn data<'r>(slot: &'r Slot, split: Option<&str>) -> Option<Typed<'r>> {
     })
 }
 
-/// A name with its end; nothing, and `@`, are that end itself.
-fn joined<'r>(name: &Typed<'r>, end: Operand, fields: &[Typed], asked: &Observable) -> Result<Typed<'r>, String> {
+/// Joins a relative name and its origin; an empty name and `@` are the origin itself.
+fn join<'r>(name: &Typed<'r>, origin: Operand, fields: &[Typed], asked: &Observable) -> Result<Typed<'r>, String> {
     let Typed::Text(text) = name else { return Ok(name.clone()) };
-    let end = match end {
+    let origin = match origin {
         Operand::Observable => Name::parse(asked.value()),
         Operand::Field(index) => {
-            Name::parse(fields[index].said().texts().first().ok_or("the name's end has no value")?)
+            Name::parse(fields[index].value_texts().texts().first().ok_or("missing origin of a relative name")?)
         }
     };
-    let end = end.map_err(|error| format!("the name's end is no domain name: {error}"))?;
-    let joined = if text.is_empty() { Ok(end) } else { end.join(text) };
-    joined.map(Typed::Name).map_err(|error| format!("`{text}` is no domain name: {error}"))
+    let origin = origin.map_err(|error| format!("invalid origin of a relative name: {error}"))?;
+    let joined = if text.is_empty() { Ok(origin) } else { origin.join(text) };
+    joined.map(Typed::Name).map_err(|error| format!("invalid domain name `{text}`: {error}"))
 }
 
-/// The records of a row: one for each owner and each piece of data it holds.
+/// The records of a row: one per owner name and rdata.
 pub(super) struct Records<'r> {
     owners: Cow<'r, [Name]>,
     rrtype: RrType,
-    data: Said<'r>,
+    rdata: Texts<'r>,
     seen: Seen,
     count: Option<u64>,
     bailiwick: Option<&'r str>,
@@ -309,7 +310,7 @@ pub(super) struct Records<'r> {
 }
 
 impl<'r> Records<'r> {
-    /// What the fields say of all of them; or why there are none.
+    /// Reads what all records of a row have in common.
     pub(super) fn of(
         plan: &RecordPlan,
         fields: &'r [Typed],
@@ -317,13 +318,14 @@ impl<'r> Records<'r> {
         asked_name: Option<&'r Name>,
     ) -> Result<Records<'r>, String> {
         let row = orientation(plan, fields, asked)?;
-        let Typed::Rrtype(rrtype) = fields[plan.rrtype] else { return Err("`rrtype` has no value".into()) };
+        let Typed::Rrtype(rrtype) = fields[plan.rrtype] else { return Err("missing `rrtype`".into()) };
         let seen = seen(plan, fields)?;
         let role = |index: usize| plan.roles[index].map(|field| &fields[field]);
         let count = match role(2) {
-            Some(Typed::Integer(count)) => {
-                Some(u64::try_from(*count).map_err(|_| format!("`count` is negative: {count}"))?)
-            }
+            Some(Typed::Integer(count)) => Some(
+                u64::try_from(*count)
+                    .map_err(|_| format!("invalid `count`: expected a non-negative integer, found {count}"))?,
+            ),
             _ => None,
         };
         let bailiwick = match role(3) {
@@ -334,49 +336,51 @@ impl<'r> Records<'r> {
             Some(Typed::Tlp(tlp)) => Some(*tlp),
             _ => None,
         };
-        let said = |operand: Operand| match operand {
-            Operand::Observable => Said::One(asked.value().into()),
-            Operand::Field(index) => fields[index].said(),
+        let texts_of = |operand: Operand| match operand {
+            Operand::Observable => Texts::One(asked.value().into()),
+            Operand::Field(index) => fields[index].value_texts(),
         };
         let owners = match known_owner(row.rrname, fields, asked_name) {
             Some(name) => Cow::Borrowed(std::slice::from_ref(name)),
-            None => said(row.rrname).texts().iter().map(|text| owner_name(text, rrtype)).collect::<Result<_, _>>()?,
+            None => {
+                texts_of(row.rrname).texts().iter().map(|text| owner_name(text, rrtype)).collect::<Result<_, _>>()?
+            }
         };
         if owners.is_empty() {
-            return Err("the record has no owner's name".to_owned());
+            return Err("missing owner name".to_owned());
         }
-        let data = match row.rdata_as {
-            None => said(row.rdata),
-            Some(RdataAs::Mailbox) => Said::One(mailbox(said(row.rdata))?.into()),
+        let rdata = match row.rdata_as {
+            None => texts_of(row.rdata),
+            Some(RdataAs::Mailbox) => Texts::One(mailbox(texts_of(row.rdata))?.into()),
         };
-        Ok(Records { owners, rrtype, data, seen, count, bailiwick, tlp })
+        Ok(Records { owners, rrtype, rdata, seen, count, bailiwick, tlp })
     }
 
-    /// Each of them, or why it is none.
+    /// Returns each record, or why it is bad.
     pub(super) fn each(&self) -> impl Iterator<Item = Result<Record, String>> {
-        let data = self.data.texts();
-        self.owners.iter().flat_map(move |owner| data.iter().map(move |data| self.record(owner, data)))
+        let rdata = self.rdata.texts();
+        self.owners.iter().flat_map(move |owner| rdata.iter().map(move |rdata| self.record(owner, rdata)))
     }
 
-    fn record(&self, owner: &Name, data: &str) -> Result<Record, String> {
+    fn record(&self, owner: &Name, rdata: &str) -> Result<Record, String> {
         let Self { rrtype, seen, count, tlp, .. } = *self;
-        let rdata = Rdata::parse(rrtype, data).map_err(|error| error.to_string())?;
+        let rdata = Rdata::parse(rrtype, rdata).map_err(|error| error.to_string())?;
         let bailiwick = self.bailiwick.map(str::to_owned);
         Ok(Record { rrname: owner.clone(), rrtype, rdata, seen, count, bailiwick, tlp })
     }
 }
 
-/// The mailbox that a text is; the root stands for none.
-fn mailbox(data: Said) -> Result<String, String> {
-    let text = data.texts().first().ok_or("the mailbox has no value")?;
+/// Converts a text to a mailbox; the root represents none.
+fn mailbox(rdata: Texts) -> Result<String, String> {
+    let text = rdata.texts().first().ok_or("missing mailbox")?;
     match (&**text, Mailbox::from_rname(text)) {
         (".", _) => Ok(".".to_owned()),
         (_, Ok(mailbox)) => Ok(mailbox.to_string()),
-        (text, Err(error)) => Err(format!("`{text}` is no mailbox: {error}")),
+        (text, Err(error)) => Err(format!("invalid mailbox `{text}`: {error}")),
     }
 }
 
-/// The owner, where it was read as a name before.
+/// Returns the owner name if it has already been parsed.
 fn known_owner<'r>(rrname: Operand, fields: &'r [Typed], asked_name: Option<&'r Name>) -> Option<&'r Name> {
     match rrname {
         Operand::Observable => asked_name,
@@ -397,24 +401,24 @@ fn orientation<'p>(plan: &'p RecordPlan, fields: &[Typed], asked: &Observable) -
             let position = plan.fields.iter().position(|field| field.name == name);
             position.map_or_else(|| Text::from(()), |index| fields[index].as_text())
         };
-        if when.holds(value_of).map_err(|reason| format!("`{}` cannot be told: {reason}", when.text()))? {
+        if when.holds(value_of).map_err(|reason| format!("failed to evaluate `{}`: {reason}", when.text()))? {
             return Ok(row);
         }
     }
     unreachable!("the last orientation has no condition")
 }
 
-/// The observable asked about, if it is a name.
+/// Returns the observable as a name, if it is one.
 pub(super) fn asked_name(asked: &Observable) -> Option<Name> {
     matches!(asked.kind(), Kind::DomainName | Kind::Hostname).then(|| Name::parse(asked.value()).ok()).flatten()
 }
 
-/// An address owns the records of its reverse name, and no others.
+/// Returns the owner name; an address can only own PTR records, by its reverse name.
 fn owner_name(text: &str, rrtype: RrType) -> Result<Name, String> {
     match text.parse::<IpAddr>().map(|address| address.to_canonical()) {
         Ok(address) if rrtype == RrType::PTR => Ok(reverse_name(address)),
-        Ok(address) => Err(format!("the address {address} cannot own {rrtype} records")),
-        Err(_) => Name::parse(text).map_err(|error| format!("the owner is no domain name: {error}")),
+        Ok(address) => Err(format!("invalid owner name: an address cannot own {rrtype} records, found {address}")),
+        Err(_) => Name::parse(text).map_err(|error| format!("invalid owner name `{text}`: {error}")),
     }
 }
 
@@ -435,7 +439,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_that_is_a_mailbox_never_reads_as_a_name() {
+    fn mailbox_rdata_is_never_a_name() {
         for (text, expected) in [
             ("hostmaster@example.com", Ok("hostmaster@example.com")),
             ("hostmaster.example.com", Ok("hostmaster@example.com")),
@@ -448,13 +452,13 @@ mod tests {
             (".example.com", Err("`.example.com` is no mailbox: missing local part")),
             ("a@192.0.2.1", Err("`a@192.0.2.1` is no mailbox: in its domain, the text is read as an IP address")),
         ] {
-            let read = mailbox(Said::One(text.into()));
+            let read = mailbox(Texts::One(text.into()));
             assert_eq!(read.as_deref().map_err(String::as_str), expected, "{text}");
             if let Ok(mailbox) = read {
-                let data = Rdata::parse(RrType::SOA, &mailbox).expect("an SOA record");
-                assert!(matches!(data, Rdata::Soa(soa) if soa.mname.is_none()), "{text}");
+                let rdata = Rdata::parse(RrType::SOA, &mailbox).expect("an SOA record");
+                assert!(matches!(rdata, Rdata::Soa(soa) if soa.mname.is_none()), "{text}");
             }
         }
-        assert!(mailbox(Said::Each(&[])).is_err());
+        assert!(mailbox(Texts::Each(&[])).is_err());
     }
 }

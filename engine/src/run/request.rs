@@ -1,5 +1,5 @@
-//! Requests, with every value encoded for the place it stands in, and with two faces: the one that is sent, and the one
-//! that is shown, which holds the names of secrets instead of the secrets.
+//! Builds requests. Each value is encoded for its position, and each text exists twice: as it is sent, and redacted,
+//! with the names of secrets.
 
 use super::body::Body;
 use super::paging::Pages;
@@ -24,20 +24,20 @@ use std::net::IpAddr;
 use url::Url;
 use zeroize::Zeroizing;
 
-/// All but RFC 3986's unreserved characters is encoded.
+/// Characters to percent-encode: all but the unreserved ones (RFC 3986 §2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A text that may hold secrets, and the same with their names instead.
+/// A text that may contain secrets, with its redacted form for display.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Redacted {
-    real: Zeroizing<String>,
-    shown: Vec<Piece>,
+    value: Zeroizing<String>,
+    redacted: Vec<Piece>,
 }
 
 impl Redacted {
-    /// What is sent, and what is shown for it.
-    pub(super) fn both(real: &str, shown: &str) -> Self {
-        Self { real: Zeroizing::new(real.to_owned()), shown: vec![Piece::Text(shown.to_owned())] }
+    /// Creates a text from its value and its redacted form.
+    pub(super) fn both(value: &str, redacted: &str) -> Self {
+        Self { value: Zeroizing::new(value.to_owned()), redacted: vec![Piece::Text(redacted.to_owned())] }
     }
 
     fn plain(text: &str) -> Self {
@@ -45,41 +45,41 @@ impl Redacted {
     }
 
     pub(super) fn push(&mut self, text: &str) {
-        self.real.push_str(text);
-        match self.shown.last_mut() {
+        self.value.push_str(text);
+        match self.redacted.last_mut() {
             Some(Piece::Text(last)) => last.push_str(text),
-            _ => self.shown.push(Piece::Text(text.to_owned())),
+            _ => self.redacted.push(Piece::Text(text.to_owned())),
         }
     }
 
-    /// A secret that is shown by its name.
-    fn hidden(secret: &str, name: &str) -> Self {
-        Self { real: Zeroizing::new(secret.to_owned()), shown: vec![Piece::Name(name.to_owned())] }
+    /// Creates a secret that is displayed as its name.
+    fn secret(secret: &str, name: &str) -> Self {
+        Self { value: Zeroizing::new(secret.to_owned()), redacted: vec![Piece::Name(name.to_owned())] }
     }
 
-    /// Both faces, encoded. The names of secrets stay as they are.
+    /// Encodes both forms; names of secrets stay unchanged.
     pub(super) fn encoded(&self, encode: fn(&str) -> String) -> Self {
         let piece = |piece: &Piece| match piece {
             Piece::Text(text) => Piece::Text(encode(text)),
             Piece::Name(name) => Piece::Name(name.clone()),
         };
-        Self { real: Zeroizing::new(encode(&self.real)), shown: self.shown.iter().map(piece).collect() }
+        Self { value: Zeroizing::new(encode(&self.value)), redacted: self.redacted.iter().map(piece).collect() }
     }
 
     pub(super) fn push_both(&mut self, other: &Redacted) {
-        self.real.push_str(&other.real);
-        self.shown.extend(other.shown.iter().cloned());
+        self.value.push_str(&other.value);
+        self.redacted.extend(other.redacted.iter().cloned());
     }
 
-    /// What is sent. For the socket and for nothing else.
+    /// Returns the value text with its secrets, for sending only.
     pub fn expose(&self) -> &str {
-        &self.real
+        &self.value
     }
 }
 
 impl fmt::Display for Redacted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shown.iter().try_for_each(|piece| piece.fmt(f))
+        self.redacted.iter().try_for_each(|piece| piece.fmt(f))
     }
 }
 
@@ -89,90 +89,91 @@ impl fmt::Debug for Redacted {
     }
 }
 
-/// A request to send.
+/// An HTTP request (RFC 9110), with all secrets in [`Redacted`] texts.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// `GET` or `POST`.
+    /// HTTP method: `GET` or `POST`.
     pub method: &'static str,
-    /// The whole URL.
+    /// Absolute URL with its query.
     pub url: Redacted,
-    /// Headers, names as the profile writes them.
+    /// Header fields, with names as the profile writes them.
     pub headers: Vec<(String, Redacted)>,
-    /// The body of a `POST`.
+    /// Body of a `POST` request.
     pub body: Option<Redacted>,
-    /// The digests in it, each shown by its name: recorded cases, whose secrets are made up, tell them.
+    /// Signatures in the request, each displayed as its name; recorded cases, whose secrets are invented, may reveal
+    /// them.
     pub signatures: Vec<Redacted>,
-    /// How long it may take.
+    /// Maximum time for the request and its response.
     pub timeout: SignedDuration,
-    /// The most bytes of the body that are read.
+    /// Maximum size of the response body, in octets.
     pub max_body: u64,
 }
 
 impl Request {
-    /// No longer than until the deadline.
-    pub(super) fn within(mut self, deadline: Timestamp, now: Timestamp) -> Self {
+    /// Limits the timeout to the deadline.
+    pub(super) fn limited_to(mut self, deadline: Timestamp, now: Timestamp) -> Self {
         self.timeout = self.timeout.min(deadline.duration_since(now));
         self
     }
 
-    /// Path and query, after the base URL, as they are shown.
-    pub fn shown_target(&self, base: &str) -> String {
-        let shown = self.url.to_string();
-        shown.strip_prefix(base).map(str::to_owned).unwrap_or(shown)
+    /// Returns path and query relative to the base URL, redacted.
+    pub fn redacted_target(&self, base: &str) -> String {
+        let redacted = self.url.to_string();
+        redacted.strip_prefix(base).map(str::to_owned).unwrap_or(redacted)
     }
 
-    /// The request, if it can be sent as it is shown; or why not. URLs are normalised by whoever sends them, so what a value
-    /// from outside makes of one must be normal already: `..` would take a segment away, and a user's name would be sent.
-    pub(super) fn checked(self) -> Result<Request, String> {
+    /// Returns the request if it can be sent exactly as redacted. HTTP clients normalize URLs, so external values must
+    /// give a normalized URL: `..` would remove a segment, and userinfo would be sent.
+    pub(super) fn validated(self) -> Result<Request, String> {
         let url = Url::parse(self.url.expose()).ok().filter(|url| url.as_str() == self.url.expose());
         let is_plain = |url: &Url| url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
         if !url.is_some_and(|url| is_plain(&url)) {
-            return Err(format!("the request was not sent: its URL would not stay as it is, {}", self.url));
+            return Err(format!("request not sent: the URL is not normalized: {}", self.url));
         }
         match self.headers.iter().find(|(_, value)| !is_header_value(value.expose())) {
-            Some((name, _)) => Err(format!("the request was not sent: the header `{name}` cannot hold its value")),
+            Some((name, _)) => Err(format!("request not sent: invalid value of header `{name}`")),
             None => Ok(self),
         }
     }
 }
 
-/// Whether a text stays as it is in a header (RFC 9110 §5.5).
+/// Whether a text is unchanged as a field value (RFC 9110 §5.5).
 fn is_header_value(text: &str) -> bool {
     text.trim() == text && text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
 }
 
-/// Where the next page is asked for.
+/// Where the next request is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
-    /// At the lookup's own path.
+    /// The lookup's own path.
     Built,
-    /// At a URL the provider gave, of its own origin.
+    /// A URL from a response, of the provider's origin.
     Url(Url),
-    /// At a URL the provider gave for what a job's order leads to: without the order's method and body.
+    /// A URL from a response limited_to a job, requested without the method and body of the lookup.
     JobUrl(Url),
-    /// How far a job is, by its name.
+    /// The state of a job, by its id.
     Poll(String),
-    /// How far a job is, at the URL that it is named by.
+    /// The state of a job, at the URL that is its id.
     PollUrl(Url),
-    /// The result of a job, by its name.
+    /// The result of a job, by its id.
     Result(String),
 }
 
-/// What a text may name besides settings and the observable.
+/// Variables of templates in addition to settings and the observable.
 #[derive(Default, Clone, Copy)]
-pub(super) struct Known<'k> {
+pub(super) struct Variables<'k> {
     each: Option<&'k str>,
     locals: &'k [(Local, Redacted)],
-    /// The part of the window that is asked for, where it is not the whole.
+    /// The requested part of the window, unless it is the whole.
     part: Option<WindowPart>,
 }
 
-/// Makes the requests of one run.
+/// Builds the requests of one run.
 #[derive(Debug)]
 pub(super) struct RequestBuilder {
     base: Url,
     base_text: String,
-    /// What stands before the path of every request.
+    /// Prefix of every path.
     prefix: Redacted,
     observable: Observable,
     settings: Settings,
@@ -181,9 +182,9 @@ pub(super) struct RequestBuilder {
     auth_headers: Vec<(String, Redacted)>,
     auth_query: Vec<(String, Redacted)>,
     token: Option<Zeroizing<String>>,
-    /// What the request for a token says of who asks, where it says so.
+    /// Basic credentials of the token request, if it has any.
     token_basic: Option<Redacted>,
-    /// Everything that nobody else may learn: secrets, tokens, and what they make.
+    /// All secrets, including tokens and derived credentials.
     secrets: Secrets,
     timeout: SignedDuration,
     max_body: u64,
@@ -192,7 +193,7 @@ pub(super) struct RequestBuilder {
 impl RequestBuilder {
     pub(super) fn new(plan: &Plan, input: &Input, now: Timestamp, window_start: Option<Timestamp>) -> Self {
         let base = plan.base_url(&input.settings);
-        let mut asker = Self {
+        let mut builder = Self {
             base_text: base.as_str().trim_end_matches('/').to_owned(),
             prefix: Redacted::default(),
             base,
@@ -208,20 +209,21 @@ impl RequestBuilder {
             timeout: plan.http.timeout,
             max_body: plan.http.max_body,
         };
-        asker.headers = asker.header_texts(&plan.http.headers, Known::default());
+        builder.headers = builder.header_texts(&plan.http.headers, Variables::default());
         for auth in &plan.http.auth {
-            asker.authenticate(auth);
+            builder.authenticate(auth);
         }
         let basic = plan.token().and_then(|token| token.basic.as_ref());
-        asker.token_basic = basic.map(|basic| asker.basic(basic));
-        let pairs: Vec<Zeroizing<String>> = asker.basics().map(|pair| Zeroizing::new(pair.to_owned())).collect();
-        pairs.iter().for_each(|pair| asker.secrets.add("credentials", pair));
-        asker.secrets.add_all(&input.settings);
-        asker
+        builder.token_basic = basic.map(|basic| builder.basic(basic));
+        let pairs: Vec<Zeroizing<String>> =
+            builder.basic_credentials().map(|pair| Zeroizing::new(pair.to_owned())).collect();
+        pairs.iter().for_each(|pair| builder.secrets.add("credentials", pair));
+        builder.secrets.add_all(&input.settings);
+        builder
     }
 
     fn authenticate(&mut self, auth: &AuthPlan) {
-        // Credentials that the operator need not give, and did not give, are not sent.
+        // Optional credentials without a value are not sent.
         if let AuthPlan::Header { value, .. } | AuthPlan::Query { value, .. } = auth
             && value.settings().any(|name| self.settings.value(name).is_none())
         {
@@ -230,31 +232,30 @@ impl RequestBuilder {
         match auth {
             AuthPlan::Basic(pair) => self.auth_headers.push(("Authorization".into(), self.basic(pair))),
             AuthPlan::Header { name, value } => {
-                let value = self.text(value, Known::default(), as_is);
+                let value = self.text(value, Variables::default(), verbatim);
                 self.auth_headers.push((name.clone(), value));
             }
             AuthPlan::Query { parameter, value } => {
-                let value = self.text(value, Known::default(), encoded);
+                let value = self.text(value, Variables::default(), encoded);
                 self.auth_query.push((parameter.clone(), value));
             }
-            // Made for each request.
             AuthPlan::Path { prefix } => {
-                let prefix = self.text(prefix, Known::default(), encoded);
+                let prefix = self.text(prefix, Variables::default(), encoded);
                 self.prefix.push_both(&prefix);
             }
             AuthPlan::Body { .. } | AuthPlan::Token(_) | AuthPlan::Signature(_) => {}
         }
     }
 
-    /// The token that requests carry from now on.
-    pub(super) fn carry(&mut self, token: &str) {
+    /// Sets the token for further requests.
+    pub(super) fn set_token(&mut self, token: &str) {
         if self.token.as_ref().is_none_or(|known| **known != token) {
             self.secrets.add("token", token);
             self.token = Some(Zeroizing::new(token.to_owned()));
         }
     }
 
-    /// The request for the page that is due.
+    /// Builds the request for the next page.
     pub(super) fn lookup(
         &self,
         plan: &Plan,
@@ -264,17 +265,17 @@ impl RequestBuilder {
         pages: &Pages,
         now: Timestamp,
     ) -> Request {
-        let known = Known { each, locals: &[], part: self.part(lookup, pages) };
+        let variables = Variables { each, locals: &[], part: self.part(lookup, pages) };
         let mut headers = self.headers.clone();
-        headers.extend(self.header_texts(&lookup.headers, known));
+        headers.extend(self.header_texts(&lookup.headers, variables));
         let mut query = vec![];
         let mut method = lookup.method.as_str();
-        let mut body = Body::of_lookup(self, lookup, known);
+        let mut body = Body::of_lookup(self, lookup, variables);
         let url = match target {
-            Target::Url(url) => self.outside(url.as_str()),
+            Target::Url(url) => self.external(url.as_str()),
             Target::Built => {
-                query = self.parameters(&lookup.query, known);
-                self.path(&lookup.path, known)
+                query = self.parameters(&lookup.query, variables);
+                self.path(&lookup.path, variables)
             }
             Target::Poll(_) | Target::PollUrl(_) | Target::Result(_) | Target::JobUrl(_) => {
                 (method, body) = ("GET", None);
@@ -283,28 +284,28 @@ impl RequestBuilder {
         };
         for (parameter, value) in self.page_parameters(lookup, target, pages) {
             match parameter {
-                Parameter::Query(name) => query.push((name, self.outside(&value.as_text()).encoded(encoded))),
+                Parameter::Query(name) => query.push((name, self.external(&value.as_text()).encoded(encoded))),
                 Parameter::Body(path) => {
-                    let text = self.outside(&value.as_text());
+                    let text = self.external(&value.as_text());
                     body.iter_mut().for_each(|body| body.set(&path, &value, &text));
                 }
             }
         }
         for auth in &plan.http.auth {
             if let (AuthPlan::Body { path, value }, Some(body)) = (auth, &mut body) {
-                body.set_text(path, &self.text(value, known, as_is));
+                body.set_text(path, &self.text(value, variables, verbatim));
             }
         }
         if let PagingPlan::Cursor { to: CursorTarget::Header(name), .. } = &lookup.paging
             && let Some(cursor) = &pages.cursor
         {
-            headers.push((name.clone(), self.outside(cursor)));
+            headers.push((name.clone(), self.external(cursor)));
         }
-        headers.extend(body.as_ref().map(|body| ("Content-Type".to_owned(), Redacted::plain(body.kind()))));
+        headers.extend(body.as_ref().map(|body| ("Content-Type".to_owned(), Redacted::plain(body.media_type()))));
         self.request(plan, method, url, query, headers, body.map(Body::text), now)
     }
 
-    /// The parameters that say which page, where the kind of paging has them and no URL of the provider's has.
+    /// Returns the paging parameters; none if the provider supplied the URL.
     fn page_parameters(&self, lookup: &LookupPlan, target: &Target, pages: &Pages) -> Vec<(Parameter, PageValue)> {
         if matches!(target, Target::Url(_) | Target::JobUrl(_)) || lookup.job.is_some() && *target == Target::Built {
             return vec![];
@@ -332,60 +333,60 @@ impl RequestBuilder {
     }
 
     fn job_url(&self, lookup: &LookupPlan, target: &Target) -> Redacted {
-        let plan = lookup.job.as_ref().expect("only lookups with a job ask about one");
+        let plan = lookup.job.as_ref().expect("only lookups with a job poll");
         let (path, job) = match target {
             Target::Result(job) => (plan.result.as_ref(), job),
             Target::Poll(job) => (plan.poll.as_ref(), job),
-            Target::PollUrl(url) | Target::JobUrl(url) | Target::Url(url) => return self.outside(url.as_str()),
-            Target::Built => unreachable!("an order has the lookup's own path"),
+            Target::PollUrl(url) | Target::JobUrl(url) | Target::Url(url) => return self.external(url.as_str()),
+            Target::Built => unreachable!("a job starts at the lookup's own path"),
         };
-        let path = path.expect("a target that is made has its path");
-        self.path(path, Known { locals: &[(Local::Job, self.outside(job))], ..Known::default() })
+        let path = path.expect("a target that is built has a path");
+        self.path(path, Variables { locals: &[(Local::Job, self.external(job))], ..Variables::default() })
     }
 
-    /// The request that tells what is left.
+    /// Builds the request that reads the remaining quota.
     pub(super) fn probe(&self, plan: &Plan, probe: &ProbePlan, now: Timestamp) -> Request {
-        let path = self.path(&probe.path, Known::default());
+        let path = self.path(&probe.path, Variables::default());
         self.request(plan, "GET", path, vec![], self.headers.clone(), None, now)
     }
 
-    /// The request that gets a token. It carries no other credentials than those it names.
+    /// Builds the request for an access token. It has no credentials other than those that it names.
     pub(super) fn token(&self, token: &TokenPlan) -> Request {
-        let known = Known::default();
+        let variables = Variables::default();
         let url = match &token.from {
-            TokenPlace::Path(path) => self.path(path, known),
+            TokenPlace::Path(path) => self.path(path, variables),
             TokenPlace::Url(url) => match self.settings.url(TOKEN_URL) {
                 Some(url) => Redacted::plain(url.as_str()),
-                None => with_path(self.text(url, known, encoded)),
+                None => with_path(self.text(url, variables, encoded)),
             },
         };
         let mut headers = match &token.from {
             TokenPlace::Path(_) => self.headers.clone(),
             TokenPlace::Url(_) => vec![("Accept".to_owned(), Redacted::plain("application/json"))],
         };
-        headers.extend(self.header_texts(&token.headers, known));
+        headers.extend(self.header_texts(&token.headers, variables));
         headers.extend(token.basic.as_ref().map(|basic| ("Authorization".to_owned(), self.basic(basic))));
         let body = match &token.body {
             TokenBody::None => None,
-            TokenBody::Json(body) => Some(Body::json(self, body, known)),
-            TokenBody::Form(fields) => Some(Body::form(self, fields, known)),
+            TokenBody::Json(body) => Some(Body::json(self, body, variables)),
+            TokenBody::Form(fields) => Some(Body::form(self, fields, variables)),
         };
-        headers.extend(body.as_ref().map(|body| ("Content-Type".to_owned(), Redacted::plain(body.kind()))));
+        headers.extend(body.as_ref().map(|body| ("Content-Type".to_owned(), Redacted::plain(body.media_type()))));
         let (timeout, max_body) = (self.timeout, self.max_body);
         let body = body.map(Body::text);
         Request { method: token.method.as_str(), url, headers, body, signatures: vec![], timeout, max_body }
     }
 
-    /// The value of `Authorization` for a name and a password (RFC 7617).
+    /// Returns the value of `Authorization` for a user name and password (RFC 7617).
     fn basic(&self, pair: &BasicPlan) -> Redacted {
-        let text = |template| self.text(template, Known::default(), as_is);
+        let text = |template| self.text(template, Variables::default(), verbatim);
         let (username, password) = (text(&pair.username), text(&pair.password));
         let pair = Zeroizing::new(format!("{}:{}", username.expose(), password.expose()));
-        let mut shown = Redacted::plain("Basic ");
-        shown.push_both(&username);
-        shown.push(":");
-        shown.push_both(&password);
-        Redacted { real: Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))), ..shown }
+        let mut redacted = Redacted::plain("Basic ");
+        redacted.push_both(&username);
+        redacted.push(":");
+        redacted.push_both(&password);
+        Redacted { value: Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))), ..redacted }
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of a request, each of its own type")]
@@ -404,7 +405,7 @@ impl RequestBuilder {
         let mut signatures = vec![];
         for auth in &plan.http.auth {
             match auth {
-                AuthPlan::Token(token) => self.show_token(token, &mut query, &mut headers),
+                AuthPlan::Token(token) => self.add_token(token, &mut query, &mut headers),
                 AuthPlan::Signature(signature) => {
                     let signed = Signed { method, url: &url, body: body.as_ref(), now };
                     signatures.push(self.sign(signature, signed, &mut query, &mut headers));
@@ -423,17 +424,17 @@ impl RequestBuilder {
         Request { method, url, headers, body, signatures, timeout: self.timeout, max_body: self.max_body }
     }
 
-    fn show_token(&self, plan: &TokenPlan, query: &mut Vec<(String, Redacted)>, headers: &mut Vec<(String, Redacted)>) {
+    fn add_token(&self, plan: &TokenPlan, query: &mut Vec<(String, Redacted)>, headers: &mut Vec<(String, Redacted)>) {
         let Some(token) = &self.token else { return };
-        let locals = [(Local::Token, Redacted::hidden(token, "token"))];
-        let known = Known { locals: &locals, ..Known::default() };
+        let locals = [(Local::Token, Redacted::secret(token, "token"))];
+        let variables = Variables { locals: &locals, ..Variables::default() };
         match &plan.carrier {
-            TokenCarrier::Header(name) => headers.push((name.clone(), self.text(&plan.value, known, as_is))),
-            TokenCarrier::Query(name) => query.push((name.clone(), self.text(&plan.value, known, encoded))),
+            TokenCarrier::Header(name) => headers.push((name.clone(), self.text(&plan.value, variables, verbatim))),
+            TokenCarrier::Query(name) => query.push((name.clone(), self.text(&plan.value, variables, encoded))),
         }
     }
 
-    /// Adds what a signature adds, and returns it.
+    /// Adds the parameters and headers of a signature, and returns the signature.
     fn sign(
         &self,
         plan: &SignaturePlan,
@@ -442,92 +443,92 @@ impl RequestBuilder {
         headers: &mut Vec<(String, Redacted)>,
     ) -> Redacted {
         let path = Url::parse(signed.url.expose()).map(|url| url.path().to_owned()).unwrap_or_default();
-        let written = plan.timestamp.as_ref().map(|format| format.write(signed.now)).unwrap_or_default();
-        let timestamp = (Local::Timestamp, Redacted::plain(&written));
-        let asked = with_query(Redacted::default(), query);
+        let timestamp_text = plan.timestamp.as_ref().map(|format| format.write(signed.now)).unwrap_or_default();
+        let timestamp = (Local::Timestamp, Redacted::plain(&timestamp_text));
+        let query_text = with_query(Redacted::default(), query);
         let locals = [
             timestamp.clone(),
             (Local::Path, Redacted::plain(&path)),
             (Local::Method, Redacted::plain(signed.method)),
-            (Local::Query, asked),
+            (Local::Query, query_text),
             (Local::Body, signed.body.cloned().unwrap_or_default()),
         ];
-        let text = self.text(&plan.text, Known { locals: &locals, ..Known::default() }, as_is);
-        let key = plan.key.as_ref().map(|key| self.text(key, Known::default(), as_is)).unwrap_or_default();
+        let text = self.text(&plan.text, Variables { locals: &locals, ..Variables::default() }, verbatim);
+        let key = plan.key.as_ref().map(|key| self.text(key, Variables::default(), verbatim)).unwrap_or_default();
         let signature = digest(plan.algorithm, plan.encoding, key.expose(), text.expose());
-        let signature = Redacted::hidden(&signature, "signature");
+        let signature = Redacted::secret(&signature, "signature");
         let locals = [timestamp, (Local::Signature, signature.clone())];
-        let known = Known { locals: &locals, ..Known::default() };
-        query.extend(plan.query.iter().map(|(name, value)| (name.clone(), self.text(value, known, encoded))));
-        headers.extend(self.header_texts(&plan.headers, known));
+        let variables = Variables { locals: &locals, ..Variables::default() };
+        query.extend(plan.query.iter().map(|(name, value)| (name.clone(), self.text(value, variables, encoded))));
+        headers.extend(self.header_texts(&plan.headers, variables));
         signature
     }
 
-    fn path(&self, path: &Template, known: Known) -> Redacted {
+    fn path(&self, path: &Template, variables: Variables) -> Redacted {
         let mut url = Redacted::plain(&self.base_text);
         url.push_both(&self.prefix);
-        url.push_both(&self.text(path, known, encoded));
+        url.push_both(&self.text(path, variables, encoded));
         url
     }
 
-    /// Parameters with their values, encoded; without the end of a part of the window that has none.
-    pub(super) fn parameters(&self, values: &[(String, QueryPlan)], known: Known) -> Vec<(String, Redacted)> {
-        let is_open = known.part.is_some_and(WindowPart::is_open);
+    /// Returns encoded parameters, without the end of a part of the window that is open.
+    pub(super) fn parameters(&self, values: &[(String, QueryPlan)], variables: Variables) -> Vec<(String, Redacted)> {
+        let is_open = variables.part.is_some_and(WindowPart::is_open);
         let sent = values.iter().filter(|(_, value)| !(is_open && value.is_end_of_window()));
-        sent.map(|(name, value)| (name.clone(), self.query_text(value, known))).collect()
+        sent.map(|(name, value)| (name.clone(), self.query_text(value, variables))).collect()
     }
 
-    fn query_text(&self, value: &QueryPlan, known: Known) -> Redacted {
+    fn query_text(&self, value: &QueryPlan, variables: Variables) -> Redacted {
         let text = match value {
-            QueryPlan::Text(template) => return self.text(template, known, as_is).encoded(encoded),
-            QueryPlan::Time(point, format) => format.write(self.end_of_window(*point, known)),
+            QueryPlan::Text(template) => return self.text(template, variables, verbatim).encoded(encoded),
+            QueryPlan::Time(point, format) => format.write(self.end_of_window(*point, variables)),
             QueryPlan::Distance(point, distance) => {
                 let (_, now) = self.window.expect("a query that names the window has one");
-                distance.write(now.duration_since(self.end_of_window(*point, known)))
+                distance.write(now.duration_since(self.end_of_window(*point, variables)))
             }
         };
         Redacted::plain(&encoded(&text))
     }
 
-    fn end_of_window(&self, point: WindowPoint, known: Known) -> Timestamp {
+    fn end_of_window(&self, point: WindowPoint, variables: Variables) -> Timestamp {
         let (start, end) = self.window.expect("a query that names the window has one");
-        match (known.part, point) {
+        match (variables.part, point) {
             (Some(part), point) => part.sent(point),
             (None, WindowPoint::Start) => start,
             (None, WindowPoint::End) => end,
         }
     }
 
-    fn window_text(&self, end: &WindowText, known: Known) -> String {
+    fn window_text(&self, end: &WindowText, variables: Variables) -> String {
         let (_, now) = self.window.expect("a text that names the window has one");
-        end.write(self.end_of_window(end.point, known), now)
+        end.write(self.end_of_window(end.point, variables), now)
     }
 
-    /// The part of the window that is due; before anything was asked for, the whole.
+    /// Returns the part of the window to request; initially the whole window.
     fn part(&self, lookup: &LookupPlan, pages: &Pages) -> Option<WindowPart> {
         let PagingPlan::Window { open_end, .. } = lookup.paging else { return None };
         let (start, now) = self.window.expect("a lookup by parts of the window has one");
         Some(pages.part().unwrap_or(WindowPart::whole(start, now, open_end)))
     }
 
-    fn header_texts(&self, headers: &[(String, Template)], known: Known) -> Vec<(String, Redacted)> {
-        headers.iter().map(|(name, value)| (name.clone(), self.text(value, known, as_is))).collect()
+    fn header_texts(&self, headers: &[(String, Template)], variables: Variables) -> Vec<(String, Redacted)> {
+        headers.iter().map(|(name, value)| (name.clone(), self.text(value, variables, verbatim))).collect()
     }
 
-    pub(super) fn text(&self, template: &Template, known: Known, encode: fn(&str) -> String) -> Redacted {
+    pub(super) fn text(&self, template: &Template, variables: Variables, encode: fn(&str) -> String) -> Redacted {
         let mut text = Redacted::default();
         for part in template.parts() {
             match part {
                 Part::Literal(literal) => text.push(literal),
                 Part::ObservableValue => text.push(&encode(self.observable.value())),
                 Part::ObservableType => text.push(&encode(self.observable.kind().stix_type())),
-                Part::ObservableExpanded => text.push(&encode(&self.in_full())),
-                Part::ObservableReverse => text.push(&encode(&self.as_reverse_name())),
-                Part::Window(end) => text.push(&encode(&self.window_text(end, known))),
-                Part::Each => text.push(&encode(known.each.unwrap_or_default())),
+                Part::ObservableExpanded => text.push(&encode(&self.expanded_address())),
+                Part::ObservableReverse => text.push(&encode(&self.reverse_name_text())),
+                Part::Window(end) => text.push(&encode(&self.window_text(end, variables))),
+                Part::Each => text.push(&encode(variables.each.unwrap_or_default())),
                 Part::Setting(name) => self.push_setting(&mut text, name, encode),
                 Part::Local(local) => {
-                    let value = known.locals.iter().find(|(name, _)| name == local).map(|(_, value)| value);
+                    let value = variables.locals.iter().find(|(name, _)| name == local).map(|(_, value)| value);
                     value.iter().for_each(|value| text.push_both(&value.encoded(encode)));
                 }
             }
@@ -535,27 +536,29 @@ impl RequestBuilder {
         text
     }
 
-    /// The number or flag of a template that is nothing else.
-    pub(super) fn alone(&self, template: &Template, known: Known) -> Option<Value> {
+    /// Returns the value of a template that consists of a single number or flag.
+    pub(super) fn single_value(&self, template: &Template, variables: Variables) -> Option<Value> {
         match template.parts() {
             [Part::Setting(name)] => match self.settings.value(name)? {
                 SettingValue::Integer(number) => Some(Value::from(*number)),
                 SettingValue::Boolean(flag) => Some(Value::from(*flag)),
                 _ => None,
             },
-            [Part::Window(end)] if end.is_number() => self.window_text(end, known).parse::<i64>().ok().map(Value::from),
+            [Part::Window(end)] if end.is_number() => {
+                self.window_text(end, variables).parse::<i64>().ok().map(Value::from)
+            }
             _ => None,
         }
     }
 
-    fn in_full(&self) -> String {
+    fn expanded_address(&self) -> String {
         match parse_address(self.observable.value()) {
             Ok(IpAddr::V6(address)) => expanded(address),
             _ => self.observable.value().to_owned(),
         }
     }
 
-    fn as_reverse_name(&self) -> String {
+    fn reverse_name_text(&self) -> String {
         let address = parse_address(self.observable.value()).ok();
         address.map_or_else(|| self.observable.value().to_owned(), |address| reverse_name(address).to_string())
     }
@@ -563,15 +566,15 @@ impl RequestBuilder {
     fn push_setting(&self, text: &mut Redacted, name: &str, encode: fn(&str) -> String) {
         match self.settings.value(name) {
             Some(SettingValue::Secret(secret)) => {
-                text.real.push_str(&Zeroizing::new(encode(secret.expose())));
-                text.shown.push(Piece::Name(name.to_owned()));
+                text.value.push_str(&Zeroizing::new(encode(secret.expose())));
+                text.redacted.push(Piece::Name(name.to_owned()));
             }
             Some(value) => text.push(&encode(&value.as_text())),
             None => {}
         }
     }
 
-    /// A number of the profile's, or of the operator's, which was read by its setting's bounds.
+    /// Returns a number of the profile or of a setting, which was validated against its bounds.
     pub(super) fn number(&self, number: &ValueOrSetting<u64>) -> u64 {
         let name = match number {
             ValueOrSetting::Value(number) => return *number,
@@ -583,44 +586,49 @@ impl RequestBuilder {
         }
     }
 
-    /// A URL the provider gave in its answer to a request, if it is one of its own origin: credentials go nowhere else.
-    pub(super) fn own_url(&self, text: &str, asked: &Redacted) -> Result<Url, String> {
-        let url = Url::parse(asked.expose()).and_then(|asked| asked.join(text));
-        let mut url = url.map_err(|_| "its next URL is none".to_owned())?;
+    /// Resolves a URL from a response. Fails if it has another origin, since credentials must not leave the provider's
+    /// origin.
+    pub(super) fn own_url(&self, text: &str, request_url: &Redacted) -> Result<Url, String> {
+        let url = Url::parse(request_url.expose()).and_then(|base| base.join(text));
+        let mut url = url.map_err(|error| error.to_string())?;
         if url.origin() != self.base.origin() {
-            return Err(format!("its next URL is at another origin, {}", url.origin().ascii_serialization()));
+            return Err({
+                let origin = |url: &Url| url.origin().ascii_serialization();
+                format!("expected origin `{}`, found `{}`", origin(&self.base), origin(&url))
+            });
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("its next URL holds credentials".to_owned());
+            return Err("unexpected credentials".to_owned());
         }
-        // It is for the reader of an answer, and never sent.
+        // Fragments are not sent (RFC 9110 §4.2.5).
         url.set_fragment(None);
         Ok(url)
     }
 
-    /// Everything that nobody else may learn.
+    /// Returns all secrets of the run.
     pub(super) fn secrets(&self) -> &Secrets {
         &self.secrets
     }
 
-    /// Names with their passwords, as they are sent: in every request, or to get a token.
-    fn basics(&self) -> impl Iterator<Item = &str> {
+    /// Returns encoded user names and passwords in requests, including the token request.
+    fn basic_credentials(&self) -> impl Iterator<Item = &str> {
         let headers = self.auth_headers.iter().map(|(_, value)| value).chain(&self.token_basic);
         headers.filter_map(|value| value.expose().strip_prefix("Basic "))
     }
 
-    /// A text of the provider's that becomes part of a request. It may repeat a secret: a next URL repeats the parameters.
-    fn outside(&self, text: &str) -> Redacted {
-        Redacted { real: Zeroizing::new(text.to_owned()), shown: self.secrets.pieces(text) }
+    /// Converts a text from a response that becomes part of a request. It may contain a secret: a next URL repeats the
+    /// parameters.
+    fn external(&self, text: &str) -> Redacted {
+        Redacted { value: Zeroizing::new(text.to_owned()), redacted: self.secrets.pieces(text) }
     }
 
-    /// Takes secrets out of a text that came from outside.
-    pub(super) fn scrub(&self, text: &str) -> String {
+    /// Redacts secrets in an external text.
+    pub(super) fn redact(&self, text: &str) -> String {
         self.secrets.redact(text)
     }
 }
 
-/// A URL of a host alone has the path `/`.
+/// Adds the path `/` to a URL without a path.
 fn with_path(mut url: Redacted) -> Redacted {
     if url.expose().matches('/').count() == 2 {
         url.push("/");
@@ -628,7 +636,7 @@ fn with_path(mut url: Redacted) -> Redacted {
     url
 }
 
-/// What of a request can be signed.
+/// The parts of a request that can be signed.
 struct Signed<'r> {
     method: &'static str,
     url: &'r Redacted,
@@ -636,7 +644,7 @@ struct Signed<'r> {
     now: Timestamp,
 }
 
-/// A text with the parameters of a query behind it.
+/// Appends query parameters to a text.
 fn with_query(mut text: Redacted, query: &[(String, Redacted)]) -> Redacted {
     for (number, (name, value)) in query.iter().enumerate() {
         text.push(if number > 0 { "&" } else { "" });
@@ -647,7 +655,7 @@ fn with_query(mut text: Redacted, query: &[(String, Redacted)]) -> Redacted {
     text
 }
 
-/// A value of paging.
+/// A value of a paging parameter.
 pub(super) enum PageValue {
     Number(u64),
     Cursor(String),
@@ -666,6 +674,6 @@ pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-pub(super) fn as_is(text: &str) -> String {
+pub(super) fn verbatim(text: &str) -> String {
     text.to_owned()
 }

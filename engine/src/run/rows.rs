@@ -1,13 +1,13 @@
-//! An answer cut into rows, each handed on as soon as it is read. Where a profile asks for no more than the values of rows,
-//! they are taken from the bytes as they stand; where it looks at what stands around them, the answer is held as a tree.
+//! Splits a response into rows, each emitted as soon as it is read. If a profile reads only values of plain rows, they
+//! are extracted directly from the bytes; otherwise the response is parsed to a tree.
 
 use super::Response;
 use super::delimited::Delimited;
 use super::extract::{Slot, Trie};
 use super::read_ahead;
 use super::saf::{FrameSeed, Payload, PayloadSeed};
-use super::stream_rows::Walk;
-use super::tree_rows::Descent;
+use super::stream_rows::StreamRows;
+use super::tree_rows::TreeRows;
 use crate::plan::{FieldPlace, LevelPlan, LookupPlan, Path, PathStep, RecordPlan, RowTestPlan};
 use crate::profile::{Framing, LevelKind};
 use crate::stix::Observable;
@@ -17,32 +17,32 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Where a field's value is taken from.
+/// Source of a field's value.
 #[derive(Debug)]
 pub(super) enum Pick {
-    /// A slot, by its number.
+    /// A slot, by its index.
     Slot(usize),
-    /// The same for every row of a request.
+    /// A constant for all rows of a request.
     Fixed(Slot<'static>),
 }
 
-/// How rows of a lookup are read: which slots there are, and what leads to them.
+/// Reads the rows of a lookup: defines the slots and the paths that lead to them.
 #[derive(Debug)]
 pub(super) struct Reader<'p> {
     pub(super) lookup: &'p LookupPlan,
-    /// What each slot is filled from.
+    /// Source of each slot.
     pub(super) origins: Vec<Origin<'p>>,
-    /// Leads to all slots, if rows are plain: names in the row, and nothing around it.
+    /// Paths to all slots, if rows are plain: member names within the row.
     trie: Option<Trie>,
-    /// The alternatives of each field, in order.
+    /// Alternative sources of each field, in order.
     pub(super) fields: Vec<Vec<Pick>>,
     only: Vec<(usize, &'p RowTestPlan)>,
     except: Vec<(usize, &'p RowTestPlan)>,
-    /// How many lines of the answer were read before.
+    /// Number of lines in previous chunks of the response.
     lines_before: usize,
 }
 
-/// What a slot is filled from.
+/// Source of a slot.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Origin<'p> {
     Row(&'p Path),
@@ -51,45 +51,45 @@ pub(super) enum Origin<'p> {
     Key(usize),
 }
 
-/// A row, read.
+/// A row that was read.
 pub(super) struct Row<'r> {
-    /// The values; or why there are none.
+    /// Its values, or why it is bad_row.
     pub(super) slots: Result<&'r [Slot<'r>], String>,
-    pub(super) place: Place<'r>,
-    /// Whether a level leaves it out by its key.
-    pub(super) is_left_out: bool,
+    pub(super) location: RowLocation<'r>,
+    /// Whether a level excludes it by its key.
+    pub(super) is_excluded: bool,
 }
 
 impl<'r> Row<'r> {
-    pub(super) fn new(slots: Result<&'r [Slot<'r>], String>, place: Place<'r>) -> Self {
-        Self { slots, place, is_left_out: false }
+    pub(super) fn new(slots: Result<&'r [Slot<'r>], String>, location: RowLocation<'r>) -> Self {
+        Self { slots, location, is_excluded: false }
     }
 }
 
-/// Where a row stands in its answer.
+/// Location of a row in its response.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'r> {
+pub(super) struct RowLocation<'r> {
     pub(super) levels: &'r [LevelPlan],
-    pub(super) trail: &'r [RowStep],
-    /// The number of its line, from 1, where rows are lines.
+    pub(super) path: &'r [RowStep],
+    /// Line number, from 1, if rows are lines.
     pub(super) line: Option<usize>,
 }
 
-/// One step of the way to a row.
+/// One step of the path to a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RowStep {
     Index(usize),
     Key(String),
 }
 
-impl Place<'_> {
-    /// As people read it: `$.results[3]`, `line 4`.
-    pub(super) fn shown(&self) -> String {
+impl RowLocation<'_> {
+    /// Returns the location for display: `$.results[3]`, `line 4`.
+    pub(super) fn display(&self) -> String {
         let mut text = self.line.map(|line| format!("line {line}")).unwrap_or_default();
-        if self.line.is_none() || !self.trail.is_empty() {
+        if self.line.is_none() || !self.path.is_empty() {
             text.push_str(if self.line.is_some() { " $" } else { "$" });
         }
-        for (level, step) in self.levels.iter().zip(self.trail) {
+        for (level, step) in self.levels.iter().zip(self.path) {
             text.push_str(&level.at.to_string()[1..]);
             match step {
                 RowStep::Index(index) => text.push_str(&format!("[{index}]")),
@@ -99,13 +99,13 @@ impl Place<'_> {
         text
     }
 
-    /// As a JSON pointer into the document; none for lines.
+    /// Returns a JSON Pointer (RFC 6901) into the document; `None` for lines.
     pub(super) fn pointer(&self) -> Option<String> {
         if self.line.is_some() {
             return None;
         }
         let mut text = String::new();
-        for (level, step) in self.levels.iter().zip(self.trail) {
+        for (level, step) in self.levels.iter().zip(self.path) {
             text.push_str(&pointer(level.at.steps()));
             match step {
                 RowStep::Index(index) => text.push_str(&format!("/{index}")),
@@ -116,50 +116,50 @@ impl Place<'_> {
     }
 }
 
-/// What stands beside the rows of an answer.
+/// The parts of a response outside its rows.
 #[derive(Debug, Default)]
 pub(super) struct Envelope {
-    /// The document, without its rows where nothing else reads them; null for lines.
-    pub(super) envelope: Value,
-    /// How many rows there were, at the outermost level.
+    /// The document, without rows if nothing else reads them; null for lines.
+    pub(super) document: Value,
+    /// Number of rows at the outermost level.
     pub(super) rows: u64,
-    /// How lines with framing ended.
+    /// How an SAF stream ended.
     pub(super) ending: StreamEnd,
 }
 
-/// What the last line of a stream said.
+/// State of an SAF stream after its last line.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) enum StreamEnd {
-    /// Nothing is said by this framing.
+    /// The framing has no final line.
     #[default]
-    Silent,
-    /// All is there.
-    Whole,
-    /// There is more.
+    Unknown,
+    /// `succeeded`: the stream is complete.
+    Complete,
+    /// `limited`: more records exist.
     Limited,
-    /// The provider could not go on, and why.
+    /// `failed`: the provider aborted, with its message.
     Failed(String),
-    /// The last line is missing.
-    Cut,
+    /// The final line is missing.
+    Truncated,
 }
 
-/// Why an answer has no rows, or no more of them.
+/// Why the rows of a response, or the rest of them, cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RowsError {
-    /// It is JSON, and the rows are not where they should be.
+    /// The JSON document has no rows at the declared path.
     Shape {
-        /// What is wrong.
+        /// Description of the error.
         reason: String,
-        /// How far the path leads.
+        /// JSON Pointer to the last value on the path.
         pointer: String,
-        /// What stands there instead.
+        /// Description of that value.
         found: String,
     },
-    /// It is not what the framing says.
+    /// The response is not in the declared framing.
     Syntax {
-        /// What is wrong.
+        /// Description of the error.
         reason: String,
-        /// The line on which it breaks.
+        /// Line number of the error, from 1.
         line: usize,
     },
 }
@@ -172,7 +172,7 @@ impl fmt::Display for RowsError {
     }
 }
 
-/// Who takes the rows.
+/// Callback that receives rows.
 pub(super) type Sink<'s> = &'s mut dyn FnMut(Row<'_>);
 
 impl<'p> Reader<'p> {
@@ -198,7 +198,7 @@ impl<'p> Reader<'p> {
                 FieldPlace::Each => text(each),
                 FieldPlace::Observable => text(Some(asked.value())),
                 FieldPlace::Header(name) => text(response.header(name)),
-                FieldPlace::Constant(value) => vec![Pick::Fixed(own(value))],
+                FieldPlace::Constant(value) => vec![Pick::Fixed(constant(value))],
             };
             reader.fields.push(picks);
         }
@@ -214,8 +214,8 @@ impl<'p> Reader<'p> {
         reader
     }
 
-    /// The same for a piece of an answer that stands behind so many lines of it.
-    pub(super) fn behind(self, lines: usize) -> Self {
+    /// Returns the reader for a chunk after this number of lines.
+    pub(super) fn after_lines(self, lines: usize) -> Self {
         Self { lines_before: lines, ..self }
     }
 
@@ -228,7 +228,7 @@ impl<'p> Reader<'p> {
         self.origins.len() - 1
     }
 
-    /// A slot for each value of a row. All rows are read into the same.
+    /// Returns one empty slot per value; all rows reuse them.
     pub(super) fn empty_slots<'b>(&self) -> Vec<Slot<'b>> {
         vec![Slot::Absent; self.origins.len()]
     }
@@ -252,8 +252,8 @@ impl<'p> Reader<'p> {
         (is_plain && self.origins.iter().enumerate().all(fits)).then_some(trie)
     }
 
-    /// Whether a row is a record at all.
-    pub(super) fn is_record(&self, slots: &[Slot]) -> bool {
+    /// Whether `only` and `except` accept a row.
+    pub(super) fn is_accepted(&self, slots: &[Slot]) -> bool {
         let holds = |(slot, test): &(usize, &RowTestPlan)| {
             let value = slots[*slot].to_value();
             slots[*slot] != Slot::Absent && test.is.iter().any(|wanted| wanted.is(&value))
@@ -261,7 +261,7 @@ impl<'p> Reader<'p> {
         self.only.iter().all(holds) && !self.except.iter().any(holds)
     }
 
-    /// Reads an answer. What was handed on before it broke is good.
+    /// Reads a response. Rows emitted before an error are valid.
     pub(super) fn read(&self, response: &Response, sink: Sink<'_>) -> Result<Envelope, RowsError> {
         match self.trie.is_some() && read_ahead::is_worth_it(response.body.len()) {
             true => read_ahead::read(&self.lookup.rows.levels, |sink| self.read_here(response, sink), sink),
@@ -284,22 +284,22 @@ impl<'p> Reader<'p> {
         if let Some(trie) = &self.trie {
             let level = &self.lookup.rows.levels[0];
             let mut seen = 0;
-            let walk = Walk { reader: self, trie, steps: level.at.steps(), seen: &mut seen, sink: &mut *sink };
-            match read_json(body, walk) {
-                Ok(Some(envelope)) => return Ok(Envelope { envelope, rows: seen, ending: StreamEnd::Silent }),
+            let stream = StreamRows { reader: self, trie, steps: level.at.steps(), seen: &mut seen, sink: &mut *sink };
+            match read_json(body, stream) {
+                Ok(Some(document)) => return Ok(Envelope { document, rows: seen, ending: StreamEnd::Unknown }),
                 Err(error) if !error.is_data() => return Err(not_json(body, &error)),
-                // The rows are not there: the tree tells why.
+                // The tree gives a precise error.
                 Ok(None) | Err(_) => {}
             }
         }
-        let envelope: Value = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
-        let rows = self.tree(&envelope, None, sink)?;
-        Ok(Envelope { envelope, rows, ending: StreamEnd::Silent })
+        let document: Value = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
+        let rows = self.tree(&document, None, sink)?;
+        Ok(Envelope { document, rows, ending: StreamEnd::Unknown })
     }
 
-    /// Goes down the levels of a tree. Gives the number of rows at the outermost.
+    /// Reads the rows of a tree. Returns their number at the outermost level.
     fn tree(&self, answer: &Value, line: Option<usize>, sink: Sink<'_>) -> Result<u64, RowsError> {
-        Descent::new(self, answer, line).rows(sink)
+        TreeRows::new(self, answer, line).rows(sink)
     }
 
     fn lines<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Envelope {
@@ -314,48 +314,48 @@ impl<'p> Reader<'p> {
     fn line<'b>(&self, number: usize, line: &'b [u8], slots: &mut [Slot<'b>], sink: Sink<'_>) {
         slots.fill(Slot::Absent);
         match read_json(line, PayloadSeed { trie: self.trie.as_ref(), slots: &mut *slots }) {
-            Ok(held) => self.hand_on(held, number, slots, sink),
-            Err(_) => sink(bad(number, NO_JSON)),
+            Ok(payload) => self.emit(payload, number, slots, sink),
+            Err(_) => sink(bad_row(number, NOT_JSON)),
         }
     }
 
-    fn hand_on(&self, held: Payload, number: usize, slots: &[Slot], sink: Sink<'_>) {
-        match held {
+    fn emit(&self, payload: Payload, number: usize, slots: &[Slot], sink: Sink<'_>) {
+        match payload {
             Payload::InSlots => sink(Row::new(Ok(slots), on_line(number))),
-            Payload::Other(other) => sink(bad(number, not_an_object(other))),
+            Payload::Other(other) => sink(bad_row(number, not_an_object(other))),
             Payload::Tree(value) => {
-                if let Err(broken) = self.tree(&value, Some(number), sink) {
-                    sink(bad(number, broken.to_string()));
+                if let Err(error) = self.tree(&value, Some(number), sink) {
+                    sink(bad_row(number, error.to_string()));
                 }
             }
         }
     }
 
     fn framed_lines<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Envelope {
-        let (mut rows, mut ending, mut slots) = (0, StreamEnd::Cut, self.empty_slots());
+        let (mut rows, mut ending, mut slots) = (0, StreamEnd::Truncated, self.empty_slots());
         for (number, line) in lines {
             slots.fill(Slot::Absent);
             let seed = FrameSeed(PayloadSeed { trie: self.trie.as_ref(), slots: &mut slots });
             let Ok(frame) = read_json(line, seed) else {
                 rows += 1;
-                sink(bad(number, NO_JSON));
+                sink(bad_row(number, NOT_JSON));
                 continue;
             };
-            rows += u64::from(frame.held.is_some() || frame.cond.is_none());
-            match frame.held {
-                Some(held) => self.hand_on(held, number, &slots, sink),
-                None if frame.cond.is_none() => sink(bad(number, NO_FRAME)),
+            rows += u64::from(frame.payload.is_some() || frame.cond.is_none());
+            match frame.payload {
+                Some(payload) => self.emit(payload, number, &slots, sink),
+                None if frame.cond.is_none() => sink(bad_row(number, NO_FRAME)),
                 None => {}
             }
             match frame.cond.as_deref() {
                 None | Some("begin" | "ongoing") => {}
-                Some("succeeded") => ending = StreamEnd::Whole,
+                Some("succeeded") => ending = StreamEnd::Complete,
                 Some("limited") => ending = StreamEnd::Limited,
                 Some("failed") => ending = StreamEnd::Failed(frame.msg.map(Cow::into_owned).unwrap_or_default()),
-                Some(other) => ending = StreamEnd::Failed(format!("its stream says `{other}`, which is not known")),
+                Some(other) => ending = StreamEnd::Failed(format!("unknown `cond` value `{other}`")),
             }
         }
-        Envelope { envelope: Value::Null, rows, ending }
+        Envelope { document: Value::Null, rows, ending }
     }
 
     fn columns(&self, body: &[u8], response: &Response, sink: Sink<'_>) -> Result<Envelope, RowsError> {
@@ -365,15 +365,15 @@ impl<'p> Reader<'p> {
             true => records.next().map(|(line, names)| self.names(line, names)).transpose()?,
             false => None,
         };
-        // Without names no line says how many there are: the order of lines must not decide.
+        // Without a header the number of columns is unknown.
         let (mut rows, width) = (0, names.as_ref().map_or(usize::MAX, Vec::len));
         for (number, cells) in records {
             rows += 1;
             match cells {
-                Err(mistake) => sink(bad(number, mistake)),
-                // A separator that nobody put into quotes: all cells behind it would stand one column too far.
+                Err(error) => sink(bad_row(number, error)),
+                // An unquoted separator within a cell would shift all later cells by a column.
                 Ok(cells) if cells.len() > width => {
-                    sink(bad(number, format!("the line has {} columns, and there are {width}", cells.len())));
+                    sink(bad_row(number, format!("expected {width} columns, found {}", cells.len())));
                 }
                 Ok(cells) => {
                     let cells = cells.into_iter().map(Value::from);
@@ -381,17 +381,17 @@ impl<'p> Reader<'p> {
                         Some(names) => Value::Object(names.iter().cloned().zip(cells).collect::<Map<_, _>>()),
                         None => cells.collect(),
                     };
-                    self.hand_on(Payload::Tree(value), number, &[], sink);
+                    self.emit(Payload::Tree(value), number, &[], sink);
                 }
             }
         }
         Ok(Envelope { rows, ..Envelope::default() })
     }
 
-    /// The names of columns. Of two that are called the same, nobody knows which one is meant.
+    /// Returns the column names. A duplicate name that a field reads is an error.
     fn names(&self, line: usize, names: Result<Vec<String>, &str>) -> Result<Vec<String>, RowsError> {
-        let broken = |reason: String| RowsError::Syntax { reason: format!("the names of columns: {reason}"), line };
-        let names = names.map_err(|mistake| broken(mistake.to_owned()))?;
+        let error = |reason: String| RowsError::Syntax { reason: format!("invalid column names: {reason}"), line };
+        let names = names.map_err(|reason| error(reason.to_owned()))?;
         let is_read = |name: &str| {
             let first = |origin: &Origin| match origin {
                 Origin::Row(path) | Origin::Above(_, path) | Origin::Answer(path) => path.steps().first().cloned(),
@@ -401,13 +401,13 @@ impl<'p> Reader<'p> {
         };
         let is_twice = |(at, name): &(usize, &String)| names[..*at].contains(name) && is_read(name);
         match names.iter().enumerate().find(is_twice) {
-            Some((_, name)) => Err(broken(format!("two are called `{name}`"))),
+            Some((_, name)) => Err(error(format!("duplicate `{name}`"))),
             None => Ok(names),
         }
     }
 }
 
-/// Reads a document. One that is text as a whole is told so once, else serde_json tells each of its strings.
+/// Deserializes a JSON document. UTF-8 is validated once as a whole, which is faster than per string.
 fn read_json<'b, S: DeserializeSeed<'b>>(json: &'b [u8], seed: S) -> serde_json::Result<S::Value> {
     fn read<'b, R, S>(mut json: serde_json::Deserializer<R>, seed: S) -> serde_json::Result<S::Value>
     where
@@ -423,20 +423,20 @@ fn read_json<'b, S: DeserializeSeed<'b>>(json: &'b [u8], seed: S) -> serde_json:
     }
 }
 
-/// A row that is a line by itself.
-fn on_line(number: usize) -> Place<'static> {
-    Place { levels: &[], trail: &[], line: Some(number) }
+/// Returns the location of a row that is a line.
+fn on_line(number: usize) -> RowLocation<'static> {
+    RowLocation { levels: &[], path: &[], line: Some(number) }
 }
 
-/// One that cannot be read.
-fn bad(number: usize, reason: impl Into<String>) -> Row<'static> {
+/// Returns a bad_row row.
+fn bad_row(number: usize, reason: impl Into<String>) -> Row<'static> {
     Row::new(Err(reason.into()), on_line(number))
 }
 
-const NO_JSON: &str = "the line is no JSON";
-const NO_FRAME: &str = "the line has neither `cond` nor `obj`";
+const NOT_JSON: &str = "the line is not valid JSON";
+const NO_FRAME: &str = "missing `cond` and `obj` in the line";
 
-fn own(value: &Value) -> Slot<'static> {
+fn constant(value: &Value) -> Slot<'static> {
     match value {
         Value::String(text) => Slot::Text(Cow::Owned(text.clone())),
         Value::Bool(flag) => Slot::Boolean(*flag),
@@ -446,12 +446,12 @@ fn own(value: &Value) -> Slot<'static> {
 }
 
 pub(super) fn not_an_object(other: &str) -> String {
-    format!("the row is {other}, not an object")
+    format!("invalid row: expected an object, found {other}")
 }
 
-/// The lines that arrived whole, with their numbers, from 1; blank ones are none.
+/// Iterates over complete, non-blank lines with their numbers, from 1.
 fn whole_lines<'b>(body: &'b [u8], response: &Response) -> impl Iterator<Item = (usize, &'b [u8])> {
-    // Of a body that was cut, the last line is not whole.
+    // The last line of a truncated body is incomplete.
     let whole = match response.cut {
         Some(_) => memrchr(b'\n', body).map_or(&body[..0], |end| &body[..end]),
         None => body,
@@ -480,11 +480,11 @@ fn escaped(name: &str) -> String {
 fn not_json(body: &[u8], error: &serde_json::Error) -> RowsError {
     let start = String::from_utf8_lossy(&body[..body.len().min(256)]).trim_start().to_lowercase();
     let reason = if body.iter().all(u8::is_ascii_whitespace) {
-        "the response is empty, where JSON was expected".into()
+        "empty response, expected JSON".into()
     } else if start.starts_with("<!doctype html") || start.starts_with("<html") {
-        "the response is a web page, not JSON".into()
+        "the response is HTML, expected JSON".into()
     } else {
-        format!("the response is no JSON: line {}, column {}", error.line(), error.column())
+        format!("response is not valid JSON: line {}, column {}", error.line(), error.column())
     };
     RowsError::Syntax { reason, line: error.line() }
 }
@@ -493,7 +493,7 @@ fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
-/// A value's JSON type, in words.
+/// Returns the JSON type of a value for messages.
 pub(super) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

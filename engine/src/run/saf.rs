@@ -1,4 +1,4 @@
-//! A line of the Streaming API Framing protocol, read in one pass: what it frames goes into its slots at once.
+//! Parses a line of the DNSDB Streaming API Framing protocol in one pass; its `obj` is read directly into slots.
 
 use super::extract::{Fill, Key, KeySeed, Slot, Trie};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
@@ -6,29 +6,29 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
-/// What a line says.
+/// A line of the stream.
 #[derive(Debug, Default)]
 pub(super) struct Frame<'l> {
-    /// How the stream goes on, or ended.
+    /// `cond`: state of the stream.
     pub(super) cond: Option<Cow<'l, str>>,
-    /// And why.
+    /// `msg`: message to `cond`.
     pub(super) msg: Option<Cow<'l, str>>,
-    /// What it frames.
-    pub(super) held: Option<Payload>,
+    /// `obj`: the payload.
+    pub(super) payload: Option<Payload>,
 }
 
-/// What a line holds.
+/// The payload of a line.
 #[derive(Debug, PartialEq)]
 pub(super) enum Payload {
-    /// An object, that stands in the slots.
+    /// An object that was read into the slots.
     InSlots,
-    /// Something else than an object.
+    /// The type of a value other than an object.
     Other(&'static str),
-    /// Anything, where slots cannot hold it.
+    /// Any value, for rows that are read from a tree.
     Tree(Value),
 }
 
-/// Reads a line; with its seed, what it frames.
+/// Deserializes a line, and its payload with the inner seed.
 pub(super) struct FrameSeed<'t, 's, 'l>(pub(super) PayloadSeed<'t, 's, 'l>);
 
 impl<'l> DeserializeSeed<'l> for FrameSeed<'_, '_, 'l> {
@@ -47,15 +47,15 @@ impl<'l> Visitor<'l> for FrameSeed<'_, '_, 'l> {
     }
 
     fn visit_map<A: MapAccess<'l>>(self, mut map: A) -> Result<Frame<'l>, A::Error> {
-        let (mut frame, mut held) = (Frame::default(), Some(self.0));
-        let word = |key: Key<'l>| key.0;
+        let (mut frame, mut payload) = (Frame::default(), Some(self.0));
+        let text = |key: Key<'l>| key.0;
         while let Some(Key(key)) = map.next_key_seed(KeySeed)? {
             match key.as_ref() {
-                "cond" if frame.cond.is_none() => frame.cond = map.next_value_seed(Maybe(KeySeed))?.map(word),
-                "msg" if frame.msg.is_none() => frame.msg = map.next_value_seed(Maybe(KeySeed))?.map(word),
+                "cond" if frame.cond.is_none() => frame.cond = map.next_value_seed(Maybe(KeySeed))?.map(text),
+                "msg" if frame.msg.is_none() => frame.msg = map.next_value_seed(Maybe(KeySeed))?.map(text),
                 "obj" => {
-                    let held = held.take().ok_or_else(|| A::Error::duplicate_field("obj"))?;
-                    frame.held = map.next_value_seed(Maybe(held))?;
+                    let payload = payload.take().ok_or_else(|| A::Error::duplicate_field("obj"))?;
+                    frame.payload = map.next_value_seed(Maybe(payload))?;
                 }
                 "cond" => return Err(A::Error::duplicate_field("cond")),
                 "msg" => return Err(A::Error::duplicate_field("msg")),
@@ -66,7 +66,7 @@ impl<'l> Visitor<'l> for FrameSeed<'_, '_, 'l> {
     }
 }
 
-/// Reads what a line holds. Without a trie it is read as a tree.
+/// Deserializes a payload; to a tree if there is no trie.
 pub(super) struct PayloadSeed<'t, 's, 'l> {
     pub(super) trie: Option<&'t Trie>,
     pub(super) slots: &'s mut [Slot<'l>],
@@ -82,7 +82,7 @@ impl<'l> DeserializeSeed<'l> for PayloadSeed<'_, '_, 'l> {
     }
 }
 
-/// Reads what another seed reads, or nothing where `null` stands.
+/// Deserializes an optional value with another seed.
 struct Maybe<S>(S);
 
 impl<'l, S: DeserializeSeed<'l>> DeserializeSeed<'l> for Maybe<S> {
@@ -124,15 +124,15 @@ mod tests {
         let mut slots = [Slot::Absent];
         let seed = FrameSeed(PayloadSeed { trie: with_trie.then_some(&trie), slots: &mut slots });
         let frame = seed.deserialize(&mut serde_json::Deserializer::from_str(line))?;
-        let said = format!("{:?} {:?}", frame.cond, frame.msg);
-        Ok((said, frame.held, slots.iter().map(Slot::to_value).collect()))
+        let state = format!("{:?} {:?}", frame.cond, frame.msg);
+        Ok((state, frame.payload, slots.iter().map(Slot::to_value).collect()))
     }
 
     #[test]
-    fn frames_are_read_in_any_order_with_or_without_what_they_hold() {
-        let check = |line: &str, said: &str, held: Option<Payload>, slot: Value| {
+    fn frame_members_are_read_in_any_order() {
+        let check = |line: &str, state: &str, payload: Option<Payload>, slot: Value| {
             let read = read(line, true).expect("a frame");
-            assert_eq!(read, (said.to_owned(), held, vec![slot]), "{line}");
+            assert_eq!(read, (state.to_owned(), payload, vec![slot]), "{line}");
         };
         check(r#"{"obj":{"a":1,"b":[2]},"x":0}"#, "None None", Some(Payload::InSlots), 1.into());
         check(r#"{"cond":"ongoing","obj":{"a":"y"}}"#, "Some(\"ongoing\") None", Some(Payload::InSlots), "y".into());
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_frame_is_refused() {
+    fn invalid_frame_is_an_error() {
         for line in [
             "[]",
             "1",

@@ -1,5 +1,5 @@
-//! Secrets in what comes from outside, however they are spelt there: a provider may answer with what it was asked with. A row
-//! that repeats one is bad, and none of it is kept; in a text for people its name stands in its place.
+//! Detects and redacts secrets in external data, in any encoding: a provider may repeat the request in its response. A
+//! row that contains a secret is bad and discarded; in texts for people its name replaces it.
 
 use super::Response;
 use super::encodings::{NeededViews, SHORTEST, has_escapes, unescaped, views};
@@ -20,40 +20,40 @@ use std::ops::Range;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Why such a row is bad.
-pub(super) const REPEATED: &str = "the row repeats a secret";
+/// Reason for a bad row that contains a secret.
+pub(super) const CONTAINS_SECRET: &str = "the row contains a secret";
 
-/// How many spellings around one another are undone.
+/// Maximum number of nested encodings that are removed.
 const LAYERS: usize = 6;
 
-/// In how many of them escapes of each kind are undone apart: their number is a power of it.
-const LAYERS_APART: usize = 3;
+/// Number of layers in which kinds of escapes are decoded separately; the number of views grows exponentially with it.
+const SEPARATE_LAYERS: usize = 3;
 
-/// How much of a text is looked at once.
+/// Size of the parts in which a text is searched, in octets.
 const WINDOW: usize = 64 * 1024;
 
-/// How much longer a spelling in three layers is than what it spells: each layer spells one sign by six, as `\u0026` does.
-const LONGEST_SPELLING: usize = 216;
+/// Maximum expansion by three layers of encoding: each represents one character by six, such as `\u0026`.
+const MAX_EXPANSION: usize = 216;
 
-/// Everything that nobody else may learn, and the names it goes by.
+/// Secrets and their names, for detection and redaction.
 #[derive(Clone, Default)]
 pub struct Secrets {
     known: Vec<Arc<KnownSecret>>,
-    wanted: NeededViews,
+    needed: NeededViews,
 }
 
-/// One secret.
+/// A secret in the forms that are searched for.
 struct KnownSecret {
     name: String,
-    /// What is searched for under every spelling, in lower case; nothing if the secret is too short.
-    spelt: Vec<Finder<'static>>,
-    /// What is taken out of texts as it stands, if the secret is too short for more.
-    as_is: Vec<Zeroizing<String>>,
+    /// Lower-case forms that are searched for in all encodings; empty if the secret is too short.
+    finders: Vec<Finder<'static>>,
+    /// Literal forms that are redacted in texts, if the secret is too short for more.
+    literals: Vec<Zeroizing<String>>,
     length: usize,
 }
 
-/// The views of one text, by their hashes, and how many layers of each were undone: in whichever order kinds of escapes are
-/// undone, the same is left mostly.
+/// Hashes of views that were searched, with the number of layers: decoding kinds of escapes in a different order
+/// usually gives the same text.
 #[derive(Default)]
 struct Seen {
     hasher: DefaultHashBuilder,
@@ -69,7 +69,7 @@ impl Seen {
     }
 }
 
-/// A part of a text that may be shown, or the name of a secret that stood there.
+/// A visible part of a text, or the name of a secret in its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
     Text(String),
@@ -83,7 +83,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// The secrets among settings.
+    /// Collects the secrets among the settings.
     pub fn of(settings: &Settings) -> Secrets {
         let mut secrets = Secrets::default();
         secrets.add_all(settings);
@@ -95,17 +95,17 @@ impl Secrets {
         settings.secrets().for_each(|(name, secret)| self.add(name, secret));
     }
 
-    /// Adds one, with the parts of it that are credentials by themselves.
+    /// Adds a secret, with those of its parts that are credentials themselves.
     pub(super) fn add(&mut self, name: &str, secret: &str) {
-        self.wanted.has_other_signs |= !secret.is_ascii();
-        self.wanted.has_escapes |= has_escapes(secret.as_bytes());
+        self.needed.has_non_ascii |= !secret.is_ascii();
+        self.needed.has_escapes |= has_escapes(secret.as_bytes());
         for secret in parts(secret) {
             self.known.push(Arc::new(KnownSecret::new(name, &secret)));
         }
     }
 
-    /// Those that an answer repeats; mostly none, and then no row is searched.
-    pub(super) fn repeated(&self, response: &Response) -> Secrets {
+    /// Returns the secrets that occur in a response; if there are none, rows need not be searched.
+    pub(super) fn in_response(&self, response: &Response) -> Secrets {
         let mut texts = vec![response.body.as_slice()];
         texts.extend(response.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]));
         let mut is_there = vec![false; self.known.len()];
@@ -113,44 +113,44 @@ impl Secrets {
             self.find(text).iter().for_each(|(_, number)| is_there[*number] = true);
         }
         let known = self.known.iter().zip(is_there).filter(|(_, is_there)| *is_there).map(|(known, _)| known);
-        Secrets { known: known.cloned().collect(), wanted: self.wanted }
+        Secrets { known: known.cloned().collect(), needed: self.needed }
     }
 
-    /// Those that are long enough to be searched for in any text.
+    /// Returns the secrets that are long enough to be searched for in any text.
     pub fn searchable(&self) -> Secrets {
-        let known = self.known.iter().filter(|known| !known.spelt.is_empty()).cloned().collect();
-        Secrets { known, wanted: self.wanted }
+        let known = self.known.iter().filter(|known| !known.finders.is_empty()).cloned().collect();
+        Secrets { known, needed: self.needed }
     }
 
     /// Whether a text holds one that is long enough to be searched for.
-    pub fn are_in(&self, text: &str) -> bool {
+    pub fn occur_in(&self, text: &str) -> bool {
         let is_in = |text: &str| text.len() >= SHORTEST && !self.find(text.as_bytes()).is_empty();
         // Whoever shows the text escapes it, and may make a secret of it that it was before it was read.
-        let is_escaped = text.contains(|sign: char| matches!(sign, '\\' | '"') || sign.is_control());
+        let is_escaped = text.contains(|character: char| matches!(character, '\\' | '"') || character.is_control());
         is_in(text) || is_escaped && is_in(&Value::from(text).to_string())
     }
 
-    /// A text with their names in their place.
+    /// A text with their names in their location.
     pub fn redact(&self, text: &str) -> String {
         self.pieces(text).iter().map(Piece::to_string).collect()
     }
 
     /// A diagnostic of which no text holds one. The sources it shows are redacted as they are made.
-    pub(super) fn redact_in(&self, mut told: Diagnostic) -> Diagnostic {
-        let labels = told.labels.iter_mut().map(|label| &mut label.text);
-        for text in labels.chain(&mut told.notes).chain([&mut told.message]) {
+    pub(super) fn redact_in(&self, mut diagnostic: Diagnostic) -> Diagnostic {
+        let labels = diagnostic.labels.iter_mut().map(|label| &mut label.text);
+        for text in labels.chain(&mut diagnostic.notes).chain([&mut diagnostic.message]) {
             *text = self.redact(text);
         }
-        told
+        diagnostic
     }
 
     pub(super) fn pieces(&self, text: &str) -> Vec<Piece> {
         let mut found = self.find(text.as_bytes());
         for (number, known) in self.known.iter().enumerate() {
-            let places = known.as_is.iter().flat_map(|secret| text.match_indices(secret.as_str()));
+            let places = known.literals.iter().flat_map(|secret| text.match_indices(secret.as_str()));
             found.extend(places.map(|(at, secret)| (at..at + secret.len(), number)));
         }
-        // Of two that begin alike the longer is meant.
+        // Of overlapping secrets the longer one is preferred.
         found.sort_by_key(|(range, number)| (range.start, Reverse(range.end), *number));
         let (mut pieces, mut shown) = (vec![], 0);
         for (range, number) in found {
@@ -166,11 +166,12 @@ impl Secrets {
         pieces
     }
 
-    /// Where they stand, by number. A long text is looked at piece by piece, each long enough for any spelling to be whole in one.
+    /// Returns the ranges of secrets with their indices. Long texts are searched in overlapping parts, so that any
+    /// encoded secret is complete in one of them.
     fn find(&self, text: &[u8]) -> Vec<(Range<usize>, usize)> {
-        let longest = self.known.iter().filter(|known| !known.spelt.is_empty()).map(|known| known.length).max();
+        let longest = self.known.iter().filter(|known| !known.finders.is_empty()).map(|known| known.length).max();
         let Some(longest) = longest else { return vec![] };
-        let overlap = longest * LONGEST_SPELLING;
+        let overlap = longest * MAX_EXPANSION;
         let window = WINDOW.max(4 * overlap);
         let (mut found, mut start) = (vec![], 0);
         loop {
@@ -188,14 +189,14 @@ impl Secrets {
         let lower = Zeroizing::new(text.to_ascii_lowercase());
         let mut found = vec![];
         for (number, known) in self.known.iter().enumerate() {
-            for finder in &known.spelt {
+            for finder in &known.finders {
                 let length = finder.needle().len();
                 found.extend(finder.find_iter(&lower).map(|at| (at..at + length, number)));
             }
         }
         let Some(layers) = layers.checked_sub(1) else { return found };
-        let has_escapes = self.wanted.has_escapes && layers + LAYERS_APART >= LAYERS;
-        for view in views(text, NeededViews { has_escapes, ..self.wanted }) {
+        let has_escapes = self.needed.has_escapes && layers + SEPARATE_LAYERS >= LAYERS;
+        for view in views(text, NeededViews { has_escapes, ..self.needed }) {
             let inside = match view.is_whole {
                 true if !seen.is_new(&view.octets, layers) => continue,
                 true => self.find_in(&view.octets, layers, seen),
@@ -206,39 +207,39 @@ impl Secrets {
         found
     }
 
-    /// Whether a row, or what is read beside it, holds one.
-    pub(super) fn are_in_row(&self, slots: &[Slot], fields: &[Vec<Pick>]) -> bool {
+    /// Whether a row, or a constant of its fields, contains a secret.
+    pub(super) fn occur_in_row(&self, slots: &[Slot], fields: &[Vec<Pick>]) -> bool {
         let fixed = fields.iter().flatten().filter_map(|pick| match pick {
             Pick::Fixed(slot) => Some(slot),
             Pick::Slot(_) => None,
         });
-        !self.known.is_empty() && slots.iter().chain(fixed).any(|slot| self.are_in_slot(slot))
+        !self.known.is_empty() && slots.iter().chain(fixed).any(|slot| self.occur_in_slot(slot))
     }
 
-    fn are_in_slot(&self, slot: &Slot) -> bool {
+    fn occur_in_slot(&self, slot: &Slot) -> bool {
         match slot {
-            Slot::Text(text) => self.are_in(text),
-            Slot::Texts(texts) => texts.iter().any(|text| self.are_in(text)) || self.are_in(&texts.join(" ")),
-            Slot::Node(value) => self.are_in_value(value),
-            Slot::Integer(number) => self.are_in(&number.to_string()),
-            Slot::Number(number) => self.are_in(&number.to_string()),
+            Slot::Text(text) => self.occur_in(text),
+            Slot::Texts(texts) => texts.iter().any(|text| self.occur_in(text)) || self.occur_in(&texts.join(" ")),
+            Slot::Node(value) => self.occur_in_value(value),
+            Slot::Integer(number) => self.occur_in(&number.to_string()),
+            Slot::Number(number) => self.occur_in(&number.to_string()),
             Slot::Absent | Slot::Null | Slot::Boolean(_) => false,
         }
     }
 
-    fn are_in_value(&self, value: &Value) -> bool {
+    fn occur_in_value(&self, value: &Value) -> bool {
         match value {
-            Value::String(text) => self.are_in(text),
-            Value::Number(number) => self.are_in(&number.to_string()),
-            Value::Array(items) => items.iter().any(|item| self.are_in_value(item)),
-            Value::Object(entries) => entries.iter().any(|(key, item)| self.are_in(key) || self.are_in_value(item)),
+            Value::String(text) => self.occur_in(text),
+            Value::Number(number) => self.occur_in(&number.to_string()),
+            Value::Array(items) => items.iter().any(|item| self.occur_in_value(item)),
+            Value::Object(entries) => entries.iter().any(|(key, item)| self.occur_in(key) || self.occur_in_value(item)),
             Value::Null | Value::Bool(_) => false,
         }
     }
 
-    /// Where a row stands, for people: the keys of an object are a provider's words too.
-    pub(super) fn place(&self, row: &Row) -> String {
-        let shown = row.place.shown();
+    /// Returns the redacted location of a row; object keys are external data.
+    pub(super) fn location(&self, row: &Row) -> String {
+        let shown = row.location.display();
         if self.known.is_empty() { shown } else { self.redact(&shown) }
     }
 }
@@ -254,48 +255,48 @@ impl fmt::Display for Piece {
 
 impl KnownSecret {
     fn new(name: &str, secret: &str) -> KnownSecret {
-        let known = KnownSecret { name: name.to_owned(), spelt: vec![], as_is: vec![], length: secret.len() };
+        let known = KnownSecret { name: name.to_owned(), finders: vec![], literals: vec![], length: secret.len() };
         if secret.is_empty() {
             return known;
         }
         if secret.len() < SHORTEST {
             let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
-            let as_is = [secret.to_owned(), encoded].map(Zeroizing::new).into();
-            return KnownSecret { as_is, ..known };
+            let literals = [secret.to_owned(), encoded].map(Zeroizing::new).into();
+            return KnownSecret { literals, ..known };
         }
-        // A secret that has escapes itself is undone by whatever undoes the text around it.
-        let mut spellings = vec![secret.as_bytes().to_vec(), secret.replace(' ', "+").into_bytes(), undone(secret)];
-        spellings.extend(in_other_sets(secret));
-        spellings.iter_mut().for_each(|spelling| spelling.make_ascii_lowercase());
-        spellings.retain(|spelling| spelling.len() >= SHORTEST);
-        spellings.sort();
-        spellings.dedup();
-        KnownSecret { spelt: spellings.iter().map(|spelling| Finder::new(spelling).into_owned()).collect(), ..known }
+        // Decoding the surrounding text also decodes escapes within the secret.
+        let mut forms = vec![secret.as_bytes().to_vec(), secret.replace(' ', "+").into_bytes(), decode_all(secret)];
+        forms.extend(in_other_charsets(secret));
+        forms.iter_mut().for_each(|form| form.make_ascii_lowercase());
+        forms.retain(|form| form.len() >= SHORTEST);
+        forms.sort();
+        forms.dedup();
+        KnownSecret { finders: forms.iter().map(|form| Finder::new(form).into_owned()).collect(), ..known }
     }
 }
 
-/// A text that is not ASCII in Latin-1, in UTF-16 without zeros, and as UTF-8 becomes that is taken for Latin-1.
-fn in_other_sets(text: &str) -> Vec<Vec<u8>> {
+/// Returns a non-ASCII text in Latin-1, in UTF-16 without NUL octets, and as double-encoded UTF-8.
+fn in_other_charsets(text: &str) -> Vec<Vec<u8>> {
     if text.is_ascii() {
         return vec![];
     }
     let wide = |octets: fn(u16) -> [u8; 2]| {
         text.encode_utf16().flat_map(octets).filter(|octet| *octet != 0).collect::<Vec<u8>>()
     };
-    let latin = text.chars().map(|sign| u8::try_from(u32::from(sign)).ok()).collect::<Option<Vec<u8>>>();
+    let latin = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect::<Option<Vec<u8>>>();
     let twice = text.bytes().map(char::from).collect::<String>().into_bytes();
     [wide(u16::to_le_bytes), wide(u16::to_be_bytes), twice].into_iter().chain(latin).collect()
 }
 
-/// The same part, with the whole of the characters that it begins and ends in.
+/// Extends a range to character boundaries.
 fn whole_characters(text: &str, part: Range<usize>) -> Range<usize> {
     let start = (0..=part.start).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let end = (part.end..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     start..end
 }
 
-/// A text without any of its escapes.
-fn undone(text: &str) -> Vec<u8> {
+/// Removes all escapes from a text.
+fn decode_all(text: &str) -> Vec<u8> {
     let mut octets = text.as_bytes().to_vec();
     while let Some(view) = unescaped(&octets) {
         octets = view.octets;
@@ -303,8 +304,8 @@ fn undone(text: &str) -> Vec<u8> {
     octets
 }
 
-/// A secret, and what is a secret in it: the credentials behind a scheme (RFC 9110 §11.4), the password of the Basic scheme
-/// however short it is, and the values of parameters and cookies.
+/// Returns a secret and its parts that are secrets: credentials after a scheme (RFC 9110 §11.4), a Basic password of
+/// any length, and values of parameters and cookies.
 fn parts(secret: &str) -> Vec<Zeroizing<String>> {
     let mut parts = vec![Zeroizing::new(secret.to_owned())];
     let values =
@@ -316,7 +317,7 @@ fn parts(secret: &str) -> Vec<Zeroizing<String>> {
     parts
 }
 
-/// The password in `Basic …`, with or without padding, in either alphabet (RFC 7617 §2).
+/// Returns the password of Basic credentials, with or without padding, in either alphabet (RFC 7617 §2).
 fn basic_password(secret: &str) -> Option<Zeroizing<String>> {
     let (scheme, text) = secret.trim().split_once(' ')?;
     let text = text.trim().trim_end_matches('=');

@@ -1,4 +1,4 @@
-//! Digests over requests: how some providers know who is asking.
+//! Signatures of requests: digests and HMACs (RFC 2104) over their parts.
 
 use crate::profile::{Algorithm, Encoding};
 use base64::Engine;
@@ -8,7 +8,7 @@ use md5::Md5;
 use sha1::{Digest, Sha1};
 use sha2::{Sha256, Sha512};
 
-/// The digest of a text; an HMAC takes the key too.
+/// Computes the digest of a text; an HMAC also uses the key.
 pub(super) fn digest(algorithm: Algorithm, encoding: Encoding, key: &str, text: &str) -> String {
     let bytes = match algorithm {
         Algorithm::HmacSha512 => keyed::<Hmac<Sha512>>(key, text),
@@ -27,7 +27,7 @@ pub(super) fn digest(algorithm: Algorithm, encoding: Encoding, key: &str, text: 
 }
 
 fn keyed<M: Mac + KeyInit>(key: &str, text: &str) -> Vec<u8> {
-    let mut mac = <M as KeyInit>::new_from_slice(key.as_bytes()).expect("an HMAC takes keys of any length");
+    let mut mac = <M as KeyInit>::new_from_slice(key.as_bytes()).expect("an HMAC accepts keys of any length");
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().to_vec()
 }
@@ -45,13 +45,13 @@ mod tests {
     }
 
     #[test]
-    fn digests_are_those_of_the_standards() {
+    fn digest_equals_the_standards_test_vectors() {
         // RFC 2202 and RFC 4231, test case 2; the digests of `abc` in FIPS 180 and RFC 1321.
-        let said = "what do ya want for nothing?";
-        assert_eq!(digest(Algorithm::HmacMd5, "Jefe", said), "750c783e6ab0b503eaa86e310a5db738");
-        assert_eq!(digest(Algorithm::HmacSha1, "Jefe", said), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+        let text = "what do ya want for nothing?";
+        assert_eq!(digest(Algorithm::HmacMd5, "Jefe", text), "750c783e6ab0b503eaa86e310a5db738");
+        assert_eq!(digest(Algorithm::HmacSha1, "Jefe", text), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
         assert_eq!(
-            digest(Algorithm::HmacSha256, "Jefe", said),
+            digest(Algorithm::HmacSha256, "Jefe", text),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
         assert_eq!(digest(Algorithm::Md5, "", "abc"), "900150983cd24fb0d6963f7d28e17f72");
@@ -61,7 +61,7 @@ mod tests {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert_eq!(
-            digest(Algorithm::HmacSha512, "Jefe", said),
+            digest(Algorithm::HmacSha512, "Jefe", text),
             "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737"
         );
         let in_base64 = super::digest(Algorithm::Md5, Encoding::Base64, "", "abc");

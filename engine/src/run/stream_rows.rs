@@ -1,15 +1,14 @@
-//! The way through a document to its list of rows, in one pass and without a tree: for profiles that ask for no more than the
-//! values of rows.
+//! Streams the rows of a JSON document in one pass, without a tree, for profiles that read only values of plain rows.
 
 use super::extract::{Fill, KeySeed, Slot, Trie};
-use super::rows::{Place, Reader, Row, RowStep, not_an_object};
+use super::rows::{Reader, Row, RowLocation, RowStep, not_an_object};
 use crate::plan::PathStep;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// A walk down a document to its list of rows: what stands beside is kept, rows are handed on.
-pub(super) struct Walk<'w, 'p, 's> {
+/// Visitor that follows the path to the list of rows, keeps the envelope, and emits rows.
+pub(super) struct StreamRows<'w, 'p, 's> {
     pub(super) reader: &'w Reader<'p>,
     pub(super) trie: &'w Trie,
     pub(super) steps: &'w [PathStep],
@@ -17,8 +16,8 @@ pub(super) struct Walk<'w, 'p, 's> {
     pub(super) sink: &'w mut (dyn FnMut(Row<'_>) + 's),
 }
 
-impl<'de> DeserializeSeed<'de> for Walk<'_, '_, '_> {
-    /// What stands beside; none if the list was not met.
+impl<'de> DeserializeSeed<'de> for StreamRows<'_, '_, '_> {
+    /// The envelope; `None` if the list was not found.
     type Value = Option<Value>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -29,32 +28,32 @@ impl<'de> DeserializeSeed<'de> for Walk<'_, '_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
+impl<'de> Visitor<'de> for StreamRows<'_, '_, '_> {
     type Value = Option<Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the way to the rows")
+        f.write_str("an object on the path to the rows")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let Some((PathStep::Name(name), rest)) = self.steps.split_first() else {
-            return Err(A::Error::custom("an object, not a list"));
+            return Err(A::Error::custom("expected a list, found an object"));
         };
-        let mut beside = Map::new();
-        let mut is_met = false;
+        let mut envelope = Map::new();
+        let mut is_found = false;
         while let Some(key) = map.next_key_seed(KeySeed)? {
-            if key.0 == *name && !is_met {
-                let walk = Walk { steps: rest, seen: &mut *self.seen, sink: &mut *self.sink, ..self };
-                match map.next_value_seed(walk)? {
-                    Some(inner) => beside.insert(name.clone(), inner),
+            if key.0 == *name && !is_found {
+                let inner = StreamRows { steps: rest, seen: &mut *self.seen, sink: &mut *self.sink, ..self };
+                match map.next_value_seed(inner)? {
+                    Some(inner) => envelope.insert(name.clone(), inner),
                     None => return drain(map),
                 };
-                is_met = true;
+                is_found = true;
             } else {
-                beside.insert(key.0.into_owned(), map.next_value()?);
+                envelope.insert(key.0.into_owned(), map.next_value()?);
             }
         }
-        Ok(is_met.then_some(Value::Object(beside)))
+        Ok(is_found.then_some(Value::Object(envelope)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
@@ -63,13 +62,13 @@ impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
         loop {
             slots.fill(Slot::Absent);
             let Some(other) = list.next_element_seed(Fill { trie: self.trie, slots: &mut slots })? else { break };
-            let trail = [RowStep::Index(usize::try_from(*self.seen).expect("rows fit into memory"))];
-            let place = Place { levels, trail: &trail, line: None };
+            let path = [RowStep::Index(usize::try_from(*self.seen).expect("rows fit into memory"))];
+            let location = RowLocation { levels, path: &path, line: None };
             let slots = match other {
                 None => Ok(&slots[..]),
                 Some(other) => Err(not_an_object(other)),
             };
-            (self.sink)(Row::new(slots, place));
+            (self.sink)(Row::new(slots, location));
             *self.seen += 1;
         }
         Ok(Some(Value::Null))

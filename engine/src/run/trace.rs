@@ -1,4 +1,4 @@
-//! What became of each record and of the run: counts that add up, reasons, and one outcome of a closed set.
+//! Accounts for every record of a run: counts that add up, reasons, and an outcome of a closed set.
 
 use super::record::Record;
 use super::secret::Secrets;
@@ -9,98 +9,98 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// What became of a record.
+/// How a record was accounted for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// It became one or more relationships.
+    /// It was mapped to one or more relationships.
     Mapped,
-    /// It became nothing, and why; by which rule, if one says so.
+    /// It yields no object: the reason, and the index of the rule that states it, if any.
     Dropped(String, Option<usize>),
-    /// It could not be read, and why.
+    /// It has a value that is not of its declared type; the reason.
     Bad(String),
-    /// It is older than the window.
+    /// It is outside the requested window of time.
     Outside,
 }
 
-/// A relationship that a record became, or was added to.
+/// A relationship that a record was mapped to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// From.
+    /// Source of the relationship (`source_ref`).
     pub source: Observable,
-    /// What it says.
+    /// Type of the relationship (`relationship_type`).
     pub relationship: RelationshipType,
-    /// To.
+    /// Target of the relationship (`target_ref`).
     pub target: Observable,
-    /// When the record was seen, as far as the relationship tells.
+    /// Times of the record that the relationship uses.
     pub seen: Seen,
-    /// The rule's number, from 0.
+    /// Index of the rule that created it.
     pub rule: usize,
-    /// Its line in the profile.
+    /// Line of the rule in the profile.
     pub line: usize,
 }
 
-/// A record and what became of it.
+/// A record with its location and its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Traced {
-    /// The lookup that found it.
+    /// Name of the lookup that returned it.
     pub lookup: String,
-    /// The page it stood on, from 1.
+    /// Number of its page, from 1.
     pub page: u32,
-    /// Where on the page.
+    /// Location on the page, such as `$.results[3]` or `line 4`.
     pub place: String,
-    /// The row's fields, as they were read.
+    /// Names and typed values of the row's fields.
     pub values: Vec<(String, String)>,
-    /// What it says, unless it could not be read.
+    /// The typed record, unless it is bad.
     pub record: Option<Record>,
-    /// What became of it.
+    /// How the record was accounted for.
     pub fate: Fate,
-    /// The relationships it became.
+    /// Relationships that the record was mapped to.
     pub links: Vec<Link>,
 }
 
-/// How many records were read, and what became of them.
+/// Numbers of records by result.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// All of them.
+    /// Number of records read, in total.
     pub read: u64,
-    /// Those that became relationships.
+    /// Number of records that were mapped to relationships.
     pub mapped: u64,
-    /// Those that became nothing, by reason.
+    /// Numbers of dropped records by reason.
     pub dropped: BTreeMap<String, u64>,
-    /// Those that could not be read, by reason.
+    /// Numbers of bad records by reason.
     pub bad: BTreeMap<String, u64>,
-    /// Those older than the window.
+    /// Number of records outside the requested window.
     pub outside_window: u64,
 }
 
-/// Why a row is no record that a level, `only` or `except` leaves out.
-pub(super) const LEFT_OUT: &str = "the lookup leaves rows like it out";
+/// Reason for rows that a level, `only` or `except` excludes.
+pub(super) const EXCLUDED: &str = "excluded by the lookup";
 
-/// How many different reasons are told apart; bad values make reasons of their own, and a provider may send millions.
+/// Maximum number of distinct reasons: bad values create their own, and a provider may send millions.
 const MAX_REASONS: usize = 100;
 
 impl Counts {
-    /// How many were dropped.
+    /// Returns the number of dropped records.
     pub fn dropped(&self) -> u64 {
         self.dropped.values().sum()
     }
 
-    /// How many were bad.
+    /// Returns the number of bad records.
     pub fn bad(&self) -> u64 {
         self.bad.values().sum()
     }
 
-    /// How many can be good or bad: all but those that the lookup leaves out.
+    /// Returns the number of records that the lookup does not exclude.
     pub(super) fn judged(&self) -> u64 {
-        self.read - self.dropped.get(LEFT_OUT).copied().unwrap_or_default()
+        self.read - self.dropped.get(EXCLUDED).copied().unwrap_or_default()
     }
 
-    /// Whether every record that was read is accounted for.
+    /// Whether the numbers add up to the records read.
     pub fn add_up(&self) -> bool {
         self.read == self.mapped + self.dropped() + self.bad() + self.outside_window
     }
 
-    fn note(&mut self, fate: &Fate) {
+    fn account(&mut self, fate: &Fate) {
         self.read += 1;
         match fate {
             Fate::Mapped => self.mapped += 1,
@@ -124,37 +124,37 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.read == 1 { "" } else { "s" };
         write!(f, "{} record{plural}", self.read)?;
-        let parts = [
+        let counts = [
             (self.mapped, "mapped"),
             (self.dropped(), "dropped"),
             (self.bad(), "bad"),
             (self.outside_window, "outside the window"),
         ];
-        let told: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
-        if told.is_empty() { Ok(()) } else { write!(f, ": {}", told.join(", ")) }
+        let parts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        if parts.is_empty() { Ok(()) } else { write!(f, ": {}", parts.join(", ")) }
     }
 }
 
-/// How a run ended: one closed set.
+/// Kind of outcome of a run; a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OutcomeKind {
-    /// Everything was asked and read.
+    /// All lookups are complete and returned records.
     Ok,
-    /// Everything was asked; the provider knows nothing.
+    /// All lookups are complete; the provider has no records.
     Empty,
-    /// Something was read, and something is missing.
+    /// Records were read, but some are missing.
     Partial,
-    /// Nothing was read; it may be asked again later.
+    /// No records were read; retry after a stated time.
     Deferred,
-    /// Nothing was asked: the observable may not be sent, or the provider has no use for it.
+    /// No request was sent: TLP, PAP or scope forbids it.
     Refused,
-    /// Nothing was read, or what was read cannot be believed.
+    /// No records were read, or they are unreliable.
     Failed,
 }
 
 impl OutcomeKind {
-    /// The word.
+    /// Returns the kind in lower case, as in transcripts.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -167,14 +167,14 @@ impl OutcomeKind {
     }
 }
 
-/// How a run ended, why, and when to go on.
+/// Outcome of a run with its reasons, and when to resume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Outcome {
-    /// How.
+    /// The kind of outcome.
     pub kind: OutcomeKind,
-    /// Why it is not `ok`.
+    /// Reasons why it is not `ok`.
     pub reasons: Vec<String>,
-    /// When the provider may be asked again.
+    /// Earliest time at which the run may be retried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
@@ -189,26 +189,26 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What a run leaves.
+/// Result of a run.
 #[derive(Debug)]
 pub struct Report {
-    /// The provider's name.
+    /// Name of the provider, from the profile.
     pub provider: String,
-    /// What was found.
+    /// STIX objects that the run created.
     pub bundle: Bundle,
-    /// How it is marked.
+    /// TLP marking of the results.
     pub tlp: Tlp,
-    /// How it ended.
+    /// Outcome of the run, with its reasons.
     pub outcome: Outcome,
-    /// What became of the records, in numbers.
+    /// Numbers of records by result.
     pub counts: Counts,
-    /// What became of each record, where that was asked for.
+    /// Each record with its result, if requested by [`super::Input::trace`].
     pub trace: Vec<Traced>,
-    /// How many requests were answered, or failed.
+    /// Number of requests sent, successful or not.
     pub requests: u64,
-    /// Where the answers and the profile disagree, each kind once.
+    /// Contradictions between responses and profile, each kind once.
     pub diagnostics: Vec<Diagnostic>,
-    /// What the run knew that nobody else may learn, also the tokens it was given.
+    /// Secrets of the run, including access tokens, for redaction.
     pub secrets: Secrets,
 }
 
@@ -224,7 +224,7 @@ pub(super) enum FailureKind {
     Lookup,
     Stop,
     Deferred,
-    Cut,
+    Interrupted,
 }
 
 impl Failure {
@@ -240,24 +240,24 @@ impl Failure {
         Self { text, kind: FailureKind::Deferred }
     }
 
-    pub(super) fn cut(text: &str) -> Self {
-        Self { text: text.to_owned(), kind: FailureKind::Cut }
+    pub(super) fn interrupted(text: &str) -> Self {
+        Self { text: text.to_owned(), kind: FailureKind::Interrupted }
     }
 }
 
-/// The books of a run.
+/// Accumulates counts, failures and the trace of a run.
 #[derive(Debug)]
 pub(super) struct Ledger {
     pub(super) counts: Counts,
     pub(super) requests: u64,
     pub(super) refused: Option<String>,
-    /// Lookups that gave something to keep.
+    /// Number of lookups with usable results.
     pub(super) answered: u32,
     pub(super) failures: Vec<Failure>,
     pub(super) truncated: Vec<String>,
     pub(super) until: Option<Timestamp>,
     pub(super) diagnostics: Vec<Diagnostic>,
-    blamed: BTreeSet<Option<usize>>,
+    bad_fields: BTreeSet<Option<usize>>,
     trace: Option<Vec<Traced>>,
 }
 
@@ -272,26 +272,33 @@ impl Ledger {
             truncated: vec![],
             until: None,
             diagnostics: vec![],
-            blamed: BTreeSet::new(),
+            bad_fields: BTreeSet::new(),
             trace: keeps_trace.then(Vec::new),
         }
     }
 
-    pub(super) fn note(&mut self, fate: Fate, traced: impl FnOnce(Fate) -> Traced) {
-        self.counts.note(&fate);
+    pub(super) fn account(&mut self, fate: Fate, traced: impl FnOnce(Fate) -> Traced) {
+        self.counts.account(&fate);
         if let Some(trace) = &mut self.trace {
             trace.push(traced(fate));
         }
     }
 
-    /// Whether the field to blame for a bad record is blamed for the first time.
-    pub(super) fn is_news(&mut self, field: Option<usize>) -> bool {
-        self.blamed.insert(field)
+    /// Whether no earlier bad record was caused by this field.
+    pub(super) fn is_first(&mut self, field: Option<usize>) -> bool {
+        self.bad_fields.insert(field)
     }
 
-    pub(super) fn report(self, bundle: Bundle, tlp: Tlp, provider: &str, unfinished: bool, secrets: Secrets) -> Report {
-        assert!(self.counts.add_up(), "every record is accounted for");
-        let outcome = self.outcome(unfinished);
+    pub(super) fn report(
+        self,
+        bundle: Bundle,
+        tlp: Tlp,
+        provider: &str,
+        is_interrupted: bool,
+        secrets: Secrets,
+    ) -> Report {
+        assert!(self.counts.add_up(), "the counts of records do not add up");
+        let outcome = self.outcome(is_interrupted);
         Report {
             provider: provider.to_owned(),
             bundle,
@@ -305,17 +312,17 @@ impl Ledger {
         }
     }
 
-    fn outcome(&self, unfinished: bool) -> Outcome {
+    fn outcome(&self, is_interrupted: bool) -> Outcome {
         if let Some(reason) = &self.refused {
             return Outcome { kind: OutcomeKind::Refused, reasons: vec![reason.clone()], until: None };
         }
         let mut reasons: Vec<String> = self.failures.iter().map(|failure| failure.text.clone()).collect();
         reasons.extend(self.truncated.iter().cloned());
-        if unfinished {
+        if is_interrupted {
             reasons.push("the run was interrupted".into());
         }
         let has = |kind: FailureKind| self.failures.iter().any(|failure| failure.kind == kind);
-        let kind = match (reasons.is_empty(), self.answered > 0 || (unfinished && self.counts.read > 0)) {
+        let kind = match (reasons.is_empty(), self.answered > 0 || (is_interrupted && self.counts.read > 0)) {
             (true, _) if self.counts.read == 0 => OutcomeKind::Empty,
             (true, _) => OutcomeKind::Ok,
             (false, true) => OutcomeKind::Partial,

@@ -1,39 +1,39 @@
-//! The way down a tree to its rows, level by level: for profiles that look at what stands around a row.
+//! Reads the rows of a JSON tree level by level, for profiles that read values around a row.
 
 use super::extract::Slot;
-use super::rows::{Origin, Place, Reader, Row, RowStep, RowsError, Sink, kind_of, not_an_object, pointer};
+use super::rows::{Origin, Reader, Row, RowLocation, RowStep, RowsError, Sink, kind_of, not_an_object, pointer};
 use crate::plan::{LevelPlan, Path, PathStep};
 use crate::profile::LevelKind;
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// The way down a tree, level by level.
-pub(super) struct Descent<'d, 'p> {
+/// Depth-first traversal of the levels of a tree.
+pub(super) struct TreeRows<'d, 'p> {
     reader: &'d Reader<'p>,
     line: Option<usize>,
-    /// The answer, and what was gone into so far.
+    /// The document and the values entered so far.
     above: Vec<&'d Value>,
-    trail: Vec<RowStep>,
-    /// How many elements the outermost list has; of an object, how many rows: its keys are nothing that pages count.
+    path: Vec<RowStep>,
+    /// Number of elements of the outermost list; for an object, number of rows, since paging does not count keys.
     outermost: u64,
-    /// Whether a level leaves out what is gone into by its key.
-    is_left_out: bool,
+    /// Whether a level excludes the current value by its key.
+    is_excluded: bool,
 }
 
-impl<'d, 'p> Descent<'d, 'p> {
-    /// At the top of an answer; or of a line, by its number.
+impl<'d, 'p> TreeRows<'d, 'p> {
+    /// Starts at the root of a response, or of a line.
     pub(super) fn new(reader: &'d Reader<'p>, answer: &'d Value, line: Option<usize>) -> Self {
-        Self { reader, line, above: vec![answer], trail: vec![], outermost: 0, is_left_out: false }
+        Self { reader, line, above: vec![answer], path: vec![], outermost: 0, is_excluded: false }
     }
 
-    /// Hands on every row. Gives how many there were at the outermost level.
+    /// Emits every row. Returns their number at the outermost level.
     pub(super) fn rows(mut self, sink: Sink<'_>) -> Result<u64, RowsError> {
-        self.go(sink)?;
+        self.visit(sink)?;
         Ok(self.outermost)
     }
 
-    fn go(&mut self, sink: Sink<'_>) -> Result<(), RowsError> {
-        let depth = self.trail.len();
+    fn visit(&mut self, sink: Sink<'_>) -> Result<(), RowsError> {
+        let depth = self.path.len();
         let levels = &self.reader.lookup.rows.levels;
         if depth == 1 && !self.counts_rows() {
             self.outermost += 1;
@@ -44,7 +44,7 @@ impl<'d, 'p> Descent<'d, 'p> {
         };
         let here: &'d Value = self.above[depth];
         let found = level.at.find(here);
-        let mut left_out: Vec<(RowStep, &'d Value)> = vec![];
+        let mut excluded: Vec<(RowStep, &'d Value)> = vec![];
         let items: Vec<(RowStep, &'d Value)> = match (level.is, found) {
             (_, None | Some(Value::Null)) if level.optional => vec![],
             (LevelKind::List | LevelKind::OneOrMany, Some(Value::Array(items))) => {
@@ -56,71 +56,71 @@ impl<'d, 'p> Descent<'d, 'p> {
                 let steps = |keys: Vec<(&String, &'d Value)>| {
                     keys.into_iter().map(|(key, item)| (RowStep::Key(key.clone()), item)).collect()
                 };
-                left_out = steps(others);
+                excluded = steps(others);
                 steps(wanted)
             }
             (LevelKind::OneOrMany, Some(item)) if !item.is_null() => vec![(RowStep::Index(0), item)],
-            (_, found) => return self.misses(level, here, found, sink),
+            (_, found) => return self.report_missing(level, here, found, sink),
         };
-        items.into_iter().try_for_each(|(step, item)| self.into(step, item, sink))?;
-        let was_left_out = std::mem::replace(&mut self.is_left_out, true);
-        let gone = left_out.into_iter().try_for_each(|(step, item)| self.into(step, item, sink));
-        self.is_left_out = was_left_out;
-        gone
+        items.into_iter().try_for_each(|(step, item)| self.enter(step, item, sink))?;
+        let was_excluded = std::mem::replace(&mut self.is_excluded, true);
+        let result = excluded.into_iter().try_for_each(|(step, item)| self.enter(step, item, sink));
+        self.is_excluded = was_excluded;
+        result
     }
 
-    fn into(&mut self, step: RowStep, item: &'d Value, sink: Sink<'_>) -> Result<(), RowsError> {
-        self.trail.push(step);
+    fn enter(&mut self, step: RowStep, item: &'d Value, sink: Sink<'_>) -> Result<(), RowsError> {
+        self.path.push(step);
         self.above.push(item);
-        let gone = self.go(sink);
+        let result = self.visit(sink);
         self.above.pop();
-        self.trail.pop();
-        gone
+        self.path.pop();
+        result
     }
 
     fn counts_rows(&self) -> bool {
         self.reader.lookup.rows.levels.first().is_none_or(|level| level.is == LevelKind::Map)
     }
 
-    fn hand_on(&self, slots: Result<&[Slot], String>, sink: Sink<'_>) {
-        sink(Row { slots, place: self.place(), is_left_out: self.is_left_out });
+    fn emit(&self, slots: Result<&[Slot], String>, sink: Sink<'_>) {
+        sink(Row { slots, location: self.location(), is_excluded: self.is_excluded });
     }
 
-    /// Without its first level an answer is broken; without a later one, a row is bad.
-    fn misses(
+    /// A missing first level is an error of the response; a missing later level makes a bad row.
+    fn report_missing(
         &mut self,
         level: &LevelPlan,
         here: &Value,
         found: Option<&Value>,
         sink: Sink<'_>,
     ) -> Result<(), RowsError> {
-        let broken = match found {
+        let error = match found {
             Some(other) => {
                 let wanted = if level.is == LevelKind::Map { "an object" } else { "a list" };
-                let reason = format!("`{}` is {}, not {wanted}", level.at, kind_of(other));
+                let reason = format!("invalid `{}`: expected {wanted}, found {}", level.at, kind_of(other));
                 RowsError::Shape { reason, pointer: pointer(level.at.steps()), found: kind_of(other).to_owned() }
             }
             None => missing(&level.at, here),
         };
-        if self.trail.is_empty() {
-            return Err(broken);
+        if self.path.is_empty() {
+            return Err(error);
         }
         self.outermost += u64::from(self.counts_rows());
-        self.hand_on(Err(broken.to_string()), sink);
+        self.emit(Err(error.to_string()), sink);
         Ok(())
     }
 
-    /// What the row, or what stands so many levels above it, is called by what holds it.
+    /// Returns the key or index of a row, or of the value `up` levels above it.
     fn key(&self, up: usize) -> Slot<'_> {
-        match self.trail.len().checked_sub(1 + up).map(|at| &self.trail[at]) {
+        match self.path.len().checked_sub(1 + up).map(|at| &self.path[at]) {
             Some(RowStep::Key(key)) => Slot::Text(Cow::Borrowed(key.as_str())),
             Some(RowStep::Index(index)) => Slot::Integer(i64::try_from(*index).unwrap_or(i64::MAX)),
             None => Slot::Absent,
         }
     }
 
-    fn place(&self) -> Place<'_> {
-        Place { levels: &self.reader.lookup.rows.levels, trail: &self.trail, line: self.line }
+    fn location(&self) -> RowLocation<'_> {
+        RowLocation { levels: &self.reader.lookup.rows.levels, path: &self.path, line: self.line }
     }
 
     fn row(&mut self, sink: Sink<'_>) {
@@ -129,7 +129,7 @@ impl<'d, 'p> Descent<'d, 'p> {
         let row = self.above[last];
         let goes_in = |origin: &Origin| matches!(origin, Origin::Row(path) if !path.steps().is_empty());
         if self.reader.origins.iter().all(goes_in) && !row.is_object() && !row.is_array() {
-            return self.hand_on(Err(not_an_object(kind_of(row))), sink);
+            return self.emit(Err(not_an_object(kind_of(row))), sink);
         }
         let fill = |origin: &Origin| {
             let found = match origin {
@@ -141,13 +141,13 @@ impl<'d, 'p> Descent<'d, 'p> {
             found.map_or(Slot::Absent, Slot::of)
         };
         let slots: Vec<Slot> = self.reader.origins.iter().map(fill).collect();
-        self.hand_on(Ok(&slots), sink);
+        self.emit(Ok(&slots), sink);
     }
 }
 
-/// Follows the path as far as it leads.
-fn missing(records: &Path, envelope: &Value) -> RowsError {
-    let (mut reached, mut depth) = (envelope, 0);
+/// Describes where a path ends in a document.
+fn missing(records: &Path, document: &Value) -> RowsError {
+    let (mut reached, mut depth) = (document, 0);
     while let Some(next) = records.steps().get(depth).and_then(|step| step.enter(reached)) {
         (reached, depth) = (next, depth + 1);
     }
@@ -155,7 +155,7 @@ fn missing(records: &Path, envelope: &Value) -> RowsError {
         PathStep::Name(name) => format!("`{name}`"),
         PathStep::Index(index) => format!("element {index}"),
     };
-    let reason = format!("`{records}` finds nothing in the response");
-    let found = format!("this is {}; it has no {wanted}", kind_of(reached));
+    let reason = format!("missing `{records}` in the response");
+    let found = format!("{} without {wanted}", kind_of(reached));
     RowsError::Shape { reason, pointer: pointer(&records.steps()[..depth]), found }
 }

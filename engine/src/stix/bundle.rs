@@ -284,7 +284,7 @@ impl Bundle {
             At::Identity(identity) => Object::Identity(identity.clone()),
             At::Observable(number) => {
                 let node = self.found.node(number);
-                let created_by = node.author.map(|author| self.providers[author.place()]);
+                let created_by = node.author.map(|author| self.providers[author.index()]);
                 Object::Observable { observable: self.observable_at(number), tlp: node.tlp, pap: self.pap, created_by }
             }
             At::Relationship(placed) => Object::Relationship(self.relationship_of(placed)),

@@ -13,8 +13,8 @@ pub(super) struct NodeNumber(u32);
 
 impl NodeNumber {
     /// Returns the number of the observable at this index.
-    pub(super) const fn at(place: u32) -> NodeNumber {
-        NodeNumber(place)
+    pub(super) const fn at(index: u32) -> NodeNumber {
+        NodeNumber(index)
     }
 }
 
@@ -28,12 +28,12 @@ impl ProviderNumber {
 
     /// Returns the number of the provider at this index. `None` after 65,535 providers: a wider number would cost
     /// memory for each of a million observables, and the relationships still name the provider.
-    pub(super) fn at(place: usize) -> Option<ProviderNumber> {
-        u16::try_from(place + 1).ok().and_then(NonZeroU16::new).map(ProviderNumber)
+    pub(super) fn at(index: usize) -> Option<ProviderNumber> {
+        u16::try_from(index + 1).ok().and_then(NonZeroU16::new).map(ProviderNumber)
     }
 
     /// Returns the index of the provider.
-    pub(super) fn place(self) -> usize {
+    pub(super) fn index(self) -> usize {
         usize::from(self.0.get()) - 1
     }
 }
@@ -59,12 +59,12 @@ pub(super) struct Link {
     pub(super) description: DescriptionId,
     pub(super) relationship: RelationshipType,
     pub(super) tlp: Tlp,
-    /// The number of the type of the records that report it; 0 where types are not told apart.
+    /// Number of the records' type; 0 if types are not distinguished.
     pub(super) rrtype: u16,
 }
 
 impl Link {
-    /// The earlier start, the later stop, the higher marking.
+    /// Extends to the earlier start, the later stop and the higher marking.
     pub(super) fn widen(&mut self, other: &Link) {
         self.first = self.first.earlier(other.first);
         self.last = self.last.later(other.last);
@@ -72,7 +72,7 @@ impl Link {
     }
 }
 
-/// An instant that may be unknown, to the microsecond: nothing is written finer.
+/// A time that may be unknown, in microseconds, the finest unit that is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Moment(i64);
 
@@ -98,12 +98,12 @@ impl Moment {
         }
     }
 
-    /// Whether it is later than another by more than so many microseconds.
+    /// Whether it is later than another by more than this number of microseconds.
     pub(super) fn is_after(self, other: Moment, microseconds: i64) -> bool {
         self.0.saturating_sub(other.0) > microseconds
     }
 
-    /// The later of two, where there are two.
+    /// Returns the later instant; an unknown one is ignored.
     pub(super) fn later(self, other: Moment) -> Moment {
         Moment(self.0.max(other.0))
     }

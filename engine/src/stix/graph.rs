@@ -1,5 +1,5 @@
-//! What was found, as it grows: observables once, relationships between them joined, whatever order records come in.
-//! Becomes a bundle when the run is over.
+//! Collects observables and relationships during a run, without duplicates and independently of the order of records,
+//! and converts them to a bundle at the end.
 
 use super::bundle::Bundle;
 use super::columns::{Columns, Link, Moment, NodeNumber, ProviderNumber};
@@ -8,7 +8,7 @@ use super::index::Index;
 use super::kind::{Kind, RelationshipType};
 use super::object::Identity;
 use super::observable::Observable;
-use super::periods::{Period, Reach, joined, without_start_once};
+use super::periods::{Period, TimeRange, join, join_without_start};
 use super::tlp::Tlp;
 use crate::dns::RrType;
 use hashbrown::DefaultHashBuilder;
@@ -17,29 +17,30 @@ use std::hash::BuildHasher;
 use std::hint::black_box;
 use std::sync::Arc;
 
-/// When something was seen; either end may be unknown.
+/// First and last observation; either may be unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Seen {
-    /// First.
+    /// Time of the first observation.
     pub first: Option<Timestamp>,
-    /// Last.
+    /// Time of the last observation.
     pub last: Option<Timestamp>,
 }
 
-/// What becomes of a second report of the same relationship.
+/// How repeated reports of a relationship are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Repeats {
-    /// One relationship for each period: reports of one record type are joined where they overlap or are so near.
+    /// One relationship per record type and period: reports are join if they overlap or their distance is at most
+    /// this duration.
     Gap(SignedDuration),
-    /// One relationship, from the first of all starts to the last of all stops, whatever the record types.
+    /// One relationship from the earliest start to the latest stop, for all record types.
     #[default]
     Widen,
-    /// One relationship for each record type and start.
+    /// One relationship per record type and start time.
     Separate,
 }
 
 impl Repeats {
-    /// How many microseconds may lie between two reports of one relationship.
+    /// Returns the maximum distance between join reports, in microseconds.
     fn gap(self) -> i64 {
         match self {
             Self::Gap(gap) => i64::try_from(gap.as_micros()).unwrap_or(i64::MAX),
@@ -48,51 +49,51 @@ impl Repeats {
     }
 }
 
-/// How relationships are told apart.
+/// Identity of relationships: which reports are the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Policy {
-    /// What repeats become.
+    /// How repeated reports are combined.
     pub repeats: Repeats,
-    /// Whether the start time takes part in the id.
+    /// Whether `start_time` contributes to the id.
     pub start_in_id: bool,
 }
 
-/// The relationships found around one observable.
+/// Observables and relationships around one observable.
 #[derive(Debug)]
 pub struct Graph {
     asked: Observable,
     policy: Policy,
     found: Columns,
-    /// The numbers of observables, by kind and value: no id is derived before all are known.
+    /// Index of observables by type and value; ids are derived at the end.
     known: Index,
-    /// The places of relationships, by what tells them apart.
-    linked: Index,
-    /// How far those at these places reach.
-    reaches: Vec<Reach>,
-    /// Reports that were not near the relationship they repeat.
-    apart: Vec<Period>,
-    /// How many of them may stand before they are joined.
-    apart_most: usize,
+    /// Index of relationships by their key.
+    index_of: Index,
+    /// Period of each relationship.
+    ranges: Vec<TimeRange>,
+    /// Further periods of relationships.
+    further: Vec<Period>,
+    /// Number of further periods at which they are join.
+    further_limit: usize,
     hasher: DefaultHashBuilder,
     waiting: Vec<Waiting>,
-    /// The values of those that wait.
+    /// Values of the waiting reports.
     values: String,
 }
 
-/// So many reports wait for each other: what is known lies scattered in memory, and the processor waits for all of it at once
-/// where it is asked for all of it at once.
+/// Number of reports per batch: lookups in large tables are cache misses, which the processor can overlap within a
+/// batch.
 const BATCH: usize = 32;
 
-/// So many observables are still near the processor.
-const NEAR: usize = 16 * 1024;
+/// Number of observables that fit into the processor's cache.
+const CACHED: usize = 16 * 1024;
 
-/// How many octets of an answer say a relationship, at least in most.
-const RECORD: usize = 128;
+/// Typical size of a record in a response, in octets.
+const RECORD_SIZE: usize = 128;
 
-/// An answer of so many octets counts where memory is counted.
+/// Minimum size of a response for which capacity is reserved, in octets.
 const LARGE: usize = 16 * 1024 * 1024;
 
-/// A report of a relationship that is not taken in yet.
+/// A report that waits to be added.
 #[derive(Debug)]
 struct Waiting {
     ends: [End; 2],
@@ -104,40 +105,40 @@ struct Waiting {
     description: Arc<str>,
 }
 
-/// An end of a relationship.
+/// Source or target of a waiting report.
 #[derive(Debug)]
 enum End {
     Asked,
     Other { kind: Kind, start: usize, end: usize, hash: u64 },
 }
 
-/// What one record says of a relationship.
+/// A record's statement about a relationship.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// When it was seen.
+    /// Times of the first and last observation.
     pub seen: Seen,
-    /// How what the record says is marked.
+    /// TLP marking of the statement.
     pub tlp: Tlp,
-    /// The record's type, where it says when.
+    /// Record type, which separates periods.
     pub rrtype: Option<RrType>,
-    /// In which words; none if empty.
+    /// Description of the relationship; empty for none.
     pub description: Arc<str>,
 }
 
-/// Everything in a graph is of one provider.
+/// The provider of all objects in a graph.
 const AUTHOR: ProviderNumber = ProviderNumber::FIRST;
 
-/// The observable asked about is the first.
+/// The number of the queried observable.
 const ASKED: NodeNumber = NodeNumber::at(0);
 
-/// What tells relationships apart.
+/// Key of a relationship.
 type Key = (NodeNumber, NodeNumber, RelationshipType, u16, Moment);
 
-/// So many reports that are not near are kept before they are joined for the first time.
-const APART: usize = if cfg!(test) { 4 } else { 1024 };
+/// Number of further periods at which they are join first.
+const FURTHER_LIMIT: usize = if cfg!(test) { 4 } else { 1024 };
 
 impl Graph {
-    /// A graph that holds nothing but the observable asked about.
+    /// Creates a graph that contains only the queried observable.
     pub fn new(asked: Observable, policy: Policy) -> Self {
         let (mut found, mut known, hasher) = (Columns::new(), Index::new(), DefaultHashBuilder::default());
         known.add(hash(&hasher, asked.kind(), asked.value()), |_| unreachable!("it is the first"));
@@ -147,24 +148,24 @@ impl Graph {
             policy,
             found,
             known,
-            linked: Index::new(),
-            reaches: vec![],
-            apart: vec![],
-            apart_most: APART,
+            index_of: Index::new(),
+            ranges: vec![],
+            further: vec![],
+            further_limit: FURTHER_LIMIT,
             hasher,
             waiting: vec![],
             values: String::new(),
         }
     }
 
-    /// Makes room for what a large answer of so many octets may say.
+    /// Reserves capacity for a large response of this size in octets.
     pub fn make_room(&mut self, octets: usize) {
         if octets >= LARGE {
-            self.found.make_room(octets / RECORD);
+            self.found.make_room(octets / RECORD_SIZE);
         }
     }
 
-    /// Adds a report of a relationship. Says whether there is one: nothing relates to itself.
+    /// Adds a report of a relationship. Returns `false` for a relationship to itself, which is not added.
     pub fn relate(
         &mut self,
         source: &Observable,
@@ -183,7 +184,7 @@ impl Graph {
             first,
             last,
             tlp: report.tlp,
-            rrtype: self.told_apart(&report),
+            rrtype: self.key_rrtype(&report),
             description: report.description,
         });
         if self.waiting.len() == BATCH {
@@ -192,8 +193,8 @@ impl Graph {
         true
     }
 
-    /// The record type by which a report is told apart. Where nothing says when, no periods can be mixed.
-    fn told_apart(&self, report: &Report) -> u16 {
+    /// Returns the record type for the key of a report; 0 without times, since no periods can be confused.
+    fn key_rrtype(&self, report: &Report) -> u16 {
         let is_timed = report.seen != Seen::default();
         let rrtype = report.rrtype.filter(|_| is_timed && self.policy.repeats != Repeats::Widen);
         rrtype.map_or(0, RrType::number)
@@ -208,17 +209,17 @@ impl Graph {
         End::Other { kind, hash: hash(&self.hasher, kind, observable.value()), start, end: self.values.len() }
     }
 
-    /// Takes in all that wait, in their order. What they look for is looked for twice where it is far away: once to have it
-    /// brought, once to use it.
+    /// Adds all waiting reports in order. For large graphs each lookup is made twice: first to load the data into the
+    /// cache, then to use it.
     fn settle(&mut self) {
         let mut waiting = std::mem::take(&mut self.waiting);
-        let is_far = self.found.nodes.len() > NEAR;
-        for end in waiting.iter().flat_map(|waiting| &waiting.ends).filter(|_| is_far) {
+        let is_uncached = self.found.nodes.len() > CACHED;
+        for end in waiting.iter().flat_map(|waiting| &waiting.ends).filter(|_| is_uncached) {
             black_box(self.number(end));
         }
         let mut links = [const { None }; BATCH];
         for (waiting, link) in waiting.iter().zip(&mut links) {
-            let [source, target] = [0, 1].map(|end| self.place(&waiting.ends[end], waiting.tlp));
+            let [source, target] = [0, 1].map(|end| self.node_number(&waiting.ends[end], waiting.tlp));
             let Waiting { relationship, first, last, tlp, rrtype, .. } = *waiting;
             *link = Some(Link {
                 first,
@@ -231,91 +232,91 @@ impl Graph {
                 rrtype,
             });
         }
-        for link in links.iter().flatten().filter(|_| is_far) {
-            black_box(self.linked(link));
+        for link in links.iter().flatten().filter(|_| is_uncached) {
+            black_box(self.index_of(link));
         }
         for (waiting, link) in waiting.iter().zip(links.into_iter().flatten()) {
-            self.take_in(link, &waiting.description);
+            self.add(link, &waiting.description);
         }
-        // Texts are let go at the end: each of them waits until all that was written before is in its place.
+        // Dropping texts last avoids waiting for earlier writes with each of them.
         waiting.clear();
         self.waiting = waiting;
         self.values.clear();
     }
 
-    fn take_in(&mut self, reported: Link, description: &Arc<str>) {
-        let (place, reach) = (self.link(&reported), Reach::of(&reported));
-        let known = &mut self.reaches[place as usize];
+    fn add(&mut self, reported: Link, description: &Arc<str>) {
+        let (at, range) = (self.link(&reported), TimeRange::of(&reported));
+        let known = &mut self.ranges[at as usize];
         let Columns { links, words, .. } = &mut self.found;
-        if known.is_near(reach, self.policy.repeats.gap()) {
-            known.widen(reach);
-            let link = &mut links[place as usize];
+        if known.is_within(range, self.policy.repeats.gap()) {
+            known.widen(range);
+            let link = &mut links[at as usize];
             link.widen(&reported);
             link.description = words.add(link.description, description);
             return;
         }
         let description = words.add(DescriptionTable::EMPTY, description);
-        self.apart.push(Period { place, reach, link: Link { description, ..reported } });
-        // A provider may say the same of a second period any number of times.
-        if self.apart.len() >= self.apart_most {
-            let periods = self.joined();
-            self.apart = self.set_apart(periods);
-            self.apart_most = APART.max(2 * self.apart.len());
+        self.further.push(Period { at, range, link: Link { description, ..reported } });
+        // A provider may report another period any number of times.
+        if self.further.len() >= self.further_limit {
+            let periods = self.join();
+            self.further = self.store_first(periods);
+            self.further_limit = FURTHER_LIMIT.max(2 * self.further.len());
         }
     }
 
-    /// The periods of all relationships of which some were apart, as far as they are not near now.
-    fn joined(&mut self) -> Vec<Period> {
-        let mut periods = std::mem::take(&mut self.apart);
-        let mut places: Vec<u32> = periods.iter().map(|period| period.place).collect();
-        places.sort_unstable();
-        places.dedup();
-        let Self { reaches, found: Columns { links, words, .. }, .. } = self;
-        let first = |place: u32| Period { place, reach: reaches[place as usize], link: links[place as usize].clone() };
-        periods.extend(places.into_iter().map(first));
-        joined(periods, self.policy.repeats.gap(), words)
+    /// Joins the further periods with those of their relationships.
+    fn join(&mut self) -> Vec<Period> {
+        let mut periods = std::mem::take(&mut self.further);
+        let mut numbers: Vec<u32> = periods.iter().map(|period| period.at).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let Self { ranges, found: Columns { links, words, .. }, .. } = self;
+        let first = |at: u32| Period { at, range: ranges[at as usize], link: links[at as usize].clone() };
+        periods.extend(numbers.into_iter().map(first));
+        join(periods, self.policy.repeats.gap(), words)
     }
 
-    /// Puts the first period of each place there. Gives the others.
-    fn set_apart(&mut self, periods: Vec<Period>) -> Vec<Period> {
+    /// Stores the first period of each relationship, and returns the others.
+    fn store_first(&mut self, periods: Vec<Period>) -> Vec<Period> {
         let mut last = None;
-        let (firsts, apart): (Vec<Period>, _) =
-            periods.into_iter().partition(|period| last.replace(period.place) != Some(period.place));
-        for Period { place, reach, link } in firsts {
-            (self.reaches[place as usize], self.found.links[place as usize]) = (reach, link);
+        let (firsts, further): (Vec<Period>, _) =
+            periods.into_iter().partition(|period| last.replace(period.at) != Some(period.at));
+        for Period { at, range, link } in firsts {
+            (self.ranges[at as usize], self.found.links[at as usize]) = (range, link);
         }
-        apart
+        further
     }
 
-    /// The place of a relationship like this one; of this one, if it is the first.
+    /// Returns the index of the relationship with the same key; adds it if there is none.
     fn link(&mut self, link: &Link) -> u32 {
-        if let Some(place) = self.linked(link) {
-            return place;
+        if let Some(at) = self.index_of(link) {
+            return at;
         }
-        let Self { found: Columns { links, .. }, linked, hasher, policy, .. } = self;
+        let Self { found: Columns { links, .. }, index_of, hasher, policy, .. } = self;
         let hash = |link: &Link| hasher.hash_one(key(*policy, link));
-        linked.add(hash(link), |place| hash(&links[place as usize]));
+        index_of.add(hash(link), |at| hash(&links[at as usize]));
         links.push(link.clone());
-        self.reaches.push(Reach::of(link));
-        u32::try_from(links.len() - 1).expect("as many as fit into memory")
+        self.ranges.push(TimeRange::of(link));
+        u32::try_from(links.len() - 1).expect("all relationships fit into memory")
     }
 
-    /// The place of a relationship like this one, if there is one.
-    fn linked(&self, link: &Link) -> Option<u32> {
+    /// Returns the index of the relationship with the same key, if there is one.
+    fn index_of(&self, link: &Link) -> Option<u32> {
         let wanted = key(self.policy, link);
-        let is_it = |place: u32| key(self.policy, &self.found.links[place as usize]) == wanted;
-        self.linked.find(self.hasher.hash_one(wanted), is_it)
+        let is_it = |at: u32| key(self.policy, &self.found.links[at as usize]) == wanted;
+        self.index_of.find(self.hasher.hash_one(wanted), is_it)
     }
 
-    /// The number of an observable, if it has one.
+    /// Returns the number of an observable, if it is known.
     fn number(&self, end: &End) -> Option<NodeNumber> {
         let End::Other { kind, start, end, hash } = *end else { return Some(ASKED) };
         let wanted = (kind, &self.values[start..end]);
-        self.known.find(hash, |place| self.found.kind_and_value(NodeNumber::at(place)) == wanted).map(NodeNumber::at)
+        self.known.find(hash, |at| self.found.kind_and_value(NodeNumber::at(at)) == wanted).map(NodeNumber::at)
     }
 
-    /// Keeps the observable and says by which number it goes. That of the asked one is not marked higher.
-    fn place(&mut self, end: &End, tlp: Tlp) -> NodeNumber {
+    /// Adds an observable and returns its number. The marking of the queried observable is not raised.
+    fn node_number(&mut self, end: &End, tlp: Tlp) -> NodeNumber {
         let number = self.number(end);
         let Self { found, known, hasher, values, .. } = self;
         match (number, end) {
@@ -326,8 +327,8 @@ impl Graph {
                 number
             }
             (None, End::Other { kind, start, end, hash }) => {
-                known.add(*hash, |place| {
-                    let (kind, value) = found.kind_and_value(NodeNumber::at(place));
+                known.add(*hash, |at| {
+                    let (kind, value) = found.kind_and_value(NodeNumber::at(at));
                     self::hash(hasher, kind, value)
                 });
                 found.push(*kind, &values[*start..*end], Some(tlp), Some(AUTHOR))
@@ -335,27 +336,27 @@ impl Graph {
         }
     }
 
-    /// The bundle: the asked observable as it was known, and everything found, marked and signed. Where nothing was found,
-    /// the observable alone.
+    /// Converts to a bundle: the queried observable with its original marking, and all objects found, marked and
+    /// attributed. Without any finding, the observable alone.
     pub fn into_bundle(mut self, author: &Identity, asked_tlp: Option<Tlp>, created: Timestamp) -> Bundle {
         self.settle();
-        let periods = self.joined();
-        let periods = without_start_once(periods, &mut self.found.words);
-        let apart = self.set_apart(periods);
-        let Self { asked, policy, mut found, known, linked, reaches, .. } = self;
-        drop((known, linked, reaches));
-        found.links.extend(apart.into_iter().map(|period| period.link));
+        let periods = self.join();
+        let periods = join_without_start(periods, &mut self.found.words);
+        let further = self.store_first(periods);
+        let Self { asked, policy, mut found, known, index_of, ranges, .. } = self;
+        drop((known, index_of, ranges));
+        found.links.extend(further.into_iter().map(|period| period.link));
         found.node_mut(ASKED).tlp = asked_tlp;
         Bundle::found(found, &asked, author, created, policy.start_in_id)
     }
 }
 
-/// The hash of an observable.
+/// Returns the hash of an observable.
 fn hash(hasher: &DefaultHashBuilder, kind: Kind, value: &str) -> u64 {
     hasher.hash_one((kind, value))
 }
 
-/// The start takes part only where repeats stay separate.
+/// Returns the key of a relationship; the start time is a part of it only for [`Repeats::Separate`].
 fn key(policy: Policy, link: &Link) -> Key {
     let start = if policy.repeats == Repeats::Separate { link.first } else { Moment::new(None) };
     (link.source, link.target, link.relationship, link.rrtype, start)

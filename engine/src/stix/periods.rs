@@ -1,62 +1,62 @@
-//! Periods of one relationship: reports are joined where they overlap or lie within a gap of each other, in whatever order
-//! they come and however often. Does not know which relationships are the same.
+//! Joins reports of a relationship to periods if they overlap or lie within a gap of each other, independently of their
+//! order and number.
 
 use super::columns::{Link, Moment};
 use super::descriptions::DescriptionTable;
 
-/// From the first to the last instant that reports of a period name, whether as a start or as a stop.
+/// Range from the earliest to the latest time in the reports of a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Reach {
+pub(super) struct TimeRange {
     from: Moment,
     to: Moment,
 }
 
-impl Reach {
-    /// Of one report: an end that is unknown lies where the other is.
-    pub(super) fn of(link: &Link) -> Reach {
-        Reach { from: link.first.earlier(link.last), to: link.first.later(link.last) }
+impl TimeRange {
+    /// Returns the range of kept report; an unknown end equals the other.
+    pub(super) fn of(link: &Link) -> TimeRange {
+        TimeRange { from: link.first.earlier(link.last), to: link.first.later(link.last) }
     }
 
-    /// Whether so many microseconds lie between them at most.
-    pub(super) fn is_near(self, other: Reach, gap: i64) -> bool {
+    /// Whether the distance between the ranges is at most this number of microseconds.
+    pub(super) fn is_within(self, other: TimeRange, gap: i64) -> bool {
         !self.from.is_after(other.to, gap) && !other.from.is_after(self.to, gap)
     }
 
-    pub(super) fn widen(&mut self, other: Reach) {
-        *self = Reach { from: self.from.earlier(other.from), to: self.to.later(other.to) };
+    pub(super) fn widen(&mut self, other: TimeRange) {
+        *self = TimeRange { from: self.from.earlier(other.from), to: self.to.later(other.to) };
     }
 }
 
-/// A period of the relationship that is first reported at a place.
+/// A period of the relationship with index `at`.
 #[derive(Debug, Clone)]
 pub(super) struct Period {
-    pub(super) place: u32,
-    pub(super) reach: Reach,
+    pub(super) at: u32,
+    pub(super) range: TimeRange,
     pub(super) link: Link,
 }
 
-/// Joins what is near, of each place. Sorted by place.
-pub(super) fn joined(mut periods: Vec<Period>, gap: i64, words: &mut DescriptionTable) -> Vec<Period> {
-    // Stable: equal periods say the same in any order.
-    periods.sort_by_key(|period| (period.place, period.reach));
-    periods.dedup_by(|next, one| {
-        one.place == next.place && one.reach.is_near(next.reach, gap) && absorb(one, next, words)
+/// Joins the periods of each relationship that are within the gap. Sorts by index.
+pub(super) fn join(mut periods: Vec<Period>, gap: i64, words: &mut DescriptionTable) -> Vec<Period> {
+    // The sort is stable; equal periods are interchangeable.
+    periods.sort_by_key(|period| (period.at, period.range));
+    periods.dedup_by(|next, kept| {
+        kept.at == next.at && kept.range.is_within(next.range, gap) && absorb(kept, next, words)
     });
     periods
 }
 
-/// Joins what has no start, of each place, however far apart: nothing else tells it apart. Sorted by place.
-pub(super) fn without_start_once(mut periods: Vec<Period>, words: &mut DescriptionTable) -> Vec<Period> {
+/// Joins all periods of each relationship that have no start, since nothing distinguishes them. Sorts by index.
+pub(super) fn join_without_start(mut periods: Vec<Period>, words: &mut DescriptionTable) -> Vec<Period> {
     let has_no_start = |period: &Period| period.link.first == Moment::new(None);
-    periods.sort_by_key(|period| (period.place, !has_no_start(period), period.reach));
-    periods.dedup_by(|next, one| one.place == next.place && has_no_start(next) && absorb(one, next, words));
+    periods.sort_by_key(|period| (period.at, !has_no_start(period), period.range));
+    periods.dedup_by(|next, kept| kept.at == next.at && has_no_start(next) && absorb(kept, next, words));
     periods
 }
 
-fn absorb(one: &mut Period, next: &Period, words: &mut DescriptionTable) -> bool {
-    one.reach.widen(next.reach);
-    one.link.widen(&next.link);
-    one.link.description = words.union(one.link.description, next.link.description);
+fn absorb(kept: &mut Period, next: &Period, words: &mut DescriptionTable) -> bool {
+    kept.range.widen(next.range);
+    kept.link.widen(&next.link);
+    kept.link.description = words.union(kept.link.description, next.link.description);
     true
 }
 
@@ -92,12 +92,12 @@ mod tests {
         graph.into_bundle(&Identity::new("A provider", "organization", created), None, created)
     }
 
-    /// What relationships say: description, start and stop.
-    fn told(bundle: &Bundle) -> BTreeSet<(String, Option<i64>, Option<i64>)> {
+    /// Returns description, start and stop of relationships.
+    fn summary(bundle: &Bundle) -> BTreeSet<(String, Option<i64>, Option<i64>)> {
         let days = |time: Option<Timestamp>| time.map(|time| time.as_second() / DAY);
-        let told =
+        let summary =
             bundle.relationships().map(|it| (it.descriptions.join(", "), days(it.start_time), days(it.stop_time)));
-        told.collect()
+        summary.collect()
     }
 
     fn within(days: i64) -> Repeats {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn periods_of_a_relationship_are_joined_within_the_gap_only() {
+    fn periods_are_joined_within_the_gap_only() {
         let (ns, mx) = (2, 15);
         for (rows, expected) in [
             (vec![(ns, Some(0), Some(10)), (ns, Some(40), Some(50))], vec![("NS record", Some(0), Some(50))]),
@@ -134,20 +134,21 @@ mod tests {
                 vec![("MX record, NS record", None, None), ("NS record", Some(3), Some(4))],
             ),
         ] {
-            let expected = expected.into_iter().map(|(said, first, last)| (said.to_owned(), first, last)).collect();
-            assert_eq!(told(&bundle(&rows, within(30))), expected, "{rows:?}");
+            let expected =
+                expected.into_iter().map(|(description, first, last)| (description.to_owned(), first, last)).collect();
+            assert_eq!(summary(&bundle(&rows, within(30))), expected, "{rows:?}");
         }
     }
 
     #[test]
-    fn widened_periods_are_one_whatever_the_types() {
+    fn widen_joins_all_types_and_periods() {
         let rows = [(2, Some(0), Some(10)), (15, Some(900), Some(910))];
         let expected = BTreeSet::from([("MX record, NS record".to_owned(), Some(0), Some(910))]);
-        assert_eq!(told(&bundle(&rows, Repeats::Widen)), expected);
+        assert_eq!(summary(&bundle(&rows, Repeats::Widen)), expected);
     }
 
     #[test]
-    fn the_lowest_type_of_equal_starts_keeps_the_id_that_others_derive() {
+    fn lowest_type_of_equal_starts_keeps_its_id() {
         let [both, ns, mx] =
             [&[(15, Some(0), Some(9)), (2, Some(0), Some(3))][..], &[(2, Some(0), Some(3))], &[(15, Some(0), Some(9))]]
                 .map(|rows| bundle(rows, within(30)));
@@ -161,18 +162,18 @@ mod tests {
     /// Type, starts and stops of a period.
     type Known = (u16, Vec<i64>, Vec<i64>);
 
-    /// The same by comparing each with each until nothing is near anything else.
+    /// Reference model: joins pairs of periods until no pair is within the gap.
     fn model(rows: &[Row], gap: i64) -> BTreeSet<(String, Option<i64>, Option<i64>)> {
         let mut found: Vec<Known> = vec![];
         for (rrtype, first, last) in rows {
             found.push((*rrtype, first.iter().copied().collect(), last.iter().copied().collect()));
         }
-        let reach = |(_, firsts, lasts): &Known| {
+        let range = |(_, firsts, lasts): &Known| {
             let all = firsts.iter().chain(lasts);
             (*all.clone().min().expect("a time"), *all.max().expect("a time"))
         };
         let is_one = |a: &Known, b: &Known| {
-            let ((from, to), (other_from, other_to)) = (reach(a), reach(b));
+            let ((from, to), (other_from, other_to)) = (range(a), range(b));
             a.0 == b.0 && (from - other_to <= gap && other_from - to <= gap)
         };
         let mut join = |is_one: &dyn Fn(&Known, &Known) -> bool| {
@@ -186,13 +187,13 @@ mod tests {
         };
         join(&is_one);
         join(&|a, b| a.0 == b.0 && a.1.is_empty() && b.1.is_empty());
-        let told = found.into_iter().map(|(rrtype, firsts, lasts)| {
+        let summary = found.into_iter().map(|(rrtype, firsts, lasts)| {
             let rrtype = RrType::parse(&rrtype.to_string()).expect("a type");
             let (first, last) = (firsts.into_iter().min(), lasts.into_iter().max());
-            // A stop is later than the start: by a second, which is the same day.
+            // A stop is at least a second after the start, on the same day.
             (format!("{rrtype} record"), first, last.map(|last| last.max(first.unwrap_or(last))))
         });
-        told.collect()
+        summary.collect()
     }
 
     fn rows() -> impl Strategy<Value = Vec<Row>> {
@@ -209,15 +210,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn periods_are_those_of_the_model_in_any_order_and_number(
+        fn periods_equal_the_model_for_any_order_and_repetition(
             (rows, mixed) in rows().prop_flat_map(|rows| (Just(rows.clone()), Just([rows.clone(), rows].concat()).prop_shuffle())),
             gap in 0..20_i64,
         ) {
-            let one = bundle(&rows, within(gap));
-            prop_assert_eq!(told(&one), model(&rows, gap));
-            prop_assert_eq!(&one, &bundle(&mixed, within(gap)));
-            let ids: BTreeSet<_> = one.relationships().map(|it| it.id).collect();
-            prop_assert_eq!(ids.len(), one.relationships().count());
+            let kept = bundle(&rows, within(gap));
+            prop_assert_eq!(summary(&kept), model(&rows, gap));
+            prop_assert_eq!(&kept, &bundle(&mixed, within(gap)));
+            let ids: BTreeSet<_> = kept.relationships().map(|it| it.id).collect();
+            prop_assert_eq!(ids.len(), kept.relationships().count());
         }
     }
 }

@@ -88,7 +88,7 @@ impl Bundle {
         let nodes: Vec<_> = numbers.iter().map(|number| (self.found.node(*number), self.id_of(*number))).collect();
         let values: Vec<_> = nodes.iter().map(|(node, _)| self.found.value(node)).collect();
         for ((node, id), value) in nodes.into_iter().zip(values) {
-            let author = node.author.map(|author| self.providers[author.place()]);
+            let author = node.author.map(|author| self.providers[author.index()]);
             text.object(|text| object::observable(text, node.kind, value, id, (node.tlp, self.pap), author));
         }
     }

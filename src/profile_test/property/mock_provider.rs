@@ -57,14 +57,14 @@ impl<'s> MockProvider<'s> {
     /// Returns the response to a request.
     pub(super) fn answer(&mut self, request: &Request) -> Reply {
         let url = request.url.to_string();
-        let target = request.shown_target(&self.base);
+        let target = request.redacted_target(&self.base);
         let path = target.split('?').next().unwrap_or_default();
         if self.token.as_ref().is_some_and(|token| url == *token) {
             let reply = self.token_reply();
             return self.other(reply);
         }
         // Compares paths only: a signed probe that is repeated has another time in its query.
-        let path_of = |known: &Request| known.shown_target(&self.base).split('?').next().map(str::to_owned);
+        let path_of = |known: &Request| known.redacted_target(&self.base).split('?').next().map(str::to_owned);
         if self.preview.probe.as_ref().is_some_and(|probe| path_of(probe).as_deref() == Some(path)) {
             let reply = Reply::json(&self.probe_body());
             return self.other(reply);
@@ -87,7 +87,7 @@ impl<'s> MockProvider<'s> {
         let body = |request: &Request| request.body.as_ref().map(ToString::to_string);
         let first = &self.preview.first_pages;
         let is_same = |known: &Request| known.url.to_string() == url && body(known) == body(request);
-        let of_path = |known: &Request| known.shown_target(&self.base).split('?').next() == Some(path);
+        let of_path = |known: &Request| known.redacted_target(&self.base).split('?').next() == Some(path);
         let exact = first.iter().position(|(_, known)| is_same(known));
         let is_current = first.get(self.ask).is_some_and(|(_, known)| of_path(known));
         let near = if is_current { None } else { first.iter().position(|(_, known)| of_path(known)) };

@@ -174,7 +174,7 @@ impl<'p> Stage<'p> {
                 Step::Send(request) => {
                     let reply = provider.answer(&request);
                     shown.push_str(&format!("{} {} {request:?}\n", request.method, request.url));
-                    let asked = format!("{} {}", request.method, request.shown_target(&base));
+                    let asked = format!("{} {}", request.method, request.redacted_target(&base));
                     let result = reply.result();
                     exchanges.push(Exchange { request: asked, reply });
                     run.accept(result, now);
