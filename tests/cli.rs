@@ -398,6 +398,6 @@ fn pap_level_restricts_requests_and_marks_results() {
     }
     let refused = enrich("PAP:RED");
     assert_eq!(refused.code, 1);
-    assert!(refused.err.contains("may be asked up to PAP:AMBER"), "{}", refused.err);
+    assert!(refused.err.contains("accepts PAP:AMBER at most"), "{}", refused.err);
     assert_eq!(enrich("PAP:PURPLE").code, 2);
 }

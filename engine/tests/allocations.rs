@@ -1,5 +1,5 @@
 //! What a record costs, counted instead of timed: allocations, their octets, and the most memory at once. A budget stands
-//! here for each shape of answer; whoever makes the engine dearer has to say so by raising it, and no noise of a machine
+//! here for each shape of answer; whoever makes the engine exceeding has to say so by raising it, and no noise of a machine
 //! hides it.
 
 #[path = "../../benches/mapping/answers.rs"]
@@ -38,26 +38,27 @@ const BUDGETS: [Budget; 3] = [
 ];
 
 #[test]
-fn a_record_costs_no_more_than_its_budget() {
+fn allocations_per_record_stay_within_the_budget() {
     let mut over = vec![];
     for Budget { shape, records, allocations, allocated, held } in BUDGETS {
         let engine = Engine::shipped(shape);
         let (few, many) = (cost(&engine, shape, records), cost(&engine, shape, 2 * records));
         let costs = [
-            ((many.count_total - few.count_total) * 100 / records, allocations, "allocations of a hundred"),
-            ((many.bytes_total - few.bytes_total) / records, allocated, "octets allocated"),
-            // Lists double as they grow: a difference would count where two sizes stand between two steps.
-            (many.bytes_max / (2 * records), held, "octets held"),
+            ((many.count_total - few.count_total) * 100 / records, allocations, "allocations per 100 records"),
+            ((many.bytes_total - few.bytes_total) / records, allocated, "octets allocated per record"),
+            // Lists double their capacity, so that a difference of two sizes would depend on where they lie between two
+            // steps.
+            (many.bytes_max / (2 * records), held, "octets held per record"),
         ];
-        let dearer = costs.iter().filter(|(cost, budget, _)| cost > budget);
-        over.extend(dearer.map(|(cost, budget, what)| format!("{shape:?}: {cost} {what}, of {budget}")));
+        let exceeding = costs.iter().filter(|(cost, budget, _)| cost > budget);
+        over.extend(exceeding.map(|(cost, budget, what)| format!("{shape:?}: {cost} {what}, of {budget}")));
     }
     assert!(over.is_empty(), "{}", over.join("\n"));
 }
 
 fn cost(engine: &Engine, shape: Shape, records: u64) -> AllocationInfo {
     let answer = shape.answer(records);
-    assert!(answer.len() < READ_AHEAD, "all of it is counted");
+    assert!(answer.len() < READ_AHEAD, "the response is parsed on this thread");
     let cost = measure(|| {
         engine.report(answer);
     });

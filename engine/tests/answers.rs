@@ -1,5 +1,5 @@
-//! What an answer says is taken as it is meant: waits in any form, what is there and what is not, which of several times counts;
-//! and an answer means the same when it is mapped from a file as when it is asked for.
+//! Interpretation of responses: notations of waits, empty values, choice among several times, and equality of stored
+//! and live responses.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ const QUOTA: &str = "  - { status: 402, means: quota }\n";
 const ROWS: &str = "    records: $.rows\n";
 
 fn plan(text: &str) -> Plan {
-    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"))
 }
 
 fn input(plan: &Plan) -> Input {
@@ -41,8 +41,8 @@ fn reply(status: u16, body: &str) -> Response {
     Response { status, body: body.as_bytes().to_vec(), ..Response::default() }
 }
 
-/// Asked for, with the same answer to every request.
-fn asked(plan: &Plan, body: &str) -> Report {
+/// Performs a run with the same response to every request.
+fn live(plan: &Plan, body: &str) -> Report {
     let mut now = now();
     let mut run = Run::new(plan, Arc::new(ProviderState::default()), input(plan), now);
     loop {
@@ -54,21 +54,21 @@ fn asked(plan: &Plan, body: &str) -> Report {
     }
 }
 
-/// Mapped from a file.
+/// Maps a stored response.
 fn stored(plan: &Plan, body: &str) -> Report {
     let answers = [("answer".to_owned(), vec![body.as_bytes().to_vec()])];
     map_stored(plan, &plan.lookups[0], None, input(plan), answers, now())
 }
 
 #[test]
-fn waits_are_read_with_their_unit_and_their_fraction() {
+fn wait_is_read_with_its_unit_and_fraction() {
     let check = |unit: &str, wait: Value, expected: i64| {
         let row = format!("  - {{ status: 429, means: throttled, retry_after: {{ at: $.wait, as: {unit} }} }}\n");
         let plan = plan(&text(&row, ROWS, ""));
         let mut run = Run::new(&plan, Arc::new(ProviderState::default()), input(&plan), now());
         assert!(matches!(run.next(now()), Step::Send(_)));
         run.accept(Ok(reply(429, &json!({ "wait": wait }).to_string())), now());
-        let Step::Wait(until) = run.next(now()) else { panic!("{wait} {unit}: it waits") };
+        let Step::Wait(until) = run.next(now()) else { panic!("{wait} {unit}: no wait") };
         assert_eq!(until.duration_since(now()), SignedDuration::from_millis(expected), "{wait} {unit}");
     };
     check("seconds", json!("850ms"), 850);
@@ -87,9 +87,9 @@ fn waits_are_read_with_their_unit_and_their_fraction() {
 }
 
 #[test]
-fn what_is_empty_is_not_there() {
+fn empty_value_does_not_match_an_answer_row() {
     let plan = plan(&text("  - { body: { at: $.error }, means: rejected }\n", ROWS, ""));
-    for (error, is_there) in [
+    for (error, is_match) in [
         (json!(null), false),
         (json!(false), false),
         (json!(0), false),
@@ -103,32 +103,32 @@ fn what_is_empty_is_not_there() {
         (json!([null]), true),
         (json!({ "code": null }), true),
     ] {
-        let report = asked(&plan, &json!({ "error": error, "rows": [] }).to_string());
-        let expected = if is_there { OutcomeKind::Failed } else { OutcomeKind::Empty };
+        let report = live(&plan, &json!({ "error": error, "rows": [] }).to_string());
+        let expected = if is_match { OutcomeKind::Failed } else { OutcomeKind::Empty };
         assert_eq!(report.outcome.kind, expected, "{error}");
     }
 }
 
 #[test]
-fn text_at_its_place_is_told_from_text_in_data() {
+fn body_text_matches_only_at_its_path() {
     let row = "  - { body: { at: $.error, contains: [used up, query credits] }, means: quota }\n";
     let plan = plan(&text(row, ROWS, ""));
-    assert_eq!(asked(&plan, r#"{"error":"Insufficient QUERY credits"}"#).outcome.kind, OutcomeKind::Deferred);
+    assert_eq!(live(&plan, r#"{"error":"Insufficient QUERY credits"}"#).outcome.kind, OutcomeKind::Deferred);
     let data = r#"{"error":"","rows":[{"name":"example.com","type":"TXT","data":"query credits are used up"}]}"#;
-    assert_eq!(asked(&plan, data).outcome.kind, OutcomeKind::Ok);
+    assert_eq!(live(&plan, data).outcome.kind, OutcomeKind::Ok);
     let lines = self::plan(&text(row, "    framing: ndjson\n", ""));
     let last = "{\"name\":\"example.com\",\"type\":\"A\",\"data\":\"192.0.2.1\"}\n{\"error\":\"used up\"}\n";
-    assert_eq!(asked(&lines, last).outcome.kind, OutcomeKind::Deferred);
+    assert_eq!(live(&lines, last).outcome.kind, OutcomeKind::Deferred);
 }
 
 #[test]
-fn time_of_several_places_is_the_one_that_is_wanted() {
+fn take_selects_the_earliest_or_latest_time() {
     let fields = "    time_first: { at: [$.a, $.b, $.c], take: earliest, as: timestamp, format: epoch-seconds, none_when: [0], optional: true }\n    time_last: { at: [$.d, $.e], take: latest, as: timestamp, format: epoch-seconds, none_when: [0], optional: true }\n";
     let plan = plan(&text(QUOTA, ROWS, fields));
     let check = |times: Value, expected: (Option<i64>, Option<i64>)| {
         let mut row = json!({ "name": "example.com", "type": "A", "data": "192.0.2.1" });
         times.as_object().expect("times").iter().for_each(|(key, time)| row[key] = time.clone());
-        let report = asked(&plan, &json!({ "rows": [row] }).to_string());
+        let report = live(&plan, &json!({ "rows": [row] }).to_string());
         let seen = report.trace[0].record.as_ref().map(|record| record.seen);
         let seconds = |time: Option<Timestamp>| time.map(Timestamp::as_second);
         let seen = seen.map(|seen| (seconds(seen.first), seconds(seen.last)));
@@ -137,35 +137,35 @@ fn time_of_several_places_is_the_one_that_is_wanted() {
     check(json!({ "a": 9, "b": 7, "c": 8, "d": 10, "e": 11 }), (Some(7), Some(11)));
     check(json!({ "a": 0, "b": null, "c": 8, "d": 11, "e": 0 }), (Some(8), Some(11)));
     check(json!({ "a": 0 }), (None, None));
-    let report = asked(&plan, r#"{"rows":[{"name":"example.com","type":"A","data":"192.0.2.1","a":5,"b":"never"}]}"#);
-    assert_eq!(report.counts.bad(), 1, "one that is no time is not passed over");
+    let report = live(&plan, r#"{"rows":[{"name":"example.com","type":"A","data":"192.0.2.1","a":5,"b":"never"}]}"#);
+    assert_eq!(report.counts.bad(), 1, "an invalid time is not skipped");
 }
 
 #[test]
-fn choice_without_effect_is_refused() {
+fn take_without_effect_is_an_error() {
     for (fields, code) in [
         ("    count: { at: [$.a, $.b], take: latest, as: integer, optional: true }\n", "field-type"),
         ("    time_last: { at: $.a, take: latest, as: timestamp, optional: true }\n", "field-place"),
     ] {
-        let (_, told) = Plan::check(&Source::new("profile.yaml", text(QUOTA, ROWS, fields)));
-        assert_eq!(told.iter().map(|told| told.code.slug()).collect::<Vec<_>>(), [code]);
+        let (_, diagnostics) = Plan::check(&Source::new("profile.yaml", text(QUOTA, ROWS, fields)));
+        assert_eq!(diagnostics.iter().map(|found| found.code.slug()).collect::<Vec<_>>(), [code]);
     }
 }
 
 #[test]
-fn rows_under_other_keys_are_counted_and_spoil_no_share() {
+fn excluded_rows_do_not_count_for_the_bad_limit() {
     let lookup = "    records: [{ at: $.types, is: map, keys: [a] }, { at: $ }]\n";
     let plan = plan(&text(QUOTA, lookup, ""));
     let good = json!({ "name": "example.com", "type": "A", "data": "192.0.2.1" });
-    let report = asked(&plan, &json!({ "types": { "a": [good], "b": [good, good], "meta": 7 } }).to_string());
+    let report = live(&plan, &json!({ "types": { "a": [good], "b": [good, good], "meta": 7 } }).to_string());
     assert_eq!((report.counts.read, report.counts.mapped, report.counts.dropped()), (4, 1, 3));
-    // Two bad of three are too many, however many rows nobody asked for stand beside them.
-    let report = asked(&plan, &json!({ "types": { "a": [good, 1, 2], "b": vec![good; 9] } }).to_string());
+    // Two bad records of three exceed the limit, regardless of the number of excluded rows.
+    let report = live(&plan, &json!({ "types": { "a": [good, 1, 2], "b": vec![good; 9] } }).to_string());
     assert_eq!(report.outcome.kind, OutcomeKind::Failed, "{}", report.outcome);
 }
 
 #[test]
-fn broken_answer_ends_alike_asked_for_and_from_a_file() {
+fn malformed_response_has_the_same_outcome_live_and_stored() {
     let error = "  - { body: { at: $.error }, means: rejected }\n  - { body: { text: nothing here }, means: empty }\n";
     let lookups = [
         ROWS,
@@ -202,22 +202,22 @@ fn broken_answer_ends_alike_asked_for_and_from_a_file() {
     for lookup in lookups {
         let plan = plan(&text(error, lookup, ""));
         for body in bodies {
-            let (asked, stored) = (asked(&plan, body), stored(&plan, body));
+            let (live, stored) = (live(&plan, body), stored(&plan, body));
             assert_eq!(
-                asked.outcome.kind, stored.outcome.kind,
+                live.outcome.kind, stored.outcome.kind,
                 "{lookup}{body:?}\n{}\n{}",
-                asked.outcome, stored.outcome
+                live.outcome, stored.outcome
             );
-            assert_eq!(asked.counts, stored.counts, "{lookup}{body:?}");
+            assert_eq!(live.counts, stored.counts, "{lookup}{body:?}");
         }
     }
 }
 
 #[test]
-fn columns_that_nobody_named_make_a_bad_record() {
+fn surplus_column_makes_a_bad_record() {
     let plan = plan(&text(QUOTA, "    framing: delimited\n    columns: { separator: \",\", header: true }\n", ""));
     let body = "name,type,data\nexample.com,A,192.0.2.1\nexample.com,TXT,one, two\nexample.com,TXT,\"one, two\"\nexample.com,TXT,\"first line\nsecond line\"\nexample.com,A\n";
-    let report = asked(&plan, body);
+    let report = live(&plan, body);
     let counts = &report.counts;
     assert_eq!((counts.read, counts.mapped, counts.dropped(), counts.bad()), (5, 1, 2, 2), "{counts:?}");
     assert_eq!(

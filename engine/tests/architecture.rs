@@ -1,4 +1,4 @@
-//! The engine's shape, held by reading its source: modules name only those above them, and nothing does I/O.
+//! Enforces the engine's architecture on its source: modules use only those above them, and none does I/O.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,14 @@ fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// The modules, in the order `lib.rs` lists them.
+/// Returns the modules in the order of `lib.rs`.
 fn modules() -> Vec<String> {
     let text = fs::read_to_string(source().join("lib.rs")).expect("lib.rs");
     let names = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     names.map(str::to_owned).collect()
 }
 
-/// Every Rust file but tests, and the module it belongs to.
+/// Returns every Rust file except tests, with its module.
 fn files() -> Vec<(String, PathBuf)> {
     let mut found = vec![];
     let mut folders = vec![source()];
@@ -35,7 +35,7 @@ fn files() -> Vec<(String, PathBuf)> {
     found
 }
 
-/// The code of a file: no comments, no tests.
+/// Returns the lines of code of a file, without comments and tests.
 fn code(path: &Path) -> Vec<(usize, String)> {
     let text = fs::read_to_string(path).expect("a source file");
     let code = text.split("#[cfg(test)]\nmod ").next().expect("a first part");
@@ -44,22 +44,22 @@ fn code(path: &Path) -> Vec<(usize, String)> {
 }
 
 #[test]
-fn modules_name_only_those_above_them() {
+fn modules_use_only_those_above_them() {
     let modules = modules();
-    assert!(modules.len() >= 8, "lib.rs lists the modules one a line: {modules:?}");
+    assert!(modules.len() >= 8, "lib.rs lists one module per line: {modules:?}");
     let mut wrong = vec![];
     for (module, path) in files() {
-        let Some(place) = modules.iter().position(|known| *known == module) else { continue };
+        let Some(position) = modules.iter().position(|known| *known == module) else { continue };
         for (line, text) in code(&path) {
-            let below = modules[place + 1..].iter().filter(|other| text.contains(&format!("crate::{other}")));
-            wrong.extend(below.map(|other| format!("{}:{line} names `{other}`", path.display())));
+            let below = modules[position + 1..].iter().filter(|other| text.contains(&format!("crate::{other}")));
+            wrong.extend(below.map(|other| format!("{}:{line} uses `{other}`", path.display())));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
-fn nothing_does_input_or_output() {
+fn engine_does_no_io() {
     let forbidden = [
         "std::fs",
         "std::net::Tcp",
@@ -82,10 +82,10 @@ fn nothing_does_input_or_output() {
     let mut wrong = vec![];
     for (_, path) in files() {
         for (line, text) in code(&path) {
-            // Computing with several threads is neither.
-            let is_permitted = |word: &str| word == "std::thread" && path.ends_with("src/parallel.rs");
-            let found = forbidden.iter().filter(|word| text.contains(**word) && !is_permitted(word));
-            wrong.extend(found.map(|word| format!("{}:{line}: {word}", path.display())));
+            // Parallel computation is not I/O.
+            let is_permitted = |name: &str| name == "std::thread" && path.ends_with("src/parallel.rs");
+            let found = forbidden.iter().filter(|name| text.contains(**name) && !is_permitted(name));
+            wrong.extend(found.map(|name| format!("{}:{line}: {name}", path.display())));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -96,7 +96,7 @@ fn no_provider_is_named_in_the_program() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let profiles = fs::read_dir(root.join("profiles")).expect("the profiles").flatten();
     let names = profiles.map(|entry| entry.file_name().to_string_lossy().to_lowercase());
-    // The Common Output Format is a format of ours too, by its own name.
+    // The Common Output Format is also a format of this project.
     let names: Vec<String> = names.filter(|name| name != "cof").collect();
     assert!(!names.is_empty());
     for path in all_files(&[root.join("engine/src"), root.join("src")]) {

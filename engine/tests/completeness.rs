@@ -1,5 +1,5 @@
-//! Nothing is missing in silence: for every combination of framing, levels, paging, method and job, a provider that holds more
-//! than one page is read to its end, or the outcome is not `ok`, or `check` refuses the combination.
+//! No record is lost silently: for every combination of framing, levels, paging, method and job, all pages are read, or
+//! the outcome is not `ok`, or validation rejects the combination.
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ enum Framing {
     Delimited,
 }
 
-/// Where rows stand in a JSON document.
+/// Position of the rows in a JSON document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rows {
     Root,
@@ -32,7 +32,7 @@ enum Rows {
     SomeKeys,
 }
 
-/// How the next page is found.
+/// How the next page is determined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Paging {
     None,
@@ -43,54 +43,54 @@ enum Paging {
     Window,
 }
 
-/// Which records lie between two ends of the window.
+/// Which records a provider returns for a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Filter {
     LastSeen,
     FirstSeen,
-    /// Seen at any time between them.
+    /// Seen at any time within the period.
     Overlap,
-    /// Seen at no other time: what spans two parts lies in neither.
+    /// Seen only within the period: a record that spans two parts is in neither.
     Within,
 }
 
-/// How a provider that is asked by parts of the window answers.
+/// Behavior of a provider whose window is split into parts.
 #[derive(Debug, Clone)]
 struct Archive {
     filter: Filter,
-    /// How the ends are written.
+    /// Format of the start and end.
     format: &'static str,
-    /// Whether an end belongs to what it ends.
+    /// Whether the start and end are inclusive.
     is_closed: bool,
-    /// Whether an end that is a date is the end of its day.
+    /// Whether a date as the end means the end of that day.
     means_days: bool,
-    /// By what its records are sorted: the newest first, the oldest first, or neither.
+    /// Order of records: newest first, oldest first, or neither.
     order: u8,
-    /// How far apart records were last seen, and how long each was seen, in minutes.
+    /// Distance between records and duration of each, in minutes.
     spread: i64,
     span: i64,
     open_end: bool,
     in_form: bool,
-    /// Whether it says the most it gives.
-    says_cap: bool,
-    /// What it says that is; it may give more.
+    /// Whether the profile states its cap.
+    states_cap: bool,
+    /// The stated cap; the real one may be larger.
     cap: usize,
-    /// Whether nothing is found is an answer of 404.
+    /// Whether an empty result has status 404.
     has_404: bool,
     at_most: u32,
 }
 
 impl Archive {
-    /// The most rows of an answer.
+    /// Maximum number of rows in a response.
     const CAP: usize = 3;
 
-    /// Whether every part can be made small enough, and enough of them asked for.
-    fn is_fair(&self) -> bool {
+    /// Whether parts can be divided and requested sufficiently often.
+    fn is_readable(&self) -> bool {
         let is_exact = matches!(self.format, "%Y-%m-%d %H:%M:%S" | "epoch-seconds" | "seconds-back");
         is_exact && self.filter != Filter::Within && self.span < 300 && self.spread > 100 && self.at_most == 300
     }
 
-    /// When the record of a number was seen first and last, in seconds; the newest has the number 0.
+    /// Returns the first and last time of a record in seconds; record 0 is the newest.
     fn seen(&self, number: usize) -> (i64, i64) {
         let last = NOW - 300 - i64::try_from(number).expect("few") * self.spread * 60;
         (last - self.span * 60, last)
@@ -108,7 +108,7 @@ impl Archive {
         is_after && end.is_none_or(|end| if self.is_closed { to <= end } else { to < end })
     }
 
-    /// The time that an end of the window says.
+    /// Parses a start or end parameter.
     fn time(&self, text: &str, is_end: bool) -> i64 {
         let number = || text.parse::<i64>().expect("a number");
         match self.format {
@@ -136,7 +136,7 @@ fn archive() -> impl Strategy<Value = Archive> {
     let at_most = select(vec![2_u32, 5, 300, 300]);
     (filter, select(formats), times, any::<[bool; 6]>(), at_most, 2..=Archive::CAP).prop_map(
         |(filter, format, (spread, span, order), flags, at_most, cap)| {
-            let [is_closed, means_days, open_end, in_form, says_cap, has_404] = flags;
+            let [is_closed, means_days, open_end, in_form, states_cap, has_404] = flags;
             let open_end = open_end && !in_form;
             Archive {
                 filter,
@@ -148,7 +148,7 @@ fn archive() -> impl Strategy<Value = Archive> {
                 span,
                 open_end,
                 in_form,
-                says_cap,
+                states_cap,
                 cap,
                 has_404,
                 at_most,
@@ -157,10 +157,10 @@ fn archive() -> impl Strategy<Value = Archive> {
     )
 }
 
-/// Where the provider says something.
+/// Position of an indicator in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Nowhere,
+enum Position {
+    Absent,
     Body,
     Header,
     /// In the last row.
@@ -175,27 +175,27 @@ enum Job {
     PollUrl,
 }
 
-/// How a provider writes what it says.
+/// Notation of indicators in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
+enum Notation {
     Plain,
     AsText,
     AsFloat,
-    /// Only where there is something to say.
+    /// Absent instead of negative.
     Sparse,
-    /// Null where there is nothing to say.
+    /// Null instead of negative.
     Null,
     /// Wrapped in an object.
     Wrapped,
     /// Wrapped in a list.
     Listed,
-    /// Less than nothing, where a number is wanted.
+    /// A negative number instead of a count.
     Negative,
 }
 
-impl Manner {
-    /// Whether everybody would understand it.
-    fn is_fair(self) -> bool {
+impl Notation {
+    /// Whether the notation can be interpreted.
+    fn is_readable(self) -> bool {
         !matches!(self, Self::Wrapped | Self::Listed)
     }
 }
@@ -205,11 +205,11 @@ struct World {
     framing: Framing,
     rows: Rows,
     paging: Paging,
-    total: Place,
-    last: Place,
-    more: Place,
-    next: Place,
-    truncated: Place,
+    total: Position,
+    last: Position,
+    more: Position,
+    next: Position,
+    truncated: Position,
     in_body: bool,
     in_header: bool,
     posts: bool,
@@ -217,20 +217,20 @@ struct World {
     first: u64,
     limit: bool,
     not_first: bool,
-    manner: Manner,
-    /// Rows of each page.
+    notation: Notation,
+    /// Number of rows on each page.
     pages: Vec<usize>,
-    /// Whether each page's stream says that the stream is whole.
+    /// Whether every page ends with `succeeded`.
     streams_end: bool,
     archive: Archive,
 }
 
-fn place() -> impl Strategy<Value = Place> {
-    select(vec![Place::Nowhere, Place::Nowhere, Place::Body, Place::Header])
+fn position() -> impl Strategy<Value = Position> {
+    select(vec![Position::Absent, Position::Absent, Position::Body, Position::Header])
 }
 
 fn world() -> impl Strategy<Value = World> {
-    use Manner::{AsFloat, AsText, Listed, Negative, Null, Plain, Sparse, Wrapped};
+    use Notation::{AsFloat, AsText, Listed, Negative, Null, Plain, Sparse, Wrapped};
     let shape = (
         select(vec![Framing::Json, Framing::Json, Framing::Json, Framing::Ndjson, Framing::Saf, Framing::Delimited]),
         select(vec![Rows::Root, Rows::List, Rows::Deep, Rows::Nested, Rows::Keys, Rows::SomeKeys]),
@@ -243,14 +243,21 @@ fn world() -> impl Strategy<Value = World> {
             Paging::Window,
             Paging::Window,
         ]),
-        (place(), place(), place(), select(vec![Place::Body, Place::Header, Place::Row]), place()),
+        (position(), position(), position(), select(vec![Position::Body, Position::Header, Position::Row]), position()),
         select(vec![Job::None, Job::None, Job::Result, Job::Poll, Job::PollUrl]),
     );
     let flags = any::<[bool; 6]>();
-    let manner = select(vec![Plain, Plain, AsText, AsFloat, Sparse, Null, Wrapped, Listed, Negative]);
-    // No page in the middle is empty: that is how the end is told where nothing else tells it.
-    (shape, flags, manner, 0..2_u64, proptest::collection::vec(1..5_usize, 1..5), archive()).prop_map(
-        |((framing, rows, paging, (total, last, more, next, truncated), job), flags, manner, first, pages, archive)| {
+    let notation = select(vec![Plain, Plain, AsText, AsFloat, Sparse, Null, Wrapped, Listed, Negative]);
+    // Only the last page may be empty: an empty page marks the end if nothing else does.
+    (shape, flags, notation, 0..2_u64, proptest::collection::vec(1..5_usize, 1..5), archive()).prop_map(
+        |(
+            (framing, rows, paging, (total, last, more, next, truncated), job),
+            flags,
+            notation,
+            first,
+            pages,
+            archive,
+        )| {
             let [in_body, in_header, posts, limit, not_first, streams_end] = flags;
             let mut world = World {
                 framing,
@@ -268,56 +275,60 @@ fn world() -> impl Strategy<Value = World> {
                 first,
                 limit,
                 not_first,
-                manner,
+                notation,
                 pages,
                 streams_end,
                 archive,
             };
-            world.settle();
+            world.normalize();
             world
         },
     )
 }
 
 impl World {
-    /// Leaves out what the kind of paging has no key for; and gives one page where nothing can tell of more.
-    fn settle(&mut self) {
+    /// Removes indicators that the paging method does not support; limits to one page if nothing indicates more.
+    fn normalize(&mut self) {
         let is_counted = matches!(self.paging, Paging::Page | Paging::Offset);
         let is_lines = self.framing != Framing::Json;
         if is_lines {
             self.rows = Rows::Root;
         }
-        // A flag has no header.
-        if self.more != Place::Body || !is_counted {
-            self.more = Place::Nowhere;
+        // Flags are not read from headers.
+        if self.more != Position::Body || !is_counted {
+            self.more = Position::Absent;
         }
         if self.paging != Paging::Page {
-            self.last = Place::Nowhere;
+            self.last = Position::Absent;
         }
         if !is_counted && !matches!(self.paging, Paging::None | Paging::Window) {
-            self.total = Place::Nowhere;
+            self.total = Position::Absent;
         }
-        if self.next == Place::Row
+        if self.next == Position::Row
             && (is_lines || !matches!(self.rows, Rows::List | Rows::Deep) || self.paging != Paging::Cursor)
         {
-            self.next = Place::Header;
+            self.next = Position::Header;
         }
-        let tells = self.total != Place::Nowhere || self.truncated != Place::Nowhere || self.framing == Framing::Saf;
-        if self.paging == Paging::None && !(tells && self.manner.is_fair() && self.manner != Manner::Negative) {
+        let indicates_more =
+            self.total != Position::Absent || self.truncated != Position::Absent || self.framing == Framing::Saf;
+        if self.paging == Paging::None
+            && !(indicates_more && self.notation.is_readable() && self.notation != Notation::Negative)
+        {
             self.pages.truncate(1);
         }
         if self.paging == Paging::Window {
             self.archive.in_form &= self.posts;
-            self.archive.says_cap |= !(tells && self.manner.is_fair() && self.manner != Manner::Negative);
+            self.archive.states_cap |=
+                !(indicates_more && self.notation.is_readable() && self.notation != Notation::Negative);
         }
         if self.rows == Rows::Root && self.framing == Framing::Json {
-            // A list has nothing beside it.
-            for place in [&mut self.total, &mut self.last, &mut self.more, &mut self.next, &mut self.truncated] {
-                if *place == Place::Body {
-                    *place = Place::Header;
+            // A list as the root has no envelope.
+            for position in [&mut self.total, &mut self.last, &mut self.more, &mut self.next, &mut self.truncated] {
+                if *position == Position::Body {
+                    *position = Position::Header;
                 }
             }
-            self.more = Place::Nowhere;
+            self.more = Position::Absent;
         }
     }
 
@@ -325,25 +336,26 @@ impl World {
         self.pages.iter().sum()
     }
 
-    /// What nobody can tell: records that span two parts lie in neither for this provider, and it does not say how many it holds.
-    fn is_untold(&self) -> bool {
-        let counts = self.total != Place::Nowhere
-            && self.manner.is_fair()
-            && self.manner != Manner::Negative
+    /// Whether missing records are undetectable: a record that spans two parts is in neither, and the provider states
+    /// no total.
+    fn is_undetectable(&self) -> bool {
+        let counts = self.total != Position::Absent
+            && self.notation.is_readable()
+            && self.notation != Notation::Negative
             && self.rows != Rows::Nested;
         self.paging == Paging::Window && self.archive.filter == Filter::Within && !counts
     }
 
-    /// What `check` has to refuse: something that is said in the body of lines, and a body that is not there.
-    fn is_refused(&self) -> bool {
-        let places = [self.total, self.last, self.more, self.next_place(), self.truncated];
-        let in_lines = self.framing != Framing::Json && places.contains(&Place::Body);
-        let is_ordered = self.paging == Paging::Window && self.job != Job::None;
-        in_lines || is_ordered || self.sends_in_body() && self.job != Job::None
+    /// Whether validation must reject it: an indicator in the body of lines, or a parameter in an absent body.
+    fn is_invalid(&self) -> bool {
+        let positions = [self.total, self.last, self.more, self.next_position(), self.truncated];
+        let in_lines = self.framing != Framing::Json && positions.contains(&Position::Body);
+        let is_job = self.paging == Paging::Window && self.job != Job::None;
+        in_lines || is_job || self.sends_in_body() && self.job != Job::None
     }
 
-    fn next_place(&self) -> Place {
-        if matches!(self.paging, Paging::NextUrl | Paging::Cursor) { self.next } else { Place::Nowhere }
+    fn next_position(&self) -> Position {
+        if matches!(self.paging, Paging::NextUrl | Paging::Cursor) { self.next } else { Position::Absent }
     }
 
     fn sends_in_body(&self) -> bool {
@@ -388,8 +400,8 @@ impl World {
         };
         let _ = writeln!(lookup, "    paging: {{ {} }}", self.paging_text().join(", "));
         match self.truncated {
-            Place::Body => lookup += "    truncated_when: { at: $.says.cut }\n",
-            Place::Header => lookup += "    truncated_when: { header: X-Cut }\n",
+            Position::Body => lookup += "    truncated_when: { at: $.says.cut }\n",
+            Position::Header => lookup += "    truncated_when: { header: X-Cut }\n",
             _ => {}
         }
         lookup += match self.job {
@@ -417,10 +429,10 @@ impl World {
     fn paging_text(&self) -> Vec<String> {
         let parameter = if self.in_body { "$.from" } else { "from" };
         let mut text = vec![];
-        let figure = |name: &str, place: Place| match place {
-            Place::Body | Place::Row => vec![format!("{name}: $.says.{name}")],
-            Place::Header => vec![format!("{name}_header: X-{name}")],
-            Place::Nowhere => vec![],
+        let figure = |name: &str, position: Position| match position {
+            Position::Body | Position::Row => vec![format!("{name}: $.says.{name}")],
+            Position::Header => vec![format!("{name}_header: X-{name}")],
+            Position::Absent => vec![],
         };
         match self.paging {
             Paging::None => text.push("kind: none".to_owned()),
@@ -433,7 +445,7 @@ impl World {
             }
             Paging::NextUrl => {
                 text.push("kind: next-url, at_most: 20".to_owned());
-                text.extend((self.next == Place::Body).then(|| "at: $.says.next".to_owned()));
+                text.extend((self.next == Position::Body).then(|| "at: $.says.next".to_owned()));
             }
             Paging::Cursor => {
                 let to = if self.in_header {
@@ -442,45 +454,45 @@ impl World {
                     format!("parameter: {parameter}")
                 };
                 let at = match (self.next, self.rows) {
-                    (Place::Row, Rows::Deep) => "at: \"$.result.rows[-1].cursor\"",
-                    (Place::Row, _) => "at: \"$.rows[-1].cursor\"",
-                    (Place::Body, _) => "at: $.says.next",
+                    (Position::Row, Rows::Deep) => "at: \"$.result.rows[-1].cursor\"",
+                    (Position::Row, _) => "at: \"$.rows[-1].cursor\"",
+                    (Position::Body, _) => "at: $.says.next",
                     _ => "header: X-Next",
                 };
                 text.push(format!("kind: cursor, {at}, {to}, at_most: 20"));
             }
             Paging::Window => {
-                let Archive { at_most, says_cap, cap, open_end, .. } = self.archive;
+                let Archive { at_most, states_cap, cap, open_end, .. } = self.archive;
                 text.push(format!("kind: window, at_most: {at_most}"));
-                text.extend(says_cap.then(|| format!("cap: {cap}")));
+                text.extend(states_cap.then(|| format!("cap: {cap}")));
                 text.extend((open_end && !self.in_body).then(|| "open_end: true".to_owned()));
             }
         }
         text.extend(figure("total", self.total));
         text.extend(figure("last", self.last));
-        text.extend((self.more == Place::Body).then(|| "more: $.says.more".to_owned()));
+        text.extend((self.more == Position::Body).then(|| "more: $.says.more".to_owned()));
         text
     }
 }
 
-/// The provider: it knows which page is asked for by the request alone.
+/// A simulated provider, which determines the page from the request alone.
 struct Provider<'w> {
     world: &'w World,
     polls: u32,
-    /// How many records lie in the window, by the first request.
-    held: Option<usize>,
+    /// Number of records in the window of the first request.
+    available: Option<usize>,
 }
 
 impl Provider<'_> {
     fn answer(&mut self, request: &Request) -> Response {
         let url = Url::parse(request.url.expose()).expect("a URL");
         let path = url.path();
-        let is_order = path.starts_with("/names/") && self.world.job != Job::None;
+        let starts_job = path.starts_with("/names/") && self.world.job != Job::None;
         assert_eq!(
             request.method,
             if self.world.posts && path.starts_with("/names/") || self.posts_on(path) { "POST" } else { "GET" }
         );
-        if is_order {
+        if starts_job {
             let headers = vec![("Location".to_owned(), "/jobs/7".to_owned())];
             return Response { status: 200, headers, body: br#"{"job":7}"#.to_vec(), cut: None };
         }
@@ -495,11 +507,11 @@ impl Provider<'_> {
         }
         match self.world.paging {
             Paging::Window => self.part(request, &url),
-            _ => self.page(self.asked(request, &url)),
+            _ => self.page(self.requested_page(request, &url)),
         }
     }
 
-    /// An answer about a part of the window: of all records in it, as many as it gives.
+    /// Responds to a request for a part of the window, up to the cap.
     fn part(&mut self, request: &Request, url: &Url) -> Response {
         let (world, archive) = (self.world, &self.world.archive);
         let body = request.body.as_ref().map(|body| body.expose().to_owned()).unwrap_or_default();
@@ -520,7 +532,7 @@ impl Provider<'_> {
             1 => found.reverse(),
             _ => found.sort_by_key(|number| number * 7 % 17),
         }
-        self.held.get_or_insert(found.len());
+        self.available.get_or_insert(found.len());
         if found.is_empty() && archive.has_404 {
             return plain(404, "");
         }
@@ -532,32 +544,34 @@ impl Provider<'_> {
         };
         let rows: Vec<Value> = found.iter().map(row).collect();
         let is_whole = all == rows.len();
-        let (mut says, mut headers) = (Map::new(), vec![]);
-        for (name, place, value) in
+        let (mut indicators, mut headers) = (Map::new(), vec![]);
+        for (name, position, value) in
             [("total", world.total, Value::from(all)), ("cut", world.truncated, Value::from(!is_whole))]
         {
-            if name == "cut" && is_whole && world.manner == Manner::AsText {
+            if name == "cut" && is_whole && world.notation == Notation::AsText {
                 continue;
             }
-            match place {
-                Place::Body => says.extend(self.said(&value, !is_whole).map(|value| (name.to_owned(), value))),
-                Place::Header if !is_whole || !value.is_boolean() => {
+            match position {
+                Position::Body => {
+                    indicators.extend(self.notated(&value, !is_whole).map(|value| (name.to_owned(), value)))
+                }
+                Position::Header if !is_whole || !value.is_boolean() => {
                     headers.push((format!("x-{name}"), value.to_string()));
                 }
                 _ => {}
             }
         }
-        let body = self.body(&rows, &Value::Object(says), is_whole).into_bytes();
+        let body = self.body(&rows, &Value::Object(indicators), is_whole).into_bytes();
         Response { status: 200, headers, body, cut: None }
     }
 
-    /// The next page of a lookup without a job is asked for as the first one was.
+    /// Later pages of a lookup without a job have the method of the first.
     fn posts_on(&self, path: &str) -> bool {
         path == "/more" && self.world.posts && self.world.job == Job::None
     }
 
-    /// Which page is asked for, from 0.
-    fn asked(&self, request: &Request, url: &Url) -> usize {
+    /// Returns the index of the requested page.
+    fn requested_page(&self, request: &Request, url: &Url) -> usize {
         let world = self.world;
         let in_query = url.query_pairs().find(|(name, _)| name == "from").map(|(_, value)| value.into_owned());
         let body: Option<Value> = request.body.as_ref().map(|body| serde_json::from_str(body.expose()).expect("JSON"));
@@ -588,29 +602,29 @@ impl Provider<'_> {
         let cursor = format!("c,;{}", page + 1);
         let row = |number: usize| {
             let mut row = json!({ "name": "example.com", "type": "A", "data": format!("192.0.2.{}", number + 1) });
-            // The provider's cursor is the last row's; the last page says that there is none.
-            if world.next == Place::Row && !is_last {
+            // The cursor is in the last row; on the last page it is empty.
+            if world.next == Position::Row && !is_last {
                 row["cursor"] = Value::from(if number + 1 == before + count { cursor.as_str() } else { "" });
             }
             row
         };
         let rows: Vec<Value> = (before..before + count).map(row).collect();
-        let (mut says, mut headers) = (Map::new(), vec![]);
-        let mut say = |name: &str, place: Place, value: Value, has_news: bool| match place {
-            Place::Body => says.extend(self.said(&value, has_news).map(|value| (name.to_owned(), value))),
-            Place::Header if has_news || !value.is_boolean() => {
+        let (mut indicators, mut headers) = (Map::new(), vec![]);
+        let mut indicate = |name: &str, position: Position, value: Value, has_more: bool| match position {
+            Position::Body => indicators.extend(self.notated(&value, has_more).map(|value| (name.to_owned(), value))),
+            Position::Header if has_more || !value.is_boolean() => {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 headers.push((format!("x-{name}"), text));
             }
             _ => {}
         };
-        say("total", world.total, world.records().into(), !is_last);
-        say("last", world.last, (world.pages.len() as u64 + world.first - 1).into(), !is_last);
-        say("more", world.more, (!is_last).into(), !is_last);
+        indicate("total", world.total, world.records().into(), !is_last);
+        indicate("last", world.last, (world.pages.len() as u64 + world.first - 1).into(), !is_last);
+        indicate("more", world.more, (!is_last).into(), !is_last);
         let is_cut = world.paging == Paging::None && !is_last;
-        // A text is something, whatever it says: a signal that is a text is given where it says so.
-        if is_cut || world.manner != Manner::AsText {
-            say("cut", world.truncated, is_cut.into(), is_cut);
+        // Any text is truthy, so that a textual signal is present only if it applies.
+        if is_cut || world.notation != Notation::AsText {
+            indicate("cut", world.truncated, is_cut.into(), is_cut);
         }
         let next = if world.paging == Paging::NextUrl {
             format!("/more?types=A,AAAA;x&from={}", page + 1)
@@ -618,11 +632,12 @@ impl Provider<'_> {
             cursor.clone()
         };
         match (world.paging, world.next) {
-            (Paging::NextUrl, Place::Body) | (Paging::Cursor, Place::Body) if !is_last => {
-                says.extend(self.said(&next.into(), true).map(|value| ("next".to_owned(), value)));
+            (Paging::NextUrl, Position::Body) | (Paging::Cursor, Position::Body) if !is_last => {
+                indicators.extend(self.notated(&next.into(), true).map(|value| ("next".to_owned(), value)));
             }
-            (Paging::NextUrl | Paging::Cursor, Place::Body) if world.manner != Manner::Sparse => {
-                says.insert("next".to_owned(), if world.manner == Manner::Plain { "".into() } else { Value::Null });
+            (Paging::NextUrl | Paging::Cursor, Position::Body) if world.notation != Notation::Sparse => {
+                indicators
+                    .insert("next".to_owned(), if world.notation == Notation::Plain { "".into() } else { Value::Null });
             }
             (Paging::NextUrl, _) if !is_last => {
                 headers.push(("link".to_owned(), "</first>; rel=\"first\"".to_owned()));
@@ -631,29 +646,34 @@ impl Provider<'_> {
                     format!("</x,y>; title=\"a, <b>\"; rel=prev, <{next}>; rel = \"last next\""),
                 ));
             }
-            (Paging::Cursor, Place::Header) if !is_last => headers.push(("x-next".to_owned(), next)),
+            (Paging::Cursor, Position::Header) if !is_last => headers.push(("x-next".to_owned(), next)),
             _ => {}
         }
-        Response { status: 200, headers, body: self.body(&rows, &Value::Object(says), is_last).into_bytes(), cut: None }
+        Response {
+            status: 200,
+            headers,
+            body: self.body(&rows, &Value::Object(indicators), is_last).into_bytes(),
+            cut: None,
+        }
     }
 
-    fn said(&self, value: &Value, has_news: bool) -> Option<Value> {
+    fn notated(&self, value: &Value, has_more: bool) -> Option<Value> {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        Some(match self.world.manner {
-            Manner::Plain => value.clone(),
-            Manner::AsText => text.into(),
-            Manner::AsFloat => value.as_u64().map_or_else(|| value.clone(), |number| json!(number as f64)),
-            Manner::Sparse if !has_news => return None,
-            Manner::Null if !has_news => Value::Null,
-            Manner::Sparse | Manner::Null => value.clone(),
-            Manner::Wrapped => json!({ "value": value }),
-            Manner::Listed => json!([value]),
-            Manner::Negative if value.is_u64() => json!(-1),
-            Manner::Negative => value.clone(),
+        Some(match self.world.notation {
+            Notation::Plain => value.clone(),
+            Notation::AsText => text.into(),
+            Notation::AsFloat => value.as_u64().map_or_else(|| value.clone(), |number| json!(number as f64)),
+            Notation::Sparse if !has_more => return None,
+            Notation::Null if !has_more => Value::Null,
+            Notation::Sparse | Notation::Null => value.clone(),
+            Notation::Wrapped => json!({ "value": value }),
+            Notation::Listed => json!([value]),
+            Notation::Negative if value.is_u64() => json!(-1),
+            Notation::Negative => value.clone(),
         })
     }
 
-    fn body(&self, rows: &[Value], says: &Value, is_last: bool) -> String {
+    fn body(&self, rows: &[Value], indicators: &Value, is_last: bool) -> String {
         let world = self.world;
         let halves = rows.split_at(rows.len() / 2);
         match (world.framing, world.rows) {
@@ -661,11 +681,11 @@ impl Provider<'_> {
             (Framing::Saf, _) => {
                 let lines: String =
                     rows.iter().map(|row| format!("{}\n", json!({ "cond": "ongoing", "obj": row }))).collect();
-                // Where pages are found by other means, a stream may speak of itself alone.
-                let is_told = world.total != Place::Nowhere
-                    || world.last != Place::Nowhere
-                    || world.next_place() != Place::Nowhere;
-                let end = if is_last || world.streams_end && is_told { "succeeded" } else { "limited" };
+                // With another paging method, the stream's end may refer to the page only.
+                let has_indicator = world.total != Position::Absent
+                    || world.last != Position::Absent
+                    || world.next_position() != Position::Absent;
+                let end = if is_last || world.streams_end && has_indicator { "succeeded" } else { "limited" };
                 format!("{}\n{lines}{}\n", json!({ "cond": "begin" }), json!({ "cond": end }))
             }
             (Framing::Delimited, _) => {
@@ -682,15 +702,15 @@ impl Provider<'_> {
                 format!("name,type,data,first,last\r\n{}", rows.iter().map(line).collect::<String>())
             }
             (_, Rows::Root) => Value::from(rows).to_string(),
-            (_, Rows::List) => json!({ "says": says, "rows": rows }).to_string(),
-            (_, Rows::Deep) => json!({ "result": { "rows": rows }, "says": says }).to_string(),
-            // The outermost level is what is counted: one row a group.
+            (_, Rows::List) => json!({ "says": indicators, "rows": rows }).to_string(),
+            (_, Rows::Deep) => json!({ "result": { "rows": rows }, "says": indicators }).to_string(),
+            // The outermost level is counted: one row per group.
             (_, Rows::Nested) => {
-                json!({ "groups": rows.iter().map(|row| json!({ "rows": [row] })).collect::<Vec<_>>(), "says": says })
+                json!({ "groups": rows.iter().map(|row| json!({ "rows": [row] })).collect::<Vec<_>>(), "says": indicators })
                     .to_string()
             }
             (_, Rows::Keys | Rows::SomeKeys) => {
-                json!({ "says": says, "types": { "a": halves.0, "b": halves.1 } }).to_string()
+                json!({ "says": indicators, "types": { "a": halves.0, "b": halves.1 } }).to_string()
             }
         }
     }
@@ -700,7 +720,7 @@ fn plain(status: u16, body: &str) -> Response {
     Response { status, headers: vec![], body: body.as_bytes().to_vec(), cut: None }
 }
 
-/// The report, and how many records the provider holds.
+/// Performs a run; returns the report and the provider's number of records.
 fn run(plan: &Plan, world: &World) -> (Report, usize) {
     let mut now = Timestamp::from_second(NOW).expect("a time");
     let input = Input {
@@ -711,11 +731,11 @@ fn run(plan: &Plan, world: &World) -> (Report, usize) {
         seed: 7,
         trace: false,
     };
-    let mut provider = Provider { world, polls: 0, held: None };
+    let mut provider = Provider { world, polls: 0, available: None };
     let mut run = Run::new(plan, Arc::new(ProviderState::default()), input, now);
     loop {
         match run.next(now) {
-            Step::Done => return (run.finish(), provider.held.unwrap_or(world.records())),
+            Step::Done => return (run.finish(), provider.available.unwrap_or(world.records())),
             Step::Wait(until) => now = until,
             Step::Send(request) => drop(run.accept(Ok(provider.answer(&request)), now)),
         }
@@ -726,27 +746,27 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_provider_is_read_to_its_end_or_the_outcome_says_so(world in world()) {
+    fn results_are_complete_or_the_outcome_is_not_ok(world in world()) {
         let text = world.profile();
-        let (plan, told) = Plan::check(&Source::new("profile.yaml", text.clone()));
-        let codes: Vec<&str> = told.iter().map(|told| told.code.slug()).collect();
-        prop_assert_eq!(plan.is_none(), world.is_refused(), "{:?}\n{}", codes, text);
+        let (plan, diagnostics) = Plan::check(&Source::new("profile.yaml", text.clone()));
+        let codes: Vec<&str> = diagnostics.iter().map(|found| found.code.slug()).collect();
+        prop_assert_eq!(plan.is_none(), world.is_invalid(), "{:?}\n{}", codes, text);
         let Some(plan) = plan else {
-            prop_assert!(codes.iter().all(|code| ["place-in-lines", "body-parameter", "window-parts"].contains(code)), "{:?}\n{}", codes, text);
+            prop_assert!(codes.iter().all(|code| ["position-in-lines", "body-parameter", "window-parts"].contains(code)), "{:?}\n{}", codes, text);
             return Ok(());
         };
-        let (report, held) = run(&plan, &world);
-        prop_assert!(report.counts.read <= held as u64, "{} of {}\n{}", report.counts.read, held, text);
-        let is_whole = report.counts.read == held as u64;
+        let (report, available) = run(&plan, &world);
+        prop_assert!(report.counts.read <= available as u64, "{} of {}\n{}", report.counts.read, available, text);
+        let is_whole = report.counts.read == available as u64;
         let is_ok = matches!(report.outcome.kind, OutcomeKind::Ok | OutcomeKind::Empty);
-        prop_assert!(is_whole || !is_ok || world.is_untold(), "{} of {}\n{}\n{}", report.counts.read, held, report.outcome, text);
+        prop_assert!(is_whole || !is_ok || world.is_undetectable(), "{} of {}\n{}\n{}", report.counts.read, available, report.outcome, text);
         if world.paging == Paging::Window {
             prop_assert!(report.requests <= u64::from(world.archive.at_most), "{} requests\n{}", report.requests, text);
         }
-        // And what everybody understands is read, not only complained of.
-        let is_fair = world.paging != Paging::Window || world.archive.is_fair();
-        if world.manner.is_fair() && world.paging != Paging::None && is_fair {
-            prop_assert!(is_whole && is_ok, "{} of {}\n{}\n{}", report.counts.read, held, report.outcome, text);
+        // Well-formed indicators must lead to complete results, not only to an incomplete outcome.
+        let is_readable = world.paging != Paging::Window || world.archive.is_readable();
+        if world.notation.is_readable() && world.paging != Paging::None && is_readable {
+            prop_assert!(is_whole && is_ok, "{} of {}\n{}\n{}", report.counts.read, available, report.outcome, text);
         }
     }
 }

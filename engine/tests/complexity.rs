@@ -1,5 +1,5 @@
-//! Any file of any size ends soon: texts that nest, repeat, refer to one another or are wrong in every part are refused, or
-//! compiled, within a time that any user waits for. What is wrong with them is told up to a bound, and counted beyond.
+//! Validation time is bounded: nested, repetitive, self-referencing and entirely invalid files are compiled or rejected
+//! in time, with a limited number of diagnostics.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -8,11 +8,10 @@ use stixmap_engine::case::Case;
 use stixmap_engine::diagnostic::{Code, MAX_REPORTED, Source};
 use stixmap_engine::plan::Plan;
 
-/// How long a file is at most.
+/// Maximum size of a file, in octets.
 const LENGTH: usize = 1 << 20;
 
-/// How long a file may take. Without optimisation everything takes some ten times as long, and on a machine that is shared
-/// twice that.
+/// Time limit per file. Unoptimized code is about ten times slower, and shared machines double that.
 const CLOCK: Duration = Duration::from_secs(if cfg!(debug_assertions) { 30 } else { 2 });
 
 const PROFILE: &str = r#"
@@ -33,7 +32,8 @@ tlp: { max: "TLP:GREEN", unmarked: allow, results: { at_least: "TLP:GREEN" } }
 identity: { name: Example }
 "#;
 
-/// The start of a text, and what is repeated after it until it is as long as a file can be. `#` is a number, `>` as many blanks.
+/// Start of a text, and the unit that is repeated up to the maximum size. `#` is a number, `>` the same number of
+/// blanks.
 const KINDS: [(&str, &str); 54] = [
     ("", "["),
     ("", "{"),
@@ -91,15 +91,15 @@ const KINDS: [(&str, &str); 54] = [
     ("FIELDS", "    f#: { at: \"$[?((((((((f#\", as: strnig }\n"),
 ];
 
-/// The text that a long list or block in a profile starts with.
+/// Returns the profile that precedes a long list or mapping.
 fn start(start: &str) -> String {
     match start {
         "RULES" => format!("{PROFILE}rules:\n"),
         "SETTINGS" => format!("{PROFILE}settings:\n"),
         "FIELDS" => {
-            let place = "    rdata: { at: $.data, as: string }\n";
-            let (before, after) = PROFILE.split_once(place).expect("a field");
-            format!("{}{before}{place}", after)
+            let field = "    rdata: { at: $.data, as: string }\n";
+            let (before, after) = PROFILE.split_once(field).expect("a field");
+            format!("{}{before}{field}", after)
         }
         other => other.to_owned(),
     }
@@ -117,35 +117,39 @@ fn file(begin: &str, unit: &str, length: usize) -> String {
     text
 }
 
-/// Checks a text as a profile and as a case.
-fn checked(what: &str, text: &str) {
+/// Validates a text as a profile and as a case.
+fn check(what: &str, text: &str) {
     let source = Source::new("profile.yaml", text);
     let start = Instant::now();
-    let (plan, told) = Plan::check(&source);
+    let (plan, diagnostics) = Plan::check(&source);
     let as_profile = start.elapsed();
     let _ = Case::read(&source, |_| Err("none".to_owned()));
     let took = start.elapsed();
     if std::env::var_os("SHOW").is_some() {
-        eprintln!("{took:?} {as_profile:?} {} {what:?} {:?}", told.len(), told.last().map(|found| &found.message));
+        eprintln!(
+            "{took:?} {as_profile:?} {} {what:?} {:?}",
+            diagnostics.len(),
+            diagnostics.last().map(|found| &found.message)
+        );
     }
-    assert!(plan.is_some() || !told.is_empty(), "{what}: nothing is told");
-    assert!(told.len() <= MAX_REPORTED + 1, "{what}: {} are told", told.len());
+    assert!(plan.is_some() || !diagnostics.is_empty(), "{what}: no diagnostic");
+    assert!(diagnostics.len() <= MAX_REPORTED + 1, "{what}: {} diagnostics", diagnostics.len());
     assert!(took < CLOCK, "{what} took {took:?}");
 }
 
 #[test]
-fn file_of_a_mebibyte_of_any_kind_is_checked_in_time() {
+fn one_mebibyte_of_any_kind_is_validated_in_time() {
     for (begin, unit) in KINDS {
-        checked(&format!("{begin:.9} {unit}"), &file(begin, unit, LENGTH));
+        check(&format!("{begin:.9} {unit}"), &file(begin, unit, LENGTH));
     }
 }
 
 #[test]
-fn mistakes_beyond_the_bound_are_counted() {
+fn diagnostics_beyond_the_limit_are_counted() {
     let text = format!("{PROFILE}rules: []\n{}", (0..237).map(|number| format!("k{number}: 1\n")).collect::<String>());
-    let (plan, told) = Plan::check(&Source::new("profile.yaml", text));
-    assert!(plan.is_none() && told.len() == MAX_REPORTED + 1);
-    let last = told.last().expect("the rest");
+    let (plan, diagnostics) = Plan::check(&Source::new("profile.yaml", text));
+    assert!(plan.is_none() && diagnostics.len() == MAX_REPORTED + 1);
+    let last = diagnostics.last().expect("the rest");
     assert_eq!(
         (last.code, last.message.starts_with("diagnostics not shown: 13")),
         (Code::TooLarge, true),
@@ -153,11 +157,11 @@ fn mistakes_beyond_the_bound_are_counted() {
         last.message
     );
     let text = format!("a: 1\n{}", "a: 2\n".repeat(2_012));
-    let (_, told) = Plan::check(&Source::new("profile.yaml", text));
-    assert_eq!(told.last().map(|found| found.message.as_str()), Some("diagnostics not shown: 1,912"));
+    let (_, diagnostics) = Plan::check(&Source::new("profile.yaml", text));
+    assert_eq!(diagnostics.last().map(|found| found.message.as_str()), Some("diagnostics not shown: 1,912"));
 }
 
-/// Units that files are made of, in any order.
+/// Files of mixed units.
 fn mixture() -> impl Strategy<Value = String> {
     let unit = || select(&KINDS[..]).prop_map(|(_, unit)| unit);
     let begin = select(&KINDS[..]).prop_map(|(begin, _)| begin);
@@ -168,7 +172,7 @@ fn mixture() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 0, ..ProptestConfig::default() })]
     #[test]
-    fn mixture_of_any_kinds_is_checked_in_time(text in mixture()) {
-        checked(&text.chars().take(80).collect::<String>(), &text);
+    fn any_mixture_is_validated_in_time(text in mixture()) {
+        check(&text.chars().take(80).collect::<String>(), &text);
     }
 }

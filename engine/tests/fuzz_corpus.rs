@@ -1,6 +1,6 @@
-//! Every input that is kept for fuzzing, without a fuzzer: what holds for any bytes holds for these, and in time.
+//! Runs the fuzz targets on their corpus, without a fuzzer and within a time limit.
 
-#[allow(unreachable_pub, reason = "a library of its own to those who fuzz")]
+#[allow(unreachable_pub, reason = "a separate library for the fuzz targets")]
 #[path = "../../fuzz/checks.rs"]
 mod checks;
 
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long one input may take, on a slow machine and without optimisation.
+/// Time limit per input, for slow machines and unoptimized code.
 const LONGEST: Duration = Duration::from_secs(10);
 
 fn check(target: &str, holds: impl Fn(&[u8])) {
@@ -25,26 +25,26 @@ fn check(target: &str, holds: impl Fn(&[u8])) {
 }
 
 #[test]
-fn any_bytes_as_a_profile() {
+fn profile_corpus_passes() {
     check("profile", checks::profile);
 }
 
 #[test]
-fn any_text_repeated_as_a_profile() {
+fn complexity_corpus_passes() {
     check("complexity", checks::complexity);
 }
 
 #[test]
-fn any_text_as_a_path_or_a_template() {
+fn path_and_template_corpus_passes() {
     check("path_and_template", checks::path_and_template);
 }
 
 #[test]
-fn any_bytes_as_an_answer() {
+fn answer_corpus_passes() {
     check("answer", checks::answer);
 }
 
 #[test]
-fn any_text_as_dns() {
+fn dns_corpus_passes() {
     check("dns", checks::dns);
 }

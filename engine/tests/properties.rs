@@ -1,5 +1,5 @@
-//! What holds for every answer, whatever a provider sends: nothing panics, every record is accounted for, the order of
-//! records does not matter, twice the same answer is once, ids derive from what they name.
+//! Properties of every response: no panic, every record is accounted for, the order of records is irrelevant,
+//! duplicates have no effect, ids derive from their objects.
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -41,7 +41,7 @@ fn json_of(report: &Report) -> String {
     serde_json::to_string(&report.bundle).expect("a bundle is JSON")
 }
 
-/// A value of a field: mostly well formed, sometimes odd, sometimes hostile.
+/// A field value: mostly well-formed, sometimes unusual or hostile.
 fn text() -> impl Strategy<Value = Value> {
     let names = select(vec![
         "192.0.2.1",
@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_records_does_not_matter(value in asked(), rows in prop::collection::vec(row(), 1..20), swaps in prop::collection::vec(any::<(Index, Index)>(), 1..20)) {
+    fn order_of_records_is_irrelevant(value in asked(), rows in prop::collection::vec(row(), 1..20), swaps in prop::collection::vec(any::<(Index, Index)>(), 1..20)) {
         let mut shuffled = rows.clone();
         for (one, other) in swaps {
             shuffled.swap(one.index(rows.len()), other.index(rows.len()));
@@ -120,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn twice_the_same_answer_is_once(value in asked(), rows in prop::collection::vec(row(), 0..10)) {
+    fn duplicate_records_have_no_effect(value in asked(), rows in prop::collection::vec(row(), 0..10)) {
         let twice: Vec<Value> = rows.iter().chain(&rows).cloned().collect();
         prop_assert_eq!(json_of(&mapped(value, &rows)), json_of(&mapped(value, &twice)));
     }
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn a_bundle_is_written_as_serde_writes_it(value in asked(), rows in prop::collection::vec(row(), 0..20)) {
+    fn bundle_serialization_equals_serde_json(value in asked(), rows in prop::collection::vec(row(), 0..20)) {
         let bundle = mapped(value, &rows).bundle;
         let written = |layout: Layout| {
             let mut text = vec![];
@@ -154,7 +154,7 @@ proptest! {
     }
 
     #[test]
-    fn observables_are_what_they_say(value in asked(), rows in prop::collection::vec(row(), 0..20)) {
+    fn observables_have_their_declared_type(value in asked(), rows in prop::collection::vec(row(), 0..20)) {
         for object in mapped(value, &rows).bundle.objects() {
             if let Object::Observable { observable, .. } = object {
                 prop_assert_eq!(&Observable::parse(observable.kind(), observable.value()), &Ok(observable.clone()));
@@ -162,7 +162,7 @@ proptest! {
         }
     }
 
-    /// Any bytes, any status, any headers: a run ends, and within its bound of requests.
+    /// For any body, status and headers a run ends within its limit of requests.
     #[test]
     fn every_run_ends(
         answers in prop::collection::vec((select(vec![200_u16, 200, 200, 204, 302, 401, 402, 404, 418, 429, 500, 503]), prop::collection::vec(any::<u8>(), 0..40), select(vec!["", "3", "9999999", "Fri, 01 Mar 2024 00:00:05 GMT", "-1", "soon"])), 1..8),
@@ -177,7 +177,7 @@ proptest! {
                 Step::Wait(until) => now = until,
                 Step::Send(_) => {
                     sent += 1;
-                    prop_assert!(sent <= 40, "a probe and a lookup are tried a bounded number of times");
+                    prop_assert!(sent <= 40, "the number of requests is limited");
                     let (status, bytes, wait) = next.next().expect("a cycle has no end");
                     let body = match bytes.len() % 3 {
                         0 => json!({ "results": rows }).to_string().into_bytes(),
@@ -195,7 +195,7 @@ proptest! {
 }
 
 #[test]
-fn lines_mean_the_same_wherever_an_answer_is_cut_apart() {
+fn lines_give_the_same_result_in_any_chunks() {
     let plan = Plan::read(&Source::new("profile.yaml", include_str!("../../profiles/dnsdb/profile.yaml")));
     let plan = plan.expect("a shipped profile");
     let settings = Settings::read(&plan.settings, |spec| spec.required.then(|| "given".to_owned())).expect("settings");

@@ -1,5 +1,5 @@
-//! What is sent is what is shown: whatever a provider names as a job, cursor or next URL, and whatever a token or setting
-//! holds, a request is normal as it stands, and its shown form is it, but for the names of secrets.
+//! Requests are sent exactly as shown: for any job id, cursor, next URL, token and setting, a request is normalized,
+//! and its displayed form is equal except for the names of secrets.
 
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -36,7 +36,7 @@ static CURSOR: LazyLock<Plan> = LazyLock::new(|| shipped("by-cursor"));
 static NEXT: LazyLock<Plan> = LazyLock::new(|| shipped("by-url"));
 static KEYED: LazyLock<Plan> = LazyLock::new(|| shipped("keyed-path"));
 
-/// Every secret of the test's providers.
+/// Sets every secret of the test's providers.
 const SECRET: &str = "s3cr3t/+key%41=";
 
 fn settings(plan: &Plan, secret: &str) -> Result<Settings, Vec<SettingError>> {
@@ -47,7 +47,7 @@ fn settings(plan: &Plan, secret: &str) -> Result<Settings, Vec<SettingError>> {
     })
 }
 
-/// Runs with the answers given, the last one again and again; every request is looked at.
+/// Runs with these responses, the last one repeated, and checks every request.
 fn run(plan: &Plan, secret: &str, answers: &[Response], tokens: &[&str]) -> (Vec<Request>, Report) {
     let input = Input {
         observable: Observable::detect("example.com").expect("an observable"),
@@ -64,7 +64,7 @@ fn run(plan: &Plan, secret: &str, answers: &[Response], tokens: &[&str]) -> (Vec
             Step::Done => return (sent, run.finish()),
             Step::Wait(until) => now = until,
             Step::Send(request) => {
-                is_as_shown(&request, secret, tokens);
+                check_displayed_request(&request, secret, tokens);
                 sent.push(request);
                 assert!(sent.len() < 60, "a run ends");
                 run.accept(Ok(answers.next().cloned().unwrap_or_default()), now);
@@ -73,7 +73,7 @@ fn run(plan: &Plan, secret: &str, answers: &[Response], tokens: &[&str]) -> (Vec
     }
 }
 
-fn is_as_shown(request: &Request, secret: &str, tokens: &[&str]) {
+fn check_displayed_request(request: &Request, secret: &str, tokens: &[&str]) {
     let sent = request.url.expose();
     let url = Url::parse(sent).expect("a URL");
     assert_eq!(url.as_str(), sent, "it is sent as it stands");
@@ -97,7 +97,7 @@ fn answer(status: u16, headers: &[(&str, &str)], body: serde_json::Value) -> Res
     Response { status, headers, body: body.to_string().into_bytes(), cut: None }
 }
 
-/// Texts that do something in a URL or a header.
+/// Texts with a special meaning in a URL or header.
 fn hostile() -> impl Strategy<Value = String> {
     let known = [
         ".",
@@ -170,7 +170,7 @@ proptest! {
             answer(200, &[], json!({ "state": "done" })),
         ];
         prop_assume!(!token.contains(['{', '}']) && !job.contains(['{', '}']));
-        // A job that spells the token otherwise is shown by the token's name: what that stands for is not told.
+        // A job id that contains the encoded token is displayed as its name, which does not reveal the encoding.
         let spelt = utf8_percent_encode(&token, NON_ALPHANUMERIC).to_string();
         prop_assume!(token.is_empty() || !job.contains(&token) && !job.contains(&spelt));
         let (sent, _) = run(&ORDERS, SECRET, &answers, &[&token]);
@@ -230,7 +230,7 @@ proptest! {
 }
 
 #[test]
-fn a_job_that_is_a_dot_segment_is_not_asked_about() {
+fn job_id_that_is_a_dot_segment_is_not_requested() {
     for job in ["..", "."] {
         let answers = [
             answer(200, &[], json!({ "session": { "token": "a-long-token", "valid_until": "2024-03-02T00:00:00Z" } })),
@@ -239,12 +239,12 @@ fn a_job_that_is_a_dot_segment_is_not_asked_about() {
         let (sent, report) = run(&ORDERS, SECRET, &answers, &["a-long-token"]);
         assert_eq!(sent.len(), 2, "{sent:?}");
         assert_eq!(report.outcome.kind, OutcomeKind::Failed);
-        assert!(report.outcome.reasons[0].contains("was not sent"), "{:?}", report.outcome);
+        assert!(report.outcome.reasons[0].contains("request not sent"), "{:?}", report.outcome);
     }
 }
 
 #[test]
-fn a_next_url_with_a_user_is_not_followed() {
+fn next_url_with_userinfo_is_not_followed() {
     let rows = json!([{ "name": "example.com", "type": "A", "data": "192.0.2.1" }]);
     let base = run(&NEXT, SECRET, &[], &[]).0[0].url.expose().to_owned();
     let host = Url::parse(&base).expect("a URL").host_str().expect("a host").to_owned();
@@ -257,13 +257,13 @@ fn a_next_url_with_a_user_is_not_followed() {
 }
 
 #[test]
-fn settings_that_cannot_be_sent_are_refused() {
+fn setting_that_cannot_be_sent_is_an_error() {
     for secret in
         ["ab\ncd-efgh", "\u{feff}abcdefgh", " abcdefgh", "abcdefgh\t", "abcdefgh\r", "abc\u{0}defg", "abc\u{7f}defgh"]
     {
         let errors = settings(&CURSOR, secret).expect_err("it cannot be sent");
         assert!(matches!(&errors[..], [SettingError::Unfit { spec, .. }] if spec.name == "key"), "{errors:?}");
-        assert!(!format!("{errors:?}").contains("abc"), "the value is not told: {errors:?}");
+        assert!(!format!("{errors:?}").contains("abc"), "the value is not shown: {errors:?}");
     }
     let read = settings(&CURSOR, "schlüssel").expect("text");
     assert!(matches!(&CURSOR.unsendable(&read)[..], [SettingError::Unfit { spec, .. }] if spec.name == "key"));
@@ -272,18 +272,18 @@ fn settings_that_cannot_be_sent_are_refused() {
 }
 
 #[test]
-fn headers_of_the_connection_are_refused() {
+fn connection_headers_are_errors() {
     let text = |http: &str| {
         format!(
             "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nsettings: {{ key: {{ type: secret, required: true, description: Key }} }}\nhttp: {{ base_url: https://api.example.net, {http} }}\nlookups:\n  names: {{ accepts: [domain-name], path: \"/names/{{observable.value}}\", records: $.rows }}\nrecord:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\nrules:\n  - {{ rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }}\n  - {{ rrtype: \"*\", drop: of no interest }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
         )
     };
-    let told = |http: &str| {
-        let (_, told) = Plan::check(&Source::new("profile.yaml", text(http)));
-        told.iter().map(|found| found.code.slug()).collect::<Vec<_>>()
+    let codes = |http: &str| {
+        let (_, codes) = Plan::check(&Source::new("profile.yaml", text(http)));
+        codes.iter().map(|found| found.code.slug()).collect::<Vec<_>>()
     };
     let fine = "auth: { kind: header, name: X-Key, value: \"{settings.key}\" }";
-    assert!(told(fine).is_empty(), "{:?}", told(fine));
+    assert!(codes(fine).is_empty(), "{:?}", codes(fine));
     for name in [
         "Host",
         "content-length",
@@ -299,18 +299,18 @@ fn headers_of_the_connection_are_refused() {
         "Content-Type",
     ] {
         assert_eq!(
-            told(&format!("auth: {{ kind: header, name: {name}, value: \"{{settings.key}}\" }}")),
+            codes(&format!("auth: {{ kind: header, name: {name}, value: \"{{settings.key}}\" }}")),
             ["header-reserved"],
             "{name}"
         );
-        assert_eq!(told(&format!("{fine}, headers: {{ {name}: a }}")), ["header-reserved"], "{name}");
+        assert_eq!(codes(&format!("{fine}, headers: {{ {name}: a }}")), ["header-reserved"], "{name}");
         let login = format!(
             "auth: {{ kind: login, path: /login, body: {{ key: \"{{settings.key}}\" }}, token: $.token, header: {name} }}"
         );
-        assert_eq!(told(&login), ["header-reserved"], "{name}");
+        assert_eq!(codes(&login), ["header-reserved"], "{name}");
     }
     for name in ["\":authority\"", "\"X Key\"", "\"X-Key\\n\""] {
-        let told = told(&format!("auth: {{ kind: header, name: {name}, value: \"{{settings.key}}\" }}"));
-        assert!(matches!(told[..], ["header-name" | "wrong-form"]), "{name}: {told:?}");
+        let codes = codes(&format!("auth: {{ kind: header, name: {name}, value: \"{{settings.key}}\" }}"));
+        assert!(matches!(codes[..], ["header-name" | "wrong-form"]), "{name}: {codes:?}");
     }
 }

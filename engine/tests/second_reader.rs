@@ -1,5 +1,5 @@
-//! An independent YAML reader sees in every profile and case what ours sees: a text that two readers take for two things
-//! would say one thing to a reviewer and do another.
+//! Compares our YAML parser with an independent one on every profile and case: otherwise a reviewer could read another
+//! value than is used.
 
 use serde_json::Value;
 use std::fs;
@@ -10,7 +10,7 @@ use stixmap_engine::yaml::Tree;
 fn yaml_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for path in fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
         if path.is_dir() {
-            // What is generated for deployments is not read by ours: it may hold several documents.
+            // Generated deployment files are not read by our parser; they may contain several documents.
             if !path.ends_with("deploy") {
                 yaml_files(&path, found);
             }
@@ -21,16 +21,16 @@ fn yaml_files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn both_readers_see_the_same() {
+fn both_parsers_agree() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = vec![];
     yaml_files(&root.join("profiles"), &mut files);
     yaml_files(&root.join("tests/providers"), &mut files);
-    assert!(files.len() > 40, "profiles and cases were found: {}", files.len());
+    assert!(files.len() > 40, "profiles and cases exist: {}", files.len());
     for path in files {
         let text = fs::read_to_string(&path).expect("a file");
-        let ours = Tree::parse(&Source::new(path.display().to_string(), text.as_str())).expect("our reader reads it");
-        let theirs: Value = serde_yaml::from_str(&text).expect("the other reader reads it");
+        let ours = Tree::parse(&Source::new(path.display().to_string(), text.as_str())).expect("valid for our parser");
+        let theirs: Value = serde_yaml::from_str(&text).expect("valid for the other parser");
         assert_eq!(*ours.value(), theirs, "{}", path.display());
     }
 }

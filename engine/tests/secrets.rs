@@ -1,5 +1,4 @@
-//! No output holds a secret, however an answer spells it: any secret, in any two spellings around one another, in any place
-//! of an answer.
+//! No output contains a secret: any secret, in any two nested encodings, at any position of a response.
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
@@ -19,14 +18,14 @@ use stixmap_engine::stix::Observable;
 fn plan(name: &str) -> Plan {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/providers").join(name).join("profile.yaml");
     let text = fs::read_to_string(path).expect("a profile");
-    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"))
 }
 
 static CURSOR: LazyLock<Plan> = LazyLock::new(|| plan("by-cursor"));
 static ORDERS: LazyLock<Plan> = LazyLock::new(|| plan("orders"));
 
-/// Ways to write a text that another program reads as the same.
-const SPELLINGS: [fn(&str) -> String; 25] = [
+/// Encodings of a text.
+const ENCODINGS: [fn(&str) -> String; 25] = [
     str::to_owned,
     |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string(),
     |text| each(text, |octet| format!("%{octet:02x}")),
@@ -62,7 +61,12 @@ const SPELLINGS: [fn(&str) -> String; 25] = [
             ('%', "&percnt;"),
         ];
         text.chars()
-            .map(|c| named.iter().find(|(sign, _)| *sign == c).map_or(c.to_string(), |(_, name)| (*name).to_owned()))
+            .map(|c| {
+                named
+                    .iter()
+                    .find(|(character, _)| *character == c)
+                    .map_or(c.to_string(), |(_, name)| (*name).to_owned())
+            })
             .collect()
     },
     |text| BASE64_STANDARD.encode(text),
@@ -78,20 +82,20 @@ const SPELLINGS: [fn(&str) -> String; 25] = [
     |text| BASE64_STANDARD.encode(text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>()),
 ];
 
-/// A text in lines.
+/// Folds a text into lines.
 fn folded(text: &str, length: usize, end: &str) -> String {
     text.as_bytes().chunks(length).map(|line| std::str::from_utf8(line).expect("ASCII")).collect::<Vec<_>>().join(end)
 }
 
-fn each(text: &str, spell: impl Fn(u8) -> String) -> String {
-    text.bytes().map(spell).collect()
+fn each(text: &str, encode: impl Fn(u8) -> String) -> String {
+    text.bytes().map(encode).collect()
 }
 
-fn units(text: &str, spell: impl Fn(u16) -> String) -> String {
-    text.encode_utf16().map(spell).collect()
+fn units(text: &str, encode: impl Fn(u16) -> String) -> String {
+    text.encode_utf16().map(encode).collect()
 }
 
-/// Secrets as they are given out, and some that look like escapes themselves.
+/// Typical secrets, and some that resemble escape sequences.
 fn secret() -> impl Strategy<Value = String> {
     let odd = [
         "%41%42%43%44",
@@ -109,7 +113,7 @@ fn secret() -> impl Strategy<Value = String> {
 }
 
 fn input(plan: &Plan, secret: &str) -> Input {
-    let given = |name: &str| match name {
+    let secret = |name: &str| match name {
         "password" | "key" => Some(secret.to_owned()),
         "user" => Some("somebody".to_owned()),
         _ => None,
@@ -117,7 +121,7 @@ fn input(plan: &Plan, secret: &str) -> Input {
     Input {
         observable: Observable::detect("example.com").expect("an observable"),
         markings: vec![],
-        settings: Settings::read(&plan.settings, |spec| given(&spec.name)).expect("settings"),
+        settings: Settings::read(&plan.settings, |spec| secret(&spec.name)).expect("settings"),
         deadline: now() + SignedDuration::from_hours(1),
         seed: 7,
         trace: true,
@@ -128,7 +132,7 @@ fn now() -> Timestamp {
     "2024-03-01T00:00:00Z".parse().expect("a time")
 }
 
-/// Everything that a run leaves or shows, text by text.
+/// Returns every text that a run outputs.
 fn run(plan: &Plan, secret: &str, answers: Vec<Response>) -> Vec<String> {
     let (mut now, mut texts, mut answers) = (now(), vec![], answers.into_iter());
     let mut run = Run::new(plan, Arc::new(ProviderState::default()), input(plan, secret), now);
@@ -145,11 +149,11 @@ fn run(plan: &Plan, secret: &str, answers: Vec<Response>) -> Vec<String> {
             }
         }
     }
-    texts.extend(told(&run.finish()));
+    texts.extend(texts_of(&run.finish()));
     texts
 }
 
-fn told(report: &Report) -> Vec<String> {
+fn texts_of(report: &Report) -> Vec<String> {
     let mut texts = report.outcome.reasons.clone();
     texts.extend(strings(&serde_json::to_value(&report.bundle).expect("JSON")));
     texts.extend(report.counts.bad.keys().chain(report.counts.dropped.keys()).cloned());
@@ -183,21 +187,21 @@ fn strings(value: &Value) -> Vec<String> {
     }
 }
 
-fn check(texts: &[String], secret: &str, spelt: &str) {
+fn check(texts: &[String], secret: &str, encoded: &str) {
     for text in texts {
         assert!(!text.to_lowercase().contains(&secret.to_lowercase()), "`{secret}` in `{text}`");
-        assert!(!text.contains(spelt), "`{secret}`, spelt `{spelt}`, in `{text}`");
+        assert!(!text.contains(encoded), "`{secret}`, encoded `{encoded}`, in `{text}`");
     }
 }
 
-/// A text inside a JSON string: as a value, or as the very signs, where they are a string's.
-fn quoted(text: &str, as_it_is: bool) -> String {
+/// Embeds a text in a JSON string: escaped, or raw if that is a valid string.
+fn quoted(text: &str, is_raw: bool) -> String {
     let is_json = serde_json::from_str::<String>(&format!("\"{text}\"")).is_ok();
-    if as_it_is && is_json { format!("\"{text}\"") } else { Value::from(text).to_string() }
+    if is_raw && is_json { format!("\"{text}\"") } else { Value::from(text).to_string() }
 }
 
-/// Answers with `"@"` in one place each.
-const PLACES: [&str; 12] = [
+/// Responses with `"@"` at different positions.
+const BODIES: [&str; 12] = [
     r#"{"rows": [{"name": "@", "type": "A", "data": "192.0.2.1"}]}"#,
     r#"{"rows": [{"name": "example.com", "type": "A", "data": "@"}]}"#,
     r#"{"rows": [{"name": "example.com", "type": "@", "data": "192.0.2.1"}]}"#,
@@ -220,32 +224,32 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_secret_in_any_spelling_and_place_is_in_no_output(
+    fn secret_in_any_encoding_is_in_no_output(
         secret in secret(),
-        spellings in (select(SPELLINGS.to_vec()), select(SPELLINGS.to_vec())),
-        place in select(PLACES.to_vec()),
+        encodings in (select(ENCODINGS.to_vec()), select(ENCODINGS.to_vec())),
+        body in select(BODIES.to_vec()),
         before in "[a-z ]{0,6}",
-        as_it_is in any::<bool>(),
+        is_raw in any::<bool>(),
         status in select(vec![200_u16, 200, 200, 400, 403, 500]),
     ) {
         prop_assume!(!secret.starts_with(' ') && secret.is_ascii());
-        let spelt = spellings.0(&spellings.1(&secret));
-        let body = place.replace("\"@\"", &quoted(&format!("{before} {spelt} z"), as_it_is));
-        check(&run(&CURSOR, &secret, vec![answer(status, &body)]), &secret, &spelt);
+        let encoded = encodings.0(&encodings.1(&secret));
+        let body = body.replace("\"@\"", &quoted(&format!("{before} {encoded} z"), is_raw));
+        check(&run(&CURSOR, &secret, vec![answer(status, &body)]), &secret, &encoded);
         let stored = map_stored(&CURSOR, &CURSOR.lookups[0], None, input(&CURSOR, &secret), [("answer".to_owned(), [body.into_bytes()])], now());
-        check(&told(&stored), &secret, &spelt);
+        check(&texts_of(&stored), &secret, &encoded);
     }
 
     #[test]
-    fn a_token_in_any_spelling_is_in_no_output(
+    fn token_in_any_encoding_is_in_no_output(
         token in secret(),
-        spellings in (select(SPELLINGS.to_vec()), select(SPELLINGS.to_vec())),
+        encodings in (select(ENCODINGS.to_vec()), select(ENCODINGS.to_vec())),
         at in 0_usize..3,
     ) {
         prop_assume!(token.is_ascii());
-        let spelt = spellings.0(&spellings.1(&token));
+        let encoded = encodings.0(&encodings.1(&token));
         let day = |data: &str, key: &str| json!({ "history": { key: { "A": ["192.0.2.1", data] } } });
-        let results: [Value; 3] = [day(&spelt, "2024-01-01"), day("192.0.2.2", &spelt), json!({ "history": spelt })];
+        let results: [Value; 3] = [day(&encoded, "2024-01-01"), day("192.0.2.2", &encoded), json!({ "history": encoded })];
         let result = results[at].to_string();
         let answers = vec![
             answer(200, &json!({ "session": { "token": token, "valid_until": "2024-03-02T00:00:00Z" } }).to_string()),
@@ -253,44 +257,44 @@ proptest! {
             answer(200, r#"{"state": "done"}"#),
             answer(200, &result),
         ];
-        check(&run(&ORDERS, "another-password", answers), &token, &spelt);
+        check(&run(&ORDERS, "another-password", answers), &token, &encoded);
     }
 
     #[test]
-    fn any_text_can_be_searched_and_keeps_what_is_no_secret(text in ".{0,200}", cut in ".{0,40}") {
+    fn redact_keeps_other_text(text in ".{0,200}", cut in ".{0,40}") {
         let secrets = Secrets::of(&input(&CURSOR, "a-secret-of-its-own").settings);
         prop_assert_eq!(secrets.redact(&text), text.clone());
-        let held = format!("{text} a-secret-of-its-own {cut}");
-        prop_assert_eq!(secrets.redact(&held), format!("{text} {{key}} {cut}"));
+        let marked = format!("{text} a-secret-of-its-own {cut}");
+        prop_assert_eq!(secrets.redact(&marked), format!("{text} {{key}} {cut}"));
     }
 }
 
 #[test]
-fn a_secret_at_any_place_of_a_long_answer_is_found() {
+fn secret_at_any_position_of_a_long_text_is_found() {
     let secret = "s3cr3t/+key=of-a-provider";
     let secrets = Secrets::of(&input(&CURSOR, secret).settings);
-    for spell in SPELLINGS {
+    for encode in ENCODINGS {
         for length in [65_000, 65_400, 65_535, 65_536, 131_000, 131_072] {
-            let text = format!("{}|{}|{}", "x y".repeat(length / 3), spell(&spell(secret)), "z w".repeat(50_000));
-            assert!(secrets.occur_in(&text), "{} behind {length}", spell(secret));
+            let text = format!("{}|{}|{}", "x y".repeat(length / 3), encode(&encode(secret)), "z w".repeat(50_000));
+            assert!(secrets.occur_in(&text), "{} behind {length}", encode(secret));
         }
     }
 }
 
 #[test]
-fn a_reference_whose_end_is_spelt_otherwise_is_found() {
+fn character_reference_with_encoded_end_is_found() {
     let secrets = Secrets::of(&input(&CURSOR, "A!A'A\"a+0").settings);
-    for spelt in
+    for encoded in
         ["A\\!A\\'A\\&quot\\;a+0", "A!A'A&quot%3ba+0", "A!A'A\"a&#43\\;0", "A!A'A&#34a&#43%3B0", "A!A'A&quot&#97;+0"]
     {
-        for text in [spelt.to_owned(), Value::from(spelt).to_string()] {
+        for text in [encoded.to_owned(), Value::from(encoded).to_string()] {
             assert!(secrets.occur_in(&text), "{text}");
         }
     }
 }
 
 #[test]
-fn secret_beyond_ascii_is_found_in_other_character_sets() {
+fn non_ascii_secret_is_found_in_other_charsets() {
     let secret = "schlüssel-€-ÄÖÜß½";
     let response = |body: Vec<u8>| Response { status: 500, headers: vec![], body, cut: None };
     let wide = |octets: fn(u16) -> [u8; 2]| secret.encode_utf16().flat_map(octets).collect::<Vec<u8>>();
@@ -307,37 +311,37 @@ fn secret_beyond_ascii_is_found_in_other_character_sets() {
         assert!(secrets.occur_in(text), "{text}");
     }
     let ascii = "s3cr3t/+key=of-a-provider";
-    let spaced: String = ascii.chars().map(|sign| format!("{sign}\0")).collect();
+    let spaced: String = ascii.chars().map(|character| format!("{character}\0")).collect();
     for text in [Value::from(spaced.as_str()).to_string(), spaced] {
         assert!(Secrets::of(&input(&CURSOR, ascii).settings).occur_in(&text), "{text:?}");
     }
     let latin = "schlüssel-ÄÖÜ";
-    let octets: String = latin.chars().map(|sign| format!("%{:02X}", u32::from(sign))).collect();
+    let octets: String = latin.chars().map(|character| format!("%{:02X}", u32::from(character))).collect();
     assert!(Secrets::of(&input(&CURSOR, latin).settings).occur_in(&octets));
 }
 
 #[test]
-fn parts_that_are_credentials_are_secrets_too() {
-    for (given, repeated) in [
+fn credentials_within_a_secret_are_found() {
+    for (secret, repeated) in [
         ("Basic dXNlcjpzZWNyZXQtcGFzc3dvcmQ=", "secret-password"),
         ("Basic dXNlcjpzZWNyZXQtcGFzc3dvcmQ=", "dXNlcjpzZWNyZXQtcGFzc3dvcmQ="),
         ("Bearer abcdefgh-ijkl", "abcdefgh-ijkl"),
         ("session=0123456789abcdef", "0123456789ABCDEF"),
     ] {
-        let secrets = Secrets::of(&input(&CURSOR, given).settings);
-        assert!(secrets.occur_in(&format!("it is {repeated}.")), "{repeated} of {given}");
+        let secrets = Secrets::of(&input(&CURSOR, secret).settings);
+        assert!(secrets.occur_in(&format!("it is {repeated}.")), "{repeated} of {secret}");
     }
 }
 
 #[test]
-fn every_composition_of_spellings_of_an_odd_secret_is_found() {
+fn odd_secret_is_found_in_every_pair_of_encodings() {
     for secret in ["A!aA!\\r0", "!\\\\A00!!"] {
-        for one in SPELLINGS {
-            for other in SPELLINGS {
-                let spelt = one(&other(secret));
-                for as_it_is in [true, false] {
-                    let body = PLACES[1].replace("\"@\"", &quoted(&format!("{spelt} z"), as_it_is));
-                    check(&run(&CURSOR, secret, vec![answer(200, &body)]), secret, &spelt);
+        for one in ENCODINGS {
+            for other in ENCODINGS {
+                let encoded = one(&other(secret));
+                for is_raw in [true, false] {
+                    let body = BODIES[1].replace("\"@\"", &quoted(&format!("{encoded} z"), is_raw));
+                    check(&run(&CURSOR, secret, vec![answer(200, &body)]), secret, &encoded);
                 }
             }
         }

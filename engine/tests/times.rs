@@ -1,5 +1,5 @@
-//! Times at the ends of what can be written: whatever instant an answer tells, a run ends, and what it makes keeps within
-//! STIX's range, each stop after its start.
+//! Extreme times: for any instant in a response, a run ends, and its results are within the range of STIX timestamps,
+//! with each stop after its start.
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ use stixmap_engine::stix::{
     stix_time,
 };
 
-/// Every shipped profile, with its recorded answers that hold something.
+/// Every shipped profile with its non-empty cases.
 static PROFILES: LazyLock<Vec<(Plan, Vec<Case>)>> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiles");
     let mut folders = files(&root);
@@ -47,7 +47,7 @@ fn cases(folder: &Path) -> Vec<Case> {
     files(&cases).into_iter().filter(yaml).map(read).collect()
 }
 
-/// Texts and numbers near the ends of every range there is, in every way that a profile may read.
+/// Values near the limits of every range, in every format that a profile may declare.
 fn extremes() -> Vec<Value> {
     let instants =
         [Timestamp::MIN, Timestamp::UNIX_EPOCH, LATEST, after(LATEST, SignedDuration::from_secs(1)), Timestamp::MAX];
@@ -89,13 +89,13 @@ fn extremes() -> Vec<Value> {
     written.map(Value::from).chain(numbers).chain(texts.map(Value::from)).chain(others).collect()
 }
 
-/// Puts a value in the place of each that reads as a time of the plan, or is called so.
-fn put(value: &mut Value, key: &str, is_time: &dyn Fn(&Value) -> bool, next: &mut dyn FnMut() -> Value) {
+/// Replaces every value that parses as a time of the plan, or has the name of one.
+fn replace_times(value: &mut Value, key: &str, is_time: &dyn Fn(&Value) -> bool, next: &mut dyn FnMut() -> Value) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| put(item, key, is_time, next)),
-        Value::Object(entries) => entries.iter_mut().for_each(|(key, item)| put(item, key, is_time, next)),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_times(item, key, is_time, next)),
+        Value::Object(entries) => entries.iter_mut().for_each(|(key, item)| replace_times(item, key, is_time, next)),
         leaf if is_time(leaf)
-            || ["first", "last", "reset", "seen", "expires"].iter().any(|word| key.to_lowercase().contains(word)) =>
+            || ["first", "last", "reset", "seen", "expires"].iter().any(|name| key.to_lowercase().contains(name)) =>
         {
             *leaf = next();
         }
@@ -103,10 +103,10 @@ fn put(value: &mut Value, key: &str, is_time: &dyn Fn(&Value) -> bool, next: &mu
     }
 }
 
-fn changed(body: &[u8], is_time: &dyn Fn(&Value) -> bool, next: &mut dyn FnMut() -> Value) -> Vec<u8> {
+fn with_times(body: &[u8], is_time: &dyn Fn(&Value) -> bool, next: &mut dyn FnMut() -> Value) -> Vec<u8> {
     let mut change = |text: &[u8]| {
         let mut value: Value = serde_json::from_slice(text).ok()?;
-        put(&mut value, "", is_time, next);
+        replace_times(&mut value, "", is_time, next);
         Some(value.to_string().into_bytes())
     };
     let lines = |change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>| {
@@ -116,8 +116,8 @@ fn changed(body: &[u8], is_time: &dyn Fn(&Value) -> bool, next: &mut dyn FnMut()
     change(body).unwrap_or_else(|| lines(&mut change))
 }
 
-/// Plays a case with other times in its answers, in the order they come.
-fn played(plan: &Plan, case: &Case, times: &[Value]) -> Report {
+/// Plays a case with other times in its responses, in order.
+fn play(plan: &Plan, case: &Case, times: &[Value]) -> Report {
     let formats: Vec<TimeFormat> = plan.record.fields.iter().flat_map(|field| field.formats.clone()).collect();
     let is_time = |value: &Value| formats.iter().any(|format| format.read(value).is_some());
     let mut times = times.iter().cycle().cloned();
@@ -131,8 +131,8 @@ fn played(plan: &Plan, case: &Case, times: &[Value]) -> Report {
             Step::Wait(until) => now = until,
             Step::Send(_) => {
                 let answer = exchanges.next().map_or_else(|| Ok(Response::default()), |exchange| exchange.response());
-                let answer =
-                    answer.map(|response| Response { body: changed(&response.body, &is_time, &mut next), ..response });
+                let answer = answer
+                    .map(|response| Response { body: with_times(&response.body, &is_time, &mut next), ..response });
                 run.accept(answer, now);
             }
         }
@@ -154,17 +154,17 @@ fn check(bundle: &Bundle) {
 
 #[test]
 fn extreme_times_in_every_profile_stay_in_range() {
-    let mut made = 0;
+    let mut created = 0;
     for (plan, cases) in PROFILES.iter() {
         for case in cases {
             for extreme in extremes() {
-                let report = played(plan, case, &[extreme]);
-                made += report.bundle.relationships().filter(|found| found.start_time.is_some()).count();
+                let report = play(plan, case, &[extreme]);
+                created += report.bundle.relationships().filter(|found| found.start_time.is_some()).count();
                 check(&report.bundle);
             }
         }
     }
-    assert!(made > 500, "the times were read: {made}");
+    assert!(created > 500, "too few relationships: {created}");
 }
 
 proptest! {
@@ -183,11 +183,11 @@ proptest! {
         ], 1..6),
     ) {
         let (plan, cases) = &PROFILES[profile];
-        check(&played(plan, &cases[case.index(cases.len())], &times).bundle);
+        check(&play(plan, &cases[case.index(cases.len())], &times).bundle);
     }
 
     #[test]
-    fn any_seen_times_make_a_graph(first in any_instant(), last in any_instant(), other in any_instant()) {
+    fn graph_accepts_any_times(first in any_instant(), last in any_instant(), other in any_instant()) {
         let created = Timestamp::UNIX_EPOCH;
         let found = |name: &str, first: Option<Timestamp>, last: Option<Timestamp>| {
             let observable = |text: &str| Observable::detect(text).expect("an observable");
@@ -196,7 +196,7 @@ proptest! {
             graph.relate(&observable("example.com"), RelationshipType::ResolvesTo, &observable("192.0.2.1"), report);
             graph.into_bundle(&Identity::new(name, "system", created), None, created)
         };
-        // One knows the start, another the stop: together they are a span.
+        // The start of one report and the stop of another form a period.
         let merged = Bundle::merged([found("One", first, None), found("Other", None, last), found("Third", other, other)]);
         for relationship in merged.relationships() {
             prop_assert!(relationship.stop_time.is_none_or(|stop| relationship.start_time.is_none_or(|start| start < stop)));
@@ -205,7 +205,7 @@ proptest! {
     }
 
     #[test]
-    fn windows_of_any_length_begin_in_1970_at_the_earliest(now in 0..=LATEST.as_second(), years in 0_i64..=19_998, days in 0_i64..=7_000_000) {
+    fn window_of_any_length_starts_in_1970_or_later(now in 0..=LATEST.as_second(), years in 0_i64..=19_998, days in 0_i64..=7_000_000) {
         let now = Timestamp::from_second(now).expect("in range");
         for span in [jiff::Span::new().years(years), jiff::Span::new().days(days), jiff::Span::new().years(years).days(days)] {
             let start = before(now, span);

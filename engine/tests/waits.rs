@@ -1,6 +1,5 @@
-//! What a provider says of waits and quotas is believed for so long, and no longer: whatever it names, and in whatever place, it
-//! is asked again after the profile's `longest_wait`; a quota that is used up is asked for again; one that cannot be told keeps
-//! nobody from asking.
+//! Waits and quotas are limited: a provider is queried again after `longest_wait` at the latest, an exhausted quota is
+//! probed again, and an unreadable one does not block requests.
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -53,7 +52,7 @@ fn after(minutes: i64) -> Timestamp {
     start() + SignedDuration::from_mins(minutes)
 }
 
-/// A provider's answer to each path, and what was asked for.
+/// A provider's response to each path, and the requests it received.
 struct Provider<'a> {
     account: Arc<ProviderState>,
     answer: &'a dyn Fn(&str) -> Response,
@@ -64,8 +63,8 @@ impl<'a> Provider<'a> {
         Self { account: Arc::new(ProviderState::default()), answer }
     }
 
-    /// One run, with the paths it asked for.
-    fn ask(&self, plan: &Plan, mut now: Timestamp) -> (Vec<String>, Report) {
+    /// Performs one run; returns the requested paths and the report.
+    fn run(&self, plan: &Plan, mut now: Timestamp) -> (Vec<String>, Report) {
         let input = Input {
             observable: Observable::detect("example.com").expect("an observable"),
             markings: vec![],
@@ -98,7 +97,7 @@ fn response(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
 const NOTHING: &str = r#"{"rows":[]}"#;
 const NAMES: &str = "/names/example.com";
 
-/// Waits of all sizes, as providers write them.
+/// Waits of any duration, in all notations.
 fn named_wait() -> impl Strategy<Value = String> {
     prop_oneof![
         (0..200_000_i64).prop_map(|seconds| seconds.to_string()),
@@ -112,7 +111,7 @@ fn named_wait() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn wait_of_any_length_ends_within_the_longest(
+    fn wait_of_any_length_ends_within_longest_wait(
         wait in named_wait(), place in 0..6_usize, longest in prop::option::of(1..2_000_i64),
     ) {
         let limit = longest.map(|minutes| format!("longest_wait: PT{minutes}M"));
@@ -129,15 +128,15 @@ proptest! {
         };
         let provider = Provider::new(&answer);
         let longest = longest.unwrap_or(24 * 60);
-        let (_, report) = provider.ask(&plan, start());
+        let (_, report) = provider.run(&plan, start());
         prop_assert!(report.outcome.until.is_none_or(|until| until <= after(longest + 1)), "{:?}", report.outcome);
-        // The wait is over, and the provider is asked.
-        let (asked, _) = provider.ask(&plan, after(longest + 1));
+        // The wait is over, and the provider is queried.
+        let (asked, _) = provider.run(&plan, after(longest + 1));
         prop_assert!(!asked.is_empty());
     }
 
     #[test]
-    fn probe_that_cannot_be_read_keeps_nobody_from_asking(
+    fn unreadable_probe_does_not_block_requests(
         status in select(&[200_u16, 204, 302, 400, 404][..]),
         body in prop_oneof![r#"[\[\]{}":,a-z0-9]{0,12}"#, r#"\{"left":(null|"[a-z]{1,4}"|\[\]|\{\}|true|"")\}"#],
     ) {
@@ -148,69 +147,69 @@ proptest! {
         };
         let (plan, provider) = (plan(&[PROBE]), Provider::new(&answer));
         for (run, minutes, paths) in [(1, 0, &["/account", NAMES][..]), (2, 1, &[NAMES]), (3, 6, &["/account", NAMES])] {
-            let (asked, report) = provider.ask(&plan, after(minutes));
+            let (asked, report) = provider.run(&plan, after(minutes));
             prop_assert_eq!(&asked, paths, "run {}", run);
             prop_assert_eq!(report.outcome.kind, OutcomeKind::Empty);
-            let told: Vec<_> = report.diagnostics.iter().map(|found| (found.severity, found.message.as_str())).collect();
-            prop_assert_eq!(told, [(Severity::Warning, "the quota cannot be told, and is not minded")], "run {}", run);
+            let diagnostics: Vec<_> = report.diagnostics.iter().map(|found| (found.severity, found.message.as_str())).collect();
+            prop_assert_eq!(diagnostics, [(Severity::Warning, "remaining quota unknown; not enforced")], "run {}", run);
         }
     }
 }
 
 #[test]
-fn used_up_quota_is_probed_again_before_its_reset() {
+fn exhausted_quota_is_probed_again_before_its_reset() {
     let left = std::cell::Cell::new(0);
     let answer = |path: &str| match path {
         "/account" => response(200, &[], &format!(r#"{{"left":{},"reset":"1711929600"}}"#, left.get())),
         _ => response(200, &[], NOTHING),
     };
     let (plan, provider) = (plan(&[PROBE]), Provider::new(&answer));
-    let (asked, report) = provider.ask(&plan, start());
+    let (asked, report) = provider.run(&plan, start());
     assert_eq!((asked, report.outcome.kind), (vec!["/account".to_owned()], OutcomeKind::Deferred));
     assert_eq!(report.outcome.until, Some(after(24 * 60)));
-    // Known, and not asked for again.
-    assert_eq!(provider.ask(&plan, after(4)).0, Vec::<String>::new());
-    assert_eq!(provider.ask(&plan, after(5)).0, ["/account"]);
+    // The quota is known and not probed again.
+    assert_eq!(provider.run(&plan, after(4)).0, Vec::<String>::new());
+    assert_eq!(provider.run(&plan, after(5)).0, ["/account"]);
     left.set(100);
-    let (asked, report) = provider.ask(&plan, after(11));
+    let (asked, report) = provider.run(&plan, after(11));
     assert_eq!((asked, report.outcome.kind), (vec!["/account".to_owned(), NAMES.to_owned()], OutcomeKind::Empty));
 }
 
 #[test]
-fn probe_does_not_end_a_wait_that_the_provider_asked_for() {
+fn probe_does_not_end_a_requested_wait() {
     let answer = |path: &str| match path {
         "/account" => response(200, &[], r#"{"left":100}"#),
         _ => response(429, &[("retry-after", "3600")], ""),
     };
     let (plan, provider) = (plan(&[PROBE]), Provider::new(&answer));
-    assert_eq!(provider.ask(&plan, start()).0, ["/account", NAMES]);
-    assert_eq!(provider.ask(&plan, after(30)).0, Vec::<String>::new());
-    assert_eq!(provider.ask(&plan, after(61)).0, ["/account", NAMES]);
+    assert_eq!(provider.run(&plan, start()).0, ["/account", NAMES]);
+    assert_eq!(provider.run(&plan, after(30)).0, Vec::<String>::new());
+    assert_eq!(provider.run(&plan, after(61)).0, ["/account", NAMES]);
 }
 
 #[test]
-fn probe_that_can_be_read_again_is_minded_again() {
+fn readable_probe_is_enforced_again() {
     let body = std::cell::RefCell::new("<html>");
     let answer = |path: &str| match path {
         "/account" => response(200, &[], &body.borrow()),
         _ => response(200, &[], NOTHING),
     };
     let (plan, provider) = (plan(&[PROBE]), Provider::new(&answer));
-    assert_eq!(provider.ask(&plan, start()).1.diagnostics.len(), 1);
+    assert_eq!(provider.run(&plan, start()).1.diagnostics.len(), 1);
     body.replace(r#"{"left":0}"#);
-    assert_eq!(provider.ask(&plan, after(6)).1.outcome.kind, OutcomeKind::Deferred);
+    assert_eq!(provider.run(&plan, after(6)).1.outcome.kind, OutcomeKind::Deferred);
     body.replace(r#"{"left":1}"#);
-    let (asked, report) = provider.ask(&plan, after(12));
+    let (asked, report) = provider.run(&plan, after(12));
     assert_eq!((asked.len(), report.diagnostics.len()), (2, 0));
 }
 
 #[test]
-fn least_of_several_figures_decides() {
+fn least_of_several_quota_headers_decides() {
     const TWO: &str = "headers: [{ remaining: x-minute, reset: { header: x-minute-reset, as: seconds } }, { remaining: x-day, reset: { header: x-day-reset, as: seconds } }]";
     const RESETS: [(&str, &str); 2] = [("x-minute-reset", "60"), ("x-day-reset", "7200")];
     let minute = Some(after(1));
     let day = Some(after(120));
-    // What two headers say, what is left by them, and until when nothing is sent.
+    // Values of two headers, the remaining quota, and the end of the wait.
     type Headers = &'static [(&'static str, &'static str)];
     let rows: [(Headers, Option<i64>, Option<Timestamp>); 9] = [
         (&[("x-minute", "3"), ("x-day", "900")], Some(3), None),
@@ -228,9 +227,9 @@ fn least_of_several_figures_decides() {
         let headers: Vec<(&str, &str)> = figures.iter().copied().chain(RESETS).collect();
         let answer = |_: &str| response(200, &headers, NOTHING);
         let provider = Provider::new(&answer);
-        assert_eq!(provider.ask(&plan, start()).1.outcome.kind, OutcomeKind::Empty, "{figures:?}");
+        assert_eq!(provider.run(&plan, start()).1.outcome.kind, OutcomeKind::Empty, "{figures:?}");
         assert_eq!(provider.account.remaining(), left, "{figures:?}");
-        let (asked, report) = provider.ask(&plan, start());
+        let (asked, report) = provider.run(&plan, start());
         assert_eq!((asked.is_empty(), report.outcome.until), (until.is_some(), until), "{figures:?}");
     }
 }

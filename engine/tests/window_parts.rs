@@ -1,4 +1,4 @@
-//! Paging by parts of the window: what `check` refuses, with its reason, and what it accepts.
+//! Validation of paging by parts of the window.
 
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::Plan;
@@ -9,13 +9,13 @@ fn check(lookup: &str, expected: &[&str]) {
     let text = format!(
         "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nhttp: {{ base_url: \"https://api.example.net\" }}\nwindow: {{ last: P30D }}\nlookups:\n  names: {{ accepts: [domain-name], path: \"/names/{{observable.value}}\", {lookup} }}\nrecord:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\nrules:\n  - {{ rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }}\n  - {{ rrtype: \"*\", drop: of no interest }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
     );
-    let (_, told) = Plan::check(&Source::new("profile.yaml", text));
-    let labels: Vec<&str> = told.iter().map(|told| told.labels[0].text.as_str()).collect();
+    let (_, diagnostics) = Plan::check(&Source::new("profile.yaml", text));
+    let labels: Vec<&str> = diagnostics.iter().map(|found| found.labels[0].text.as_str()).collect();
     assert_eq!(labels, expected, "{lookup}");
 }
 
 #[test]
-fn parts_without_both_ends_or_a_sign_of_being_full_are_refused() {
+fn window_paging_requires_both_ends_and_a_limit() {
     let paging = |keys: &str| format!("records: $.rows, paging: {{ kind: window, at_most: 9, {keys} }}");
     let capped = paging("cap: 5");
     let ends = "no request names `window.start` and `window.end`";

@@ -1,4 +1,4 @@
-//! Large answers, which several threads work on, become the very bytes that a mapper written by hand makes of them on its own.
+//! Large responses, which several threads process, give the same bytes as a hand-written mapper.
 
 #[path = "../../benches/mapping/answers.rs"]
 #[allow(dead_code, reason = "benchmarks use the rest")]
@@ -16,14 +16,14 @@ use answers::Shape;
 use engine::Engine;
 
 #[test]
-fn large_answers_become_what_they_do_by_hand() {
+fn large_response_equals_the_handwritten_mapping() {
     for shape in Shape::ALL {
         let answer = shape.answer(10_000);
-        assert!(answer.len() > 1024 * 1024, "it is large");
+        assert!(answer.len() > 1024 * 1024, "the response is parsed ahead");
         let (mut bundle, mut by_hand) = (vec![], vec![]);
-        let rows = yardstick::map(shape, &answer, false, |piece| by_hand.extend_from_slice(piece));
+        let rows = yardstick::map(shape, &answer, false, |chunk| by_hand.extend_from_slice(chunk));
         let report = Engine::shipped(shape).report(answer);
-        Engine::write(&report.bundle, |piece| bundle.extend_from_slice(piece));
+        Engine::write(&report.bundle, |chunk| bundle.extend_from_slice(chunk));
         assert_eq!(report.counts.read, rows, "{shape:?}");
         assert!(bundle == by_hand, "{shape:?}");
     }

@@ -77,8 +77,8 @@ fn provider_that_denies_access_is_not_asked_for_each_message() {
 #[test]
 fn failing_provider_is_not_asked_for_each_message() {
     let site = |answer: Answer| Site::new(move |_, _| answer.clone()).with("CONNECTOR_DELIVERY_TIMEOUT", TOO_SHORT);
-    all_fail(site(Answer::Text(503, String::new())), "out of order (503)", 10 + 3 + 4);
-    all_fail(site(Answer::Cut), "the connection to the provider broke", 10 + 3 + 4);
+    all_fail(site(Answer::Text(503, String::new())), "provider error (HTTP 503)", 10 + 3 + 4);
+    all_fail(site(Answer::Cut), "connection reset", 10 + 3 + 4);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::plan::Settings;
 use crate::stix::{Marking, Observable};
 use jiff::Timestamp;
 
-/// Everything that a run depends on besides the plan and the responses.
+/// Input of a run, in addition to the plan.
 #[derive(Debug, Clone)]
 pub struct Input {
     /// The observable to look up.

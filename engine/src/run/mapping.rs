@@ -122,9 +122,9 @@ fn outcomes(context: &Context, row: &Row, texts: &mut Texts, graph: &mut Graph, 
         Ok(records) => records,
         Err(reason) => return sink(Outcome::bad(reason.into())),
     };
-    let mut holds_data = false;
+    let mut has_records = false;
     for record in records.each() {
-        holds_data = true;
+        has_records = true;
         let outcome = match record {
             Ok(record) => map(context, record, &fields, texts, graph),
             Err(reason) => Outcome::bad(reason.into()),
@@ -132,20 +132,20 @@ fn outcomes(context: &Context, row: &Row, texts: &mut Texts, graph: &mut Graph, 
         let shown = if context.keeps_values { shown(context.plan, &fields) } else { vec![] };
         sink(Outcome { values: Values { shown, ..outcome.values }, ..outcome });
     }
-    if !holds_data {
-        sink(Outcome::dropped("the row holds no data"));
+    if !has_records {
+        sink(Outcome::dropped("no rdata in the row"));
     }
 }
 
-/// The fields as they were read, for people.
+/// Returns names and values of the fields for display.
 fn shown(plan: &Plan, fields: &[Typed]) -> Vec<(String, String)> {
     let named = plan.record.fields.iter().zip(fields);
     named.map(|(field, value)| (field.name.clone(), value.as_text().to_string())).collect()
 }
 
-/// What became of a record, and what it was made of.
+/// The result of a record, and its values.
 struct Outcome {
-    /// Where a trace wants it.
+    /// Kept only for the trace.
     record: Option<Box<Record>>,
     values: Values,
     fate: Fate,
@@ -155,7 +155,7 @@ struct Outcome {
 #[derive(Default)]
 struct Values {
     shown: Vec<(String, String)>,
-    /// The field that is to blame.
+    /// The field that makes the record bad.
     field: Option<usize>,
 }
 

@@ -548,7 +548,7 @@ impl<'p> Run<'p> {
         self.current.as_mut().expect("a page was requested").pages.parts = parts;
         if !bad.is_empty() {
             let response_source = self.response_source(page, response);
-            let diagnostics = bad.iter().map(|place| diagnose::bad_record(self.plan, lookup, place, &response_source));
+            let diagnostics = bad.iter().map(|bad| diagnose::bad_record(self.plan, lookup, bad, &response_source));
             self.ledger.diagnostics.extend(diagnostics.map(|found| self.builder.secrets().redact_in(found)));
         }
         match read {
@@ -634,7 +634,7 @@ impl<'p> Run<'p> {
         self.ledger.answered += 1;
     }
 
-    /// Returns reason a lookup's results are unreliable: too many bad records.
+    /// Returns why a lookup's results are unreliable: too many bad records.
     fn unreliable(&self, current: &PagedLookupState) -> Option<String> {
         let read = self.ledger.counts.judged() - current.judged_before;
         let bad = self.ledger.counts.bad() - current.bad_before;

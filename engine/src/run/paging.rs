@@ -195,7 +195,7 @@ impl Pages {
         }
     }
 
-    /// Numbered pages continue while any indicator is_any_of that more exist; without an indicator, until an empty page. A
+    /// Numbered pages continue while any indicator says that more exist; without an indicator, until an empty page. A
     /// short page is no indicator: providers may return fewer rows than requested.
     fn counted(&self, more: &[Option<bool>], total: Option<u64>, envelope: &Envelope) -> NextPage {
         let missing = total.filter(|total| *total > self.rows);
@@ -221,7 +221,8 @@ impl Pages {
     ) -> NextPage {
         // A total without any rows refers to another query.
         let has_more = total.is_some_and(|total| total > envelope.rows && envelope.rows > 0);
-        // What gives more than its cap has another one, which nobody knows: its total can be believed, its silence cannot.
+        // A provider that exceeds its cap has another, unknown one: then a stated total is reliable, and the absence of
+        // one is not.
         let is_capped = |cap: u64| match total {
             Some(total) if total <= envelope.rows => envelope.rows == cap,
             _ => envelope.rows >= cap,

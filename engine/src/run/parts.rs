@@ -2,7 +2,7 @@
 //! each part is complete, cannot be divided, or the request limit is reached.
 //!
 //! Bisection needs more requests than continuing from the oldest record would, but does not depend on the order of
-//! records, nor on the time by which the provider filters; neither is known_counts.
+//! records, nor on the time by which the provider filters; neither is known.
 
 use super::rows::{Pick, Reader, Row};
 use crate::plan::{FieldPlan, Form, LookupPlan, RecordPlan, after};

@@ -44,7 +44,7 @@ struct State {
     token: Token,
     exhausted: Option<Exhausted>,
     remaining: Option<i64>,
-    /// Why the last probe did not show the remaining quota.
+    /// Returns why the last probe did not show the remaining quota.
     missing: Option<String>,
 }
 
@@ -121,8 +121,8 @@ impl ProviderState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nothing may be sent, until when, and why. A quota that is used up is no reason not to ask how much is remaining_of, when
-    /// that is due.
+    /// Returns whether and until when no request may be sent, and why. An exhausted quota does not prevent a probe that
+    /// is due.
     pub(super) fn exhausted(&self, plan: &Plan, now: Timestamp) -> Option<Exhausted> {
         let state = self.state();
         let is_due = |exhausted: &Exhausted| {
@@ -132,17 +132,17 @@ impl ProviderState {
         state.exhausted.clone().filter(|exhausted| now < exhausted.until && !is_due(exhausted))
     }
 
-    /// How many requests the provider said were remaining_of, when it said so last.
+    /// Returns the remaining number of requests, as last stated by the provider.
     pub fn remaining(&self) -> Option<i64> {
         self.state().remaining
     }
 
-    /// Why the last probe did not show the remaining quota.
+    /// Returns why the last probe did not show the remaining quota.
     pub(super) fn missing(&self) -> Option<String> {
         self.state().missing.clone()
     }
 
-    /// Exhausted may be sent until then, as far as a provider is believed. Gives the time that is.
+    /// Blocks requests until a time, at most `longest_wait` from now, and returns that time.
     pub(super) fn exhaust(
         &self,
         plan: &Plan,
@@ -155,7 +155,7 @@ impl ProviderState {
         until
     }
 
-    /// When a quota is likely to be full again, if nobody says.
+    /// Estimates when a quota is reset if the provider does not state it.
     pub(super) fn quota_guess(&self, plan: &Plan, now: Timestamp) -> Timestamp {
         let wait = plan.quota.probe.as_ref().map_or(UNKNOWN_RESET, |probe| probe.every);
         after(now, wait)

@@ -446,10 +446,10 @@ mod tests {
             ("HostMaster.example.com.", Ok("hostmaster@example.com")),
             (r"first\.last.example.com.", Ok("first.last@example.com")),
             (".", Ok(".")),
-            ("", Err("`` is no mailbox: missing domain")),
-            ("hostmaster", Err("`hostmaster` is no mailbox: missing domain")),
-            ("hostmaster.", Err("`hostmaster.` is no mailbox: missing domain")),
-            (".example.com", Err("`.example.com` is no mailbox: missing local part")),
+            ("", Err("invalid mailbox ``: missing domain")),
+            ("hostmaster", Err("invalid mailbox `hostmaster`: missing domain")),
+            ("hostmaster.", Err("invalid mailbox `hostmaster.`: missing domain")),
+            (".example.com", Err("invalid mailbox `.example.com`: missing local part")),
             ("a@192.0.2.1", Err("`a@192.0.2.1` is no mailbox: in its domain, the text is read as an IP address")),
         ] {
             let read = mailbox(Texts::One(text.into()));

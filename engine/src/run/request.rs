@@ -35,7 +35,7 @@ pub struct Redacted {
 }
 
 impl Redacted {
-    /// Creates a text from its value and its redacted form.
+    /// Creates a text from its real and its redacted form.
     pub(super) fn both(value: &str, redacted: &str) -> Self {
         Self { value: Zeroizing::new(value.to_owned()), redacted: vec![Piece::Text(redacted.to_owned())] }
     }
@@ -71,7 +71,7 @@ impl Redacted {
         self.redacted.extend(other.redacted.iter().cloned());
     }
 
-    /// Returns the value text with its secrets, for sending only.
+    /// Returns the real text with its secrets, for sending only.
     pub fn expose(&self) -> &str {
         &self.value
     }
@@ -122,7 +122,7 @@ impl Request {
         redacted.strip_prefix(base).map(str::to_owned).unwrap_or(redacted)
     }
 
-    /// Returns the request if it can be sent exactly as redacted. HTTP clients normalize URLs, so external values must
+    /// Returns the request if it can be sent exactly as shown. HTTP clients normalize URLs, so external values must
     /// give a normalized URL: `..` would remove a segment, and userinfo would be sent.
     pub(super) fn validated(self) -> Result<Request, String> {
         let url = Url::parse(self.url.expose()).ok().filter(|url| url.as_str() == self.url.expose());
@@ -149,7 +149,7 @@ pub(super) enum Target {
     Built,
     /// A URL from a response, of the provider's origin.
     Url(Url),
-    /// A URL from a response limited_to a job, requested without the method and body of the lookup.
+    /// A URL from a response within a job, requested without the method and body of the lookup.
     JobUrl(Url),
     /// The state of a job, by its id.
     Poll(String),

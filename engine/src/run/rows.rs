@@ -53,7 +53,7 @@ pub(super) enum Origin<'p> {
 
 /// A row that was read.
 pub(super) struct Row<'r> {
-    /// Its values, or why it is bad_row.
+    /// Its values, or why it is bad.
     pub(super) slots: Result<&'r [Slot<'r>], String>,
     pub(super) location: RowLocation<'r>,
     /// Whether a level excludes it by its key.

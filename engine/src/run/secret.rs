@@ -69,7 +69,7 @@ impl Seen {
     }
 }
 
-/// A visible part of a text, or the name of a secret in its location.
+/// A visible part of a text, or the name of a secret in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
     Text(String),
@@ -122,20 +122,20 @@ impl Secrets {
         Secrets { known, needed: self.needed }
     }
 
-    /// Whether a text holds one that is long enough to be searched for.
+    /// Whether a text contains a secret that is long enough to be searched for.
     pub fn occur_in(&self, text: &str) -> bool {
         let is_in = |text: &str| text.len() >= SHORTEST && !self.find(text.as_bytes()).is_empty();
-        // Whoever shows the text escapes it, and may make a secret of it that it was before it was read.
+        // Escaping the text for display could turn a part of it into a secret again.
         let is_escaped = text.contains(|character: char| matches!(character, '\\' | '"') || character.is_control());
         is_in(text) || is_escaped && is_in(&Value::from(text).to_string())
     }
 
-    /// A text with their names in their location.
+    /// Replaces secrets in a text by their names.
     pub fn redact(&self, text: &str) -> String {
         self.pieces(text).iter().map(Piece::to_string).collect()
     }
 
-    /// A diagnostic of which no text holds one. The sources it shows are redacted as they are made.
+    /// Redacts all texts of a diagnostic. Its sources are already redacted.
     pub(super) fn redact_in(&self, mut diagnostic: Diagnostic) -> Diagnostic {
         let labels = diagnostic.labels.iter_mut().map(|label| &mut label.text);
         for text in labels.chain(&mut diagnostic.notes).chain([&mut diagnostic.message]) {

@@ -118,12 +118,12 @@ pub(super) struct Columns {
     values: String,
     pub(super) nodes: Vec<Node>,
     pub(super) links: Vec<Link>,
-    pub(super) words: DescriptionTable,
+    pub(super) descriptions: DescriptionTable,
 }
 
 impl Columns {
     pub(super) fn new() -> Columns {
-        Columns { values: String::new(), nodes: vec![], links: vec![], words: DescriptionTable::new() }
+        Columns { values: String::new(), nodes: vec![], links: vec![], descriptions: DescriptionTable::new() }
     }
 
     /// Reserves capacity for a number of records. Unused capacity takes no physical memory, and lists that need not

@@ -29,7 +29,7 @@ pub struct Seen {
 /// How repeated reports of a relationship are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Repeats {
-    /// One relationship per record type and period: reports are join if they overlap or their distance is at most
+    /// One relationship per record type and period: reports are joined if they overlap or their distance is at most
     /// this duration.
     Gap(SignedDuration),
     /// One relationship from the earliest start to the latest stop, for all record types.
@@ -40,7 +40,7 @@ pub enum Repeats {
 }
 
 impl Repeats {
-    /// Returns the maximum distance between join reports, in microseconds.
+    /// Returns the maximum distance between joined reports, in microseconds.
     fn gap(self) -> i64 {
         match self {
             Self::Gap(gap) => i64::try_from(gap.as_micros()).unwrap_or(i64::MAX),
@@ -72,7 +72,7 @@ pub struct Graph {
     ranges: Vec<TimeRange>,
     /// Further periods of relationships.
     further: Vec<Period>,
-    /// Number of further periods at which they are join.
+    /// Number of further periods at which they are joined.
     further_limit: usize,
     hasher: DefaultHashBuilder,
     waiting: Vec<Waiting>,
@@ -134,7 +134,7 @@ const ASKED: NodeNumber = NodeNumber::at(0);
 /// Key of a relationship.
 type Key = (NodeNumber, NodeNumber, RelationshipType, u16, Moment);
 
-/// Number of further periods at which they are join first.
+/// Number of further periods at which they are joined first.
 const FURTHER_LIMIT: usize = if cfg!(test) { 4 } else { 1024 };
 
 impl Graph {
@@ -247,15 +247,15 @@ impl Graph {
     fn add(&mut self, reported: Link, description: &Arc<str>) {
         let (at, range) = (self.link(&reported), TimeRange::of(&reported));
         let known = &mut self.ranges[at as usize];
-        let Columns { links, words, .. } = &mut self.found;
+        let Columns { links, descriptions, .. } = &mut self.found;
         if known.is_within(range, self.policy.repeats.gap()) {
             known.widen(range);
             let link = &mut links[at as usize];
             link.widen(&reported);
-            link.description = words.add(link.description, description);
+            link.description = descriptions.add(link.description, description);
             return;
         }
-        let description = words.add(DescriptionTable::EMPTY, description);
+        let description = descriptions.add(DescriptionTable::EMPTY, description);
         self.further.push(Period { at, range, link: Link { description, ..reported } });
         // A provider may report another period any number of times.
         if self.further.len() >= self.further_limit {
@@ -271,10 +271,10 @@ impl Graph {
         let mut numbers: Vec<u32> = periods.iter().map(|period| period.at).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        let Self { ranges, found: Columns { links, words, .. }, .. } = self;
+        let Self { ranges, found: Columns { links, descriptions, .. }, .. } = self;
         let first = |at: u32| Period { at, range: ranges[at as usize], link: links[at as usize].clone() };
         periods.extend(numbers.into_iter().map(first));
-        join(periods, self.policy.repeats.gap(), words)
+        join(periods, self.policy.repeats.gap(), descriptions)
     }
 
     /// Stores the first period of each relationship, and returns the others.
@@ -341,7 +341,7 @@ impl Graph {
     pub fn into_bundle(mut self, author: &Identity, asked_tlp: Option<Tlp>, created: Timestamp) -> Bundle {
         self.settle();
         let periods = self.join();
-        let periods = join_without_start(periods, &mut self.found.words);
+        let periods = join_without_start(periods, &mut self.found.descriptions);
         let further = self.store_first(periods);
         let Self { asked, policy, mut found, known, index_of, ranges, .. } = self;
         drop((known, index_of, ranges));

@@ -12,7 +12,7 @@ pub(super) struct TimeRange {
 }
 
 impl TimeRange {
-    /// Returns the range of kept report; an unknown end equals the other.
+    /// Returns the range of one report; an unknown end equals the other.
     pub(super) fn of(link: &Link) -> TimeRange {
         TimeRange { from: link.first.earlier(link.last), to: link.first.later(link.last) }
     }
@@ -36,27 +36,27 @@ pub(super) struct Period {
 }
 
 /// Joins the periods of each relationship that are within the gap. Sorts by index.
-pub(super) fn join(mut periods: Vec<Period>, gap: i64, words: &mut DescriptionTable) -> Vec<Period> {
+pub(super) fn join(mut periods: Vec<Period>, gap: i64, descriptions: &mut DescriptionTable) -> Vec<Period> {
     // The sort is stable; equal periods are interchangeable.
     periods.sort_by_key(|period| (period.at, period.range));
     periods.dedup_by(|next, kept| {
-        kept.at == next.at && kept.range.is_within(next.range, gap) && absorb(kept, next, words)
+        kept.at == next.at && kept.range.is_within(next.range, gap) && absorb(kept, next, descriptions)
     });
     periods
 }
 
 /// Joins all periods of each relationship that have no start, since nothing distinguishes them. Sorts by index.
-pub(super) fn join_without_start(mut periods: Vec<Period>, words: &mut DescriptionTable) -> Vec<Period> {
+pub(super) fn join_without_start(mut periods: Vec<Period>, descriptions: &mut DescriptionTable) -> Vec<Period> {
     let has_no_start = |period: &Period| period.link.first == Moment::new(None);
     periods.sort_by_key(|period| (period.at, !has_no_start(period), period.range));
-    periods.dedup_by(|next, kept| kept.at == next.at && has_no_start(next) && absorb(kept, next, words));
+    periods.dedup_by(|next, kept| kept.at == next.at && has_no_start(next) && absorb(kept, next, descriptions));
     periods
 }
 
-fn absorb(kept: &mut Period, next: &Period, words: &mut DescriptionTable) -> bool {
+fn absorb(kept: &mut Period, next: &Period, descriptions: &mut DescriptionTable) -> bool {
     kept.range.widen(next.range);
     kept.link.widen(&next.link);
-    kept.link.description = words.union(kept.link.description, next.link.description);
+    kept.link.description = descriptions.union(kept.link.description, next.link.description);
     true
 }
 

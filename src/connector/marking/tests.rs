@@ -284,7 +284,7 @@ fn pap_red_is_refused() {
     for (what, sent) in cases {
         let reason = sent.expect_err(what);
         assert!(
-            reason.contains("PAP:RED; Small may be asked up to PAP:AMBER") || reason.contains("unreadable"),
+            reason.contains("PAP:RED; Small accepts PAP:AMBER at most") || reason.contains("unreadable"),
             "{what}: {reason}"
         );
     }
