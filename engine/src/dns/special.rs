@@ -67,7 +67,7 @@ pub fn special_use(text: &str) -> Option<String> {
         None => SUFFIXES
             .iter()
             .find(|(suffix, _)| is_below(name.as_str(), suffix))
-            .map(|(suffix, meaning)| format!("`{suffix}` is reserved for  {meaning}")),
+            .map(|(suffix, meaning)| format!("`{suffix}` is reserved for {meaning}")),
     }
 }
 
@@ -103,12 +103,12 @@ mod tests {
             ("fe80::1", "fe80::1 is a link-local address"),
             ("fd00::1", "fd00::1 is a private address"),
             ("1.0.0.10.in-addr.arpa", "10.0.0.1 is a private address"),
-            ("10.in-addr.arpa", "`10.in-addr.arpa` is reserved for  private addresses (RFC 6761)"),
-            ("printer.local", "`local` is reserved for  multicast DNS (RFC 6762)"),
-            ("LOCALHOST.", "`localhost` is reserved for  the machine itself (RFC 6761)"),
-            ("www.some.onion", "`onion` is reserved for  Tor (RFC 7686)"),
-            ("nas.home.arpa", "`home.arpa` is reserved for  home networks (RFC 8375)"),
-            ("db.prod.internal", "`internal` is reserved for  private networks (ICANN, 2024)"),
+            ("10.in-addr.arpa", "`10.in-addr.arpa` is reserved for private addresses (RFC 6761)"),
+            ("printer.local", "`local` is reserved for multicast DNS (RFC 6762)"),
+            ("LOCALHOST.", "`localhost` is reserved for the local host (RFC 6761)"),
+            ("www.some.onion", "`onion` is reserved for Tor (RFC 7686)"),
+            ("nas.home.arpa", "`home.arpa` is reserved for home networks (RFC 8375)"),
+            ("db.prod.internal", "`internal` is reserved for private networks (ICANN, 2024)"),
         ] {
             assert_eq!(special_use(text).as_deref(), Some(reason), "{text}");
         }

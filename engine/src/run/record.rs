@@ -450,7 +450,7 @@ mod tests {
             ("hostmaster", Err("invalid mailbox `hostmaster`: missing domain")),
             ("hostmaster.", Err("invalid mailbox `hostmaster.`: missing domain")),
             (".example.com", Err("invalid mailbox `.example.com`: missing local part")),
-            ("a@192.0.2.1", Err("`a@192.0.2.1` is no mailbox: in its domain, the text is read as an IP address")),
+            ("a@192.0.2.1", Err("invalid mailbox `a@192.0.2.1`: invalid domain: it is an IP address")),
         ] {
             let read = mailbox(Texts::One(text.into()));
             assert_eq!(read.as_deref().map_err(String::as_str), expected, "{text}");
