@@ -1,4 +1,4 @@
-//! Credentials, compiled: how each request says who we are, and how a token is come by.
+//! Compiled authentication: credentials of requests, and how access tokens are obtained.
 
 use super::answers::AnswerPlace;
 use super::body::{BodyPlan, body};
@@ -14,124 +14,124 @@ use crate::profile::{
 use std::collections::BTreeMap;
 use url::Url;
 
-/// How we say who we are.
+/// An authentication method of requests.
 #[derive(Debug)]
 pub enum AuthPlan {
-    /// `Authorization: Basic`.
+    /// HTTP Basic authentication in the header `Authorization`.
     Basic(BasicPlan),
-    /// A header.
+    /// A request header with a credential.
     Header {
-        /// Its name.
+        /// Name of the request header.
         name: String,
-        /// Its value.
+        /// Template of the header's value.
         value: Template,
     },
-    /// A query parameter.
+    /// A query parameter with a credential.
     Query {
-        /// Its name.
+        /// Name of the query parameter.
         parameter: String,
-        /// Its value.
+        /// Template of the parameter's value.
         value: Template,
     },
-    /// A part of every path.
+    /// Path segments before the path of each request.
     Path {
-        /// It.
+        /// Template of the segments, without the base URL.
         prefix: Template,
     },
-    /// A value in the body.
+    /// A value in the JSON body or form.
     Body {
-        /// Where.
+        /// Position of the value in the body.
         path: Path,
-        /// Its value.
+        /// Template of the credential's value.
         value: Template,
     },
-    /// A token that is fetched first.
+    /// An access token that is requested first.
     Token(Box<TokenPlan>),
-    /// A digest over the request.
+    /// A digest or HMAC over parts of the request.
     Signature(Box<SignaturePlan>),
 }
 
-/// A name and a password.
+/// User name and password for HTTP Basic authentication.
 #[derive(Debug)]
 pub struct BasicPlan {
-    /// The user.
+    /// Template of the user name.
     pub username: Template,
-    /// The password.
+    /// Template of the password.
     pub password: Template,
 }
 
-/// A token: where it is fetched, how long it is good, how it is sent.
+/// An access token: token request, lifetime and use.
 #[derive(Debug)]
 pub struct TokenPlan {
-    /// Where it is fetched.
+    /// Endpoint of the token request.
     pub from: TokenPlace,
-    /// The request's method.
+    /// HTTP method of the token request.
     pub method: Method,
-    /// What is sent to get it.
+    /// Body of the token request.
     pub body: TokenBody,
-    /// Headers of this request alone.
+    /// Headers of the token request only.
     pub headers: Vec<(String, Template)>,
-    /// Who asks, where `Authorization` says it.
+    /// HTTP Basic authentication of the token request, if any.
     pub basic: Option<BasicPlan>,
-    /// Where the answer has it.
+    /// Position of the token in the response.
     pub token: AnswerPlace,
-    /// Where the answer says when it expires.
+    /// Path of the expiry in the response, and its unit.
     pub expires: Option<(Path, WaitUnit)>,
-    /// Where it is sent.
+    /// Header or parameter that carries the token.
     pub carrier: TokenCarrier,
-    /// How it is written there.
+    /// Template of the header's or parameter's value.
     pub value: Template,
 }
 
-/// Where a token is sent.
+/// Where requests carry the access token.
 #[derive(Debug)]
 pub enum TokenCarrier {
-    /// In this header.
+    /// Request header with this name.
     Header(String),
-    /// In this parameter of the query.
+    /// Query parameter with this name.
     Query(String),
 }
 
-/// Where a token is fetched.
+/// Endpoint of a token request.
 #[derive(Debug)]
 pub enum TokenPlace {
-    /// At a path of the provider's own.
+    /// Path relative to the base URL.
     Path(Template),
-    /// At a server that the profile names.
+    /// Absolute URL of a token endpoint.
     Url(Template),
 }
 
-/// What is sent to get a token.
+/// Body of a token request.
 #[derive(Debug)]
 pub enum TokenBody {
-    /// Nothing.
+    /// No body is sent with the request.
     None,
-    /// JSON.
+    /// A JSON body with placeholders.
     Json(BodyPlan),
-    /// A form.
+    /// Form fields with templates of their values.
     Form(Vec<(String, Template)>),
 }
 
-/// A digest over the request.
+/// A digest or HMAC over parts of the request.
 #[derive(Debug)]
 pub struct SignaturePlan {
-    /// How it is made.
+    /// Digest or HMAC algorithm to use.
     pub algorithm: Algorithm,
-    /// How it is written.
+    /// Encoding of the digest in the request.
     pub encoding: Encoding,
-    /// The key.
+    /// Template of the HMAC key; `None` for a plain digest.
     pub key: Option<Template>,
-    /// What is signed.
+    /// Template of the signed text.
     pub text: Template,
-    /// How the time is written.
+    /// Format of `{timestamp}` in the signed text and request.
     pub timestamp: Option<TimeFormat>,
-    /// Parameters that are sent.
+    /// Query parameters that the signature adds.
     pub query: Vec<(String, Template)>,
-    /// Headers that are sent.
+    /// Request headers that the signature adds.
     pub headers: Vec<(String, Template)>,
 }
 
-/// Credentials in the order given. There is one token at most.
+/// Compiles the authentication methods in the given order. At most one of them is a token.
 pub(super) fn auths(compiler: &mut Compiler, http: &Http) -> Option<Vec<AuthPlan>> {
     let compiled: Vec<_> =
         http.auth.iter().map(|(at, auth)| self::auth(compiler, auth, &format!("/http/auth{at}"))).collect();
@@ -182,7 +182,7 @@ fn auth(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<Option<AuthPla
     })
 }
 
-/// Names only: a path into a body, or the one field of a form.
+/// Parses a path into a JSON body, or the name of a form field. Only names are permitted.
 fn body_place(compiler: &mut Compiler, parameter: &str, at: &str) -> Option<Path> {
     let text = if parameter.starts_with('$') { parameter.to_owned() } else { format!("$['{parameter}']") };
     let path = compiler.path(&PathText(text), at)?;
@@ -223,7 +223,7 @@ fn oauth2(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenPlan> {
     })
 }
 
-/// The host that gets the client's secret is literal.
+/// Scheme and host that receive the client secret must be literal.
 fn token_place(compiler: &mut Compiler, text: &TemplateText, at: &str) -> Option<Template> {
     let template = compiler.template(text, at, TemplateContext::SETTING)?;
     let Some(Part::Literal(start)) = template.parts().first() else {
@@ -296,13 +296,13 @@ fn login_body(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenBod
     fields.into_iter().collect::<Option<_>>().map(TokenBody::Form)
 }
 
-/// Where the answer to a login has the token.
+/// Returns the position of the token in the response to a login request.
 fn token_answer(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<AnswerPlace> {
     let Auth::Login { token, token_header, .. } = auth else { return None };
     answer_place(compiler, token.as_ref(), token_header.as_deref(), (at, "token", "token_header"), Code::TokenPlace)
 }
 
-/// One of a path and a header's name, whose keys are told where there is none of them, or both.
+/// Returns the position from a path or a header name. Exactly one of the two keys must be given.
 pub(super) fn answer_place(
     compiler: &mut Compiler,
     path: Option<&PathText>,
@@ -324,7 +324,7 @@ pub(super) fn answer_place(
     }
 }
 
-/// Where a token is sent from then on, and how it is written there.
+/// Returns where requests carry the token, and the template of its value.
 fn carrier(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<(TokenCarrier, Template)> {
     let Auth::Login { header, parameter, value, .. } = auth else { return None };
     let carrier = match (header, parameter) {

@@ -1,5 +1,5 @@
-//! What all parts of the compiler share: the tree with its places, the diagnostics so far, and the small readers of
-//! paths, templates, times and durations that tell their mistakes at the right place.
+//! Shared state of the compiler: the YAML tree with locations, the diagnostics found, and parsers of paths, templates,
+//! times and durations that report mistakes at the exact location.
 
 use super::expression::{Condition, ExpressionError, FILTERS, Prose, tests};
 use super::path::{Path, PathError};
@@ -32,7 +32,8 @@ const RESERVED_HEADERS: [&str; 13] = [
     "via",
 ];
 
-/// A compilation under way. A part that has a mistake is told, gives `None`, and the rest is still read.
+/// A compilation in progress. A part with a mistake is reported and yields `None`; the remaining parts are still
+/// compiled.
 pub(super) struct Compiler<'t> {
     tree: &'t Tree,
     settings: Vec<SettingSpec>,
@@ -41,7 +42,7 @@ pub(super) struct Compiler<'t> {
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
-/// Where a template stands, and so what it may name besides settings.
+/// Context of a template, which determines the permitted placeholders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TemplateContext {
     secrets: bool,
@@ -51,7 +52,7 @@ pub(super) struct TemplateContext {
 }
 
 impl TemplateContext {
-    /// Nowhere near a lookup.
+    /// Outside of lookups.
     pub(super) const SETTING: TemplateContext =
         TemplateContext { secrets: false, observable: false, each: false, locals: &[] };
     /// In a lookup.
@@ -60,18 +61,18 @@ impl TemplateContext {
     pub(super) const REQUEST_FOR_EACH: TemplateContext = TemplateContext { each: true, ..Self::REQUEST };
     /// In a request about a job.
     pub(super) const JOB: TemplateContext = TemplateContext { locals: &[Local::Job], ..Self::REQUEST };
-    /// In `http.auth`: the one place for secrets.
+    /// In `http.auth`, the only position where secrets are permitted.
     pub(super) const AUTH: TemplateContext = TemplateContext { secrets: true, ..Self::REQUEST };
-    /// In what asks for a token.
+    /// In a token request.
     pub(super) const LOGIN: TemplateContext = TemplateContext { secrets: true, ..Self::SETTING };
-    /// Where a token is used.
+    /// In a value that carries the token.
     pub(super) const TOKEN: TemplateContext = TemplateContext { locals: &[Local::Token], ..Self::LOGIN };
     /// In a text that is signed.
     pub(super) const SIGNED: TemplateContext = TemplateContext {
         locals: &[Local::Timestamp, Local::Path, Local::Method, Local::Query, Local::Body],
         ..Self::LOGIN
     };
-    /// Where a signature is used.
+    /// In a value that carries the signature.
     pub(super) const SIGNATURE: TemplateContext =
         TemplateContext { locals: &[Local::Timestamp, Local::Signature], ..Self::LOGIN };
 }
@@ -81,23 +82,23 @@ impl<'t> Compiler<'t> {
         Self { tree, settings: vec![], used_settings: BTreeSet::new(), has_window: false, diagnostics: vec![] }
     }
 
-    /// What texts may name.
+    /// Declares the settings and the window that templates can refer to.
     pub(super) fn declare(&mut self, settings: &[SettingSpec], has_window: bool) {
         self.settings = settings.to_vec();
         self.has_window = has_window;
     }
 
-    /// What the profile says, as data.
+    /// Returns the profile as JSON data.
     pub(super) fn value(&self) -> &serde_json::Value {
         self.tree.value()
     }
 
-    /// Whether the profile says something at a pointer.
+    /// Returns whether the profile contains a value at a pointer.
     pub(super) fn is_written(&self, pointer: &str) -> bool {
         self.tree.has(pointer)
     }
 
-    /// Tells a mistake about the value at a pointer.
+    /// Reports an error about the value at a pointer.
     pub(super) fn error(
         &mut self,
         code: Code,
@@ -108,7 +109,7 @@ impl<'t> Compiler<'t> {
         self.error_at(code, self.place(pointer), message, label)
     }
 
-    /// A value on one line as a whole; of a block of several lines the key that opens it.
+    /// Returns the location of a value: the whole value if it is on one line, the key of a block of several lines.
     fn place(&self, pointer: &str) -> Range<usize> {
         let span = self.tree.span(pointer);
         let text = &self.tree.source().text[span.clone()];
@@ -119,7 +120,7 @@ impl<'t> Compiler<'t> {
         }
     }
 
-    /// Tells a mistake about what is called so, not about its value.
+    /// Reports an error about the key at a pointer, not about its value.
     pub(super) fn error_at_key(
         &mut self,
         code: Code,
@@ -130,7 +131,7 @@ impl<'t> Compiler<'t> {
         self.error_at(code, self.tree.key_span(pointer), message, label)
     }
 
-    /// Tells what is probably not as meant.
+    /// Reports a warning about the value at a pointer.
     pub(super) fn warning(
         &mut self,
         code: Code,
@@ -143,7 +144,7 @@ impl<'t> Compiler<'t> {
         found
     }
 
-    /// Tells a word that names nothing, and the known one that was probably meant.
+    /// Reports an unknown name, and suggests the nearest known one.
     pub(super) fn unknown<'k>(
         &mut self,
         code: Code,
@@ -155,7 +156,7 @@ impl<'t> Compiler<'t> {
     ) -> &mut Diagnostic {
         let near = nearest(word, known);
         let label = near.map_or_else(|| otherwise.to_owned(), |near| format!("did you mean `{near}`?"));
-        // A fix replaces the word alone: where the word stands inside something else, there is none.
+        // A fix replaces the whole location: there is none if the name is only part of a value.
         let written = &self.tree.source().text[place.clone()];
         let fix = near.filter(|_| written.trim_matches(['"', '\'']) == word);
         let fix = fix.map(|near| Fix { span: place.clone(), replacement: near.to_owned() });
@@ -164,7 +165,7 @@ impl<'t> Compiler<'t> {
         found
     }
 
-    /// Checks the path of a request: it is joined to the base URL, and its parameters stand elsewhere.
+    /// Validates the path of a request, which is appended to the base URL and has no query.
     pub(super) fn request_path(&mut self, path: &Template, pointer: &str) {
         let first = path.parts().first();
         if !matches!(first, Some(Part::Literal(text)) if text.starts_with('/')) {
@@ -192,7 +193,7 @@ impl<'t> Compiler<'t> {
         }
     }
 
-    /// Reads a header's name (RFC 9110 §5.6.2).
+    /// Parses a header name (RFC 9110 §5.6.2).
     pub(super) fn header_name(&mut self, name: &str, place: Range<usize>) -> Option<String> {
         let is_sign = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         let is_token = !name.is_empty() && name.bytes().all(is_sign);
@@ -202,8 +203,8 @@ impl<'t> Compiler<'t> {
         is_token.then(|| name.to_owned())
     }
 
-    /// Reads the name of a header that is sent. Those of the connection, of the body and of proxies are not a profile's: one
-    /// would say otherwise than what is sent, or lead it elsewhere (RFC 9110 §7.6.1, RFC 9112 §6).
+    /// Parses the name of a request header. Headers of the connection, the body and proxies are reserved: they could
+    /// contradict the request or redirect it (RFC 9110 §7.6.1, RFC 9112 §6).
     pub(super) fn sent_header(&mut self, name: &str, place: Range<usize>) -> Option<String> {
         let name = self.header_name(name, place.clone())?;
         let lower = name.to_ascii_lowercase();
@@ -215,30 +216,30 @@ impl<'t> Compiler<'t> {
         (!is_reserved).then_some(name)
     }
 
-    /// Whether some text names this setting, or might: one that could not be read.
+    /// Returns whether a template refers to this setting, or may refer to it because it could not be parsed.
     pub(super) fn uses_setting(&self, name: &str) -> bool {
         let is_written = || self.tree.source().text.contains(&format!("settings.{name}"));
         self.used_settings.contains(name) || !self.diagnostics.is_empty() && is_written()
     }
 
-    /// Whether such a mistake was told.
+    /// Returns whether a mistake with this code was reported.
     pub(super) fn has(&self, code: Code) -> bool {
         self.diagnostics.iter().any(|found| found.code == code)
     }
 
-    /// Whether something is wrong with what a part is called.
+    /// Returns whether a mistake was reported at the key of a pointer.
     pub(super) fn has_told(&self, pointer: &str) -> bool {
         let key = self.tree.key_span(pointer);
         self.diagnostics.iter().any(|found| found.labels[0].span == key)
     }
 
-    /// Whether a mistake was told that this name would mend: what nothing uses because of it is not told as well.
+    /// Returns whether a diagnostic suggests this name: it is then not reported as unused.
     pub(super) fn suggests(&self, name: &str) -> bool {
         let of_name = |text: &str| text == name || text.strip_prefix("settings.") == Some(name);
         self.diagnostics.iter().filter_map(|found| found.fix.as_ref()).any(|fix| of_name(&fix.replacement))
     }
 
-    /// The same, inside a text.
+    /// Reports an error about a part of the text at a pointer.
     pub(super) fn error_within(
         &mut self,
         code: Code,
@@ -273,12 +274,12 @@ impl<'t> Compiler<'t> {
         self.tree.span_within(pointer, inside)
     }
 
-    /// How often a name is written in the profile: as a key, or as a word of a text.
+    /// Counts occurrences of a name in the profile, as a key or as a word of a text.
     pub(super) fn occurrences(&self, name: &str) -> usize {
         occurrences(self.tree.value(), name)
     }
 
-    /// The line a pointer's value stands on.
+    /// Returns the line of the value at a pointer.
     pub(super) fn line(&self, pointer: &str) -> usize {
         self.tree.source().line(self.tree.span(pointer).start)
     }
@@ -309,7 +310,7 @@ impl<'t> Compiler<'t> {
         }
     }
 
-    /// The path that was probably meant, as words and as a fix.
+    /// Suggests the path that was probably meant, as a phrase and as a fix.
     fn path_instead(&self, text: &PathText, pointer: &str, otherwise: &str) -> (String, Option<Fix>) {
         match Path::meant(&text.0, pointer.ends_with("/records")) {
             Some(path) => {
@@ -325,7 +326,7 @@ impl<'t> Compiler<'t> {
         text.map_or(Some(None), |text| self.path(text, pointer).map(Some))
     }
 
-    /// Reads a template, and checks that all it names may stand here.
+    /// Parses a template, and validates that its placeholders are permitted in this context.
     pub(super) fn template(&mut self, text: &TemplateText, pointer: &str, place: TemplateContext) -> Option<Template> {
         let read = Segments::read(&text.0);
         let mut fits = read.mistakes.is_empty();
@@ -417,7 +418,7 @@ impl<'t> Compiler<'t> {
         (pointer, inside): (&str, &Range<usize>),
         place: TemplateContext,
     ) -> bool {
-        // `settings.` stands before it.
+        // The placeholder starts with `settings.`.
         let inside = inside.end - name.len()..inside.end;
         let Some(kind) = self.setting(name).map(|spec| spec.kind) else {
             let message = format!("no setting is called `{name}`");
@@ -437,7 +438,7 @@ impl<'t> Compiler<'t> {
         true
     }
 
-    /// Another word in a text, where it is sure which letters of the source are its own.
+    /// Returns a fix for a part of a text, if its location in the source is exact.
     pub(super) fn replacement(&self, pointer: &str, inside: &Range<usize>, word: &str) -> Option<Fix> {
         let span = self.tree.exact_span_within(pointer, inside.clone())?;
         Some(Fix { span, replacement: word.to_owned() })
@@ -447,7 +448,7 @@ impl<'t> Compiler<'t> {
         self.settings.iter().find(|spec| spec.name == name)
     }
 
-    /// Reads a value that is literal, or one setting of this type.
+    /// Parses a literal value, or a reference to one setting of this type.
     pub(super) fn value_or_setting<T>(
         &mut self,
         text: &TemplateText,
@@ -488,7 +489,7 @@ impl<'t> Compiler<'t> {
         self.time_format_at(format, zone, pointer, "/format")
     }
 
-    /// The same, of a format that does not stand at `format`.
+    /// Parses a time format whose key is not `format`.
     pub(super) fn time_format_at(
         &mut self,
         format: &str,
@@ -574,7 +575,7 @@ impl<'t> Compiler<'t> {
             "test" => tests().collect(),
             _ => FILTERS.iter().map(|filter| filter.name).collect(),
         };
-        // The word that Jinja has for it.
+        // `or` is the Jinja equivalent.
         let near = if word == "default" { Some("or") } else { nearest(word, known.iter().copied()) };
         let label = near.map_or_else(|| "not known".to_owned(), |near| format!("did you mean `{near}`?"));
         let fix = near.and_then(|near| self.replacement(pointer, inside, near));
@@ -638,17 +639,17 @@ fn occurrences(value: &serde_json::Value, name: &str) -> usize {
     }
 }
 
-/// A path as a value of its own: brackets need quotes.
+/// Quotes a path for YAML: brackets would start a list.
 fn in_yaml(path: &str) -> String {
     let is_bare = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"$._".contains(&b));
     if is_bare { path.to_owned() } else { format!("\"{path}\"") }
 }
 
-/// What people call the observable.
+/// Common names of the observable.
 const OBSERVABLE_WORDS: [&str; 11] =
     ["observable", "value", "domain", "ip", "host", "hostname", "name", "address", "query", "indicator", "q"];
 
-/// The placeholder that was probably meant: the nearest one, or that of the setting which is called so.
+/// Suggests a placeholder: the nearest one, or the setting with this name.
 fn meant(name: &str, settings: &[String]) -> Option<String> {
     let name = name.trim();
     let own = settings.iter().find(|known| known.strip_prefix("settings.") == Some(name));
@@ -659,12 +660,12 @@ fn meant(name: &str, settings: &[String]) -> Option<String> {
     near.map(str::to_owned)
 }
 
-/// A value that stands in the profile, or is given by a setting that always has one.
+/// A literal value, or a reference to a setting that always has one.
 #[derive(Debug, Clone)]
 pub enum ValueOrSetting<T> {
-    /// In the profile.
+    /// The literal value in the profile.
     Value(T),
-    /// In this setting.
+    /// The name of the setting.
     Setting(String),
 }
 

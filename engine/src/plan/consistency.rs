@@ -1,5 +1,5 @@
-//! What the parts of a profile say together: parts that nothing uses, that hide one another, or that contradict one another.
-//! Each part by itself was checked where it is compiled.
+//! Consistency of a profile's parts: unused, unreachable and contradictory ones. Each part alone is validated where it
+//! is compiled.
 
 use super::compiler::Compiler;
 use super::reserved::{is_credential, is_identity, owner, variable};
@@ -68,7 +68,8 @@ fn settings(compiler: &mut Compiler, profile: &Profile) {
     names_of_files(compiler, &names);
 }
 
-/// No variable of the profile belongs to another program: neither by the id nor by the id and a setting's name together.
+/// Validates that no environment variable of the profile belongs to another program, by the id alone or by id and
+/// setting name together.
 fn variables(compiler: &mut Compiler, profile: &Profile) {
     if let Some(owner) = owner(&profile.id) {
         let message = format!("variables of the id `{}` belong to another program", profile.id);
@@ -88,8 +89,8 @@ fn variables(compiler: &mut Compiler, profile: &Profile) {
     }
 }
 
-/// A value that proves who asks is a secret, whatever it is called: a password, a key, what a header or a parameter of `auth`
-/// holds. A user's name may stand beside it.
+/// Validates that credentials are secrets, whatever their setting is called: passwords, keys, and values of headers and
+/// parameters in `auth`. A user name may accompany them.
 fn used_as_credentials(compiler: &mut Compiler, profile: &Profile, http: Option<&HttpPlan>) {
     let values = http.into_iter().flat_map(|http| &http.auth).filter_map(|auth| match auth {
         AuthPlan::Basic(basic) => Some(&basic.password),
@@ -100,7 +101,7 @@ fn used_as_credentials(compiler: &mut Compiler, profile: &Profile, http: Option<
     });
     let values: Vec<&Template> = values.collect();
     let is_secret = |name: &str| profile.settings.get(name).is_some_and(|setting| setting.kind == SettingType::Secret);
-    // A name alone proves nothing: where nothing else is sent, it is the credential.
+    // A user name is the credential if nothing else is sent.
     let has_secret = values.iter().flat_map(|value| value.settings()).any(is_secret);
     for value in values {
         let used = || value.settings().filter_map(|name| Some((name, profile.settings.get(name)?)));
@@ -118,7 +119,7 @@ fn used_as_credentials(compiler: &mut Compiler, profile: &Profile, http: Option<
     }
 }
 
-/// A value that may be a credential is a secret, whatever the profile calls its type.
+/// Validates that a setting that may be a credential has type `secret`.
 fn credential(compiler: &mut Compiler, name: &str, setting: &Setting, at: &str) {
     let holds_text = matches!(setting.kind, SettingType::String | SettingType::Integer);
     let is_named_so = std::iter::once(name).chain(setting.also.iter().map(String::as_str)).any(is_credential);
@@ -130,7 +131,7 @@ fn credential(compiler: &mut Compiler, name: &str, setting: &Setting, at: &str) 
     }
 }
 
-/// A variable that ends in `_FILE` names the file that holds another setting's value.
+/// Validates setting names that end in `_FILE`: such a variable names the file with another setting's value.
 fn names_of_files(compiler: &mut Compiler, names: &BTreeMap<&str, String>) {
     for (word, pointer) in names {
         let Some((held, other)) = word.strip_suffix("_file").and_then(|held| names.get_key_value(held)) else {
@@ -184,14 +185,14 @@ fn http(compiler: &mut Compiler, parts: &Parts) {
     }
 }
 
-/// Headers' names are the same in any case (RFC 9110 §5.1).
+/// Header names are case-insensitive (RFC 9110 §5.1).
 fn header_twice(compiler: &mut Compiler, name: &str, sent: &[&str], at: &str, label: &str) {
     if sent.iter().any(|known| known.eq_ignore_ascii_case(name)) {
         compiler.error_at_key(Code::HeaderTwice, &child(at, name), format!("`{name}` is sent twice"), label);
     }
 }
 
-/// The names that stand here again.
+/// Returns the names that occur repeatedly.
 fn repeated<'n>(names: &[&'n str]) -> Vec<&'n str> {
     let is_again = |(i, name): &(usize, &&str)| names[..*i].iter().any(|known| known.eq_ignore_ascii_case(name));
     names.iter().enumerate().filter(is_again).map(|(_, name)| *name).collect()
@@ -226,7 +227,7 @@ fn auth_parameters(auth: &[AuthPlan]) -> Vec<&str> {
         .collect()
 }
 
-/// A row, or a status of one, that can never be reached, since an earlier row takes all it would match.
+/// Reports rows, or status codes of a row, that are unreachable because an earlier row matches all of their responses.
 fn answers(compiler: &mut Compiler, rows: &[Option<AnswerPlan>]) {
     for (i, row) in rows.iter().enumerate() {
         let Some(row) = row else { continue };
@@ -250,7 +251,7 @@ fn answers(compiler: &mut Compiler, rows: &[Option<AnswerPlan>]) {
     }
 }
 
-/// Whether an earlier row takes every answer of this status that a row would match.
+/// Returns whether an earlier row matches every response of this status that a row would match.
 fn takes(earlier: &AnswerPlan, row: &AnswerPlan, status: Option<u16>) -> bool {
     let has_status = earlier.status.is_empty() || status.is_some_and(|status| earlier.status.contains(&status));
     let has_body = earlier.body.is_none() || earlier.body == row.body;
@@ -273,7 +274,7 @@ fn window(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
     let names_start = |text: &Template| {
         text.parts().iter().any(|part| matches!(part, Part::Window(end) if end.point == WindowPoint::Start))
     };
-    // A lookup that could not be read may be the one that asks for it.
+    // A lookup that could not be compiled may use the window.
     let may_ask = |lookup: &Option<LookupPlan>| {
         lookup.as_ref().is_none_or(|lookup| {
             lookup.query.iter().chain(&lookup.form).any(|(_, value)| starts(value)) || lookup.texts().any(names_start)
@@ -309,7 +310,7 @@ fn lookup(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>)
         let label = "neither path, query, headers nor body hold `{observable.value}`";
         compiler.error(Code::ObservableUnused, &at, "this request asks about nothing", label);
     }
-    // A list of one is a word for the records of this lookup.
+    // A list of one value labels the records of this lookup.
     if lookup.for_each.len() > 1 && !names(&Part::Each) {
         let label = "nothing holds `{each}`";
         compiler.error(Code::EachUnused, &format!("{at}/for_each"), "every one of these requests is the same", label);
@@ -329,7 +330,7 @@ fn lookup(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>)
     credentials(compiler, lookup, http, &at);
 }
 
-/// The pages of a job's result are asked for without a body.
+/// The pages of a job's result are requested without a body.
 fn in_body_of_job(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
     let sent = match &lookup.paging {
         PagingPlan::Page { parameter, .. } | PagingPlan::Offset { parameter, .. } => Some(parameter),
@@ -343,8 +344,8 @@ fn in_body_of_job(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
     }
 }
 
-/// Parts of the window are parts only where both ends are sent, each as exactly as parts get small; and are asked for only
-/// where an answer can say that it is full.
+/// Validates paging by window: the request contains both bounds, each as precise as the smallest part, and a response
+/// can indicate that it is full.
 fn in_parts(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
     let PagingPlan::Window { cap, total, open_end, .. } = &lookup.paging else { return };
     let at = &format!("{at}/paging");
@@ -371,7 +372,7 @@ fn in_parts(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
     }
 }
 
-/// Lines are rows, each of them: there is no body beside them that could say something.
+/// Reports paths into the response outside of its rows, which line framings do not have.
 fn in_lines(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
     if lookup.rows.framing == Framing::Json {
         return;
@@ -383,7 +384,7 @@ fn in_lines(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
     }
 }
 
-/// Credentials that stand in a body need one.
+/// Reports credentials in the body if the request has no body.
 fn credentials(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>, at: &str) {
     let in_body = http.is_some_and(|http| http.auth.iter().any(|auth| matches!(auth, AuthPlan::Body { .. })));
     if in_body && lookup.body.is_none() && lookup.form.is_empty() {
@@ -392,7 +393,7 @@ fn credentials(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpP
     }
 }
 
-/// What a lookup sends, and paging or `http` sends as well.
+/// Reports parameters and headers that both the lookup and paging or `http` send.
 fn sent_twice(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>, at: &str) {
     for parameter in page_parameters(&lookup.paging) {
         if lookup.query.iter().any(|(name, _)| name == parameter) {
@@ -424,7 +425,7 @@ fn sent_twice(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPl
     }
 }
 
-/// The parameters of the query that paging sends.
+/// Returns the query parameters that paging sends.
 fn page_parameters(paging: &PagingPlan) -> Vec<&str> {
     let sent: Vec<&Parameter> = match paging {
         PagingPlan::None { .. } | PagingPlan::NextUrl { .. } | PagingPlan::Window { .. } => vec![],
@@ -439,7 +440,7 @@ fn page_parameters(paging: &PagingPlan) -> Vec<&str> {
     sent.into_iter().filter(in_query).map(Parameter::as_str).collect()
 }
 
-/// A kind of observable that is asked about, and of which no rule makes anything: all that is found would be dropped.
+/// Warns of an accepted observable type that no rule mentions: all of its records would be dropped.
 fn in_vain(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
     let lacks_rules = parts.rules.iter().any(Option::is_none) || compiler.has(Code::UnknownPack);
     if profile.record.other_names == OtherNames::Keep || lacks_rules {
@@ -450,7 +451,7 @@ fn in_vain(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
         RuleThen::Drop(_) => None,
     });
     let ends: BTreeSet<Kind> = ends.flatten().collect();
-    // Who asks about a hostname has the domain name of the same spelling taken for it.
+    // A hostname observable is also matched as the domain name of the same value.
     let is_end = |kind| ends.contains(&kind) || kind == Kind::Hostname && ends.contains(&Kind::DomainName);
     for (name, lookup) in &profile.lookups {
         for (i, kind) in lookup.accepts.iter().enumerate().filter(|(_, kind)| !is_end(**kind)) {
@@ -470,11 +471,11 @@ fn twice<'w>(compiler: &mut Compiler, words: impl Iterator<Item = &'w str>, at: 
     }
 }
 
-/// A rule, or a record type of one, that asks what earlier ones have answered.
+/// Reports rules, or record types of rules, that are unreachable because of earlier ones.
 fn rules(compiler: &mut Compiler, rules: &[Option<RulePlan>]) {
     for (i, rule) in rules.iter().enumerate() {
         let Some(rule) = rule else { continue };
-        // A profile's own rows may stand before a pack's; and the catch-all is told where it stands too early.
+        // Rules of a profile may precede those of a pack; a premature catch-all has its own diagnostic.
         if rule.pack.is_some() || is_catch_all(rule) {
             continue;
         }
@@ -502,7 +503,7 @@ fn is_catch_all(rule: &RulePlan) -> bool {
     matches!(rule.then, RuleThen::Drop(_)) && rule.rrtypes.is_empty() && rule.when.is_none()
 }
 
-/// Whether an earlier rule takes every record of this type, or of any, that a rule would match.
+/// Returns whether an earlier rule matches every record of this type, or of any type, that a rule would match.
 fn takes_all(earlier: &RulePlan, rule: &RulePlan, rrtype: Option<RrType>) -> bool {
     let has_ends = match (&earlier.then, &rule.then) {
         (RuleThen::Drop(_), _) => true,
@@ -543,7 +544,7 @@ fn relationship(compiler: &mut Compiler, profile: &Profile) {
     }
 }
 
-/// Keys that go with one way to tell repeats apart do nothing with another.
+/// Reports keys that have no effect with the chosen `repeats`.
 fn repeats(compiler: &mut Compiler, block: &RelationshipBlock) {
     if block.gap.is_some() {
         let (at, message) = ("/relationship/gap", "`gap` has no effect");

@@ -1,5 +1,5 @@
-//! Conditions and prose of a profile: MiniJinja over declared names, in an environment that knows nothing else.
-//! Compiled once; bounded in time and memory by fuel; what a text reads is known, so only that is passed to it.
+//! Conditions and descriptions of a profile: MiniJinja over declared names, in an otherwise empty environment. They are
+//! compiled once, limited in time and memory by fuel, and receive only the names they read.
 
 use super::fast_path::{FastCondition, FastText};
 use super::grammar;
@@ -12,19 +12,19 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// Steps that a condition or a text may take: a thousand times what any in a profile needs.
+/// Fuel of one evaluation: a thousand times what any shipped profile needs.
 const FUEL: u64 = 10_000;
 
-/// A filter that texts and conditions may use.
+/// A filter for conditions and descriptions.
 pub struct Filter {
-    /// Its name.
+    /// Name of the filter in MiniJinja.
     pub name: &'static str,
-    /// A text that uses it, and what comes of it.
+    /// A template that uses the filter, and its result.
     pub example: (&'static str, &'static str),
     add: fn(&mut Environment<'static>),
 }
 
-/// Every filter: one row, one place.
+/// All filters for conditions and descriptions, ordered for the manual.
 pub const FILTERS: &[Filter] = &[
     Filter {
         name: "lower",
@@ -52,7 +52,7 @@ pub const FILTERS: &[Filter] = &[
 
 type Holds = fn(Value) -> bool;
 
-/// What a condition can ask of a value with `is`.
+/// Tests for use with `is`.
 const TESTS: &[(&str, Holds)] = &[
     ("none", |value| value.is_none()),
     ("address", |value| address(&value).is_some()),
@@ -64,7 +64,7 @@ fn address(value: &Value) -> Option<IpAddr> {
     parse_address(value.as_str()?).ok()
 }
 
-/// The tests there are, by name.
+/// Returns the names of the tests for use with `is`.
 pub fn tests() -> impl Iterator<Item = &'static str> {
     TESTS.iter().map(|(name, _)| *name)
 }
@@ -83,34 +83,34 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment
 });
 
-/// Why a text is no condition or prose.
+/// Reasons why a condition or description is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExpressionError {
-    /// It is not MiniJinja: what is wrong, and where in it.
+    /// Invalid MiniJinja syntax: description and byte range.
     Syntax(String, Range<usize>),
-    /// It is MiniJinja that profiles have no use for: what it has, and where in it.
+    /// Valid MiniJinja that profiles may not use: description and byte range.
     NotPermitted(String, Range<usize>),
-    /// It names what is not there: each once, and where in it.
+    /// Unknown names, each once, with their byte ranges.
     UnknownNames(Vec<(String, Range<usize>)>),
-    /// It uses a filter, a test or a function that is not there: which of them, its name, and where in it.
+    /// Unknown filter, test or function: which of them, its name and byte range.
     UnknownFilter(&'static str, String, Range<usize>),
-    /// It is a condition whose result is neither true nor false.
+    /// A condition whose result is not a boolean.
     NotBoolean(String),
 }
 
-/// A condition over named values.
+/// A condition over named values, with a boolean result.
 #[derive(Debug)]
 pub struct Condition {
     expression: Expression<'static, 'static>,
-    /// The same without the interpreter, which takes most of a record's time.
+    /// Equivalent that does not need the interpreter, which takes most of a record's processing time.
     lowered: Option<FastCondition>,
     reads: Vec<String>,
     text: String,
 }
 
 impl Condition {
-    /// Compiles a condition that may read these names. Tried once with values that `probe` gives, to find what only shows
-    /// when it runs.
+    /// Compiles a condition that may read these names, and evaluates it once with values from `probe`, to detect errors
+    /// at evaluation.
     pub fn parse(text: &str, names: &[&str], probe: impl Fn(&str) -> Value) -> Result<Self, ExpressionError> {
         permitted(text, true)?;
         known_filters(text, true)?;
@@ -125,12 +125,16 @@ impl Condition {
         }
     }
 
-    /// The names it reads.
+    /// Returns the names that the condition reads.
     pub fn reads(&self) -> &[String] {
         &self.reads
     }
 
-    /// Whether it holds for these values; or why that cannot be told.
+    /// Evaluates the condition with these values.
+    ///
+    /// # Errors
+    ///
+    /// Returns the interpreter's message if the evaluation fails.
     pub fn holds(&self, value_of: impl Fn(&str) -> Value) -> Result<bool, String> {
         match &self.lowered {
             Some(test) => Ok(test.holds(&value_of)),
@@ -143,24 +147,24 @@ impl Condition {
         bool::try_from(value).map_err(|error| detail(&error))
     }
 
-    /// As it stands in the profile.
+    /// Returns the condition as written in the profile.
     pub fn text(&self) -> &str {
         &self.text
     }
 }
 
-/// A text for people, with values in it.
+/// A description template with values of a record.
 #[derive(Debug)]
 pub struct Prose {
     environment: Environment<'static>,
-    /// The same without the interpreter.
+    /// Equivalent that does not need the interpreter.
     lowered: Option<FastText>,
     reads: Vec<String>,
     text: String,
 }
 
 impl Prose {
-    /// Compiles a text that may read these names.
+    /// Compiles a template that may read these names, and renders it once with values from `probe`.
     pub fn parse(text: &str, names: &[&str], probe: impl Fn(&str) -> Value) -> Result<Self, ExpressionError> {
         permitted(text, false)?;
         known_filters(text, false)?;
@@ -172,12 +176,16 @@ impl Prose {
         Ok(Self { environment, lowered: FastText::parse(text), reads, text: text.to_owned() })
     }
 
-    /// The names it reads.
+    /// Returns the names that the template reads.
     pub fn reads(&self) -> &[String] {
         &self.reads
     }
 
-    /// The text for these values; or why there is none.
+    /// Renders the template with these values.
+    ///
+    /// # Errors
+    ///
+    /// Returns the interpreter's message if rendering fails.
     pub fn render(&self, value_of: impl Fn(&str) -> Value) -> Result<String, String> {
         match &self.lowered {
             Some(words) => Ok(words.render(&value_of)),
@@ -190,7 +198,7 @@ impl Prose {
         template.render(context(&self.reads, value_of)).map_err(|error| detail(&error))
     }
 
-    /// As it stands in the profile.
+    /// Returns the template as written in the profile.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -204,12 +212,13 @@ fn permitted(text: &str, in_expression: bool) -> Result<(), ExpressionError> {
     grammar::check(text, in_expression).map_err(|(what, place)| ExpressionError::NotPermitted(what, place))
 }
 
-/// MiniJinja finds a filter that is not there when it comes to it, which an `and` before it can keep from happening.
+/// Validates the filters of a text. MiniJinja reports unknown filters at evaluation only, which a short-circuiting
+/// `and` can skip.
 fn known_filters(text: &str, in_expression: bool) -> Result<(), ExpressionError> {
     words(text, in_expression).iter().find_map(|word| word.unknown(text)).map_or(Ok(()), Err)
 }
 
-/// A text that is no template but one expression is `in_expression` from its start.
+/// A condition is an expression from its start (`in_expression`).
 fn known(
     read: impl IntoIterator<Item = String>,
     names: &[&str],
@@ -228,7 +237,7 @@ fn known(
     if unknown.is_empty() { Ok(read.into_iter().collect()) } else { Err(ExpressionError::UnknownNames(unknown)) }
 }
 
-/// The names that a text reads, as far as it can be read.
+/// Returns the names that a text reads, as far as it can be parsed.
 pub(super) fn names(text: &str, in_expression: bool) -> Vec<String> {
     let words = words(text, in_expression).into_iter().filter(|word| word.is == Role::Name);
     words.map(|word| text[word.place].to_owned()).collect()
@@ -260,7 +269,7 @@ impl Word {
     }
 }
 
-/// The words of a text that compiles, and what each is by what stands before it.
+/// Returns the words of a valid text, classified by the preceding token.
 fn words(text: &str, in_expression: bool) -> Vec<Word> {
     let mut words = vec![];
     let mut is = Role::Name;
@@ -281,7 +290,7 @@ fn words(text: &str, in_expression: bool) -> Vec<Word> {
 }
 
 fn mistake(error: &Error, text: &str) -> ExpressionError {
-    // The range may end one byte past the text.
+    // The range may end one byte after the text.
     let end = error.range().map_or(text.len(), |range| range.end.min(text.len()));
     let place = error.range().map_or(0, |range| range.start.min(end))..end;
     ExpressionError::Syntax(detail(error), place)

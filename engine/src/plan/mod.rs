@@ -1,5 +1,5 @@
-//! A compiled profile. Names are resolved, paths and texts read, rules indexed and proved permitted: a plan that exists
-//! can run. What is wrong with a profile is found here, all of it, with its place.
+//! Compiled profiles. The compiler resolves names, parses paths, templates and conditions, and validates rules. A
+//! [`Plan`] that compiles can run; all mistakes of a profile are reported here, with their locations.
 
 mod answers;
 mod auth;
@@ -69,96 +69,100 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use url::Url;
 
-/// A compiled profile.
+/// A compiled profile, ready to run.
 #[derive(Debug)]
 pub struct Plan {
-    /// Where it was read from.
+    /// Source text, for the locations in diagnostics.
     pub source: Arc<Source>,
-    /// Its name.
+    /// Identifier of the profile, which is the name of its folder.
     pub id: String,
-    /// Where its name stands.
+    /// Location of the identifier in the source.
     pub id_span: Span,
-    /// Its version.
+    /// Version of the profile, such as `1.0.0`.
     pub version: String,
-    /// The provider's name.
+    /// Display name of the provider.
     pub name: String,
-    /// What it asks.
+    /// One sentence that describes the API.
     pub summary: String,
-    /// Whether the provider can be relied on.
+    /// How reliable the profile and the provider are.
     pub status: Status,
-    /// Where the API is documented.
+    /// URLs of the API documentation.
     pub links: Vec<String>,
-    /// What the provider's terms say about sharing and use.
+    /// Summary of the provider's terms on sharing and use.
     pub terms: Option<String>,
-    /// Whether the provider asks for money.
+    /// Whether access to the provider is free, if stated.
     pub licence: Option<Licence>,
-    /// The page where an account can be had.
+    /// URL where an account can be obtained.
     pub subscription: Option<String>,
-    /// What the operator gives; `api_base_url` among them.
+    /// Settings of the profile, and the common ones such as `api_base_url`.
     pub settings: Vec<SettingSpec>,
-    /// Origin, credentials, limits.
+    /// Base URL, authentication, headers, limits and retries.
     pub http: HttpPlan,
-    /// What the provider allows.
+    /// Request limits of the provider.
     pub quota: QuotaPlan,
-    /// What answers mean.
+    /// Meaning of responses; the first matching row applies.
     pub answers: Vec<AnswerPlan>,
-    /// How far back records are of interest.
+    /// Time window of the records to return.
     pub window: Option<WindowPlan>,
-    /// The ways to ask.
+    /// Lookups in the order of the file, in which they run.
     pub lookups: Vec<LookupPlan>,
-    /// How rows become records.
+    /// How rows are converted to records.
     pub record: RecordPlan,
-    /// What records become.
+    /// How records are converted to relationships.
     pub rules: RulesPlan,
-    /// What a mapped record says besides.
+    /// Additional relationships of mapped records.
     pub besides: Vec<AlsoRelatePlan>,
-    /// What relationships say.
+    /// Description, times and ids of relationships.
     pub relationship: RelationshipPlan,
-    /// What may be sent, and how results are marked.
+    /// Permitted TLP levels, and the marking of results.
     pub tlp: TlpPlan,
-    /// The highest PAP level that may be sent.
+    /// Highest PAP level that may be sent to the provider.
     pub pap_max: ValueOrSetting<Pap>,
-    /// The author of what is found: name and class.
+    /// STIX identity of the author: name and `identity_class`.
     pub identity: (String, &'static str),
 }
 
-/// How far back records are of interest.
+/// Time window of the records to return.
 #[derive(Debug)]
 pub struct WindowPlan {
-    /// How far.
+    /// Length of the window, up to the start of the run.
     pub last: ValueOrSetting<TimeSpan>,
-    /// Which time of a record must not lie before it.
+    /// Time field by which records before the window are dropped.
     pub filter: Option<TimeField>,
 }
 
-/// What relationships say.
+/// Description, times and ids of relationships.
 #[derive(Debug)]
 pub struct RelationshipPlan {
-    /// The text of relationships whose rule has none of its own.
+    /// Description of relationships whose rule has none.
     pub description: Option<Prose>,
-    /// Their start.
+    /// Field that becomes the `start_time`.
     pub start_time: Option<TimeField>,
-    /// Their stop.
+    /// Field that becomes the `stop_time`.
     pub stop_time: Option<TimeField>,
-    /// How they are told apart.
+    /// How records with the same relationship are merged.
     pub policy: Policy,
 }
 
-/// What may be sent, and how results are marked.
+/// Permitted TLP levels, and the marking of results.
 #[derive(Debug)]
 pub struct TlpPlan {
-    /// The highest level that may be sent.
+    /// Highest TLP level of an observable that may be sent.
     pub max: ValueOrSetting<Tlp>,
-    /// Whether an unmarked observable may be sent.
+    /// Whether an observable without a TLP marking may be sent.
     pub unmarked: Unmarked,
-    /// The lowest level of a result.
+    /// Lowest TLP level of a result.
     pub at_least: ValueOrSetting<Tlp>,
-    /// The level of records that have none of their own.
+    /// TLP level of records without a marking of their own.
     pub unmarked_records: Option<ValueOrSetting<Tlp>>,
 }
 
 impl Plan {
-    /// Compiles a profile, or tells every mistake in it. Warnings do not keep it from running; `check` tells them.
+    /// Compiles a profile.
+    ///
+    /// # Errors
+    ///
+    /// Returns all diagnostics if at least one is an error. Warnings alone are ignored; [`Plan::check`] returns them.
     pub fn read(source: &Arc<Source>) -> Result<Plan, Vec<Diagnostic>> {
         match Self::check(source) {
             (Some(plan), _) => Ok(plan),
@@ -166,8 +170,8 @@ impl Plan {
         }
     }
 
-    /// Compiles a profile, and tells every mistake and every warning, in the order of their places. There is no plan if
-    /// there is a mistake.
+    /// Compiles a profile and returns all errors and warnings, ordered by location. There is no plan if there is an
+    /// error.
     pub fn check(source: &Arc<Source>) -> (Option<Plan>, Vec<Diagnostic>) {
         let (plan, diagnostics) = Self::compile(source);
         (plan, capped(diagnostics))
@@ -197,7 +201,7 @@ impl Plan {
         (plan.filter(|_| is_sound), diagnostics)
     }
 
-    /// Where requests go, with what the operator gave.
+    /// Returns the base URL of requests with the given settings.
     pub fn base_url(&self, settings: &Settings) -> Url {
         let given = settings.url(BASE_URL);
         match &self.http.base_url {
@@ -208,7 +212,7 @@ impl Plan {
         }
     }
 
-    /// Where tokens are fetched, where that is elsewhere, with what the operator gave.
+    /// Returns the URL of the token endpoint with the given settings, if tokens come from another server.
     pub fn token_url(&self, settings: &Settings) -> Option<String> {
         let TokenPlace::Url(url) = &self.token()?.from else { return None };
         let part = |part: &Part| match part {
@@ -219,7 +223,7 @@ impl Plan {
         Some(url.parts().iter().map(part).collect())
     }
 
-    /// The origins that credentials go to with what the operator gave.
+    /// Returns the origins that receive credentials with the given settings.
     pub fn origins_with(&self, settings: &Settings) -> BTreeSet<String> {
         let token = self.token_url(settings).and_then(|url| Url::parse(&url).ok());
         let given = settings.url(TOKEN_URL).cloned().or(token);
@@ -227,8 +231,8 @@ impl Plan {
         urls.map(|url| url.origin().ascii_serialization()).collect()
     }
 
-    /// The origins that credentials may go to as the profile states them: of its base URL, and of another server for
-    /// tokens. Empty where the base URL is a setting without a default: the operator names the server.
+    /// Returns the origins that may receive credentials according to the profile: that of the base URL, and that of the
+    /// token endpoint. Empty if the base URL is a setting without a default, because the operator chooses the server.
     pub fn origins(&self) -> BTreeSet<String> {
         let base = match &self.http.base_url {
             BaseUrl::Literal(url) => vec![url.clone()],
@@ -249,7 +253,7 @@ impl Plan {
         base.into_iter().chain(token).map(|url| url.origin().ascii_serialization()).collect()
     }
 
-    /// How the token of requests is come by, if they carry one.
+    /// Returns how the access token is obtained, if requests carry one.
     pub fn token(&self) -> Option<&TokenPlan> {
         self.http.auth.iter().find_map(|auth| match auth {
             AuthPlan::Token(token) => Some(token.as_ref()),
@@ -257,13 +261,13 @@ impl Plan {
         })
     }
 
-    /// The types of observable that some lookup accepts, in the order of the table.
+    /// Returns the observable types that at least one lookup accepts, in the order of [`Kind::all`].
     pub fn accepts(&self) -> Vec<Kind> {
         Kind::all().filter(|kind| self.lookups.iter().any(|lookup| lookup.accepts.contains(kind))).collect()
     }
 }
 
-/// A profile in a language we do not know is told so, and nothing else: what we would say of the rest means little.
+/// Reports an unknown language version. Other diagnostics of such a profile would be meaningless.
 fn language(source: &Arc<Source>) -> Option<Diagnostic> {
     let tree = yaml::Tree::parse(source).ok()?;
     let language = tree.value().get("profile").and_then(serde_json::Value::as_str);
@@ -274,8 +278,8 @@ fn language(source: &Arc<Source>) -> Option<Diagnostic> {
     Some(found.note(note))
 }
 
-/// The parts of a plan. One that has a mistake is missing: what the others say together is checked all the same, so that all
-/// mistakes are told at once.
+/// Compiled parts of a plan. A part with a mistake is `None`; the others are still validated together, so that all
+/// mistakes are reported at once.
 struct Parts {
     settings: Vec<SettingSpec>,
     http: Option<HttpPlan>,
@@ -384,7 +388,7 @@ fn settings(compiler: &mut Compiler, profile: &Profile) -> Vec<SettingSpec> {
 }
 
 fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting, profile: &Profile) -> SettingSpec {
-    // Nothing is asked for by none.
+    // A page or response of 0 rows is useless.
     let least = paging::is_number_of(profile, name).then_some(1);
     let spec = SettingSpec {
         name: name.to_owned(),
@@ -428,7 +432,7 @@ fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting, profile:
     spec
 }
 
-/// Bounds are those of a number, and some number fits.
+/// Validates `at_least` and `at_most`: they require type `integer` and must permit at least one number.
 fn bounds(compiler: &mut Compiler, spec: &SettingSpec, setting: &Setting, pointer: &str) {
     let given = [("at_least", setting.at_least), ("at_most", setting.at_most)];
     for (key, _) in given.into_iter().filter(|(_, bound)| bound.is_some() && spec.kind != SettingType::Integer) {
@@ -463,7 +467,7 @@ fn relationship(compiler: &mut Compiler, profile: &Profile) -> Option<Relationsh
     let gap = block.gap.clone().unwrap_or_else(|| DurationText(RelationshipBlock::GAP.to_owned()));
     let gap = compiler.duration(&gap, "/relationship/gap")?;
     let repeats = match block.repeats {
-        // Without starts, nothing tells periods apart.
+        // Without start times, periods cannot be distinguished.
         RepeatsWord::Gap if block.start_time.is_none() => Repeats::Gap(SignedDuration::MAX),
         RepeatsWord::Gap => Repeats::Gap(gap),
         RepeatsWord::Widen => Repeats::Widen,
@@ -474,7 +478,7 @@ fn relationship(compiler: &mut Compiler, profile: &Profile) -> Option<Relationsh
     Some(RelationshipPlan { description, start_time: block.start_time, stop_time: block.stop_time, policy })
 }
 
-/// Asking a provider is asking a third party, which PAP:RED forbids.
+/// A lookup is a query to a third party, which PAP:RED forbids.
 fn pap_max(compiler: &mut Compiler, profile: &Profile) -> Option<ValueOrSetting<Pap>> {
     let Some(block) = &profile.pap else { return Some(ValueOrSetting::Value(Pap::Amber)) };
     compiler.value_or_setting(&block.max, "/pap/max", SettingType::Pap, Pap::parse)

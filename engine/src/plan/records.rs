@@ -1,4 +1,4 @@
-//! Compiled fields and orientation: how a row becomes a record.
+//! Compiled fields and orientation: how a row is converted to a record.
 
 use super::comparison::{Relation, Values, never_equal};
 use super::compiler::Compiler;
@@ -15,29 +15,29 @@ use crate::yaml::{child, nearest};
 use minijinja::value::Value;
 use std::collections::BTreeMap;
 
-/// How rows become records.
+/// How rows are converted to records.
 #[derive(Debug)]
 pub struct RecordPlan {
-    /// The fields, in the order of names.
+    /// Fields, ordered by name; other parts refer to them by index.
     pub fields: Vec<FieldPlan>,
-    /// Which side is which; the last has no condition.
+    /// Orientation rows; the last one has no condition.
     pub orientation: Vec<OrientationPlan>,
-    /// The field that holds the record type.
+    /// Index of the field with the record type.
     pub rrtype: usize,
-    /// The fields with a role of the Common Output Format, in the order of `ROLES`.
+    /// Indexes of the fields in [`ROLES`], in that order.
     pub roles: [Option<usize>; ROLES.len()],
-    /// The share of bad records, of 100, above which an answer is not believed.
+    /// Maximum share of bad records, in percent.
     pub bad_at_most: u64,
-    /// What becomes of records that have nothing to do with the observable.
+    /// How records about other names are handled.
     pub other_names: OtherNames,
-    /// Reaches of addresses that are no data.
+    /// Scopes of addresses whose records are dropped.
     pub drop_addresses: Vec<Scope>,
 }
 
-/// The fields that make a record.
+/// Fields that are required for a record.
 const MAIN: [&str; 3] = ["rrname", "rrtype", "rdata"];
 
-/// The fields that have a role besides the three that make a record, and the type each needs.
+/// Optional fields with a defined meaning, and their required types.
 pub const ROLES: [(&str, FieldType); 5] = [
     ("time_first", FieldType::Timestamp),
     ("time_last", FieldType::Timestamp),
@@ -46,8 +46,8 @@ pub const ROLES: [(&str, FieldType); 5] = [
     ("tlp", FieldType::Tlp),
 ];
 
-/// Reports a field whose name is a misspelling of one of the Common Output Format, and goes on with the right name: what
-/// else reads that field is right as it stands.
+/// Reports a misspelled field name of the Common Output Format, and continues with the correct name, so that uses of it
+/// are not reported too.
 pub(super) fn correct_field_names(compiler: &mut Compiler, block: &mut RecordBlock) {
     for name in MAIN.into_iter().chain(ROLES.map(|(name, _)| name)) {
         let Some(misspelt) = misspelling(compiler, block, name) else { continue };
@@ -59,7 +59,7 @@ pub(super) fn correct_field_names(compiler: &mut Compiler, block: &mut RecordBlo
     }
 }
 
-/// The declared field that was meant to be `name`: nothing reads the one, and something reads the other.
+/// Returns the declared field that is probably a misspelling of `name`: it is not used, but `name` is.
 fn misspelling(compiler: &Compiler, block: &RecordBlock, name: &str) -> Option<String> {
     let uses = |word: &str| compiler.occurrences(word);
     let is_needed = name == "rrtype" || uses(name) > 0 || block.orientation.is_empty() && MAIN.contains(&name);
@@ -71,56 +71,56 @@ fn misspelling(compiler: &Compiler, block: &RecordBlock, name: &str) -> Option<S
     nearest(name, unread).map(str::to_owned)
 }
 
-/// One value of a row.
+/// A typed value of a row.
 #[derive(Debug)]
 pub struct FieldPlan {
-    /// Its name.
+    /// Name of the field in the profile.
     pub name: String,
-    /// Where it is declared.
+    /// Location of the field's path, or of its declaration.
     pub span: Span,
-    /// Where it comes from.
+    /// Where the value is read from.
     pub source: Source,
-    /// Of what type it is.
+    /// Type that the value must have.
     pub kind: FieldType,
-    /// How it is written, if it is a time: the first of these that fits.
+    /// Time formats of a timestamp; the first that matches applies.
     pub formats: Vec<TimeFormat>,
-    /// Which value is taken, if it is a time that stands in several places.
+    /// Which time applies if several paths lead to one.
     pub take: Take,
-    /// Whether a record may do without it.
+    /// Whether the value may be absent or null.
     pub optional: bool,
-    /// What stands for no value.
+    /// Values that mean "no value".
     pub none_when: Vec<Scalar>,
-    /// Words of the provider's own.
+    /// Maps the provider's values to standard ones.
     pub aliases: BTreeMap<String, String>,
-    /// What stands between several pieces of data in one text.
+    /// Separator between several data values in one text.
     pub split: Option<String>,
-    /// The end of a name that is written without it.
+    /// Suffix of relative names, if names are relative.
     pub relative_to: Option<Operand>,
 }
 
-/// Where the value of a field comes from; of several paths the first that leads to a value.
+/// Where the value of a field is read from. The first path that leads to a value applies.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
-    /// The row.
+    /// Paths relative to the row.
     Row(Vec<Path>),
-    /// So many levels above the row.
+    /// Number of levels above the row, and paths relative to that level.
     Above(usize, Vec<Path>),
-    /// The whole answer.
+    /// Paths relative to the whole response.
     Answer(Vec<Path>),
-    /// The key of the row, or of so many levels above it.
+    /// Key of the row (0), or of the level that many steps above it.
     Key(usize),
-    /// The request's `{each}`.
+    /// Current value of the request's `{each}`.
     Each,
-    /// The observable asked about.
+    /// Value of the queried observable.
     Observable,
-    /// A header of the response.
+    /// Response header with this name.
     Header(String),
-    /// A value of the profile's own.
+    /// Constant from the profile.
     Constant(serde_json::Value),
 }
 
 impl Source {
-    /// The paths it reads.
+    /// Returns the paths of the source, if it has any.
     pub fn paths(&self) -> &[Path] {
         match self {
             Self::Row(paths) | Self::Above(_, paths) | Self::Answer(paths) => paths,
@@ -129,25 +129,25 @@ impl Source {
     }
 }
 
-/// Which side is the owner and which the data.
+/// Which operand is the owner name and which is the data.
 #[derive(Debug)]
 pub struct OrientationPlan {
-    /// When.
+    /// Condition under which the row applies.
     pub when: Option<Condition>,
-    /// The owner's name.
+    /// Operand that is the owner name.
     pub rrname: Operand,
-    /// The data.
+    /// Operand that is the data.
     pub rdata: Operand,
-    /// What its text is, if that is said.
+    /// Interpretation of the data, if its text alone does not determine it.
     pub rdata_as: Option<RdataAs>,
 }
 
-/// A side of a record.
+/// Source of one side of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operand {
-    /// The observable asked about.
+    /// The queried observable.
     Observable,
-    /// A field.
+    /// Index of a field.
     Field(usize),
 }
 
@@ -249,7 +249,7 @@ fn formats(compiler: &mut Compiler, field: &Field, at: &str) -> Option<Vec<TimeF
     formats.into_iter().collect()
 }
 
-/// `at`, `header` and `value` stand where their source needs them, and nowhere else.
+/// Validates that `at`, `header` and `value` are given exactly if the source requires them.
 fn source(compiler: &mut Compiler, field: &Field, at: &str) -> Option<Source> {
     let needs = match field.from {
         FieldSource::Row | FieldSource::Parent | FieldSource::Grandparent | FieldSource::Answer => "at",
@@ -299,7 +299,7 @@ fn source(compiler: &mut Compiler, field: &Field, at: &str) -> Option<Source> {
     })
 }
 
-/// A value of the profile's own is of its field's type; otherwise every record were a bad one.
+/// Validates that a constant is of the field's type; otherwise every record would be a bad record.
 fn constant(compiler: &mut Compiler, field: &Field, value: &Scalar, at: &str) {
     let is_of_type = match (field.kind, value) {
         (FieldType::Rrtype, Scalar::Text(text)) => RrType::parse(field.aliases.get(text).unwrap_or(text)).is_ok(),
@@ -310,7 +310,7 @@ fn constant(compiler: &mut Compiler, field: &Field, value: &Scalar, at: &str) {
         (FieldType::Ip | FieldType::RrtypeOfAddress, Scalar::Text(text)) => parse_address(text).is_ok(),
         (FieldType::DnsName, Scalar::Text(text)) => field.relative_to.is_some() || Name::parse(text).is_ok(),
         (FieldType::String | FieldType::Rdata | FieldType::Mailbox, Scalar::Text(_)) => true,
-        // Its format is compiled elsewhere.
+        // Time formats are compiled separately.
         (FieldType::Timestamp, Scalar::Text(_) | Scalar::Integer(_)) => true,
         _ => false,
     };
@@ -320,7 +320,7 @@ fn constant(compiler: &mut Compiler, field: &Field, value: &Scalar, at: &str) {
     }
 }
 
-/// How a source is written.
+/// Returns a source as written in a profile.
 fn word(source: FieldSource) -> String {
     match serde_json::to_value(source) {
         Ok(serde_json::Value::String(word)) => word,
@@ -391,7 +391,7 @@ fn orientation(
     Some(OrientationPlan { when, rrname: rrname?, rdata: rdata?, rdata_as })
 }
 
-/// What is asked about is what it is: only a field can be read as something else.
+/// Only fields have an interpretation; that of the observable is known.
 fn rdata_as(compiler: &mut Compiler, row: &Orientation, at: &str) -> Option<Option<RdataAs>> {
     if row.rdata_as.is_some() && row.rdata == "observable" {
         compiler.error(Code::FieldPlace, at, "`rdata_as` does not go with `rdata: observable`", "not used");
@@ -407,7 +407,7 @@ fn operand(compiler: &mut Compiler, block: &RecordBlock, name: &str, pointer: &s
     }
 }
 
-/// The number of a field.
+/// Returns the index of a field.
 pub(super) fn field_named(compiler: &mut Compiler, block: &RecordBlock, name: &str, pointer: &str) -> Option<usize> {
     let found = position(block, name);
     if found.is_none() {
@@ -419,13 +419,13 @@ pub(super) fn field_named(compiler: &mut Compiler, block: &RecordBlock, name: &s
     found
 }
 
-/// The names that rules and texts may read: every field, and both sides of the record.
+/// Returns the names that rules and descriptions can use: all fields and both sides.
 pub(super) fn names(block: &RecordBlock) -> Vec<&str> {
     let sides = ["rrname", "rdata"].into_iter().filter(|side| !block.fields.contains_key(*side));
     block.fields.keys().map(String::as_str).chain(sides).chain(["observable"]).collect()
 }
 
-/// A value of a name's type, to try a text with.
+/// Returns a value of a field's type, for trial evaluation.
 pub(super) fn probe(block: &RecordBlock, name: &str) -> Value {
     match block.fields.get(name).map(|field| field.kind) {
         Some(FieldType::Integer) => Value::from(1),

@@ -1,7 +1,7 @@
-//! Environment variables that belong to other programs: a profile that could name one would read a value that its
-//! operator gave to something else, and send it to the profile's server.
+//! Environment variables that belong to other programs. A profile that used one would send a value that was meant for
+//! another program to the profile's server.
 
-/// First words of variables that other programs read.
+/// Prefixes of variables that other programs read.
 const PREFIXES: &[&str] = &[
     // This program, its platform, broker and stores.
     "OPENCTI",
@@ -187,7 +187,7 @@ const PREFIXES: &[&str] = &[
     "DJANGO",
     "FLASK",
     "RAILS",
-    // More services, and words that belong to no program and so to many.
+    // More services, and generic words that many programs use.
     "GL",
     "SYSTEM",
     "DO",
@@ -234,7 +234,7 @@ const PREFIXES: &[&str] = &[
     "PASSWORD",
     "CLIENT",
     "SERVER",
-    // The system.
+    // The operating system.
     "LD",
     "DYLD",
     "LC",
@@ -246,16 +246,16 @@ const PREFIXES: &[&str] = &[
     "MALLOC",
 ];
 
-/// Words that no variable of a profile holds: where several connectors run in one process, the variables of each
-/// stand under its profile's name, such as `ACME_OPENCTI_TOKEN`.
+/// Words that cannot occur within a profile's variables: if several connectors run in one process, the variables of
+/// each are prefixed with its profile, such as `ACME_OPENCTI_TOKEN`.
 const INNER: &[&str] = &["OPENCTI", "CONNECTOR", "MQ", "S3"];
 
-/// The variable of a setting.
+/// Returns the environment variable of a setting.
 pub fn variable(profile: &str, name: &str) -> String {
     format!("{profile}_{name}").replace('-', "_").to_uppercase()
 }
 
-/// The words by which a variable, or all variables of a profile's id, belong to another program.
+/// Returns the reserved words by which a variable, or all variables of a profile, belong to another program.
 pub(super) fn owner(name: &str) -> Option<&'static str> {
     let name = name.replace('-', "_").to_uppercase();
     let begins =
@@ -264,7 +264,7 @@ pub(super) fn owner(name: &str) -> Option<&'static str> {
     PREFIXES.iter().find(begins).or_else(inner).copied()
 }
 
-/// Whether the name of a setting, of a header or in an answer says that its value is a credential.
+/// Returns whether the name of a setting, header or value indicates a credential.
 pub fn is_credential(name: &str) -> bool {
     const ANYWHERE: &[&str] = &[
         "token",
@@ -307,7 +307,7 @@ pub fn is_credential(name: &str) -> bool {
     ANYWHERE.iter().any(|part| lower.contains(part)) || words(name).any(|word| WORDS.contains(&word.as_str()))
 }
 
-/// The words of a name, in lower case, also of one such as `accessKey`.
+/// Splits a name into lower-case words, including one in camel case such as `accessKey`.
 fn words(name: &str) -> impl Iterator<Item = String> {
     let mut spaced = String::with_capacity(name.len() + 4);
     let mut was_small = false;
@@ -321,7 +321,7 @@ fn words(name: &str) -> impl Iterator<Item = String> {
     spaced.split(['_', '-', '.', ' ']).map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
-/// Whether a setting's name says who asks, which may be shown, and not what proves it.
+/// Returns whether a setting's name denotes an identity, which may be shown, rather than a credential.
 pub(super) fn is_identity(name: &str) -> bool {
     const NAMES: &[&str] =
         &["user", "username", "login", "account", "email", "client_id", "user_id", "account_id", "tenant_id"];
@@ -335,7 +335,7 @@ mod tests {
     use crate::plan::Plan;
     use proptest::prelude::*;
 
-    /// A profile with one secret setting.
+    /// Returns a profile with one setting.
     fn profile(id: &str, setting: &str, kind: &str) -> String {
         let text = include_str!("../../../tests/diagnostics/secret-default.yaml");
         text.replace("id: example", &format!("id: {id}"))

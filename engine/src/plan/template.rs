@@ -1,62 +1,62 @@
-//! Literal text with `{placeholders}`, read once: what URLs, headers and credentials are written in.
-//! Not a template language: a placeholder stands for one declared value, and whoever fills it in decides how it is encoded.
+//! Text with `{placeholders}`, for URLs, headers, bodies and credentials. It is not a template language: a placeholder
+//! stands for one declared value, and the caller decides how the value is encoded.
 
 use super::window::WindowText;
 use std::fmt;
 use std::ops::Range;
 
-/// A text with placeholders.
+/// A parsed text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
 }
 
-/// A stretch of a template.
+/// A literal or placeholder of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// As it stands.
+    /// Literal text, copied without changes.
     Literal(String),
-    /// The value of a setting.
+    /// The value of the setting with this name.
     Setting(String),
-    /// The value of the observable asked about.
+    /// The value of the queried observable.
     ObservableValue,
-    /// Its STIX type.
+    /// The STIX type of the queried observable.
     ObservableType,
-    /// An IPv6 address with all its zeros; any other value as it is.
+    /// The observable, an IPv6 address in full form without `::`.
     ObservableExpanded,
-    /// An address as the name of its PTR record; any other value as it is.
+    /// The observable, an address as the name of its PTR record.
     ObservableReverse,
-    /// An end of the window.
+    /// A bound of the window in a time format.
     Window(WindowText),
     /// The current value of `for_each`.
     Each,
-    /// What the request at hand knows besides.
+    /// A value that is known in this request only.
     Local(Local),
 }
 
-/// A value that only some requests know.
+/// A value that is known in some requests only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Local {
-    /// The name of a job.
+    /// The identifier of the asynchronous job.
     Job,
-    /// The token that was fetched.
+    /// The access token that was obtained.
     Token,
-    /// The time of the request.
+    /// The time at which the request is sent.
     Timestamp,
-    /// The path of the request.
+    /// The path of the signed request.
     Path,
-    /// Its method.
+    /// The HTTP method of the signed request.
     Method,
-    /// Its query.
+    /// The query string of the signed request.
     Query,
-    /// Its body.
+    /// The body of the signed request.
     Body,
-    /// The digest over the request.
+    /// The digest or HMAC over the request.
     Signature,
 }
 
 impl Local {
-    /// The word in braces.
+    /// Returns the name of the placeholder, without braces.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Job => "job",
@@ -71,20 +71,20 @@ impl Local {
     }
 }
 
-/// Why a text is no template, and where in it.
+/// Reasons why a template is invalid, with byte ranges.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplateError {
-    /// A brace opens or closes nothing.
+    /// An unbalanced brace.
     Brace(Range<usize>),
-    /// A placeholder that nothing is known for.
+    /// An unknown placeholder.
     Placeholder(String, Range<usize>),
-    /// An end of the window in a form that times do not have.
+    /// A bound of the window with an invalid time format.
     Time(Range<usize>),
-    /// A placeholder in two pairs of braces, as other languages have it: that would be text.
+    /// A placeholder in double braces, as in other template languages. It would be literal text.
     Doubled(String, Range<usize>),
 }
 
-/// The stretches of a text, each with its place in it; and what in it is none.
+/// Parts of a text with their byte ranges, and the mistakes found.
 #[derive(Debug, Default)]
 pub(super) struct Segments {
     pub(super) parts: Vec<(Part, Range<usize>)>,
@@ -92,7 +92,7 @@ pub(super) struct Segments {
 }
 
 impl Segments {
-    /// Reads a template. `{{` and `}}` are braces. After a brace without a partner nothing is read.
+    /// Parses a template. `{{` and `}}` are literal braces. Parsing ends at an unbalanced brace.
     pub(super) fn read(text: &str) -> Segments {
         let mut read = Segments::default();
         let mut literal = (String::new(), 0);
@@ -150,29 +150,33 @@ impl Segments {
 }
 
 impl Template {
-    /// Reads a template, or tells the first mistake in it. `{{` and `}}` are braces.
+    /// Parses a template; `{{` and `}}` are literal braces.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first mistake.
     pub fn parse(text: &str) -> Result<Template, TemplateError> {
         let mut read = Segments::read(text);
         if read.mistakes.is_empty() { Ok(read.template()) } else { Err(read.mistakes.swap_remove(0)) }
     }
 
-    /// A text without placeholders.
+    /// Returns a template without placeholders.
     pub fn literal(text: &str) -> Template {
         Template { parts: vec![Part::Literal(text.to_owned())] }
     }
 
-    /// The same with a literal text before it.
+    /// Returns the template with a literal text prepended.
     pub fn after(mut self, text: &str) -> Template {
         self.parts.insert(0, Part::Literal(text.to_owned()));
         self
     }
 
-    /// Its stretches, in order.
+    /// Returns the literals and placeholders, in order.
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
 
-    /// The settings it names.
+    /// Returns the names of the settings that the template uses.
     pub fn settings(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Setting(name) => Some(name.as_str()),
@@ -180,7 +184,7 @@ impl Template {
         })
     }
 
-    /// The one setting it consists of, if it is nothing else.
+    /// Returns the setting's name if the template consists of one setting.
     pub fn only_setting(&self) -> Option<&str> {
         match &self.parts[..] {
             [Part::Setting(name)] => Some(name),
@@ -188,7 +192,7 @@ impl Template {
         }
     }
 
-    /// Its text, if it has no placeholder.
+    /// Returns the text if the template has no placeholder.
     pub fn as_literal(&self) -> Option<&str> {
         match &self.parts[..] {
             [] => Some(""),
@@ -198,7 +202,7 @@ impl Template {
     }
 }
 
-/// As the profile has it: values by their names.
+/// Writes the template as in the profile, without values.
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.parts.iter().try_for_each(|part| match part {
@@ -215,7 +219,8 @@ impl fmt::Display for Template {
     }
 }
 
-/// The name in `{{ name }}`, if it is a setting's, the observable's or the window's, and what follows: nobody means that as text.
+/// Returns the name in `{{ name }}` and the rest of the text, if the name is that of a setting, the observable or the
+/// window. Literal braces around such a name are certainly a mistake.
 fn doubled(text: &str) -> Option<(&str, &str)> {
     let (name, after) = text.strip_prefix("{{")?.split_once("}}")?;
     let name = name.trim();
@@ -223,7 +228,7 @@ fn doubled(text: &str) -> Option<(&str, &str)> {
     is_known.then_some((name, after))
 }
 
-/// The placeholders with a name of their own; besides them there are `{settings.NAME}` and the ends of the window.
+/// Placeholders with a fixed name. The others are `{settings.NAME}` and the bounds of the window.
 const NAMED: [(&str, Part); 13] = [
     ("observable.value", Part::ObservableValue),
     ("observable.type", Part::ObservableType),
@@ -240,7 +245,7 @@ const NAMED: [(&str, Part); 13] = [
     ("signature", Part::Local(Local::Signature)),
 ];
 
-/// The names of placeholders that are not settings.
+/// Returns the placeholders with a fixed name.
 pub(super) fn placeholders() -> impl Iterator<Item = &'static str> {
     NAMED.iter().map(|(name, _)| *name)
 }

@@ -1,4 +1,4 @@
-//! How a provider writes instants, and how long a duration is: read once, used for each record.
+//! Time formats and durations, parsed once and used for every record.
 
 mod pattern;
 
@@ -10,33 +10,33 @@ use jiff::{SignedDuration, Span, Timestamp};
 use pattern::Pattern;
 use serde_json::Value;
 
-/// A way to write an instant.
+/// How a provider writes a point in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TimeFormat {
-    /// Seconds since 1970.
+    /// Seconds since 1970-01-01T00:00:00Z, as a number.
     EpochSeconds,
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970-01-01T00:00:00Z, as a number.
     EpochMilliseconds,
-    /// Microseconds since 1970.
+    /// Microseconds since 1970-01-01T00:00:00Z, as a number.
     EpochMicroseconds,
-    /// A date and time with a zone, as in RFC 3339.
+    /// Date and time with an offset (RFC 3339).
     Rfc3339,
-    /// A pattern as in `strftime` that names a zone (`%z`, `%Z`, `%s` …).
+    /// A `strftime` pattern with a zone (`%z`, `%Z`, `%s` …).
     Zoned(Pattern),
-    /// A pattern without a zone, and the zone it is meant in.
+    /// A `strftime` pattern without a zone, and its time zone.
     Civil(Pattern, TimeZone),
 }
 
-/// A value that a number or a time is read from.
+/// A value from which a number or a time is parsed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Datum<'d> {
-    /// A whole number.
+    /// A whole number that fits 64 bits.
     Integer(i64),
-    /// Another number.
+    /// A number with a fraction or exponent.
     Float(f64),
-    /// Text.
+    /// A text, which may contain a number.
     Text(&'d str),
-    /// Anything else.
+    /// A value of any other type.
     Other,
 }
 
@@ -61,19 +61,19 @@ impl<'d> From<&'d Value> for Datum<'d> {
     }
 }
 
-/// Why a text is no way to write an instant.
+/// Reasons why a time format is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TimeFormatError {
-    /// Neither a word nor a pattern that prints and reads a time.
+    /// Neither a keyword nor a pattern that can both write and parse a time.
     Unknown,
-    /// It names no zone, and none is given.
+    /// The pattern has no zone, and none is given.
     NoZone,
-    /// The zone is not in the IANA database.
+    /// The time zone is not in the IANA database.
     UnknownZone(String),
 }
 
 impl TimeFormat {
-    /// Reads a format and, where it needs one, its zone.
+    /// Parses a time format, and its time zone if it needs one.
     pub fn parse(format: &str, zone: Option<&str>) -> Result<TimeFormat, TimeFormatError> {
         match format {
             "epoch-seconds" => return Ok(Self::EpochSeconds),
@@ -97,7 +97,7 @@ impl TimeFormat {
         Ok(Self::Civil(Pattern::new(format, Some(&zone)), zone))
     }
 
-    /// The word that was probably meant by another.
+    /// Suggests the keyword that was probably meant.
     pub(super) fn meant(word: &str) -> Option<&'static str> {
         match word.to_ascii_lowercase().as_str() {
             "iso" | "iso8601" | "iso-8601" | "iso 8601" | "rfc-3339" | "rfc 3339" => Some("rfc3339"),
@@ -107,7 +107,7 @@ impl TimeFormat {
         }
     }
 
-    /// The word or pattern that a profile writes for it.
+    /// Returns the format as written in a profile.
     pub fn as_str(&self) -> &str {
         match self {
             Self::EpochSeconds => "epoch-seconds",
@@ -118,8 +118,9 @@ impl TimeFormat {
         }
     }
 
-    /// Reads an instant, in this format or another of its family that has one meaning: a number since 1970 with a fraction, or a
-    /// pattern's other spellings ([`Pattern`]). `None` if it is none, lies before 1970, or beyond what STIX can write ([`LATEST`]).
+    /// Parses a time in this format or in an unambiguous variant: a number since 1970 with a fraction, or a variant of
+    /// the pattern ([`Pattern`]). Returns `None` if the value is invalid, before 1970, or later than STIX can represent
+    /// ([`LATEST`]).
     pub fn read<'d>(&self, datum: impl Into<Datum<'d>>) -> Option<Timestamp> {
         let datum = datum.into();
         let time = match self {
@@ -133,7 +134,7 @@ impl TimeFormat {
         (Timestamp::UNIX_EPOCH..=LATEST).contains(&time).then_some(time)
     }
 
-    /// Writes an instant; patterns without a zone, in theirs.
+    /// Writes a time in this format. Patterns without a zone use theirs.
     pub fn write(&self, time: Timestamp) -> String {
         let pattern = |pattern: &str, zone: TimeZone| {
             let time = time.to_zoned(zone);
@@ -150,7 +151,7 @@ impl TimeFormat {
     }
 }
 
-/// A whole number, also one written as text.
+/// Parses a whole number, also from a text.
 pub fn integer<'d>(datum: impl Into<Datum<'d>>) -> Option<i64> {
     match datum.into() {
         Datum::Integer(number) => Some(number),
@@ -159,8 +160,8 @@ pub fn integer<'d>(datum: impl Into<Datum<'d>>) -> Option<i64> {
     }
 }
 
-/// So many units since 1970, each of so many nanoseconds. A fraction in a text is read as it stands, one of a JSON number to the
-/// microsecond: it has passed through a binary number, which is no finer at today's times.
+/// Parses a number of units since 1970, with `unit` in nanoseconds. A fraction in a text is exact; one of a JSON number
+/// is rounded to microseconds, because a binary floating-point number is not more precise for current times.
 fn since_1970(datum: Datum, unit: i64) -> Option<Timestamp> {
     let nanoseconds = match datum {
         Datum::Float(units) => ((units * unit as f64 / 1e3).round() as i128).checked_mul(1_000)?,
@@ -170,7 +171,7 @@ fn since_1970(datum: Datum, unit: i64) -> Option<Timestamp> {
     Timestamp::from_nanosecond(nanoseconds).ok()
 }
 
-/// Digits, a dot, and digits, in nanoseconds.
+/// Parses a decimal number to nanoseconds.
 fn fractional(text: &str, unit: i64) -> Option<i128> {
     let (whole, fraction) = text.split_once('.')?;
     let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
@@ -181,30 +182,30 @@ fn fractional(text: &str, unit: i64) -> Option<i128> {
     Some(whole.parse::<i64>().map(i128::from).ok()? * i128::from(unit) + billionths * i128::from(unit) / 1_000_000_000)
 }
 
-/// Reads an instant as RFC 3339 writes it.
+/// Parses a time as defined by RFC 3339.
 pub fn time_text(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 
-/// Reads an ISO 8601 duration that is not negative.
+/// Parses a non-negative ISO 8601 duration.
 pub(super) fn duration(text: &str) -> Option<Span> {
     let span: Span = text.parse().ok()?;
     (!span.is_negative() && text.starts_with('P')).then_some(span)
 }
 
-/// The start of a span that ends at an instant, in calendar days of UTC; 1970 at the earliest, as far back as every format
-/// can write.
+/// Returns the start of a span that ends at `time`, in calendar days of UTC, but not before 1970, so that every format
+/// can represent it.
 pub fn before(time: Timestamp, span: Span) -> Timestamp {
     let start = time.to_zoned(TimeZone::UTC).checked_sub(span).map(|zoned| zoned.timestamp());
     start.unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH)
 }
 
-/// The instant after a wait; the last one there is, if the wait is longer.
+/// Returns the time after a wait, or the maximum time if the wait is longer.
 pub fn after(time: Timestamp, wait: SignedDuration) -> Timestamp {
     time.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
-/// The length of a span without months and years.
+/// Returns the length of a span without months and years, otherwise `None`.
 pub fn exact(span: Span) -> Option<SignedDuration> {
     span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()
 }
@@ -245,7 +246,7 @@ mod tests {
         check("rfc3339", None, json!("2019-06-30T11:17:42"), None);
     }
 
-    /// Patterns of the family of ISO 8601, with the zone they are meant in.
+    /// ISO 8601 patterns with their time zones.
     const ISO: [&str; 10] = [
         "%Y-%m-%d %H:%M:%S",
         "%Y-%m-%dT%H:%M:%S",

@@ -1,105 +1,108 @@
-//! What a provider's status or body means. The words are ours and few; what follows from each is the engine's.
+//! Meaning of a provider's responses by status code, header or body. The set of meanings is closed; the engine decides
+//! what follows from each.
 
 use super::record::Scalar;
 use super::text::{OneOrMany, PathText};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// When the status, and the body where given, match, the answer has this meaning.
+/// The meaning of responses that match. All of the given tests (`status`, `body`, `header`) must match.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
-    /// Status codes.
+    /// Status codes, of which one must match.
     #[serde(default)]
     pub status: Option<OneOrMany<StatusCode>>,
-    /// What the body holds.
+    /// Test of the response body.
     #[serde(default)]
     pub body: Option<BodyTest>,
-    /// What a header of the answer says.
+    /// Test of a response header.
     #[serde(default)]
     pub header: Option<HeaderTest>,
-    /// What that means.
+    /// Meaning of a matching response.
     pub means: Meaning,
-    /// Where the provider says why; of several places the first that holds a text. A body that is plain text is its own.
+    /// Path of the provider's error message. If there are several paths, the first that leads to a text applies. A
+    /// plain text body is its own message.
     #[serde(default)]
     pub message: Option<OneOrMany<PathText>>,
-    /// Where the provider says how long to wait; the header `Retry-After` is read in any case.
+    /// Where the provider states how long to wait. The header `Retry-After` is always read.
     #[serde(default)]
     pub retry_after: Option<RetryAfter>,
 }
 
-/// A status code of HTTP (RFC 9110 §15).
+/// An HTTP status code (RFC 9110 §15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct StatusCode(#[schemars(range(min = 100, max = 599))] pub u16);
 
-/// A test of an answer's body.
+/// A test of a response body.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum BodyTest {
-    /// A value in a JSON body; of an answer of JSON lines, in one of them.
+    /// Tests a value of a JSON body. In NDJSON, one matching line is sufficient.
     Value {
-        /// Where it stands.
+        /// Path of the value.
         at: PathText,
-        /// What it is, one of these; without them, that it is there and not null, false, 0 or empty (`""`, `[]`, `{}`).
+        /// Values of which one must be equal. If omitted, the value must exist and must not be null, false, 0 or empty
+        /// (`""`, `[]`, `{}`).
         #[serde(default)]
         is: Option<OneOrMany<Scalar>>,
-        /// A text that it contains, in any case; of several, one is enough.
+        /// Texts of which one must be contained, ignoring case.
         #[serde(default)]
         contains: Option<OneOrMany<String>>,
     },
-    /// A text that the body contains, whatever its format. Data that others write can contain it too: where the body is the
-    /// text and no more, say `text`.
+    /// Tests whether the body contains a text, in any format. Data from third parties can contain the text too; use
+    /// `text` if the body consists of it.
     Part {
-        /// The text, in any case.
+        /// The text, compared ignoring case.
         contains: String,
     },
-    /// A text that is the whole body, but for blanks around it.
+    /// Tests whether the whole body is a text, apart from leading and trailing white space.
     Whole {
-        /// The text, in any case.
+        /// The text, compared ignoring case.
         text: String,
     },
-    /// Whether there is a body at all.
+    /// Tests whether there is a body.
     Empty {
-        /// `true`: nothing but blanks; `false`: something.
+        /// `true` if the body must be empty or white space only, `false` if it must contain something else.
         empty: bool,
     },
 }
 
-/// A test of a header of an answer.
+/// A test of a response header.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeaderTest {
-    /// The header's name.
+    /// Name of the header.
     pub name: String,
-    /// The text it contains, in any case; without it, that the header is there.
+    /// Text that the value must contain, ignoring case. If omitted, the header must be present.
     #[serde(default)]
     pub contains: Option<String>,
 }
 
-/// What an answer means.
+/// Meaning of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Meaning {
-    /// An answer, to be read.
+    /// A result. Its rows are read.
     Ok,
-    /// The provider knows nothing of the observable. No error.
+    /// The provider has no data about the observable. This is not an error.
     Empty,
-    /// The credentials are not accepted. Nothing else is asked.
+    /// The credentials are invalid. No further request is sent.
     Unauthorized,
-    /// The credentials are accepted, but not for this. Nothing else is asked.
+    /// The credentials are valid, but do not permit this request. No further request is sent.
     Forbidden,
-    /// Too fast: the same request is sent again after a wait.
+    /// The rate limit is exceeded. The same request is sent again after a wait.
     Throttled,
-    /// No more for today: deferred until the quota is full again.
+    /// The quota is exhausted. The run is deferred until the quota is reset.
     Quota,
-    /// The provider is out of order for a moment: the same request is sent again after a wait.
+    /// A temporary failure of the provider. The same request is sent again after a wait.
     Unavailable,
-    /// The provider does not take this request. This lookup ends.
+    /// The provider rejects this request. The lookup fails; other lookups continue.
     Rejected,
 }
 
 impl Meaning {
-    /// The word.
+    /// Returns the value as written in a profile.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -114,29 +117,29 @@ impl Meaning {
     }
 }
 
-/// Where a wait stands.
+/// Where a wait is stated, and in which unit.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum RetryAfter {
-    /// In the body.
+    /// A value of the JSON body.
     Body {
-        /// Where.
+        /// Path of the value.
         at: PathText,
-        /// In what form.
+        /// Unit or format of the value.
         #[serde(rename = "as")]
         unit: WaitUnit,
     },
-    /// In a header.
+    /// A response header.
     Header {
-        /// Which.
+        /// Name of the header.
         header: String,
-        /// In what form.
+        /// Unit or format of the value.
         #[serde(rename = "as")]
         unit: WaitUnit,
     },
 }
 
-/// In what form a wait is given. A text may bring its unit, which then counts: `850ms`, `1m 30s`, `PT1M`.
+/// Unit or format of a wait. A unit in the value itself takes precedence: `850ms`, `1m 30s`, `PT1M`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WaitUnit {
@@ -146,10 +149,11 @@ pub enum WaitUnit {
     Milliseconds,
     /// Minutes from now.
     Minutes,
-    /// Seconds since 1970.
+    /// Seconds since 1970-01-01T00:00:00Z.
     EpochSeconds,
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970-01-01T00:00:00Z.
     EpochMilliseconds,
-    /// A date, as in RFC 9110 or RFC 3339; one without a zone (`2024-03-01 00:00:00`) is in UTC.
+    /// An HTTP date (RFC 9110 §5.6.7) or an RFC 3339 timestamp. A date without an offset (`2024-03-01 00:00:00`) is in
+    /// UTC.
     Date,
 }

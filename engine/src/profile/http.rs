@@ -1,4 +1,4 @@
-//! Where requests go and with what: origin, credentials, headers, time limits, retries.
+//! Base URL, authentication, headers, time limits and retries.
 
 use super::answer::WaitUnit;
 use super::lookup::{BodyValue, Method};
@@ -7,27 +7,27 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Where requests go, and with what.
+/// Base URL, authentication, headers, time limits and retries of all requests.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
-    /// Scheme, host and the path that all requests share: literal, or one `{settings.NAME}` of type `url` where everybody runs
-    /// a server of their own. An operator's `…_API_BASE_URL` replaces it whole.
+    /// Scheme, host and common path of all requests: a literal URL, or one `{settings.NAME}` of type `url` if each
+    /// operator runs a server of their own. The operator's setting `api_base_url` replaces the whole value.
     pub base_url: String,
-    /// How we say who we are; several kinds together make a list.
+    /// Authentication of requests. If several methods are combined, write a list.
     #[serde(default)]
     pub auth: OneOrMany<Auth>,
     /// Headers of every request.
     #[serde(default)]
     pub headers: BTreeMap<String, TemplateText>,
-    /// How long one request may take, from connecting to the last byte.
+    /// Timeout of one request, from connecting to the last byte.
     #[serde(default = "Http::default_timeout")]
     pub timeout: DurationText,
-    /// The largest answer that is read, in MiB.
+    /// Maximum size of a response, in MiB.
     #[serde(default = "Http::default_max_body")]
     #[schemars(range(min = 1, max = 1024))]
     pub max_body_mib: u32,
-    /// What is tried again, and for how long.
+    /// Retries after temporary failures.
     #[serde(default)]
     pub retry: Retry,
 }
@@ -42,129 +42,131 @@ impl Http {
     }
 }
 
-/// How we say who we are. The only place where a secret may stand.
+/// Authentication method. Secrets can be used only here.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Auth {
-    /// Anyone may ask.
+    /// No authentication.
     None {},
-    /// HTTP Basic (RFC 7617).
+    /// HTTP Basic authentication (RFC 7617).
     Basic {
-        /// The user's name.
+        /// User name.
         username: TemplateText,
-        /// The password.
+        /// Password.
         password: TemplateText,
     },
-    /// A header of the provider's own, such as `X-API-Key`; with `Authorization` any scheme word, or none.
+    /// A request header, such as `X-API-Key`, or `Authorization` with a scheme of the provider's own.
     Header {
-        /// The header's name.
-        #[schemars(regex(pattern = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), extend("x-form" = "a header's name"))]
+        /// Name of the header.
+        #[schemars(regex(pattern = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), extend("x-form" = "a header name"))]
         name: String,
-        /// Its value, such as `{settings.api_key}` or `apikey {settings.api_key}`.
+        /// Value of the header, such as `{settings.api_key}` or `apikey {settings.api_key}`.
         value: TemplateText,
     },
-    /// `Authorization: Bearer …` (RFC 6750).
+    /// Bearer token (RFC 6750) in the header `Authorization`.
     Bearer {
         /// The token.
         token: TemplateText,
     },
-    /// A parameter of the query. It is left out of everything we print.
+    /// A query parameter. It is redacted in all output.
     Query {
-        /// The parameter's name.
+        /// Name of the parameter.
         parameter: String,
-        /// Its value.
+        /// Value of the parameter.
         value: TemplateText,
     },
-    /// A part of every request's path, between the base URL and the request's own.
+    /// A path segment, or several, between the base URL and the path of each request.
     Path {
-        /// The part, such as `/{settings.api_key}` or `/users/{settings.user}/keys/{settings.api_key}`.
+        /// The segments, such as `/{settings.api_key}` or `/users/{settings.user}/keys/{settings.api_key}`.
         prefix: TemplateText,
     },
-    /// A value in the body of each request of a lookup, beside what is asked.
+    /// A value in the body of each request, next to those of the lookup.
     Body {
-        /// Where: a path such as `$.apiKey`, or the name of a form's field.
+        /// Position of the value: a path such as `$.apiKey`, or the name of a form field.
         parameter: String,
-        /// Its value.
+        /// The value.
         value: TemplateText,
     },
-    /// OAuth 2.0 client credentials (RFC 6749 §4.4): a token is fetched, used until it expires, and fetched once more when it is
-    /// not accepted.
+    /// OAuth 2.0 client credentials grant (RFC 6749 §4.4). The access token is used until it expires, and is requested
+    /// again if the provider rejects it.
     Oauth2 {
-        /// Where tokens are given: scheme and host literal, placeholders in the path only. An operator's `…_API_TOKEN_URL`
-        /// replaces it whole.
+        /// URL of the token endpoint. Scheme and host are literal; placeholders are permitted in the path only. The
+        /// operator's setting `api_token_url` replaces the whole value.
         token_url: TemplateText,
-        /// The client's name.
+        /// Client identifier.
         client_id: TemplateText,
-        /// The client's secret.
+        /// Client secret.
         client_secret: TemplateText,
-        /// What the token is for.
+        /// Scope of the access token.
         #[serde(default)]
         scope: Option<String>,
-        /// How the client says who it is.
+        /// How the client authenticates to the token endpoint.
         #[serde(default)]
         client: ClientWord,
     },
-    /// A token that a request of the provider's own gives. Never fetched for each request: it is used until it expires. The
-    /// request says who we are in its `body`, its `form`, its `headers` or by `basic`; it carries no other credentials.
+    /// An access token from a login request. The token is used until it expires. The login request contains the
+    /// credentials in `body`, `form`, `headers` or `basic`, and no other authentication.
     Login {
-        /// The path of the request, after the base URL.
+        /// Path of the login request, after the base URL.
         path: TemplateText,
-        /// Its method.
+        /// Method of the login request.
         #[serde(default = "Auth::default_method")]
         method: Method,
-        /// Its body, as JSON.
+        /// JSON body of the login request.
         #[serde(default)]
         body: Option<BodyValue>,
-        /// Its body, as the fields of a form.
+        /// Form fields of the login request.
         #[serde(default)]
         form: BTreeMap<String, TemplateText>,
-        /// Headers of this request alone.
+        /// Headers of the login request only.
         #[serde(default)]
         headers: BTreeMap<String, TemplateText>,
-        /// A name and a password for this request alone, as HTTP Basic has them (RFC 7617).
+        /// HTTP Basic authentication (RFC 7617) of the login request only.
         #[serde(default)]
         basic: Option<Basic>,
-        /// Where its answer has the token: in the body …
+        /// Path of the token in the body of the response.
         #[serde(default)]
         token: Option<PathText>,
-        /// … or in this header of it; of `Set-Cookie` the name and the value, as `Cookie` sends them back.
+        /// Response header that contains the token, instead of `token`. From `Set-Cookie`, name and value are sent back
+        /// in `Cookie`.
         #[serde(default)]
         token_header: Option<String>,
-        /// When it expires; without it, when it is not accepted any more.
+        /// When the token expires. If omitted, it is used until the provider rejects it.
         #[serde(default)]
         expires: Option<Expiry>,
-        /// The header that carries the token from then on: `Authorization`, unless a `parameter` does.
+        /// Request header that carries the token. The default is `Authorization`, unless `parameter` is given.
         #[serde(default)]
-        #[schemars(regex(pattern = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), extend("x-form" = "a header's name"))]
+        #[schemars(regex(pattern = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), extend("x-form" = "a header name"))]
         header: Option<String>,
-        /// The parameter of the query that carries it, instead.
+        /// Query parameter that carries the token, instead of a header.
         #[serde(default)]
         parameter: Option<String>,
-        /// How it is written there: `Bearer {token}` in `Authorization`, `{token}` elsewhere, if nothing is said.
+        /// Value of the header or parameter. The default is `Bearer {token}` in `Authorization`, and `{token}`
+        /// elsewhere.
         #[serde(default)]
         value: Option<TemplateText>,
     },
-    /// A digest over a text of the request, such as its path and the time. Parameters and headers may hold `{signature}` and
-    /// `{timestamp}`.
+    /// A digest or HMAC over parts of the request, such as its path and time. Parameters and headers can contain
+    /// `{signature}` and `{timestamp}`.
     Signature {
-        /// How the digest is made.
+        /// Digest or HMAC algorithm.
         algorithm: Algorithm,
-        /// How it is written.
+        /// Encoding of the digest.
         #[serde(default)]
         encoding: Encoding,
-        /// The key; for a plain digest there is none, and `text` holds the secret.
+        /// HMAC key. A plain digest has no key; its `text` contains the secret.
         #[serde(default)]
         key: Option<TemplateText>,
-        /// What is signed: text with placeholders, among them `{timestamp}` and, of the request, `{method}`, `{path}`, `{query}`
-        /// (as it is sent, without what the signature adds) and `{body}`.
+        /// The signed text. Besides settings it can contain `{timestamp}` and these parts of the request: `{method}`,
+        /// `{path}`, `{query}` (as sent, without the parameters of the signature) and `{body}`.
         text: TemplateText,
-        /// How `{timestamp}` is written, in UTC: `epoch-seconds`, `rfc3339`, or a pattern as in `strftime`.
+        /// Format of `{timestamp}`, in UTC: `epoch-seconds`, `rfc3339`, or a `strftime` pattern.
         #[serde(default)]
         timestamp: Option<String>,
-        /// Parameters of the query.
+        /// Query parameters to add, with placeholders.
         #[serde(default)]
         query: BTreeMap<String, TemplateText>,
-        /// Headers.
+        /// Request headers to add, with placeholders.
         #[serde(default)]
         headers: BTreeMap<String, TemplateText>,
     },
@@ -176,39 +178,39 @@ impl Auth {
     }
 }
 
-/// A name and a password.
+/// User name and password for HTTP Basic authentication.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Basic {
-    /// The user's name.
+    /// User name.
     pub username: TemplateText,
-    /// The password.
+    /// Password.
     pub password: TemplateText,
 }
 
-/// How a client of OAuth 2.0 says who it is (RFC 6749 §2.3.1).
+/// Client authentication of OAuth 2.0 (RFC 6749 §2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientWord {
-    /// In the form, with all else.
+    /// `client_id` and `client_secret` in the form.
     #[default]
     Form,
-    /// By HTTP Basic.
+    /// HTTP Basic authentication.
     Basic,
 }
 
-/// When a token expires.
+/// Expiry of an access token.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expiry {
-    /// Where the answer says so.
+    /// Path of the expiry in the body of the response.
     pub at: PathText,
-    /// In what form.
+    /// Unit or format of the value.
     #[serde(rename = "as")]
     pub unit: WaitUnit,
 }
 
-/// How a digest is made.
+/// Digest and HMAC algorithms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
@@ -220,39 +222,39 @@ pub enum Algorithm {
     HmacSha1,
     /// HMAC with MD5.
     HmacMd5,
-    /// SHA-512 of the text alone.
+    /// SHA-512 digest of the text, without a key.
     Sha512,
-    /// SHA-256 of the text alone.
+    /// SHA-256 digest of the text, without a key.
     Sha256,
-    /// SHA-1 of the text alone.
+    /// SHA-1 digest of the text, without a key.
     Sha1,
-    /// MD5 of the text alone.
+    /// MD5 digest of the text, without a key.
     Md5,
 }
 
-/// How a digest is written.
+/// Encoding of a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encoding {
-    /// In hexadecimal, with small letters.
+    /// Lower-case hexadecimal.
     #[default]
     Hex,
-    /// In Base64 (RFC 4648 §4).
+    /// Base64 (RFC 4648 §4).
     Base64,
 }
 
-/// What is tried again (429, 408, 5xx, lost connections), and for how long.
+/// Retries after status 429, 408 and 5xx, and after lost connections.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Retry {
-    /// How often a request is sent at most.
+    /// Maximum attempts per request, including the first.
     #[serde(default = "Retry::default_attempts")]
     #[schemars(range(min = 1, max = 20))]
     pub attempts: u32,
-    /// The wait before the second attempt; each later one is twice as long, less up to half at random.
+    /// Wait before the second attempt. Each later wait is twice as long, and is shortened at random by up to one half.
     #[serde(default = "Retry::default_first")]
     pub first: DurationText,
-    /// The longest wait that is taken. When the provider asks for more, the lookup is deferred until then.
+    /// Maximum wait before an attempt. If the provider asks for a longer wait, the lookup is deferred until then.
     #[serde(default = "Retry::default_longest")]
     pub longest: DurationText,
 }

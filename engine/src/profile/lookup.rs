@@ -1,4 +1,4 @@
-//! The ways to ask: which observables, which request, how the answer is framed, how pages follow one another.
+//! Lookups: accepted observables, request, framing of the response, paging, jobs.
 
 use super::answer::StatusCode;
 use super::record::{Scalar, TimeField};
@@ -8,76 +8,76 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// How far back records are of interest.
+/// Time window of the records to return.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
-    /// How far: an ISO 8601 duration, or `{settings.NAME}` of type `duration`.
+    /// Length of the window up to now: an ISO 8601 duration, or `{settings.NAME}` of type `duration`.
     pub last: TemplateText,
-    /// For providers that cannot be told: records whose time lies before the window are counted, and left out.
+    /// Time field by which records before the window are dropped and counted, for providers that cannot filter by time.
     #[serde(default)]
     pub filter: Option<TimeField>,
 }
 
-/// One way to ask.
+/// A request to the provider, and how its response is divided into rows.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lookup {
-    /// The types of observable it is for.
+    /// Observable types that the lookup accepts.
     #[schemars(length(min = 1))]
     pub accepts: Vec<Kind>,
-    /// One request for each of these; the value is `{each}`. A list of one says something of all records of the lookup.
+    /// Values for which the request is repeated; the current value is `{each}`. A list of one value can label all
+    /// records of the lookup.
     #[serde(default)]
     pub for_each: Vec<String>,
-    /// The request's method.
+    /// HTTP method of the request.
     #[serde(default)]
     pub method: Method,
-    /// The path after the base URL. A placeholder's value is encoded as one segment, or part of one.
+    /// Path of the request, after the base URL. Values of placeholders are percent-encoded, `/` included.
     pub path: TemplateText,
-    /// The query's parameters. Values are encoded.
+    /// Query parameters. Values are percent-encoded.
     #[serde(default)]
     pub query: BTreeMap<String, QueryValue>,
-    /// Headers of this lookup alone.
+    /// Headers of this lookup's requests, in addition to those of `http`.
     #[serde(default)]
     pub headers: BTreeMap<String, TemplateText>,
-    /// The body of a `POST`, as JSON.
+    /// JSON body of a `POST` request.
     #[serde(default)]
     pub body: Option<BodyValue>,
-    /// The body of a `POST`, as the fields of a form, instead.
+    /// Form fields of a `POST` request, instead of `body`.
     #[serde(default)]
     pub form: BTreeMap<String, QueryValue>,
-    /// How an answer is cut into rows. Never told by its `Content-Type`.
+    /// How a response body is divided into rows. The `Content-Type` of the response is not considered.
     #[serde(default)]
     pub framing: Framing,
-    /// How lines are cut into columns, with `framing: delimited`.
+    /// How lines are divided into columns, with `framing: delimited`.
     #[serde(default)]
     pub columns: Option<Columns>,
-    /// Where the list of rows stands in a JSON answer; or the levels that lead to a row, from outside in. It must be there:
-    /// an empty list is an empty answer, a missing one a broken answer.
+    /// Path of the list of rows in a JSON response, or the levels that lead to a row, outermost first. The list must
+    /// exist: an empty list means that there are no results, a missing one is an error.
     #[serde(default)]
     pub records: Option<Records>,
-    /// Only rows with one of these values are records; of several tests, all must hold. The rest is counted as dropped.
+    /// Tests that a row must pass to be a record; all of them must match. Other rows are dropped and counted.
     #[serde(default)]
     pub only: Vec<RowTest>,
-    /// Rows with one of these values are none; of several tests, one is enough. They are counted as dropped.
+    /// Tests that exclude a row; one match is sufficient. Such rows are dropped and counted.
     #[serde(default)]
     pub except: Vec<RowTest>,
-    /// How one page follows another.
+    /// How further pages of the result are requested.
     #[serde(default)]
     pub paging: Paging,
-    /// Where the answer says that it is not all there is: the outcome is then `partial`. Pages that it names are read all the
-    /// same.
+    /// Sign that the response is incomplete. The outcome is then `partial`; further pages are read as usual.
     #[serde(default)]
     pub truncated_when: Option<Signal>,
-    /// For providers that take an order and have it ready later.
+    /// Polling, for providers that process a request asynchronously.
     #[serde(default)]
     pub job: Option<Job>,
 }
 
-/// A request's method.
+/// HTTP method of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 pub enum Method {
-    /// `GET`.
+    /// `GET`, without a body.
     #[default]
     #[serde(rename = "GET")]
     Get,
@@ -87,7 +87,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The method as HTTP writes it.
+    /// Returns the method as sent in HTTP.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
@@ -96,305 +96,317 @@ impl Method {
     }
 }
 
-/// The value of a query parameter.
+/// Value of a query parameter or form field.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum QueryValue {
-    /// A number.
+    /// A whole number.
     Integer(i64),
     /// Text with placeholders.
     Text(TemplateText),
-    /// An end of the window.
+    /// A bound of the window, in a time format.
     Time {
-        /// Which end.
+        /// Which bound of the window is sent.
         from: WindowPoint,
-        /// How it is written: `epoch-seconds`, `epoch-milliseconds`, `epoch-microseconds`, `rfc3339`, a pattern as in `strftime`; or as a distance
-        /// from now: `days-back`, `seconds-back`, `negative-seconds`.
+        /// Time format: `epoch-seconds`, `epoch-milliseconds`, `epoch-microseconds`, `rfc3339`, a `strftime` pattern,
+        /// or the distance from now: `days-back`, `seconds-back`, `negative-seconds`.
         format: String,
-        /// The time zone of a pattern that names none: `UTC`, or a name of the IANA database.
+        /// Time zone of a pattern without an offset: `UTC` or a name of the IANA database.
         #[serde(default)]
         zone: Option<String>,
     },
 }
 
-/// A JSON value whose texts may hold placeholders. A text that is nothing but a placeholder keeps its type: a number for a
-/// setting of type `integer` and for `{window.start:epoch-seconds}`, `true` or `false` for one of type `boolean`.
+/// A JSON value with placeholders in its texts. A text that consists of one placeholder keeps the type of its value: a
+/// number for a setting of type `integer` and for `{window.start:epoch-seconds}`, a boolean for a setting of type
+/// `boolean`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum BodyValue {
     /// `true` or `false`.
     Boolean(bool),
-    /// A number.
+    /// A whole number.
     Integer(i64),
     /// Text with placeholders.
     Text(TemplateText),
-    /// A list.
+    /// A list of values.
     List(Vec<BodyValue>),
-    /// An object.
+    /// An object with values by name.
     Object(BTreeMap<String, BodyValue>),
 }
 
-/// An end of the window.
+/// A bound of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum WindowPoint {
-    /// The start: now, less the window.
+    /// The start of the window: now minus its length.
     #[serde(rename = "window.start")]
     Start,
-    /// The end: now.
+    /// The end of the window: now.
     #[serde(rename = "window.end")]
     End,
 }
 
-/// How an answer is cut into rows.
+/// How a response body is divided into rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Framing {
-    /// One JSON document; `records` says where its rows stand.
+    /// One JSON document; `records` leads to its rows.
     #[default]
     Json,
-    /// One JSON object a line; blank lines are nothing. What arrived before a break is kept.
+    /// Newline-delimited JSON, one object per line. Blank lines are ignored. If the connection is lost, the complete
+    /// lines are kept.
     Ndjson,
-    /// The Streaming API Framing protocol: JSON lines with `cond` and `obj`. An answer without its last line is cut.
+    /// Streaming API Framing (DNSDB API): JSON lines with `cond` and `obj`. A response without the final line is
+    /// incomplete.
     Saf,
-    /// Lines of text, each cut into columns.
+    /// Lines of text, each divided into columns.
     Delimited,
 }
 
-/// How lines are cut into columns. Columns are read as `$[0]`, `$[1]` …, or by name where the first line has names.
+/// How lines are divided into columns. Fields read columns by index, `$[0]`, `$[1]` …, or by name if there is a header
+/// line.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Columns {
-    /// The sign between columns, such as `","`, `"|"` or `" :: "`; `"\\t"` is a tab, and `" "` any number of blanks and tabs.
+    /// Separator of columns, such as `","`, `"|"` or `" :: "`. `"\\t"` is a tab; `" "` is any number of spaces and
+    /// tabs.
     #[schemars(length(min = 1, max = 8))]
     pub separator: String,
-    /// How many columns there are at most: the last holds all that is left of a line, separators too.
+    /// Maximum number of columns. The last one contains the rest of the line, including separators.
     #[serde(default)]
     #[schemars(range(min = 1, max = 1000))]
     pub at_most: Option<u32>,
-    /// Whether the first line holds the names of columns.
+    /// Whether the first line contains column names.
     #[serde(default)]
     pub header: bool,
-    /// The sign that starts a line of remarks.
+    /// Character that starts a comment line.
     #[serde(default)]
-    #[schemars(regex(pattern = r"^[!-~]$"), extend("x-form" = "one sign of ASCII"))]
+    #[schemars(regex(pattern = r"^[!-~]$"), extend("x-form" = "one printable ASCII character"))]
     pub comment: Option<String>,
 }
 
-/// Where rows stand.
+/// Position of the rows in a JSON response.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Records {
-    /// A list of rows.
+    /// Path of a list of rows.
     List(PathText),
-    /// Lists in lists, and objects whose keys say something.
+    /// Levels of nested lists and objects, outermost first.
     Levels(#[schemars(length(min = 1, max = 4))] Vec<Level>),
 }
 
-/// One step from the whole answer to a row: what stands at `at` is several, and each of them is gone into.
+/// One level on the way to the rows. Each element of the list or object at `at` is visited.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Level {
-    /// Where, from the level above.
+    /// Path relative to the level above.
     pub at: PathText,
-    /// What stands there.
+    /// Whether the value is a list or an object.
     #[serde(default)]
     pub is: LevelKind,
-    /// Of an object, only these keys; rows under others are counted as dropped.
+    /// Keys of the object to visit. Rows under other keys are dropped and counted.
     #[serde(default)]
     pub keys: Vec<String>,
-    /// Whether it may be absent or null: then nothing is there. Otherwise it makes a broken answer or, below the first level,
-    /// a bad record.
+    /// Whether the value may be absent or null, which counts as empty. If it may not, its absence is an error at the
+    /// first level, and a bad record below it.
     #[serde(default)]
     pub optional: bool,
 }
 
-/// What stands at a level.
+/// Structure of a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LevelKind {
     /// A list.
     #[default]
     List,
-    /// An object, whose values are gone into; a field reads the key with `from: key`.
+    /// An object whose values are visited. A field reads the key with `from: key`.
     Map,
-    /// A list, or a single value.
+    /// A list, or a single value in place of a list of one.
     OneOrMany,
 }
 
-/// A test of a row before it is read.
+/// A test of a row, before its fields are read.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RowTest {
-    /// Where, in the row.
+    /// Path relative to the row.
     pub at: PathText,
-    /// What stands there: one of these.
+    /// Values of which one must be equal.
     pub is: OneOrMany<Scalar>,
 }
 
-/// A value in an answer that says something by being there.
+/// A value in a response body or header that signals a state.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Signal {
-    /// Where it stands in the answer.
+    /// Path of the value in the response body.
     #[serde(default)]
     pub at: Option<PathText>,
-    /// The response header it stands in, instead.
+    /// Name of the response header, instead of `at`.
     #[serde(default)]
     pub header: Option<String>,
-    /// What it is, one of these; without them, that it is there and not null, false, 0 or empty.
+    /// Values of which one must be equal. If omitted, the value must exist and must not be null, false, 0 or empty.
     #[serde(default)]
     pub is: Vec<Scalar>,
 }
 
-/// An order that is ready later. The lookup's request places it, its answer names it, and it is asked for until it is done.
+/// An asynchronous job. The request of the lookup starts it, the response contains its identifier, and its state is
+/// polled until it is done.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
-    /// Where the answer names the job; the name is `{job}`.
+    /// Path of the job's identifier in the response, available as `{job}`.
     #[serde(default)]
     pub id: Option<PathText>,
-    /// The header of that answer that names it, such as `Location`, instead.
+    /// Response header that contains the job's identifier, such as `Location`, instead of `id`.
     #[serde(default)]
     pub header: Option<String>,
-    /// The path that tells how far it is, such as `/jobs/{job}`; without it, the job's name is the URL that does.
+    /// Path of the polling request, such as `/jobs/{job}`. If omitted, the job's identifier is the URL to poll.
     #[serde(default)]
     pub poll: Option<TemplateText>,
-    /// Where that answer has the state.
+    /// Path of the state in the response to the polling request.
     #[serde(default)]
     pub state: Option<PathText>,
-    /// The states of a job that is not done.
+    /// States of a job that is still running.
     #[serde(default)]
     pub pending: Vec<Scalar>,
-    /// Status codes that say the same, such as 202, for providers that have no word for it.
+    /// Status codes that mean that the job is still running, such as 202, for providers without a state in the body.
     #[serde(default)]
     pub pending_status: Option<OneOrMany<StatusCode>>,
-    /// The states of a job that will never be done.
+    /// States of a job that has failed.
     #[serde(default)]
     pub failed: Vec<Scalar>,
-    /// The path of the result, such as `/jobs/{job}/result`; without it, the answer that says it is done holds the rows.
+    /// Path of the request for the result, such as `/jobs/{job}/result`. If omitted, the last polling response contains
+    /// the rows.
     #[serde(default)]
     pub result: Option<TemplateText>,
-    /// How long to wait before it is asked for again.
+    /// Interval between polling requests.
     pub every: DurationText,
-    /// How often it is asked for at most.
+    /// Maximum number of polling requests.
     #[schemars(range(min = 1, max = 1000))]
     pub at_most: u32,
 }
 
-/// How one page follows another. Every kind but `none` has a bound, and a page or cursor that comes again ends the run
-/// with an error.
+/// How further pages of the result are requested. Every method except `none` has a limit. A page or cursor that occurs
+/// twice ends the run with an error.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Paging {
-    /// The answer is one page.
+    /// The response is a single page.
     None {
-        /// Where the answer says how many records there are: more than came is a `partial` outcome.
+        /// Path of the total number of records. If it is greater than the number received, the outcome is `partial`.
         #[serde(default)]
         total: Option<PathText>,
-        /// The response header that says so, instead.
+        /// Response header with the total number of records, instead of `total`.
         #[serde(default)]
         total_header: Option<String>,
-        /// How many rows the provider gives at most: an answer with so many is taken to be cut, and the outcome is `partial`.
+        /// Maximum number of rows that the provider returns. A response with this many rows is considered incomplete,
+        /// and the outcome is `partial`.
         #[serde(default)]
         cap: Option<NumberText>,
     },
-    /// Pages have numbers.
+    /// Pages with numbers.
     Page {
-        /// The parameter that carries the number; with `POST`, a path such as `$.page` puts it into the body.
+        /// Query parameter for the page number. With `POST`, a path such as `$.page` refers to the body.
         parameter: String,
-        /// The number of the first page.
+        /// Number of the first page.
         #[serde(default = "Paging::default_first")]
         first: u64,
-        /// Where the answer gives the number of the last page.
+        /// Path of the number of the last page.
         #[serde(default)]
         last: Option<PathText>,
-        /// The response header that gives it, instead.
+        /// Response header with the number of the last page, instead of `last`.
         #[serde(default)]
         last_header: Option<String>,
-        /// Where the answer says whether there is more.
+        /// Path of a value that indicates whether there are more pages.
         #[serde(default)]
         more: Option<PathText>,
-        /// Where the answer gives the number of all records.
+        /// Path of the total number of records.
         #[serde(default)]
         total: Option<PathText>,
-        /// The response header that gives it, instead. Where nothing is said, pages end with an empty one.
+        /// Response header with the total number of records, instead of `total`. If nothing indicates the end, an empty
+        /// page does.
         #[serde(default)]
         total_header: Option<String>,
-        /// The most pages that are asked for.
+        /// Maximum number of pages.
         #[schemars(range(min = 1, max = 10000))]
         at_most: u32,
     },
-    /// Pages start at a record's number.
+    /// Pages that start at a record number.
     Offset {
-        /// The parameter that carries the number; with `POST`, a path such as `$.offset` puts it into the body.
+        /// Query parameter for the offset. With `POST`, a path such as `$.offset` refers to the body.
         parameter: String,
-        /// The first request goes without the parameter, for providers that refuse it there.
+        /// Whether the first request omits the parameter, for providers that reject an offset of 0.
         #[serde(default)]
         not_first: bool,
-        /// The parameter that carries the size of a page. A page with fewer rows is not taken for the last one: providers give
-        /// fewer than they are asked for.
+        /// Size of a page. A page with fewer rows is not considered the last one, because providers may return fewer
+        /// rows than requested.
         #[serde(default)]
         limit: Option<OffsetLimit>,
-        /// Where the answer says whether there is more.
+        /// Path of a value that indicates whether there are more pages.
         #[serde(default)]
         more: Option<PathText>,
-        /// Where the answer gives the number of all records.
+        /// Path of the total number of records.
         #[serde(default)]
         total: Option<PathText>,
-        /// The response header that gives it, instead. Where nothing is said, pages end with an empty one.
+        /// Response header with the total number of records, instead of `total`. If nothing indicates the end, an empty
+        /// page does.
         #[serde(default)]
         total_header: Option<String>,
-        /// The most pages that are asked for.
+        /// Maximum number of pages.
         #[schemars(range(min = 1, max = 10000))]
         at_most: u32,
     },
-    /// Each page gives the URL of the next. Only URLs of the provider's own origin are followed.
+    /// Each page contains the URL of the next one. Only URLs with the origin of the base URL are followed.
     NextUrl {
-        /// Where it stands in the answer; without it, in the header `Link` (RFC 8288) with `rel="next"`.
+        /// Path of the URL. If omitted, the URL is read from the header `Link` with `rel="next"` (RFC 8288).
         #[serde(default)]
         at: Option<PathText>,
-        /// The most pages that are asked for.
+        /// Maximum number of pages.
         #[schemars(range(min = 1, max = 10000))]
         at_most: u32,
     },
-    /// Each page gives a cursor for the next.
+    /// Each page contains a cursor for the next one.
     Cursor {
-        /// Where it stands in the answer.
+        /// Path of the cursor.
         #[serde(default)]
         at: Option<PathText>,
-        /// The response header that carries it, instead.
+        /// Response header with the cursor, instead of `at`.
         #[serde(default)]
         header: Option<String>,
-        /// The parameter it is sent back in; with `POST`, a path such as `$.cursor` puts it into the body.
+        /// Query parameter for the cursor. With `POST`, a path such as `$.cursor` refers to the body.
         #[serde(default)]
         parameter: Option<String>,
-        /// The request header it is sent back in, instead.
+        /// Request header for the cursor, instead of `parameter`.
         #[serde(default)]
         request_header: Option<String>,
-        /// The most pages that are asked for.
+        /// Maximum number of pages.
         #[schemars(range(min = 1, max = 10000))]
         at_most: u32,
     },
-    /// Every answer is capped: one that is full is asked for again in two parts, each of one half of the window, newest first,
-    /// until every part is whole. The request names both ends of the window. An answer is full where it holds `cap` rows, where
-    /// it tells of more than it holds, or where `truncated_when` or `framing: saf` says so. Neighbouring parts overlap: a record
-    /// that comes in both counts once.
+    /// Responses of limited size without pages. If a response is full, its part of the window is divided into halves,
+    /// and each is requested, newest first, until no response is full. The request must contain both bounds of the
+    /// window. A response is full if it has `cap` rows, if its total is greater than the number of its rows, or if
+    /// `truncated_when` or `framing: saf` indicates it. Adjacent parts overlap; a record that occurs in both is counted
+    /// once.
     Window {
-        /// How many rows the provider gives at most. An answer with more is whole where its total says so.
+        /// Maximum number of rows that the provider returns. A response with more rows is complete if its total
+        /// indicates so.
         #[serde(default)]
         #[schemars(range(min = 1))]
         cap: Option<u64>,
-        /// Where the answer says how many records there are between the ends that were asked for.
+        /// Path of the total number of records between the requested bounds.
         #[serde(default)]
         total: Option<PathText>,
-        /// The response header that says so, instead.
+        /// Response header with the total number of records, instead of `total`.
         #[serde(default)]
         total_header: Option<String>,
-        /// The newest part is asked for without the parameters that carry `window.end`. Otherwise its end lies 26 hours ahead:
-        /// clocks differ, and some providers take a date for the start of its day.
+        /// Whether the request for the newest part omits the parameters that contain `window.end`. Otherwise its end is
+        /// 26 hours in the future, because clocks differ and some providers read a date as the start of its day.
         #[serde(default)]
         open_end: bool,
-        /// The most requests that are sent.
+        /// Maximum number of requests.
         #[schemars(range(min = 2, max = 10000))]
         at_most: u32,
     },
@@ -412,12 +424,12 @@ impl Default for Paging {
     }
 }
 
-/// The size of a page, and the parameter that carries it.
+/// Size of a page and the parameter for it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OffsetLimit {
-    /// The parameter.
+    /// Query parameter for the size. With `POST`, a path such as `$.limit` refers to the body.
     pub parameter: String,
-    /// The size.
+    /// Size of a page, in records.
     pub value: NumberText,
 }

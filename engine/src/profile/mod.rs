@@ -1,5 +1,5 @@
-//! The profile language, `stixmap/v1`: what a YAML profile may say, as declarations.
-//! The doc comments are the reference manual, and with the types they are the JSON Schema. Meaning is settled in `plan`.
+//! The profile language `stixmap/v1`, as declarations: their doc comments are the reference manual, and with the types
+//! they are the JSON Schema. The `plan` module validates and compiles profiles.
 
 mod answer;
 mod http;
@@ -32,108 +32,112 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How one passive-DNS provider is asked, and what its answers mean.
+/// A profile: how to query one passive-DNS provider, and how to convert its responses to STIX.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// The language this profile is written in.
+    /// The language version that the profile is written in.
     pub profile: Language,
-    /// The name of the profile: of its folder, of its section in `config.yml` and, in capitals, of its variables.
+    /// Identifier of the profile. It is the name of its folder, of its section in `config.yml` and, in upper case with
+    /// `_` for `-`, the prefix of its environment variables.
     #[schemars(regex(pattern = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"), extend("x-form" = "lower-case words joined by `-`"))]
     pub id: String,
-    /// The version of the profile (`1.0.0`), raised with every change of what it makes.
+    /// Version of the profile, such as `1.0.0`. Increase it with every change that affects the objects produced.
     #[schemars(regex(pattern = r"^[0-9]+\.[0-9]+\.[0-9]+$"), extend("x-form" = "three numbers, like `1.0.0`"))]
     pub version: String,
-    /// The provider's name, as people know it.
+    /// Display name of the provider.
     pub name: String,
-    /// One sentence: what is asked, of which API.
+    /// One sentence that describes the API and what is queried.
     pub summary: String,
-    /// Whether the provider can be relied on.
+    /// How reliable the profile and the provider are.
     #[serde(default)]
     pub status: Status,
-    /// Where the API is documented.
+    /// URLs of the API documentation.
     #[serde(default)]
     pub links: Vec<LinkText>,
-    /// What the provider's terms say about sharing and use, in a sentence.
+    /// One sentence that summarizes the provider's terms on sharing and use.
     #[serde(default)]
     pub terms: Option<String>,
-    /// Whether the provider asks for money, as a catalogue of connectors shows it. Without it nothing is claimed.
+    /// Whether access to the provider is free, as shown in connector catalogs. If omitted, no statement is made.
     #[serde(default)]
     pub licence: Option<Licence>,
-    /// The page where an account can be had.
+    /// URL of the page where an account can be obtained.
     #[serde(default)]
     pub subscription: Option<LinkText>,
-    /// What the operator gives.
+    /// Settings that the operator supplies, by name.
     #[serde(default)]
     pub settings: BTreeMap<String, Setting>,
-    /// Where requests go, and with what.
+    /// Base URL, authentication, headers, timeout and retries of all requests.
     pub http: Http,
-    /// How much the provider allows.
+    /// Request limits of the provider.
     #[serde(default)]
     pub quota: Option<Quota>,
-    /// What a status or a body means, first match first. What no row names is told by its status: 2xx is an answer, 401
-    /// `unauthorized`, 403 `forbidden`, 429 `throttled`, 408 and 5xx `unavailable`, anything else `rejected`.
+    /// Meaning of responses by status code, header or body. The first matching row applies. A response that no row
+    /// matches is classified by its status code: 2xx is `ok`, 401 `unauthorized`, 403 `forbidden`, 429 `throttled`, 408
+    /// and 5xx `unavailable`, any other code `rejected`.
     #[serde(default)]
     pub answers: Vec<Answer>,
-    /// How far back records are of interest.
+    /// Time window of the records to return.
     #[serde(default)]
     pub window: Option<Window>,
-    /// The ways to ask, by name. An observable is asked about in every lookup that accepts its type.
+    /// Requests that the profile can send, by name. An observable is queried with every lookup that accepts its type.
     pub lookups: BTreeMap<String, Lookup>,
-    /// How a provider's row becomes a record in the terms of the passive-DNS Common Output Format.
+    /// How rows of a response are converted to records in the terms of the passive-DNS Common Output Format
+    /// (draft-dulaunoy-dnsop-passive-dns-cof).
     pub record: RecordBlock,
-    /// What a record becomes. Each value in the record's data goes by the first rule that matches it; the last rule
-    /// must match everything.
+    /// How records are converted to STIX relationships. Each value of a record's data is handled by the first matching
+    /// rule; the last rule must match every record.
     #[schemars(length(min = 1))]
     pub rules: Vec<Rule>,
-    /// What a mapped record says besides: the autonomous system of an address, for instance.
+    /// Additional relationships of mapped records, such as `belongs-to` from an address to its autonomous system.
     #[serde(default)]
     pub besides: Vec<AlsoRelate>,
-    /// What a relationship says.
+    /// Description, times and ids of the relationships.
     #[serde(default)]
     pub relationship: RelationshipBlock,
-    /// What may be sent to the provider, and how its answers are marked.
+    /// Which TLP levels may be sent to the provider, and how results are marked.
     pub tlp: TlpBlock,
-    /// What may be sent by the Permissible Actions Protocol; without it up to `PAP:AMBER`, which lets a third party be asked.
+    /// Which PAP levels may be sent to the provider. Without it, `PAP:AMBER` is the highest level, because a lookup is
+    /// a query to a third party.
     #[serde(default)]
     pub pap: Option<PapBlock>,
-    /// Who is named as the author of what was found.
+    /// The identity that the created objects name as their author.
     pub identity: IdentityBlock,
 }
 
-/// The language version.
+/// Versions of the profile language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum Language {
-    /// The first version.
+    /// The current version.
     #[serde(rename = "stixmap/v1")]
     V1,
 }
 
-/// Whether a provider asks for money.
+/// Whether access to the provider is free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Licence {
-    /// An account costs nothing, or none is needed.
+    /// An account is free, or none is needed.
     Free,
-    /// An account is paid for.
+    /// An account must be paid for.
     Commercial,
 }
 
-/// Whether a provider can be relied on.
+/// Maturity of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// In service, and the profile was tried against it or its recorded answers.
+    /// The provider is in service, and the profile was tested against it or against recorded responses.
     #[default]
     Active,
-    /// Written from documentation alone.
+    /// The profile was written from documentation only.
     Experimental,
-    /// The provider has announced its end.
+    /// The provider has announced that the service will end.
     Deprecated,
 }
 
 impl Status {
-    /// The word.
+    /// Returns the value as written in a profile.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",

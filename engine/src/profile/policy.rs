@@ -1,81 +1,83 @@
-//! What is said, and to whom: relationships' texts, times and ids, markings, the author.
+//! Relationship texts, times and ids; markings; the author of results.
 
 use super::record::TimeField;
 use super::text::{DurationText, TemplateText};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a relationship says.
+/// Description, times and ids of relationships.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RelationshipBlock {
-    /// Its description: a MiniJinja template over the record's fields, such as `{{ rrtype }} record`.
+    /// Default description: a MiniJinja template over the record's fields, such as `{{ rrtype }} record`.
     #[serde(default)]
     pub description: Option<String>,
-    /// Its start.
+    /// Field that becomes the STIX `start_time`.
     #[serde(default)]
     pub start_time: Option<TimeField>,
-    /// Its stop. STIX wants it later than the start: to equal times one second is added.
+    /// Field that becomes the STIX `stop_time`. STIX 2.1 §5.1 requires it to be later than `start_time`, so one second
+    /// is added if they are equal.
     #[serde(default)]
     pub stop_time: Option<TimeField>,
-    /// What takes part in its id, besides its type and its two ends, with `repeats: widen`. Otherwise the start does.
+    /// Properties that are part of the deterministic id in addition to the type and both ends, with `repeats: widen`.
+    /// With the other modes the start time is always part of the id.
     #[serde(default)]
     pub id_includes: Vec<IdContribution>,
-    /// What becomes of a second record that says the same.
+    /// How records with the same relationship are merged.
     #[serde(default)]
     pub repeats: RepeatsWord,
-    /// How long nothing may have been seen within one period, with `repeats: gap`: an ISO 8601 duration without months and
-    /// years. The default is the tolerance by which OpenCTI takes two relationships for one.
+    /// Maximum interval without a sighting within one period, with `repeats: gap`: an ISO 8601 duration without months
+    /// and years. The default is the tolerance within which OpenCTI merges two relationships.
     #[serde(default)]
     #[schemars(extend("default" = RelationshipBlock::GAP))]
     pub gap: Option<DurationText>,
 }
 
 impl RelationshipBlock {
-    /// The tolerance of OpenCTI.
+    /// Tolerance within which OpenCTI merges two relationships.
     pub const GAP: &str = "P30D";
 }
 
-/// What can take part in a relationship's id.
+/// Properties that can be part of a relationship's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IdContribution {
-    /// The start, hashed as connectors built on pycti hash it (a time without a zone).
+    /// The start time, hashed as pycti does (a time without a zone).
     StartTime,
 }
 
-/// What becomes of a second record that says the same.
+/// How records with the same relationship are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RepeatsWord {
-    /// A relationship for each period in which records of one type report it: their times are joined where they overlap, or lie
-    /// no farther apart than `gap`. Its start takes part in its id. Where relationships have no `start_time`, a type has one period.
+    /// One relationship per record type and period. The times of records are joined if they overlap or are at most
+    /// `gap` apart. The start time is part of the id. If relationships have no `start_time`, each record type has one
+    /// period.
     #[default]
     Gap,
-    /// One relationship, from the first of all starts to the last of all stops, whatever the types of the records and however
-    /// long nothing was seen.
+    /// One relationship from the earliest start to the latest stop, for all record types and whatever the gaps.
     Widen,
-    /// One relationship for each record type and start. Its start takes part in its id.
+    /// One relationship per record type and start time. The start time is part of the id.
     Separate,
 }
 
-/// What may be sent to the provider, and how its answers are marked.
+/// Which TLP levels may be sent to the provider, and how results are marked.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TlpBlock {
-    /// The highest marking of an observable that may be sent: a level, or `{settings.NAME}` of type `tlp`.
+    /// Highest TLP level of an observable that may be sent: a level, or `{settings.NAME}` of type `tlp`.
     pub max: TemplateText,
     /// Whether an observable without a TLP marking may be sent.
     pub unmarked: Unmarked,
-    /// How what was found is marked.
+    /// How results are marked.
     pub results: ResultsTlp,
 }
 
-/// What may be sent to the provider, by the Permissible Actions Protocol.
+/// Which PAP levels may be sent to the provider.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PapBlock {
-    /// The highest PAP marking of an observable that may be sent: a level, or `{settings.NAME}` of type `pap`.
+    /// Highest PAP level of an observable that may be sent: a level, or `{settings.NAME}` of type `pap`.
     pub max: TemplateText,
 }
 
@@ -83,51 +85,51 @@ pub struct PapBlock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unmarked {
-    /// It may.
+    /// It may be sent.
     Allow,
-    /// It may not.
+    /// It is refused before the first request.
     Refuse,
 }
 
-/// How what was found is marked: at least so high, and never below the observable asked about.
+/// How results are marked. A result is never marked lower than the observable that was looked up.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResultsTlp {
-    /// The lowest marking of a result: a level, or `{settings.NAME}` of type `tlp`.
+    /// Lowest TLP level of a result: a level, or `{settings.NAME}` of type `tlp`.
     pub at_least: TemplateText,
-    /// The marking of records that have none of their own, where records have a field `tlp`.
+    /// TLP level of records without a marking of their own, for profiles whose records have a field `tlp`.
     #[serde(default)]
     pub unmarked_records: Option<TemplateText>,
 }
 
-/// Who is named as the author of what was found.
+/// The STIX identity that is the author of the created objects.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdentityBlock {
-    /// The provider's name.
+    /// Name of the provider, the `name` of the STIX identity.
     pub name: String,
     /// The STIX `identity_class`.
     #[serde(default)]
     pub class: IdentityClass,
 }
 
-/// The STIX `identity_class` of a provider.
+/// Values of the STIX `identity_class` (STIX 2.1 §10.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdentityClass {
-    /// An organisation.
+    /// A formal organization, such as a company.
     #[default]
     Organization,
-    /// A group without a form.
+    /// An informal group.
     Group,
-    /// A person.
+    /// A single person.
     Individual,
     /// A technical system.
     System,
 }
 
 impl IdentityClass {
-    /// The word STIX has for it.
+    /// Returns the value as defined by STIX.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Organization => "organization",

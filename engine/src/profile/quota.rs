@@ -1,30 +1,30 @@
-//! How much a provider allows: asked beforehand, read from its headers, or known.
+//! Request limits of a provider: from a probe, from response headers, or fixed rates.
 
 use super::record::Scalar;
 use super::text::{DurationText, OneOrMany, PathText};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// How much the provider allows. Shared by all runs that use the same credentials.
+/// Request limits of the provider. They are shared by all runs with the same credentials.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quota {
-    /// A request that tells what is left.
+    /// A separate request that returns the current quota.
     #[serde(default)]
     pub probe: Option<Probe>,
-    /// Headers of every answer that tell what is left; of several figures, such as one a minute and one a day, the least decides,
-    /// and nothing is sent until the last of those that are at 0 is full again.
+    /// Response headers that contain the current quota. If there are several pairs, such as one per minute and one per
+    /// day, the smallest remaining number applies, and requests resume after the latest reset of those that are 0.
     #[serde(default)]
     pub headers: Option<OneOrMany<QuotaHeaders>>,
-    /// How often one may ask; of several limits, all hold.
+    /// Fixed rate limits. If there are several, all of them apply.
     #[serde(default)]
     pub rate: Option<OneOrMany<Rate>>,
-    /// How many requests may be under way at once.
+    /// Maximum concurrent requests.
     #[serde(default)]
     #[schemars(range(min = 1, max = 1000))]
     pub concurrency: Option<u32>,
-    /// How long a wait that the provider names is believed, whether in `Retry-After`, in another header or in a body: after so
-    /// long, by default a day, the provider is asked again.
+    /// Maximum wait that is accepted from the provider, in `Retry-After`, another header or a body. After that time,
+    /// one day by default, the provider is queried again.
     #[serde(default = "Quota::default_longest_wait")]
     pub longest_wait: DurationText,
 }
@@ -35,68 +35,69 @@ impl Quota {
     }
 }
 
-/// A request that tells what is left. Exhausted means `used >= limit` or `remaining` of 0: then nothing else is sent until
-/// `reset`, and the probe is sent again after `every`, since the account may have been given more. The words `unlimited`, `n/a`
-/// and `none` are no limit. Where a figure is missing, the run warns and asks.
+/// A request that returns the current quota. The quota is exhausted if `used >= limit` or if `remaining` is 0: no other
+/// request is sent until `reset`, and the probe is repeated after `every`, because the provider may have raised the
+/// quota. The texts `unlimited`, `n/a` and `none` mean that there is no limit. If a number is missing, the run adds a
+/// warning and continues.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
-    /// The path, after the base URL.
+    /// Path of the request, after the base URL.
     pub path: String,
-    /// The element of a list that holds the figures: those are then looked for in it.
+    /// Selects the element of a list that contains the numbers. The other paths are then relative to this element.
     #[serde(default)]
     pub element: Option<Element>,
-    /// Where the number used stands; of several places the first that holds a figure.
+    /// Path of the number of used requests. If there are several paths, the first that leads to a number applies.
     #[serde(default)]
     pub used: Option<OneOrMany<PathText>>,
-    /// Where the number allowed stands.
+    /// Path of the number of permitted requests.
     #[serde(default)]
     pub limit: Option<OneOrMany<PathText>>,
-    /// Where the number left stands, instead of `used` and `limit`.
+    /// Path of the number of remaining requests, instead of `used` and `limit`.
     #[serde(default)]
     pub remaining: Option<OneOrMany<PathText>>,
-    /// Where it says when the quota is full again.
+    /// Time at which the quota is reset.
     #[serde(default)]
     pub reset: Option<ProbeReset>,
-    /// How long an answer is believed, also one that says the quota is used up.
+    /// Lifetime of a probe's response, also of one that reports an exhausted quota.
     #[serde(default = "Probe::default_every")]
     pub every: DurationText,
 }
 
-/// A time in the answer to a probe.
+/// A time in the response to a probe.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProbeReset {
-    /// Where it stands.
+    /// Path of the time.
     pub at: PathText,
-    /// Of what type it is: `timestamp`.
+    /// Type of the value, always `timestamp`.
     #[serde(rename = "as")]
     pub kind: TimeWord,
-    /// How it is written: as the `format` of a field, `rfc3339` if nothing is said.
+    /// Time format, as in `format` of a field. The default is `rfc3339`.
     #[serde(default)]
     pub format: Option<String>,
-    /// The time zone of a time that does not name one.
+    /// Time zone of times without an offset: `UTC` or a name of the IANA database.
     #[serde(default)]
     pub zone: Option<String>,
 }
 
-/// The type of a time.
+/// Type of the reset value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeWord {
-    /// An instant.
+    /// A point in time.
     Timestamp,
 }
 
-/// An element of a list, by what it holds.
+/// Selects an element of a list by one of its values.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Element {
-    /// Where the list stands.
+    /// Path of the list.
     pub of: PathText,
-    /// Where, in the element, it says which it is.
+    /// Path, within an element, of the value to compare.
     pub at: PathText,
-    /// What stands there.
+    /// The value that selects the element.
     pub is: Scalar,
 }
 
@@ -106,35 +107,35 @@ impl Probe {
     }
 }
 
-/// Headers of every answer that tell what is left.
+/// Response headers that contain the current quota.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuotaHeaders {
-    /// The header with the number left; at 0 nothing more is sent until `reset`.
+    /// Header with the number of remaining requests. At 0, no request is sent until `reset`.
     pub remaining: String,
-    /// The header that says when the quota is full again.
+    /// Header with the time at which the quota is reset.
     #[serde(default)]
     pub reset: Option<Reset>,
 }
 
-/// A header that says when.
+/// A response header that contains a time or a duration.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reset {
-    /// The header.
+    /// Name of the header.
     pub header: String,
-    /// How it says so.
+    /// Unit or format of its value.
     #[serde(rename = "as")]
     pub unit: super::answer::WaitUnit,
 }
 
-/// How often one may ask; every attempt counts.
+/// A rate limit. Every attempt counts, retries included.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// So many requests …
+    /// Maximum number of requests in the period.
     #[schemars(range(min = 1, max = 10000))]
     pub requests: u32,
-    /// … in any stretch of this length.
+    /// Length of the period, as a sliding window.
     pub per: DurationText,
 }

@@ -1,4 +1,4 @@
-//! How a provider's row becomes a record: typed fields, which side is the owner, how many bad rows are too many.
+//! How a row is converted to a record: typed fields, orientation, and the permitted share of bad records.
 
 use super::text::{OneOrMany, PathText};
 use crate::dns::{NOT_PUBLIC, Scope};
@@ -7,24 +7,27 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How a provider's row becomes a record in the terms of the passive-DNS Common Output Format.
+/// How rows of a response are converted to records in the terms of the passive-DNS Common Output Format
+/// (draft-dulaunoy-dnsop-passive-dns-cof).
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordBlock {
-    /// What is read from a row, by name. `rrname`, `rrtype`, `rdata`, `time_first`, `time_last`, `count` and `bailiwick`
-    /// are those of the Common Output Format; other names serve conditions and texts.
+    /// Fields of a record, by name. `rrname`, `rrtype`, `rdata`, `time_first`, `time_last`, `count` and `bailiwick` are
+    /// those of the Common Output Format; `tlp` is the record's own marking. Fields with other names can be used in
+    /// conditions and descriptions.
     pub fields: BTreeMap<String, Field>,
-    /// Which side is the owner's name and which the data, first match first; without it, the fields `rrname` and `rdata`.
+    /// Which field is the owner name and which is the data. The first matching row applies. If omitted, these are the
+    /// fields `rrname` and `rdata`.
     #[serde(default)]
     pub orientation: Vec<Orientation>,
-    /// How many bad records make the answer one that cannot be believed.
+    /// Share of bad records above which a response is rejected.
     #[serde(default)]
     pub bad_records: BadRecords,
-    /// What becomes of records that have nothing to do with the observable asked about.
+    /// How records that are not about the queried observable are handled.
     #[serde(default)]
     pub other_names: OtherNames,
-    /// Records about an address of such a reach, other than the one asked about, are counted and left out, unless the setting
-    /// `private_addresses` is `keep`. The default is all but `global` and `documentation`.
+    /// Scopes of addresses whose records are dropped and counted, unless the address is the queried observable or the
+    /// setting `private_addresses` is `keep`. The default is every scope except `global` and `documentation`.
     #[serde(default = "RecordBlock::default_drop_addresses")]
     pub drop_addresses: Vec<Scope>,
 }
@@ -35,127 +38,128 @@ impl RecordBlock {
     }
 }
 
-/// One value of a row, and of what type it is.
+/// A typed value of a row.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Field {
-    /// Where it stands; of several places the first that holds a value, unless `take` says otherwise.
+    /// Path of the value. If there are several paths, the first that leads to a value applies, unless `take` is given.
     #[serde(default)]
     pub at: Option<OneOrMany<PathText>>,
-    /// Of a time that stands in several places, which one is taken.
+    /// Which of several times applies, for a `timestamp` with several paths.
     #[serde(default)]
     pub take: Take,
-    /// What `at` starts from, or what says it without a path.
+    /// Where the value is read from.
     #[serde(default)]
     pub from: FieldSource,
-    /// The response header, with `from: header`.
+    /// Name of the response header, with `from: header`.
     #[serde(default)]
     pub header: Option<String>,
-    /// The value of every record, with `from: constant`.
+    /// Constant value for every record, with `from: constant`.
     #[serde(default)]
     pub value: Option<Scalar>,
-    /// Of what type it is. A value that is not of its type makes the record a bad one.
+    /// Type of the field. A value that is not of this type makes the record a bad record.
     #[serde(rename = "as")]
     pub kind: FieldType,
-    /// How a time is written: `rfc3339`, `epoch-seconds`, `epoch-milliseconds`, `epoch-microseconds`, or a pattern as in `strftime`; of several ways
-    /// the first that fits. Other spellings of the same family are read where they have one meaning: a fraction of a second, a date
-    /// alone, and, for patterns that begin with the year, every form of ISO 8601; an offset in the value wins over `zone`.
+    /// Time format: `rfc3339`, `epoch-seconds`, `epoch-milliseconds`, `epoch-microseconds`, or a `strftime` pattern. If
+    /// there are several, the first that matches applies. Unambiguous variants are accepted too: fractions of a second,
+    /// a date without a time, and every ISO 8601 form for patterns that start with the year. An offset in the value
+    /// takes precedence over `zone`.
     #[serde(default)]
     pub format: Option<OneOrMany<String>>,
-    /// The time zone of times that do not name one: `UTC` or a name of the IANA database.
+    /// Time zone of times without an offset: `UTC` or a name of the IANA database.
     #[serde(default)]
     pub zone: Option<String>,
-    /// Whether a record may do without it. Otherwise a record in which it is absent or null is a bad one.
+    /// Whether the value may be absent or null. If it may not, such a record is a bad record.
     #[serde(default)]
     pub optional: bool,
-    /// Values that stand for no value, such as `"None"` or `0`.
+    /// Values that mean "no value", such as `"None"` or `0`.
     #[serde(default)]
     pub none_when: Vec<Scalar>,
-    /// Words of the provider's own, and what they are read as.
+    /// Maps the provider's own values to standard ones, such as `IPv4: A`.
     #[serde(default)]
     pub aliases: BTreeMap<String, String>,
-    /// The sign between several pieces of record data that stand in one text, such as `";"`.
+    /// Separator between several data values in one text, such as `";"`.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub split: Option<String>,
-    /// For names that are written without their end: the field that holds it, or `observable`. An empty name, or `@`, is
-    /// that end itself.
+    /// Suffix of relative names: the field that contains the suffix, or `observable`. An empty name and `@` denote the
+    /// suffix itself.
     #[serde(default)]
     pub relative_to: Option<String>,
 }
 
-/// Which of several values is taken.
+/// Which of several values applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Take {
-    /// That of the first place that holds one.
+    /// The value of the first path that leads to one.
     #[default]
     First,
-    /// The earliest time of all places.
+    /// The earliest time of all paths.
     Earliest,
-    /// The latest time of all places.
+    /// The latest time of all paths.
     Latest,
 }
 
-/// Where the value of a field comes from.
+/// Where the value of a field is read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FieldSource {
-    /// The row.
+    /// The row; `at` is relative to it.
     #[default]
     Row,
-    /// What the row's list stands in: the level above the row.
+    /// The element that contains the row's list: the level above the row.
     Parent,
-    /// The level above that.
+    /// The level above the parent.
     Grandparent,
-    /// The whole answer.
+    /// The whole response; `at` is relative to its root.
     Answer,
-    /// The row's key, where rows are the values of an object.
+    /// The key of the row, if rows are the values of an object.
     Key,
     /// The key of the level above the row.
     ParentKey,
-    /// The key of the level above that.
+    /// The key of the level above the parent.
     GrandparentKey,
-    /// The value of `{each}`, from the request.
+    /// The current value of `for_each`.
     Each,
-    /// The value of the observable that was asked about.
+    /// The value of the queried observable.
     Observable,
-    /// A header of the response.
+    /// A response header.
     Header,
-    /// The same in every record: `value`.
+    /// The constant in `value`.
     Constant,
 }
 
-/// Of what type a field is.
+/// Type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FieldType {
-    /// A DNS record type: `A`, `aaaa`, `28`, `TYPE65`.
+    /// A DNS record type by name or number: `A`, `aaaa`, `28`, `TYPE65`.
     Rrtype,
-    /// An instant.
+    /// A point in time.
     Timestamp,
-    /// A whole number, also one written as text.
+    /// A whole number. A number in a text is accepted too.
     Integer,
-    /// Text.
+    /// Any text.
     String,
     /// A domain name.
     DnsName,
     /// An IPv4 or IPv6 address.
     Ip,
-    /// Record data in presentation format, or a list of such.
+    /// Record data in presentation format (RFC 1035 §5.1), or a list of such values.
     Rdata,
-    /// A mailbox: `hostmaster@example.com`, or as SOA records have it, `hostmaster.example.com`.
+    /// A mailbox: `hostmaster@example.com`, or as in SOA records, `hostmaster.example.com` (RFC 1035 §8).
     Mailbox,
-    /// An address, read as the record type that has it as data: A or AAAA.
+    /// An IP address that determines the record type: A for IPv4, AAAA for IPv6.
     RrtypeOfAddress,
-    /// `true` or `false`, also written as text.
+    /// `true` or `false`. The same words in a text are accepted too.
     Boolean,
     /// A TLP level.
     Tlp,
 }
 
 impl FieldType {
-    /// What a value of it is called.
+    /// Returns a description of valid values, for use after `expected`.
     pub fn wanted(self) -> &'static str {
         match self {
             Self::Rrtype => "a DNS record type",
@@ -173,7 +177,7 @@ impl FieldType {
     }
 }
 
-/// A single value, as it may stand in JSON.
+/// A scalar JSON value.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Scalar {
@@ -181,12 +185,12 @@ pub enum Scalar {
     Boolean(bool),
     /// A whole number.
     Integer(i64),
-    /// Text.
+    /// Any text.
     Text(String),
 }
 
 impl Scalar {
-    /// Whether a JSON value is this one.
+    /// Returns whether a JSON value equals this one.
     pub fn is(&self, value: &serde_json::Value) -> bool {
         match self {
             Self::Boolean(flag) => value.as_bool() == Some(*flag),
@@ -196,43 +200,43 @@ impl Scalar {
     }
 }
 
-/// Which side of a row is the owner's name, and which the data.
+/// Which field is the owner name and which is the data, if a condition holds.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Orientation {
-    /// A condition over the fields; the last row has none.
+    /// A MiniJinja condition over the fields. The last row must not have one.
     #[serde(default)]
     pub when: Option<String>,
-    /// The owner's name: a field, or `observable`.
+    /// Source of the owner name: a field, or `observable`.
     pub rrname: String,
-    /// The data: a field, or `observable`.
+    /// Source of the data: a field, or `observable`.
     pub rdata: String,
-    /// What the text of the data is, where the provider says it elsewhere than in the text. A record whose data is not that is a
-    /// bad one.
+    /// Interpretation of the data if its text alone does not determine it. A record with other data is a bad record.
     #[serde(default)]
     pub rdata_as: Option<RdataAs>,
 }
 
-/// What the text of a record's data is.
+/// Interpretations of a record's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RdataAs {
-    /// A mailbox, never a host: `hostmaster@example.com`, or as SOA records have it, `hostmaster.example.com` (RFC 1035 §8).
+    /// A mailbox, never a host name: `hostmaster@example.com`, or as in SOA records, `hostmaster.example.com` (RFC 1035
+    /// §8).
     Mailbox,
 }
 
-/// How many bad records are too many.
+/// Limit for bad records.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BadRecords {
-    /// The share of an answer's records that may be bad. Above it the lookup has failed, since the provider's answers have
-    /// changed; what could be read is kept.
+    /// Maximum share of bad records in a response. Above it the lookup fails, because the provider's format has
+    /// probably changed; valid records are kept.
     #[schemars(regex(pattern = r"^(100|[0-9]{1,2})%$"), extend("x-form" = "a percentage, like `50%`"))]
     pub at_most: String,
 }
 
 impl BadRecords {
-    /// The share, of 100.
+    /// Returns the share in percent.
     pub fn percent(&self) -> u64 {
         self.at_most.trim_end_matches('%').parse().unwrap_or(100)
     }
@@ -244,24 +248,24 @@ impl Default for BadRecords {
     }
 }
 
-/// What becomes of records that have nothing to do with the observable asked about.
+/// How records that are not about the queried observable are handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OtherNames {
-    /// They are counted, and left out.
+    /// They are dropped and counted.
     #[default]
     Drop,
-    /// They become relationships of their own.
+    /// They are converted to relationships of their own.
     Keep,
 }
 
-/// A time of a record.
+/// A time field of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeField {
-    /// When it was first seen.
+    /// Time of the first sighting, `time_first`.
     TimeFirst,
-    /// When it was last seen.
+    /// Time of the last sighting, `time_last`.
     TimeLast,
 }
 

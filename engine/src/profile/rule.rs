@@ -1,90 +1,90 @@
-//! Rules: what a DNS record becomes in STIX. A rule is a row; the first that matches decides.
+//! Rules: which STIX objects a DNS record is converted to. The first matching rule applies.
 
 use super::text::OneOrMany;
 use crate::stix::{Kind, RelationshipType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a record type becomes: a relationship, or nothing and why.
+/// A rule converts records to a relationship, drops them, or stands for the rules of a pack.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Rule {
-    /// A relationship from the owner to the data.
+    /// Creates a relationship between owner name and data.
     Map(MapRule),
-    /// The rows of a pack, in place of this one.
+    /// Inserts the rules of a pack at this position.
     Use(UseRule),
-    /// Nothing.
+    /// Drops the record and counts it.
     Drop(DropRule),
 }
 
-/// Records of these types, between observables of these types, become this relationship.
+/// Creates a relationship for records of these types whose owner name and data are observables of the given types.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MapRule {
-    /// Record types, or `"*"` for any.
+    /// Record types that the rule applies to, or `"*"` for any.
     pub rrtype: OneOrMany<String>,
-    /// A condition over the record's fields.
+    /// A MiniJinja condition over the record's fields. If omitted, the rule applies to every record of its types.
     #[serde(default)]
     pub when: Option<String>,
-    /// The type of the owner.
+    /// Observable type of the relationship's source, which is the owner name.
     pub source: Kind,
-    /// The relationship.
+    /// Relationship type. It must be one that OpenCTI permits between the two observable types.
     pub relationship: RelationshipType,
-    /// The type of the data.
+    /// Observable type of the relationship's target, which is the data.
     pub target: Kind,
-    /// What the relationship says, instead of `relationship.description`.
+    /// Description of the relationship, a MiniJinja template that replaces `relationship.description`.
     #[serde(default)]
     pub description: Option<String>,
 }
 
-/// The rows of a pack that many profiles share.
+/// A reference to a rule pack that several profiles share.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UseRule {
-    /// The name and version of the pack, such as `dns/standard@1`.
+    /// Name and version of the pack, such as `dns/standard@1`.
     #[serde(rename = "use")]
     pub pack: String,
 }
 
-/// What a record says besides the relationship of its rule: something about one of its sides.
+/// An additional relationship of a mapped record, between one of its sides and the value of a field.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlsoRelate {
-    /// Which side it is about.
+    /// Which side of the record is the source of the relationship.
     pub of: Side,
-    /// The type of that side.
+    /// Observable type of that side. A side of another type gets no additional relationship.
     pub source: Kind,
-    /// The relationship.
+    /// Relationship type. It must be one that OpenCTI permits between the two observable types.
     pub relationship: RelationshipType,
-    /// The type of the other end.
+    /// Observable type of the relationship's target.
     pub target: Kind,
-    /// The field that holds the value of the other end. A record without it, or with one that is no such value, says nothing
-    /// besides.
+    /// Field that holds the value of the target. If the field is absent, or not a valid value of the target type, no
+    /// relationship is created.
     pub field: String,
-    /// What the relationship says.
+    /// Description of the relationship, a MiniJinja template that replaces `relationship.description`.
     #[serde(default)]
     pub description: Option<String>,
 }
 
-/// A side of a record.
+/// One of the two sides of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Side {
-    /// The owner.
+    /// The owner name.
     Rrname,
     /// The data.
     Rdata,
 }
 
-/// Records of these types become nothing. They are counted.
+/// Drops records of these types. They are counted by reason.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DropRule {
-    /// Record types, or `"*"` for any.
+    /// Record types that the rule applies to, or `"*"` for any.
     pub rrtype: OneOrMany<String>,
-    /// A condition over the record's fields.
+    /// A MiniJinja condition over the record's fields. If omitted, the rule applies to every record of its types.
     #[serde(default)]
     pub when: Option<String>,
-    /// Why, in words that end up in the trace.
+    /// The reason, shown in the trace and in the counts of dropped records.
     pub drop: String,
 }

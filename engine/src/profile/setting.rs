@@ -1,48 +1,49 @@
-//! Settings: named, typed values that the operator gives.
+//! Settings: named, typed values that the operator supplies.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A value the operator gives: by variable (`ACME_API_KEY`), in `config.yml` (`acme.api_key`), or with `--set`.
+/// A value that the operator supplies with an environment variable (`ACME_API_KEY`), in `config.yml` (`acme.api_key`)
+/// or with `--set`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Setting {
-    /// What kind of value it is.
+    /// Type of the value.
     #[serde(rename = "type")]
     pub kind: SettingType,
-    /// What it is for.
+    /// What the setting is for, in one sentence.
     pub description: String,
-    /// Whether nothing can be asked without it.
+    /// Whether the profile cannot run without a value.
     #[serde(default)]
     pub required: bool,
-    /// The value when none is given.
+    /// Value that is used if the operator supplies none.
     #[serde(default)]
     pub default: Option<String>,
-    /// Other names it is understood by, from earlier connectors.
+    /// Alternative names that are also accepted, such as those of earlier connectors.
     #[serde(default)]
     pub also: Vec<String>,
-    /// The least number it can be, where it is of type `integer`.
+    /// Minimum, for settings of type `integer`.
     #[serde(default)]
     pub at_least: Option<i64>,
-    /// The greatest number it can be, where it is of type `integer`.
+    /// Maximum, for settings of type `integer`.
     #[serde(default)]
     pub at_most: Option<i64>,
-    /// The only values it can have.
+    /// The permitted values. If empty, every value of the type is permitted.
     #[serde(default)]
     pub choices: Vec<String>,
 }
 
-/// What kind of value a setting is.
+/// Type of a setting's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SettingType {
-    /// Text.
+    /// Any text.
     String,
-    /// Text that is used in `http.auth` and nowhere else, and never printed.
+    /// A credential. It can be used in `http.auth` only and is never printed.
     Secret,
-    /// A level of the Traffic Light Protocol: `TLP:AMBER`, `amber+strict`.
+    /// A TLP level, such as `TLP:AMBER` or `amber+strict`.
     Tlp,
-    /// A level of the Permissible Actions Protocol: `PAP:AMBER`, `amber`.
+    /// A PAP level, such as `PAP:AMBER` or `amber`.
     Pap,
     /// A number of days, or an ISO 8601 duration: `30`, `P30D`, `PT12H`.
     Duration,
@@ -50,12 +51,12 @@ pub enum SettingType {
     Integer,
     /// `true` or `false`.
     Boolean,
-    /// Scheme, host and path of a web server.
+    /// A URL with scheme, host and an optional path, without a query.
     Url,
 }
 
 impl SettingType {
-    /// What a value must look like, in words.
+    /// Returns a description of valid values, for use after `expected`.
     pub fn wanted(self) -> &'static str {
         match self {
             Self::String | Self::Secret => "text",

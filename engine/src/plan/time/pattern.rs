@@ -1,5 +1,5 @@
-//! A `strftime` pattern, and the other spellings of its family that can mean only one instant: with a fraction of a second, as a
-//! date alone, and, of patterns that begin with the year as ISO 8601 does, every extended and basic form of ISO 8601.
+//! `strftime` patterns and their unambiguous variants: with fractions of a second, as a date alone, and, for patterns
+//! that start with the year, every extended and basic form of ISO 8601.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -7,27 +7,27 @@ use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
 use std::borrow::Cow;
 
-/// A pattern, and how it is read.
+/// A `strftime` pattern and its variants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     text: String,
     family: Family,
-    /// Patterns that are tried after this one.
+    /// Patterns that are tried if this one does not match.
     related: Vec<String>,
 }
 
-/// Which other spellings a pattern stands for.
+/// Which variants a pattern accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Family {
-    /// ISO 8601, each number with all its digits; strptime, which takes blanks and single digits for them, is not asked.
+    /// ISO 8601 with fixed-width numbers. strptime is not used, because it accepts blanks and single digits.
     Iso,
     /// ISO 8601, and numbers without leading zeros.
     UnpaddedIso,
-    /// Another order, or other signs between.
+    /// Another order or other separators.
     Other,
 }
 
-/// What a text says: an instant, or a date and time of no zone.
+/// A parsed text: a point in time, or a date and time without an offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
     Instant(Timestamp),
@@ -35,7 +35,7 @@ pub(super) enum Reading {
 }
 
 impl Reading {
-    /// The instant, if there is a zone for one without.
+    /// Returns the point in time, if it has an offset or a zone is given.
     pub(super) fn instant(self, zone: Option<&TimeZone>) -> Option<Timestamp> {
         match self {
             Self::Instant(time) => Some(time),
@@ -45,7 +45,7 @@ impl Reading {
 }
 
 impl Pattern {
-    /// A pattern that prints and reads a time, and the zone it is meant in if it names none.
+    /// Creates a pattern that can write and parse a time, with a zone if it has none.
     pub(super) fn new(text: &str, zone: Option<&TimeZone>) -> Pattern {
         let probe = Timestamp::constant(1_352_538_487, 0).to_zoned(zone.cloned().unwrap_or(TimeZone::UTC));
         let printed = BrokenDownTime::from(&probe).to_string(text).unwrap_or_default();
@@ -60,7 +60,7 @@ impl Pattern {
         Pattern { text: text.to_owned(), family, related }
     }
 
-    /// The pattern as the profile writes it.
+    /// Returns the pattern as written in the profile.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -91,14 +91,15 @@ fn midnight(date: Date) -> DateTime {
     date.at(0, 0, 0, 0)
 }
 
-/// Reads ISO 8601, extended or basic: a date alone, with a time to any precision, and with an offset, also behind a blank.
+/// Parses extended or basic ISO 8601: a date alone or with a time of any precision, and an optional offset, also after
+/// a space.
 fn iso(text: &str) -> Option<Reading> {
     let is_sign = |sign: u8| sign.is_ascii_digit() || b"-:.,+ TtZzUC".contains(&sign);
     if text.len() < 8 || !text.bytes().take(4).all(|sign| sign.is_ascii_digit()) || !text.bytes().all(is_sign) {
         return None;
     }
     let text = joined(text)?;
-    // Behind the date, a `-` can only begin an offset.
+    // After the date, `-` can only start an offset.
     let has_offset = text.contains(['Z', 'z', '+']) || text.rfind('-').is_some_and(|place| place > 10);
     match has_offset {
         true => text.parse().ok().map(Reading::Instant),
@@ -106,7 +107,7 @@ fn iso(text: &str) -> Option<Reading> {
     }
 }
 
-/// The text without what the reader of ISO 8601 does not know. Of digits alone, only eight and fourteen have one meaning.
+/// Normalizes what the ISO 8601 parser does not accept. Of digits only, 8 and 14 are unambiguous.
 fn joined(text: &str) -> Option<Cow<'_, str>> {
     if text.bytes().all(|sign| sign.is_ascii_digit()) {
         return match text.len() {
@@ -126,12 +127,12 @@ fn joined(text: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// One `%…` of a pattern.
+/// One conversion specification (`%…`) of a pattern.
 struct Directive {
     start: usize,
     end: usize,
     letter: char,
-    /// It asks for no other padding than usual.
+    /// Whether the padding is the default one.
     is_padded: bool,
 }
 
@@ -151,7 +152,7 @@ fn directives(pattern: &str) -> Vec<Directive> {
     found
 }
 
-/// The pattern with a fraction behind its seconds, which may be absent.
+/// Returns the pattern with an optional fraction after the seconds.
 fn with_fraction(pattern: &str) -> Option<String> {
     let directives = directives(pattern);
     if directives.iter().any(|directive| "fN".contains(directive.letter)) {
@@ -161,7 +162,7 @@ fn with_fraction(pattern: &str) -> Option<String> {
     Some(format!("{}%.f{}", &pattern[..seconds.end], &pattern[seconds.end..]))
 }
 
-/// The pattern up to its time of day, if the whole date stands before.
+/// Returns the pattern without its time of day, if the complete date precedes it.
 fn date_alone(pattern: &str) -> Option<String> {
     let directives = directives(pattern);
     let time = directives.iter().find(|directive| "HIklMSTRrXpPf".contains(directive.letter))?;
