@@ -1,4 +1,4 @@
-//! What a provider's status or body means, compiled row by row.
+//! Compiled meanings of responses by status code, header or body.
 
 use super::compiler::Compiler;
 use super::path::Path;
@@ -6,44 +6,44 @@ use crate::diagnostic::Code;
 use crate::profile::{Answer, BodyTest, Meaning, OneOrMany, RetryAfter, Scalar, WaitUnit};
 use std::fmt;
 
-/// When an answer matches, this is its meaning.
+/// The meaning of responses that match all of its tests.
 #[derive(Debug)]
 pub struct AnswerPlan {
-    /// Status codes; none means any.
+    /// Status codes that match; empty means any.
     pub status: Vec<u16>,
-    /// What the body holds.
+    /// Test of the response body, if any.
     pub body: Option<BodyTestPlan>,
-    /// What a header says, in lower case: its name, and the text it contains.
+    /// Name of a header, and the lower-case text that it must contain.
     pub header: Option<(String, Option<String>)>,
-    /// What that means.
+    /// Meaning of a response that matches.
     pub means: Meaning,
-    /// Where the provider says why.
+    /// Paths of the provider's error message.
     pub message: Vec<Path>,
-    /// Where it says how long to wait.
+    /// Position and unit of the wait that the provider states.
     pub retry_after: Option<(AnswerPlace, WaitUnit)>,
 }
 
-/// A test of a body.
+/// A test of a response body.
 #[derive(Debug, PartialEq)]
 pub enum BodyTestPlan {
-    /// A value that is one of these, or with none of them is there.
+    /// The value at the path equals one of these, or is present if there are none.
     Value(Path, Vec<Scalar>),
-    /// A text at a place that contains one of these, in lower case.
+    /// The text at the path contains one of these, in lower case.
     Text(Path, Vec<String>),
-    /// A text it contains, in lower case.
+    /// The body contains this text, in lower case.
     Contains(String),
-    /// A text that is all of it, in lower case.
+    /// The trimmed body equals this text, in lower case.
     Is(String),
-    /// Whether there is nothing in it.
+    /// Whether the body must be empty or must not be.
     Empty(bool),
 }
 
-/// A place in an answer.
+/// A position in a response: body or header.
 #[derive(Debug)]
 pub enum AnswerPlace {
-    /// In the body.
+    /// Path of a value in the body.
     Body(Path),
-    /// In a header.
+    /// Name of a response header.
     Header(String),
 }
 

@@ -1,27 +1,27 @@
-//! The JSON body of a request, compiled: its texts are templates, the rest stands as it is.
+//! Compiled JSON bodies of requests: texts are templates, other values are constant.
 
 use super::compiler::{Compiler, TemplateContext};
 use super::template::Template;
 use crate::diagnostic::Code;
 use crate::profile::{BodyValue, Method};
 
-/// A JSON value with templates for texts.
+/// A JSON value whose texts are templates.
 #[derive(Debug)]
 pub enum BodyPlan {
-    /// `true` or `false`.
+    /// A boolean, `true` or `false`.
     Boolean(bool),
-    /// A number.
+    /// A whole number, sent as it is.
     Integer(i64),
-    /// Text.
+    /// A text with placeholders.
     Text(Template),
-    /// A list.
+    /// A list of values, in order.
     List(Vec<BodyPlan>),
-    /// An object.
+    /// An object with its members, ordered by name.
     Object(Vec<(String, BodyPlan)>),
 }
 
 impl BodyPlan {
-    /// Every text in it.
+    /// Returns all templates of the body.
     pub fn texts(&self) -> Vec<&Template> {
         match self {
             Self::Boolean(_) | Self::Integer(_) => vec![],
@@ -32,7 +32,7 @@ impl BodyPlan {
     }
 }
 
-/// Says what is wrong with a body that a request cannot have. `None` if something is.
+/// Reports a body that a request cannot have, and returns `None` for it.
 pub(super) fn one_body(compiler: &mut Compiler, method: Method, json: bool, form: bool, at: &str) -> Option<()> {
     if json && form {
         compiler.error(Code::BodyTwice, &format!("{at}/form"), "a request has one body", "and there is a `body`");

@@ -1,10 +1,11 @@
-//! Mistakes that may be none: where the shape of a profile has mistakes, something is missing that another part relies on,
-//! and what follows from that is told when it is there.
+//! Cascading mistakes: if the structure of a profile has mistakes, parts are missing that others depend on. What may
+//! only follow from these is not reported.
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::yaml::Tree;
 
-/// Whether a mistake may follow from what a mended profile lacks. `holes` are the blocks and lists that lack something.
+/// Returns whether a mistake may follow from what is missing in a recovered profile. `holes` are the blocks and lists
+/// that lack something.
 pub(super) fn is_doubtful(found: &Diagnostic, tree: &Tree, holes: &[Span]) -> bool {
     if holes.is_empty() {
         return false;
@@ -38,7 +39,7 @@ pub(super) fn is_doubtful(found: &Diagnostic, tree: &Tree, holes: &[Span]) -> bo
         }
 }
 
-/// Mistakes that another key of the same block, or another row of the same list, would take away.
+/// Mistakes that another key of the same block, or another row of the same list, would prevent.
 fn relies_on_its_block(code: Code) -> bool {
     matches!(
         code,

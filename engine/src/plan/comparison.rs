@@ -1,5 +1,5 @@
-//! Comparisons in a condition that can never hold: of a value's type with something of another type, or of a record type
-//! with a word that no record type is written as. MiniJinja finds such a comparison false, and says nothing.
+//! Comparisons in conditions that are constant: between values of different types, or between a record type and a text
+//! that no record type has. MiniJinja evaluates them to false without an error.
 
 use crate::dns::{Name, RrType, parse_address};
 use crate::profile::FieldType;
@@ -9,39 +9,39 @@ use minijinja::machinery::{Span, parse_expr};
 use minijinja::value::{Value, ValueKind};
 use std::ops::Range;
 
-/// What the values of a name are.
+/// Possible values of a name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Values {
     pub(super) kind: FieldType,
-    /// Whether there may be none.
+    /// Whether the value may be none.
     pub(super) is_optional: bool,
 }
 
-/// A comparison that can never hold, or always.
+/// A comparison that is never true, or always true.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NeverEqual {
-    /// Where the other side stands in the condition.
+    /// Byte range of the other operand in the condition.
     pub(super) place: Range<usize>,
     /// The name that is compared.
     pub(super) name: String,
-    /// How.
+    /// Kind of the comparison.
     pub(super) relation: Relation,
-    /// What its values are.
+    /// Description of the name's possible values.
     pub(super) values: String,
-    /// How what was meant is written, where that is sure.
+    /// Byte range and text of a fix, if one is certain.
     pub(super) instead: Option<(Range<usize>, String)>,
 }
 
-/// How two things are compared.
+/// Kinds of comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Relation {
     /// `==`, `!=`, `in`.
     Equal,
-    /// `<`, `>` and so on.
+    /// `<`, `>`, `<=`, `>=`.
     Order,
 }
 
-/// Every comparison that can never hold, or always. `values_of` tells what a name stands for.
+/// Returns all constant comparisons. `values_of` returns the possible values of a name.
 pub(super) fn never_equal(condition: &str, values_of: impl Fn(&str) -> Option<Values>) -> Vec<NeverEqual> {
     let mut comparisons = Comparisons { values_of, found: vec![] };
     if let Ok(expression) = parse_expr(condition) {
@@ -118,7 +118,7 @@ impl<F: Fn(&str) -> Option<Values>> Comparisons<F> {
         };
         let Some(Excluded { values, written }) = excluded else { return };
         let place = place(span);
-        // Between the quotes.
+        // The range between the quotes.
         let instead = written.map(|word| (place.start + 1..place.end - 1, word));
         self.found.push(NeverEqual { place, name: name.to_owned(), relation, values, instead });
     }
@@ -136,7 +136,7 @@ fn place(span: Span) -> Range<usize> {
     span.start_offset as usize..span.end_offset as usize
 }
 
-/// What MiniJinja compares a value as.
+/// Types by which MiniJinja compares values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Number,
@@ -162,10 +162,10 @@ fn class_of(value: &Value) -> Class {
     }
 }
 
-/// What values are, that are never what they are compared with.
+/// Description of the possible values, which exclude the other operand.
 struct Excluded {
     values: String,
-    /// How the same is written where it could be equal.
+    /// Spelling with which the values could be equal.
     written: Option<String>,
 }
 
@@ -181,7 +181,7 @@ impl Excluded {
         Self { values: values.into(), written: None }
     }
 
-    /// For a text that is one of the values, but for its spelling.
+    /// Suggests the spelling of a value for a text that differs from it only in spelling.
     fn spelling(found: Option<&str>, text: &str, values: &str) -> Option<Excluded> {
         match found {
             Some(written) if written == text => None,
@@ -193,7 +193,7 @@ impl Excluded {
     }
 }
 
-/// What these values are, if this is none of them.
+/// Returns a description of the values if `value` is not among them.
 fn excludes(values: Values, value: &Value) -> Option<Excluded> {
     if value.is_none() {
         return (!values.is_optional).then(|| Excluded {

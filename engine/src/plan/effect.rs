@@ -1,5 +1,5 @@
-//! Keys that change nothing where they stand: no request, no record, no outcome. Who writes one means something by it, and
-//! what they mean does not happen. What other checks say of a part that nothing reads stands with those parts.
+//! Keys without effect: they change neither requests, nor records, nor the outcome, so the author's intent would be
+//! lost. Parts that nothing uses are reported elsewhere.
 
 use super::compiler::Compiler;
 use super::lookups::Distance;
@@ -47,7 +47,7 @@ pub(super) fn check(compiler: &mut Compiler, profile: &Profile) {
     }
 }
 
-/// Refuses a key, if it is written.
+/// Reports a key if it is present.
 fn in_vain(compiler: &mut Compiler, block: &str, key: &str, label: &str) {
     let pointer = format!("{block}/{key}");
     if compiler.is_written(&pointer) {
@@ -55,7 +55,7 @@ fn in_vain(compiler: &mut Compiler, block: &str, key: &str, label: &str) {
     }
 }
 
-/// Lists, blocks and values that are written and hold nothing; the JSON of a body may.
+/// Reports empty lists, blocks and values; those in a JSON body are permitted.
 fn empty(compiler: &mut Compiler) {
     fn collect(value: &Value, at: &str, found: &mut Vec<String>) {
         match value {
@@ -74,7 +74,7 @@ fn empty(compiler: &mut Compiler) {
     }
     let mut found = vec![];
     collect(compiler.value(), "", &mut found);
-    // Without a lookup there is nothing to ask, which is told.
+    // A profile without lookups is reported elsewhere.
     for pointer in found.iter().filter(|pointer| !["", "/lookups"].contains(&pointer.as_str())) {
         let key = pointer.rsplit('/').next().unwrap_or_default();
         let label = "it holds nothing; without it the same is done";
@@ -135,7 +135,7 @@ fn lookup(compiler: &mut Compiler, profile: &Profile, lookup: &Lookup, at: &str)
     }
 }
 
-/// Whether a request holds `{each}`.
+/// Returns whether a request contains `{each}`.
 fn names_each(lookup: &Lookup) -> bool {
     let values = lookup.query.values().chain(lookup.form.values()).filter_map(|value| match value {
         QueryValue::Text(text) => Some(text),
@@ -156,10 +156,10 @@ fn field(compiler: &mut Compiler, field: &Field, at: &str) {
     }
 }
 
-/// A zone is for times that name none.
+/// Reports a time zone if no format needs one.
 fn zone<'f>(compiler: &mut Compiler, formats: impl Iterator<Item = &'f String>, zone: Option<&String>, at: &str) {
     let (Some(zone), formats) = (zone, formats.collect::<Vec<_>>()) else { return };
-    // A distance is no time; what is no format at all is told elsewhere.
+    // Distances are not times; invalid formats are reported elsewhere.
     let reads_zone = |format: &&String| match TimeFormat::parse(format, Some(zone)) {
         Ok(TimeFormat::Civil(..)) => true,
         Ok(_) => false,

@@ -1,16 +1,16 @@
-//! Which observables a record's two sides stand for. Said twice, for a record and for its type, so that a rule can be
-//! checked before there is a record; a property holds both to each other.
+//! Observables of a record's two sides, for records and for record types. The latter validate rules before there is a
+//! record; a property test proves that both agree.
 
 use crate::dns::{Form, Name, Rdata, RrType};
 use crate::stix::{Kind, Observable};
 
-/// What the owner's name stands for: itself, and for a reverse name its address first.
+/// Returns the observables of the owner name: for a reverse name its address first, then the name itself.
 pub fn sources(owner: &Name, rrtype: RrType) -> Vec<Observable> {
     let address = owner.reverse_address().filter(|_| rrtype == RrType::PTR).and_then(Observable::found_address);
     address.into_iter().chain(Observable::of_name(owner)).collect()
 }
 
-/// The types that `sources` can give for a record type.
+/// Returns the types that [`sources`] can return for a record type, or for any.
 pub fn possible_sources(rrtype: Option<RrType>) -> &'static [Kind] {
     match rrtype {
         Some(RrType::PTR) | None => &[Kind::Ipv4Addr, Kind::Ipv6Addr, Kind::DomainName],
@@ -18,7 +18,7 @@ pub fn possible_sources(rrtype: Option<RrType>) -> &'static [Kind] {
     }
 }
 
-/// What the data stands for; each is matched against the rules by itself.
+/// Returns the observables of the data. Each is matched against the rules separately.
 pub fn targets(data: &Rdata) -> Vec<Observable> {
     match data {
         Rdata::Address(address) => Observable::found_address(*address).into_iter().collect(),
@@ -40,14 +40,14 @@ pub fn targets(data: &Rdata) -> Vec<Observable> {
     }
 }
 
-/// The authority that may issue certificates; a lone `;` names none.
+/// Returns the authority that may issue certificates (RFC 8659); `;` alone denotes none.
 fn issuer(tag: &str, value: &str) -> Option<Observable> {
     let name = value.split(';').next().unwrap_or_default().trim();
     let is_authority = matches!(tag, "issue" | "issuewild") && !name.is_empty();
     Observable::of_name(&Name::parse(name).ok().filter(|_| is_authority)?)
 }
 
-/// The types that `targets` can give for data of this form.
+/// Returns the types that [`targets`] can return for data of this form.
 pub fn possible_targets(form: Form) -> &'static [Kind] {
     match form {
         Form::Ipv4 => &[Kind::Ipv4Addr],
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Presentation-format data of every kind, so that every form has some that fits.
+    /// Record data in presentation format of every form.
     fn data() -> impl Strategy<Value = &'static str> {
         proptest::sample::select(vec![
             "192.0.2.1",
@@ -90,7 +90,7 @@ mod tests {
         ])
     }
 
-    /// OpenCTI's syntax, written down a second time.
+    /// An independent implementation of OpenCTI's validation.
     fn is_accepted(observable: &Observable) -> bool {
         let domain = regex::Regex::new(r"^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)+[a-z0-9_]([a-z0-9_-]*[a-z0-9_])$");
         let domain = domain.expect("a pattern");

@@ -1,12 +1,12 @@
-//! Conditions and texts that need no interpreter, because they only compare names with constants, or only put names between
-//! words: nearly all that profiles have. What they mean is MiniJinja's; a property holds both to each other.
+//! Conditions and descriptions that need no interpreter, because they only compare names with constants, or only insert
+//! names: nearly all in practice. A property test proves that the results equal MiniJinja's.
 
 use minijinja::machinery::ast::{BinOpKind, CompareOpKind, Expr, Stmt, UnaryOpKind};
 use minijinja::machinery::{parse, parse_expr};
 use minijinja::value::Value;
 use std::fmt::Write;
 
-/// A condition.
+/// A condition that consists of comparisons with constants.
 #[derive(Debug)]
 pub(super) enum FastCondition {
     OneOf(String, Vec<Value>),
@@ -16,7 +16,7 @@ pub(super) enum FastCondition {
 }
 
 impl FastCondition {
-    /// None if it takes the interpreter.
+    /// Returns `None` if the condition needs the interpreter.
     pub(super) fn parse(condition: &str) -> Option<FastCondition> {
         Self::of(&parse_expr(condition).ok()?)
     }
@@ -80,7 +80,7 @@ fn constant(expression: &Expr) -> Option<Value> {
     }
 }
 
-/// A text.
+/// A description that only inserts names.
 #[derive(Debug)]
 pub(super) struct FastText(Vec<Piece>);
 
@@ -91,7 +91,7 @@ enum Piece {
 }
 
 impl FastText {
-    /// None if it takes the interpreter.
+    /// Returns `None` if the description needs the interpreter.
     pub(super) fn parse(text: &str) -> Option<FastText> {
         let Stmt::Template(template) = parse(text, "prose", Default::default()).ok()? else { return None };
         let piece = |part: &Stmt| match part {
@@ -117,7 +117,7 @@ impl FastText {
     }
 }
 
-/// Writes a value as texts have it.
+/// Writes a value as MiniJinja does.
 pub(crate) fn push_value(text: &mut String, value: &Value) {
     match value.as_str() {
         Some(value) => text.push_str(value),

@@ -1,5 +1,4 @@
-//! What is said of fields beside each by itself: fields that nothing reads, sides that a type cannot be, words of a provider's
-//! own for what has none.
+//! Consistency of fields: unused fields, sides with impossible types, and provider values that have no meaning.
 
 use super::compiler::Compiler;
 use super::expression::names;
@@ -12,7 +11,7 @@ use crate::stix::{Kind, Tlp};
 use crate::yaml::child;
 use std::collections::BTreeSet;
 
-/// Fields that the engine itself reads.
+/// Fields that the engine uses.
 const KNOWN: [&str; 6] = ["rrtype", "time_first", "time_last", "count", "bailiwick", "tlp"];
 
 pub(super) fn check(compiler: &mut Compiler, profile: &Profile) {
@@ -49,7 +48,7 @@ pub(super) fn check(compiler: &mut Compiler, profile: &Profile) {
     profile.besides.iter().enumerate().for_each(|(i, row)| besides(compiler, profile, row, &format!("/besides/{i}")));
 }
 
-/// The fields that orientation, conditions, texts and other fields read.
+/// Returns the fields that orientation, conditions, descriptions and other fields use.
 fn read(profile: &Profile) -> BTreeSet<String> {
     let record = &profile.record;
     let sides = record.orientation.iter().flat_map(|row| [row.rrname.clone(), row.rdata.clone()]);
@@ -77,7 +76,7 @@ fn read(profile: &Profile) -> BTreeSet<String> {
     read
 }
 
-/// A field of a key or of `{each}`, which no lookup has.
+/// Reports a field that reads a key or `{each}` which no lookup has.
 fn origin(compiler: &mut Compiler, profile: &Profile, field: &Field, at: &str) {
     let is_map = |lookup: &Lookup, up: usize| match &lookup.records {
         Some(Records::Levels(levels)) => levels.iter().rev().nth(up).is_some_and(|level| level.is == LevelKind::Map),
@@ -96,7 +95,7 @@ fn origin(compiler: &mut Compiler, profile: &Profile, field: &Field, at: &str) {
     }
 }
 
-/// Only of several times one is the earliest.
+/// Reports `take` on a field that has only one time.
 fn take(compiler: &mut Compiler, field: &Field, at: &str) {
     let pointer = format!("{at}/take");
     if field.take == Take::First {
@@ -111,7 +110,8 @@ fn take(compiler: &mut Compiler, field: &Field, at: &str) {
     }
 }
 
-/// Words of `for_each` or `keys` that a field takes for a record type, and that are none: each of their records would be bad.
+/// Reports values of `for_each` or `keys` that a field reads as record type but that are not one: every record with
+/// them would be a bad record.
 fn words_of_requests(compiler: &mut Compiler, profile: &Profile, name: &str, field: &Field) {
     if field.kind != FieldType::Rrtype {
         return;
@@ -131,7 +131,7 @@ fn words_of_requests(compiler: &mut Compiler, profile: &Profile, name: &str, fie
     }
 }
 
-/// The words of a lookup that a field from there can be, and where they stand.
+/// Returns the values of a lookup that a field from this source can have, with their pointers.
 fn words_read<'l>(lookup: &'l Lookup, from: FieldSource, at: &str) -> Option<(&'l [String], String)> {
     let up = match from {
         FieldSource::Each => return Some((&lookup.for_each, format!("{at}/for_each"))),
@@ -161,7 +161,7 @@ fn aliases(compiler: &mut Compiler, field: &Field, at: &str) {
     }
 }
 
-/// A side of a record is a name, an address or data; a time is none.
+/// Reports a side of a record that is neither a name, nor an address, nor data.
 fn side(compiler: &mut Compiler, profile: &Profile, name: &str, at: &str, role: &str) {
     let Some(field) = profile.record.fields.get(name) else { return };
     if !is_side(field.kind) {
@@ -202,7 +202,7 @@ mod tests {
     use crate::diagnostic::{Code, Source};
     use crate::plan::Plan;
 
-    /// The words that are told to be no record type.
+    /// Returns the values that are reported as unknown record types.
     fn told(lookup: &str, field: &str) -> Vec<String> {
         let text = format!(
             "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\n\

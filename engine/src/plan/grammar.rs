@@ -1,30 +1,30 @@
-//! What of MiniJinja a condition or a text may use: comparisons, `and`, `or`, `not`, `in`, `is`, lists, filters, `if`. Looked at
-//! token by token before anything is parsed, since a parser, a compiler and a destructor of syntax trees go as deep as a text
-//! does. What is not listed here is refused: nothing assigns, repeats, includes, calls, or makes a value larger than its parts.
+//! The permitted subset of MiniJinja: comparisons, `and`, `or`, `not`, `in`, `is`, lists, filters and `if`. Tokens are
+//! checked before parsing, because the recursion of a parser, a compiler and a destructor of syntax trees is as deep as
+//! the text. Everything else is rejected: no assignment, loop, include, call, or operation that enlarges a value.
 
 use minijinja::machinery::{Token, tokenize};
 use std::ops::Range;
 
-/// How long a text may be, in bytes: MiniJinja counts columns in 16 bits.
+/// Maximum length of a text in bytes; MiniJinja counts columns in 16 bits.
 const MAX_BYTES: usize = 16 * 1024;
-/// How many tokens a text may have.
+/// Maximum number of tokens in a text.
 const MAX_TOKENS: usize = 2_000;
-/// How many operators one expression may have: no syntax tree is deeper.
+/// Maximum number of operators in an expression, which bounds the depth of its syntax tree.
 const MAX_OPERATORS: usize = 150;
-/// How many brackets may be open in one another.
+/// Maximum depth of brackets.
 const MAX_BRACKETS: usize = 16;
-/// How many conditions a text may have in `{% if %}` and `{% elif %}`.
+/// Maximum number of `{% if %}` and `{% elif %}` in a text.
 const MAX_BRANCHES: usize = 32;
 
-/// What is written in blocks.
+/// Permitted statements.
 const STATEMENTS: [&str; 4] = ["if", "elif", "else", "endif"];
-/// Words between values.
+/// Operators that are words.
 const WORD_OPERATORS: [&str; 7] = ["and", "or", "not", "in", "is", "if", "else"];
 
-/// What a text has that it may not have, in words, and where in it.
+/// Description and byte range of forbidden syntax.
 pub(super) type ForbiddenSyntax = (String, Range<usize>);
 
-/// Checks a text before it is parsed. One that is a condition is an expression from its start.
+/// Validates a text before it is parsed. A condition is an expression from its start.
 pub(super) fn check(text: &str, in_expression: bool) -> Result<(), ForbiddenSyntax> {
     if text.len() > MAX_BYTES {
         return Err((format!("a text has {MAX_BYTES} bytes at most"), 0..text.len()));
@@ -38,7 +38,7 @@ pub(super) fn check(text: &str, in_expression: bool) -> Result<(), ForbiddenSynt
     Ok(())
 }
 
-/// What has been read of a text so far.
+/// State of the scan.
 struct Scan {
     tokens: usize,
     operators: usize,
@@ -47,18 +47,18 @@ struct Scan {
     before: Before,
 }
 
-/// What stands before a token, as far as it matters.
+/// Class of the preceding token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Before {
     /// The start of a block.
     Block,
-    /// A value, a name or the end of brackets: what follows in brackets would be taken from it.
+    /// A value, a name or a closing bracket: a bracket after it would be a subscript or call.
     Value,
     /// A pipe, or `is`: a filter or a test follows.
     Pipe,
     /// A filter or a test, which may have arguments.
     Filter,
-    /// Anything else.
+    /// Any other token.
     Other,
 }
 
@@ -89,7 +89,7 @@ impl Scan {
             Token::Eq | Token::Ne | Token::Lt | Token::Lte | Token::Gt | Token::Gte => self.operator(Before::Other)?,
             Token::Minus if before != Before::Value => self.operator(Before::Other)?,
             Token::Dot => return Err("a value has no parts".to_owned()),
-            // The parser says it better.
+            // The parser's message is better.
             Token::Assign if !matches!(before, Before::Block) => Before::Other,
             other => return Err(format!("{other} is not used here")),
         };
@@ -158,7 +158,7 @@ mod tests {
         if name == "count" { Value::from(1) } else { Value::from("A") }
     }
 
-    /// Compiles a text as both, in a thread with less stack than any of the program's.
+    /// Compiles a text as both, in a thread with a smaller stack than any in the program.
     fn compiled(text: String) -> (Result<(), ExpressionError>, Result<(), ExpressionError>) {
         let both = move || {
             let condition = Condition::parse(&text, NAMES, probe).map(drop);
@@ -231,7 +231,7 @@ mod tests {
         }
     }
 
-    /// What nests or goes on in some way.
+    /// Units that nest or repeat.
     const UNITS: [&str; 34] = [
         "not ",
         "- ",

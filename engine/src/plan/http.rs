@@ -1,4 +1,5 @@
-//! Origin, credentials, headers and limits, compiled. What would send credentials astray is refused here.
+//! Compiled connection parameters: base URL, authentication, headers, limits. Configurations that would leak
+//! credentials are rejected here.
 
 use super::Plan;
 use super::auth::{AuthPlan, auths};
@@ -12,45 +13,46 @@ use std::collections::{BTreeMap, BTreeSet};
 use url::Url;
 use zeroize::Zeroizing;
 
-/// Origin, credentials, limits.
+/// Base URL, authentication, headers and limits of requests.
 #[derive(Debug)]
 pub struct HttpPlan {
-    /// Scheme, host and shared path.
+    /// Scheme, host and common path of all requests.
     pub base_url: BaseUrl,
-    /// Credentials, in the order given.
+    /// Authentication methods, in the order of the profile.
     pub auth: Vec<AuthPlan>,
-    /// Headers of every request.
+    /// Headers of every request, ordered by name.
     pub headers: Vec<(String, Template)>,
-    /// How long one request may take.
+    /// Timeout of one request, up to the last byte.
     pub timeout: SignedDuration,
-    /// The most bytes of an answer that are read.
+    /// Maximum size of a response, in bytes.
     pub max_body: u64,
-    /// What is tried again.
+    /// Retries after temporary failures of a request.
     pub retry: RetryPlan,
 }
 
-/// Scheme, host and the path that all requests share.
+/// Scheme, host and common path of all requests.
 #[derive(Debug)]
 pub enum BaseUrl {
-    /// The provider's.
+    /// The URL in the profile, of the provider.
     Literal(Url),
-    /// The operator's own server, by the name of the setting.
+    /// The name of the setting with the operator's server.
     Setting(String),
 }
 
-/// What is tried again, and for how long.
+/// Limits and waits of retries.
 #[derive(Debug)]
 pub struct RetryPlan {
-    /// How often a request is sent at most.
+    /// Maximum attempts per request, including the first.
     pub attempts: u32,
-    /// The first wait.
+    /// Wait before the second attempt of a request.
     pub first: SignedDuration,
-    /// The longest wait.
+    /// Maximum wait before any attempt.
     pub longest: SignedDuration,
 }
 
 impl Plan {
-    /// The settings whose values no request can hold: a header takes the printable signs of ASCII only (RFC 9110 §5.5).
+    /// Returns an error for each setting whose value cannot be sent: header values consist of printable ASCII
+    /// characters (RFC 9110 §5.5).
     pub fn unsendable(&self, settings: &Settings) -> Vec<SettingError> {
         let is_fit = |name: &str| {
             let text = Zeroizing::new(settings.value(name).map(SettingValue::as_text).unwrap_or_default());
@@ -97,7 +99,7 @@ fn base_url(compiler: &mut Compiler, text: &str) -> Option<BaseUrl> {
     literal_base_url(compiler, text).map(BaseUrl::Literal)
 }
 
-/// The whole URL is one setting: the operator's, and never anything of the observable's.
+/// Returns the setting if the whole URL is one: it belongs to the operator and never depends on the observable.
 fn own_server(compiler: &mut Compiler, text: &str) -> Option<BaseUrl> {
     let at = "/http/base_url";
     let read = compiler.value_or_setting(&TemplateText(text.to_owned()), at, SettingType::Url, |_| None::<Url>)?;

@@ -1,4 +1,4 @@
-//! The ways to ask, compiled: requests, and what an answer to them is cut into.
+//! Compiled lookups: requests, framing of responses, paging and jobs.
 
 use super::answers::AnswerPlace;
 use super::auth::answer_place;
@@ -17,43 +17,43 @@ use crate::yaml::child;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
-/// One way to ask.
+/// A compiled lookup: one request and how its response is read.
 #[derive(Debug)]
 pub struct LookupPlan {
-    /// Its name in the profile.
+    /// Name of the lookup in the profile.
     pub name: String,
-    /// The line it stands on.
+    /// Line of the lookup in the source.
     pub line: usize,
-    /// The types of observable it is for.
+    /// Observable types that the lookup accepts.
     pub accepts: Vec<Kind>,
-    /// One request for each.
+    /// Values for which the request is repeated.
     pub for_each: Vec<String>,
-    /// The request's method.
+    /// HTTP method of the lookup's requests.
     pub method: Method,
-    /// The path after the base URL.
+    /// Template of the path, relative to the base URL.
     pub path: Template,
-    /// The query, in the order of names.
+    /// Query parameters, ordered by name.
     pub query: Vec<(String, QueryPlan)>,
-    /// Headers of this lookup alone.
+    /// Headers of this lookup's requests, ordered by name.
     pub headers: Vec<(String, Template)>,
-    /// The body of a `POST`, if it is JSON.
+    /// JSON body of a `POST` request, if any.
     pub body: Option<BodyPlan>,
-    /// The fields of a `POST`'s form; none if it has no form.
+    /// Form fields of a `POST` request; empty without a form.
     pub form: Vec<(String, QueryPlan)>,
-    /// How an answer is cut into rows.
+    /// How a response is divided into rows.
     pub rows: RowsPlan,
-    /// Where the profile says so.
+    /// Location of `records` in the source.
     pub records_span: Span,
-    /// How pages follow one another.
+    /// How further pages of the result are requested.
     pub paging: PagingPlan,
-    /// Where the answer says that it is not all there is.
+    /// Sign that the response is incomplete, if the provider has one.
     pub truncated_when: Option<SignalPlan>,
-    /// An order that is ready later.
+    /// Polling of an asynchronous job, if the provider uses one.
     pub job: Option<JobPlan>,
 }
 
 impl LookupPlan {
-    /// Every place of an answer's body that is read beside its rows, by where the profile says so below the lookup.
+    /// Returns the paths into the response body outside of its rows, with their keys relative to the lookup.
     pub(super) fn body_places(&self) -> impl Iterator<Item = (String, &Path)> {
         let paging = self.paging.body_places().into_iter().map(|(key, path)| (format!("paging/{key}"), path));
         let signal = self.truncated_when.iter().filter_map(|signal| match &signal.place {
@@ -63,7 +63,7 @@ impl LookupPlan {
         paging.chain(signal)
     }
 
-    /// Every text of its first request.
+    /// Returns the templates of the first request.
     pub(super) fn texts(&self) -> impl Iterator<Item = &Template> {
         let query = self.query.iter().chain(&self.form).filter_map(|(_, value)| match value {
             QueryPlan::Text(text) => Some(text),
@@ -73,67 +73,67 @@ impl LookupPlan {
         [&self.path].into_iter().chain(query).chain(self.headers.iter().map(|(_, text)| text)).chain(body)
     }
 
-    /// Whether something is read beside the rows that stands in them, such as the last row's name as a cursor.
+    /// Returns whether a path outside of the rows leads into them, such as a cursor in the last row.
     pub(crate) fn reads_rows_twice(&self) -> bool {
         let Some(rows) = self.rows.levels.first().map(|level| level.at.steps()) else { return false };
         self.body_places().any(|(_, path)| path.steps().starts_with(rows) || rows.starts_with(path.steps()))
     }
 
-    /// Whether an answer can be read piece by piece: its lines mean the same wherever they are cut apart.
+    /// Returns whether a response can be processed in chunks, because its lines are independent.
     pub fn reads_pieces(&self) -> bool {
         matches!(self.rows.framing, Framing::Ndjson | Framing::Saf)
     }
 }
 
-/// An order that is ready later.
+/// Polling of an asynchronous job.
 #[derive(Debug)]
 pub struct JobPlan {
-    /// Where the answer names the job.
+    /// Position of the job's identifier in the response.
     pub id: AnswerPlace,
-    /// The path that tells how far it is; none if the job is named by that URL.
+    /// Path of the polling request; `None` if the identifier is its URL.
     pub poll: Option<Template>,
-    /// Where that answer has the state.
+    /// Path of the state in a polling response.
     pub state: Option<Path>,
-    /// The states of a job that is not done.
+    /// States of a job that is still running.
     pub pending: Vec<Scalar>,
-    /// Status codes that say so too.
+    /// Status codes that mean that the job is still running.
     pub pending_status: Vec<u16>,
-    /// The states of a job that will never be done.
+    /// States of a job that has failed.
     pub failed: Vec<Scalar>,
-    /// The path of the result.
+    /// Path of the request for the result, if it is a separate one.
     pub result: Option<Template>,
-    /// How long to wait before it is asked for again.
+    /// Interval between two polling requests.
     pub every: SignedDuration,
-    /// How often it is asked for at most.
+    /// Maximum number of polling requests.
     pub at_most: u32,
 }
 
-/// The value of a query parameter.
+/// Compiled value of a query parameter or form field.
 #[derive(Debug)]
 pub enum QueryPlan {
-    /// Text.
+    /// A text with placeholders.
     Text(Template),
-    /// An end of the window.
+    /// A bound of the window as a time.
     Time(WindowPoint, TimeFormat),
-    /// How far back it lies.
+    /// A bound of the window as distance from now.
     Distance(WindowPoint, Distance),
 }
 
 impl QueryPlan {
-    /// Whether it is the window's end and nothing else.
+    /// Returns whether the value is the end of the window.
     pub fn is_end_of_window(&self) -> bool {
         matches!(self, Self::Time(WindowPoint::End, _) | Self::Distance(WindowPoint::End, _))
     }
 }
 
-/// A way to write how far back something lies.
+/// Formats for the distance of a time from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Distance {
-    /// Whole days, the last one begun counted.
+    /// Days, rounded up to whole days.
     Days,
-    /// Seconds.
+    /// Seconds, as a positive number.
     Seconds,
-    /// Seconds with a minus.
+    /// Seconds, as a negative number.
     NegativeSeconds,
 }
 
@@ -147,7 +147,7 @@ impl Distance {
         }
     }
 
-    /// The text for a distance.
+    /// Writes a distance in this format.
     pub fn write(self, distance: SignedDuration) -> String {
         let seconds = distance.as_secs().max(0);
         match self {
@@ -158,7 +158,7 @@ impl Distance {
     }
 }
 
-/// All lookups, in the order of the file: it is the order in which they are asked.
+/// Compiles the lookups in the order of the file, in which they run.
 pub(super) fn lookups(compiler: &mut Compiler, profile: &Profile) -> Vec<Option<LookupPlan>> {
     if profile.lookups.is_empty() {
         compiler.error(Code::NothingToAsk, "/lookups", "a profile has at least one lookup", "none here");
@@ -169,7 +169,7 @@ pub(super) fn lookups(compiler: &mut Compiler, profile: &Profile) -> Vec<Option<
     in_order.into_iter().map(|(name, lookup)| self::lookup(compiler, name, lookup, has_window)).collect()
 }
 
-/// Where a lookup stands.
+/// Returns the JSON pointer of a lookup.
 pub(super) fn at(name: &str) -> String {
     child("/lookups", name)
 }

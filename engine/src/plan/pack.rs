@@ -1,5 +1,5 @@
-//! Rule packs: rows that many profiles share, by name and version. A pack that was published never changes: what it makes is
-//! in people's graphs. A better one gets the next number.
+//! Rule packs: rules that several profiles share, by name and version. A published pack is never changed, because its
+//! results are in use; an improved one gets the next version.
 
 use super::compiler::Compiler;
 use crate::diagnostic::{Code, Source};
@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// Every pack, and its text.
+/// Names and texts of the packs.
 const PACKS: &[(&str, &str)] = &[("dns/standard@1", include_str!("../../packs/dns-standard-1.yaml"))];
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -29,16 +29,16 @@ static RULES: LazyLock<BTreeMap<&str, Vec<Rule>>> = LazyLock::new(|| {
     PACKS.iter().map(read).collect()
 });
 
-/// A rule, and where it comes from.
+/// A rule with its origin.
 pub(super) struct Sourced<'r> {
     pub(super) rule: Cow<'r, Rule>,
-    /// The row of the profile: its own, or the one that names the pack.
+    /// JSON pointer of the rule, or of the reference to its pack.
     pub(super) at: String,
-    /// The pack, if it is one's.
+    /// Name of the pack that contains the rule.
     pub(super) pack: Option<&'static str>,
 }
 
-/// The rules of a profile, with those of packs in place of the rows that name them.
+/// Returns the rules of a profile, with references to packs replaced by their rules.
 pub(super) fn expanded<'r>(compiler: &mut Compiler, rules: &'r [Rule]) -> Vec<Sourced<'r>> {
     let mut expanded = vec![];
     for (i, rule) in rules.iter().enumerate() {
@@ -62,7 +62,7 @@ fn pack(compiler: &mut Compiler, row: &UseRule, at: &str) -> Vec<Sourced<'static
     rules.iter().map(sourced).collect()
 }
 
-/// The text of every pack, by its name: for the manual.
+/// Returns names and texts of all packs, for the manual.
 pub fn packs() -> impl Iterator<Item = (&'static str, &'static str)> {
     PACKS.iter().copied()
 }

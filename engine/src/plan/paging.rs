@@ -1,4 +1,4 @@
-//! How one page follows another, compiled.
+//! Compiled paging: how further pages of a result are requested.
 
 use super::answers::AnswerPlace;
 use super::auth::answer_place;
@@ -8,95 +8,95 @@ use crate::diagnostic::Code;
 use crate::profile::{Lookup, Method, NumberText, Paging, PathText, Profile, SettingType, TemplateText};
 use std::fmt;
 
-/// How pages follow one another.
+/// How further pages of a result are requested.
 #[derive(Debug)]
 pub enum PagingPlan {
-    /// The answer is one page, and may say how many records there would be.
+    /// A single page, possibly with a total number of records.
     None {
-        /// Where.
+        /// Position of the total number of records.
         total: Option<AnswerPlace>,
-        /// The most rows the provider gives.
+        /// Maximum number of rows that the provider returns.
         cap: Option<ValueOrSetting<u64>>,
     },
-    /// By number.
+    /// Pages with consecutive numbers, sent in a parameter.
     Page {
-        /// The parameter.
+        /// Parameter that carries the page number.
         parameter: Parameter,
-        /// The first number.
+        /// Number of the first page.
         first: u64,
-        /// Where the last number stands.
+        /// Position of the number of the last page.
         last: Option<AnswerPlace>,
-        /// Where it says whether there is more.
+        /// Path of a value that indicates more pages.
         more: Option<Path>,
-        /// Where the number of all records stands.
+        /// Position of the total number of records.
         total: Option<AnswerPlace>,
-        /// The most pages.
+        /// Maximum number of pages to request.
         at_most: u32,
     },
-    /// By the number of a record.
+    /// Pages that start at a record number.
     Offset {
-        /// The parameter.
+        /// Parameter that carries the offset.
         parameter: Parameter,
-        /// Whether the first request goes without it.
+        /// Whether the first request omits the parameter.
         not_first: bool,
-        /// The size of a page, and its parameter.
+        /// Parameter for the size of a page, and the size.
         limit: Option<(Parameter, ValueOrSetting<u64>)>,
-        /// Where it says whether there is more.
+        /// Path of a value that indicates more pages.
         more: Option<Path>,
-        /// Where the number of all records stands.
+        /// Position of the total number of records.
         total: Option<AnswerPlace>,
-        /// The most pages.
+        /// Maximum number of pages to request.
         at_most: u32,
     },
-    /// By the URL of the next; without a path, from the header `Link`.
+    /// Each page contains the URL of the next one, in the body or in the header `Link`.
     NextUrl {
-        /// Where it stands.
+        /// Path of the URL; `None` for the header `Link`.
         at: Option<Path>,
-        /// The most pages.
+        /// Maximum number of pages to request.
         at_most: u32,
     },
-    /// By cursor.
+    /// Each page contains a cursor for the next one.
     Cursor {
-        /// Where it stands.
+        /// Position of the cursor in the response.
         from: AnswerPlace,
-        /// Where it is sent back.
+        /// Position of the cursor in the next request.
         to: CursorTarget,
-        /// The most pages.
+        /// Maximum number of pages to request.
         at_most: u32,
     },
-    /// By parts of the window.
+    /// Parts of the window are requested until no response is full.
     Window {
-        /// The most rows the provider gives.
+        /// Maximum number of rows that the provider returns.
         cap: Option<u64>,
-        /// Where the number of all records of a part stands.
+        /// Position of the total number of records of a part.
         total: Option<AnswerPlace>,
-        /// Whether the newest part is asked for without its end.
+        /// Whether the newest part is requested without its end.
         open_end: bool,
-        /// The most requests.
+        /// Maximum number of requests to send.
         at_most: u32,
     },
 }
 
-/// Where a cursor is sent back.
+/// Where the next request carries the cursor.
 #[derive(Debug)]
 pub enum CursorTarget {
-    /// In a parameter.
+    /// A query parameter or position in the body.
     Parameter(Parameter),
-    /// In a request header.
+    /// A request header with this name.
     Header(String),
 }
 
-/// Where a value of paging is sent.
+/// Where a request carries a value of paging.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parameter {
-    /// In the query.
+    /// A query parameter with this name.
     Query(String),
-    /// In the body, as JSON.
+    /// A position in the JSON body.
     Body(Path),
 }
 
 impl Parameter {
-    /// The name of a parameter of the query; nothing for one of the body.
+    /// Returns the name of the query parameter, or an empty text for a position in the body.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Query(name) => name,
@@ -115,7 +115,7 @@ impl fmt::Display for Parameter {
 }
 
 impl PagingPlan {
-    /// Every place of an answer's body that is read to find the next page, by its key.
+    /// Returns the paths into the response body that determine the next page, with their keys.
     pub(super) fn body_places(&self) -> Vec<(&'static str, &Path)> {
         fn body<'p>(key: &'static str, place: &'p Option<AnswerPlace>) -> Option<(&'static str, &'p Path)> {
             match place {
@@ -139,7 +139,7 @@ impl PagingPlan {
         places.into_iter().flatten().collect()
     }
 
-    /// The most pages that are asked for.
+    /// Returns the maximum number of pages or requests.
     pub fn at_most(&self) -> u32 {
         match self {
             Self::None { .. } => 1,
@@ -152,7 +152,7 @@ impl PagingPlan {
     }
 }
 
-/// A parameter of paging: a name in the query, or a path into the body.
+/// Parses a paging parameter: a query parameter, or a path into the body.
 fn parameter(compiler: &mut Compiler, lookup: &Lookup, text: &str, pointer: &str) -> Option<Parameter> {
     if !text.starts_with('$') {
         return Some(Parameter::Query(text.to_owned()));
@@ -168,7 +168,7 @@ fn parameter(compiler: &mut Compiler, lookup: &Lookup, text: &str, pointer: &str
     Some(Parameter::Body(path))
 }
 
-/// A number of the profile's, or of the operator's.
+/// Compiles a literal number or a setting.
 fn number(compiler: &mut Compiler, number: &NumberText, pointer: &str) -> Option<ValueOrSetting<u64>> {
     match number {
         NumberText::Number(number) => Some(ValueOrSetting::Value(*number)),
@@ -176,7 +176,7 @@ fn number(compiler: &mut Compiler, number: &NumberText, pointer: &str) -> Option
     }
 }
 
-/// Whether a setting says how many rows there are, on a page or in an answer.
+/// Returns whether a setting is a number of rows, per page or per response.
 pub(super) fn is_number_of(profile: &Profile, setting: &str) -> bool {
     let names = |number: &NumberText| matches!(number, NumberText::Setting(TemplateText(text)) if *text == format!("{{settings.{setting}}}"));
     profile.lookups.values().any(|lookup| match &lookup.paging {
@@ -186,7 +186,7 @@ pub(super) fn is_number_of(profile: &Profile, setting: &str) -> bool {
     })
 }
 
-/// How pages follow one another.
+/// Compiles how further pages of a result are requested.
 pub(super) fn paging(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<PagingPlan> {
     let paging = &lookup.paging;
     let named =

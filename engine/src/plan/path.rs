@@ -1,5 +1,5 @@
-//! JSONPaths of a profile, lowered to plain look-ups: names and indexes, no search.
-//! What would need a search is said with conditions instead, so that a look-up costs what it looks like.
+//! JSONPaths of a profile (RFC 9535), reduced to names and indexes. There are no searches, so that a path has
+//! predictable cost; conditions select rows instead.
 
 use jsonpath_rust::parser::errors::JsonPathError;
 use jsonpath_rust::parser::model::{Segment, Selector};
@@ -9,28 +9,28 @@ use serde_json::Value;
 use std::fmt;
 use std::ops::Range;
 
-/// How long a path may be, in bytes.
+/// Maximum length of a path in bytes.
 const MAX_BYTES: usize = 1024;
-/// How many brackets may be open in one another: a filter of RFC 9535 is read, to be told that paths do not search.
+/// Maximum depth of brackets. Filters are parsed only to report that paths do not search.
 const MAX_OPEN: usize = 4;
 
-/// Where something stands in an answer.
+/// A JSONPath of names and indexes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
     steps: Vec<PathStep>,
 }
 
-/// One step down.
+/// One segment of a JSONPath: a name or an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathStep {
-    /// Into an object.
+    /// Member of an object with this name.
     Name(String),
-    /// Into a list; from the end when negative.
+    /// Element of a list; negative indexes count from the end.
     Index(i64),
 }
 
 impl PathStep {
-    /// What this step leads to.
+    /// Returns the value that the segment selects.
     pub fn enter<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         match (self, value) {
             (PathStep::Name(name), Value::Object(map)) => map.get(name),
@@ -43,17 +43,17 @@ impl PathStep {
     }
 }
 
-/// Why a text is no path of ours.
+/// Reasons why a text is not a valid path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathError {
-    /// It is no JSONPath; and where in it, in bytes.
+    /// Invalid JSONPath syntax, with its byte range.
     Syntax(Range<usize>),
-    /// It is one, but searches: wildcards, slices, filters, descendants.
+    /// A valid JSONPath that searches: wildcards, slices, filters or descendants.
     Searches,
 }
 
 impl Path {
-    /// Reads a JSONPath (RFC 9535) of names and indexes.
+    /// Parses a JSONPath (RFC 9535) that consists of names and indexes.
     pub fn parse(text: &str) -> Result<Path, PathError> {
         if let Some(at) = too_much(text) {
             return Err(PathError::Syntax(at..text.len()));
@@ -63,15 +63,15 @@ impl Path {
         Ok(Path { steps })
     }
 
-    /// The path that was probably meant by what is none: without its `$`, with names that need quotes, or with a wildcard
-    /// at the end of what is a list in any case.
+    /// Suggests the path that was probably meant by an invalid one: with `$`, with quoted names, or without a final
+    /// wildcard where a list is expected.
     pub(super) fn meant(text: &str, is_list: bool) -> Option<String> {
         let plain = text.trim();
         let plain =
             if is_list { plain.strip_suffix("[*]").or(plain.strip_suffix("[]")).unwrap_or(plain) } else { plain };
         let rest = plain.strip_prefix('$').unwrap_or(plain).trim_start_matches('.');
         let mut meant = "$".to_owned();
-        // A name of OData's has a dot in it.
+        // Names of OData contain a dot.
         let rest = rest.replace("@odata.", "@odata\0");
         for name in rest.split('.') {
             let name = name.replace('\0', ".");
@@ -88,19 +88,19 @@ impl Path {
         (meant != text && !text.contains("..") && Path::parse(&meant).is_ok()).then_some(meant)
     }
 
-    /// What stands there, if anything does.
+    /// Returns the value at the path, if there is one.
     pub fn find<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         self.steps.iter().try_fold(value, |value, step| step.enter(value))
     }
 
-    /// The steps, from the root down.
+    /// Returns the segments, from the root down.
     pub fn steps(&self) -> &[PathStep] {
         &self.steps
     }
 }
 
-/// Where a text is longer, or nests deeper, than any path of names and indexes: the parser goes as deep as a text does, and
-/// tries each bracket in several ways.
+/// Returns where a text exceeds the limits of length or depth: the parser's recursion is as deep as the text, and it
+/// backtracks at each bracket.
 fn too_much(text: &str) -> Option<usize> {
     let mut open = 0_usize;
     let too_deep = text.bytes().position(|sign| {
@@ -122,7 +122,7 @@ fn step(segment: &Segment) -> Option<PathStep> {
     }
 }
 
-/// The parser leaves the quotes on `['name']`.
+/// Removes the quotes that the parser leaves on `['name']`.
 fn unquoted(name: &str) -> String {
     let inner = ['\'', '"'].iter().find_map(|&quote| name.strip_prefix(quote)?.strip_suffix(quote));
     inner.unwrap_or(name).to_owned()

@@ -1,22 +1,22 @@
-//! Texts of a profile that people read, and that are written into generated files: one line of printable characters. The whole
-//! profile is looked through, so that a new field is held to it; the few that may hold more are named here.
+//! Texts of a profile are one line of printable characters, because they are displayed and written to generated files.
+//! All texts are validated, so that new fields are included; the exceptions are listed here.
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::printable::first_unprintable;
 use crate::yaml::{Tree, child};
 use serde_json::Value;
 
-/// What a text may hold besides printable characters.
+/// Additional characters that a text may contain.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Allowed {
     Nothing,
-    /// Line ends and tabs: conditions, prose, what is sent or signed.
+    /// Line feeds and tabs: conditions, descriptions, bodies and signed text.
     Lines,
-    /// Anything: a separator.
+    /// Any character: separators.
     Anything,
 }
 
-/// Finds every text and key with a character that people do not see, or that starts another line.
+/// Reports every text and key with a control, invisible or line-breaking character.
 pub(super) fn check(tree: &Tree) -> Vec<Diagnostic> {
     let mut found = vec![];
     walk(tree, tree.value(), "", Allowed::Nothing, &mut found);
@@ -44,7 +44,7 @@ fn walk(tree: &Tree, value: &Value, pointer: &str, allowed: Allowed, found: &mut
     }
 }
 
-/// What the value of a key may hold, given what the block around it may.
+/// Returns which characters the value of a key may contain, given its block.
 fn allowed_at(pointer: &str, key: &str, around: Allowed) -> Allowed {
     let is_prose = pointer == "/relationship" || pointer.starts_with("/rules/");
     match key {

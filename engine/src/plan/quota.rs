@@ -1,4 +1,4 @@
-//! Quota, compiled: the probe and its figures, the headers, the rate.
+//! Compiled request limits: quota probe, response headers and rates.
 
 use super::compiler::{Compiler, TemplateContext};
 use super::path::Path;
@@ -8,21 +8,21 @@ use crate::diagnostic::{Code, Span};
 use crate::profile::{OneOrMany, PathText, Probe, ProbeReset, Quota, QuotaHeaders, Scalar, TemplateText};
 use jiff::SignedDuration;
 
-/// How long a wait is believed where a profile has no `quota`.
+/// Maximum accepted wait if a profile has no `quota`.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
 
-/// What the provider allows.
+/// Request limits of the provider.
 #[derive(Debug)]
 pub struct QuotaPlan {
-    /// A request that tells what is left.
+    /// Request that returns the current quota, if there is one.
     pub probe: Option<ProbePlan>,
-    /// Headers that tell what is left: the least of them decides.
+    /// Response headers with the current quota; the smallest remaining number applies.
     pub headers: Vec<QuotaHeaders>,
-    /// How often one may ask: all of these hold.
+    /// Rate limits, all of which apply.
     pub rates: Vec<RatePlan>,
-    /// How many requests may be under way at once.
+    /// Maximum number of concurrent requests, if limited.
     pub concurrency: Option<usize>,
-    /// How long a wait that the provider names is believed.
+    /// Maximum wait that is accepted from the provider.
     pub longest_wait: SignedDuration,
 }
 
@@ -32,49 +32,49 @@ impl Default for QuotaPlan {
     }
 }
 
-/// A request that tells what is left.
+/// A request that returns the current quota.
 #[derive(Debug)]
 pub struct ProbePlan {
-    /// The path after the base URL.
+    /// Path of the request, relative to the base URL.
     pub path: Template,
-    /// The element that holds the figures.
+    /// Selects the list element with the numbers, if needed.
     pub element: Option<ElementPlan>,
-    /// Where the figures stand.
+    /// Paths of the numbers in the response.
     pub figures: ProbeFigures,
-    /// Where it says when the quota is full again.
+    /// Path and format of the time of the reset.
     pub reset: Option<(Path, TimeFormat)>,
-    /// How long an answer is believed.
+    /// Lifetime of a response to the probe.
     pub every: SignedDuration,
-    /// Where it stands in the profile.
+    /// Location of the probe in the source.
     pub span: Span,
 }
 
-/// Where the figures of a quota stand.
+/// Paths of the numbers of a quota.
 #[derive(Debug)]
 pub enum ProbeFigures {
-    /// What was used, and what may be.
+    /// Paths of the used and of the permitted number.
     UsedOfLimit(Vec<Path>, Vec<Path>),
-    /// What is left.
+    /// Paths of the remaining number of requests.
     Remaining(Vec<Path>),
 }
 
-/// An element of a list, by what it holds.
+/// Selects an element of a list by one of its values.
 #[derive(Debug)]
 pub struct ElementPlan {
-    /// Where the list stands.
+    /// Path of the list in the response.
     pub of: Path,
-    /// Where the element says which it is.
+    /// Path of the value to compare, relative to an element.
     pub at: Path,
-    /// What stands there.
+    /// The value that selects the element.
     pub is: Scalar,
 }
 
-/// So many requests in any stretch of this length.
+/// A rate limit over a sliding window.
 #[derive(Debug)]
 pub struct RatePlan {
-    /// How many.
+    /// Maximum number of requests in the period.
     pub requests: usize,
-    /// In what stretch.
+    /// Length of the period of the limit.
     pub per: SignedDuration,
 }
 
@@ -94,7 +94,7 @@ pub(super) fn quota(compiler: &mut Compiler, quota: Option<&Quota>) -> Option<Qu
         .into_iter()
         .map(|(at, headers)| self::headers(compiler, headers, &format!("/quota/headers{at}")))
         .collect();
-    // A part that is absent is fine; a part that is there must have compiled.
+    // An absent part is valid; a part that is present must have compiled.
     let probe = probe.map_or(Some(None), |probe| probe.map(Some));
     let headers: Option<Vec<QuotaHeaders>> = headers.into_iter().collect();
     let rates = rates.into_iter().collect::<Option<_>>();

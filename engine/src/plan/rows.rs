@@ -1,66 +1,66 @@
-//! Where rows stand in an answer, compiled: the levels that lead to a row, which rows are records, how lines are cut.
+//! Compiled rows: levels that lead to a row, tests of rows, and columns of lines.
 
 use super::compiler::Compiler;
 use super::path::Path;
 use crate::diagnostic::Code;
 use crate::profile::{Framing, LevelKind, Lookup, OneOrMany, Records, RowTest, Scalar, Signal};
 
-/// How an answer is cut into rows.
+/// How a response is divided into rows.
 #[derive(Debug)]
 pub struct RowsPlan {
-    /// How it is framed.
+    /// Framing of the response body.
     pub framing: Framing,
-    /// The levels from the answer to a row, from outside in. With lines, from a line to a row.
+    /// Levels from the response to a row, outermost first; with line framings, from a line to a row.
     pub levels: Vec<LevelPlan>,
-    /// How lines are cut.
+    /// How lines are divided into columns.
     pub columns: Option<ColumnsPlan>,
-    /// What a row must hold to be a record.
+    /// Tests that a row must pass to be a record.
     pub only: Vec<RowTestPlan>,
-    /// What a row must not hold to be one.
+    /// Tests that exclude a row.
     pub except: Vec<RowTestPlan>,
 }
 
-/// One step towards a row.
+/// One level on the way to the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LevelPlan {
-    /// Where, from the level above.
+    /// Path relative to the level above.
     pub at: Path,
-    /// What stands there.
+    /// Whether the value is a list or an object.
     pub is: LevelKind,
-    /// Of an object, only these keys; none means all.
+    /// Keys of an object to visit; empty means all.
     pub keys: Vec<String>,
-    /// Whether it may be absent.
+    /// Whether the value may be absent or null.
     pub optional: bool,
 }
 
-/// How lines are cut into columns.
+/// How lines are divided into columns.
 #[derive(Debug)]
 pub struct ColumnsPlan {
-    /// The sign between columns; blanks alone are any number of them.
+    /// Separator of columns; a space stands for any white space.
     pub separator: String,
-    /// How many columns there are at most.
+    /// Maximum number of columns; the last contains the rest.
     pub at_most: Option<usize>,
-    /// Whether the first line holds names.
+    /// Whether the first line contains column names.
     pub header: bool,
-    /// The sign that starts a remark.
+    /// Character that starts a comment line.
     pub comment: Option<u8>,
 }
 
-/// A test of a row.
+/// A test of a row's value.
 #[derive(Debug)]
 pub struct RowTestPlan {
-    /// Where.
+    /// Path of the value, relative to the row.
     pub at: Path,
-    /// What stands there.
+    /// Values of which one must be equal.
     pub is: Vec<Scalar>,
 }
 
-/// A value that says something by being there.
+/// A value in a response that signals a state.
 #[derive(Debug)]
 pub struct SignalPlan {
-    /// Where it stands.
+    /// Position of the value in the response.
     pub place: super::AnswerPlace,
-    /// What it is; none means that it is there.
+    /// Values of which one must be equal; empty means present.
     pub is: Vec<Scalar>,
 }
 

@@ -1,4 +1,4 @@
-//! Compiled rules, indexed by record type, each proved permitted and reachable.
+//! Compiled rules, indexed by record type. Each is validated to be permitted by OpenCTI and reachable.
 
 use super::compiler::Compiler;
 use super::endpoints::{possible_sources, possible_targets};
@@ -11,10 +11,10 @@ use crate::profile::{AlsoRelate, MapRule, OneOrMany, Profile, Rule, Side};
 use crate::stix::{Kind, Permission, RelationshipType, permission, permitted_between};
 use std::collections::HashMap;
 
-/// The rules, and which of them can apply to a record type.
+/// Rules with an index by record type.
 #[derive(Debug)]
 pub struct RulesPlan {
-    /// In the order of the profile.
+    /// Rules in the order of the profile.
     pub rules: Vec<RulePlan>,
     by_type: HashMap<RrType, Vec<usize>>,
     for_any: Vec<usize>,
@@ -34,62 +34,62 @@ impl RulesPlan {
         RulesPlan { rules, by_type, for_any }
     }
 
-    /// The rules that can apply to a record type, in order.
+    /// Returns the rules that can apply to a record type, in order, with their indexes.
     pub fn of(&self, rrtype: RrType) -> impl Iterator<Item = (usize, &RulePlan)> {
         let indexes = self.by_type.get(&rrtype).unwrap_or(&self.for_any);
         indexes.iter().map(|&index| (index, &self.rules[index]))
     }
 }
 
-/// One rule.
+/// A compiled rule of a profile or pack.
 #[derive(Debug)]
 pub struct RulePlan {
-    /// The line it stands on; of a pack's, the line that names the pack.
+    /// Line of the rule, or of the reference to its pack.
     pub line: usize,
-    /// Its place among the rules of the profile; of a pack's, the place of the row that names the pack.
+    /// JSON pointer of the rule, or of the reference to its pack.
     pub at: String,
-    /// The pack it comes from.
+    /// Name of the pack that contains the rule.
     pub pack: Option<&'static str>,
-    /// Its record types; none means any.
+    /// Record types of the rule; empty means any.
     pub rrtypes: Vec<RrType>,
-    /// When it applies.
+    /// Condition under which the rule applies.
     pub when: Option<Condition>,
-    /// What follows.
+    /// What the rule does with a matching record.
     pub then: RuleThen,
 }
 
-/// What follows from a rule.
+/// What a rule does with a matching record.
 #[derive(Debug)]
 pub enum RuleThen {
-    /// A relationship, when both ends are of these types.
+    /// Creates a relationship if both sides have these types.
     Relate {
-        /// The owner's.
+        /// Observable type of the owner name.
         source: Kind,
-        /// What it says.
+        /// Type of the relationship to create.
         relationship: RelationshipType,
-        /// The data's.
+        /// Observable type of the data.
         target: Kind,
-        /// In which words, if not the profile's.
+        /// Description of the relationship, if the rule has its own.
         description: Option<Box<Prose>>,
     },
-    /// Nothing, and why.
+    /// Drops the record, for the given reason.
     Drop(String),
 }
 
-/// What a mapped record says besides.
+/// An additional relationship of a mapped record.
 #[derive(Debug)]
 pub struct AlsoRelatePlan {
-    /// Which side it is about.
+    /// Side of the record that is the source.
     pub of: Side,
-    /// The type of that side.
+    /// Required observable type of that side.
     pub source: Kind,
-    /// What it says.
+    /// Type of the relationship to create.
     pub relationship: RelationshipType,
-    /// The type of the other end.
+    /// Observable type of the target.
     pub target: Kind,
-    /// The field that holds the other end.
+    /// Index of the field with the target's value.
     pub field: usize,
-    /// In which words.
+    /// Description of the relationship, if it has its own.
     pub description: Option<Prose>,
 }
 
@@ -160,7 +160,7 @@ fn rule(compiler: &mut Compiler, profile: &Profile, sourced: &Sourced) -> Option
     Some(RulePlan { line: compiler.line(at), at: at.to_owned(), pack: sourced.pack, rrtypes: rrtypes?, when, then })
 }
 
-/// No type at all means any.
+/// Parses record types; an empty list means any.
 fn rrtypes(compiler: &mut Compiler, words: &OneOrMany<String>, at: &str) -> Option<Vec<RrType>> {
     if is_any(words) {
         return Some(vec![]);
@@ -186,7 +186,7 @@ fn relate(
     rrtypes: &[RrType],
     at: &str,
 ) -> Option<RuleThen> {
-    // What never meets needs no permission.
+    // An unreachable rule needs no permission.
     if is_reachable(compiler, profile, rule, rrtypes, at) {
         permitted(compiler, (rule.source, rule.relationship, rule.target), at);
     }
@@ -198,7 +198,7 @@ fn relate(
     Some(RuleThen::Relate { source, relationship, target, description })
 }
 
-/// Tells a relationship that OpenCTI does not take.
+/// Reports a relationship that OpenCTI does not permit.
 fn permitted(compiler: &mut Compiler, ends: (Kind, RelationshipType, Kind), at: &str) {
     let (source, relationship, target) = ends;
     match permission(source, relationship, target) {
@@ -229,9 +229,10 @@ fn newer_only(compiler: &mut Compiler, ends: (Kind, RelationshipType, Kind), at:
     found.notes.push("`related-to` is permitted by every platform".into());
 }
 
-/// Tells ends that the record types of a rule never have: each once, by the first type that has not.
+/// Reports observable types that the record types of a rule cannot have. Each is reported once, for the first such
+/// record type.
 fn is_reachable(compiler: &mut Compiler, profile: &Profile, rule: &MapRule, rrtypes: &[RrType], at: &str) -> bool {
-    // Who asks about a hostname has names that equal it taken for it.
+    // A hostname observable is also matched as a domain name of the same value.
     let has_hostnames = profile.lookups.values().any(|lookup| lookup.accepts.contains(&Kind::Hostname));
     let may_be = |kinds: &[Kind], kind: Kind| {
         kinds.contains(&kind) || kind == Kind::Hostname && has_hostnames && kinds.contains(&Kind::DomainName)
@@ -273,7 +274,7 @@ fn is_reachable(compiler: &mut Compiler, profile: &Profile, rule: &MapRule, rrty
     false
 }
 
-/// The types that the data of a record type, or of any, can stand for.
+/// Returns the observable types of the data of a record type, or of any type.
 fn targets_of(rrtype: Option<RrType>) -> Vec<Kind> {
     let Some(rrtype) = rrtype else {
         let of_any = |kind: &Kind| RrType::known().any(|rrtype| possible_targets(rrtype.form()).contains(kind));

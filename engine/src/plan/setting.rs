@@ -1,4 +1,4 @@
-//! Settings as a plan knows them, and the values an operator gave: typed, complete, secrets kept apart.
+//! Settings of a plan, and the values that an operator supplies: typed, complete, with secrets protected.
 
 use super::time::duration;
 use crate::profile::SettingType;
@@ -9,54 +9,54 @@ use std::fmt;
 use url::Url;
 use zeroize::Zeroizing;
 
-/// The setting that every profile has: where requests go instead of `http.base_url`.
+/// Common setting that replaces `http.base_url` with another server.
 pub const BASE_URL: &str = "api_base_url";
 
-/// The setting of profiles that fetch tokens elsewhere: where they are fetched instead.
+/// Common setting that replaces the token endpoint, for profiles that have one.
 pub const TOKEN_URL: &str = "api_token_url";
 
-/// The setting that every profile has: what becomes of records about addresses that are not public.
+/// Common setting: whether records about non-public addresses are kept.
 pub const PRIVATE_ADDRESSES: &str = "private_addresses";
 
-/// The setting that every profile has: whether it is asked about addresses and names that are not public.
+/// Common setting: whether non-public addresses and names are queried.
 pub const ASK_RESERVED: &str = "ask_reserved";
 
-/// The settings that are not declared by profiles.
+/// Settings that every profile has without a declaration.
 pub const COMMON_SETTINGS: &[&str] = &[BASE_URL, TOKEN_URL, PRIVATE_ADDRESSES, ASK_RESERVED];
 
-/// A shorter secret stands in other text by accident: it is not searched for.
+/// Minimum length of secrets that are redacted; shorter ones occur in other text by chance.
 pub const SHORTEST_SECRET: usize = 8;
 
-/// A setting, and the names it can be given by.
+/// A declared setting with the names that it accepts.
 #[derive(Debug, Clone)]
 pub struct SettingSpec {
-    /// Its name in the profile.
+    /// Name of the setting in the profile.
     pub name: String,
-    /// What kind of value it is.
+    /// Type of the setting's value.
     pub kind: SettingType,
-    /// What it is for.
+    /// What the setting is for, in one sentence.
     pub description: String,
-    /// Whether nothing can be asked without it.
+    /// Whether the profile cannot run without a value.
     pub required: bool,
-    /// The value when none is given.
+    /// Value that is used if the operator supplies none.
     pub default: Option<String>,
-    /// Other names it is understood by.
+    /// Alternative names that are accepted too.
     pub also: Vec<String>,
-    /// The least number it can be, where it is a number.
+    /// Minimum of a number, if there is one.
     pub at_least: Option<i64>,
-    /// The greatest.
+    /// Maximum of a number, if there is one.
     pub at_most: Option<i64>,
-    /// The only values it can have.
+    /// The permitted values; empty if there is no restriction.
     pub choices: Vec<String>,
 }
 
 impl SettingSpec {
-    /// Every name it is understood by, its own first.
+    /// Returns all names of the setting, its own first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.name.as_str()).chain(self.also.iter().map(String::as_str))
     }
 
-    /// Why its value cannot be used.
+    /// Returns the error for a value that cannot be used.
     pub(super) fn unfit(&self, flaw: &'static str) -> SettingError {
         SettingError::Unfit { spec: Box::new(self.clone()), flaw }
     }
@@ -65,7 +65,7 @@ impl SettingSpec {
         self.at_least.is_none_or(|least| least <= number) && self.at_most.is_none_or(|most| number <= most)
     }
 
-    /// What a value must look like, in words, bounds included.
+    /// Returns a description of valid values with their bounds, for use after `expected`.
     pub fn wanted(&self) -> String {
         let kind = self.kind.wanted();
         match (self.at_least, self.at_most) {
@@ -76,7 +76,11 @@ impl SettingSpec {
         }
     }
 
-    /// Reads a value of its type.
+    /// Parses a value of the setting's type.
+    ///
+    /// # Errors
+    ///
+    /// The error does not contain the value, which may be a secret.
     pub fn read(&self, text: &str) -> Result<SettingValue, SettingError> {
         if let Some(flaw) = flaw(text).filter(|_| matches!(self.kind, SettingType::String | SettingType::Secret)) {
             return Err(self.unfit(flaw));
@@ -93,7 +97,7 @@ impl SettingSpec {
     }
 }
 
-/// Why a text cannot be meant to be sent: it came from a file or a clipboard with more than the value in it.
+/// Returns why a text cannot be sent: it was copied from a file or clipboard with more than the value.
 fn flaw(text: &str) -> Option<&'static str> {
     if text.contains('\u{feff}') {
         return Some("holds a byte order mark");
@@ -104,17 +108,17 @@ fn flaw(text: &str) -> Option<&'static str> {
     (text.trim() != text).then_some("has blanks at its ends")
 }
 
-/// A secret: held once, wiped when dropped, readable only where credentials are made.
+/// A secret. It is stored once, wiped when dropped, and readable only where credentials are created.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes a secret.
+    /// Creates a secret from its text.
     pub fn new(text: &str) -> Self {
         Self(Zeroizing::new(text.to_owned()))
     }
 
-    /// The secret itself. For credentials, and for finding it in what must not hold it.
+    /// Returns the secret, to create credentials and to find it in text that must not contain it.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
@@ -126,24 +130,24 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A value of a setting.
+/// The typed value of a setting.
 #[derive(Debug, Clone)]
 pub enum SettingValue {
-    /// Text.
+    /// A text without further structure.
     Text(String),
-    /// A secret.
+    /// A credential, which is never printed.
     Secret(Secret),
-    /// A TLP level.
+    /// A level of the Traffic Light Protocol.
     Tlp(Tlp),
-    /// A PAP level.
+    /// A level of the Permissible Actions Protocol.
     Pap(Pap),
-    /// A duration.
+    /// A duration, in calendar units or exact.
     Duration(Span),
-    /// A whole number.
+    /// A whole number within the setting's bounds.
     Integer(i64),
-    /// A flag.
+    /// A boolean, `true` or `false`.
     Boolean(bool),
-    /// A base URL.
+    /// A base URL without a query.
     Url(Url),
 }
 
@@ -161,7 +165,7 @@ impl SettingValue {
         }
     }
 
-    /// As it stands in a URL or a header. A secret only shows its caller that it is one.
+    /// Returns the value as text for a URL or header. A secret is exposed, so the caller must redact it.
     pub fn as_text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
@@ -176,13 +180,13 @@ impl SettingValue {
     }
 }
 
-/// `30` are days, as earlier connectors had it.
+/// Parses a number as days, for compatibility with earlier connectors.
 fn days(text: &str) -> Option<Span> {
     let days: i64 = text.trim().parse().ok().filter(|days| *days >= 0)?;
     Span::new().try_days(days).ok()
 }
 
-/// An operator may name a server without TLS, on a network of their own.
+/// A server of the operator may use HTTP without TLS.
 fn web_server(text: &str) -> Option<Url> {
     let url = Url::parse(text.trim()).ok()?;
     let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
@@ -197,36 +201,40 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Why a setting has no value.
+/// Reasons why a setting has no valid value.
 #[derive(Debug, Clone)]
 pub enum SettingError {
-    /// It is required, and was not given.
+    /// The setting is required, and no value was supplied.
     Missing {
-        /// The setting.
+        /// Declaration of the setting without a value.
         spec: Box<SettingSpec>,
     },
-    /// What was given cannot be sent. The value is not repeated.
+    /// The value cannot be sent. The error does not repeat it.
     Unfit {
-        /// The setting.
+        /// Declaration of the setting with the invalid value.
         spec: Box<SettingSpec>,
         /// What is wrong with the value, as a predicate.
         flaw: &'static str,
     },
-    /// What was given is not of its type. The value itself is not repeated: it may be a secret in the wrong place.
+    /// The value is not of the setting's type. The error does not repeat it, because it may be a misplaced secret.
     NotOfType {
-        /// The setting.
+        /// Declaration of the setting with the invalid value.
         spec: Box<SettingSpec>,
     },
 }
 
-/// The values of all settings of a profile.
+/// Values of all settings of a profile.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     values: BTreeMap<String, SettingValue>,
 }
 
 impl Settings {
-    /// Reads what was given, by name; what was not given has its default. Every setting that has no value is told.
+    /// Reads the supplied values by name. A setting without a value gets its default.
+    ///
+    /// # Errors
+    ///
+    /// Returns one error for each setting with a missing or invalid value.
     pub fn read(
         specs: &[SettingSpec],
         mut given: impl FnMut(&SettingSpec) -> Option<String>,
@@ -234,7 +242,7 @@ impl Settings {
         let mut settings = Settings::default();
         let mut errors = vec![];
         for spec in specs {
-            // An empty variable is one that was not given, as in compose files with `KEY=`.
+            // An empty variable counts as absent, as in compose files with `KEY=`.
             let text = given(spec).filter(|text| !text.trim().is_empty()).or_else(|| spec.default.clone());
             match text.as_deref().map(|text| spec.read(text)) {
                 Some(Ok(value)) => {
@@ -248,12 +256,12 @@ impl Settings {
         if errors.is_empty() { Ok(settings) } else { Err(errors) }
     }
 
-    /// A setting's value, if it has one.
+    /// Returns the value of a setting, if it has one.
     pub fn value(&self, name: &str) -> Option<&SettingValue> {
         self.values.get(name)
     }
 
-    /// A setting's value, if it is a URL.
+    /// Returns the value of a setting, if it is a URL.
     pub fn url(&self, name: &str) -> Option<&Url> {
         match self.value(name)? {
             SettingValue::Url(url) => Some(url),
@@ -261,12 +269,12 @@ impl Settings {
         }
     }
 
-    /// Whether a setting is a secret that is too short to be told from other text.
+    /// Returns whether a setting is a secret that is too short to be redacted.
     pub fn has_short_secret(&self, name: &str) -> bool {
         self.secrets().any(|(known, secret)| known == name && secret.len() < SHORTEST_SECRET)
     }
 
-    /// The secrets, by the names of their settings.
+    /// Returns the secrets with the names of their settings.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
         self.values.iter().filter_map(|(name, value)| match value {
             SettingValue::Secret(secret) => Some((name.as_str(), secret.expose())),

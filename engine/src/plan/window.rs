@@ -1,4 +1,4 @@
-//! Ends of the window in requests, such as `{window.start:%Y-%m-%d}`: which end, how it is written, and how exactly.
+//! Bounds of the window in requests, such as `{window.start:%Y-%m-%d}`: bound, format and precision.
 
 use super::lookups::{Distance, LookupPlan, QueryPlan};
 use super::time::{Datum, TimeFormat};
@@ -8,21 +8,21 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
-/// An end of the window, and how it is written.
+/// A bound of the window with its format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowText {
-    /// Which end.
+    /// Which bound of the window is written.
     pub point: WindowPoint,
     format: String,
     form: Form,
 }
 
-/// How an end of the window is written.
+/// Format of a bound of the window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// As a time.
+    /// As a point in time.
     Time(TimeFormat),
-    /// As how far back it lies.
+    /// As distance from now.
     Distance(Distance),
 }
 
@@ -34,7 +34,7 @@ impl Form {
         }
     }
 
-    /// How far a time lies behind what its text says, at most: what is written is cut off, not rounded.
+    /// Returns the maximum difference between a time and its text, which is truncated.
     fn step(&self) -> SignedDuration {
         match self {
             Self::Time(format) => step(format),
@@ -44,10 +44,11 @@ impl Form {
     }
 }
 
-/// No format that tells an instant is coarser.
+/// Coarsest precision of any time format.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// The same of a format, found by the last second of each hour of a day; and what a clock that is put back makes uncertain.
+/// Returns the precision of a time format, from the last second of each hour of a day, and adds the ambiguity of clock
+/// changes.
 fn step(format: &TimeFormat) -> SignedDuration {
     let midnight: Timestamp = "2024-03-15T00:00:00Z".parse().expect("a time");
     let lag = |hour: i64| {
@@ -63,7 +64,7 @@ fn step(format: &TimeFormat) -> SignedDuration {
 }
 
 impl LookupPlan {
-    /// The ends of the window that a request names.
+    /// Returns the bounds of the window that a request contains.
     pub(crate) fn window_ends(&self) -> Vec<(WindowPoint, Form)> {
         let values = self.query.iter().chain(&self.form).filter_map(|(_, value)| match value {
             QueryPlan::Text(_) => None,
@@ -77,15 +78,15 @@ impl LookupPlan {
         values.chain(in_texts).collect()
     }
 
-    /// How far two neighbouring parts of the window overlap, so that nothing between them is missed, whether the provider takes
-    /// an end for part of what it ends or not.
+    /// Returns the overlap of two adjacent parts of the window, such that no record between them is missed, whether the
+    /// provider treats bounds as inclusive or exclusive.
     pub(crate) fn window_step(&self) -> SignedDuration {
         self.window_ends().iter().map(|(_, form)| form.step()).max().unwrap_or(DAY)
     }
 }
 
 impl WindowText {
-    /// Reads what stands in the braces. `None` if it is no end of the window; `Err` if it is, and its format is none.
+    /// Parses a placeholder. Returns `None` if it is not a bound of the window, and `Err` if its format is invalid.
     pub(super) fn parse(name: &str) -> Option<Result<WindowText, ()>> {
         let (end, format) = name.split_once(':').unwrap_or((name, ""));
         let point = match end {
@@ -100,12 +101,12 @@ impl WindowText {
         Some(form.map(|form| Self { point, format: format.to_owned(), form }))
     }
 
-    /// The time of this end, as it is written now.
+    /// Writes the time of this bound, given the current time.
     pub fn write(&self, time: Timestamp, now: Timestamp) -> String {
         self.form.write(time, now)
     }
 
-    /// Whether it is written as a number.
+    /// Returns whether the format is a number.
     pub fn is_number(&self) -> bool {
         match &self.form {
             Form::Time(format) => matches!(
@@ -117,7 +118,7 @@ impl WindowText {
     }
 }
 
-/// As it stands in the braces.
+/// Writes the placeholder without its braces.
 impl fmt::Display for WindowText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = match self.point {
