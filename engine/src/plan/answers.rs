@@ -62,14 +62,19 @@ pub(super) fn answers(compiler: &mut Compiler, answers: &[Answer]) -> Vec<Option
 
 fn answer(compiler: &mut Compiler, answer: &Answer, at: &str) -> Option<AnswerPlan> {
     if answer.status.is_none() && answer.body.is_none() && answer.header.is_none() {
-        let label = "it needs a `status`, a `body`, a `header`, or several of them";
-        compiler.error(Code::AnswerMatchesAll, at, "this row would give every answer one meaning", label);
+        let label = "requires `status`, `body` or `header`";
+        compiler.error(Code::AnswerMatchesAll, at, "this row matches every response", label);
         return None;
     }
     let body = match &answer.body {
         Some(BodyTest::Value { is: Some(_), contains: Some(_), .. }) => {
-            let label = "`is` compares a whole value, `contains` looks into a text";
-            compiler.error(Code::BodyTestTwice, &format!("{at}/body"), "one test says two things", label);
+            let label = "`is` compares the whole value, `contains` a part of it";
+            compiler.error(
+                Code::BodyTestTwice,
+                &format!("{at}/body"),
+                "`is` and `contains` are mutually exclusive",
+                label,
+            );
             return None;
         }
         Some(BodyTest::Value { at: path, contains: Some(texts), .. }) => {

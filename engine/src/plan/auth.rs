@@ -138,7 +138,7 @@ pub(super) fn auths(compiler: &mut Compiler, http: &Http) -> Option<Vec<AuthPlan
     let compiled: Vec<AuthPlan> = compiled.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
     let tokens = compiled.iter().filter(|auth| matches!(auth, AuthPlan::Token(_))).count();
     if tokens > 1 {
-        compiler.error(Code::AuthTwice, "/http/auth", "two tokens would be fetched", "one of them is enough");
+        compiler.error(Code::AuthTwice, "/http/auth", "only one access token is permitted", "second token");
         return None;
     }
     Some(compiled)
@@ -188,7 +188,7 @@ fn body_place(compiler: &mut Compiler, parameter: &str, at: &str) -> Option<Path
     let path = compiler.path(&PathText(text), at)?;
     let is_plain = path.steps().iter().all(|step| matches!(step, PathStep::Name(_))) && !path.steps().is_empty();
     if !is_plain {
-        compiler.error(Code::BodyParameter, at, "this does not lead into a body", "it takes names only");
+        compiler.error(Code::BodyParameter, at, "invalid position in the body", "expected names only");
     }
     is_plain.then_some(path)
 }
@@ -209,7 +209,7 @@ fn oauth2(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenPlan> {
         }
     };
     form.extend(scope.as_deref().map(|scope| literal("scope", scope)));
-    let path = |text: &str| Path::parse(text).expect("a path of our own");
+    let path = |text: &str| Path::parse(text).expect("the path is constant");
     Some(TokenPlan {
         from: TokenPlace::Url(url?),
         method: Method::Post,
@@ -219,7 +219,7 @@ fn oauth2(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenPlan> {
         token: AnswerPlace::Body(path("$.access_token")),
         expires: Some((path("$.expires_in"), WaitUnit::Seconds)),
         carrier: TokenCarrier::Header("Authorization".into()),
-        value: Template::parse("Bearer {token}").expect("a template of our own"),
+        value: Template::parse("Bearer {token}").expect("the template is constant"),
     })
 }
 
@@ -227,16 +227,16 @@ fn oauth2(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenPlan> {
 fn token_place(compiler: &mut Compiler, text: &TemplateText, at: &str) -> Option<Template> {
     let template = compiler.template(text, at, TemplateContext::SETTING)?;
     let Some(Part::Literal(start)) = template.parts().first() else {
-        let label = "a value from outside could choose who gets the secret";
-        compiler.error(Code::BaseUrl, at, "scheme and host of a token's URL are literal", label);
+        let label = "a placeholder here could send the secret to another server";
+        compiler.error(Code::BaseUrl, at, "scheme and host of the token URL must be literal", label);
         return None;
     };
     let host_ends =
         start.strip_prefix("https://").is_some_and(|rest| rest.contains('/') || template.parts().len() == 1);
     let is_plain = |url: &Url| url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     if !host_ends || !Url::parse(start).is_ok_and(|url| is_plain(&url)) {
-        let label = "not `https://`, a literal host, and a path";
-        compiler.error(Code::BaseUrl, at, "this is no URL for tokens", label);
+        let label = "expected `https://`, a literal host and a path";
+        compiler.error(Code::BaseUrl, at, "invalid token URL", label);
         return None;
     }
     Some(template)
@@ -282,7 +282,7 @@ fn basic(compiler: &mut Compiler, basic: &Basic, at: &str) -> Option<BasicPlan> 
 
 fn login_body(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenBody> {
     let Auth::Login { method, body: json, form, .. } = auth else { return None };
-    super::body::one_body(compiler, *method, json.is_some(), !form.is_empty(), at)?;
+    super::body::validate_body(compiler, *method, json.is_some(), !form.is_empty(), at)?;
     if let Some(json) = json {
         return body(compiler, json, &format!("{at}/body"), TemplateContext::LOGIN).map(TokenBody::Json);
     }
@@ -317,8 +317,8 @@ pub(super) fn answer_place(
             compiler.header_name(header, span).map(AnswerPlace::Header)
         }
         _ => {
-            let label = format!("one of `{path_key}` and `{header_key}`");
-            compiler.error(code, at, "an answer says it in one place", label);
+            let label = format!("requires either `{path_key}` or `{header_key}`");
+            compiler.error(code, at, "ambiguous or missing position in the response", label);
             None
         }
     }
@@ -329,8 +329,8 @@ fn carrier(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<(TokenCarri
     let Auth::Login { header, parameter, value, .. } = auth else { return None };
     let carrier = match (header, parameter) {
         (Some(_), Some(_)) => {
-            let label = "one of `header` and `parameter`";
-            compiler.error(Code::TokenPlace, at, "a token is sent in one place", label);
+            let label = "requires either `header` or `parameter`";
+            compiler.error(Code::TokenPlace, at, "ambiguous position of the token in requests", label);
             return None;
         }
         (None, Some(parameter)) => TokenCarrier::Query(parameter.clone()),
@@ -351,8 +351,8 @@ fn signature(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<Signature
         matches!(algorithm, Algorithm::HmacSha512 | Algorithm::HmacSha256 | Algorithm::HmacSha1 | Algorithm::HmacMd5);
     if is_keyed != key.is_some() {
         let (message, label) = match is_keyed {
-            true => ("an HMAC needs a `key`", "this one has none"),
-            false => ("a plain digest has no `key`", "what it needs stands in `text`"),
+            true => ("missing `key` of the HMAC", "requires `key`"),
+            false => ("`key` has no effect with a plain digest", "put the secret in `text`"),
         };
         compiler.error(Code::SignatureKey, at, message, label);
         return None;

@@ -33,27 +33,32 @@ impl BodyPlan {
 }
 
 /// Reports a body that a request cannot have, and returns `None` for it.
-pub(super) fn one_body(compiler: &mut Compiler, method: Method, json: bool, form: bool, at: &str) -> Option<()> {
+pub(super) fn validate_body(compiler: &mut Compiler, method: Method, json: bool, form: bool, at: &str) -> Option<()> {
     if json && form {
-        compiler.error(Code::BodyTwice, &format!("{at}/form"), "a request has one body", "and there is a `body`");
+        compiler.error(
+            Code::BodyTwice,
+            &format!("{at}/form"),
+            "`body` and `form` are mutually exclusive",
+            "there is also a `body`",
+        );
         return None;
     }
     if (json || form) && method == Method::Get {
         let key = if json { "body" } else { "form" };
-        compiler.error(Code::BodyOfGet, &format!("{at}/{key}"), "a GET has no body", "it needs `method: POST`");
+        compiler.error(Code::BodyOfGet, &format!("{at}/{key}"), "a GET request has no body", "requires `method: POST`");
         return None;
     }
     Some(())
 }
 
-pub(super) fn body(compiler: &mut Compiler, value: &BodyValue, at: &str, place: TemplateContext) -> Option<BodyPlan> {
+pub(super) fn body(compiler: &mut Compiler, value: &BodyValue, at: &str, context: TemplateContext) -> Option<BodyPlan> {
     Some(match value {
         BodyValue::Boolean(flag) => BodyPlan::Boolean(*flag),
         BodyValue::Integer(number) => BodyPlan::Integer(*number),
-        BodyValue::Text(text) => BodyPlan::Text(compiler.template(text, at, place)?),
+        BodyValue::Text(text) => BodyPlan::Text(compiler.template(text, at, context)?),
         BodyValue::List(items) => {
             let items: Vec<_> =
-                items.iter().enumerate().map(|(i, item)| body(compiler, item, &format!("{at}/{i}"), place)).collect();
+                items.iter().enumerate().map(|(i, item)| body(compiler, item, &format!("{at}/{i}"), context)).collect();
             BodyPlan::List(items.into_iter().collect::<Option<_>>()?)
         }
         BodyValue::Object(keys) => {
@@ -61,7 +66,7 @@ pub(super) fn body(compiler: &mut Compiler, value: &BodyValue, at: &str, place: 
                 .iter()
                 .map(|(key, value)| {
                     let pointer = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
-                    Some((key.clone(), body(compiler, value, &pointer, place)?))
+                    Some((key.clone(), body(compiler, value, &pointer, context)?))
                 })
                 .collect();
             BodyPlan::Object(keys.into_iter().collect::<Option<_>>()?)

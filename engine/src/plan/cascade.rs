@@ -6,7 +6,7 @@ use crate::yaml::Tree;
 
 /// Returns whether a mistake may follow from what is missing in a recovered profile. `holes` are the blocks and lists
 /// that lack something.
-pub(super) fn is_doubtful(found: &Diagnostic, tree: &Tree, holes: &[Span]) -> bool {
+pub(super) fn is_cascading(found: &Diagnostic, tree: &Tree, holes: &[Span]) -> bool {
     if holes.is_empty() {
         return false;
     }
@@ -31,7 +31,7 @@ pub(super) fn is_doubtful(found: &Diagnostic, tree: &Tree, holes: &[Span]) -> bo
             | Code::WindowMissing
             | Code::RuleNeverMatches
             | Code::EachUnused => true,
-            code if relies_on_its_block(code) => {
+            code if depends_on_block(code) => {
                 holes.iter().any(|hole| hole.start <= place.start && place.end <= hole.end)
                     || holes.iter().any(|hole| place.start <= hole.start && hole.end <= place.end)
             }
@@ -40,7 +40,7 @@ pub(super) fn is_doubtful(found: &Diagnostic, tree: &Tree, holes: &[Span]) -> bo
 }
 
 /// Mistakes that another key of the same block, or another row of the same list, would prevent.
-fn relies_on_its_block(code: Code) -> bool {
+fn depends_on_block(code: Code) -> bool {
     matches!(
         code,
         Code::RecordsMissing

@@ -170,25 +170,30 @@ impl<'t> Compiler<'t> {
         let first = path.parts().first();
         if !matches!(first, Some(Part::Literal(text)) if text.starts_with('/')) {
             let is_url = matches!(first, Some(Part::Literal(text)) if text.contains("://"));
-            let label =
-                if is_url { "this is a URL: its origin belongs in `http.base_url`" } else { "this one does not" };
+            let label = if is_url { "this is a URL; put its origin in `http.base_url`" } else { "missing `/`" };
             let start = self.span_within(pointer, 0..0);
-            let found = self.error(Code::PathStart, pointer, "a request's path starts with `/`", label);
+            let found = self.error(Code::PathStart, pointer, "a request path must start with `/`", label);
             found.fix = (!is_url).then(|| Fix { span: start, replacement: "/".to_owned() });
         }
         let literal = |part: &Part| matches!(part, Part::Literal(text) if text.contains(['?', '#']));
         if path.parts().iter().any(literal) {
-            let label = "parameters stand in `query`, where values are encoded";
-            self.error(Code::PathQuery, pointer, "a path has no `?` and no `#`", label);
+            let label = "put parameters in `query`, which encodes their values";
+            self.error(Code::PathQuery, pointer, "a request path must not contain `?` or `#`", label);
             return;
         }
         let text: String =
             path.parts().iter().map(|part| if let Part::Literal(text) = part { text.as_str() } else { "x" }).collect();
         let sent = Url::parse(&format!("https://example.net{text}"));
         if text.starts_with('/') && sent.is_ok_and(|sent| sent.path() != text) {
-            let found = self.error(Code::PathNormal, pointer, "this path is not sent as it stands", "this one");
+            let found = self.error(
+                Code::PathNormal,
+                pointer,
+                "invalid request path: it would be changed before it is sent",
+                "not normalized",
+            );
             found.notes.push(
-                "a URL has no `.` or `..` segments, no blanks and no `\\`; other signs are written like `%20`".into(),
+                "`.` and `..` segments, spaces and `\\` are not permitted; percent-encode other characters, like `%20`"
+                    .into(),
             );
         }
     }
@@ -198,7 +203,7 @@ impl<'t> Compiler<'t> {
         let is_sign = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         let is_token = !name.is_empty() && name.bytes().all(is_sign);
         if !is_token {
-            self.error_at(Code::HeaderName, place, format!("`{name}` is no header's name"), "named here");
+            self.error_at(Code::HeaderName, place, format!("invalid header name `{name}`"), "invalid characters");
         }
         is_token.then(|| name.to_owned())
     }
@@ -210,8 +215,8 @@ impl<'t> Compiler<'t> {
         let lower = name.to_ascii_lowercase();
         let is_reserved = RESERVED_HEADERS.contains(&lower.as_str()) || lower.starts_with("proxy-");
         if is_reserved {
-            let label = "it is set by whoever sends the request";
-            self.error_at(Code::HeaderReserved, place, format!("`{name}` cannot be sent by a profile"), label);
+            let label = "set by the HTTP client";
+            self.error_at(Code::HeaderReserved, place, format!("the header `{name}` is reserved"), label);
         }
         (!is_reserved).then_some(name)
     }
@@ -228,7 +233,7 @@ impl<'t> Compiler<'t> {
     }
 
     /// Returns whether a mistake was reported at the key of a pointer.
-    pub(super) fn has_told(&self, pointer: &str) -> bool {
+    pub(super) fn has_error_at_key(&self, pointer: &str) -> bool {
         let key = self.tree.key_span(pointer);
         self.diagnostics.iter().any(|found| found.labels[0].span == key)
     }
@@ -288,31 +293,28 @@ impl<'t> Compiler<'t> {
         match Path::parse(&text.0) {
             Ok(path) => Some(path),
             Err(PathError::Syntax(inside)) => {
-                let (label, fix) = self.path_instead(text, pointer, "it breaks here");
-                let found = self.error_within(Code::PathSyntax, pointer, inside, "this is no JSONPath", label);
+                let (label, fix) = self.suggest_path(text, pointer, "unexpected here");
+                let found = self.error_within(Code::PathSyntax, pointer, inside, "invalid JSONPath", label);
                 found.fix = fix;
                 found.notes.push(
-                    "a path starts with `$`; a name with other signs than letters, digits and `_` stands in `['…']`"
+                    "a path starts with `$`; write names with characters other than letters, digits and `_` as `['…']`"
                         .into(),
                 );
                 None
             }
             Err(PathError::Searches) => {
-                let (label, fix) = self.path_instead(text, pointer, "not a plain path");
-                let found = self.error(Code::PathSearches, pointer, "a path may not search", label);
+                let (label, fix) = self.suggest_path(text, pointer, "this path can match several values");
+                let found = self.error(Code::PathSearches, pointer, "a path must consist of names and indexes", label);
                 found.fix = fix;
-                found.notes.push(
-                    "paths are names and indexes, like `$.a.b[0]`; what must be searched for is said with `when`"
-                        .into(),
-                );
+                found.notes.push("write a path like `$.a.b[0]`; select rows with `only`, `except` or `when`".into());
                 None
             }
         }
     }
 
     /// Suggests the path that was probably meant, as a phrase and as a fix.
-    fn path_instead(&self, text: &PathText, pointer: &str, otherwise: &str) -> (String, Option<Fix>) {
-        match Path::meant(&text.0, pointer.ends_with("/records")) {
+    fn suggest_path(&self, text: &PathText, pointer: &str, otherwise: &str) -> (String, Option<Fix>) {
+        match Path::suggest(&text.0, pointer.ends_with("/records")) {
             Some(path) => {
                 let span = self.tree.exact_span_within(pointer, 0..text.0.len()).map(|_| self.tree.span(pointer));
                 let fix = span.map(|span| Fix { span, replacement: in_yaml(&path) });
@@ -327,25 +329,30 @@ impl<'t> Compiler<'t> {
     }
 
     /// Parses a template, and validates that its placeholders are permitted in this context.
-    pub(super) fn template(&mut self, text: &TemplateText, pointer: &str, place: TemplateContext) -> Option<Template> {
+    pub(super) fn template(
+        &mut self,
+        text: &TemplateText,
+        pointer: &str,
+        context: TemplateContext,
+    ) -> Option<Template> {
         let read = Segments::read(&text.0);
         let mut fits = read.mistakes.is_empty();
         for mistake in &read.mistakes {
-            self.no_template(mistake, pointer);
+            self.template_error(mistake, pointer);
         }
         for (part, inside) in &read.parts {
-            fits &= self.may_stand(part, (pointer, inside), place);
+            fits &= self.is_permitted(part, (pointer, inside), context);
         }
         fits.then(|| read.template())
     }
 
-    fn no_template(&mut self, mistake: &TemplateError, pointer: &str) {
+    fn template_error(&mut self, mistake: &TemplateError, pointer: &str) {
         let (name, inside) = match mistake {
             TemplateError::Brace(inside) => {
                 let place = inside.clone();
-                self.error_within(Code::TemplateSyntax, pointer, place, "a brace has no partner", "this one")
+                self.error_within(Code::TemplateSyntax, pointer, place, "unbalanced brace in a template", "unbalanced")
                     .notes
-                    .push("a brace that is meant as text is written twice".into());
+                    .push("write a literal brace twice: `{{` or `}}`".into());
                 return;
             }
             TemplateError::Doubled(name, inside) => {
@@ -355,84 +362,99 @@ impl<'t> Compiler<'t> {
                     Code::TemplateSyntax,
                     pointer,
                     inside.clone(),
-                    "two braces are a brace as text",
+                    "double braces are literal braces",
                     label,
                 )
                 .fix = fix;
                 return;
             }
             TemplateError::Time(inside) => {
-                let message = "an end of the window does not say how it is written";
-                let label = "no format after a `:`";
+                let message = "missing or invalid time format of a window bound";
+                let label = "expected `:` and a time format";
                 self.error_within(Code::TimeFormat, pointer, inside.clone(), message, label).notes.push(
-                    "such as `{window.start:%Y-%m-%d}` or `{window.start:epoch-seconds}`; a `query` also takes `{ from: window.start, format: …, zone: … }`".into(),
+                    "write `{window.start:%Y-%m-%d}` or `{window.start:epoch-seconds}`; in `query` also `{ from: window.start, format: …, zone: … }`".into(),
                 );
                 return;
             }
             TemplateError::Placeholder(name, inside) => (name, inside),
         };
         let settings: Vec<String> = self.settings.iter().map(|spec| format!("settings.{}", spec.name)).collect();
-        let near = meant(name, &settings);
-        let message = format!("there is no placeholder `{{{name}}}`");
-        let label = near.as_ref().map_or_else(|| "not known".to_owned(), |near| format!("did you mean `{{{near}}}`?"));
+        let near = suggest_placeholder(name, &settings);
+        let message = format!("unknown placeholder `{{{name}}}`");
+        let label = near
+            .as_ref()
+            .map_or_else(|| "unknown placeholder".to_owned(), |near| format!("did you mean `{{{near}}}`?"));
         let fix = near.and_then(|near| self.replacement(pointer, inside, &near));
         let found = self.error_within(Code::UnknownPlaceholder, pointer, inside.clone(), message, label);
         found.fix = fix;
         found.notes.push(
-            "placeholders are `{settings.NAME}`, `{observable.value}`, `{observable.type}` and `{each}`; `stixmap explain profile` lists the others".into(),
+            "common placeholders: `{settings.NAME}`, `{observable.value}`, `{observable.type}`, `{each}`; `stixmap explain profile` lists all".into(),
         );
     }
 
-    fn may_stand(&mut self, part: &Part, (pointer, inside): (&str, &Range<usize>), place: TemplateContext) -> bool {
+    fn is_permitted(
+        &mut self,
+        part: &Part,
+        (pointer, inside): (&str, &Range<usize>),
+        context: TemplateContext,
+    ) -> bool {
         let (message, label) = match part {
             Part::Literal(_) => return true,
-            Part::Window(_) if place.observable && !self.has_window => {
-                let label = "an end of it is asked for here";
-                self.error_within(Code::WindowMissing, pointer, inside.clone(), "the profile has no `window`", label);
+            Part::Window(_) if context.observable && !self.has_window => {
+                let label = "requires a `window` block";
+                self.error_within(
+                    Code::WindowMissing,
+                    pointer,
+                    inside.clone(),
+                    "missing `window` in the profile",
+                    label,
+                );
                 return false;
             }
-            Part::Setting(name) => return self.may_use_setting(name, (pointer, inside), place),
-            Part::Each if place.each => return true,
-            Part::Each => ("`{each}` needs a `for_each` in its lookup".to_owned(), "nothing to take it from"),
+            Part::Setting(name) => return self.is_setting_permitted(name, (pointer, inside), context),
+            Part::Each if context.each => return true,
+            Part::Each => ("`{each}` requires `for_each` in its lookup".to_owned(), "no value"),
             Part::Window(_)
             | Part::ObservableValue
             | Part::ObservableType
             | Part::ObservableExpanded
             | Part::ObservableReverse => {
-                if place.observable {
+                if context.observable {
                     return true;
                 }
                 let what = if matches!(part, Part::Window(_)) { "window" } else { "observable" };
-                (format!("the {what} has no place here"), "only settings may stand here")
+                (format!("the {what} is not available here"), "only settings are permitted")
             }
-            Part::Local(local) if place.locals.contains(local) => return true,
-            Part::Local(local) => (format!("`{{{}}}` is not known here", local.as_str()), "this request has none"),
+            Part::Local(local) if context.locals.contains(local) => return true,
+            Part::Local(local) => {
+                (format!("`{{{}}}` is not available here", local.as_str()), "no value in this request")
+            }
         };
         self.error_within(Code::PlaceholderOutOfPlace, pointer, inside.clone(), message, label);
         false
     }
 
-    fn may_use_setting(
+    fn is_setting_permitted(
         &mut self,
         name: &str,
         (pointer, inside): (&str, &Range<usize>),
-        place: TemplateContext,
+        context: TemplateContext,
     ) -> bool {
         // The placeholder starts with `settings.`.
         let inside = inside.end - name.len()..inside.end;
         let Some(kind) = self.setting(name).map(|spec| spec.kind) else {
-            let message = format!("no setting is called `{name}`");
+            let message = format!("unknown setting `{name}`");
             let known: Vec<String> = self.settings.iter().map(|spec| spec.name.clone()).collect();
             let near = nearest(name, known.iter().map(String::as_str));
-            let label = near.map_or("not declared in `settings`".to_owned(), |near| format!("did you mean `{near}`?"));
+            let label = near.map_or("unknown setting".to_owned(), |near| format!("did you mean `{near}`?"));
             let fix = near.and_then(|near| self.replacement(pointer, &inside, near));
             self.error_within(Code::UnknownSetting, pointer, inside, message, label).fix = fix;
             return false;
         };
         self.used_settings.insert(name.to_owned());
-        if kind == SettingType::Secret && !place.secrets {
-            let message = format!("the secret `{name}` may only stand in `http.auth`");
-            self.error_within(Code::SecretOutsideAuth, pointer, inside, message, "it would be printed from here");
+        if kind == SettingType::Secret && !context.secrets {
+            let message = format!("the secret `{name}` can be used in `http.auth` only");
+            self.error_within(Code::SecretOutsideAuth, pointer, inside, message, "its value would be printed");
             return false;
         }
         true
@@ -463,15 +485,15 @@ impl<'t> Compiler<'t> {
             if spec.kind == kind && (spec.required || spec.default.is_some()) {
                 return Some(ValueOrSetting::Setting(name.to_owned()));
             }
-            let message = format!("the setting `{name}` does not always hold {wanted}");
-            self.error(Code::SettingType, pointer, message, "used as one here")
+            let message = format!("the setting `{name}` is not always {wanted}");
+            self.error(Code::SettingType, pointer, message, "required here")
                 .notes
-                .push(format!("it needs `type: {}`, and `required: true` or a `default`", kind_word(kind)));
+                .push(format!("declare it with `type: {}`, and `required: true` or a `default`", type_name(kind)));
             return None;
         }
         let value = template.as_literal().and_then(read);
         if value.is_none() {
-            self.error(Code::WrongForm, pointer, format!("this is not {wanted}"), "not read as one");
+            self.error(Code::WrongForm, pointer, format!("invalid value: expected {wanted}"), "invalid value");
         }
         value.map(ValueOrSetting::Value)
     }
@@ -479,8 +501,13 @@ impl<'t> Compiler<'t> {
     pub(super) fn duration(&mut self, text: &DurationText, pointer: &str) -> Option<SignedDuration> {
         let exact = duration(&text.0).and_then(exact);
         if exact.is_none() {
-            let found = self.error(Code::WrongForm, pointer, "this is no exact duration", "not read as one");
-            found.notes.push("write it like `PT30S`, `PT5M` or `P1D`; months and years have no exact length".into());
+            let found = self.error(
+                Code::WrongForm,
+                pointer,
+                "invalid duration: expected one of exact length",
+                "invalid duration",
+            );
+            found.notes.push("write `PT30S`, `PT5M` or `P1D`; months and years vary in length".into());
         }
         exact
     }
@@ -501,14 +528,16 @@ impl<'t> Compiler<'t> {
         match TimeFormat::parse(format, zone) {
             Ok(format) => Some(format),
             Err(TimeFormatError::Unknown) => {
-                let message = format!("`{format}` is no way to write a time");
-                let near = TimeFormat::meant(format);
-                let label = near.map_or_else(|| "not known".to_owned(), |near| format!("did you mean `{near}`?"));
+                let message = format!("unknown time format `{format}`");
+                let near = TimeFormat::suggest(format);
+                let label =
+                    near.map_or_else(|| "unknown time format".to_owned(), |near| format!("did you mean `{near}`?"));
                 let fix = near.and_then(|near| self.replacement(&at("format"), &(0..format.len()), near));
                 let found = self.error(Code::TimeFormat, &at("format"), message, label);
                 found.fix = fix;
                 found.notes.push(
-                    "`rfc3339`, `epoch-seconds`, `epoch-milliseconds`, or a pattern like `%Y-%m-%d %H:%M:%S`".into(),
+                    "expected `rfc3339`, `epoch-seconds`, `epoch-milliseconds` or a pattern like `%Y-%m-%d %H:%M:%S`"
+                        .into(),
                 );
                 None
             }
@@ -516,16 +545,17 @@ impl<'t> Compiler<'t> {
                 let found = self.error(
                     Code::TimeZoneMissing,
                     &at("format"),
-                    "this time format names no zone",
-                    "in which zone?",
+                    "missing time zone for this format",
+                    "no offset in the format",
                 );
-                found
-                    .notes
-                    .push("say it beside it, for instance `zone: UTC`; a wrong zone shifts every time by hours".into());
+                found.notes.push(
+                    "add the zone that the provider uses, such as `zone: UTC`; a wrong one shifts every time by hours"
+                        .into(),
+                );
                 None
             }
             Err(TimeFormatError::UnknownZone(zone)) => {
-                let message = format!("no time zone is called `{zone}`");
+                let message = format!("unknown time zone `{zone}`");
                 let known: Vec<_> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
                 let (place, known) = (self.span(&at("zone")), known.iter().map(String::as_str));
                 self.unknown(Code::UnknownTimeZone, place, message, &zone, known, "not in the IANA database");
@@ -544,8 +574,8 @@ impl<'t> Compiler<'t> {
         let condition =
             Condition::parse(text, names, probe).map_err(|error| self.expression(error, pointer, names)).ok()?;
         if condition.reads().is_empty() {
-            let label = "it holds for every record, or for none";
-            self.warning(Code::ConditionConstant, pointer, "this condition reads nothing of a record", label);
+            let label = "true for every record, or for none";
+            self.warning(Code::ConditionConstant, pointer, "constant condition: it uses no field of the record", label);
         }
         Some(condition)
     }
@@ -562,12 +592,12 @@ impl<'t> Compiler<'t> {
 
     fn unknown_name(&mut self, name: &str, inside: &Range<usize>, pointer: &str, names: &[&str]) {
         let near = nearest(name, names.iter().copied());
-        let label = near.map_or_else(|| "not declared".to_owned(), |near| format!("did you mean `{near}`?"));
+        let label = near.map_or_else(|| "unknown field".to_owned(), |near| format!("did you mean `{near}`?"));
         let fix = near.and_then(|near| self.replacement(pointer, inside, near));
-        let message = format!("no field is called `{name}`");
+        let message = format!("unknown field `{name}`");
         let found = self.error_within(Code::UnknownName, pointer, inside.clone(), message, label);
         found.fix = fix;
-        found.notes.push(format!("it can read {}", names.join(", ")));
+        found.notes.push(format!("known names: {}", names.join(", ")));
     }
 
     fn unknown_filter(&mut self, kind: &str, word: &str, inside: &Range<usize>, pointer: &str) {
@@ -577,50 +607,49 @@ impl<'t> Compiler<'t> {
         };
         // `or` is the Jinja equivalent.
         let near = if word == "default" { Some("or") } else { nearest(word, known.iter().copied()) };
-        let label = near.map_or_else(|| "not known".to_owned(), |near| format!("did you mean `{near}`?"));
+        let label = near.map_or_else(|| format!("unknown {kind}"), |near| format!("did you mean `{near}`?"));
         let fix = near.and_then(|near| self.replacement(pointer, inside, near));
-        let message = format!("there is no {kind} `{word}`");
+        let message = format!("unknown {kind} `{word}`");
         let found = self.error_within(Code::UnknownFilter, pointer, inside.clone(), message, label);
         found.fix = fix;
-        found.notes.push(format!("{kind}s are {}", known.join(", ")));
+        found.notes.push(format!("known {kind}s: {}", known.join(", ")));
     }
 
-    fn no_expression(&mut self, pointer: &str, inside: Range<usize>, detail: String) {
+    fn syntax_error(&mut self, pointer: &str, inside: Range<usize>, detail: String) {
         let whole = self.tree.value().pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
         let is_condition = pointer.ends_with("/when");
         let bare = whole.trim().strip_prefix("{{").and_then(|text| text.strip_suffix("}}"));
         if let Some(bare) = bare.filter(|_| is_condition) {
             let fix = self.replacement(pointer, &(0..whole.len()), bare.trim());
-            let (message, label) = ("a condition stands without braces", "braces are for texts with values in them");
+            let (message, label) = ("a condition is written without braces", "braces are for templates");
             self.error_within(Code::ExpressionSyntax, pointer, 0..whole.len(), message, label).fix = fix;
             return;
         }
         let is_assignment = is_condition && whole.get(inside.clone()) == Some("=");
         let fix = if is_assignment { self.replacement(pointer, &inside, "==") } else { None };
         let label = if is_assignment { "did you mean `==`?".to_owned() } else { detail };
-        self.error_within(Code::ExpressionSyntax, pointer, inside, "this is no MiniJinja", label).fix = fix;
+        self.error_within(Code::ExpressionSyntax, pointer, inside, "invalid MiniJinja syntax", label).fix = fix;
     }
 
     fn expression(&mut self, error: ExpressionError, pointer: &str, names: &[&str]) {
         match error {
             ExpressionError::Syntax(detail, inside) => {
-                self.no_expression(pointer, inside, detail);
+                self.syntax_error(pointer, inside, detail);
             }
             ExpressionError::NotPermitted(what, inside) => {
-                let message = "conditions and texts have a part of MiniJinja";
+                let message = "unsupported MiniJinja syntax";
                 let found = self.error_within(Code::ExpressionSyntax, pointer, inside, message, what);
-                found.notes.push(
-                    "values are compared, tested with `is`, joined by `and` and `or`, filtered, and chosen by `if`"
-                        .into(),
-                );
+                found
+                    .notes
+                    .push("supported: comparisons, `is`, `in`, `and`, `or`, `not`, lists, filters and `if`".into());
             }
             ExpressionError::UnknownFilter(kind, word, inside) => self.unknown_filter(kind, &word, &inside, pointer),
             ExpressionError::UnknownNames(unknown) => {
                 unknown.iter().for_each(|(name, inside)| self.unknown_name(name, inside, pointer, names));
             }
             ExpressionError::NotBoolean(kind) => {
-                let label = format!("gives a {kind}");
-                self.error(Code::NotBoolean, pointer, "a condition is true or false", label);
+                let label = format!("the result is a {kind}");
+                self.error(Code::NotBoolean, pointer, "a condition must be true or false", label);
             }
         }
     }
@@ -650,7 +679,7 @@ const OBSERVABLE_WORDS: [&str; 11] =
     ["observable", "value", "domain", "ip", "host", "hostname", "name", "address", "query", "indicator", "q"];
 
 /// Suggests a placeholder: the nearest one, or the setting with this name.
-fn meant(name: &str, settings: &[String]) -> Option<String> {
+fn suggest_placeholder(name: &str, settings: &[String]) -> Option<String> {
     let name = name.trim();
     let own = settings.iter().find(|known| known.strip_prefix("settings.") == Some(name));
     let mut known: Vec<&str> = placeholders().collect();
@@ -669,7 +698,7 @@ pub enum ValueOrSetting<T> {
     Setting(String),
 }
 
-fn kind_word(kind: SettingType) -> &'static str {
+fn type_name(kind: SettingType) -> &'static str {
     match kind {
         SettingType::String => "string",
         SettingType::Secret => "secret",

@@ -28,7 +28,7 @@ pub(super) fn check(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
     for lookup in parts.lookups.iter().flatten() {
         self::lookup(compiler, lookup, parts.http.as_ref());
     }
-    in_vain(compiler, profile, parts);
+    unused_accepts(compiler, profile, parts);
     fields::check(compiler, profile);
     rules(compiler, &parts.rules);
     relationship(compiler, profile);
@@ -44,44 +44,44 @@ fn settings(compiler: &mut Compiler, profile: &Profile) {
         for (word, pointer) in own.into_iter().chain(others) {
             setting_name(compiler, word, &pointer);
             if let Some(other) = names.insert(word, pointer.clone()) {
-                name_twice(compiler, &format!("two settings are called `{word}`"), &other, &pointer);
+                duplicate_name(compiler, &format!("duplicate setting name `{word}`"), &other, &pointer);
             }
         }
         if setting.kind == SettingType::Secret && setting.default.is_some() {
-            let label = "everybody could read it";
-            compiler.error(Code::SecretDefault, &format!("{at}/default"), "a secret has no default", label);
+            let label = "readable by everyone with the profile";
+            compiler.error(Code::SecretDefault, &format!("{at}/default"), "a secret must not have a default", label);
         }
         if setting.required && setting.default.is_some() {
-            let label = "it always has this value";
+            let label = "the default always applies";
             compiler.warning(
                 Code::DefaultOfRequired,
                 &format!("{at}/default"),
-                "a setting with a default is never missing",
+                "a setting with a default cannot be required",
                 label,
             );
         }
         if !compiler.uses_setting(name) && name != BASE_URL && !compiler.suggests(name) {
-            let message = format!("nothing uses the setting `{name}`");
+            let message = format!("unused setting `{name}`");
             compiler.error_at_key(Code::SettingUnused, &at, message, "declared here").severity = Severity::Warning;
         }
     }
-    names_of_files(compiler, &names);
+    file_variables(compiler, &names);
 }
 
 /// Validates that no environment variable of the profile belongs to another program, by the id alone or by id and
 /// setting name together.
 fn variables(compiler: &mut Compiler, profile: &Profile) {
     if let Some(owner) = owner(&profile.id) {
-        let message = format!("variables of the id `{}` belong to another program", profile.id);
+        let message = format!("environment variables of `{}` belong to another program", profile.id);
         let found = compiler.error(Code::ReservedVariable, "/id", message, format!("`{owner}` is reserved"));
-        found.notes.push("a profile sends the values of its variables to its provider".into());
+        found.notes.push("values of a profile's variables are sent to its provider".into());
         return;
     }
     for (name, setting) in &profile.settings {
         let at = child("/settings", name);
         let names = std::iter::once(name).chain(&setting.also).map(|name| variable(&profile.id, name));
         for (variable, owner) in names.filter_map(|variable| owner(&variable).map(|owner| (variable, owner))) {
-            let message = format!("the variable `{variable}` belongs to another program");
+            let message = format!("the environment variable `{variable}` belongs to another program");
             let label = format!("`{owner}` is reserved");
             compiler.error_at_key(Code::ReservedVariable, &at, message, label);
         }
@@ -114,7 +114,7 @@ fn used_as_credentials(compiler: &mut Compiler, profile: &Profile, http: Option<
             let message = format!("`{name}` is used as a credential");
             let fix =
                 setting.choices.is_empty().then(|| Fix { span: compiler.span(&at), replacement: "secret".into() });
-            compiler.error(Code::CredentialNotSecret, &at, message, "its type is `secret`").fix = fix;
+            compiler.error(Code::CredentialNotSecret, &at, message, "requires type `secret`").fix = fix;
         }
     }
 }
@@ -126,35 +126,35 @@ fn credential(compiler: &mut Compiler, name: &str, setting: &Setting, at: &str) 
     if holds_text && is_named_so {
         let at = format!("{at}/type");
         let fix = Fix { span: compiler.span(&at), replacement: "secret".into() };
-        let message = format!("`{name}` is the name of a credential");
-        compiler.error(Code::CredentialNotSecret, &at, message, "its type is `secret`").fix = Some(fix);
+        let message = format!("`{name}` appears to be a credential");
+        compiler.error(Code::CredentialNotSecret, &at, message, "requires type `secret`").fix = Some(fix);
     }
 }
 
 /// Validates setting names that end in `_FILE`: such a variable names the file with another setting's value.
-fn names_of_files(compiler: &mut Compiler, names: &BTreeMap<&str, String>) {
+fn file_variables(compiler: &mut Compiler, names: &BTreeMap<&str, String>) {
     for (word, pointer) in names {
         let Some((held, other)) = word.strip_suffix("_file").and_then(|held| names.get_key_value(held)) else {
             continue;
         };
-        let message = format!("the variable of `{word}` names the file that holds `{held}`");
-        name_twice(compiler, &message, other, pointer);
+        let message = format!("the environment variable of `{word}` is for a file with the value of `{held}`");
+        duplicate_name(compiler, &message, other, pointer);
     }
 }
 
-fn name_twice(compiler: &mut Compiler, message: &str, one: &str, other: &str) {
+fn duplicate_name(compiler: &mut Compiler, message: &str, one: &str, other: &str) {
     let is_in_order = compiler.key_span(one).start < compiler.key_span(other).start;
     let (first, again) = if is_in_order { (one, other) } else { (other, one) };
     let first = compiler.key_span(first);
-    let found = compiler.error_at_key(Code::SettingNameTwice, again, message.to_owned(), "again here");
-    *found = found.clone().also(first, "first here");
+    let found = compiler.error_at_key(Code::SettingNameTwice, again, message.to_owned(), "repeated here");
+    *found = found.clone().also(first, "first used here");
 }
 
 fn setting_name(compiler: &mut Compiler, name: &str, pointer: &str) {
     let is_word = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if !is_word || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        let label = "lower-case letters, digits and `_`";
-        compiler.error_at_key(Code::SettingName, pointer, format!("a setting cannot be called `{name}`"), label);
+        let label = "expected lower-case letters, digits and `_`";
+        compiler.error_at_key(Code::SettingName, pointer, format!("invalid setting name `{name}`"), label);
     }
 }
 
@@ -162,33 +162,33 @@ fn http(compiler: &mut Compiler, parts: &Parts) {
     if let Some(rates) = parts.quota.as_ref().map(|quota| &quota.rates)
         && rates.iter().any(|rate| rate.per <= SignedDuration::ZERO)
     {
-        compiler.error(Code::DurationZero, "/quota/rate", "a rate is over some time", "no time at all");
+        compiler.error(Code::DurationZero, "/quota/rate", "the period of a rate must not be zero", "zero");
     }
     let Some(http) = &parts.http else { return };
     if http.timeout <= SignedDuration::ZERO {
-        compiler.error(Code::DurationZero, "/http/timeout", "no request is answered in no time", "no time at all");
+        compiler.error(Code::DurationZero, "/http/timeout", "the timeout must not be zero", "zero");
     }
     if http.retry.first > http.retry.longest {
         let longest = compiler.span("/http/retry/longest");
-        let message = "the first wait is longer than the longest";
-        let found = compiler.error(Code::RetryOrder, "/http/retry/first", message, "the first");
-        *found = found.clone().also(longest, "the longest");
+        let message = "the first wait exceeds the longest";
+        let found = compiler.error(Code::RetryOrder, "/http/retry/first", message, "first wait");
+        *found = found.clone().also(longest, "longest wait");
     }
     let mut sent: Vec<&str> = auth_headers(&http.auth);
     for name in repeated(&sent) {
-        let message = format!("`{name}` is sent twice");
-        compiler.error(Code::HeaderTwice, "/http/auth", message, "two kinds of credentials send it");
+        let message = format!("duplicate header `{name}`");
+        compiler.error(Code::HeaderTwice, "/http/auth", message, "sent by two authentication methods");
     }
     for (name, _) in &http.headers {
-        header_twice(compiler, name, &sent, "/http/headers", "`http.auth` or another line here sends it too");
+        duplicate_header(compiler, name, &sent, "/http/headers", "also sent by `http.auth` or another entry");
         sent.push(name);
     }
 }
 
 /// Header names are case-insensitive (RFC 9110 §5.1).
-fn header_twice(compiler: &mut Compiler, name: &str, sent: &[&str], at: &str, label: &str) {
+fn duplicate_header(compiler: &mut Compiler, name: &str, sent: &[&str], at: &str, label: &str) {
     if sent.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-        compiler.error_at_key(Code::HeaderTwice, &child(at, name), format!("`{name}` is sent twice"), label);
+        compiler.error_at_key(Code::HeaderTwice, &child(at, name), format!("duplicate header `{name}`"), label);
     }
 }
 
@@ -232,7 +232,9 @@ fn answers(compiler: &mut Compiler, rows: &[Option<AnswerPlan>]) {
     for (i, row) in rows.iter().enumerate() {
         let Some(row) = row else { continue };
         let earlier = |status: Option<u16>| {
-            rows[..i].iter().position(|earlier| earlier.as_ref().is_some_and(|earlier| takes(earlier, row, status)))
+            rows[..i]
+                .iter()
+                .position(|earlier| earlier.as_ref().is_some_and(|earlier| matches_all(earlier, row, status)))
         };
         let at = format!("/answers/{i}");
         let by: Vec<Option<usize>> = match row.status[..] {
@@ -240,11 +242,11 @@ fn answers(compiler: &mut Compiler, rows: &[Option<AnswerPlan>]) {
             _ => row.status.iter().map(|status| earlier(Some(*status))).collect(),
         };
         match by.iter().position(Option::is_none) {
-            None => hidden_answer(compiler, &at, by[0], "this row is never reached", "hidden"),
+            None => unreachable_answer(compiler, &at, by[0], "unreachable row", "unreachable"),
             Some(_) => {
                 for (n, (status, earlier)) in row.status.iter().zip(by).enumerate() {
-                    let message = format!("this row is never reached by {status}");
-                    hidden_answer(compiler, &format!("{at}/status/{n}"), earlier, &message, "hidden");
+                    let message = format!("unreachable for status {status}");
+                    unreachable_answer(compiler, &format!("{at}/status/{n}"), earlier, &message, "unreachable");
                 }
             }
         }
@@ -252,18 +254,18 @@ fn answers(compiler: &mut Compiler, rows: &[Option<AnswerPlan>]) {
 }
 
 /// Returns whether an earlier row matches every response of this status that a row would match.
-fn takes(earlier: &AnswerPlan, row: &AnswerPlan, status: Option<u16>) -> bool {
+fn matches_all(earlier: &AnswerPlan, row: &AnswerPlan, status: Option<u16>) -> bool {
     let has_status = earlier.status.is_empty() || status.is_some_and(|status| earlier.status.contains(&status));
     let has_body = earlier.body.is_none() || earlier.body == row.body;
     let has_header = earlier.header.is_none() || earlier.header == row.header;
     has_status && has_body && has_header
 }
 
-fn hidden_answer(compiler: &mut Compiler, at: &str, earlier: Option<usize>, message: &str, label: &str) {
+fn unreachable_answer(compiler: &mut Compiler, at: &str, earlier: Option<usize>, message: &str, label: &str) {
     let Some(earlier) = earlier else { return };
     let first = compiler.span(&format!("/answers/{earlier}"));
     let found = compiler.error(Code::AnswerHidden, at, message, label);
-    *found = found.clone().also(first, "this row takes all it would match");
+    *found = found.clone().also(first, "this row matches the same responses");
 }
 
 fn window(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
@@ -281,15 +283,15 @@ fn window(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
         })
     };
     if window.filter.is_none() && !parts.lookups.iter().any(may_ask) {
-        let label = "no request names its start, and it has no `filter`";
+        let label = "no request contains its start, and there is no `filter`";
         compiler.error(Code::WindowUnused, "/window", "the window has no effect", label).notes.push(
-            "ask for it with `{ from: window.start, format: … }` in a `query`, with `{window.start:…}` elsewhere, or add `filter: time_last`".into(),
+            "send `{ from: window.start, format: … }` in `query`, `{window.start:…}` elsewhere, or add `filter: time_last`".into(),
         );
     }
     if let Some(Some(WindowPlan { last: ValueOrSetting::Value(span), .. })) = &parts.window
         && exact(*span).is_some_and(|length| length == SignedDuration::ZERO)
     {
-        compiler.error(Code::DurationZero, "/window/last", "a window is over some time", "no time at all");
+        compiler.error(Code::DurationZero, "/window/last", "the window must not be zero", "zero");
     }
     if let Some(filter) = window.filter {
         time_field(compiler, profile, filter, "/window/filter");
@@ -299,7 +301,7 @@ fn window(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
 fn time_field(compiler: &mut Compiler, profile: &Profile, field: TimeField, pointer: &str) {
     let name = field.to_string();
     if !profile.record.fields.contains_key(&name) {
-        compiler.error(Code::FieldMissing, pointer, format!("no field is called `{name}`"), "it is used here");
+        compiler.error(Code::FieldMissing, pointer, format!("unknown field `{name}`"), "unknown field");
     }
 }
 
@@ -307,46 +309,51 @@ fn lookup(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>)
     let at = lookups::at(&lookup.name);
     let names = |wanted: &Part| lookup.texts().any(|text| text.parts().contains(wanted));
     if ![Part::ObservableValue, Part::ObservableExpanded, Part::ObservableReverse].iter().any(names) {
-        let label = "neither path, query, headers nor body hold `{observable.value}`";
-        compiler.error(Code::ObservableUnused, &at, "this request asks about nothing", label);
+        let label = "no `{observable.value}` in path, query, headers or body";
+        compiler.error(Code::ObservableUnused, &at, "the request does not contain the observable", label);
     }
     // A list of one value labels the records of this lookup.
     if lookup.for_each.len() > 1 && !names(&Part::Each) {
-        let label = "nothing holds `{each}`";
-        compiler.error(Code::EachUnused, &format!("{at}/for_each"), "every one of these requests is the same", label);
+        let label = "no `{each}` in the request";
+        compiler.error(Code::EachUnused, &format!("{at}/for_each"), "`for_each` repeats the same request", label);
     }
     if let Some(poll) = lookup.job.as_ref().and_then(|job| job.poll.as_ref())
         && !poll.parts().contains(&Part::Local(Local::Job))
     {
-        let label = "it does not hold `{job}`";
-        compiler.error(Code::JobNotAsked, &format!("{at}/job/poll"), "this asks about no job", label);
+        let label = "no `{job}` in the path";
+        compiler.error(
+            Code::JobNotAsked,
+            &format!("{at}/job/poll"),
+            "the polling request does not contain the job",
+            label,
+        );
     }
-    twice(compiler, lookup.for_each.iter().map(String::as_str), &format!("{at}/for_each"));
-    twice(compiler, lookup.accepts.iter().map(|kind| kind.stix_type()), &format!("{at}/accepts"));
-    in_lines(compiler, lookup, &at);
-    in_body_of_job(compiler, lookup, &at);
-    in_parts(compiler, lookup, &at);
-    sent_twice(compiler, lookup, http, &at);
+    duplicates(compiler, lookup.for_each.iter().map(String::as_str), &format!("{at}/for_each"));
+    duplicates(compiler, lookup.accepts.iter().map(|kind| kind.stix_type()), &format!("{at}/accepts"));
+    line_paths(compiler, lookup, &at);
+    job_paging(compiler, lookup, &at);
+    window_parts(compiler, lookup, &at);
+    duplicate_parameters(compiler, lookup, http, &at);
     credentials(compiler, lookup, http, &at);
 }
 
 /// The pages of a job's result are requested without a body.
-fn in_body_of_job(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
+fn job_paging(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
     let sent = match &lookup.paging {
         PagingPlan::Page { parameter, .. } | PagingPlan::Offset { parameter, .. } => Some(parameter),
         PagingPlan::Cursor { to: CursorTarget::Parameter(parameter), .. } => Some(parameter),
         _ => None,
     };
     if lookup.job.is_some() && matches!(sent, Some(Parameter::Body(_))) {
-        let label = "the result of a job is asked for with `GET`";
-        let message = "this does not lead into a body";
+        let label = "the result of a job is requested with `GET`";
+        let message = "invalid position: the request has no body";
         compiler.error(Code::BodyParameter, &format!("{at}/paging/parameter"), message, label);
     }
 }
 
 /// Validates paging by window: the request contains both bounds, each as precise as the smallest part, and a response
 /// can indicate that it is full.
-fn in_parts(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
+fn window_parts(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
     let PagingPlan::Window { cap, total, open_end, .. } = &lookup.paging else { return };
     let at = &format!("{at}/paging");
     let ends = lookup.window_ends();
@@ -357,13 +364,16 @@ fn in_parts(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
     let says_full =
         cap.is_some() || total.is_some() || lookup.truncated_when.is_some() || lookup.rows.framing == Framing::Saf;
     let mistake = if !has(WindowPoint::Start) || !has(WindowPoint::End) {
-        Some(("a part of the window needs both ends", "no request names `window.start` and `window.end`"))
+        Some(("paging by window requires both bounds", "no request contains both `window.start` and `window.end`"))
     } else if !says_full {
-        Some(("nothing says when an answer is full", "it needs `cap`, `total` or `total_header`"))
+        Some(("paging by window requires a sign of full responses", "missing `cap`, `total` or `total_header`"))
     } else if lookup.job.is_some() {
-        Some(("a job is ordered once", "parts of the window would each need an order"))
+        Some(("a job cannot be combined with paging by window", "each part would need a job of its own"))
     } else if *open_end && is_fixed {
-        Some(("`open_end` leaves a parameter out", "`window.end` stands in a text, which cannot be left out"))
+        Some((
+            "`open_end` requires `window.end` in a parameter",
+            "`window.end` is part of a text, which cannot be omitted",
+        ))
     } else {
         None
     };
@@ -373,13 +383,13 @@ fn in_parts(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
 }
 
 /// Reports paths into the response outside of its rows, which line framings do not have.
-fn in_lines(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
+fn line_paths(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
     if lookup.rows.framing == Framing::Json {
         return;
     }
     for (key, path) in lookup.body_places() {
-        let message = format!("`{path}` is never found in an answer of lines");
-        let label = "every line is a row; a header can say this";
+        let message = format!("`{path}` does not exist in a response of lines");
+        let label = "each line is a row; use a response header";
         compiler.error(Code::PlaceInLines, &format!("{at}/{key}"), message, label);
     }
 }
@@ -388,39 +398,33 @@ fn in_lines(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
 fn credentials(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>, at: &str) {
     let in_body = http.is_some_and(|http| http.auth.iter().any(|auth| matches!(auth, AuthPlan::Body { .. })));
     if in_body && lookup.body.is_none() && lookup.form.is_empty() {
-        let label = "it has neither `body` nor `form`";
-        compiler.error(Code::BodyParameter, at, "the credentials stand in a body", label);
+        let label = "neither `body` nor `form`";
+        compiler.error(Code::BodyParameter, at, "missing request body for the credentials", label);
     }
 }
 
 /// Reports parameters and headers that both the lookup and paging or `http` send.
-fn sent_twice(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>, at: &str) {
+fn duplicate_parameters(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>, at: &str) {
     for parameter in page_parameters(&lookup.paging) {
         if lookup.query.iter().any(|(name, _)| name == parameter) {
             let place = compiler.span(&child(&format!("{at}/query"), parameter));
-            let message = format!("the parameter `{parameter}` is sent twice");
-            let found = compiler.error(Code::ParameterTwice, &format!("{at}/paging"), message, "paging sends it");
-            *found = found.clone().also(place, "and so does the query");
+            let message = format!("duplicate parameter `{parameter}`");
+            let found = compiler.error(Code::ParameterTwice, &format!("{at}/paging"), message, "sent by paging");
+            *found = found.clone().also(place, "also sent by the query");
         }
     }
     let Some(http) = http else { return };
     for name in auth_parameters(&http.auth) {
         if lookup.query.iter().any(|(known, _)| known == name) {
-            let message = format!("the parameter `{name}` is sent twice");
+            let message = format!("duplicate parameter `{name}`");
             let at = child(&format!("{at}/query"), name);
-            compiler.error(Code::ParameterTwice, &at, message, "`http.auth` sends it too");
+            compiler.error(Code::ParameterTwice, &at, message, "also sent by `http.auth`");
         }
     }
     let mut sent = auth_headers(&http.auth);
     sent.extend(http.headers.iter().map(|(name, _)| name.as_str()));
     for (name, _) in &lookup.headers {
-        header_twice(
-            compiler,
-            name,
-            &sent,
-            &format!("{at}/headers"),
-            "every request sends it, and so does this lookup",
-        );
+        duplicate_header(compiler, name, &sent, &format!("{at}/headers"), "also sent by every request of the profile");
         sent.push(name);
     }
 }
@@ -441,7 +445,7 @@ fn page_parameters(paging: &PagingPlan) -> Vec<&str> {
 }
 
 /// Warns of an accepted observable type that no rule mentions: all of its records would be dropped.
-fn in_vain(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
+fn unused_accepts(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
     let lacks_rules = parts.rules.iter().any(Option::is_none) || compiler.has(Code::UnknownPack);
     if profile.record.other_names == OtherNames::Keep || lacks_rules {
         return;
@@ -456,17 +460,22 @@ fn in_vain(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
     for (name, lookup) in &profile.lookups {
         for (i, kind) in lookup.accepts.iter().enumerate().filter(|(_, kind)| !is_end(**kind)) {
             let at = format!("{}/accepts/{i}", lookups::at(name));
-            let message = format!("no rule makes anything of a record about {kind}");
-            compiler.warning(Code::AcceptedInVain, &at, message, "asked about, and every record is dropped");
+            let message = format!("no rule creates a relationship for {kind}");
+            compiler.warning(Code::AcceptedInVain, &at, message, "every record would be dropped");
         }
     }
 }
 
-fn twice<'w>(compiler: &mut Compiler, words: impl Iterator<Item = &'w str>, at: &str) {
+fn duplicates<'w>(compiler: &mut Compiler, words: impl Iterator<Item = &'w str>, at: &str) {
     let mut seen = BTreeSet::new();
     for (i, word) in words.enumerate() {
         if !seen.insert(word) {
-            compiler.error(Code::ValueTwice, &format!("{at}/{i}"), format!("`{word}` stands here twice"), "again here");
+            compiler.error(
+                Code::ValueTwice,
+                &format!("{at}/{i}"),
+                format!("duplicate value `{word}`"),
+                "repeated here",
+            );
         }
     }
 }
@@ -481,20 +490,20 @@ fn rules(compiler: &mut Compiler, rules: &[Option<RulePlan>]) {
         }
         let earlier = |rrtype: Option<RrType>| {
             let before = rules[..i].iter().flatten();
-            before.filter(|earlier| !is_catch_all(earlier)).find(|earlier| takes_all(earlier, rule, rrtype))
+            before.filter(|earlier| !is_catch_all(earlier)).find(|earlier| matches_all_of(earlier, rule, rrtype))
         };
         if rule.rrtypes.is_empty() {
-            hidden_rule(compiler, &rule.at, earlier(None), "this rule is never reached");
+            unreachable_rule(compiler, &rule.at, earlier(None), "unreachable rule");
             continue;
         }
         let by: Vec<Option<&RulePlan>> = rule.rrtypes.iter().map(|rrtype| earlier(Some(*rrtype))).collect();
         if by.iter().all(Option::is_some) {
-            hidden_rule(compiler, &rule.at, by[0], "this rule is never reached");
+            unreachable_rule(compiler, &rule.at, by[0], "unreachable rule");
             continue;
         }
         for (n, (earlier, rrtype)) in by.into_iter().zip(&rule.rrtypes).enumerate() {
-            let message = format!("this rule is never reached by {rrtype} records");
-            hidden_rule(compiler, &format!("{}/rrtype/{n}", rule.at), earlier, &message);
+            let message = format!("unreachable rule for {rrtype} records");
+            unreachable_rule(compiler, &format!("{}/rrtype/{n}", rule.at), earlier, &message);
         }
     }
 }
@@ -504,7 +513,7 @@ fn is_catch_all(rule: &RulePlan) -> bool {
 }
 
 /// Returns whether an earlier rule matches every record of this type, or of any type, that a rule would match.
-fn takes_all(earlier: &RulePlan, rule: &RulePlan, rrtype: Option<RrType>) -> bool {
+fn matches_all_of(earlier: &RulePlan, rule: &RulePlan, rrtype: Option<RrType>) -> bool {
     let has_ends = match (&earlier.then, &rule.then) {
         (RuleThen::Drop(_), _) => true,
         (RuleThen::Relate { source, target, .. }, RuleThen::Relate { source: from, target: to, .. }) => {
@@ -517,11 +526,11 @@ fn takes_all(earlier: &RulePlan, rule: &RulePlan, rrtype: Option<RrType>) -> boo
     has_ends && has_type && (earlier.when.is_none() || text(earlier) == text(rule))
 }
 
-fn hidden_rule(compiler: &mut Compiler, at: &str, earlier: Option<&RulePlan>, message: &str) {
+fn unreachable_rule(compiler: &mut Compiler, at: &str, earlier: Option<&RulePlan>, message: &str) {
     let Some(earlier) = earlier else { return };
     let first = compiler.span(&earlier.at);
-    let found = compiler.error(Code::RuleHidden, at, message, "hidden");
-    *found = found.clone().also(first, "this rule takes all it would match");
+    let found = compiler.error(Code::RuleHidden, at, message, "unreachable");
+    *found = found.clone().also(first, "this rule matches the same records");
 }
 
 fn relationship(compiler: &mut Compiler, profile: &Profile) {
@@ -532,15 +541,15 @@ fn relationship(compiler: &mut Compiler, profile: &Profile) {
         }
     }
     if !block.id_includes.is_empty() && block.start_time.is_none() {
-        let label = "relationships have no `start_time`";
-        let message = "the id cannot hold a time that is not there";
+        let label = "`relationship` has no `start_time`";
+        let message = "the id cannot include a missing start time";
         compiler.error(Code::IdWithoutTime, "/relationship/id_includes", message, label);
     }
     repeats(compiler, block);
     if profile.tlp.results.unmarked_records.is_some() && !profile.record.fields.contains_key("tlp") {
         let at = "/tlp/results/unmarked_records";
-        let label = "it is for records beside others that have a marking of their own";
-        compiler.error(Code::FieldMissing, at, "no field is called `tlp`", label);
+        let label = "only for records with a marking of their own";
+        compiler.error(Code::FieldMissing, at, "missing field `tlp`", label);
     }
 }
 
@@ -549,13 +558,13 @@ fn repeats(compiler: &mut Compiler, block: &RelationshipBlock) {
     if block.gap.is_some() {
         let (at, message) = ("/relationship/gap", "`gap` has no effect");
         if block.repeats != RepeatsWord::Gap {
-            compiler.error(Code::RepeatsKey, at, message, "it goes with `repeats: gap`");
+            compiler.error(Code::RepeatsKey, at, message, "only with `repeats: gap`");
         } else if block.start_time.is_none() {
-            compiler.error(Code::RepeatsKey, at, message, "relationships have no `start_time`");
+            compiler.error(Code::RepeatsKey, at, message, "`relationship` has no `start_time`");
         }
     }
     if !block.id_includes.is_empty() && block.start_time.is_some() && block.repeats != RepeatsWord::Widen {
-        let label = "the start takes part in the id anyway; this goes with `repeats: widen`";
+        let label = "the start time is always part of the id, except with `repeats: widen`";
         compiler.warning(Code::RepeatsKey, "/relationship/id_includes", "`id_includes` has no effect", label);
     }
 }

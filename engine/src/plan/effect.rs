@@ -18,13 +18,13 @@ pub(super) fn check(compiler: &mut Compiler, profile: &Profile) {
     for (at, auth) in profile.http.auth.iter() {
         let at = format!("/http/auth{at}");
         if several && matches!(auth, Auth::None {}) {
-            compiler.error(Code::NoEffect, &at, "`none` has no effect here", "there are credentials beside it");
+            compiler.error(Code::NoEffect, &at, "`none` has no effect", "other authentication methods are given");
         }
         self::auth(compiler, auth, &at);
     }
     if profile.http.retry.attempts == 1 {
-        let label = "with `attempts: 1` nothing is sent again";
-        in_vain(compiler, "/http/retry", "first", label);
+        let label = "no retries with `attempts: 1`";
+        no_effect(compiler, "/http/retry", "first", label);
     }
     if let Some(reset) = profile.quota.as_ref().and_then(|quota| quota.probe.as_ref()?.reset.as_ref()) {
         zone(compiler, reset.format.iter(), reset.zone.as_ref(), "/quota/probe/reset");
@@ -38,20 +38,20 @@ pub(super) fn check(compiler: &mut Compiler, profile: &Profile) {
     }
     let markings = profile.record.fields.get("tlp");
     if markings.is_some_and(|field| !field.optional && field.from != FieldSource::Each) {
-        let label = "a record without the field `tlp` is a bad one, unless it is `optional`";
-        in_vain(compiler, "/tlp/results", "unmarked_records", label);
+        let label = "a record without `tlp` is a bad record, unless the field is `optional`";
+        no_effect(compiler, "/tlp/results", "unmarked_records", label);
     }
     if profile.relationship.repeats == RepeatsWord::Separate && profile.relationship.start_time.is_none() {
-        let label = "relationships have no `start_time` to be told apart by";
-        in_vain(compiler, "/relationship", "repeats", label);
+        let label = "`relationship` has no `start_time`";
+        no_effect(compiler, "/relationship", "repeats", label);
     }
 }
 
 /// Reports a key if it is present.
-fn in_vain(compiler: &mut Compiler, block: &str, key: &str, label: &str) {
+fn no_effect(compiler: &mut Compiler, block: &str, key: &str, label: &str) {
     let pointer = format!("{block}/{key}");
     if compiler.is_written(&pointer) {
-        compiler.error_at_key(Code::NoEffect, &pointer, format!("`{key}` has no effect here"), label);
+        compiler.error_at_key(Code::NoEffect, &pointer, format!("`{key}` has no effect"), label);
     }
 }
 
@@ -77,8 +77,8 @@ fn empty(compiler: &mut Compiler) {
     // A profile without lookups is reported elsewhere.
     for pointer in found.iter().filter(|pointer| !["", "/lookups"].contains(&pointer.as_str())) {
         let key = pointer.rsplit('/').next().unwrap_or_default();
-        let label = "it holds nothing; without it the same is done";
-        compiler.error_at_key(Code::NoEffect, pointer, format!("`{key}` has no effect here"), label);
+        let label = "empty";
+        compiler.error_at_key(Code::NoEffect, pointer, format!("`{key}` has no effect"), label);
     }
 }
 
@@ -86,17 +86,17 @@ fn auth(compiler: &mut Compiler, auth: &Auth, at: &str) {
     let holds = |text: &TemplateText, word: &str| text.0.contains(word);
     match auth {
         Auth::Login { value: Some(value), .. } if !holds(value, "{token}") => {
-            let label = "what is sent does not hold `{token}`";
+            let label = "no `{token}` in the value";
             compiler.error(Code::NoEffect, &format!("{at}/value"), "the token has no effect", label);
         }
         Auth::Signature { text, timestamp, query, headers, .. } => {
             let sent: Vec<&TemplateText> = query.values().chain(headers.values()).collect();
             if !sent.iter().any(|text| holds(text, "{signature}")) {
-                let label = "neither `query` nor `headers` hold `{signature}`";
+                let label = "no `{signature}` in `query` or `headers`";
                 compiler.error(Code::NoEffect, at, "the signature has no effect", label);
             }
             if timestamp.is_some() && !sent.into_iter().chain([text]).any(|text| holds(text, "{timestamp}")) {
-                in_vain(compiler, at, "timestamp", "nothing holds `{timestamp}`");
+                no_effect(compiler, at, "timestamp", "no `{timestamp}` in the text or request");
             }
         }
         _ => {}
@@ -105,10 +105,10 @@ fn auth(compiler: &mut Compiler, auth: &Auth, at: &str) {
 
 fn answer(compiler: &mut Compiler, row: &Answer, at: &str) {
     if matches!(row.means, Meaning::Ok | Meaning::Empty) {
-        in_vain(compiler, at, "message", "the reason is told where something is wrong");
+        no_effect(compiler, at, "message", "only errors have a message");
     }
     if !matches!(row.means, Meaning::Throttled | Meaning::Unavailable | Meaning::Quota) {
-        in_vain(compiler, at, "retry_after", "after such an answer nobody waits");
+        no_effect(compiler, at, "retry_after", "no wait after such a response");
     }
 }
 
@@ -126,12 +126,12 @@ fn lookup(compiler: &mut Compiler, profile: &Profile, lookup: &Lookup, at: &str)
         && job.pending.is_empty()
         && job.failed.is_empty()
     {
-        in_vain(compiler, &format!("{at}/job"), "state", "neither `pending` nor `failed` has a state");
+        no_effect(compiler, &format!("{at}/job"), "state", "requires `pending` or `failed`");
     }
     let is_read = || profile.record.fields.values().any(|field| field.from == FieldSource::Each);
     if lookup.for_each.len() == 1 && !names_each(lookup) && !is_read() {
-        let label = "nothing holds `{each}`, and no field is `from: each`";
-        compiler.error(Code::EachUnused, &format!("{at}/for_each"), "this word says nothing of the records", label);
+        let label = "no `{each}` in the request, and no field has `from: each`";
+        compiler.error(Code::EachUnused, &format!("{at}/for_each"), "`for_each` with one value is unused", label);
     }
 }
 
@@ -149,10 +149,10 @@ fn names_each(lookup: &Lookup) -> bool {
 fn field(compiler: &mut Compiler, field: &Field, at: &str) {
     zone(compiler, field.format.iter().flat_map(OneOrMany::iter).map(|(_, format)| format), field.zone.as_ref(), at);
     if matches!(field.from, FieldSource::Constant | FieldSource::Observable) {
-        in_vain(compiler, at, "optional", "it is never absent");
+        no_effect(compiler, at, "optional", "the value is never absent");
     }
     if field.from == FieldSource::Constant {
-        in_vain(compiler, at, "none_when", "it is always the same value");
+        no_effect(compiler, at, "none_when", "the value is constant");
     }
 }
 
@@ -166,6 +166,6 @@ fn zone<'f>(compiler: &mut Compiler, formats: impl Iterator<Item = &'f String>, 
         Err(_) => Distance::parse(format).is_none(),
     };
     if !formats.iter().any(reads_zone) {
-        in_vain(compiler, at, "zone", "times that are written so name their zone, or are the same in all");
+        no_effect(compiler, at, "zone", "this format includes the zone or is independent of it");
     }
 }

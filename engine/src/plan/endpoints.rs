@@ -132,7 +132,7 @@ mod tests {
         }
 
         #[test]
-        fn a_record_gives_only_what_its_type_can_give(number in 1_u16..300, data in data(), owner in data()) {
+        fn record_endpoints_are_possible_for_its_type(number in 1_u16..300, data in data(), owner in data()) {
             let rrtype = RrType::parse(&number.to_string()).expect("a number");
             if let Ok(data) = Rdata::parse(rrtype, data) {
                 let possible = possible_targets(rrtype.form());

@@ -103,7 +103,7 @@ pub enum ExpressionError {
 pub struct Condition {
     expression: Expression<'static, 'static>,
     /// Equivalent that does not need the interpreter, which takes most of a record's processing time.
-    lowered: Option<FastCondition>,
+    fast: Option<FastCondition>,
     reads: Vec<String>,
     text: String,
 }
@@ -117,7 +117,7 @@ impl Condition {
         let expression =
             ENVIRONMENT.compile_expression_owned(text.to_owned()).map_err(|error| mistake(&error, text))?;
         let reads = known(expression.undeclared_variables(false), names, text, true)?;
-        let condition = Self { expression, lowered: FastCondition::parse(text), reads, text: text.to_owned() };
+        let condition = Self { expression, fast: FastCondition::parse(text), reads, text: text.to_owned() };
         match condition.expression.eval(context(&condition.reads, probe)) {
             Ok(value) if value.kind() == minijinja::value::ValueKind::Bool => Ok(condition),
             Ok(value) => Err(ExpressionError::NotBoolean(value.kind().to_string())),
@@ -136,7 +136,7 @@ impl Condition {
     ///
     /// Returns the interpreter's message if the evaluation fails.
     pub fn holds(&self, value_of: impl Fn(&str) -> Value) -> Result<bool, String> {
-        match &self.lowered {
+        match &self.fast {
             Some(test) => Ok(test.holds(&value_of)),
             None => self.interpreted(value_of),
         }
@@ -158,7 +158,7 @@ impl Condition {
 pub struct Prose {
     environment: Environment<'static>,
     /// Equivalent that does not need the interpreter.
-    lowered: Option<FastText>,
+    fast: Option<FastText>,
     reads: Vec<String>,
     text: String,
 }
@@ -173,7 +173,7 @@ impl Prose {
         let template = environment.get_template("prose").expect("it was just added");
         let reads = known(template.undeclared_variables(false), names, text, false)?;
         template.render(context(&reads, probe)).map_err(|error| mistake(&error, text))?;
-        Ok(Self { environment, lowered: FastText::parse(text), reads, text: text.to_owned() })
+        Ok(Self { environment, fast: FastText::parse(text), reads, text: text.to_owned() })
     }
 
     /// Returns the names that the template reads.
@@ -187,7 +187,7 @@ impl Prose {
     ///
     /// Returns the interpreter's message if rendering fails.
     pub fn render(&self, value_of: impl Fn(&str) -> Value) -> Result<String, String> {
-        match &self.lowered {
+        match &self.fast {
             Some(words) => Ok(words.render(&value_of)),
             None => self.interpreted(value_of),
         }
@@ -316,7 +316,7 @@ mod tests {
     const NAMES: &[&str] = &["rrtype", "count", "nothing"];
 
     #[test]
-    fn conditions_hold_or_do_not() {
+    fn condition_evaluates_to_its_result() {
         let holds =
             |text: &str| Condition::parse(text, NAMES, probe).expect("a condition").holds(probe).expect("a verdict");
         assert!(holds("rrtype == 'A' and rrtype in ['A', 'AAAA']"));
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_apart() {
+    fn invalid_condition_returns_its_error() {
         let error = |text: &str| Condition::parse(text, NAMES, probe).expect_err("a mistake");
         assert!(matches!(error("rrtype =="), ExpressionError::Syntax(..)));
         let names = [("typ".to_owned(), 0..3), ("cont".to_owned(), 28..32)];
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn every_filter_does_what_its_example_says() {
+    fn filter_example_renders_its_result() {
         for filter in FILTERS {
             let prose = Prose::parse(filter.example.0, &[], probe).expect("an example compiles");
             assert_eq!(prose.render(probe).as_deref(), Ok(filter.example.1), "{}", filter.name);
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_would_run_for_ever_does_not_compile() {
+    fn endless_loop_does_not_compile() {
         let endless = "{% for a in range(10000000) %}{% for b in range(10000000) %}x{% endfor %}{% endfor %}";
         assert!(Prose::parse(endless, NAMES, probe).is_err());
     }
@@ -360,21 +360,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_condition_holds_with_and_without_the_interpreter(text in CONDITIONS) {
+        fn condition_fast_path_equals_interpreter(text in CONDITIONS) {
             if let Ok(condition) = Condition::parse(&text, NAMES, probe) {
                 prop_assert_eq!(condition.holds(probe), condition.interpreted(probe));
             }
         }
 
         #[test]
-        fn a_text_is_the_same_with_and_without_the_interpreter(text in r"([a-z{}% \n]|\{\{-? ?(rrtype|count|nothing) ?-?\}\}){0,6}") {
+        fn template_fast_path_equals_interpreter(text in r"([a-z{}% \n]|\{\{-? ?(rrtype|count|nothing) ?-?\}\}){0,6}") {
             if let Ok(prose) = Prose::parse(&text, NAMES, probe) {
                 prop_assert_eq!(prose.render(probe), prose.interpreted(probe));
             }
         }
 
         #[test]
-        fn no_text_makes_compiling_panic(text in r"[{}%a-z|'. =()\[\]0-9\PC]{0,24}") {
+        fn arbitrary_text_does_not_panic(text in r"[{}%a-z|'. =()\[\]0-9\PC]{0,24}") {
             for result in [Condition::parse(&text, NAMES, probe).err(), Prose::parse(&text, NAMES, probe).err()] {
                 if let Some(ExpressionError::Syntax(_, place) | ExpressionError::NotPermitted(_, place) | ExpressionError::UnknownFilter(_, _, place)) = result {
                     prop_assert!(place.start <= place.end && place.end <= text.len());

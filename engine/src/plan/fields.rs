@@ -21,27 +21,27 @@ pub(super) fn check(compiler: &mut Compiler, profile: &Profile) {
         if !KNOWN.contains(&name.as_str())
             && !read.contains(name)
             && !compiler.suggests(name)
-            && !compiler.has_told(&at)
+            && !compiler.has_error_at_key(&at)
         {
-            let message = format!("nothing reads the field `{name}`");
-            let found = compiler.error_at_key(Code::FieldUnused, &at, message, "read from every row for nothing");
+            let message = format!("unused field `{name}`");
+            let found = compiler.error_at_key(Code::FieldUnused, &at, message, "never used");
             found.severity = Severity::Warning;
         }
         aliases(compiler, field, &at);
         take(compiler, field, &at);
-        words_of_requests(compiler, profile, name, field);
+        request_values(compiler, profile, name, field);
         origin(compiler, profile, field, &at);
         if let Some(end) = &field.relative_to {
-            side(compiler, profile, end, &format!("{at}/relative_to"), "the end of a name");
+            side(compiler, profile, end, &format!("{at}/relative_to"), "the suffix of a name");
         }
     }
     for (i, row) in profile.record.orientation.iter().enumerate() {
-        for (key, name, role) in [("rrname", &row.rrname, "an owner"), ("rdata", &row.rdata, "data")] {
+        for (key, name, role) in [("rrname", &row.rrname, "an owner name"), ("rdata", &row.rdata, "data")] {
             side(compiler, profile, name, &format!("/record/orientation/{i}/{key}"), role);
         }
     }
     if profile.record.orientation.is_empty() {
-        for (name, role) in [("rrname", "an owner"), ("rdata", "data")] {
+        for (name, role) in [("rrname", "an owner name"), ("rdata", "data")] {
             side(compiler, profile, name, &format!("/record/fields/{name}/as"), role);
         }
     }
@@ -84,14 +84,16 @@ fn origin(compiler: &mut Compiler, profile: &Profile, field: &Field, at: &str) {
     };
     let any = |has: &dyn Fn(&Lookup) -> bool| profile.lookups.values().any(has);
     let (is_there, label) = match field.from {
-        FieldSource::Each => (any(&|lookup| !lookup.for_each.is_empty()), "no lookup has a `for_each`"),
-        FieldSource::Key => (any(&|lookup| is_map(lookup, 0)), "no lookup has rows that are values of a `map`"),
-        FieldSource::ParentKey => (any(&|lookup| is_map(lookup, 1)), "above the rows of no lookup is a `map`"),
-        FieldSource::GrandparentKey => (any(&|lookup| is_map(lookup, 2)), "so far above the rows is no `map`"),
+        FieldSource::Each => (any(&|lookup| !lookup.for_each.is_empty()), "no lookup has `for_each`"),
+        FieldSource::Key => (any(&|lookup| is_map(lookup, 0)), "no lookup has a `map` of rows"),
+        FieldSource::ParentKey => (any(&|lookup| is_map(lookup, 1)), "no lookup has a `map` one level above the rows"),
+        FieldSource::GrandparentKey => {
+            (any(&|lookup| is_map(lookup, 2)), "no lookup has a `map` two levels above the rows")
+        }
         _ => return,
     };
     if !is_there {
-        compiler.error(Code::FieldPlace, &format!("{at}/from"), "there is never anything to read here", label);
+        compiler.error(Code::FieldPlace, &format!("{at}/from"), "the field would never have a value", label);
     }
 }
 
@@ -102,17 +104,17 @@ fn take(compiler: &mut Compiler, field: &Field, at: &str) {
         return;
     }
     if field.kind != FieldType::Timestamp {
-        let label = format!("this is {}", field.kind.wanted());
-        compiler.error(Code::FieldType, &pointer, "only of times one is earlier than another", label);
+        let label = format!("the field is {}", field.kind.wanted());
+        compiler.error(Code::FieldType, &pointer, "`take` applies to timestamps only", label);
     } else if field.at.as_ref().is_none_or(|at| at.iter().count() < 2) {
-        let label = "it stands in one place";
-        compiler.error(Code::FieldPlace, &pointer, "there is nothing to choose from", label);
+        let label = "only one path";
+        compiler.error(Code::FieldPlace, &pointer, "`take` requires several paths", label);
     }
 }
 
 /// Reports values of `for_each` or `keys` that a field reads as record type but that are not one: every record with
 /// them would be a bad record.
-fn words_of_requests(compiler: &mut Compiler, profile: &Profile, name: &str, field: &Field) {
+fn request_values(compiler: &mut Compiler, profile: &Profile, name: &str, field: &Field) {
     if field.kind != FieldType::Rrtype {
         return;
     }
@@ -122,17 +124,17 @@ fn words_of_requests(compiler: &mut Compiler, profile: &Profile, name: &str, fie
     };
     for (lookup, declared) in &profile.lookups {
         let at = child("/lookups", lookup);
-        let Some((words, at)) = words_read(declared, field.from, &at) else { continue };
+        let Some((words, at)) = values_read(declared, field.from, &at) else { continue };
         for (i, word) in words.iter().enumerate().filter(|(_, word)| !is_type(word)) {
-            let message = format!("`{word}` is no DNS record type");
-            let label = format!("`{name}` reads it, and no alias maps it");
+            let message = format!("unknown DNS record type `{word}`");
+            let label = format!("read by the field `{name}` without an alias");
             compiler.error(Code::UnknownRrtype, &format!("{at}/{i}"), message, label);
         }
     }
 }
 
 /// Returns the values of a lookup that a field from this source can have, with their pointers.
-fn words_read<'l>(lookup: &'l Lookup, from: FieldSource, at: &str) -> Option<(&'l [String], String)> {
+fn values_read<'l>(lookup: &'l Lookup, from: FieldSource, at: &str) -> Option<(&'l [String], String)> {
     let up = match from {
         FieldSource::Each => return Some((&lookup.for_each, format!("{at}/for_each"))),
         FieldSource::Key => 0,
@@ -149,14 +151,19 @@ fn aliases(compiler: &mut Compiler, field: &Field, at: &str) {
     for (word, meaning) in &field.aliases {
         let pointer = child(&format!("{at}/aliases"), word);
         if !matches!(field.kind, FieldType::Rrtype | FieldType::String | FieldType::Tlp) {
-            let label = format!("this is {}", field.kind.wanted());
-            compiler.error(Code::FieldType, &pointer, "aliases are for record types, TLP levels and text", label);
+            let label = format!("the field is {}", field.kind.wanted());
+            compiler.error(
+                Code::FieldType,
+                &pointer,
+                "`aliases` applies to record types, TLP levels and strings only",
+                label,
+            );
         } else if field.kind == FieldType::Tlp && Tlp::parse(meaning).is_none() {
-            let message = format!("`{meaning}` is no TLP level");
-            compiler.error(Code::WrongForm, &pointer, message, "not read as one");
+            let message = format!("unknown TLP level `{meaning}`");
+            compiler.error(Code::WrongForm, &pointer, message, "unknown level");
         } else if field.kind == FieldType::Rrtype && RrType::parse(meaning).is_err() {
-            let message = format!("`{meaning}` is no DNS record type");
-            compiler.error(Code::UnknownRrtype, &pointer, message, "not in the registry");
+            let message = format!("unknown DNS record type `{meaning}`");
+            compiler.error(Code::UnknownRrtype, &pointer, message, "not in the IANA registry");
         }
     }
 }
@@ -167,7 +174,7 @@ fn side(compiler: &mut Compiler, profile: &Profile, name: &str, at: &str, role: 
     if !is_side(field.kind) {
         let message = format!("the field `{name}` cannot be {role}");
         let declared = compiler.span(&child("/record/fields", name));
-        let found = compiler.error(Code::FieldType, at, message, format!("it is {}", field.kind.wanted()));
+        let found = compiler.error(Code::FieldType, at, message, format!("the field is {}", field.kind.wanted()));
         if !at.starts_with("/record/fields/") {
             *found = found.clone().also(declared, "declared here");
         }
@@ -183,15 +190,15 @@ fn besides(compiler: &mut Compiler, profile: &Profile, row: &AlsoRelate, at: &st
     let Some(field) = profile.record.fields.get(&row.field) else { return };
     let is_number = field.kind == FieldType::Integer && row.target == Kind::AutonomousSystem;
     if !is_side(field.kind) && !is_number {
-        let message = format!("the field `{}` never holds {}", row.field, row.target);
-        let label = format!("it is {}", field.kind.wanted());
+        let message = format!("the field `{}` is never {}", row.field, row.target);
+        let label = format!("the field is {}", field.kind.wanted());
         compiler.error(Code::FieldType, &format!("{at}/field"), message, label);
     }
     let has_hostnames = profile.lookups.values().any(|lookup| lookup.accepts.contains(&Kind::Hostname));
     let is_owner = matches!(row.source, Kind::DomainName | Kind::Ipv4Addr | Kind::Ipv6Addr)
         || row.source == Kind::Hostname && has_hostnames;
     if row.of == Side::Rrname && !is_owner {
-        let message = format!("the owner of a record is never {}", row.source);
+        let message = format!("the owner name of a record is never {}", row.source);
         let label = "it is a domain name, or the address of a reverse name";
         compiler.error(Code::RuleNeverMatches, &format!("{at}/source"), message, label);
     }
@@ -203,7 +210,7 @@ mod tests {
     use crate::plan::Plan;
 
     /// Returns the values that are reported as unknown record types.
-    fn told(lookup: &str, field: &str) -> Vec<String> {
+    fn unknown_rrtypes(lookup: &str, field: &str) -> Vec<String> {
         let text = format!(
             "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\n\
              http: {{ base_url: https://api.example.net }}\n\
@@ -216,19 +223,21 @@ mod tests {
         );
         let (_, diagnostics) = Plan::check(&Source::new("profile.yaml", text));
         let of_types = diagnostics.iter().filter(|found| found.code == Code::UnknownRrtype);
-        let told = of_types.map(|found| found.message.trim_end_matches(" is no DNS record type").replace('`', ""));
-        told.collect()
+        of_types.map(|found| found.message.trim_start_matches("unknown DNS record type ").replace('`', "")).collect()
     }
 
     #[test]
-    fn words_of_requests_and_keys_that_are_no_record_type_are_refused() {
+    fn unknown_rrtype_in_for_each_or_keys_is_reported() {
         let each = "for_each: [A, host, mail], path: \"/{observable.value}/{each}\", records: $.rows";
-        assert_eq!(told(each, "from: each"), ["host", "mail"]);
-        assert_eq!(told(each, "from: each, aliases: { mail: MX }"), ["host"]);
-        assert_eq!(told(each, "from: each, aliases: { mail: MX }, none_when: [host], optional: true"), [""; 0]);
-        assert_eq!(told(each, "at: $.type"), [""; 0], "nothing reads it as a type");
+        assert_eq!(unknown_rrtypes(each, "from: each"), ["host", "mail"]);
+        assert_eq!(unknown_rrtypes(each, "from: each, aliases: { mail: MX }"), ["host"]);
+        assert_eq!(
+            unknown_rrtypes(each, "from: each, aliases: { mail: MX }, none_when: [host], optional: true"),
+            [""; 0]
+        );
+        assert_eq!(unknown_rrtypes(each, "at: $.type"), [""; 0], "nothing reads it as a type");
         let keys = "path: \"/{observable.value}\", records: [{ at: $, is: map, keys: [a, ips] }, { at: $ }]";
-        assert_eq!(told(keys, "from: parent-key"), ["ips"]);
-        assert_eq!(told(keys, "from: parent-key, aliases: { ips: AAAA }"), [""; 0]);
+        assert_eq!(unknown_rrtypes(keys, "from: parent-key"), ["ips"]);
+        assert_eq!(unknown_rrtypes(keys, "from: parent-key, aliases: { ips: AAAA }"), [""; 0]);
     }
 }

@@ -27,7 +27,7 @@ pub(super) type ForbiddenSyntax = (String, Range<usize>);
 /// Validates a text before it is parsed. A condition is an expression from its start.
 pub(super) fn check(text: &str, in_expression: bool) -> Result<(), ForbiddenSyntax> {
     if text.len() > MAX_BYTES {
-        return Err((format!("a text has {MAX_BYTES} bytes at most"), 0..text.len()));
+        return Err((format!("the text exceeds {MAX_BYTES} bytes"), 0..text.len()));
     }
     let mut scan = Scan::new(in_expression);
     for (token, span) in tokenize(text, in_expression, Default::default()).map_while(Result::ok) {
@@ -71,7 +71,7 @@ impl Scan {
     fn take(&mut self, token: &Token) -> Result<(), String> {
         self.tokens += 1;
         if self.tokens > MAX_TOKENS {
-            return Err(format!("a text has {MAX_TOKENS} words and signs at most"));
+            return Err(format!("the text exceeds {MAX_TOKENS} tokens"));
         }
         let before = self.before;
         self.before = match token {
@@ -81,17 +81,19 @@ impl Scan {
             Token::BlockStart => self.expression(Before::Block),
             Token::Comma => Before::Other,
             Token::Ident(word) => self.word(word, before)?,
-            Token::ParenOpen if before == Before::Value => return Err("nothing can be called".to_owned()),
-            Token::BracketOpen if before == Before::Value => return Err("a value has no parts".to_owned()),
+            Token::ParenOpen if before == Before::Value => return Err("calls are not supported".to_owned()),
+            Token::BracketOpen if before == Before::Value => {
+                return Err("attributes and subscripts are not supported".to_owned());
+            }
             Token::ParenOpen | Token::BracketOpen => self.open()?,
             Token::ParenClose | Token::BracketClose => self.close(),
             Token::Pipe => self.operator(Before::Pipe)?,
             Token::Eq | Token::Ne | Token::Lt | Token::Lte | Token::Gt | Token::Gte => self.operator(Before::Other)?,
             Token::Minus if before != Before::Value => self.operator(Before::Other)?,
-            Token::Dot => return Err("a value has no parts".to_owned()),
+            Token::Dot => return Err("attributes and subscripts are not supported".to_owned()),
             // The parser's message is better.
             Token::Assign if !matches!(before, Before::Block) => Before::Other,
-            other => return Err(format!("{other} is not used here")),
+            other => return Err(format!("{other} is not supported")),
         };
         Ok(())
     }
@@ -109,11 +111,11 @@ impl Scan {
 
     fn statement(&mut self, word: &str) -> Result<Before, String> {
         if !STATEMENTS.contains(&word) {
-            return Err(format!("`{word}` is not used here; blocks are `if`, `elif`, `else` and `endif`"));
+            return Err(format!("`{word}` is not supported; expected `if`, `elif`, `else` or `endif`"));
         }
         self.branches += usize::from(word.ends_with("if") && word != "endif");
         match self.branches > MAX_BRANCHES {
-            true => Err(format!("a text has {MAX_BRANCHES} conditions at most")),
+            true => Err(format!("the text exceeds {MAX_BRANCHES} conditions")),
             false => Ok(Before::Other),
         }
     }
@@ -126,7 +128,7 @@ impl Scan {
     fn operator(&mut self, before: Before) -> Result<Before, String> {
         self.operators += 1;
         match self.operators > MAX_OPERATORS {
-            true => Err(format!("an expression has {MAX_OPERATORS} operators at most")),
+            true => Err(format!("the expression exceeds {MAX_OPERATORS} operators")),
             false => Ok(before),
         }
     }
@@ -134,7 +136,7 @@ impl Scan {
     fn open(&mut self) -> Result<Before, String> {
         self.brackets += 1;
         match self.brackets > MAX_BRACKETS {
-            true => Err(format!("{MAX_BRACKETS} brackets at most stand in one another")),
+            true => Err(format!("brackets are nested more than {MAX_BRACKETS} deep")),
             false => self.operator(Before::Other),
         }
     }

@@ -60,7 +60,7 @@ impl Plan {
         };
         let names: BTreeSet<&str> = self.header_templates().flat_map(Template::settings).collect();
         let specs = self.settings.iter().filter(|spec| names.contains(&*spec.name) && !is_fit(&spec.name));
-        specs.map(|spec| spec.unfit("holds signs that no HTTP header can hold")).collect()
+        specs.map(|spec| spec.unfit("contains characters that are not permitted in HTTP headers")).collect()
     }
 
     fn header_templates(&self) -> impl Iterator<Item = &Template> {
@@ -94,13 +94,13 @@ pub(super) fn http(compiler: &mut Compiler, http: &Http) -> Option<HttpPlan> {
 
 fn base_url(compiler: &mut Compiler, text: &str) -> Option<BaseUrl> {
     if text.starts_with("{settings.") {
-        return own_server(compiler, text);
+        return operator_server(compiler, text);
     }
     literal_base_url(compiler, text).map(BaseUrl::Literal)
 }
 
 /// Returns the setting if the whole URL is one: it belongs to the operator and never depends on the observable.
-fn own_server(compiler: &mut Compiler, text: &str) -> Option<BaseUrl> {
+fn operator_server(compiler: &mut Compiler, text: &str) -> Option<BaseUrl> {
     let at = "/http/base_url";
     let read = compiler.value_or_setting(&TemplateText(text.to_owned()), at, SettingType::Url, |_| None::<Url>)?;
     match read {
@@ -112,23 +112,23 @@ fn own_server(compiler: &mut Compiler, text: &str) -> Option<BaseUrl> {
 fn literal_base_url(compiler: &mut Compiler, text: &str) -> Option<Url> {
     let at = "/http/base_url";
     if text.contains(['{', '}']) {
-        let label = "a value from outside could choose who gets the credentials";
-        compiler.error(Code::BaseUrl, at, "the base URL is literal", label);
+        let label = "a placeholder here could send credentials to another server";
+        compiler.error(Code::BaseUrl, at, "the base URL must be literal", label);
         return None;
     }
     let url = Url::parse(text).ok().filter(|url| url.has_host() && url.query().is_none() && url.fragment().is_none());
     let Some(url) = url else {
-        compiler.error(Code::BaseUrl, at, "this is no base URL", "not scheme, host and path");
+        compiler.error(Code::BaseUrl, at, "invalid base URL", "expected scheme, host and path");
         return None;
     };
     if !url.username().is_empty() || url.password().is_some() {
-        compiler.error(Code::BaseUrl, at, "credentials do not stand in the base URL", "say them in `http.auth`");
+        compiler.error(Code::BaseUrl, at, "the base URL must not contain credentials", "put them in `http.auth`");
         return None;
     }
     if url.scheme() != "https" {
         let found =
-            compiler.error(Code::BaseUrl, at, "the base URL is not https", "credentials would travel in the clear");
-        found.notes.push("for a test server, give its URL to the setting `api_base_url`".into());
+            compiler.error(Code::BaseUrl, at, "the base URL must use https", "credentials would be sent unencrypted");
+        found.notes.push("for a test server, set `api_base_url`".into());
         return None;
     }
     Some(url)
@@ -138,9 +138,9 @@ pub(super) fn headers(
     compiler: &mut Compiler,
     headers: &BTreeMap<String, TemplateText>,
     at: &str,
-    place: TemplateContext,
+    context: TemplateContext,
 ) -> Option<Vec<(String, Template)>> {
-    let compiled: Vec<_> = headers.iter().map(|(name, value)| header(compiler, name, value, at, place)).collect();
+    let compiled: Vec<_> = headers.iter().map(|(name, value)| header(compiler, name, value, at, context)).collect();
     compiled.into_iter().collect()
 }
 
@@ -149,9 +149,9 @@ fn header(
     name: &str,
     value: &TemplateText,
     at: &str,
-    place: TemplateContext,
+    context: TemplateContext,
 ) -> Option<(String, Template)> {
     let pointer = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
     let name = compiler.sent_header(name, compiler.key_span(&pointer))?;
-    Some((name, compiler.template(value, &pointer, place)?))
+    Some((name, compiler.template(value, &pointer, context)?))
 }

@@ -161,7 +161,7 @@ impl Distance {
 /// Compiles the lookups in the order of the file, in which they run.
 pub(super) fn lookups(compiler: &mut Compiler, profile: &Profile) -> Vec<Option<LookupPlan>> {
     if profile.lookups.is_empty() {
-        compiler.error(Code::NothingToAsk, "/lookups", "a profile has at least one lookup", "none here");
+        compiler.error(Code::NothingToAsk, "/lookups", "a profile requires at least one lookup", "empty");
     }
     let has_window = profile.window.is_some();
     let mut in_order: Vec<_> = profile.lookups.iter().collect();
@@ -176,19 +176,22 @@ pub(super) fn at(name: &str) -> String {
 
 fn lookup(compiler: &mut Compiler, name: &str, lookup: &Lookup, has_window: bool) -> Option<LookupPlan> {
     let at = at(name);
-    let place = if lookup.for_each.is_empty() { TemplateContext::REQUEST } else { TemplateContext::REQUEST_FOR_EACH };
-    let path = compiler.template(&lookup.path, &format!("{at}/path"), place);
+    let context = if lookup.for_each.is_empty() { TemplateContext::REQUEST } else { TemplateContext::REQUEST_FOR_EACH };
+    let path = compiler.template(&lookup.path, &format!("{at}/path"), context);
     path.iter().for_each(|path| compiler.request_path(path, &format!("{at}/path")));
     let mut values = |values: &BTreeMap<String, QueryValue>, key: &str| {
         let value = |(name, value): (&String, &QueryValue)| {
-            Some((name.clone(), query_value(compiler, value, &child(&format!("{at}/{key}"), name), place, has_window)?))
+            Some((
+                name.clone(),
+                query_value(compiler, value, &child(&format!("{at}/{key}"), name), context, has_window)?,
+            ))
         };
         let values: Vec<_> = values.iter().map(value).collect();
         values.into_iter().collect::<Option<Vec<_>>>()
     };
     let (query, form) = (values(&lookup.query, "query"), values(&lookup.form, "form"));
-    let headers = headers(compiler, &lookup.headers, &format!("{at}/headers"), place);
-    let body = body(compiler, lookup, &at, place);
+    let headers = headers(compiler, &lookup.headers, &format!("{at}/headers"), context);
+    let body = body(compiler, lookup, &at, context);
     let rows = rows(compiler, lookup, &at);
     let paging = paging(compiler, lookup, &format!("{at}/paging"));
     let truncated_when = signal(compiler, lookup.truncated_when.as_ref(), &format!("{at}/truncated_when"));
@@ -215,10 +218,10 @@ fn lookup(compiler: &mut Compiler, name: &str, lookup: &Lookup, has_window: bool
     })
 }
 
-fn body(compiler: &mut Compiler, lookup: &Lookup, at: &str, place: TemplateContext) -> Option<Option<BodyPlan>> {
-    super::body::one_body(compiler, lookup.method, lookup.body.is_some(), !lookup.form.is_empty(), at)?;
+fn body(compiler: &mut Compiler, lookup: &Lookup, at: &str, context: TemplateContext) -> Option<Option<BodyPlan>> {
+    super::body::validate_body(compiler, lookup.method, lookup.body.is_some(), !lookup.form.is_empty(), at)?;
     match &lookup.body {
-        Some(body) => super::body::body(compiler, body, &format!("{at}/body"), place).map(Some),
+        Some(body) => super::body::body(compiler, body, &format!("{at}/body"), context).map(Some),
         None => Some(None),
     }
 }
@@ -226,25 +229,25 @@ fn body(compiler: &mut Compiler, lookup: &Lookup, at: &str, place: TemplateConte
 fn job(compiler: &mut Compiler, job: &Job, at: &str) -> Option<JobPlan> {
     let id = answer_place(compiler, job.id.as_ref(), job.header.as_deref(), (at, "id", "header"), Code::JobPlace);
     let state = compiler.optional_path(job.state.as_ref(), &format!("{at}/state"));
-    let mut place = |text: &Option<TemplateText>, key: &str| {
+    let mut path_at = |text: &Option<TemplateText>, key: &str| {
         let Some(text) = text else { return Some(None) };
         let path = compiler.template(text, &format!("{at}/{key}"), TemplateContext::JOB);
         path.iter().for_each(|path| compiler.request_path(path, &format!("{at}/{key}")));
         path.map(Some)
     };
-    let poll = place(&job.poll, "poll");
-    let result = place(&job.result, "result");
+    let poll = path_at(&job.poll, "poll");
+    let result = path_at(&job.result, "result");
     let every = compiler.duration(&job.every, &format!("{at}/every"));
     let has_word = job.state.is_some() && !job.pending.is_empty();
     let needs_state = !(job.pending.is_empty() && job.failed.is_empty());
     if !(has_word || job.pending_status.is_some()) || needs_state && job.state.is_none() {
-        let label = "it needs `state` and `pending`, or `pending_status`";
-        compiler.error(Code::JobPlace, at, "nothing says when the job is done", label);
+        let label = "requires `state` and `pending`, or `pending_status`";
+        compiler.error(Code::JobPlace, at, "missing state of a running job", label);
         return None;
     }
     if job.result.is_some() && job.poll.is_none() {
-        let label = "without `poll` the job's name is a URL, and its last answer holds the rows";
-        compiler.error(Code::JobPlace, &format!("{at}/result"), "a `result` needs a `poll`", label);
+        let label = "without `poll` the last polling response contains the rows";
+        compiler.error(Code::JobPlace, &format!("{at}/result"), "`result` requires `poll`", label);
         return None;
     }
     let pending_status = job.pending_status.iter().flat_map(|codes| codes.iter().map(|(_, code)| code.0)).collect();
@@ -265,22 +268,17 @@ fn query_value(
     compiler: &mut Compiler,
     value: &QueryValue,
     at: &str,
-    place: TemplateContext,
+    context: TemplateContext,
     has_window: bool,
 ) -> Option<QueryPlan> {
     match value {
         QueryValue::Integer(number) => {
             Some(QueryPlan::Text(Template::parse(&number.to_string()).expect("digits are a template")))
         }
-        QueryValue::Text(text) => compiler.template(text, at, place).map(QueryPlan::Text),
+        QueryValue::Text(text) => compiler.template(text, at, context).map(QueryPlan::Text),
         QueryValue::Time { from, format, zone } => {
             if !has_window {
-                compiler.error(
-                    Code::WindowMissing,
-                    at,
-                    "the profile has no `window`",
-                    "an end of it is asked for here",
-                );
+                compiler.error(Code::WindowMissing, at, "missing `window` in the profile", "requires a `window` block");
                 return None;
             }
             if let Some(distance) = Distance::parse(format) {

@@ -192,10 +192,10 @@ impl Plan {
         let plan = parts.plan(profile, source, compiler.span("/id"));
         diagnostics.extend(unprintable);
         let found = compiler.diagnostics;
-        let told: HashSet<Span> = diagnostics.iter().map(|found| found.labels[0].span.clone()).collect();
-        let is_told = |found: &Diagnostic| told.contains(&found.labels[0].span);
-        let is_news = |found: &Diagnostic| !is_told(found) && !cascade::is_doubtful(found, &tree, &read.incomplete);
-        diagnostics.extend(found.into_iter().filter(is_news));
+        let reported: HashSet<Span> = diagnostics.iter().map(|found| found.labels[0].span.clone()).collect();
+        let is_reported = |found: &Diagnostic| reported.contains(&found.labels[0].span);
+        let is_new = |found: &Diagnostic| !is_reported(found) && !cascade::is_cascading(found, &tree, &read.incomplete);
+        diagnostics.extend(found.into_iter().filter(is_new));
         diagnostics.sort_by_key(|diagnostic| diagnostic.labels[0].span.start);
         let is_sound = diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);
         (plan.filter(|_| is_sound), diagnostics)
@@ -272,9 +272,10 @@ fn language(source: &Arc<Source>) -> Option<Diagnostic> {
     let tree = yaml::Tree::parse(source).ok()?;
     let language = tree.value().get("profile").and_then(serde_json::Value::as_str);
     let language = language.filter(|language| language.starts_with("stixmap/v") && *language != "stixmap/v1")?;
-    let message = format!("this program does not know the language `{language}`");
-    let found = Diagnostic::error(Code::LanguageVersion, message, source, tree.span("/profile"), "asked for here");
-    let note = "it knows `stixmap/v1`; a newer program may know the other, `stixmap --version` tells which this is";
+    let message = format!("unknown language version `{language}`");
+    let found =
+        Diagnostic::error(Code::LanguageVersion, message, source, tree.span("/profile"), "expected `stixmap/v1`");
+    let note = "this program supports `stixmap/v1`; a newer one may support other versions (see `stixmap --version`)";
     Some(found.note(note))
 }
 
@@ -366,7 +367,7 @@ fn settings(compiler: &mut Compiler, profile: &Profile) -> Vec<SettingSpec> {
         ..common(
             PRIVATE_ADDRESSES,
             SettingType::String,
-            "Whether records about private, loopback, link-local and other addresses that are not public are dropped",
+            "Whether to drop or keep records about private, loopback, link-local and other non-public addresses",
         )
     });
     specs.push(SettingSpec {
@@ -374,14 +375,14 @@ fn settings(compiler: &mut Compiler, profile: &Profile) -> Vec<SettingSpec> {
         ..common(
             ASK_RESERVED,
             SettingType::Boolean,
-            "Whether the provider is asked about addresses that are not public and special-use names",
+            "Whether to query the provider for non-public addresses and special-use names",
         )
     });
-    specs.push(url(BASE_URL, "Where requests go instead of the provider's own base URL: a proxy, a test server"));
+    specs.push(url(BASE_URL, "Base URL to use instead of the provider's, such as that of a proxy or test server"));
     if profile.http.auth.iter().any(|(_, auth)| matches!(auth, Auth::Oauth2 { .. })) {
         specs.push(url(
             TOKEN_URL,
-            "Where tokens are fetched instead of the profile's own place: a proxy, a test server",
+            "Token endpoint to use instead of the provider's, such as that of a proxy or test server",
         ));
     }
     specs
@@ -406,14 +407,19 @@ fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting, profile:
     for (word, pointer) in std::iter::once((name, pointer.clone())).chain(others) {
         let is_of_every_profile = |own: &&&str| word == **own || word.strip_suffix("_file") == Some(**own);
         if let Some(own) = COMMON_SETTINGS.iter().find(is_of_every_profile) {
-            let message = format!("every profile has the setting `{own}`");
-            compiler.error(Code::ReservedSetting, &pointer, message, "declared again");
+            let message = format!("the setting `{own}` is reserved: every profile has it");
+            compiler.error(Code::ReservedSetting, &pointer, message, "reserved name");
         }
     }
     for (i, choice) in setting.choices.iter().enumerate() {
         if spec.read(choice).is_err() {
-            let message = format!("this choice is not {}", spec.wanted());
-            compiler.error(Code::SettingDefault, &format!("{pointer}/choices/{i}"), message, "not of its type");
+            let message = format!("invalid choice: expected {}", spec.wanted());
+            compiler.error(
+                Code::SettingDefault,
+                &format!("{pointer}/choices/{i}"),
+                message,
+                "not of the setting's type",
+            );
         }
     }
     bounds(compiler, &spec, setting, &pointer);
@@ -422,10 +428,15 @@ fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting, profile:
     {
         let (message, label) = match SettingValue::read(setting.kind, default) {
             Some(_) if setting.choices.is_empty() => {
-                (format!("the default is not {}", spec.wanted()), "out of bounds".to_owned())
+                (format!("invalid default: expected {}", spec.wanted()), "out of bounds".to_owned())
             }
-            Some(_) => ("the default is none of the choices".to_owned(), format!("not {}", setting.choices.join(", "))),
-            None => (format!("the default is not {}", setting.kind.wanted()), "not of its type".to_owned()),
+            Some(_) => (
+                "the default is not one of the choices".to_owned(),
+                format!("expected one of {}", setting.choices.join(", ")),
+            ),
+            None => {
+                (format!("invalid default: expected {}", setting.kind.wanted()), "not of the setting's type".to_owned())
+            }
         };
         compiler.error(Code::SettingDefault, &format!("{pointer}/default"), message, label);
     }
@@ -436,19 +447,14 @@ fn setting_spec(compiler: &mut Compiler, name: &str, setting: &Setting, profile:
 fn bounds(compiler: &mut Compiler, spec: &SettingSpec, setting: &Setting, pointer: &str) {
     let given = [("at_least", setting.at_least), ("at_most", setting.at_most)];
     for (key, _) in given.into_iter().filter(|(_, bound)| bound.is_some() && spec.kind != SettingType::Integer) {
-        let label = "the setting is not of type `integer`";
-        compiler.error_at_key(
-            Code::NoEffect,
-            &format!("{pointer}/{key}"),
-            format!("`{key}` has no effect here"),
-            label,
-        );
+        let label = "only for settings of type `integer`";
+        compiler.error_at_key(Code::NoEffect, &format!("{pointer}/{key}"), format!("`{key}` has no effect"), label);
     }
     if let (Some(least), Some(most)) = (spec.at_least, spec.at_most)
         && least > most
     {
-        let message = format!("no number is from {least} to {most}");
-        compiler.error(Code::OutOfRange, &format!("{pointer}/at_most"), message, "less than the least");
+        let message = format!("`at_most` must be at least `at_least`: {most} is less than {least}");
+        compiler.error(Code::OutOfRange, &format!("{pointer}/at_most"), message, "less than `at_least`");
     }
 }
 

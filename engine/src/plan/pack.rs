@@ -22,8 +22,7 @@ struct Pack {
 
 static RULES: LazyLock<BTreeMap<&str, Vec<Rule>>> = LazyLock::new(|| {
     let read = |(name, text): &(&'static str, &str)| {
-        let (pack, _) =
-            yaml::read::<Pack>(&Source::new(*name, *text), Size::PROFILE).expect("our own packs are well formed");
+        let (pack, _) = yaml::read::<Pack>(&Source::new(*name, *text), Size::PROFILE).expect("shipped packs are valid");
         (*name, pack.rules)
     };
     PACKS.iter().map(read).collect()
@@ -54,8 +53,8 @@ pub(super) fn expanded<'r>(compiler: &mut Compiler, rules: &'r [Rule]) -> Vec<So
 fn pack(compiler: &mut Compiler, row: &UseRule, at: &str) -> Vec<Sourced<'static>> {
     let Some((name, rules)) = RULES.get_key_value(row.pack.as_str()) else {
         let pointer = format!("{at}/use");
-        let (place, message) = (compiler.span(&pointer), format!("no rule pack is called `{}`", row.pack));
-        compiler.unknown(Code::UnknownPack, place, message, &row.pack, RULES.keys().copied(), "not known");
+        let (place, message) = (compiler.span(&pointer), format!("unknown rule pack `{}`", row.pack));
+        compiler.unknown(Code::UnknownPack, place, message, &row.pack, RULES.keys().copied(), "unknown rule pack");
         return vec![];
     };
     let sourced = |rule| Sourced { rule: Cow::Borrowed(rule), at: at.to_owned(), pack: Some(name) };

@@ -161,8 +161,8 @@ fn parameter(compiler: &mut Compiler, lookup: &Lookup, text: &str, pointer: &str
     let is_plain = path.steps().iter().all(|step| matches!(step, PathStep::Name(_))) && !path.steps().is_empty();
     let is_deep = !lookup.form.is_empty() && path.steps().len() > 1;
     if lookup.method != Method::Post || !is_plain || is_deep {
-        let label = "it needs `method: POST`, and names only; of a form one name";
-        compiler.error(Code::BodyParameter, pointer, "this does not lead into a body", label);
+        let label = "requires `method: POST` and names only; for a form one name";
+        compiler.error(Code::BodyParameter, pointer, "invalid position in the body", label);
         return None;
     }
     Some(Parameter::Body(path))
@@ -266,8 +266,8 @@ fn cursor(compiler: &mut Compiler, paging: &Paging, sent: Option<Parameter>, at:
         _ => None,
     };
     let (Some(from), Some(to)) = (from, to) else {
-        let label = "one of `at` and `header`, and one of `parameter` and `request_header`";
-        compiler.error(Code::CursorPlaces, at, "a cursor comes from one place and goes to one", label);
+        let label = "requires `at` or `header`, and `parameter` or `request_header`";
+        compiler.error(Code::CursorPlaces, at, "ambiguous or missing position of the cursor", label);
         return None;
     };
     Some(PagingPlan::Cursor { from, to, at_most: *at_most })

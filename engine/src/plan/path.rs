@@ -55,22 +55,22 @@ pub enum PathError {
 impl Path {
     /// Parses a JSONPath (RFC 9535) that consists of names and indexes.
     pub fn parse(text: &str) -> Result<Path, PathError> {
-        if let Some(at) = too_much(text) {
+        if let Some(at) = excess(text) {
             return Err(PathError::Syntax(at..text.len()));
         }
-        let query = parse_json_path(text).map_err(|error| PathError::Syntax(place_of(&error, text.len())))?;
+        let query = parse_json_path(text).map_err(|error| PathError::Syntax(range_of(&error, text.len())))?;
         let steps = query.segments.iter().map(step).collect::<Option<Vec<_>>>().ok_or(PathError::Searches)?;
         Ok(Path { steps })
     }
 
     /// Suggests the path that was probably meant by an invalid one: with `$`, with quoted names, or without a final
     /// wildcard where a list is expected.
-    pub(super) fn meant(text: &str, is_list: bool) -> Option<String> {
+    pub(super) fn suggest(text: &str, is_list: bool) -> Option<String> {
         let plain = text.trim();
         let plain =
             if is_list { plain.strip_suffix("[*]").or(plain.strip_suffix("[]")).unwrap_or(plain) } else { plain };
         let rest = plain.strip_prefix('$').unwrap_or(plain).trim_start_matches('.');
-        let mut meant = "$".to_owned();
+        let mut suggestion = "$".to_owned();
         // Names of OData contain a dot.
         let rest = rest.replace("@odata.", "@odata\0");
         for name in rest.split('.') {
@@ -80,12 +80,12 @@ impl Path {
                 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
             let is_word = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-@. ".contains(&b));
             match (word.is_empty(), is_plain, is_word) {
-                (false, true, _) => meant.extend([".", word, index]),
-                (false, false, true) => meant.extend(["['", word, "']", index]),
+                (false, true, _) => suggestion.extend([".", word, index]),
+                (false, false, true) => suggestion.extend(["['", word, "']", index]),
                 _ => return None,
             }
         }
-        (meant != text && !text.contains("..") && Path::parse(&meant).is_ok()).then_some(meant)
+        (suggestion != text && !text.contains("..") && Path::parse(&suggestion).is_ok()).then_some(suggestion)
     }
 
     /// Returns the value at the path, if there is one.
@@ -101,7 +101,7 @@ impl Path {
 
 /// Returns where a text exceeds the limits of length or depth: the parser's recursion is as deep as the text, and it
 /// backtracks at each bracket.
-fn too_much(text: &str) -> Option<usize> {
+fn excess(text: &str) -> Option<usize> {
     let mut open = 0_usize;
     let too_deep = text.bytes().position(|sign| {
         match sign {
@@ -116,19 +116,19 @@ fn too_much(text: &str) -> Option<usize> {
 
 fn step(segment: &Segment) -> Option<PathStep> {
     match segment {
-        Segment::Selector(Selector::Name(name)) => Some(PathStep::Name(unquoted(name))),
+        Segment::Selector(Selector::Name(name)) => Some(PathStep::Name(unquote(name))),
         Segment::Selector(Selector::Index(index)) => Some(PathStep::Index(*index)),
         _ => None,
     }
 }
 
 /// Removes the quotes that the parser leaves on `['name']`.
-fn unquoted(name: &str) -> String {
+fn unquote(name: &str) -> String {
     let inner = ['\'', '"'].iter().find_map(|&quote| name.strip_prefix(quote)?.strip_suffix(quote));
     inner.unwrap_or(name).to_owned()
 }
 
-fn place_of(error: &JsonPathError, length: usize) -> Range<usize> {
+fn range_of(error: &JsonPathError, length: usize) -> Range<usize> {
     let start = match error {
         JsonPathError::PestError(error) => match error.location {
             InputLocation::Pos(start) | InputLocation::Span((start, _)) => start,
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_finds_what_stands_there() {
+    fn path_returns_the_selected_value() {
         let value = json!({ "a": { "b": [1, null] }, "@odata.nextLink": "x" });
         check("$", &value, Some(value.clone()));
         check("$.a.b[0]", &value, Some(json!(1)));
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_searches_or_is_no_path_is_refused() {
+    fn searching_or_invalid_path_is_rejected() {
         for path in ["$.a[*]", "$..a", "$.a[0:1]", "$.a[?@.b]", "$['a','b']"] {
             assert_eq!(Path::parse(path), Err(PathError::Searches), "{path}");
         }
@@ -187,8 +187,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_probably_meant_is_a_path() {
-        for (text, is_list, meant) in [
+    fn suggested_path_is_valid() {
+        for (text, is_list, suggestion) in [
             ("data.rows", false, Some("$.data.rows")),
             (".data.rows[]", true, Some("$.data.rows")),
             ("$.rows[*]", true, Some("$.rows")),
@@ -200,7 +200,7 @@ mod tests {
             ("", false, None),
             ("/a/b", false, None),
         ] {
-            assert_eq!(Path::meant(text, is_list).as_deref(), meant, "{text}");
+            assert_eq!(Path::suggest(text, is_list).as_deref(), suggestion, "{text}");
         }
     }
 
@@ -211,7 +211,7 @@ mod tests {
         {
             for end in ["", "1", ")", "]"] {
                 let text = format!("$[?{}{end}", unit.repeat(100_000));
-                assert!(Path::parse(&text).is_err() && Path::meant(&text, true).is_none(), "{unit}");
+                assert!(Path::parse(&text).is_err() && Path::suggest(&text, true).is_none(), "{unit}");
                 assert!(Path::parse(&format!("${}{end}", unit.repeat(100_000))).is_err(), "{unit}");
             }
         }
@@ -219,7 +219,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_reading_a_path_panic(text in r"\$?[a-z.\[\]'\x22*@0-9?()\PC]{0,20}") {
+        fn arbitrary_text_does_not_panic(text in r"\$?[a-z.\[\]'\x22*@0-9?()\PC]{0,20}") {
             if let Err(PathError::Syntax(place)) = Path::parse(&text) {
                 prop_assert!(place.start <= place.end && place.end <= text.len());
             }

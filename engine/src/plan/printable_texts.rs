@@ -75,8 +75,8 @@ fn in_text(tree: &Tree, text: &str, pointer: &str, allowed: Allowed) -> Option<D
 }
 
 fn mistake(tree: &Tree, subject: &str, sign: char, span: Span) -> Diagnostic {
-    let label = if matches!(sign, '\n' | '\r') { "a line ends here" } else { "not a printable character" };
-    let message = format!("{subject} holds U+{:04X}", u32::from(sign));
+    let label = if matches!(sign, '\n' | '\r') { "line break" } else { "not printable" };
+    let message = format!("unprintable character U+{:04X} in {subject}", u32::from(sign));
     let found = Diagnostic::error(Code::UnprintableCharacter, message, tree.source(), span, label);
-    found.note("a text is one line of printable characters: it is shown to people, and written into files")
+    found.note("texts that are displayed must be one line of printable characters")
 }

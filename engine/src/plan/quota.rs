@@ -140,8 +140,8 @@ fn probe(compiler: &mut Compiler, probe: &Probe) -> Option<ProbePlan> {
         (false, false, true) => ProbeFigures::UsedOfLimit(used, limit),
         (true, true, false) => ProbeFigures::Remaining(remaining),
         _ => {
-            let label = "either `used` and `limit`, or `remaining`";
-            compiler.error(Code::QuotaFigures, at, "a probe reads two figures, or one", label);
+            let label = "requires either `used` and `limit`, or `remaining`";
+            compiler.error(Code::QuotaFigures, at, "ambiguous or missing numbers of the quota", label);
             return None;
         }
     };

@@ -50,11 +50,11 @@ pub const ROLES: [(&str, FieldType); 5] = [
 /// are not reported too.
 pub(super) fn correct_field_names(compiler: &mut Compiler, block: &mut RecordBlock) {
     for name in MAIN.into_iter().chain(ROLES.map(|(name, _)| name)) {
-        let Some(misspelt) = misspelling(compiler, block, name) else { continue };
-        let key = child("/record/fields", &misspelt);
-        let (place, message) = (compiler.key_span(&key), format!("unknown field `{misspelt}`"));
-        compiler.unknown(Code::UnknownName, place, message, &misspelt, std::iter::once(name), "not read by anything");
-        let field = block.fields.remove(&misspelt).expect("it is one of the fields");
+        let Some(misspelled) = misspelling(compiler, block, name) else { continue };
+        let key = child("/record/fields", &misspelled);
+        let (place, message) = (compiler.key_span(&key), format!("unknown field `{misspelled}`"));
+        compiler.unknown(Code::UnknownName, place, message, &misspelled, std::iter::once(name), "unused");
+        let field = block.fields.remove(&misspelled).expect("it is one of the fields");
         block.fields.insert(name.to_owned(), field);
     }
 }
@@ -157,10 +157,10 @@ pub(super) fn record(compiler: &mut Compiler, block: &RecordBlock) -> Option<Rec
     let is_type = |field: &Field| matches!(field.kind, FieldType::Rrtype | FieldType::RrtypeOfAddress);
     let rrtype = position(block, "rrtype").filter(|_| is_type(&block.fields["rrtype"]));
     if rrtype.is_none() {
-        let message = "no field says the record type";
+        let message = "missing record type";
         let (pointer, label) = match position(block, "rrtype") {
-            Some(_) => ("/record/fields/rrtype/as", "a record type is read with `as: rrtype`"),
-            None => ("/record/fields", "it needs a field `rrtype` with `as: rrtype`"),
+            Some(_) => ("/record/fields/rrtype/as", "expected `as: rrtype`"),
+            None => ("/record/fields", "requires a field `rrtype` with `as: rrtype`"),
         };
         compiler.error(Code::FieldMissing, pointer, message, label);
     }
@@ -184,8 +184,8 @@ fn position(block: &RecordBlock, name: &str) -> Option<usize> {
 
 fn role(compiler: &mut Compiler, block: &RecordBlock, name: &str, kind: FieldType) {
     let Some(field) = block.fields.get(name).filter(|field| field.kind != kind) else { return };
-    let message = format!("`{name}` is {}", kind.wanted());
-    let label = format!("read as {}", field.kind.wanted());
+    let message = format!("the field `{name}` must be {}, found {}", kind.wanted(), field.kind.wanted());
+    let label = format!("expected {}", kind.wanted());
     compiler.error(Code::FieldType, &format!("/record/fields/{name}/as"), message, label);
 }
 
@@ -197,8 +197,8 @@ fn field(compiler: &mut Compiler, block: &RecordBlock, name: &str, field: &Field
         compiler.error_at_key(
             Code::FieldName,
             &at,
-            format!("a field cannot be called `{name}`"),
-            "letters, digits and `_`",
+            format!("invalid field name `{name}`"),
+            "expected letters, digits and `_`",
         );
         return None;
     }
@@ -207,18 +207,18 @@ fn field(compiler: &mut Compiler, block: &RecordBlock, name: &str, field: &Field
     let is_time = field.kind == FieldType::Timestamp;
     for (key, given) in [("format", field.format.is_some()), ("zone", field.zone.is_some())] {
         if given && !is_time {
-            let message = format!("`{key}` is for times");
+            let message = format!("`{key}` applies to timestamps only");
             compiler.error(
                 Code::FieldType,
                 &format!("{at}/{key}"),
                 message,
-                format!("this is {}", field.kind.wanted()),
+                format!("the field is {}", field.kind.wanted()),
             );
         }
     }
     if field.split.is_some() && field.kind != FieldType::Rdata {
-        let label = format!("this is {}", field.kind.wanted());
-        compiler.error(Code::FieldType, &format!("{at}/split"), "`split` is for record data", label);
+        let label = format!("the field is {}", field.kind.wanted());
+        compiler.error(Code::FieldType, &format!("{at}/split"), "`split` applies to record data only", label);
     }
     let formats = match is_time {
         true => formats(compiler, field, &at),
@@ -260,13 +260,13 @@ fn source(compiler: &mut Compiler, field: &Field, at: &str) -> Option<Source> {
     let given = [("at", field.at.is_some()), ("header", field.header.is_some()), ("value", field.value.is_some())];
     for (key, is_given) in given {
         if is_given && key != needs {
-            let message = format!("`{key}` does not go with `from: {}`", word(field.from));
-            compiler.error(Code::FieldPlace, &format!("{at}/{key}"), message, "not used");
+            let message = format!("`{key}` has no effect with `from: {}`", word(field.from));
+            compiler.error(Code::FieldPlace, &format!("{at}/{key}"), message, "unused");
             return None;
         }
         if !is_given && key == needs {
-            let message = format!("a field with `from: {}` needs `{key}`", word(field.from));
-            compiler.error(Code::FieldPlace, at, message, "nobody says where it stands");
+            let message = format!("missing `{key}` for `from: {}`", word(field.from));
+            compiler.error(Code::FieldPlace, at, message, "no source of the value");
             return None;
         }
     }
@@ -315,8 +315,8 @@ fn constant(compiler: &mut Compiler, field: &Field, value: &Scalar, at: &str) {
         _ => false,
     };
     if !is_of_type {
-        let message = format!("this is not {}", field.kind.wanted());
-        compiler.error(Code::FieldType, &format!("{at}/value"), message, "the value of every record");
+        let message = format!("invalid constant: expected {}", field.kind.wanted());
+        compiler.error(Code::FieldType, &format!("{at}/value"), message, "every record would be a bad record");
     }
 }
 
@@ -324,7 +324,7 @@ fn constant(compiler: &mut Compiler, field: &Field, value: &Scalar, at: &str) {
 fn word(source: FieldSource) -> String {
     match serde_json::to_value(source) {
         Ok(serde_json::Value::String(word)) => word,
-        _ => unreachable!("the words of the language are texts"),
+        _ => unreachable!("field sources are serialized as strings"),
     }
 }
 
@@ -332,8 +332,8 @@ fn relative_to(compiler: &mut Compiler, block: &RecordBlock, field: &Field, at: 
     let Some(end) = &field.relative_to else { return Some(None) };
     let pointer = format!("{at}/relative_to");
     if field.kind != FieldType::DnsName {
-        let label = format!("this is {}", field.kind.wanted());
-        compiler.error(Code::FieldType, &pointer, "`relative_to` is for names", label);
+        let label = format!("the field is {}", field.kind.wanted());
+        compiler.error(Code::FieldType, &pointer, "`relative_to` applies to domain names only", label);
         return None;
     }
     operand(compiler, block, end, &pointer).map(Some)
@@ -368,12 +368,12 @@ fn orientation(
             compiler.error(
                 Code::OrientationNotTotal,
                 at,
-                "a record may match no orientation",
-                "the last one has no `when`",
+                "a record can match no orientation",
+                "the last row must not have `when`",
             );
         }
         (None, false) => {
-            compiler.error(Code::OrientationHides, at, "this orientation hides those after it", "it has no `when`");
+            compiler.error(Code::OrientationHides, at, "unreachable rows after this orientation", "no `when`");
         }
         _ => {}
     }
@@ -394,7 +394,7 @@ fn orientation(
 /// Only fields have an interpretation; that of the observable is known.
 fn rdata_as(compiler: &mut Compiler, row: &Orientation, at: &str) -> Option<Option<RdataAs>> {
     if row.rdata_as.is_some() && row.rdata == "observable" {
-        compiler.error(Code::FieldPlace, at, "`rdata_as` does not go with `rdata: observable`", "not used");
+        compiler.error(Code::FieldPlace, at, "`rdata_as` has no effect with `rdata: observable`", "unused");
         return None;
     }
     Some(row.rdata_as)
@@ -412,9 +412,9 @@ pub(super) fn field_named(compiler: &mut Compiler, block: &RecordBlock, name: &s
     let found = position(block, name);
     if found.is_none() {
         let known = block.fields.keys().map(String::as_str).chain(["observable"]);
-        let message = format!("no field is called `{name}`");
+        let message = format!("unknown field `{name}`");
         let place = compiler.span(pointer);
-        compiler.unknown(Code::UnknownName, place, message, name, known, "not declared in `record.fields`");
+        compiler.unknown(Code::UnknownName, place, message, name, known, "unknown field");
     }
     found
 }
@@ -453,10 +453,10 @@ fn comparisons(compiler: &mut Compiler, block: &RecordBlock, text: &str, pointer
     };
     for found in never_equal(text, values_of) {
         let message = match found.relation {
-            Relation::Equal => format!("this can never be equal to `{}`", found.name),
-            Relation::Order => format!("this is neither more nor less than `{}`", found.name),
+            Relation::Equal => format!("`{}` is never equal to this value", found.name),
+            Relation::Order => format!("`{}` cannot be ordered relative to this value", found.name),
         };
-        let label = format!("the values of `{}` are {}", found.name, found.values);
+        let label = format!("values of `{}` are {}", found.name, found.values);
         let fix = found.instead.and_then(|(inside, word)| compiler.replacement(pointer, &inside, &word));
         compiler.error_within(Code::NeverEqual, pointer, found.place, message, label).fix = fix;
     }

@@ -86,7 +86,7 @@ fn levels(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<Vec<Leve
                 .map(|(i, level)| {
                     if !level.keys.is_empty() && level.is != LevelKind::Map {
                         let pointer = format!("{place}/{i}/keys");
-                        compiler.error(Code::LevelKeys, &pointer, "only an object has keys", "this level is no `map`");
+                        compiler.error(Code::LevelKeys, &pointer, "`keys` requires `is: map`", "not a `map`");
                     }
                     let at = compiler.path(&level.at, &format!("{place}/{i}/at"))?;
                     Some(LevelPlan { at, is: level.is, keys: level.keys.clone(), optional: level.optional })
@@ -96,21 +96,25 @@ fn levels(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<Vec<Leve
         }
         (None, Framing::Ndjson | Framing::Saf | Framing::Delimited) => Some(vec![]),
         (None, Framing::Json) => {
-            let found =
-                compiler.error(Code::RecordsMissing, at, "nobody says where the rows stand", "it needs `records`");
-            found.notes.push("`records: $` for an answer that is itself a list".into());
+            let found = compiler.error(Code::RecordsMissing, at, "missing path of the rows", "requires `records`");
+            found.notes.push("use `records: $` for a response that is a list".into());
             None
         }
         (Some(_), _) => {
-            let word = framing_word(lookup.framing);
+            let word = framing_name(lookup.framing);
             let label = "each line is a row";
-            compiler.error(Code::RecordsNotUsed, &place, format!("`{word}` needs no `records`"), label);
+            compiler.error(
+                Code::RecordsNotUsed,
+                &place,
+                format!("`records` has no effect with `framing: {word}`"),
+                label,
+            );
             None
         }
     }
 }
 
-fn framing_word(framing: Framing) -> &'static str {
+fn framing_name(framing: Framing) -> &'static str {
     match framing {
         Framing::Json => "json",
         Framing::Ndjson => "ndjson",
@@ -125,8 +129,13 @@ fn columns(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<Option<
             let separator = columns.separator.replace("\\t", "\t");
             if separator.contains(['"', '\n', '\r']) {
                 let pointer = format!("{at}/columns/separator");
-                let label = "quotes hold what is in a column together";
-                compiler.error(Code::ColumnSeparator, &pointer, "columns are not parted by quotes or lines", label);
+                let label = "quotes enclose the text of a column";
+                compiler.error(
+                    Code::ColumnSeparator,
+                    &pointer,
+                    "invalid separator: quotes and line breaks are not permitted",
+                    label,
+                );
                 return None;
             }
             let comment = columns.comment.as_deref().and_then(|text| text.bytes().next());
@@ -134,14 +143,14 @@ fn columns(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<Option<
             Some(Some(ColumnsPlan { separator, at_most, header: columns.header, comment }))
         }
         (None, Framing::Delimited) => {
-            let label = "it needs `columns`";
-            compiler.error(Code::ColumnsMissing, at, "nobody says how lines are cut into columns", label);
+            let label = "requires `columns`";
+            compiler.error(Code::ColumnsMissing, at, "missing columns for `framing: delimited`", label);
             None
         }
         (Some(_), framing) => {
-            let message = format!("`{}` has no columns", framing_word(framing));
+            let message = format!("`columns` has no effect with `framing: {}`", framing_name(framing));
             let pointer = format!("{at}/columns");
-            compiler.error(Code::ColumnsNotUsed, &pointer, message, "only `framing: delimited` has");
+            compiler.error(Code::ColumnsNotUsed, &pointer, message, "only for `framing: delimited`");
             None
         }
         (None, _) => Some(None),
@@ -175,7 +184,12 @@ pub(super) fn signal(compiler: &mut Compiler, signal: Option<&Signal>, at: &str)
         (Some(path), None) => super::AnswerPlace::Body(path),
         (None, Some(name)) => super::AnswerPlace::Header(name),
         _ => {
-            compiler.error(Code::SignalPlace, at, "a signal stands in one place", "one of `at` and `header`");
+            compiler.error(
+                Code::SignalPlace,
+                at,
+                "ambiguous or missing position of a signal",
+                "requires either `at` or `header`",
+            );
             return None;
         }
     };

@@ -125,14 +125,14 @@ fn total(compiler: &mut Compiler, rules: &[Sourced]) {
         let found = compiler.error(
             Code::RulesNotTotal,
             &at,
-            "a record may match no rule",
-            "the last rule must match everything",
+            "a record can match no rule",
+            "the last rule must match every record",
         );
-        found.notes.push("end with `- { rrtype: \"*\", drop: <why the rest is of no use> }`".into());
+        found.notes.push("add a last rule `- { rrtype: \"*\", drop: <reason> }`".into());
     }
     if let Some(hiding) = rules[..last].iter().position(drops_all) {
         let at = rules[hiding].at.clone();
-        compiler.error(Code::RuleHides, &at, "no rule after this one is ever reached", "it matches everything");
+        compiler.error(Code::RuleHides, &at, "unreachable rules after this one", "matches every record");
     }
 }
 
@@ -145,7 +145,7 @@ fn rule(compiler: &mut Compiler, profile: &Profile, sourced: &Sourced) -> Option
     let (rrtype, when) = match rule {
         Rule::Map(rule) => (&rule.rrtype, &rule.when),
         Rule::Drop(rule) => (&rule.rrtype, &rule.when),
-        Rule::Use(_) => unreachable!("packs were expanded, and hold none"),
+        Rule::Use(_) => unreachable!("packs were expanded, and are not nested"),
     };
     let rrtypes = rrtypes(compiler, rrtype, at);
     let when = match when {
@@ -155,7 +155,7 @@ fn rule(compiler: &mut Compiler, profile: &Profile, sourced: &Sourced) -> Option
     let then = match rule {
         Rule::Drop(rule) => RuleThen::Drop(rule.drop.clone()),
         Rule::Map(rule) => relate(compiler, profile, rule, rrtypes.as_deref()?, at)?,
-        Rule::Use(_) => unreachable!("packs were expanded, and hold none"),
+        Rule::Use(_) => unreachable!("packs were expanded, and are not nested"),
     };
     Some(RulePlan { line: compiler.line(at), at: at.to_owned(), pack: sourced.pack, rrtypes: rrtypes?, when, then })
 }
@@ -170,8 +170,8 @@ fn rrtypes(compiler: &mut Compiler, words: &OneOrMany<String>, at: &str) -> Opti
         .map(|(i, word)| {
             let parsed = RrType::parse(word).ok();
             if parsed.is_none() {
-                let message = format!("`{word}` is no DNS record type");
-                compiler.error(Code::UnknownRrtype, &format!("{at}/rrtype{i}"), message, "not in the registry");
+                let message = format!("unknown DNS record type `{word}`");
+                compiler.error(Code::UnknownRrtype, &format!("{at}/rrtype{i}"), message, "not in the IANA registry");
             }
             parsed
         })
@@ -208,25 +208,25 @@ fn permitted(compiler: &mut Compiler, ends: (Kind, RelationshipType, Kind), at: 
     }
     let others: Vec<String> = permitted_between(source, relationship).iter().map(Kind::to_string).collect();
     let note = match others.is_empty() {
-        true => format!("{source} has `{relationship}` to nothing; `related-to` is always permitted"),
+        true => format!("{source} has no `{relationship}` relationships; `related-to` is always permitted"),
         false => {
-            format!("{source} may have `{relationship}` to {}; `related-to` is always permitted", others.join(", "))
+            format!("{source} can have `{relationship}` to {}; `related-to` is always permitted", others.join(", "))
         }
     };
-    let message = format!("OpenCTI has no `{relationship}` from {source} to {target}");
+    let message = format!("OpenCTI does not permit `{relationship}` from {source} to {target}");
     let pointer = format!("{at}/relationship");
     let span = compiler.span(&pointer);
-    let found = compiler.error(Code::RelationshipNotPermitted, &pointer, message, "not permitted between these");
+    let found = compiler.error(Code::RelationshipNotPermitted, &pointer, message, "not permitted");
     found.notes.push(note);
     *found = found.clone().fix(span, "related-to");
 }
 
 fn newer_only(compiler: &mut Compiler, ends: (Kind, RelationshipType, Kind), at: &str) {
     let (source, relationship, target) = ends;
-    let message = format!("older platforms have no `{relationship}` from {source} to {target}");
-    let label = "they refuse it when the bundle is imported";
+    let message = format!("older OpenCTI versions do not permit `{relationship}` from {source} to {target}");
+    let label = "rejected on import by older versions";
     let found = compiler.warning(Code::RelationshipNewerOnly, &format!("{at}/relationship"), message, label);
-    found.notes.push("`related-to` is permitted by every platform".into());
+    found.notes.push("every version permits `related-to`".into());
 }
 
 /// Reports observable types that the record types of a rule cannot have. Each is reported once, for the first such
@@ -246,7 +246,7 @@ fn is_reachable(compiler: &mut Compiler, profile: &Profile, rule: &MapRule, rrty
     let wrong_target = types.iter().find(|&&rrtype| !may_be(&targets(rrtype), target));
     let mut never = |key: &str, what: String, kinds: &[Kind]| {
         let label = match kinds {
-            [] => "no observable is made from it".to_owned(),
+            [] => "no observable is created from it".to_owned(),
             kinds => format!("it is {}", kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ")),
         };
         compiler.error(Code::RuleNeverMatches, &format!("{at}/{key}"), what, label);
@@ -256,15 +256,15 @@ fn is_reachable(compiler: &mut Compiler, profile: &Profile, rule: &MapRule, rrty
         (None, None) => return true,
         (Some(rrtype), Some(_)) if may_be(&sources(*rrtype), target) && may_be(&targets(*rrtype), source) => {
             let what = records(rrtype);
-            let message = format!("the owner of {what} is never {source}, its data never {target}");
-            let label = format!("{what} lead from {target} to {source}: swap `source` and `target`");
+            let message = format!("the owner name of {what} is never {source}, and the data is never {target}");
+            let label = format!("relationships of {what} lead from {target} to {source}: swap `source` and `target`");
             let other = compiler.span(&format!("{at}/target"));
             let found = compiler.error(Code::RuleNeverMatches, &format!("{at}/source"), message, label);
-            *found = found.clone().also(other, "the other end");
+            *found = found.clone().also(other, "other end");
         }
         (wrong_source, wrong_target) => {
             if let Some(rrtype) = wrong_source {
-                never("source", format!("the owner of {} is never {source}", records(rrtype)), &sources(*rrtype));
+                never("source", format!("the owner name of {} is never {source}", records(rrtype)), &sources(*rrtype));
             }
             if let Some(rrtype) = wrong_target {
                 never("target", format!("the data of {} is never {target}", records(rrtype)), &targets(*rrtype));

@@ -100,12 +100,12 @@ impl SettingSpec {
 /// Returns why a text cannot be sent: it was copied from a file or clipboard with more than the value.
 fn flaw(text: &str) -> Option<&'static str> {
     if text.contains('\u{feff}') {
-        return Some("holds a byte order mark");
+        return Some("contains a byte order mark");
     }
     if text.contains(char::is_control) {
-        return Some("holds a line end or another control character");
+        return Some("contains a line break or another control character");
     }
-    (text.trim() != text).then_some("has blanks at its ends")
+    (text.trim() != text).then_some("has leading or trailing white space")
 }
 
 /// A secret. It is stored once, wiped when dropped, and readable only where credentials are created.

@@ -258,6 +258,7 @@ fn named(name: &str) -> Option<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::WindowPoint;
     use proptest::prelude::*;
 
     fn check(text: &str, parts: &[Part]) {
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_told_from_text() {
+    fn placeholder_and_literal_are_distinguished() {
         let literal = |text: &str| Part::Literal(text.into());
         check("", &[]);
         check("a{{b}}c", &[literal("a{b}c")]);
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_of_the_window_say_how_they_are_written() {
+    fn window_bound_is_written_in_its_format() {
         let text = "/since/{window.start:%Y-%m-%d}/{window.end:epoch-seconds}/{window.start:days-back}";
         let template = Template::parse(text).expect("a template");
         assert_eq!(template.to_string(), text);
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_their_place() {
+    fn template_error_contains_its_range() {
         assert_eq!(Template::parse("a{b"), Err(TemplateError::Brace(1..2)));
         assert_eq!(Template::parse("a}b"), Err(TemplateError::Brace(1..2)));
         let doubled = TemplateError::Doubled("observable.value".into(), 1..23);
@@ -303,13 +304,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_without_braces_stays_as_it_is(text in "[^{}]*") {
+        fn text_without_braces_is_literal(text in "[^{}]*") {
             let template = Template::parse(&text).expect("a template");
             prop_assert_eq!(template.as_literal(), Some(text.as_str()));
         }
 
         #[test]
-        fn no_text_makes_reading_a_template_panic(text in r"[{}a-z.\PC]{0,20}") {
+        fn arbitrary_text_does_not_panic(text in r"[{}a-z.\PC]{0,20}") {
             let _ = Template::parse(&text);
         }
     }

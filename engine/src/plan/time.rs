@@ -98,7 +98,7 @@ impl TimeFormat {
     }
 
     /// Suggests the keyword that was probably meant.
-    pub(super) fn meant(word: &str) -> Option<&'static str> {
+    pub(super) fn suggest(word: &str) -> Option<&'static str> {
         match word.to_ascii_lowercase().as_str() {
             "iso" | "iso8601" | "iso-8601" | "iso 8601" | "rfc-3339" | "rfc 3339" => Some("rfc3339"),
             "epoch" | "unix" | "unixtime" | "unix-time" | "timestamp" | "seconds" => Some("epoch-seconds"),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_read_as_their_format_says() {
+    fn time_is_parsed_in_its_format() {
         let sql = "%Y-%m-%d %H:%M:%S";
         check(sql, Some("UTC"), json!("2024-02-01 00:00:00"), Some("2024-02-01T00:00:00Z"));
         check(sql, Some("America/Los_Angeles"), json!("2020-06-02 06:01:31"), Some("2020-06-02T13:01:31Z"));
@@ -261,7 +261,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_form_of_iso_8601_is_read_by_a_pattern_of_its_family() {
+    fn iso_8601_variant_is_parsed_by_iso_pattern() {
         for (text, time) in [
             ("2024-02-01 10:20:30", "2024-02-01T10:20:30Z"),
             ("2024-02-01T10:20:30", "2024-02-01T10:20:30Z"),
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_more_than_one_meaning_or_none_is_not_a_time() {
+    fn ambiguous_or_invalid_value_is_not_a_time() {
         let odd = [
             json!("01/02/2024"),
             json!("2024-2-1"),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn other_patterns_and_numbers_take_fractions_and_patterns_dates_alone() {
+    fn fraction_or_date_alone_is_parsed_by_other_patterns() {
         let european = "%d/%m/%Y %H:%M:%S";
         check(european, Some("UTC"), json!("01/02/2024 10:20:30.25"), Some("2024-02-01T10:20:30.25Z"));
         check(european, Some("UTC"), json!("01/02/2024"), Some("2024-02-01T00:00:00Z"));
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_that_tell_no_instant_are_refused() {
+    fn incomplete_format_is_rejected() {
         assert_eq!(TimeFormat::parse("iso", None), Err(TimeFormatError::Unknown));
         assert_eq!(TimeFormat::parse("%H:%M", Some("UTC")), Err(TimeFormatError::Unknown));
         assert_eq!(TimeFormat::parse("%Q", Some("UTC")), Err(TimeFormatError::Unknown));
@@ -353,7 +353,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back(seconds in 0_i64..4_102_444_800) {
+        fn written_time_parses_to_itself(seconds in 0_i64..4_102_444_800) {
             let time = Timestamp::from_second(seconds).expect("in range");
             for (format, zone) in [("%Y-%m-%d %H:%M:%S", Some("UTC")), ("epoch-seconds", None), ("epoch-milliseconds", None), ("rfc3339", None)] {
                 let format = TimeFormat::parse(format, zone).expect("a format");
@@ -362,7 +362,7 @@ mod tests {
         }
 
         #[test]
-        fn what_one_pattern_of_iso_8601_writes_every_other_reads(micros in 0_i64..4_102_444_800_000_000, zone in prop::sample::select(vec!["UTC", "Asia/Tokyo", "Etc/GMT+5"])) {
+        fn iso_patterns_parse_each_others_output(micros in 0_i64..4_102_444_800_000_000, zone in prop::sample::select(vec!["UTC", "Asia/Tokyo", "Etc/GMT+5"])) {
             let time = Timestamp::from_microsecond(micros).expect("in range");
             let formats = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.6f", "%Y%m%dT%H%M%S%.f", "%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f %:z"];
             let formats: Vec<_> = formats.iter().chain(&ISO).filter(|format| zone == "UTC" || !format.ends_with('Z'))
@@ -380,7 +380,7 @@ mod tests {
         }
 
         #[test]
-        fn no_format_or_value_makes_reading_panic(format in r"[%a-zA-Z0-9 :-]{0,12}", text in r"\PC{0,24}") {
+        fn arbitrary_format_or_value_does_not_panic(format in r"[%a-zA-Z0-9 :-]{0,12}", text in r"\PC{0,24}") {
             if let Ok(format) = TimeFormat::parse(&format, Some("UTC")) {
                 let _ = format.read(&json!(text));
                 for time in [Timestamp::MIN, Timestamp::UNIX_EPOCH, LATEST, Timestamp::MAX] {

@@ -65,7 +65,7 @@ impl SettingType {
             Self::Duration => "a number of days, or an ISO 8601 duration such as P30D",
             Self::Integer => "a whole number",
             Self::Boolean => "true or false",
-            Self::Url => "the URL of a web server, without a query",
+            Self::Url => "a URL with scheme and host, without a query",
         }
     }
 }

@@ -98,7 +98,7 @@ fn iso(text: &str) -> Option<Reading> {
     if text.len() < 8 || !text.bytes().take(4).all(|sign| sign.is_ascii_digit()) || !text.bytes().all(is_sign) {
         return None;
     }
-    let text = joined(text)?;
+    let text = normalized(text)?;
     // After the date, `-` can only start an offset.
     let has_offset = text.contains(['Z', 'z', '+']) || text.rfind('-').is_some_and(|place| place > 10);
     match has_offset {
@@ -108,7 +108,7 @@ fn iso(text: &str) -> Option<Reading> {
 }
 
 /// Normalizes what the ISO 8601 parser does not accept. Of digits only, 8 and 14 are unambiguous.
-fn joined(text: &str) -> Option<Cow<'_, str>> {
+fn normalized(text: &str) -> Option<Cow<'_, str>> {
     if text.bytes().all(|sign| sign.is_ascii_digit()) {
         return match text.len() {
             8 => Some(Cow::Borrowed(text)),
