@@ -2,7 +2,7 @@
 //! broken connection the consumer reconnects; deliveries in progress continue, and their redeliveries wait for them.
 
 use super::enrichment::{self, Disposition, IncomingMessage, handle};
-use super::log::{with_reason, no_attributes};
+use super::log::{no_attributes, with_reason};
 use super::{Connector, WAITS, broker};
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
@@ -39,7 +39,9 @@ pub(super) async fn consume(connector: &Arc<Connector>, stopped: &mut watch::Rec
             }
             // The operator's settings override the platform's, so that no new registration can help.
             Err(error)
-                if !was_connected && broker::is_access_refused(&error) && connector.configuration.broker.overrides_credentials() =>
+                if !was_connected
+                    && broker::is_access_refused(&error)
+                    && connector.configuration.broker.overrides_credentials() =>
             {
                 bail!("the broker rejected MQ_USER, MQ_PASS or MQ_VHOST: {error}")
             }

@@ -165,7 +165,7 @@ fn relationship_reported_by_two_providers_names_both() {
     std::fs::create_dir(&other).expect("a folder");
     let renamed = profile.replace("id: by-cursor", "id: other").replace("Cursor Provider", "Another Provider");
     std::fs::write(other.join("profile.yaml"), renamed).expect("it is written");
-    let provider = StandIn::start(&["tests/providers/by-cursor", "--quiet"]);
+    let provider = MockProvider::start(&["tests/providers/by-cursor", "--quiet"]);
     let settings: Vec<String> = ["by-cursor", "other"]
         .iter()
         .flat_map(|id| [format!("--set={id}.api_base_url={}", provider.url), format!("--set={id}.key=any")])

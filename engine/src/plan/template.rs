@@ -258,7 +258,6 @@ fn named(name: &str) -> Option<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::WindowPoint;
     use proptest::prelude::*;
 
     fn check(text: &str, parts: &[Part]) {
@@ -286,7 +285,8 @@ mod tests {
             Part::Window(end) => Some(end),
             _ => None,
         });
-        let written = windows.zip([start, now, start]).map(|(end, at)| (end.write(time(at), time(now)), end.is_number()));
+        let written =
+            windows.zip([start, now, start]).map(|(end, at)| (end.write(time(at), time(now)), end.is_number()));
         let expected = [("2024-01-31", false), ("1709251200", true), ("30", true)];
         assert_eq!(written.collect::<Vec<_>>(), expected.map(|(text, number)| (text.to_owned(), number)));
         assert_eq!(Template::parse("{window.start}"), Err(TemplateError::Time(1..13)));
