@@ -84,8 +84,8 @@ fn measure(name: &str, command: fn() -> Command) {
     };
     let ((few, few_theirs), (many, many_theirs)) = (enriched("few"), enriched("many"));
     let (after, peak) = (program.memory("VmRSS"), program.memory("VmHWM"));
-    let told = [idle, after, peak].map(|bytes| format!("{:.1} MB", bytes as f64 / 1e6));
-    let [idle, after, peak] = told;
+    let figures = [idle, after, peak].map(|bytes| format!("{:.1} MB", bytes as f64 / 1e6));
+    let [idle, after, peak] = figures;
     println!(
         "{name:10} {starts:>10.1?} {idle:>8} {few:>10.1?} {few_theirs:>10.1?} {many:>12.1?} {many_theirs:>10.1?} {after:>8} {peak:>8}"
     );

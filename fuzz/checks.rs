@@ -215,7 +215,7 @@ static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
         include_str!("../tests/providers/posted/profile.yaml"),
         include_str!("../tests/providers/signed/profile.yaml"),
     ];
-    shipped.iter().map(|text| compiled(text).expect("a shipped profile compiles")).collect()
+    shipped.iter().map(|text| compiled(text).expect("a built-in profile compiles")).collect()
 });
 
 /// Every observable type accepted by a lookup of a built-in profile: profile, lookup, type.

@@ -28,7 +28,7 @@ impl Engine {
     }
 
     fn new(shape: Shape, profile: String) -> Engine {
-        let plan = Plan::read(&Source::new(format!("{}.yaml", shape.profile()), &profile)).expect("a shipped profile");
+        let plan = Plan::read(&Source::new(format!("{}.yaml", shape.profile()), &profile)).expect("a built-in profile");
         let given = |name: &str| match name {
             "base_url" => Some("https://pdns.example.org".to_owned()),
             "min_tlp" if shape == Shape::Cof => Some("TLP:GREEN".to_owned()),

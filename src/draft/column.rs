@@ -170,8 +170,8 @@ impl Column {
     }
 
     /// Scores the column's name: the earlier a matching word in the list, the higher; 0 without a match.
-    pub(super) fn hint(&self, words: &[&str]) -> usize {
-        words.iter().position(|word| self.name.contains(word)).map_or(0, |index| words.len() - index)
+    pub(super) fn hint(&self, names: &[&str]) -> usize {
+        names.iter().position(|name| self.name.contains(name)).map_or(0, |index| names.len() - index)
     }
 
     /// Tests whether it belongs to the whole response instead of a row.
@@ -284,8 +284,8 @@ impl Column {
 }
 
 fn last_name(at: &str) -> String {
-    let mut words = at.split(['.', '[', ']', '\'', '$', '"']).filter(|word| !word.is_empty());
-    words.next_back().unwrap_or_default().to_lowercase()
+    let mut names = at.split(['.', '[', ']', '\'', '$', '"']).filter(|name| !name.is_empty());
+    names.next_back().unwrap_or_default().to_lowercase()
 }
 
 /// Formats a text or number as YAML.

@@ -224,10 +224,10 @@ impl<'c> Chosen<'c> {
     fn times(&mut self, columns: &'c [Column]) {
         let is_time = |column: &&Column| matches!(column.pattern, ValuePattern::Time(..)) && !column.is_of_answer();
         let times: Vec<&Column> = columns.iter().filter(is_time).collect();
-        let called = |words: &[&str]| {
-            let times = times.iter().copied().filter(|column| column.hint(words) > 0);
+        let called = |names: &[&str]| {
+            let times = times.iter().copied().filter(|column| column.hint(names) > 0);
             times.max_by_key(|column| {
-                (column.hint(words), column.filled(), column.nearness(), Reverse(column.name.len()))
+                (column.hint(names), column.filled(), column.nearness(), Reverse(column.name.len()))
             })
         };
         let first = called(&FIRST);
@@ -248,10 +248,10 @@ impl<'c> Chosen<'c> {
     }
 
     /// Assigns a time; another column with a similar name supplies it for rows that lack it.
-    fn time(&mut self, name: &str, column: &'c Column, times: &[&'c Column], words: &[&str]) {
-        let hint = column.hint(words);
+    fn time(&mut self, name: &str, column: &'c Column, times: &[&'c Column], names: &[&str]) {
+        let hint = column.hint(names);
         let other =
-            times.iter().find(|other| hint > 0 && other.hint(words) == hint && column.is_complemented_by(other));
+            times.iter().find(|other| hint > 0 && other.hint(names) == hint && column.is_complemented_by(other));
         let Some(other) = other else { return self.column(name, "timestamp", column) };
         let evidence = format!("{}; or {}", column.evidence(), other.evidence());
         self.fields.push((name.to_owned(), Line::new(column.field_or("timestamp", Some(other)), evidence)));

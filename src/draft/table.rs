@@ -81,9 +81,9 @@ fn last<'w, 's>(path: &'w [PathStep<'s>]) -> &'w PathStep<'s> {
 
 /// Returns the paths that continue a path through a level.
 fn below<'s>(path: &[PathStep<'s>], level: &Level) -> Vec<Vec<PathStep<'s>>> {
-    let mut places = BTreeMap::new();
-    collect(last(path).value, "$", 0, &mut places);
-    let found = places.get(level.at.as_str()).copied();
+    let mut by_path = BTreeMap::new();
+    collect(last(path).value, "$", 0, &mut by_path);
+    let found = by_path.get(level.at.as_str()).copied();
     let steps: Vec<PathStep<'s>> = match (level.is, found) {
         (LevelContent::List | LevelContent::OneOrMany, Some(Value::Array(items))) => {
             items.iter().map(|value| PathStep { key: None, value }).collect()
@@ -101,28 +101,28 @@ fn below<'s>(path: &[PathStep<'s>], level: &Level) -> Vec<Vec<PathStep<'s>>> {
 
 /// Returns the possible next levels below values of the same shape.
 fn next_levels(values: &[&Value]) -> Vec<Level> {
-    let mut places: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+    let mut by_path: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
     for value in values {
         let mut of_one = BTreeMap::new();
         collect(value, "$", 0, &mut of_one);
-        of_one.into_iter().for_each(|(at, value)| places.entry(at).or_default().push(value));
+        of_one.into_iter().for_each(|(at, value)| by_path.entry(at).or_default().push(value));
     }
     let is_optional = |held: &[&Value]| held.len() < values.len() || held.iter().any(|value| value.is_null());
     let level = |(at, held): (String, Vec<&Value>)| {
         let (is, keys) = kind(&held)?;
         Some(Level { is_optional: is_optional(&held), at, is, keys })
     };
-    places.into_iter().filter_map(level).collect()
+    by_path.into_iter().filter_map(level).collect()
 }
 
 /// Collects all values by path, without entering arrays or objects whose keys are data.
-fn collect<'v>(value: &'v Value, at: &str, depth: usize, places: &mut BTreeMap<String, &'v Value>) {
-    places.insert(at.to_owned(), value);
+fn collect<'v>(value: &'v Value, at: &str, depth: usize, by_path: &mut BTreeMap<String, &'v Value>) {
+    by_path.insert(at.to_owned(), value);
     if let Value::Object(entries) = value
         && depth < FARTHEST
         && kind(&[value]).is_none()
     {
-        entries.iter().for_each(|(key, value)| collect(value, &member(at, key), depth + 1, places));
+        entries.iter().for_each(|(key, value)| collect(value, &member(at, key), depth + 1, by_path));
     }
 }
 

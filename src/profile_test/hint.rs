@@ -63,7 +63,7 @@ fn rule(subject: &Subject) -> String {
         return format!("records that match rules of the pack `{}`", short(pack));
     }
     let of_part = (subject.part.key() == "rrtype").then_some(subject.part.value).filter(|value| value.is_string());
-    let types = words(of_part.unwrap_or(&subject.value["rrtype"]));
+    let types = texts(of_part.unwrap_or(&subject.value["rrtype"]));
     let records = match types.first().map(String::as_str) {
         None | Some("*") => "a record of a type that no other rule matches".to_owned(),
         Some(first) => format!("{} {} record", article(first), types.join(" or ")),
@@ -116,7 +116,7 @@ fn auth(subject: &Subject) -> String {
 
 fn record(subject: &Subject) -> String {
     match subject.part.key() {
-        "drop_addresses" => format!("a record whose address is {}", words(subject.part.value).join(" or ")),
+        "drop_addresses" => format!("a record whose address is {}", texts(subject.part.value).join(" or ")),
         "other_names" => "a record about a name other than the observable".into(),
         _ => "records that depend on it".into(),
     }
@@ -126,7 +126,7 @@ fn record(subject: &Subject) -> String {
 fn field(subject: &Subject) -> String {
     let name = last(subject.pointer);
     match subject.part.key() {
-        "none_when" => return format!("a record in which `{name}` is `{}`", words(subject.part.value).join("` or `")),
+        "none_when" => return format!("a record in which `{name}` is `{}`", texts(subject.part.value).join("` or `")),
         "optional" => return format!("a record without `{name}`"),
         "as" | "format" | "zone" if subject.pointer.contains("/fields/") => {
             return format!("a record that depends on how `{name}` is parsed: another format, or a bad value");
@@ -139,7 +139,7 @@ fn field(subject: &Subject) -> String {
 
 /// Describes the responses that an `answers` row matches.
 fn answer(subject: &Subject) -> String {
-    let status = words(&subject.value["status"]).join(" or ");
+    let status = texts(&subject.value["status"]).join(" or ");
     let status = if status.is_empty() { "any status".to_owned() } else { status };
     let body = match (subject.value.pointer("/body/contains"), subject.value.pointer("/body/at")) {
         (Some(text), _) => format!(" and `{}` in the body", short(text)),
@@ -147,12 +147,12 @@ fn answer(subject: &Subject) -> String {
         (None, None) => String::new(),
     };
     let message =
-        subject.value.get("message").map(|path| format!(", with a message at `{}`", words(path).join("` or `")));
+        subject.value.get("message").map(|path| format!(", with a message at `{}`", texts(path).join("` or `")));
     format!("a response with status {status}{body}{}", message.unwrap_or_default())
 }
 
 fn lookup(subject: &Subject) -> String {
-    match words(&subject.value["accepts"]).join(", ") {
+    match texts(&subject.value["accepts"]).join(", ") {
         _ if subject.part.key() == "accepts" && subject.part.value.is_string() => {
             format!("an observable of type `{}`", short(subject.part.value))
         }
@@ -162,7 +162,7 @@ fn lookup(subject: &Subject) -> String {
 }
 
 /// Returns a single text or number, or a list of them, as texts.
-fn words(value: &Value) -> Vec<String> {
+fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Null => vec![],
         Value::Array(list) => list.iter().map(short).collect(),
@@ -171,10 +171,10 @@ fn words(value: &Value) -> Vec<String> {
 }
 
 /// Returns the indefinite article: short names are read letter by letter (an MX record, a CNAME record).
-fn article(word: &str) -> &'static str {
+fn article(name: &str) -> &'static str {
     let is_vowel =
-        |letter: char| if word.len() > 4 { "AEIO".contains(letter) } else { "AEFHILMNORSX".contains(letter) };
-    if word.chars().next().is_some_and(is_vowel) { "an" } else { "a" }
+        |letter: char| if name.len() > 4 { "AEIO".contains(letter) } else { "AEFHILMNORSX".contains(letter) };
+    if name.chars().next().is_some_and(is_vowel) { "an" } else { "a" }
 }
 
 #[cfg(test)]

@@ -129,12 +129,12 @@ fn is_unreachable(part: &Part, recorded: &Recorded) -> bool {
 /// Returns the types that records can have, if the profile restricts them.
 fn types(plan: &Plan) -> Option<Vec<RrType>> {
     let field = &plan.record.fields[plan.record.rrtype];
-    let words: Vec<String> = match &field.source {
+    let names: Vec<String> = match &field.source {
         FieldPlace::Constant(value) => vec![value.as_str()?.to_owned()],
         FieldPlace::Each => plan.lookups.iter().flat_map(|lookup| lookup.for_each.iter().cloned()).collect(),
         _ => return None,
     };
-    Some(words.iter().filter_map(|word| RrType::parse(field.aliases.get(word).unwrap_or(word)).ok()).collect())
+    Some(names.iter().filter_map(|name| RrType::parse(field.aliases.get(name).unwrap_or(name)).ok()).collect())
 }
 
 /// Returns the kind of an item by its type in the JSON Schema.

@@ -32,10 +32,11 @@ pub(super) fn compiled(plan: &Plan) -> String {
         pap_max,
         identity,
     } = plan;
-    let words = format!("{id:?}{version:?}{name:?}{summary:?}{status:?}{links:?}{terms:?}{licence:?}{subscription:?}");
-    let asked = format!("{settings:?}{http:?}{quota:?}{answers:?}{window:?}{lookups:?}");
-    let found = format!("{record:?}{:?}{besides:?}{relationship:?}{tlp:?}{pap_max:?}{identity:?}", rules.rules);
-    without_locations(&format!("{words}{asked}{found}"))
+    let metadata =
+        format!("{id:?}{version:?}{name:?}{summary:?}{status:?}{links:?}{terms:?}{licence:?}{subscription:?}");
+    let requests = format!("{settings:?}{http:?}{quota:?}{answers:?}{window:?}{lookups:?}");
+    let mapping = format!("{record:?}{:?}{besides:?}{relationship:?}{tlp:?}{pap_max:?}{identity:?}", rules.rules);
+    without_locations(&format!("{metadata}{requests}{mapping}"))
 }
 
 /// Removes spans (`12..34`) and line numbers (`line: 5`).

@@ -94,13 +94,13 @@ impl Mutation<'_> {
     fn json(&self) -> Value {
         let Score { rejected, detected, survived } = self.score();
         let mutants = self.mutants.iter().map(|(mutant, result)| {
-            let (word, by) = match result {
+            let (fate, by) = match result {
                 MutantResult::Rejected(code) => ("refused", Some(*code)),
                 MutantResult::Detected(case) => ("noticed", Some(case.as_str())),
                 MutantResult::Survived => ("alive", None),
             };
             let Mutant { pointer, line, subject, change, hint, .. } = mutant;
-            json!({ "line": line, "pointer": pointer, "change": format!("{subject} {change}"), "fate": word, "by": by, "hint": hint })
+            json!({ "line": line, "pointer": pointer, "change": format!("{subject} {change}"), "fate": fate, "by": by, "hint": hint })
         });
         json!({
             "profile": self.recorded.plan.id,
