@@ -23,7 +23,6 @@ How well the recorded cases of each profile cover it. `stixmap test --assurance`
   [properties.md](properties.md) describe them).
 
 | profile | rules | cases | coverage | rejected | detected | survived | score | properties |
-| profile | rules | cases | coverage | rejected | detected | survived | score | properties |
 |---|---|---|---|---|---|---|---|---|
 ";
 

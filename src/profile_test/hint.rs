@@ -140,7 +140,7 @@ fn field(subject: &Subject) -> String {
 /// Describes the responses that an `answers` row matches.
 fn answer(subject: &Subject) -> String {
     let status = texts(&subject.value["status"]).join(" or ");
-    let status = if status.is_empty() { "any status".to_owned() } else { status };
+    let status = if status.is_empty() { "any status".to_owned() } else { format!("status {status}") };
     let body = match (subject.value.pointer("/body/contains"), subject.value.pointer("/body/at")) {
         (Some(text), _) => format!(" and `{}` in the body", short(text)),
         (None, Some(path)) => format!(" and `{}` in the body", short(path)),
@@ -148,7 +148,7 @@ fn answer(subject: &Subject) -> String {
     };
     let message =
         subject.value.get("message").map(|path| format!(", with a message at `{}`", texts(path).join("` or `")));
-    format!("a response with status {status}{body}{}", message.unwrap_or_default())
+    format!("a response with {status}{body}{}", message.unwrap_or_default())
 }
 
 fn lookup(subject: &Subject) -> String {

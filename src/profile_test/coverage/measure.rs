@@ -106,11 +106,17 @@ fn is_last_page(case: &RecordedCase, lookup: &str) -> bool {
     report.outcome.kind == OutcomeKind::Ok && has_pages
 }
 
-/// Part of the engine's message for a repeated page or cursor.
-const REPEATED: &str = "goes round and round";
+/// Parts of the engine's messages for a repeated page or cursor.
+const REPEATED: [&str; 3] =
+    ["repeats the rows of an earlier page", "leads to a page that was already read", "goes round and round"];
 
 /// With several lookups, each reason starts with the lookup's name.
 fn is_repeated(recorded: &Recorded, case: &RecordedCase, lookup: &str) -> bool {
     let is_its = |reason: &str| recorded.plan.lookups.len() == 1 || reason.starts_with(lookup);
-    case.played.report.outcome.reasons.iter().any(|reason| reason.contains(REPEATED) && is_its(reason))
+    case.played
+        .report
+        .outcome
+        .reasons
+        .iter()
+        .any(|reason| REPEATED.iter().any(|part| reason.contains(part)) && is_its(reason))
 }

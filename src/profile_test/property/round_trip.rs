@@ -2,7 +2,7 @@
 //! relationships.
 //!
 //! The format contains only the record. Not compared are therefore: relationship types of a profile's own rules (only
-//! the ends are), extra relationships (`besides`), markings by the provider, names and addresses that only one of both
+//! the ends are), extra relationships, markings by the provider, names and addresses that only one of both
 //! profiles drops, fractions of seconds, and the first second of 1970, which means no time.
 
 use super::invariant::ensure;
