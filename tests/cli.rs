@@ -308,7 +308,7 @@ fn why_shows_records_and_rules_of_every_object() {
         let why = enrich(&["--why", &id("description", said)]).err;
         assert!(why.contains(&format!("{record}  both.example.com {}", &said[..2])) && !why.contains(other), "{why}");
     }
-    assert!(enrich(&["--why", &id("type", "identity")]).err.contains("no record made it"));
+    assert!(enrich(&["--why", &id("type", "identity")]).err.contains("not from a record"));
     let missing = enrich(&["--why", "ipv4-addr--none"]);
     assert!(missing.err.contains("unknown object `ipv4-addr--none`: it is not in the bundle"), "{}", missing.err);
     assert_eq!(missing.code, 1);

@@ -232,7 +232,7 @@ fn bodies_of_a_case_are_bounded_each_and_in_total() {
         body.set_len(40 << 20).expect("a long file");
     }
     let ended = place.run(&["test", "lines/cases/by-type.yaml"], "files that are long together");
-    assert!(ended.code == 1 && ended.err.contains("larger than 64 MiB together"), "{}", ended.err);
+    assert!(ended.code == 1 && ended.err.contains("exceed 64 MiB in total"), "{}", ended.err);
     let profile = File::options().write(true).open(place.path("lines/profile.yaml")).expect("a file");
     profile.set_len(1 << 40).expect("a long file");
     let ended = place.run(&["check", "lines/profile.yaml"], "a profile without end");

@@ -135,7 +135,7 @@ fn origins_of_credentials_are_shown() {
     let list = ended(stixmap(&["list", "--profiles", shelf]));
     assert!(list.out.contains(SERVER), "{}", list.out);
     let explained = ended(stixmap(&["explain", path.to_str().expect("UTF-8")]));
-    assert!(explained.out.contains(&format!("Credentials are sent to {SERVER} only")), "{}", explained.out);
+    assert!(explained.out.contains(&format!("Credentials are sent only to {SERVER}")), "{}", explained.out);
     let two = ended(stixmap(&["explain", "microsoft-defender-ti"]));
     assert!(two.out.contains("https://graph.microsoft.com and https://login.microsoftonline.com"), "{}", two.out);
 }
@@ -148,7 +148,7 @@ fn misspelled_setting_is_rejected_with_suggestion() {
     for (text, expected) in [
         ("riskiq: { max_tpl: TLP:RED }", "unknown setting `riskiq.max_tpl`; did you mean `riskiq.max_tlp`?"),
         ("risqiq: { max_tlp: TLP:RED }", "unknown section `risqiq`; did you mean `riskiq`?"),
-        ("riskiq: { max_tlp: [TLP:RED] }", "invalid `riskiq.max_tlp`: expected one value"),
+        ("riskiq: { max_tlp: [TLP:RED] }", "invalid `riskiq.max_tlp`: expected a string, number or boolean"),
         ("riskiq: TLP:RED", "invalid section `riskiq`"),
         ("- riskiq", "expected sections"),
         ("max_tlp: TLP:RED", "unknown section `max_tlp`"),
@@ -208,7 +208,7 @@ fn operator_server_is_shown_and_http_is_warned_about() {
     let mut command = stixmap(&["explain", "shodan"]);
     command.env("SHODAN_API_BASE_URL", "http://proxy.example:8080");
     let shown = ended(command);
-    assert!(shown.out.contains("Credentials are sent to http://proxy.example:8080 only"), "{}", shown.out);
+    assert!(shown.out.contains("Credentials are sent only to http://proxy.example:8080"), "{}", shown.out);
     let folder = folder();
     let path = stranger(folder.path(), "acme", "api_key", SERVER);
     let variables = [("ACME_API_KEY", "a-key-of-acme"), ("ACME_API_BASE_URL", "http://proxy.invalid")];
@@ -242,7 +242,7 @@ fn ambiguous_setting_without_prefix_is_rejected() {
         let key = set.split_once('=').expect("a pair").0;
         assert_eq!(refused.code, 2, "{}", refused.err);
         assert!(refused.err.contains(&format!("ambiguous setting `{key}`")), "{}", refused.err);
-        assert!(refused.err.contains(&format!("use acme.{key}, or other.{key}")), "{}", refused.err);
+        assert!(refused.err.contains(&format!("use acme.{key} or other.{key}")), "{}", refused.err);
     }
     assert_asked(&more(&["acme.api_key=a-key-of-acme", "other.api_key=a-key-of-other"]));
     assert_asked(&more(&["acme.api_key=a-key-of-acme", "other.api_key=a-key-of-other", "max_tlp=TLP:CLEAR"]));

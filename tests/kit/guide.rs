@@ -244,12 +244,12 @@ fn is_valid_piece(heading: &str, piece: &str) -> bool {
     match (heading, read.as_object().and_then(|read| read.iter().next())) {
         ("`auth`", _) => check(piece, &json!({ "http": { "auth": read } })),
         ("`paging`", _) => check(piece, &lookup("paging", read)),
-        ("you write", Some((key, value))) if key == "rrtype" => {
+        ("YAML", Some((key, value))) if key == "rrtype" => {
             let mut record = base()["record"].clone();
             record["fields"]["rrtype"] = value.clone();
             check(piece, &json!({ "record": record }));
         }
-        ("you write", Some((key, value))) => check(piece, &lookup(key, value.clone())),
+        ("YAML", Some((key, value))) => check(piece, &lookup(key, value.clone())),
         _ => return false,
     }
     true
