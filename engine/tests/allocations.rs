@@ -1,6 +1,5 @@
-//! What a record costs, counted instead of timed: allocations, their octets, and the most memory at once. A budget stands
-//! here for each shape of answer; whoever makes the engine exceeding has to say so by raising it, and no noise of a machine
-//! hides it.
+//! Memory budgets per record: number of allocations, allocated octets, and peak memory, for each shape of response.
+//! Unlike time, they are reproducible; a regression requires raising a budget explicitly.
 
 #[path = "../../benches/mapping/answers.rs"]
 #[allow(dead_code, reason = "benchmarks use the rest")]
@@ -14,20 +13,20 @@ use allocation_counter::{AllocationInfo, measure};
 use answers::Shape;
 use engine::Engine;
 
-/// Only what one thread does is counted: answers from here on are read by another.
+/// Responses from this size are parsed on another thread, whose allocations are not counted.
 const READ_AHEAD: usize = 1024 * 1024;
 
-/// What a record may cost.
+/// Maximum cost per record.
 struct Budget {
     shape: Shape,
-    /// So many records more make the difference that is counted.
+    /// Difference in the number of records of the two measured responses.
     records: u64,
-    /// Allocations of a hundred records.
+    /// Allocations per 100 records.
     allocations: u64,
-    /// Octets that are asked for, and mostly copied to; freed again or not. Where a profile has secrets, the search for them in
-    /// every spelling copies the answer two or three times, 64 KiB at once.
+    /// Octets allocated per record, freed or not. With secrets in a profile, the search in all encodings copies the
+    /// response two or three times, 64 KiB at once.
     allocated: u64,
-    /// Octets that are held, besides the answer and the bundle's text.
+    /// Peak memory per record in octets, without the response and the bundle's text.
     held: u64,
 }
 

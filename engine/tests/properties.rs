@@ -13,7 +13,7 @@ use stixmap_engine::stix::{Layout, Object, Observable};
 
 static PLAN: LazyLock<Plan> = LazyLock::new(|| {
     let text = include_str!("../../profiles/riskiq/profile.yaml");
-    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"))
 });
 
 fn input(value: &str) -> Input {
@@ -202,16 +202,20 @@ fn lines_give_the_same_result_in_any_chunks() {
     let row = |data: &str| json!({ "obj": { "rrname": "example.com.", "rrtype": "A", "rdata": [data] } }).to_string();
     let begin = json!({ "cond": "begin" }).to_string();
     let last = json!({ "cond": "succeeded" }).to_string();
-    let lines = [begin, row("8.8.8.8"), row("NXDOMAIN"), "no JSON".to_owned(), row("8.8.4.4"), last, String::new()];
+    let lines = [begin, row("8.8.8.8"), row("NXDOMAIN"), "not JSON".to_owned(), row("8.8.4.4"), last, String::new()];
     let lines = lines.map(|line| line + "\n");
-    let told = |pieces: Vec<Vec<u8>>| {
+    let mapped_in = |chunks: Vec<Vec<u8>>| {
         let input = Input { settings: settings.clone(), ..input("example.com") };
-        let report = map_stored(&plan, &plan.lookups[0], None, input, [("answer".to_owned(), pieces)], now());
+        let report = map_stored(&plan, &plan.lookups[0], None, input, [("answer".to_owned(), chunks)], now());
         (json_of(&report), report.outcome, report.counts, report.trace)
     };
-    let whole = told(vec![lines.concat().into_bytes()]);
+    let whole = mapped_in(vec![lines.concat().into_bytes()]);
     for cut in 0..=lines.len() {
         let (one, other) = lines.split_at(cut);
-        assert_eq!(told(vec![one.concat().into_bytes(), other.concat().into_bytes()]), whole, "cut behind line {cut}");
+        assert_eq!(
+            mapped_in(vec![one.concat().into_bytes(), other.concat().into_bytes()]),
+            whole,
+            "split after line {cut}"
+        );
     }
 }

@@ -22,7 +22,7 @@ fn now() -> Timestamp {
 }
 
 fn plan(text: &str) -> Plan {
-    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"))
 }
 
 fn shipped(name: &str) -> Plan {
@@ -171,8 +171,8 @@ proptest! {
         ];
         prop_assume!(!token.contains(['{', '}']) && !job.contains(['{', '}']));
         // A job id that contains the encoded token is displayed as its name, which does not reveal the encoding.
-        let spelt = utf8_percent_encode(&token, NON_ALPHANUMERIC).to_string();
-        prop_assume!(token.is_empty() || !job.contains(&token) && !job.contains(&spelt));
+        let encoded = utf8_percent_encode(&token, NON_ALPHANUMERIC).to_string();
+        prop_assume!(token.is_empty() || !job.contains(&token) && !job.contains(&encoded));
         let (sent, _) = run(&ORDERS, SECRET, &answers, &[&token]);
         let bases = sent.iter().all(|request| request.url.expose().starts_with("https://orders.example.net/api/"));
         prop_assert!(bases, "{sent:?}");

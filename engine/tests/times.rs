@@ -33,7 +33,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 fn plan(folder: &Path) -> Plan {
     let text = fs::read_to_string(folder.join("profile.yaml")).expect("a profile");
-    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"))
 }
 
 fn cases(folder: &Path) -> Vec<Case> {

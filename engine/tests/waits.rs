@@ -41,7 +41,7 @@ const PROBE: &str = "probe: { path: /account, remaining: $.left, reset: { at: $.
 fn plan(quota: &[&str]) -> Plan {
     let keys: String = quota.iter().map(|key| format!("  {key}\n")).collect();
     let text = PROFILE.replace("QUOTA", &if quota.is_empty() { String::new() } else { format!("quota:\n{keys}") });
-    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"))
 }
 
 fn start() -> Timestamp {

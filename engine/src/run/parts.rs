@@ -201,7 +201,7 @@ impl Parts {
         }
         let lost = self.expected.difference(&self.found).count();
         if reasons.is_empty() && lost > 0 {
-            reasons.push(format!("{lost} records of the whole window are in none of its parts"));
+            reasons.push(format!("records of the whole window missing from its parts: {lost}"));
         }
         let of = self.total.filter(|total| *total > self.rows && self.rows > 0 && counts_rows);
         match (of, reasons.is_empty()) {

@@ -1,4 +1,4 @@
-//! Parses a line of the DNSDB Streaming API Framing protocol in one pass; its `obj` is read directly into slots.
+//! Parses a line of the Streaming API Framing (SAF) protocol in one pass; its `obj` is read directly into slots.
 
 use super::extract::{Fill, Key, KeySeed, Slot, Trie};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
