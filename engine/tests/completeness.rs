@@ -752,7 +752,7 @@ proptest! {
         let codes: Vec<&str> = diagnostics.iter().map(|found| found.code.slug()).collect();
         prop_assert_eq!(plan.is_none(), world.is_invalid(), "{:?}\n{}", codes, text);
         let Some(plan) = plan else {
-            prop_assert!(codes.iter().all(|code| ["position-in-lines", "body-parameter", "window-parts"].contains(code)), "{:?}\n{}", codes, text);
+            prop_assert!(codes.iter().all(|code| ["place-in-lines", "body-parameter", "window-parts"].contains(code)), "{:?}\n{}", codes, text);
             return Ok(());
         };
         let (report, available) = run(&plan, &world);
