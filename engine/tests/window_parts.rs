@@ -18,7 +18,7 @@ fn check(lookup: &str, expected: &[&str]) {
 fn window_paging_requires_both_ends_and_a_limit() {
     let paging = |keys: &str| format!("records: $.rows, paging: {{ kind: window, at_most: 9, {keys} }}");
     let capped = paging("cap: 5");
-    let ends = "no request names `window.start` and `window.end`";
+    let ends = "no request contains both `window.start` and `window.end`";
     check(&format!("query: {{ since: {{ from: window.start, format: epoch-seconds }} }}, {capped}"), &[ends]);
     check(
         &format!("headers: {{ X-Until: \"{{window.end:days-back}}\", X-Since: \"{{window.start:%F}}\" }}, {capped}"),
@@ -29,7 +29,7 @@ fn window_paging_requires_both_ends_and_a_limit() {
     check(&format!("{BOTH}, {capped}"), &[]);
     check(&format!("{BOTH}, {}", paging("total: $.total")), &[]);
     check(&format!("{BOTH}, {}", paging("total_header: X-Total, open_end: true")), &[]);
-    check(&format!("{BOTH}, {}", paging("")), &["it needs `cap`, `total` or `total_header`"]);
+    check(&format!("{BOTH}, {}", paging("")), &["missing `cap`, `total` or `total_header`"]);
     check(&format!("{BOTH}, truncated_when: {{ at: $.cut }}, {}", paging("")), &[]);
     check(&format!("{BOTH}, framing: saf, paging: {{ kind: window, at_most: 9 }}"), &[]);
     check(
@@ -38,7 +38,7 @@ fn window_paging_requires_both_ends_and_a_limit() {
     );
     let open = paging("cap: 5, open_end: true");
     let in_body = "method: POST, body: { a: \"{window.start:%F}\", b: \"{window.end:%F}\" }";
-    check(&format!("{in_body}, {open}"), &["`window.end` stands in a text, which cannot be left out"]);
+    check(&format!("{in_body}, {open}"), &["`window.end` is part of a text, which cannot be omitted"]);
     let job = "job: { id: $.job, poll: \"/jobs/{job}\", pending_status: 202, every: PT1S, at_most: 9 }";
-    check(&format!("{BOTH}, {job}, {capped}"), &["parts of the window would each need an order"]);
+    check(&format!("{BOTH}, {job}, {capped}"), &["each part would need a job of its own"]);
 }
