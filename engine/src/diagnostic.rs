@@ -407,6 +407,8 @@ codes! {
     JobNotAsked = "job-not-asked",
     /// The version of the profile language is not supported.
     LanguageVersion = "language-version",
+    /// A field was renamed; its old name is still accepted.
+    DeprecatedField = "deprecated-field",
     /// The `id` of a profile differs from the name of its folder.
     IdNotFolder = "id-not-folder",
 

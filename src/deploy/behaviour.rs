@@ -95,7 +95,7 @@ pub(super) fn behaviour(plan: &Plan) -> Behaviour {
         has_conditions: mappings.iter().any(|mapping| mapping.when.is_some()),
         made: kinds_made(plan).into_iter().map(|kind| made(plan, kind, &mappings)).collect(),
         mappings,
-        also_relate: plan.besides.iter().map(|row| extra_relationship(plan, row)).collect(),
+        also_relate: plan.also_relate.iter().map(|row| extra_relationship(plan, row)).collect(),
         drops,
         tlp: tlp(plan),
         pap_max: value(plan, &plan.pap_max, Pap::to_string),
@@ -109,7 +109,7 @@ pub(super) fn behaviour(plan: &Plan) -> Behaviour {
 pub(super) fn kinds_made(plan: &Plan) -> Vec<Kind> {
     let of_rule = |rule: &RulePlan, kind| matches!(rule.then, RuleThen::Relate { source, target, .. } if source == kind || target == kind);
     let of_rules = |kind| plan.rules.rules.iter().any(|rule| of_rule(rule, kind));
-    let of_fields = |kind| plan.besides.iter().any(|row| row.target == kind);
+    let of_fields = |kind| plan.also_relate.iter().any(|row| row.target == kind);
     Kind::all().filter(|&kind| of_rules(kind) || of_fields(kind)).collect()
 }
 
@@ -172,7 +172,7 @@ fn made(plan: &Plan, kind: Kind, mappings: &[Mapping]) -> Made {
         (!types.is_empty()).then(|| format!("the {what} of {} records", types.join(", ")))
     };
     let sides = [of(|row| row.source, "owner"), of(|row| row.target, "data")];
-    let fields = plan.besides.iter().filter(|row| row.target == kind).map(|row| field(plan, row));
+    let fields = plan.also_relate.iter().filter(|row| row.target == kind).map(|row| field(plan, row));
     let fields = fields.map(|field| format!("the field {} of mapped records", quote::code(&field)));
     Made { kind: name, of: sides.into_iter().flatten().chain(fields).collect::<Vec<_>>().join("; ") }
 }

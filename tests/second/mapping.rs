@@ -203,7 +203,7 @@ impl Second<'_> {
                 is_mapped = true;
             }
         }
-        for row in list(&self.profile["besides"]).iter().filter(|_| is_mapped) {
+        for row in list(&self.profile["also_relate"]).iter().filter(|_| is_mapped) {
             let side = if row["of"] == "rrname" { &sources } else { &targets };
             let kind = Kind::parse(row["target"].as_str().expect("a type")).expect("a type");
             let text = fields[row["field"].as_str().expect("a field")].as_ref();

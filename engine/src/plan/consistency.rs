@@ -19,6 +19,7 @@ use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn check(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
+    deprecated_fields(compiler);
     settings(compiler, profile);
     variables(compiler, profile);
     used_as_credentials(compiler, profile, parts.http.as_ref());
@@ -66,6 +67,20 @@ fn settings(compiler: &mut Compiler, profile: &Profile) {
         }
     }
     file_variables(compiler, &names);
+}
+
+/// Warns of a field that has a newer name. The fix is the new name, unless it is used too.
+fn deprecated_fields(compiler: &mut Compiler) {
+    if !compiler.is_written("/besides") {
+        return;
+    }
+    let fix = Fix { span: compiler.key_span("/besides"), replacement: "also_relate".to_owned() };
+    let is_sure = !compiler.is_written("/also_relate");
+    let message = "deprecated field `besides`";
+    let found =
+        compiler.error_at_key(Code::DeprecatedField, "/besides", message.to_owned(), "renamed to `also_relate`");
+    found.severity = Severity::Warning;
+    found.fix = is_sure.then_some(fix);
 }
 
 /// Validates that no environment variable of the profile belongs to another program, by the id alone or by id and

@@ -45,7 +45,7 @@ pub(super) fn check(compiler: &mut Compiler, profile: &Profile) {
             side(compiler, profile, name, &format!("/record/fields/{name}/as"), role);
         }
     }
-    profile.besides.iter().enumerate().for_each(|(i, row)| besides(compiler, profile, row, &format!("/besides/{i}")));
+    profile.additional_relationships().for_each(|(at, row)| also_relate(compiler, profile, row, &at));
 }
 
 /// Returns the fields that orientation, conditions, descriptions and other fields use.
@@ -57,10 +57,10 @@ fn read(profile: &Profile) -> BTreeSet<String> {
     if record.orientation.is_empty() {
         read.extend(["rrname", "rdata"].map(str::to_owned));
     }
-    read.extend(profile.besides.iter().map(|row| row.field.clone()));
+    read.extend(profile.additional_relationships().map(|(_, row)| row.field.clone()));
     let (mut conditions, mut texts) = (vec![], vec![&profile.relationship.description]);
     conditions.extend(record.orientation.iter().map(|row| &row.when));
-    texts.extend(profile.besides.iter().map(|row| &row.description));
+    texts.extend(profile.additional_relationships().map(|(_, row)| &row.description));
     for rule in &profile.rules {
         match rule {
             Rule::Map(rule) => {
@@ -186,7 +186,7 @@ fn is_side(kind: FieldType) -> bool {
     matches!(kind, DnsName | Ip | Mailbox | Rdata | String)
 }
 
-fn besides(compiler: &mut Compiler, profile: &Profile, row: &AlsoRelate, at: &str) {
+fn also_relate(compiler: &mut Compiler, profile: &Profile, row: &AlsoRelate, at: &str) {
     let Some(field) = profile.record.fields.get(&row.field) else { return };
     let is_number = field.kind == FieldType::Integer && row.target == Kind::AutonomousSystem;
     if !is_side(field.kind) && !is_number {

@@ -111,7 +111,7 @@ pub struct Plan {
     /// How records are converted to relationships.
     pub rules: RulesPlan,
     /// Additional relationships of mapped records.
-    pub besides: Vec<AlsoRelatePlan>,
+    pub also_relate: Vec<AlsoRelatePlan>,
     /// Description, times and ids of relationships.
     pub relationship: RelationshipPlan,
     /// Permitted TLP levels, and the marking of results.
@@ -290,7 +290,7 @@ struct Parts {
     lookups: Vec<Option<LookupPlan>>,
     record: Option<RecordPlan>,
     rules: Vec<Option<RulePlan>>,
-    besides: Vec<Option<AlsoRelatePlan>>,
+    also_relate: Vec<Option<AlsoRelatePlan>>,
     relationship: Option<RelationshipPlan>,
     tlp: Option<TlpPlan>,
     pap_max: Option<ValueOrSetting<Pap>>,
@@ -309,7 +309,7 @@ impl Parts {
             lookups: lookups::lookups(compiler, profile),
             record: records::record(compiler, &profile.record),
             rules: rules::rules(compiler, profile),
-            besides: rules::besides(compiler, profile),
+            also_relate: rules::also_relate(compiler, profile),
             relationship: relationship(compiler, profile),
             tlp: tlp(compiler, profile),
             pap_max: pap_max(compiler, profile),
@@ -337,7 +337,7 @@ impl Parts {
             lookups: self.lookups.into_iter().collect::<Option<_>>()?,
             record: self.record?,
             rules: RulesPlan::new(self.rules.into_iter().collect::<Option<_>>()?),
-            besides: self.besides.into_iter().collect::<Option<_>>()?,
+            also_relate: self.also_relate.into_iter().collect::<Option<_>>()?,
             relationship: self.relationship?,
             tlp: self.tlp?,
             pap_max: self.pap_max?,

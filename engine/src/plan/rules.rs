@@ -93,12 +93,11 @@ pub struct AlsoRelatePlan {
     pub description: Option<Prose>,
 }
 
-pub(super) fn besides(compiler: &mut Compiler, profile: &Profile) -> Vec<Option<AlsoRelatePlan>> {
-    let rows = profile.besides.iter().enumerate();
-    rows.map(|(i, row)| besides_row(compiler, profile, row, &format!("/besides/{i}"))).collect()
+pub(super) fn also_relate(compiler: &mut Compiler, profile: &Profile) -> Vec<Option<AlsoRelatePlan>> {
+    profile.additional_relationships().map(|(at, row)| also_relate_row(compiler, profile, row, &at)).collect()
 }
 
-fn besides_row(compiler: &mut Compiler, profile: &Profile, row: &AlsoRelate, at: &str) -> Option<AlsoRelatePlan> {
+fn also_relate_row(compiler: &mut Compiler, profile: &Profile, row: &AlsoRelate, at: &str) -> Option<AlsoRelatePlan> {
     permitted(compiler, (row.source, row.relationship, row.target), at);
     let field = records::field_named(compiler, &profile.record, &row.field, &format!("{at}/field"));
     let description = match &row.description {

@@ -91,6 +91,10 @@ pub struct Profile {
     pub rules: Vec<Rule>,
     /// Additional relationships of mapped records, such as `belongs-to` from an address to its autonomous system.
     #[serde(default)]
+    pub also_relate: Vec<AlsoRelate>,
+    /// Deprecated name of `also_relate`. It is still accepted, with a warning.
+    #[serde(default)]
+    #[schemars(extend("deprecated" = true))]
     pub besides: Vec<AlsoRelate>,
     /// Description, times and ids of the relationships.
     #[serde(default)]
@@ -103,6 +107,15 @@ pub struct Profile {
     pub pap: Option<PapBlock>,
     /// The identity that the created objects name as their author.
     pub identity: IdentityBlock,
+}
+
+impl Profile {
+    /// Returns the additional relationships under both names of the key, each with its JSON pointer.
+    pub fn additional_relationships(&self) -> impl Iterator<Item = (String, &AlsoRelate)> {
+        let keys = [("also_relate", &self.also_relate), ("besides", &self.besides)];
+        keys.into_iter()
+            .flat_map(|(key, rows)| rows.iter().enumerate().map(move |(i, row)| (format!("/{key}/{i}"), row)))
+    }
 }
 
 /// Versions of the profile language.

@@ -268,7 +268,7 @@ fn relate_additional(
     texts: &mut Texts,
     graph: &mut Graph,
 ) {
-    for (index, row) in context.plan.besides.iter().enumerate() {
+    for (index, row) in context.plan.also_relate.iter().enumerate() {
         let side = if row.of == Side::Rrname { sources } else { targets };
         let text = fields[row.field].as_text();
         let other = text.as_str().and_then(|text| Observable::parse(row.target, text).ok()).or_else(|| {

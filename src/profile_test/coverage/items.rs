@@ -63,7 +63,7 @@ impl ItemKind {
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Rule => "rules",
-            Self::AlsoRelate => "extra relationships",
+            Self::AlsoRelate => "additional relationships",
             Self::Orientation => "orientation",
             Self::Answer => "answers",
             Self::Lookup => "lookups",

@@ -26,7 +26,7 @@ pub(super) fn compiled(plan: &Plan) -> String {
         lookups,
         record,
         rules,
-        besides,
+        also_relate,
         relationship,
         tlp,
         pap_max,
@@ -35,7 +35,7 @@ pub(super) fn compiled(plan: &Plan) -> String {
     let metadata =
         format!("{id:?}{version:?}{name:?}{summary:?}{status:?}{links:?}{terms:?}{licence:?}{subscription:?}");
     let requests = format!("{settings:?}{http:?}{quota:?}{answers:?}{window:?}{lookups:?}");
-    let mapping = format!("{record:?}{:?}{besides:?}{relationship:?}{tlp:?}{pap_max:?}{identity:?}", rules.rules);
+    let mapping = format!("{record:?}{:?}{also_relate:?}{relationship:?}{tlp:?}{pap_max:?}{identity:?}", rules.rules);
     without_locations(&format!("{metadata}{requests}{mapping}"))
 }
 
