@@ -50,8 +50,8 @@ impl Pattern {
         let probe = Timestamp::constant(1_352_538_487, 0).to_zoned(zone.cloned().unwrap_or(TimeZone::UTC));
         let printed = BrokenDownTime::from(&probe).to_string(text).unwrap_or_default();
         let instant = |reading: Option<Reading>| reading.and_then(|reading| reading.instant(zone));
-        let (as_iso, as_told) = (instant(iso(&printed)), instant(own(text, &printed)));
-        let family = match as_iso.is_some() && as_iso == as_told {
+        let (as_iso, as_written) = (instant(iso(&printed)), instant(own(text, &printed)));
+        let family = match as_iso.is_some() && as_iso == as_written {
             true if directives(text).iter().all(|directive| directive.is_padded) => Family::Iso,
             true => Family::UnpaddedIso,
             false => Family::Other,
