@@ -12,6 +12,7 @@ mod effect;
 mod explain;
 mod fault;
 mod files;
+mod glossary;
 mod kit;
 mod printable;
 mod profiles;

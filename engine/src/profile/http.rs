@@ -157,7 +157,7 @@ pub enum Auth {
         /// HMAC key. A plain digest has no key; its `text` contains the secret.
         #[serde(default)]
         key: Option<TemplateText>,
-        /// The signed text. Besides settings it can contain `{timestamp}` and these parts of the request: `{method}`,
+        /// The signed text. In addition to settings it can contain `{timestamp}` and these parts of the request: `{method}`,
         /// `{path}`, `{query}` (as sent, without the parameters of the signature) and `{body}`.
         text: TemplateText,
         /// Format of `{timestamp}`, in UTC: `epoch-seconds`, `rfc3339`, or a `strftime` pattern.

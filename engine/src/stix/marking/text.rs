@@ -152,7 +152,7 @@ fn is_unseen(letter: char) -> bool {
         || matches!(letter, '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The letter of a full-width, circled, squared or mathematical one.
+/// The letter of a full-width, enclosed, squared or mathematical one.
 fn wide(letter: char) -> char {
     /// Where alphabets begin that are in the order of ASCII, and how many letters they have: 26 or twice as many.
     const ALPHABETS: [(u32, u32); 8] = [
