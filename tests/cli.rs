@@ -212,7 +212,7 @@ fn secret_invalid_in_request_is_rejected_before_a_request() {
 fn replay_of_unrecorded_value_suggests_similar_cases() {
     let missed = ended(stixmap(&["enrich", "exampel.com", "-p", "riskiq", "--replay"]));
     assert_eq!(missed.code, 2);
-    let named = missed.err.split("the closest: ").nth(1).expect("cases are named");
+    let named = missed.err.split("closest: ").nth(1).expect("cases are named");
     assert_eq!(named.split(", ").count(), 3, "{named}");
     assert!(named.starts_with("example.com,"), "{named}");
 }
@@ -321,14 +321,11 @@ fn response_contrary_to_profile_is_shown_in_both_sources() {
     let output = enriched.err.lines().take(10).collect::<Vec<_>>().join("\n");
     assert!(
         output.starts_with(
-            "error[response-shape]: `$.results` finds nothing in the response\n  --> profiles/riskiq/profile.yaml:"
+            "error[response-shape]: missing `$.results` in the response\n  --> profiles/riskiq/profile.yaml:"
         ),
         "{output}"
     );
-    assert!(
-        output.contains("records are looked for here") && output.contains("this is an object; it has no `results`"),
-        "{output}"
-    );
+    assert!(output.contains("records are expected here") && output.contains("an object without `results`"), "{output}");
     assert!(output.contains("::: GET http://127.0.0.1:"), "{output}");
 }
 

@@ -245,7 +245,7 @@ fn new_file_overwrites_nothing_and_follows_no_link() {
         let place = Place::new();
         put(&place.path("acme"), &place.path("elsewhere/file"));
         let ended = place.run(&["new", "acme", "--out", "."], kind);
-        assert!(ended.code == 2 && ended.err.contains("is there already"), "{kind}: {}", ended.err);
+        assert!(ended.code == 2 && ended.err.contains("exists already"), "{kind}: {}", ended.err);
 
         let out = place.path("deployed");
         fs::create_dir(&out).expect("a folder");

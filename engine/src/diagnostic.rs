@@ -67,7 +67,7 @@ pub enum Severity {
     Warning,
 }
 
-/// One mistake, reported once.
+/// One mistake with its code, location, explanation and optional fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Kind of the mistake.

@@ -86,7 +86,7 @@ impl ReplyBlock {
     }
 }
 
-/// A network fault.
+/// A network fault in place of a complete response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultWord {

@@ -94,7 +94,7 @@ fn split(target: &str) -> (String, Vec<(String, String)>) {
     (path.to_owned(), form_urlencoded::parse(query.as_bytes()).into_owned().collect())
 }
 
-/// Result of a played case.
+/// Result of a played case: transcript, requests and report.
 #[derive(Debug)]
 pub struct Played {
     /// The transcript, which is compared with the expected one.

@@ -14,7 +14,7 @@ use crate::profile::{
 use std::collections::BTreeMap;
 use url::Url;
 
-/// An authentication method of requests.
+/// One compiled method that authenticates the requests of a profile.
 #[derive(Debug)]
 pub enum AuthPlan {
     /// HTTP Basic authentication in the header `Authorization`.
@@ -92,7 +92,7 @@ pub enum TokenCarrier {
     Query(String),
 }
 
-/// Endpoint of a token request.
+/// Endpoint of a token request: path or absolute URL.
 #[derive(Debug)]
 pub enum TokenPlace {
     /// Path relative to the base URL.
@@ -101,7 +101,7 @@ pub enum TokenPlace {
     Url(Template),
 }
 
-/// Body of a token request.
+/// Body of a token request, as form or JSON.
 #[derive(Debug)]
 pub enum TokenBody {
     /// No body is sent with the request.

@@ -39,7 +39,7 @@ pub enum BaseUrl {
     Setting(String),
 }
 
-/// Limits and waits of retries.
+/// Maximum number of attempts and the waits between them.
 #[derive(Debug)]
 pub struct RetryPlan {
     /// Maximum attempts per request, including the first.

@@ -85,7 +85,7 @@ impl LookupPlan {
     }
 }
 
-/// Polling of an asynchronous job.
+/// Compiled requests that poll an asynchronous job and fetch its result.
 #[derive(Debug)]
 pub struct JobPlan {
     /// Position of the job's identifier in the response.

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 /// Maximum accepted wait if a profile has no `quota`.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
 
-/// Request limits of the provider.
+/// Compiled request limits of the provider: probe, headers, rate, concurrency.
 #[derive(Debug)]
 pub struct QuotaPlan {
     /// Request that returns the current quota, if there is one.

@@ -5,7 +5,7 @@ use super::window::WindowText;
 use std::fmt;
 use std::ops::Range;
 
-/// A parsed text with placeholders.
+/// A parsed text with `{placeholders}`, for URLs, headers and bodies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
@@ -160,7 +160,7 @@ impl Template {
         if read.mistakes.is_empty() { Ok(read.template()) } else { Err(read.mistakes.swap_remove(0)) }
     }
 
-    /// Returns a template without placeholders.
+    /// Returns a template of literal text without any placeholders.
     pub fn literal(text: &str) -> Template {
         Template { parts: vec![Part::Literal(text.to_owned())] }
     }

@@ -79,7 +79,7 @@ pub struct HeaderTest {
     pub contains: Option<String>,
 }
 
-/// Meaning of a response.
+/// What a response means for the run that sent the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Meaning {

@@ -199,7 +199,7 @@ pub enum ClientWord {
     Basic,
 }
 
-/// Expiry of an access token.
+/// Lifetime of an access token, read from the token response or fixed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expiry {
@@ -210,7 +210,7 @@ pub struct Expiry {
     pub unit: WaitUnit,
 }
 
-/// Digest and HMAC algorithms.
+/// Digest and HMAC algorithms of request signatures (RFC 2104).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
@@ -232,7 +232,7 @@ pub enum Algorithm {
     Md5,
 }
 
-/// Encoding of a digest.
+/// Text encoding of a digest in a request (RFC 4648).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encoding {

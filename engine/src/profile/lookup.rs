@@ -74,7 +74,7 @@ pub struct Lookup {
     pub job: Option<Job>,
 }
 
-/// HTTP method of a request.
+/// HTTP method of a lookup's request (RFC 9110 §9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 pub enum Method {
     /// `GET`, without a body.
@@ -135,7 +135,7 @@ pub enum BodyValue {
     Object(BTreeMap<String, BodyValue>),
 }
 
-/// A bound of the window.
+/// The start or the end of the requested window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum WindowPoint {
     /// The start of the window: now minus its length.
@@ -213,7 +213,7 @@ pub struct Level {
     pub optional: bool,
 }
 
-/// Structure of a level.
+/// JSON structure that a level of `records` descends into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LevelKind {

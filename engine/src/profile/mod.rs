@@ -118,7 +118,7 @@ impl Profile {
     }
 }
 
-/// Versions of the profile language.
+/// Version of the profile language, the first line of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum Language {
     /// The current version.
@@ -136,7 +136,7 @@ pub enum Licence {
     Commercial,
 }
 
-/// Maturity of a profile.
+/// Maturity of a profile, shown by `list` and in the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {

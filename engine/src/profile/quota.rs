@@ -81,7 +81,7 @@ pub struct ProbeReset {
     pub zone: Option<String>,
 }
 
-/// Type of the reset value.
+/// Notation of the time at which the quota resets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeWord {

@@ -88,7 +88,7 @@ pub struct Field {
     pub relative_to: Option<String>,
 }
 
-/// Which of several values applies.
+/// Which one of several values of a field applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Take {
@@ -130,7 +130,7 @@ pub enum FieldSource {
     Constant,
 }
 
-/// Type of a field.
+/// Type that the values of a field are parsed as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FieldType {
@@ -177,7 +177,7 @@ impl FieldType {
     }
 }
 
-/// A scalar JSON value.
+/// A constant: text, number or boolean of JSON (RFC 8259).
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Scalar {
@@ -216,7 +216,7 @@ pub struct Orientation {
     pub rdata_as: Option<RdataAs>,
 }
 
-/// Interpretations of a record's data.
+/// How the text of a record's data is interpreted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RdataAs {
@@ -225,7 +225,7 @@ pub enum RdataAs {
     Mailbox,
 }
 
-/// Limit for bad records.
+/// Maximum share of bad records before a run fails.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BadRecords {
@@ -236,7 +236,7 @@ pub struct BadRecords {
 }
 
 impl BadRecords {
-    /// Returns the share in percent.
+    /// Returns the permitted share of bad records in percent.
     pub fn percent(&self) -> u64 {
         self.at_most.trim_end_matches('%').parse().unwrap_or(100)
     }

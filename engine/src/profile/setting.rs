@@ -33,7 +33,7 @@ pub struct Setting {
     pub choices: Vec<String>,
 }
 
-/// Type of a setting's value.
+/// Type that a setting's value is parsed as before a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SettingType {

@@ -15,7 +15,7 @@ use serde::ser::{SerializeMap, Serializer};
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-/// A passive-DNS record (draft-dulaunoy-dnsop-passive-dns-cof).
+/// A passive-DNS record in the terms of the Common Output Format (draft-dulaunoy-dnsop-passive-dns-cof).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Owner name of the resource record.

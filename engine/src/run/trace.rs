@@ -58,7 +58,7 @@ pub struct Traced {
     pub links: Vec<Link>,
 }
 
-/// Numbers of records by result.
+/// Numbers of records by result; they add up to those read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Number of records read, in total.
@@ -189,7 +189,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Result of a run.
+/// Result of a run: bundle, outcome, counts and diagnostics.
 #[derive(Debug)]
 pub struct Report {
     /// Name of the provider, from the profile.

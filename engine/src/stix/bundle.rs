@@ -270,7 +270,7 @@ impl Bundle {
         (0..self.len()).map(|place| self.object_at(place))
     }
 
-    /// How many objects it holds.
+    /// Returns the number of STIX objects in the bundle.
     pub fn len(&self) -> usize {
         let markings = self.markings.len() + usize::from(self.pap.is_some());
         markings + self.identities.len() + self.observables.len() + self.relationships.len()

@@ -67,7 +67,7 @@ impl<M: SerializeMap> Properties for InMap<'_, M> {
     }
 }
 
-/// Layout of JSON text.
+/// White space between the tokens of JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// Without whitespace.

@@ -102,7 +102,7 @@ pub enum RelationshipType {
 }
 
 impl RelationshipType {
-    /// Iterates over all relationship types.
+    /// Iterates over all relationship types that profiles can create.
     pub fn all() -> impl Iterator<Item = RelationshipType> {
         [Self::ResolvesTo, Self::RelatedTo, Self::DerivedFrom, Self::CommunicatesWith, Self::BelongsTo].into_iter()
     }

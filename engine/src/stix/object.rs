@@ -28,7 +28,7 @@ impl Identity {
         Self { id: Id::of_identity(name, class), name: name.to_owned(), class: class.to_owned(), created }
     }
 
-    /// Returns the deterministic STIX id.
+    /// Returns the deterministic STIX id (STIX 2.1 §2.9).
     pub fn id(&self) -> Id {
         self.id
     }

@@ -18,7 +18,7 @@ pub enum Pap {
 }
 
 impl Pap {
-    /// All levels, lowest first.
+    /// All PAP levels of OpenCTI, lowest first.
     pub const ALL: [Pap; 4] = [Pap::Clear, Pap::Green, Pap::Amber, Pap::Red];
 
     /// Parses `PAP:AMBER` or `amber`, in any case; `WHITE` means `CLEAR`.

@@ -20,7 +20,7 @@ pub enum Tlp {
 }
 
 impl Tlp {
-    /// All levels, lowest first.
+    /// All TLP 2.0 levels of OpenCTI, lowest first.
     pub const ALL: [Tlp; 5] = [Tlp::Clear, Tlp::Green, Tlp::Amber, Tlp::AmberStrict, Tlp::Red];
 
     /// Parses `TLP:AMBER+STRICT` or `amber+strict`, in any case; `WHITE` means `CLEAR`.
