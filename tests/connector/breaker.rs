@@ -69,8 +69,8 @@ fn provider_that_denies_access_is_not_asked_for_each_message() {
             site.with("CONNECTOR_DELIVERY_TIMEOUT", time)
         };
         // Three denials, three requests in progress, and probes. If there is time, messages wait for the first probe only.
-        all_fail(denied("600"), &format!("({status}): not for you"), 3 + 3 + 2);
-        all_fail(denied(TOO_SHORT), &format!("({status}): not for you"), 3 + 3 + 2);
+        all_fail(denied("600"), &format!("(HTTP {status}): not for you"), 3 + 3 + 2);
+        all_fail(denied(TOO_SHORT), &format!("(HTTP {status}): not for you"), 3 + 3 + 2);
     }
 }
 
@@ -89,7 +89,10 @@ fn unreachable_provider_is_not_asked_for_each_message() {
     let connector = site.start();
     for id in queue(&site) {
         let work = site.platform.await_complete(&id);
-        assert!(matches!(&work.reports[..], [(text, true)] if text.contains("cannot be reached")), "{work:?}");
+        assert!(
+            matches!(&work.reports[..], [(text, true)] if text.contains("failed to connect to the provider")),
+            "{work:?}"
+        );
     }
     // The quota request fails first.
     let number = connector.said().matches("\"Sent provider request\"").count();

@@ -152,10 +152,10 @@ fn defect_07_provider_failure_is_reported() {
     fails(|| Answer::Text(400, r#"{"error":{"message":"bad query"}}"#.into()), "bad query");
     fails(|| Answer::Text(401, r#"{"message":"bad credentials"}"#.into()), "credentials");
     fails(|| Answer::Text(403, r#"{"message":"not for you"}"#.into()), "not for you");
-    fails(|| Answer::Text(200, "<!DOCTYPE html><p>Log in</p>".into()), "web page");
+    fails(|| Answer::Text(200, "<!DOCTYPE html><p>Log in</p>".into()), "HTML");
     fails(|| Answer::Text(200, r#"{"results":[{"recordType":"A""#.into()), "");
     fails(|| Answer::Text(500, String::new()), "500");
-    fails(|| Answer::Cut, "broke");
+    fails(|| Answer::Cut, "connection reset");
 }
 
 #[test]

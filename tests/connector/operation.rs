@@ -119,7 +119,7 @@ fn lines_that_are_not_json_have_their_reasons_too() {
     let reason =
         r#"ERROR:RiskIQ:Error in message processing, reporting error to API reason="RiskIQ PassiveTotal: failed"#;
     let said = connector.said();
-    assert!(said.lines().any(|line| line.starts_with(reason) && line.contains("(401): not for you")), "{said}");
+    assert!(said.lines().any(|line| line.starts_with(reason) && line.contains("(HTTP 401): not for you")), "{said}");
     assert!(said.contains("INFO:RiskIQ:Connector registered with ID id="), "{said}");
 }
 
