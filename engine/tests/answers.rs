@@ -225,3 +225,34 @@ fn surplus_column_makes_a_bad_record() {
         Some("\"first line\\010second line\"")
     );
 }
+
+#[test]
+fn first_final_line_of_a_stream_decides() {
+    let plan = plan(&text(QUOTA, "    framing: saf\n", ""));
+    let begin = r#"{"cond":"begin"}"#;
+    let [succeeded, failed, limited] = ["succeeded", "failed", "limited"].map(|cond| format!(r#"{{"cond":"{cond}"}}"#));
+    let row = r#"{"obj":{"name":"example.com","type":"A","data":"192.0.2.1"}}"#;
+    let unknown = r#"{"cond":"other"}"#;
+    for (lines, kind, read) in [
+        ([begin, &succeeded, ""], OutcomeKind::Empty, 0),
+        ([begin, &limited, "\r"], OutcomeKind::Partial, 0),
+        ([begin, &failed, &succeeded], OutcomeKind::Failed, 0),
+        ([begin, &failed, row], OutcomeKind::Failed, 0),
+        ([begin, unknown, &succeeded], OutcomeKind::Failed, 0),
+        ([begin, &limited, &succeeded], OutcomeKind::Failed, 0),
+        ([begin, &succeeded, row], OutcomeKind::Failed, 0),
+        ([begin, &succeeded, "junk"], OutcomeKind::Failed, 0),
+        ([begin, &succeeded, &succeeded], OutcomeKind::Failed, 0),
+        ([row, &succeeded, row], OutcomeKind::Partial, 1),
+        ([row, &failed, &succeeded], OutcomeKind::Partial, 1),
+    ] {
+        let body = lines.join("\n");
+        let chunks: Vec<_> = lines.iter().map(|line| format!("{line}\n").into_bytes()).collect();
+        let whole = stored(&plan, &body);
+        let answers = [("answer".to_owned(), chunks)];
+        let in_chunks = map_stored(&plan, &plan.lookups[0], None, input(&plan), answers, now());
+        for report in [live(&plan, &body), whole, in_chunks] {
+            assert_eq!((report.outcome.kind, report.counts.read), (kind, read), "{body}\n{}", report.outcome);
+        }
+    }
+}

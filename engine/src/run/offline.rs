@@ -27,7 +27,7 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
     let secrets = Secrets::of(&input.settings);
     for (number, (name, chunks)) in (1..).zip(answers) {
         let read_before = ledger.counts.read;
-        let mut page = Page { plan, lookup, each, input: &input, secrets: &secrets, number, name: &name, lines: 0 };
+        let mut page = Page { plan, lookup, each, input: &input, secrets: &secrets, number, name: &name, lines: 0, is_ended: false };
         let mut chunks = chunks.into_iter();
         let first = Response { status: 200, body: chunks.next().unwrap_or_default(), ..Response::default() };
         let redact = |text: &str| secrets.redact(text);
@@ -46,7 +46,8 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
                 (Ok(before), Ok(StreamEnd::Truncated)) => Ok(before),
                 (_, ending) => ending,
             };
-            if read.is_err() {
+            page.is_ended = matches!(read, Ok(StreamEnd::Complete | StreamEnd::Limited));
+            if matches!(read, Err(_) | Ok(StreamEnd::Failed(_))) {
                 break;
             }
         }
@@ -93,6 +94,8 @@ struct Page<'p> {
     name: &'p str,
     /// Number of lines in previous chunks.
     lines: usize,
+    /// Whether a previous chunk contains the final line of an SAF stream.
+    is_ended: bool,
 }
 
 impl Page<'_> {
@@ -103,10 +106,10 @@ impl Page<'_> {
         graph: &mut Graph,
         ledger: &mut Ledger,
     ) -> Result<StreamEnd, RowsError> {
-        let Self { plan, lookup, each, input, number, name, lines, .. } = *self;
+        let Self { plan, lookup, each, input, number, name, lines, is_ended, .. } = *self;
         graph.make_room(body.len());
         let response = Response { status: 200, headers: vec![], body, cut: None };
-        let reader = Reader::new(&plan.record, lookup, each, &input.observable, &response).after_lines(lines);
+        let reader = Reader::new(&plan.record, lookup, each, &input.observable, &response).after_lines(lines, is_ended);
         let secrets = self.secrets.in_response(&response);
         let asked_name = record::asked_name(&input.observable);
         let context = mapping::Context {

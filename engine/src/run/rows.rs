@@ -40,6 +40,8 @@ pub(super) struct Reader<'p> {
     except: Vec<(usize, &'p RowTestPlan)>,
     /// Number of lines in previous chunks of the response.
     lines_before: usize,
+    /// Whether a previous chunk contains the final line of an SAF stream.
+    is_ended: bool,
 }
 
 /// Source of a slot.
@@ -184,7 +186,7 @@ impl<'p> Reader<'p> {
         response: &Response,
     ) -> Self {
         let (origins, fields, only, except) = (vec![], vec![], vec![], vec![]);
-        let mut reader = Self { lookup, origins, trie: None, fields, only, except, lines_before: 0 };
+        let mut reader = Self { lookup, origins, trie: None, fields, only, except, lines_before: 0, is_ended: false };
         for field in &plan.fields {
             let text = |text: Option<&str>| {
                 let slot = text.map_or(Slot::Absent, |text| Slot::Text(Cow::Owned(text.to_owned())));
@@ -214,9 +216,9 @@ impl<'p> Reader<'p> {
         reader
     }
 
-    /// Returns the reader for a chunk after this number of lines.
-    pub(super) fn after_lines(self, lines: usize) -> Self {
-        Self { lines_before: lines, ..self }
+    /// Returns the reader for a chunk after this number of lines, which may contain the final line of an SAF stream.
+    pub(super) fn after_lines(self, lines: usize, is_ended: bool) -> Self {
+        Self { lines_before: lines, is_ended, ..self }
     }
 
     fn slots(&mut self, paths: &'p [Path], origin: impl Fn(&'p Path) -> Origin<'p>) -> Vec<Pick> {
@@ -275,7 +277,7 @@ impl<'p> Reader<'p> {
         match self.lookup.rows.framing {
             Framing::Json => self.document(body, sink),
             Framing::Ndjson => Ok(self.lines(lines(), sink)),
-            Framing::Saf => Ok(self.framed_lines(lines(), sink)),
+            Framing::Saf => self.framed_lines(lines(), sink),
             Framing::Delimited => self.columns(body, response, sink),
         }
     }
@@ -331,9 +333,18 @@ impl<'p> Reader<'p> {
         }
     }
 
-    fn framed_lines<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Envelope {
+    /// Reads an SAF stream. Its first final line decides how it ended; no line may follow.
+    fn framed_lines<'b>(
+        &self,
+        lines: impl Iterator<Item = (usize, &'b [u8])>,
+        sink: Sink<'_>,
+    ) -> Result<Envelope, RowsError> {
         let (mut rows, mut ending, mut slots) = (0, StreamEnd::Truncated, self.empty_slots());
         for (number, line) in lines {
+            if self.is_ended || ending != StreamEnd::Truncated {
+                let reason = format!("invalid response: line {number} follows the final line of the stream");
+                return Err(RowsError::Syntax { reason, line: number });
+            }
             slots.fill(Slot::Absent);
             let seed = FrameSeed(PayloadSeed { trie: self.trie.as_ref(), slots: &mut slots });
             let Ok(frame) = read_json(line, seed) else {
@@ -351,11 +362,17 @@ impl<'p> Reader<'p> {
                 None | Some("begin" | "ongoing") => {}
                 Some("succeeded") => ending = StreamEnd::Complete,
                 Some("limited") => ending = StreamEnd::Limited,
-                Some("failed") => ending = StreamEnd::Failed(frame.msg.map(Cow::into_owned).unwrap_or_default()),
-                Some(other) => ending = StreamEnd::Failed(format!("unknown `cond` value `{other}`")),
+                Some("failed") => {
+                    ending = StreamEnd::Failed(frame.msg.map(Cow::into_owned).unwrap_or_default());
+                    break;
+                }
+                Some(other) => {
+                    ending = StreamEnd::Failed(format!("unknown `cond` value `{other}`"));
+                    break;
+                }
             }
         }
-        Envelope { document: Value::Null, rows, ending }
+        Ok(Envelope { document: Value::Null, rows, ending })
     }
 
     fn columns(&self, body: &[u8], response: &Response, sink: Sink<'_>) -> Result<Envelope, RowsError> {
