@@ -256,3 +256,74 @@ fn first_final_line_of_a_stream_decides() {
         }
     }
 }
+
+const FROM_ANSWER: &str = "    sensor_id: { from: answer, at: $.sensor, as: string, optional: true }\n";
+
+#[test]
+fn memory_for_values_of_a_response_is_limited() {
+    let (plain, tree) = (plan(&text(QUOTA, ROWS, "")), plan(&text(QUOTA, ROWS, FROM_ANSWER)));
+    let lines = plan(&text(QUOTA, "    framing: ndjson\n", ""));
+    let many = |value: &str| vec![value; 4_000_000 / value.len()].join(",");
+    let unread = format!(r#"{{"rows":[],"junk":[{}]}}"#, many(r#"{"a":0}"#));
+    // Larger responses are parsed on another thread, whose allocations are not counted.
+    let small = format!(r#"{{"rows":[],"junk":[{}]}}"#, vec![r#"{"a":0}"#; 110_000].join(","));
+    assert!(small.len() < 1024 * 1024);
+    let row = |data: &str| format!(r#"{{"name":"example.com","type":"A","data":[{}]}}"#, many(data));
+    for (plan, body, kind) in [
+        (&plain, small, OutcomeKind::Empty),
+        (&plain, unread.clone(), OutcomeKind::Empty),
+        (&tree, unread, OutcomeKind::Empty),
+        (&tree, format!(r#"{{"rows":[{}]}}"#, many(r#"{"a":0}"#)), OutcomeKind::Failed),
+        (&tree, format!(r#"{{"rows":[{}]}}"#, many(r#"{"name":0}"#)), OutcomeKind::Failed),
+        (&tree, format!(r#"{{"rows":[],"sensor":[{}]}}"#, many("0")), OutcomeKind::Failed),
+        (&plain, format!(r#"{{"rows":[{}]}}"#, row("[]")), OutcomeKind::Failed),
+        (&plain, format!(r#"{{"rows":[{}]}}"#, row(r#""""#)), OutcomeKind::Failed),
+        (&lines, row("{}"), OutcomeKind::Failed),
+    ] {
+        let length = body.len() as u64;
+        let answers = [("answer".to_owned(), vec![body.into_bytes()])];
+        let mut report = None;
+        let input = Input { trace: false, ..input(plan) };
+        let cost = allocation_counter::measure(|| {
+            report = Some(map_stored(plan, &plan.lookups[0], None, input, answers, now()));
+        });
+        let outcome = report.expect("a report").outcome;
+        assert_eq!(outcome.kind, kind, "{outcome}");
+        assert!(cost.bytes_max <= 8 * length + (16 << 20), "{} octets for {length}: {outcome}", cost.bytes_max);
+    }
+}
+
+#[test]
+fn repeated_key_on_the_way_to_the_rows_is_invalid() {
+    let row = r#"{"name":"example.com","type":"A","data":"192.0.2.1"}"#;
+    let records = |at: &str| format!("    records: {at}\n");
+    let map = "[{ at: $.rows, is: map }]";
+    for (at, body, is_valid) in [
+        ("$.rows", r#"{"rows":[ROW],"x":1}"#, true),
+        ("$.rows", r#"{"rows":[ROW],"x":1,"x":2}"#, true),
+        ("$.rows", r#"{"rows":[ROW],"x":1,"rows":[]}"#, false),
+        ("$.rows", r#"{"rows":[],"rows":[ROW]}"#, false),
+        ("$.rows", r#"{"rows":null,"rows":[ROW]}"#, false),
+        ("$.rows", r#"{"rows":[ROW],"r\u006fws":null}"#, false),
+        ("$.a.rows", r#"{"a":{"rows":[ROW]},"rows":1,"rows":2}"#, true),
+        ("$.a.rows", r#"{"a":{"rows":[ROW]},"a":{}}"#, false),
+        ("$.a.rows", r#"{"a":{"rows":[ROW],"rows":[]}}"#, false),
+        (map, r#"{"rows":{"k":ROW,"l":ROW}}"#, true),
+        (map, r#"{"rows":{"k":ROW,"k":{}}}"#, false),
+        ("[{ at: $.groups }, { at: $.rows }]", r#"{"groups":[{"rows":[ROW],"x":1,"x":1}]}"#, true),
+        ("[{ at: $.groups }, { at: $.rows }]", r#"{"groups":[{"rows":[ROW],"rows":[]}]}"#, false),
+        ("[{ at: $.groups, is: one-or-many }]", r#"{"groups":ROW,"groups":[]}"#, false),
+    ] {
+        for fields in ["", FROM_ANSWER] {
+            let report = live(&plan(&text(QUOTA, &records(at), fields)), &body.replace("ROW", row));
+            let outcome = report.outcome.to_string();
+            assert_eq!(report.outcome.kind == OutcomeKind::Ok, is_valid, "{at} {body}\n{outcome}");
+            assert_eq!(outcome.contains("duplicate key"), !is_valid, "{at} {body}\n{outcome}");
+        }
+    }
+    for (body, is_valid) in [(r#"{"rows":[ROW],"total":1}"#, true), (r#"{"rows":[ROW],"total":1,"total":9}"#, false)] {
+        let lookup = format!("{ROWS}    paging: {{ kind: none, total: $.total }}\n");
+        let report = live(&plan(&text(QUOTA, &lookup, "")), &body.replace("ROW", row));
+        assert_eq!(report.outcome.kind == OutcomeKind::Ok, is_valid, "{body}\n{}", report.outcome);
+    }
+}

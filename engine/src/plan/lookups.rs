@@ -54,7 +54,7 @@ pub struct LookupPlan {
 
 impl LookupPlan {
     /// Returns the paths into the response body outside of its rows, with their keys relative to the lookup.
-    pub(super) fn body_places(&self) -> impl Iterator<Item = (String, &Path)> {
+    pub(crate) fn body_places(&self) -> impl Iterator<Item = (String, &Path)> {
         let paging = self.paging.body_places().into_iter().map(|(key, path)| (format!("paging/{key}"), path));
         let signal = self.truncated_when.iter().filter_map(|signal| match &signal.place {
             AnswerPlace::Body(path) => Some(("truncated_when/at".to_owned(), path)),

@@ -1,6 +1,7 @@
 //! Extracts values from JSON by path, in one pass and without building a tree: all paths of a profile are merged into a
 //! trie, and other values are skipped.
 
+use super::prune::{ELEMENT, Guard, Keep, Pruned};
 use crate::plan::{Datum, Path, PathStep};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
@@ -139,6 +140,7 @@ fn owned(value: Value) -> Slot<'static> {
 pub(super) struct Fill<'t, 's, 'de> {
     pub(super) trie: &'t Trie,
     pub(super) slots: &'s mut [Slot<'de>],
+    pub(super) guard: &'t Guard,
 }
 
 impl<'de> DeserializeSeed<'de> for Fill<'_, '_, 'de> {
@@ -163,15 +165,15 @@ impl<'de> Visitor<'de> for Fill<'_, '_, 'de> {
                     map.next_value::<IgnoredAny>()?;
                 }
                 Some(child) if child.children.is_empty() => {
-                    let slot = map.next_value_seed(OneSlot)?;
+                    let slot = map.next_value_seed(OneSlot(self.guard))?;
                     let (last, others) = child.slots.split_last().expect("a path ends at a leaf");
                     others.iter().for_each(|&at| self.slots[at] = slot.clone());
                     self.slots[*last] = slot;
                 }
                 Some(child) if child.slots.is_empty() => {
-                    map.next_value_seed(Fill { trie: child, slots: &mut *self.slots })?;
+                    map.next_value_seed(Fill { trie: child, slots: &mut *self.slots, guard: self.guard })?;
                 }
-                Some(child) => child.fill_from(map.next_value()?, self.slots),
+                Some(child) => child.fill_from(map.next_value_seed(Pruned::whole(self.guard))?, self.slots),
             }
         }
         Ok(None)
@@ -238,9 +240,9 @@ impl<'de> Visitor<'de> for KeySeed {
 }
 
 /// Reads one value.
-struct OneSlot;
+struct OneSlot<'g>(&'g Guard);
 
-impl<'de> DeserializeSeed<'de> for OneSlot {
+impl<'de> DeserializeSeed<'de> for OneSlot<'_> {
     type Value = Slot<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -248,7 +250,7 @@ impl<'de> DeserializeSeed<'de> for OneSlot {
     }
 }
 
-impl<'de> Visitor<'de> for OneSlot {
+impl<'de> Visitor<'de> for OneSlot<'_> {
     type Value = Slot<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -286,13 +288,15 @@ impl<'de> Visitor<'de> for OneSlot {
     /// Rdata is usually a list of one text, which is not copied.
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let mut texts = vec![];
-        while let Some(item) = list.next_element_seed(OneSlot)? {
+        while let Some(item) = list.next_element_seed(OneSlot(self.0))? {
+            self.0.take(ELEMENT)?;
             match item {
                 Slot::Text(text) => texts.push(text),
                 other => {
                     let mut items: Vec<Value> = texts.iter().map(|text| Value::from(text.as_ref())).collect();
                     items.push(other.to_value());
-                    while let Some(item) = list.next_element()? {
+                    while let Some(item) = list.next_element_seed(Pruned::whole(self.0))? {
+                        self.0.take(ELEMENT)?;
                         items.push(item);
                     }
                     return Ok(Slot::Node(Cow::Owned(Value::Array(items))));
@@ -302,24 +306,26 @@ impl<'de> Visitor<'de> for OneSlot {
         Ok(Slot::Texts(texts))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut object = serde_json::Map::new();
-        while let Some((key, value)) = map.next_entry()? {
-            object.insert(key, value);
-        }
-        Ok(Slot::Node(Cow::Owned(Value::Object(object))))
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        Ok(Slot::Node(Cow::Owned(Pruned::whole(self.0).visit_map(map)?)))
     }
 }
 
 /// Returns the value at a path of a document; `None` if absent or not JSON.
 pub(super) fn find(body: &[u8], path: &Path) -> Option<Value> {
     let mut trie = Trie::default();
+    let guard = Guard::new(body.len());
     if !trie.add(path, 0) {
-        return path.find(&serde_json::from_slice(body).ok()?).cloned();
+        let mut document = serde_json::Deserializer::from_slice(body);
+        let mut keep = Keep::default();
+        keep.add(&[], Some(path), true);
+        let value = Pruned::kept(&keep, &guard).deserialize(&mut document).ok()?;
+        document.end().ok()?;
+        return path.find(&value).cloned();
     }
     let mut slots = [Slot::Absent];
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    Fill { trie: &trie, slots: &mut slots }.deserialize(&mut deserializer).ok()?;
+    Fill { trie: &trie, slots: &mut slots, guard: &guard }.deserialize(&mut deserializer).ok()?;
     deserializer.end().ok()?;
     (slots[0] != Slot::Absent).then(|| slots[0].to_value())
 }
@@ -355,7 +361,9 @@ mod tests {
         let mut slots = vec![Slot::Absent; 5];
         let text = r#"{"x": [], "a": {"b": 1, "c": "y"}, "d": null}"#;
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let other = Fill { trie: &trie, slots: &mut slots }.deserialize(&mut deserializer).expect("JSON");
+        let guard = Guard::new(text.len());
+        let other =
+            Fill { trie: &trie, slots: &mut slots, guard: &guard }.deserialize(&mut deserializer).expect("JSON");
         assert_eq!(other, None);
         let values: Vec<Value> = slots.iter().map(Slot::to_value).collect();
         assert_eq!(values, [json!(1), json!("y"), json!({"b": 1, "c": "y"}), json!(1), json!(null)]);

@@ -27,6 +27,7 @@ mod encodings;
 mod offline;
 mod trace;
 mod stream_rows;
+mod prune;
 
 pub use answer::{meaning, meaning_of_status};
 pub use exchange::{Fault, Health, Input, Response, Step};

@@ -27,7 +27,17 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
     let secrets = Secrets::of(&input.settings);
     for (number, (name, chunks)) in (1..).zip(answers) {
         let read_before = ledger.counts.read;
-        let mut page = Page { plan, lookup, each, input: &input, secrets: &secrets, number, name: &name, lines: 0, is_ended: false };
+        let mut page = Page {
+            plan,
+            lookup,
+            each,
+            input: &input,
+            secrets: &secrets,
+            number,
+            name: &name,
+            lines: 0,
+            is_ended: false,
+        };
         let mut chunks = chunks.into_iter();
         let first = Response { status: 200, body: chunks.next().unwrap_or_default(), ..Response::default() };
         let redact = |text: &str| secrets.redact(text);

@@ -4,6 +4,7 @@
 use super::Response;
 use super::delimited::Delimited;
 use super::extract::{Slot, Trie};
+use super::prune::{Guard, Keep, Pruned};
 use super::read_ahead;
 use super::saf::{FrameSeed, Payload, PayloadSeed};
 use super::stream_rows::StreamRows;
@@ -34,6 +35,8 @@ pub(super) struct Reader<'p> {
     pub(super) origins: Vec<Origin<'p>>,
     /// Paths to all slots, if rows are plain: member names within the row.
     trie: Option<Trie>,
+    /// Values of a response that are read to a tree: all of them, or with a `trie` only those outside of the rows.
+    keep: Keep,
     /// Alternative sources of each field, in order.
     pub(super) fields: Vec<Vec<Pick>>,
     only: Vec<(usize, &'p RowTestPlan)>,
@@ -186,7 +189,17 @@ impl<'p> Reader<'p> {
         response: &Response,
     ) -> Self {
         let (origins, fields, only, except) = (vec![], vec![], vec![], vec![]);
-        let mut reader = Self { lookup, origins, trie: None, fields, only, except, lines_before: 0, is_ended: false };
+        let mut reader = Self {
+            lookup,
+            origins,
+            trie: None,
+            keep: Keep::default(),
+            fields,
+            only,
+            except,
+            lines_before: 0,
+            is_ended: false,
+        };
         for field in &plan.fields {
             let text = |text: Option<&str>| {
                 let slot = text.map_or(Slot::Absent, |text| Slot::Text(Cow::Owned(text.to_owned())));
@@ -213,7 +226,29 @@ impl<'p> Reader<'p> {
             reader.except.push((slot, test));
         }
         reader.trie = reader.plain_trie();
+        reader.keep = reader.values_to_keep(reader.trie.is_none());
         reader
+    }
+
+    fn values_to_keep(&self, with_rows: bool) -> Keep {
+        let (mut keep, levels) = (Keep::default(), &self.lookup.rows.levels[..]);
+        if with_rows {
+            keep.add(levels, None, true);
+            for origin in &self.origins {
+                match origin {
+                    Origin::Row(path) => keep.add(levels, Some(path), true),
+                    Origin::Above(up, path) => {
+                        let above = levels.len().checked_sub(*up).map(|depth| &levels[..depth]);
+                        above.into_iter().for_each(|above| keep.add(above, Some(path), false));
+                    }
+                    Origin::Answer(path) => keep.add(&[], Some(path), false),
+                    Origin::Key(_) => {}
+                }
+            }
+        }
+        self.lookup.body_places().for_each(|(_, path)| keep.add(&[], Some(path), false));
+        keep.finish();
+        keep
     }
 
     /// Returns the reader for a chunk after this number of lines, which may contain the final line of an SAF stream.
@@ -276,25 +311,36 @@ impl<'p> Reader<'p> {
         let lines = || whole_lines(body, response).map(|(number, line)| (self.lines_before + number, line));
         match self.lookup.rows.framing {
             Framing::Json => self.document(body, sink),
-            Framing::Ndjson => Ok(self.lines(lines(), sink)),
-            Framing::Saf => self.framed_lines(lines(), sink),
+            Framing::Ndjson => self.lines(lines(), body.len(), sink),
+            Framing::Saf => self.framed_lines(lines(), body.len(), sink),
             Framing::Delimited => self.columns(body, response, sink),
         }
     }
 
     fn document(&self, body: &[u8], sink: Sink<'_>) -> Result<Envelope, RowsError> {
+        let guard = Guard::new(body.len());
+        let failed = |error: &serde_json::Error| match guard.fault() {
+            Some(reason) => RowsError::Syntax { reason, line: error.line() },
+            None => not_json(body, error),
+        };
         if let Some(trie) = &self.trie {
-            let level = &self.lookup.rows.levels[0];
+            let (level, values) = (&self.lookup.rows.levels[0], Pruned::kept(&self.keep, &guard));
             let mut seen = 0;
-            let stream = StreamRows { reader: self, trie, steps: level.at.steps(), seen: &mut seen, sink: &mut *sink };
+            let (steps, seen, sink) = (level.at.steps(), &mut seen, &mut *sink);
+            let stream = StreamRows { reader: self, trie, steps, values, seen: &mut *seen, sink };
             match read_json(body, stream) {
-                Ok(Some(document)) => return Ok(Envelope { document, rows: seen, ending: StreamEnd::Unknown }),
-                Err(error) if !error.is_data() => return Err(not_json(body, &error)),
+                Ok(Some(document)) => return Ok(Envelope { document, rows: *seen, ending: StreamEnd::Unknown }),
+                Err(error) if guard.fault().is_some() || !error.is_data() => return Err(failed(&error)),
                 // The tree gives a precise error.
                 Ok(None) | Err(_) => {}
             }
         }
-        let document: Value = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
+        guard.reset();
+        let keep = match self.trie {
+            Some(_) => Cow::Owned(self.values_to_keep(true)),
+            None => Cow::Borrowed(&self.keep),
+        };
+        let document = read_json(body, Pruned::kept(&keep, &guard)).map_err(|error| failed(&error))?;
         let rows = self.tree(&document, None, sink)?;
         Ok(Envelope { document, rows, ending: StreamEnd::Unknown })
     }
@@ -304,20 +350,52 @@ impl<'p> Reader<'p> {
         TreeRows::new(self, answer, line).rows(sink)
     }
 
-    fn lines<'b>(&self, lines: impl Iterator<Item = (usize, &'b [u8])>, sink: Sink<'_>) -> Envelope {
+    fn lines<'b>(
+        &self,
+        lines: impl Iterator<Item = (usize, &'b [u8])>,
+        octets: usize,
+        sink: Sink<'_>,
+    ) -> Result<Envelope, RowsError> {
         let (mut rows, mut slots) = (0, self.empty_slots());
+        let guard = Guard::new(octets);
         for (number, line) in lines {
             rows += 1;
-            self.line(number, line, &mut slots, sink);
+            self.line(number, line, &mut slots, &guard, sink)?;
         }
-        Envelope { rows, ..Envelope::default() }
+        Ok(Envelope { rows, ..Envelope::default() })
     }
 
-    fn line<'b>(&self, number: usize, line: &'b [u8], slots: &mut [Slot<'b>], sink: Sink<'_>) {
-        slots.fill(Slot::Absent);
-        match read_json(line, PayloadSeed { trie: self.trie.as_ref(), slots: &mut *slots }) {
+    fn line<'b>(
+        &self,
+        number: usize,
+        line: &'b [u8],
+        slots: &mut [Slot<'b>],
+        guard: &Guard,
+        sink: Sink<'_>,
+    ) -> Result<(), RowsError> {
+        match read_json(line, self.payload(slots, guard)) {
             Ok(payload) => self.emit(payload, number, slots, sink),
-            Err(_) => sink(bad_row(number, NOT_JSON)),
+            Err(_) => self.bad_line(number, guard, sink)?,
+        }
+        Ok(())
+    }
+
+    /// Returns the seed of a line's row. Rows in slots may be collected before they are mapped, trees are not.
+    fn payload<'s, 'b>(&'s self, slots: &'s mut [Slot<'b>], guard: &'s Guard) -> PayloadSeed<'s, 's, 'b> {
+        slots.fill(Slot::Absent);
+        if self.trie.is_none() {
+            guard.reset();
+        }
+        PayloadSeed { trie: self.trie.as_ref(), slots, values: Pruned::kept(&self.keep, guard) }
+    }
+
+    fn bad_line(&self, number: usize, guard: &Guard, sink: Sink<'_>) -> Result<(), RowsError> {
+        match guard.fault() {
+            Some(reason) => Err(RowsError::Syntax { reason, line: number }),
+            None => {
+                sink(bad_row(number, NOT_JSON));
+                Ok(())
+            }
         }
     }
 
@@ -337,19 +415,19 @@ impl<'p> Reader<'p> {
     fn framed_lines<'b>(
         &self,
         lines: impl Iterator<Item = (usize, &'b [u8])>,
+        octets: usize,
         sink: Sink<'_>,
     ) -> Result<Envelope, RowsError> {
+        let guard = Guard::new(octets);
         let (mut rows, mut ending, mut slots) = (0, StreamEnd::Truncated, self.empty_slots());
         for (number, line) in lines {
             if self.is_ended || ending != StreamEnd::Truncated {
                 let reason = format!("invalid response: line {number} follows the final line of the stream");
                 return Err(RowsError::Syntax { reason, line: number });
             }
-            slots.fill(Slot::Absent);
-            let seed = FrameSeed(PayloadSeed { trie: self.trie.as_ref(), slots: &mut slots });
-            let Ok(frame) = read_json(line, seed) else {
+            let Ok(frame) = read_json(line, FrameSeed(self.payload(&mut slots, &guard))) else {
                 rows += 1;
-                sink(bad_row(number, NOT_JSON));
+                self.bad_line(number, &guard, sink)?;
                 continue;
             };
             rows += u64::from(frame.payload.is_some() || frame.cond.is_none());

@@ -1,7 +1,8 @@
 //! Parses a line of the Streaming API Framing (SAF) protocol in one pass; its `obj` is read directly into slots.
 
 use super::extract::{Fill, Key, KeySeed, Slot, Trie};
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use super::prune::Pruned;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
@@ -70,14 +71,15 @@ impl<'l> Visitor<'l> for FrameSeed<'_, '_, 'l> {
 pub(super) struct PayloadSeed<'t, 's, 'l> {
     pub(super) trie: Option<&'t Trie>,
     pub(super) slots: &'s mut [Slot<'l>],
+    pub(super) values: Pruned<'t>,
 }
 
 impl<'l> DeserializeSeed<'l> for PayloadSeed<'_, '_, 'l> {
     type Value = Payload;
 
     fn deserialize<D: Deserializer<'l>>(self, deserializer: D) -> Result<Payload, D::Error> {
-        let Some(trie) = self.trie else { return Value::deserialize(deserializer).map(Payload::Tree) };
-        let other = Fill { trie, slots: self.slots }.deserialize(deserializer)?;
+        let Some(trie) = self.trie else { return self.values.deserialize(deserializer).map(Payload::Tree) };
+        let other = Fill { trie, slots: self.slots, guard: self.values.guard }.deserialize(deserializer)?;
         Ok(other.map_or(Payload::InSlots, Payload::Other))
     }
 }
@@ -115,6 +117,7 @@ impl<'l, S: DeserializeSeed<'l>> Visitor<'l> for Maybe<S> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::prune::Guard;
     use super::*;
     use crate::plan::Path;
 
@@ -122,7 +125,9 @@ mod tests {
         let mut trie = Trie::default();
         assert!(trie.add(&Path::parse("$.a").expect("a path"), 0));
         let mut slots = [Slot::Absent];
-        let seed = FrameSeed(PayloadSeed { trie: with_trie.then_some(&trie), slots: &mut slots });
+        let guard = Guard::new(line.len());
+        let values = Pruned::whole(&guard);
+        let seed = FrameSeed(PayloadSeed { trie: with_trie.then_some(&trie), slots: &mut slots, values });
         let frame = seed.deserialize(&mut serde_json::Deserializer::from_str(line))?;
         let state = format!("{:?} {:?}", frame.cond, frame.msg);
         Ok((state, frame.payload, slots.iter().map(Slot::to_value).collect()))

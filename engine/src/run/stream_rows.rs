@@ -1,6 +1,7 @@
 //! Streams the rows of a JSON document in one pass, without a tree, for profiles that read only values of plain rows.
 
 use super::extract::{Fill, KeySeed, Slot, Trie};
+use super::prune::Pruned;
 use super::rows::{Reader, Row, RowLocation, RowStep, not_an_object};
 use crate::plan::PathStep;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -12,6 +13,8 @@ pub(super) struct StreamRows<'w, 'p, 's> {
     pub(super) reader: &'w Reader<'p>,
     pub(super) trie: &'w Trie,
     pub(super) steps: &'w [PathStep],
+    /// What is read from the envelope.
+    pub(super) values: Pruned<'w>,
     pub(super) seen: &'w mut u64,
     pub(super) sink: &'w mut (dyn FnMut(Row<'_>) + 's),
 }
@@ -42,16 +45,20 @@ impl<'de> Visitor<'de> for StreamRows<'_, '_, '_> {
         let mut envelope = Map::new();
         let mut is_found = false;
         while let Some(key) = map.next_key_seed(KeySeed)? {
-            if key.0 == *name && !is_found {
-                let inner = StreamRows { steps: rest, seen: &mut *self.seen, sink: &mut *self.sink, ..self };
-                match map.next_value_seed(inner)? {
-                    Some(inner) => envelope.insert(name.clone(), inner),
-                    None => return drain(map),
-                };
-                is_found = true;
-            } else {
-                envelope.insert(key.0.into_owned(), map.next_value()?);
+            if key.0 != *name {
+                self.values.member(key, &mut map, &mut envelope)?;
+                continue;
             }
+            if is_found {
+                return Err(self.values.guard.repeated(name));
+            }
+            let values = self.values.inner_of(name);
+            let inner = StreamRows { steps: rest, values, seen: &mut *self.seen, sink: &mut *self.sink, ..self };
+            match map.next_value_seed(inner)? {
+                Some(inner) => envelope.insert(name.clone(), inner),
+                None => return drain(map),
+            };
+            is_found = true;
         }
         Ok(is_found.then_some(Value::Object(envelope)))
     }
@@ -61,7 +68,8 @@ impl<'de> Visitor<'de> for StreamRows<'_, '_, '_> {
         let levels = &self.reader.lookup.rows.levels;
         loop {
             slots.fill(Slot::Absent);
-            let Some(other) = list.next_element_seed(Fill { trie: self.trie, slots: &mut slots })? else { break };
+            let fill = Fill { trie: self.trie, slots: &mut slots, guard: self.values.guard };
+            let Some(other) = list.next_element_seed(fill)? else { break };
             let path = [RowStep::Index(usize::try_from(*self.seen).expect("rows fit into memory"))];
             let location = RowLocation { levels, path: &path, line: None };
             let slots = match other {
