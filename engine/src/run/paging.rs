@@ -25,6 +25,10 @@ pub(super) struct Pages {
     pub(super) cursor: Option<String>,
     /// Parts of the window, if each page is one of them.
     pub(super) parts: Option<Parts>,
+    /// Total that a page stated last: some providers state it on the first page only.
+    total: Option<u64>,
+    /// Number of the last page, from the page that stated it last.
+    last: Option<u64>,
     /// Whether a page was marked as truncated.
     is_cut: bool,
     seen_rows: HashSet<[u8; 20]>,
@@ -163,11 +167,14 @@ impl Pages {
             }
             PagingPlan::Page { first, last, more, total, .. } => {
                 let read = first.saturating_add(u64::from(self.count.saturating_sub(1)));
-                let more = [integer_at(last)?.map(|last| last > read), flag(more.as_ref(), envelope)];
-                self.counted(&more, integer_at(total)?, envelope)
+                self.last = integer_at(last)?.or(self.last);
+                self.total = integer_at(total)?.or(self.total);
+                let more = [self.last.map(|last| last > read), flag(more.as_ref(), envelope)];
+                self.counted(&more, envelope)
             }
             PagingPlan::Offset { more, total, .. } => {
-                self.counted(&[flag(more.as_ref(), envelope)], integer_at(total)?, envelope)
+                self.total = integer_at(total)?.or(self.total);
+                self.counted(&[flag(more.as_ref(), envelope)], envelope)
             }
             PagingPlan::NextUrl { at, .. } => match next_url(at.as_ref(), envelope, response)? {
                 Some(next) => {
@@ -197,9 +204,10 @@ impl Pages {
 
     /// Numbered pages continue while any indicator says that more exist; without an indicator, until an empty page. A
     /// short page is no indicator: providers may return fewer rows than requested.
-    fn counted(&self, more: &[Option<bool>], total: Option<u64>, envelope: &Envelope) -> NextPage {
-        let missing = total.filter(|total| *total > self.rows);
-        let is_known = total.is_some() || more.iter().any(Option::is_some) || envelope.ending == StreamEnd::Complete;
+    fn counted(&self, more: &[Option<bool>], envelope: &Envelope) -> NextPage {
+        let missing = self.total.filter(|total| *total > self.rows);
+        let is_known =
+            self.total.is_some() || more.iter().any(Option::is_some) || envelope.ending == StreamEnd::Complete;
         match (missing, envelope.rows) {
             _ if more.contains(&Some(true)) => NextPage::Next(Target::Built),
             (Some(total), 0) => self.fewer_than_total(total),

@@ -1,0 +1,67 @@
+//! Records that a provider withholds are reported, and its bad records are counted: each case is a sequence of
+//! responses, the last of which repeats.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use stixmap_engine::diagnostic::Source;
+use stixmap_engine::plan::{Plan, Settings};
+use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report, Response, Run, Step};
+use stixmap_engine::stix::Observable;
+
+const NOW: i64 = 1_709_294_723;
+
+/// Runs a lookup with these keys against these response bodies.
+fn run(lookup: &str, bodies: &[Value]) -> Report {
+    let text = format!(
+        "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nhttp: {{ base_url: \"https://api.example.net\" }}\nwindow: {{ last: P30D }}\nlookups:\n  names: {{ accepts: [domain-name], path: \"/names/{{observable.value}}\", query: {{ since: {{ from: window.start, format: epoch-seconds }}, until: {{ from: window.end, format: epoch-seconds }} }}, {lookup} }}\nrecord:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\n    time_last: {{ at: $.last, as: timestamp, format: epoch-seconds }}\n    count: {{ at: $.count, as: integer, optional: true }}\n    sensor: {{ at: $.sensor, as: string, optional: true }}\nrules:\n  - {{ rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }}\n  - {{ rrtype: \"*\", drop: of no interest }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
+    );
+    let (plan, diagnostics) = Plan::check(&Source::new("profile.yaml", text));
+    let messages: Vec<&str> = diagnostics.iter().map(|found| found.message.as_str()).collect();
+    let plan = plan.unwrap_or_else(|| panic!("{messages:?}"));
+    let mut now = Timestamp::from_second(NOW).expect("a time");
+    let input = Input {
+        observable: Observable::detect("example.com").expect("an observable"),
+        markings: vec![],
+        settings: Settings::read(&plan.settings, |_| None).expect("no settings"),
+        deadline: now + SignedDuration::from_hours(1),
+        seed: 7,
+        trace: false,
+    };
+    let (mut run, mut sent) = (Run::new(&plan, Arc::new(ProviderState::default()), input, now), 0);
+    loop {
+        match run.next(now) {
+            Step::Done => return run.finish(),
+            Step::Wait(until) => now = until,
+            Step::Send(_) => {
+                let body = bodies[sent.min(bodies.len() - 1)].to_string().into_bytes();
+                sent += 1;
+                drop(run.accept(Ok(Response { status: 200, headers: vec![], body, cut: None }), now));
+            }
+        }
+    }
+}
+
+fn row(number: usize) -> Value {
+    json!({ "name": "example.com", "type": "A", "data": format!("192.0.2.{number}"), "last": NOW - 999 })
+}
+
+fn rows(numbers: std::ops::Range<usize>) -> Vec<Value> {
+    numbers.map(row).collect()
+}
+
+#[test]
+fn figures_of_the_first_page_hold_for_later_pages() {
+    let first = |figure: &str, value: u64| json!({ "rows": rows(0..2), figure: value });
+    for kind in ["page, parameter: p", "offset, parameter: o"] {
+        let lookup = |key: &str| format!("records: $.rows, paging: {{ kind: {kind}, {key}, at_most: 9 }}");
+        let total = lookup("total: $.total");
+        let ends_early = run(&total, &[first("total", 10), json!({ "rows": rows(2..3) }), json!({ "rows": [] })]);
+        assert_eq!(ends_early.outcome.kind, OutcomeKind::Partial, "{kind}: {}", ends_early.outcome);
+        let complete = run(&total, &[first("total", 4), json!({ "rows": rows(2..4) })]);
+        assert_eq!((complete.outcome.kind, complete.requests), (OutcomeKind::Ok, 2), "{kind}: {}", complete.outcome);
+    }
+    let last = "records: $.rows, paging: { kind: page, parameter: p, last: $.last, at_most: 9 }";
+    let pages = [first("last", 3), json!({ "rows": [] }), json!({ "rows": rows(4..6) })];
+    assert_eq!(run(last, &pages).counts.read, 4);
+}
