@@ -65,3 +65,17 @@ fn figures_of_the_first_page_hold_for_later_pages() {
     let pages = [first("last", 3), json!({ "rows": [] }), json!({ "rows": rows(4..6) })];
     assert_eq!(run(last, &pages).counts.read, 4);
 }
+
+#[test]
+fn cap_counts_rows_of_nested_lists_at_both_levels() {
+    let group = |numbers| json!({ "rows": rows(numbers) });
+    let answer = |groups: Vec<Value>| [json!({ "groups": groups })];
+    for paging in ["kind: none, cap: 4", "kind: window, cap: 4, at_most: 2"] {
+        let lookup = format!("records: [{{ at: $.groups }}, {{ at: $.rows }}], paging: {{ {paging} }}");
+        let kind = |groups| run(&lookup, &answer(groups)).outcome.kind;
+        assert_eq!(kind(vec![group(0..2), group(2..4)]), OutcomeKind::Partial, "{paging}");
+        let with_empty = vec![group(0..1), group(1..1), group(1..2), group(2..3)];
+        assert_eq!(kind(with_empty), OutcomeKind::Partial, "{paging}");
+        assert_eq!(kind(vec![group(0..2), group(2..3)]), OutcomeKind::Ok, "{paging}");
+    }
+}

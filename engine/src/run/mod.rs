@@ -541,12 +541,15 @@ impl<'p> Run<'p> {
         let (texts, graph, ledger) = (&mut self.texts, &mut self.graph, &mut self.ledger);
         let volatile = parts::volatile(&reader, &self.plan.record);
         parts.iter_mut().for_each(Parts::begin);
+        let mut innermost = 0;
         let read = reader.read(response, &mut |row| {
+            innermost += 1;
             if parts.as_mut().is_none_or(|parts| parts.is_new(&row, &volatile)) {
                 bad.extend(mapping::row(&context, &row, texts, graph, ledger));
             }
         });
-        self.current.as_mut().expect("a page was requested").pages.parts = parts;
+        let pages = &mut self.current.as_mut().expect("a page was requested").pages;
+        (pages.parts, pages.innermost) = (parts, innermost);
         if !bad.is_empty() {
             let response_source = self.response_source(page, response);
             let diagnostics = bad.iter().map(|bad| diagnose::bad_record(self.plan, lookup, bad, &response_source));

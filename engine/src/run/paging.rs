@@ -21,6 +21,8 @@ pub(super) struct Pages {
     pub(super) count: u32,
     /// Number of rows read.
     pub(super) rows: u64,
+    /// Number of rows of the current page at the innermost level.
+    pub(super) innermost: u64,
     /// Cursor of the next page.
     pub(super) cursor: Option<String>,
     /// Parts of the window, if each page is one of them.
@@ -195,11 +197,17 @@ impl Pages {
         match total {
             // A total without any rows refers to another query: the response is empty, not truncated.
             Some(total) if total > self.rows && self.rows > 0 => self.fewer_than_total(total),
-            _ if cap.is_some_and(|cap| self.rows >= cap) => {
-                NextPage::Truncated(format!("the provider returned {} records, its maximum", self.rows))
+            _ if cap.is_some_and(|cap| self.capped_rows(self.rows) >= cap) => {
+                let rows = self.capped_rows(self.rows);
+                NextPage::Truncated(format!("the provider returned {rows} records, its maximum"))
             }
             _ => NextPage::Last,
         }
+    }
+
+    /// Returns the number of rows to compare with a cap, which may limit the outermost or the innermost list.
+    fn capped_rows(&self, outermost: u64) -> u64 {
+        outermost.max(self.innermost)
     }
 
     /// Numbered pages continue while any indicator says that more exist; without an indicator, until an empty page. A
@@ -231,9 +239,10 @@ impl Pages {
         let has_more = total.is_some_and(|total| total > envelope.rows && envelope.rows > 0);
         // A provider that exceeds its cap has another, unknown one: then a stated total is reliable, and the absence of
         // one is not.
+        let rows = self.capped_rows(envelope.rows);
         let is_capped = |cap: u64| match total {
-            Some(total) if total <= envelope.rows => envelope.rows == cap,
-            _ => envelope.rows >= cap,
+            Some(total) if total <= envelope.rows => envelope.rows == cap || rows == cap,
+            _ => rows >= cap,
         };
         let is_full = is_cut || has_more || cap.is_some_and(is_capped);
         self.settle_part(lookup, is_full, total)
