@@ -351,7 +351,10 @@ impl World {
         let positions = [self.total, self.last, self.more, self.next_position(), self.truncated];
         let in_lines = self.framing != Framing::Json && positions.contains(&Position::Body);
         let is_job = self.paging == Paging::Window && self.job != Job::None;
-        in_lines || is_job || self.sends_in_body() && self.job != Job::None
+        let is_distance = self.paging == Paging::Window
+            && !(self.archive.open_end && !self.in_body)
+            && self.archive.format.ends_with("-back");
+        in_lines || is_job || is_distance || self.sends_in_body() && self.job != Job::None
     }
 
     fn next_position(&self) -> Position {

@@ -21,9 +21,19 @@ fn window_paging_requires_both_ends_and_a_limit() {
     let ends = "no request contains both `window.start` and `window.end`";
     check(&format!("query: {{ since: {{ from: window.start, format: epoch-seconds }} }}, {capped}"), &[ends]);
     check(
-        &format!("headers: {{ X-Until: \"{{window.end:days-back}}\", X-Since: \"{{window.start:%F}}\" }}, {capped}"),
+        &format!("headers: {{ X-Until: \"{{window.end:%F}}\", X-Since: \"{{window.start:days-back}}\" }}, {capped}"),
         &[],
     );
+    let distance = "use a time format for `window.end`, or `open_end: true`";
+    for format in ["days-back", "seconds-back", "negative-seconds"] {
+        let in_query = format!(
+            "query: {{ since: {{ from: window.start, format: {format} }}, until: {{ from: window.end, format: {format} }} }}"
+        );
+        check(&format!("{in_query}, {capped}"), &[distance]);
+        check(&format!("{in_query}, {}", paging("cap: 5, open_end: true")), &[]);
+        let in_form = format!("method: POST, form: {{ a: \"{{window.start:%F}}\", b: \"{{window.end:{format}}}\" }}");
+        check(&format!("{in_form}, {capped}"), &[distance]);
+    }
     check(&format!("method: POST, form: {{ a: \"{{window.start:%F}}\", b: \"{{window.end:%F}}\" }}, {capped}"), &[]);
     check(&format!("method: POST, body: {{ a: [\"{{window.start:%F}}\", \"{{window.end:%F}}\"] }}, {capped}"), &[]);
     check(&format!("{BOTH}, {capped}"), &[]);
@@ -34,7 +44,7 @@ fn window_paging_requires_both_ends_and_a_limit() {
     check(&format!("{BOTH}, framing: saf, paging: {{ kind: window, at_most: 9 }}"), &[]);
     check(
         &format!("{BOTH}, {}", paging("total: $.total, total_header: X-Total")),
-        &["one of `total` and `total_header`"],
+        &["requires either `total` or `total_header`"],
     );
     let open = paging("cap: 5, open_end: true");
     let in_body = "method: POST, body: { a: \"{window.start:%F}\", b: \"{window.end:%F}\" }";

@@ -389,6 +389,12 @@ fn window_parts(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
             "`open_end` requires `window.end` in a parameter",
             "`window.end` is part of a text, which cannot be omitted",
         ))
+    } else if !*open_end && ends.iter().any(|(point, form)| *point == WindowPoint::End && form.is_distance()) {
+        // A distance cannot express a time after now, so that an exclusive end would lose the newest records.
+        Some((
+            "the end of a window as a distance requires `open_end`",
+            "use a time format for `window.end`, or `open_end: true`",
+        ))
     } else {
         None
     };

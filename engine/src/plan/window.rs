@@ -34,6 +34,11 @@ impl Form {
         }
     }
 
+    /// Whether the time is written as distance from now, which cannot be after now.
+    pub(super) fn is_distance(&self) -> bool {
+        matches!(self, Self::Distance(_))
+    }
+
     /// Returns the maximum difference between a time and its text, which is truncated.
     fn step(&self) -> SignedDuration {
         match self {
