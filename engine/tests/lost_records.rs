@@ -79,3 +79,45 @@ fn cap_counts_rows_of_nested_lists_at_both_levels() {
         assert_eq!(kind(vec![group(0..2), group(2..3)]), OutcomeKind::Ok, "{paging}");
     }
 }
+
+/// Returns the responses to a full window and its two halves.
+fn halves(whole: Vec<Value>, newer: Vec<Value>, older: Vec<Value>) -> [Value; 3] {
+    let total = whole.len() as u64;
+    [json!({ "rows": whole, "total": total }), json!({ "rows": newer }), json!({ "rows": older })]
+}
+
+#[test]
+fn different_bad_rows_of_parts_count_each() {
+    let lookup = "records: $.rows, paging: { kind: window, cap: 4, at_most: 3 }";
+    let renamed = json!({ "n": "example.com", "t": "A" });
+    for bad in [json!("text"), json!(7), json!({}), renamed] {
+        let with = |good: std::ops::Range<usize>, count: usize| {
+            rows(good).into_iter().chain(vec![bad.clone(); count]).collect::<Vec<_>>()
+        };
+        // Bad rows of the whole window occur again in its halves, which have further ones.
+        let report = run(lookup, &halves(with(0..3, 1), with(0..1, 1), with(1..3, 1)));
+        assert_eq!(report.counts.bad(), 2, "{bad}: {}", report.outcome);
+        let report = run(lookup, &halves(with(0..3, 1), with(0..1, 1), with(1..3, 0)));
+        assert_eq!(report.counts.bad(), 1, "{bad}: {}", report.outcome);
+    }
+}
+
+#[test]
+fn changed_records_of_parts_count_once() {
+    let lookup = "records: $.rows, paging: { kind: window, cap: 3, total: $.total, at_most: 9 }";
+    for (field, value) in [("last", json!(NOW - 1)), ("count", json!(9)), ("sensor", json!("b"))] {
+        let changed = |numbers| {
+            let change = |mut row: Value| {
+                row[field] = value.clone();
+                row
+            };
+            rows(numbers).into_iter().map(change).collect::<Vec<_>>()
+        };
+        let mut bodies = halves(rows(0..3), changed(0..2), changed(2..3));
+        let complete = run(lookup, &bodies);
+        assert_eq!(complete.counts.read, 3, "{field}: {}", complete.outcome);
+        bodies[0]["total"] = json!(6);
+        let lost = run(lookup, &bodies);
+        assert_eq!(lost.outcome.kind, OutcomeKind::Partial, "{field}: {}", lost.outcome);
+    }
+}

@@ -48,7 +48,7 @@ use answer::{Decision, Reason};
 use jiff::{SignedDuration, Timestamp};
 use marking_gate::Levels;
 use paging::{Fingerprint, Pages};
-use parts::{Part, Parts};
+use parts::{Novelty, Part, Parts, SlotKinds};
 use provider_state::{Cause, Exhausted, InFlight, ProbeState, TokenState};
 use request::{RequestBuilder, Target};
 use rows::{Envelope, Reader};
@@ -539,13 +539,20 @@ impl<'p> Run<'p> {
         };
         let mut bad = vec![];
         let (texts, graph, ledger) = (&mut self.texts, &mut self.graph, &mut self.ledger);
-        let volatile = parts::volatile(&reader, &self.plan.record);
+        let kinds = SlotKinds::of(&reader, &self.plan.record);
         parts.iter_mut().for_each(Parts::begin);
         let mut innermost = 0;
         let read = reader.read(response, &mut |row| {
             innermost += 1;
-            if parts.as_mut().is_none_or(|parts| parts.is_new(&row, &volatile)) {
-                bad.extend(mapping::row(&context, &row, texts, graph, ledger));
+            let novelty = parts.as_mut().map_or(Novelty::New, |parts| parts.novelty(&row, &kinds));
+            if novelty == Novelty::Known {
+                return;
+            }
+            let counts = (novelty == Novelty::Changed).then(|| ledger.counts.clone());
+            match (mapping::row(&context, &row, texts, graph, ledger), counts) {
+                // A changed record extends its relationship, but is no further one.
+                (None, Some(counts)) if ledger.counts.bad() == counts.bad() => ledger.counts = counts,
+                (found, _) => bad.extend(found),
             }
         });
         let pages = &mut self.current.as_mut().expect("a page was requested").pages;

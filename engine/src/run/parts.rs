@@ -4,6 +4,7 @@
 //! Bisection needs more requests than continuing from the oldest record would, but does not depend on the order of
 //! records, nor on the time by which the provider filters; neither is known.
 
+use super::extract::Slot;
 use super::rows::{Pick, Reader, Row};
 use crate::plan::{FieldPlan, Form, LookupPlan, RecordPlan, after};
 use crate::profile::{FieldType, WindowPoint};
@@ -68,6 +69,41 @@ impl Part {
 
 type Key = [u8; 20];
 
+/// Whether a row occurred in earlier responses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Novelty {
+    /// It is in an earlier response.
+    Known,
+    /// Its record is in an earlier response, with another last time, count or other value.
+    Changed,
+    /// Its record is in no earlier response.
+    New,
+}
+
+/// Number of distinct rows: for each key, the maximum number of occurrences in a single response.
+#[derive(Debug, Default)]
+struct Tally {
+    known: HashMap<Key, u32>,
+    /// Occurrences in the current response.
+    current: HashMap<Key, u32>,
+    distinct: u64,
+}
+
+impl Tally {
+    /// Notes a row of the current response, and returns whether it is a further one.
+    fn note(&mut self, key: Key) -> bool {
+        let current = self.current.entry(key).or_default();
+        *current += 1;
+        let known = self.known.entry(key).or_default();
+        let is_new = *current > *known;
+        if is_new {
+            *known = *current;
+            self.distinct += 1;
+        }
+        is_new
+    }
+}
+
 /// The parts of a lookup's window and the records in their responses.
 #[derive(Debug)]
 pub(super) struct Parts {
@@ -78,12 +114,16 @@ pub(super) struct Parts {
     now: Timestamp,
     /// Total that the first response states.
     total: Option<u64>,
-    /// Number of distinct rows in all responses.
-    rows: u64,
-    /// Maximum number of occurrences of each row in a single response.
-    known_counts: HashMap<Key, u32>,
-    /// Occurrences of each row in the current response.
-    current_count: HashMap<Key, u32>,
+    /// Rows, by all that is read from them.
+    rows: Tally,
+    /// Rows, by identity and first time: a row that differs otherwise is the same record, changed between requests.
+    periods: Tally,
+    /// Rows, by identity: the minimum number of records, since any other value may change between requests.
+    identities: Tally,
+    /// Rows without a complete identity in the current response.
+    nameless: HashMap<Key, u32>,
+    /// Rows without a complete identity that were counted in full responses and must occur again in the parts.
+    nameless_due: HashMap<Key, u32>,
     /// Rows of the current response, without times and counts.
     facts: HashSet<Key>,
     /// Rows of full responses, without times and counts, which must occur again in the parts.
@@ -103,9 +143,11 @@ impl Parts {
             step: lookup.window_step(),
             now,
             total: None,
-            rows: 0,
-            known_counts: HashMap::new(),
-            current_count: HashMap::new(),
+            rows: Tally::default(),
+            periods: Tally::default(),
+            identities: Tally::default(),
+            nameless: HashMap::new(),
+            nameless_due: HashMap::new(),
             facts: HashSet::new(),
             expected: HashSet::new(),
             found: HashSet::new(),
@@ -121,30 +163,50 @@ impl Parts {
 
     /// Starts a new response.
     pub(super) fn begin(&mut self) {
-        self.current_count.clear();
+        for tally in [&mut self.rows, &mut self.periods, &mut self.identities] {
+            tally.current.clear();
+        }
+        self.nameless.clear();
         self.facts.clear();
     }
 
     /// Whether a row is new: parts overlap, and rows of a full response occur again in its parts. Repetitions within
     /// one response are counted.
-    pub(super) fn is_new(&mut self, row: &Row, volatile: &[bool]) -> bool {
-        let key = match &row.slots {
-            Ok(slots) => {
-                let stable = slots.iter().zip(volatile).filter(|(_, is_volatile)| !**is_volatile);
-                self.facts.insert(key(&mut self.text, stable.map(|(slot, _)| slot)));
-                key(&mut self.text, slots.iter())
-            }
-            Err(reason) => key(&mut self.text, [reason]),
+    pub(super) fn novelty(&mut self, row: &Row, kinds: &SlotKinds) -> Novelty {
+        let slots = match &row.slots {
+            Ok(slots) => *slots,
+            Err(reason) => return self.nameless(key(&mut String::new(), [reason])),
         };
-        let current_count = self.current_count.entry(key).or_default();
-        *current_count += 1;
-        let known_counts = self.known_counts.entry(key).or_default();
-        let is_new = *current_count > *known_counts;
-        if is_new {
-            *known_counts = *current_count;
-            self.rows += 1;
+        let mut chosen = |wanted: &[bool]| {
+            let chosen = slots.iter().zip(wanted).filter(|(_, is_wanted)| **is_wanted);
+            key(&mut self.text, chosen.map(|(slot, _)| slot))
+        };
+        let (stable, period, identity) = (chosen(&kinds.stable), chosen(&kinds.period), chosen(&kinds.identity));
+        let all = key(&mut self.text, slots.iter());
+        self.facts.insert(stable);
+        if !kinds.is_named(slots) {
+            return self.nameless(all);
         }
-        is_new
+        self.identities.note(identity);
+        match (self.rows.note(all), self.periods.note(period)) {
+            (false, _) => Novelty::Known,
+            (true, false) => Novelty::Changed,
+            (true, true) => Novelty::New,
+        }
+    }
+
+    /// Whether a row without a complete identity is new. Different ones may look alike, so that each counts, unless it
+    /// may be one that a full response contained.
+    fn nameless(&mut self, key: Key) -> Novelty {
+        self.identities.note(key);
+        *self.nameless.entry(key).or_default() += 1;
+        match self.nameless_due.get_mut(&key).filter(|due| **due > 0) {
+            Some(due) => {
+                *due -= 1;
+                Novelty::Known
+            }
+            None => Novelty::New,
+        }
     }
 
     /// Completes the current part, or replaces it by its halves if its response was full.
@@ -156,6 +218,9 @@ impl Parts {
             Some(halves) => {
                 self.expected.extend(facts);
                 self.due.extend(halves);
+                for (key, count) in self.nameless.drain() {
+                    *self.nameless_due.entry(key).or_default() += count;
+                }
             }
             None => {
                 if !self.expected.is_empty() {
@@ -199,18 +264,19 @@ impl Parts {
             let is = if count > 1 { "" } else { " is full and cannot be divided" };
             reasons.push(format!("{several} {start} to {end}{is}"));
         }
+        let rows = self.identities.distinct;
         let lost = self.expected.difference(&self.found).count();
         if reasons.is_empty() && lost > 0 {
             reasons.push(format!("records of the whole window missing from its parts: {lost}"));
         }
-        let of = self.total.filter(|total| *total > self.rows && self.rows > 0 && counts_rows);
+        let of = self.total.filter(|total| *total > rows && rows > 0 && counts_rows);
         match (of, reasons.is_empty()) {
             (None, true) => None,
-            (Some(total), true) => Some(format!("the provider returned {} of {total} records", self.rows)),
+            (Some(total), true) => Some(format!("the provider returned {rows} of {total} records")),
             (Some(total), false) => {
-                Some(format!("the provider returned {} of {total} records: {}", self.rows, reasons.join("; ")))
+                Some(format!("the provider returned {rows} of {total} records: {}", reasons.join("; ")))
             }
-            (None, false) => Some(format!("the provider returned {} records: {}", self.rows, reasons.join("; "))),
+            (None, false) => Some(format!("the provider returned {rows} records: {}", reasons.join("; "))),
         }
     }
 }
@@ -224,19 +290,50 @@ fn key<T: Debug>(text: &mut String, values: impl IntoIterator<Item = T>) -> Key 
     Sha1::digest(text.as_bytes()).into()
 }
 
-/// Returns for each slot whether it is a time or count, which may change between requests.
-pub(super) fn volatile(reader: &Reader, record: &RecordPlan) -> Vec<bool> {
-    let mut volatile = vec![false; reader.origins.len()];
-    let count = record.roles[2];
-    let may_change = |(index, field): &(usize, &FieldPlan)| field.kind == FieldType::Timestamp || count == Some(*index);
-    for (index, _) in record.fields.iter().enumerate().filter(may_change) {
-        for pick in &reader.fields[index] {
-            if let Pick::Slot(at) = pick {
-                volatile[*at] = true;
-            }
+/// What the slots of a reader identify.
+pub(super) struct SlotKinds {
+    /// Slots that are neither times nor counts.
+    stable: Vec<bool>,
+    /// Slots of the identity and of the first time.
+    period: Vec<bool>,
+    /// Slots of `rrname`, `rrtype` and `rdata`.
+    identity: Vec<bool>,
+    /// Slots of each of these fields, if all its sources are slots.
+    names: Vec<Vec<usize>>,
+}
+
+impl SlotKinds {
+    pub(super) fn of(reader: &Reader, record: &RecordPlan) -> SlotKinds {
+        let slots = |index: usize| {
+            reader.fields[index].iter().filter_map(|pick| match pick {
+                Pick::Slot(at) => Some(*at),
+                Pick::Fixed(_) => None,
+            })
+        };
+        let marked = |is_wanted: &dyn Fn(usize, &FieldPlan) -> bool| {
+            let mut marked = vec![false; reader.origins.len()];
+            let wanted = record.fields.iter().enumerate().filter(|(index, field)| is_wanted(*index, field));
+            wanted.flat_map(|(index, _)| slots(index)).for_each(|at| marked[at] = true);
+            marked
+        };
+        let [first, _, count, ..] = record.roles;
+        let names = |field: &FieldPlan| ["rrname", "rrtype", "rdata"].contains(&field.name.as_str());
+        let changing = marked(&|index, field| field.kind == FieldType::Timestamp || count == Some(index));
+        let of_names = record.fields.iter().enumerate().filter(|(_, field)| names(field));
+        let all_slots = |index: &usize| reader.fields[*index].iter().all(|pick| matches!(pick, Pick::Slot(_)));
+        SlotKinds {
+            stable: changing.into_iter().map(|changes| !changes).collect(),
+            period: marked(&|index, field| names(field) || first == Some(index)),
+            identity: marked(&|_, field| names(field)),
+            names: of_names.map(|(index, _)| index).filter(all_slots).map(|index| slots(index).collect()).collect(),
         }
     }
-    volatile
+
+    /// Whether a row has a value for each field of the identity.
+    fn is_named(&self, slots: &[Slot]) -> bool {
+        let has_value = |at: &usize| !matches!(slots[*at], Slot::Absent | Slot::Null);
+        self.names.iter().all(|sources| sources.iter().any(has_value))
+    }
 }
 
 #[cfg(test)]
