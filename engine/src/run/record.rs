@@ -290,7 +290,12 @@ fn join<'r>(name: &Typed<'r>, origin: Operand, fields: &[Typed], asked: &Observa
     let origin = match origin {
         Operand::Observable => Name::parse(asked.value()),
         Operand::Field(index) => {
-            Name::parse(fields[index].value_texts().texts().first().ok_or("missing origin of a relative name")?)
+            let texts = fields[index].value_texts();
+            match texts.texts() {
+                [] => return Err("missing origin of a relative name".into()),
+                [text] => Name::parse(text),
+                several => return Err(format!("invalid origin of a relative name: {} values", several.len())),
+            }
         }
     };
     let origin = origin.map_err(|error| format!("invalid origin of a relative name: {error}"))?;
@@ -303,6 +308,7 @@ pub(super) struct Records<'r> {
     owners: Cow<'r, [Name]>,
     rrtype: RrType,
     rdata: Texts<'r>,
+    rdata_as: Option<RdataAs>,
     seen: Seen,
     count: Option<u64>,
     bailiwick: Option<&'r str>,
@@ -349,11 +355,11 @@ impl<'r> Records<'r> {
         if owners.is_empty() {
             return Err("missing owner name".to_owned());
         }
-        let rdata = match row.rdata_as {
-            None => texts_of(row.rdata),
-            Some(RdataAs::Mailbox) => Texts::One(mailbox(texts_of(row.rdata))?.into()),
-        };
-        Ok(Records { owners, rrtype, rdata, seen, count, bailiwick, tlp })
+        let (rdata, rdata_as) = (texts_of(row.rdata), row.rdata_as);
+        if rdata_as == Some(RdataAs::Mailbox) && rdata.texts().is_empty() {
+            return Err("missing mailbox".to_owned());
+        }
+        Ok(Records { owners, rrtype, rdata, rdata_as, seen, count, bailiwick, tlp })
     }
 
     /// Returns each record, or why it is bad.
@@ -364,16 +370,19 @@ impl<'r> Records<'r> {
 
     fn record(&self, owner: &Name, rdata: &str) -> Result<Record, String> {
         let Self { rrtype, seen, count, tlp, .. } = *self;
-        let rdata = Rdata::parse(rrtype, rdata).map_err(|error| error.to_string())?;
+        let rdata = match self.rdata_as {
+            None => Rdata::parse(rrtype, rdata),
+            Some(RdataAs::Mailbox) => Rdata::parse(rrtype, &mailbox(rdata)?),
+        };
+        let rdata = rdata.map_err(|error| error.to_string())?;
         let bailiwick = self.bailiwick.map(str::to_owned);
         Ok(Record { rrname: owner.clone(), rrtype, rdata, seen, count, bailiwick, tlp })
     }
 }
 
 /// Converts a text to a mailbox; the root represents none.
-fn mailbox(rdata: Texts) -> Result<String, String> {
-    let text = rdata.texts().first().ok_or("missing mailbox")?;
-    match (&**text, Mailbox::from_rname(text)) {
+fn mailbox(text: &str) -> Result<String, String> {
+    match (text, Mailbox::from_rname(text)) {
         (".", _) => Ok(".".to_owned()),
         (_, Ok(mailbox)) => Ok(mailbox.to_string()),
         (text, Err(error)) => Err(format!("invalid mailbox `{text}`: {error}")),
@@ -452,13 +461,34 @@ mod tests {
             (".example.com", Err("invalid mailbox `.example.com`: missing local part")),
             ("a@192.0.2.1", Err("invalid mailbox `a@192.0.2.1`: invalid domain: it is an IP address")),
         ] {
-            let read = mailbox(Texts::One(text.into()));
+            let read = mailbox(text);
             assert_eq!(read.as_deref().map_err(String::as_str), expected, "{text}");
             if let Ok(mailbox) = read {
                 let rdata = Rdata::parse(RrType::SOA, &mailbox).expect("an SOA record");
                 assert!(matches!(rdata, Rdata::Soa(soa) if soa.mname.is_none()), "{text}");
             }
         }
-        assert!(mailbox(Texts::Each(&[])).is_err());
+    }
+
+    #[test]
+    fn each_value_of_mailbox_rdata_is_a_record_or_bad() {
+        let of = |values: &[&str]| {
+            let values: Vec<Cow<str>> = values.iter().map(|value| Cow::from(value.to_string())).collect();
+            let records = Records {
+                owners: vec![Name::parse("example.com").expect("a name")].into(),
+                rrtype: RrType::SOA,
+                rdata: Texts::Each(&values),
+                rdata_as: Some(RdataAs::Mailbox),
+                seen: Seen { first: None, last: None },
+                count: None,
+                bailiwick: None,
+                tlp: None,
+            };
+            records.each().map(|record| record.map(|record| record.rdata.to_string())).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&["a.example.com", "b.example.com"]).len(), 2);
+        assert_ne!(of(&["a.example.com", "b.example.com"])[0], of(&["a.example.com", "b.example.com"])[1]);
+        let mixed = of(&["a.example.com", "hostmaster", "b.example.com"]);
+        assert_eq!(mixed.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true], "{mixed:?}");
     }
 }
