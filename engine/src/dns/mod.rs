@@ -19,4 +19,4 @@ pub use rdata::{Rdata, RdataError};
 pub use rrtype::{Form, RrType, RrTypeError};
 pub use scope::{NOT_PUBLIC, Scope, scope};
 pub use soa::Soa;
-pub use special::special_use;
+pub use special::{reverse_scope, special_use};

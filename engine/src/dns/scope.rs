@@ -72,22 +72,48 @@ impl fmt::Display for Scope {
     }
 }
 
-/// Returns the scope of an address; IPv4-mapped IPv6 addresses have that of the IPv4 address.
+/// Returns the scope of an address. An IPv6 address that embeds an IPv4 address has the scope of the latter.
 pub fn scope(address: IpAddr) -> Scope {
-    match address.to_canonical() {
-        IpAddr::V4(address) => scope_of_v4(address),
-        IpAddr::V6(address) => scope_of_v6(address),
+    network_scope(address, if address.is_ipv4() { 32 } else { 128 })
+}
+
+/// Returns the scope of a network of this prefix length; [`Scope::Global`] if it is not within a special-purpose one.
+pub(super) fn network_scope(network: IpAddr, length: u32) -> Scope {
+    match network {
+        IpAddr::V4(network) => scope_of_v4(network, length),
+        IpAddr::V6(network) => match embedded_v4(network, length) {
+            Some((network, length)) => scope_of_v4(network, length),
+            None => scope_of_v6(network, length),
+        },
     }
 }
 
-fn scope_of_v4(address: Ipv4Addr) -> Scope {
-    let is_in = |network: Ipv4Addr, length| (address.to_bits() ^ network.to_bits()).leading_zeros() >= length;
-    V4.iter().find(|row| is_in(row.0, row.1)).map_or(Scope::Global, |row| row.2)
+/// Networks of IPv6 addresses that embed an IPv4 address after the prefix: IPv4-mapped (RFC 4291 §2.5.5.2), NAT64 (RFC
+/// 6052 §2.1) and 6to4 (RFC 3056 §2).
+const EMBEDDING: &[(Ipv6Addr, u32)] =
+    &[(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96), (v6(0x64, 0xff9b, 0), 96), (v6(0x2002, 0, 0), 16)];
+
+fn embedded_v4(network: Ipv6Addr, length: u32) -> Option<(Ipv4Addr, u32)> {
+    let contains =
+        |row: &&(Ipv6Addr, u32)| row.1 <= length && (network.to_bits() ^ row.0.to_bits()).leading_zeros() >= row.1;
+    let prefix = EMBEDDING.iter().find(contains)?.1;
+    let bits = u32::try_from(network.to_bits() << prefix >> 96).expect("32 bits remain");
+    Some((bits.into(), (length - prefix).min(32)))
 }
 
-fn scope_of_v6(address: Ipv6Addr) -> Scope {
-    let is_in = |network: Ipv6Addr, length| (address.to_bits() ^ network.to_bits()).leading_zeros() >= length;
-    V6.iter().find(|row| is_in(row.0, row.1)).map_or(Scope::Reserved, |row| row.2)
+fn scope_of_v4(network: Ipv4Addr, length: u32) -> Scope {
+    let contains = |row: &&(Ipv4Addr, u32, Scope)| {
+        row.1 <= length && (network.to_bits() ^ row.0.to_bits()).leading_zeros() >= row.1
+    };
+    V4.iter().find(contains).map_or(Scope::Global, |row| row.2)
+}
+
+fn scope_of_v6(network: Ipv6Addr, length: u32) -> Scope {
+    let contains = |row: &&(Ipv6Addr, u32, Scope)| {
+        row.1 <= length && (network.to_bits() ^ row.0.to_bits()).leading_zeros() >= row.1
+    };
+    let other = if length == 0 { Scope::Global } else { Scope::Reserved };
+    V6.iter().find(contains).map_or(other, |row| row.2)
 }
 
 const fn v4(a: u8, b: u8, c: u8) -> Ipv4Addr {
@@ -122,8 +148,9 @@ const V4: &[(Ipv4Addr, u32, Scope)] = &[
 const V6: &[(Ipv6Addr, u32, Scope)] = &[
     (Ipv6Addr::UNSPECIFIED, 128, Scope::Unspecified),
     (Ipv6Addr::LOCALHOST, 128, Scope::Loopback),
-    (v6(0x64, 0xff9b, 0), 96, Scope::Global),
     (v6(0x64, 0xff9b, 1), 48, Scope::Private),
+    // Teredo (RFC 4380).
+    (v6(0x2001, 0, 0), 32, Scope::Reserved),
     (v6(0x2001, 2, 0), 48, Scope::Reserved),
     (v6(0x2001, 0x10, 0), 28, Scope::Reserved),
     (v6(0x2001, 0xdb8, 0), 32, Scope::Documentation),
@@ -171,7 +198,13 @@ mod tests {
             ("::1", "loopback"),
             ("::2", "reserved"),
             ("::ffff:127.0.0.1", "loopback"),
-            ("64:ff9b::c000:201", "global"),
+            ("64:ff9b::c000:201", "documentation"),
+            ("64:ff9b::808:808", "global"),
+            ("64:ff9b::a00:1", "private"),
+            ("64:ff9b::7f00:1", "loopback"),
+            ("2002:808:808::1", "global"),
+            ("2002:c0a8:1::1", "private"),
+            ("2001:0:4136:e378:8000:63bf:3fff:fdd2", "reserved"),
             ("64:ff9b:1::1", "private"),
             ("2001:db8::1", "documentation"),
             ("2001:db9::1", "global"),

@@ -3,11 +3,11 @@
 //! Fails closed: an unreadable marking is above every maximum.
 
 use super::Input;
-use crate::dns::{Scope, special_use};
+use super::host::special_use_of;
+use crate::dns::Scope;
 use crate::plan::{ASK_RESERVED, PRIVATE_ADDRESSES, Plan, SettingValue, Settings, ValueOrSetting};
 use crate::profile::Unmarked;
-use crate::stix::{Kind, Marking, Observable, Pap, Tlp};
-use url::Url;
+use crate::stix::{Marking, Pap, Tlp};
 
 /// Returns why an observable must not be sent to a provider; `None` if it may be.
 pub(super) fn refusal(plan: &Plan, input: &Input) -> Option<String> {
@@ -37,21 +37,8 @@ fn special_use_refusal(input: &Input) -> Option<String> {
     if matches!(input.settings.value(ASK_RESERVED), Some(SettingValue::Boolean(true))) {
         return None;
     }
-    let reason = special_use(&host(&input.observable)?)?;
+    let reason = special_use_of(&input.observable)?;
     Some(format!("{reason}; set `{ASK_RESERVED}` to query it anyway"))
-}
-
-/// Returns the domain name or address of an observable.
-fn host(observable: &Observable) -> Option<String> {
-    let value = observable.value();
-    match observable.kind() {
-        Kind::DomainName | Kind::Hostname => Some(value.to_owned()),
-        // The first address of a network.
-        Kind::Ipv4Addr | Kind::Ipv6Addr => value.split('/').next().map(str::to_owned),
-        Kind::EmailAddr => value.rsplit_once('@').map(|(_, domain)| domain.to_owned()),
-        Kind::Url => Some(Url::parse(value).ok()?.host_str()?.trim_matches(['[', ']']).to_owned()),
-        _ => None,
-    }
 }
 
 /// Returns the scopes of addresses that are dropped from results.

@@ -9,6 +9,7 @@ mod delimited;
 mod tree_rows;
 mod diagnose;
 mod exchange;
+mod host;
 mod saf;
 mod marking_gate;
 mod job;

@@ -1,0 +1,142 @@
+//! Hosts of observables: whether they have a public meaning. Fails closed: a host that cannot be determined has none.
+
+use crate::dns::special_use;
+use crate::stix::{Kind, Observable};
+use url::{Host, Url};
+
+/// Returns why no provider has data on the host of an observable; `None` if it has a public meaning, or if observables
+/// of its type have no host.
+pub(super) fn special_use_of(observable: &Observable) -> Option<String> {
+    let value = observable.value();
+    match observable.kind() {
+        Kind::DomainName | Kind::Hostname => special_use(value),
+        // The first address of a network.
+        Kind::Ipv4Addr | Kind::Ipv6Addr => special_use(value.split('/').next().unwrap_or_default()),
+        Kind::EmailAddr => special_use(value.rsplit_once('@').map_or("", |(_, domain)| domain)),
+        Kind::Url => special_use_of_url(value),
+        Kind::Text => special_use_of_text(value),
+        Kind::MacAddr | Kind::AutonomousSystem => None,
+    }
+}
+
+fn special_use_of_url(text: &str) -> Option<String> {
+    match Url::parse(text).ok().as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => special_use_of_host(name),
+        Some(Host::Ipv4(address)) => special_use(&address.to_string()),
+        Some(Host::Ipv6(address)) => special_use(&address.to_string()),
+        None => Some("the URL has no host".to_owned()),
+    }
+}
+
+/// Judges a host as it is written and as browsers read it, with percent-encoding and numbers decoded: URLs of unknown
+/// schemes are not normalized.
+fn special_use_of_host(text: &str) -> Option<String> {
+    special_use(text).or_else(|| match Host::parse(text) {
+        Ok(Host::Domain(name)) => special_use(&name),
+        Ok(address) => special_use(&address.to_string()),
+        Err(error) => Some(format!("unknown host: {error}")),
+    })
+}
+
+/// Judges a text as a whole if it is one word, and each word that may be a host.
+fn special_use_of_text(text: &str) -> Option<String> {
+    if special_use(text).is_none() && Host::parse(text).is_ok() {
+        return special_use_of_host(text);
+    }
+    let separates = |character: char| character.is_whitespace() || "/\\,;\"'`<>()[]{}|=@?&#!+".contains(character);
+    let words: Vec<&str> = text.split(separates).filter(|word| !word.is_empty()).collect();
+    let is_one = words.len() == 1;
+    let is_plain = |word: &str| word.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet));
+    words.iter().filter(|word| is_one || !is_plain(word)).find_map(|word| special_use_of_word(word))
+}
+
+/// Judges a word: an IPv6 address, or parts separated by colons, as in `ip4:192.0.2.1` or `example.com:443`.
+fn special_use_of_word(word: &str) -> Option<String> {
+    if word.parse::<std::net::IpAddr>().is_ok() {
+        return special_use(word);
+    }
+    // A full stop or colon ends a sentence.
+    let parts = word.split(':').map(|part| part.strip_suffix('.').unwrap_or(part)).filter(|part| !part.is_empty());
+    let is_number = |part: &str| part.bytes().all(|octet| octet.is_ascii_digit());
+    parts.filter(|part| !is_number(part)).find_map(special_use_of_host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(kind: Kind, text: &str) -> Option<String> {
+        special_use_of(&Observable::parse(kind, text).expect(text))
+    }
+
+    #[test]
+    fn observable_with_special_or_unknown_host_is_refused() {
+        let long = format!("http://{}.example.com/", "a".repeat(64));
+        for url in [
+            "http://printer.local/",
+            "http://printer.local../",
+            "http://a..printer.local/",
+            &long,
+            "http://127.1/",
+            "http://0x7f.1/",
+            "http://[::1]/",
+            "http://[64:ff9b::10.0.0.1]/",
+            "http://printer%2elocal/",
+            "foo://printer%2elocal/",
+            "foo://127.1/",
+            "foo://0x7f.1/",
+            "foo://[fe80::1]/",
+            "ssh://010.0.0.1/",
+            "mailto:a@printer.local",
+            "blob:http://printer.local/x",
+            "jdbc:mysql://10.0.0.1/db",
+            "view-source:http://10.0.0.1/",
+            "file:///etc/passwd",
+            "foo:///x",
+            "urn:uuid:1",
+        ] {
+            assert!(refusal(Kind::Url, url).is_some(), "{url}");
+        }
+        for text in [
+            "10.0.0.1",
+            "printer.local",
+            "PRINTER.LOCAL.",
+            "localhost",
+            "127.1",
+            "fe80::1",
+            "10.0.0.1:80",
+            "10.0.0.0/8",
+            "http://printer.local/x",
+            "a@printer.local",
+            "v=spf1 ip4:10.0.0.1 -all",
+            "v=spf1 ip4:10.0.0.0/8 -all",
+            "see printer%2elocal",
+            "hosts: a.example.com, db.prod.internal.",
+            "[::1]",
+            "a..printer.local",
+        ] {
+            assert!(refusal(Kind::Text, text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn observable_with_public_host_is_permitted() {
+        for (kind, text) in [
+            (Kind::Url, "https://example.com/a?b=http://10.0.0.1/"),
+            (Kind::Url, "https://user@8.8.8.8:8080/"),
+            (Kind::Url, "ssh://git.example.com/"),
+            (Kind::Url, "https://[2001:4860:4860::8888]/"),
+            (Kind::EmailAddr, "a@example.com"),
+            (Kind::Text, "Acme Corporation"),
+            (Kind::Text, "A sentence: this one."),
+            (Kind::Text, "v=spf1 include:_spf.example.com ip4:8.8.8.8 -all"),
+            (Kind::Text, "8.8.8.8"),
+            (Kind::Text, "2001:4860:4860::8888"),
+            (Kind::Text, "an internal test"),
+            (Kind::MacAddr, "00:00:5e:00:53:01"),
+            (Kind::AutonomousSystem, "64500"),
+        ] {
+            assert_eq!(refusal(kind, text), None, "{text}");
+        }
+    }
+}
