@@ -5,6 +5,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 use anstream::{AutoStream, eprint, eprintln};
 use clap::Parser;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::fmt;
 use std::io::stderr;
 use std::process::ExitCode;
@@ -93,27 +94,51 @@ fn rendered(renderer: &Renderer, diagnostic: &Diagnostic) -> String {
         group = group.element(Level::NOTE.message(note));
     }
     let mut report = vec![group];
-    if let Some((span, replacement)) = &shown.fix {
+    if let Some((excerpt, span, replacement)) = &shown.fix {
         let patch = Patch::new(span.clone(), replacement);
-        let Excerpt { name, line, text, .. } = &shown.excerpts[0];
-        let snippet = Snippet::source(text).path(name).line_start(*line).patch(patch);
+        let snippet =
+            Snippet::source(&excerpt.text).path(&shown.excerpts[0].path).line_start(excerpt.line).patch(patch);
         report.push(Level::HELP.secondary_title("replace with").element(snippet));
     }
-    renderer.render(&report)
+    let mut text = renderer.render(&report);
+    for excerpt in shown.excerpts.iter().filter(|excerpt| excerpt.is_cut) {
+        // The renderer appends a place that it counts from the cut.
+        if let Some((before, after)) = text.split_once(&excerpt.path) {
+            let after = after.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit());
+            text = format!("{before}{}{after}", excerpt.path);
+        }
+    }
+    text
 }
+
+/// Maximum distance in bytes of labels that one excerpt shows, and the maximum length of what a label marks. It limits
+/// the work of the renderer, which processes excerpts several times.
+const FAR: usize = 4 << 10;
+
+/// Number of bytes shown of a long line before the first label and after the last one. The renderer shows fewer.
+const BESIDE: usize = 400;
+
+/// Maximum number of bytes shown of a message, a note or a replacement.
+const LONG: usize = 8 << 10;
+
+/// The mark of omitted text.
+const OMITTED: &str = "…";
 
 /// A diagnostic with printable texts.
 struct Printable {
     message: String,
-    /// Excerpts of all sources; that of the first label comes first.
+    /// Excerpts of all sources; that with the first label comes first.
     excerpts: Vec<Excerpt>,
     notes: Vec<String>,
-    fix: Option<(Span, String)>,
+    /// The text to replace, its span and the replacement.
+    fix: Option<(Excerpt, Span, String)>,
 }
 
-/// The lines of a source from its first to its last label.
+/// The part of a source around labels that are close to each other.
 struct Excerpt {
-    name: String,
+    /// The name of the source. If the start of the first line is omitted, the place of the first label follows.
+    path: String,
+    is_cut: bool,
     /// The number of the first line.
     line: usize,
     text: String,
@@ -121,45 +146,88 @@ struct Excerpt {
     labels: Vec<(bool, Span, String)>,
 }
 
+/// A label in a source: whether it is the primary one, its span, and its text.
+type Mark<'d> = (bool, Span, &'d str);
+
 impl Printable {
     fn new(diagnostic: &Diagnostic) -> Printable {
-        let line = |text: &String| printable::line(text).into_owned();
         let source = &diagnostic.labels[0].source;
-        let lines = lines(source, diagnostic);
-        let first = PrintedSource::new(&source.text[lines.clone()]);
-        let fix = diagnostic.fix.as_ref();
+        let fix = diagnostic.fix.as_ref().filter(|fix| fix.span.len() <= FAR && fix.replacement.len() <= LONG);
         Printable {
-            message: line(&diagnostic.message),
-            excerpts: sources(&diagnostic.labels).into_iter().map(|source| excerpt(source, diagnostic)).collect(),
-            notes: diagnostic.notes.iter().map(|note| printable::lines(note).into_owned()).collect(),
-            fix: fix
-                .map(|fix| (first.span(&within(&fix.span, &lines)), printable::lines(&fix.replacement).into_owned())),
+            message: printable::line(&start(&diagnostic.message)).into_owned(),
+            excerpts: excerpts(diagnostic),
+            notes: diagnostic.notes.iter().map(|note| printable::lines(&start(note)).into_owned()).collect(),
+            fix: fix.map(|fix| {
+                let mut excerpt = excerpt(source, &[(true, fix.span.clone(), "")]);
+                let (_, span, _) = excerpt.labels.remove(0);
+                (excerpt, span, printable::lines(&fix.replacement).into_owned())
+            }),
         }
     }
 }
 
-fn excerpt(source: &Arc<Source>, diagnostic: &Diagnostic) -> Excerpt {
-    let lines = lines(source, diagnostic);
-    let printed = PrintedSource::new(&source.text[lines.clone()]);
-    let labels = diagnostic.labels.iter().enumerate().filter(|(_, label)| Arc::ptr_eq(&label.source, source));
-    let labels = labels.map(|(i, label)| {
-        (i == 0, printed.span(&within(&label.span, &lines)), printable::line(&label.text).into_owned())
-    });
-    let (name, line) = (printable::line(&source.name).into_owned(), source.line(lines.start));
-    Excerpt { name, line, labels: labels.collect(), text: printed.text }
+/// Returns the start of a long text.
+fn start(text: &str) -> Cow<'_, str> {
+    match text.len() > LONG {
+        true => format!("{}{OMITTED}", &text[..text.floor_char_boundary(LONG)]).into(),
+        false => text.into(),
+    }
 }
 
-/// Returns the span of the lines that a diagnostic marks: the renderer would process the whole source.
-fn lines(source: &Arc<Source>, diagnostic: &Diagnostic) -> Span {
-    let marked = diagnostic.labels.iter().filter(|label| Arc::ptr_eq(&label.source, source)).map(|label| &label.span);
-    let fix = diagnostic.fix.iter().map(|fix| &fix.span).filter(|_| Arc::ptr_eq(&diagnostic.labels[0].source, source));
-    let marked: Vec<&Span> = marked.chain(fix).collect();
-    let text = source.text.as_bytes();
-    let first = marked.iter().map(|span| span.start).min().unwrap_or_default().min(text.len());
-    let last = marked.iter().map(|span| span.end).max().unwrap_or_default().clamp(first, text.len());
-    let start = text[..first].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let end = text[last..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| last + at + 1);
-    start..end
+fn excerpts(diagnostic: &Diagnostic) -> Vec<Excerpt> {
+    let mut excerpts = vec![];
+    for source in sources(&diagnostic.labels) {
+        let labels = diagnostic.labels.iter().enumerate().filter(|(_, label)| Arc::ptr_eq(&label.source, source));
+        let mut marks: Vec<Mark<'_>> = labels.map(|(i, label)| (i == 0, marked(source, label), &*label.text)).collect();
+        marks.sort_by_key(|(_, span, _)| span.start);
+        let near = marks.chunk_by(|(_, span, _), (_, next, _)| next.start.saturating_sub(span.end) <= FAR);
+        excerpts.extend(near.map(|marks| excerpt(source, marks)));
+    }
+    excerpts.sort_by_key(|excerpt: &Excerpt| !excerpt.labels.iter().any(|(is_first, ..)| *is_first));
+    excerpts
+}
+
+/// Returns the start of a label's span that is shown.
+fn marked(source: &Source, label: &Label) -> Span {
+    let start = label.span.start.min(source.text.len());
+    let end = label.span.end.clamp(start, source.text.len());
+    start..if end - start > FAR { source.text.floor_char_boundary(start + FAR) } else { end }
+}
+
+/// Returns the lines around labels, which are sorted. The renderer would process the whole source.
+fn excerpt(source: &Source, marks: &[Mark<'_>]) -> Excerpt {
+    let text = &source.text;
+    let first = marks[0].1.start.min(text.len());
+    let last = marks.iter().map(|(_, span, _)| span.end).max().unwrap_or_default().clamp(first, text.len());
+    let line_start = text[..first].rfind('\n').map_or(0, |at| at + 1);
+    let line_end =
+        text.as_bytes()[last..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| last + at + 1);
+    let is_cut = first - line_start > BESIDE;
+    let start = if is_cut { text.floor_char_boundary(first - BESIDE) } else { line_start };
+    let end = if line_end - last > BESIDE { text.floor_char_boundary(last + BESIDE) } else { line_end };
+    let printed = PrintedSource::new(&text[start..end]);
+    let before = if is_cut { OMITTED } else { "" };
+    let shown = |span: &Span| {
+        let span = printed.span(&within(span, &(start..end)));
+        span.start + before.len()..span.end + before.len()
+    };
+    let labels = marks
+        .iter()
+        .map(|(is_first, span, text)| (*is_first, shown(span), printable::line(&self::start(text)).into_owned()));
+    let labels = labels.collect();
+    let primary = marks.iter().find(|(is_first, ..)| *is_first).unwrap_or(&marks[0]);
+    let mut path = printable::line(&source.name).into_owned();
+    if is_cut {
+        let (line, column) = source.line_and_column(primary.1.start);
+        path = format!("{path}:{line}:{column}");
+    }
+    Excerpt {
+        path,
+        is_cut,
+        line: source.line(start),
+        labels,
+        text: format!("{before}{}{}", printed.text, if end < line_end { OMITTED } else { "" }),
+    }
 }
 
 /// Converts a span in a source to one in an excerpt.
@@ -282,7 +350,7 @@ fn sources(labels: &[Label]) -> Vec<&Arc<Source>> {
 }
 
 fn snippet(excerpt: &Excerpt) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
-    let mut snippet = Snippet::source(&excerpt.text).path(&excerpt.name).line_start(excerpt.line);
+    let mut snippet = Snippet::source(&excerpt.text).path(&excerpt.path).line_start(excerpt.line);
     for (is_first, span, text) in &excerpt.labels {
         let kind = if *is_first { AnnotationKind::Primary } else { AnnotationKind::Context };
         snippet = snippet.annotation(kind.span(span.clone()).label(text));
@@ -318,6 +386,53 @@ mod tests {
 
     fn is_printable(text: &str) -> bool {
         printable::first_unprintable(&text.replace('\n', "")).is_none()
+    }
+
+    #[test]
+    fn text_of_a_diagnostic_for_the_renderer_is_limited() {
+        let long = "x".repeat(1 << 20);
+        let lines = "\n".repeat(1 << 20);
+        for (text, spans) in [
+            (format!("a: [{long}, *b]"), vec![long.len() + 6..long.len() + 8]),
+            (format!("a: [*b, {long}]"), vec![4..6]),
+            (format!("a: [{long}, *b, {long}]"), vec![long.len() + 6..long.len() + 8, 0..1]),
+            (long.clone(), vec![0..long.len()]),
+            (format!("é{long}é"), vec![2..long.len() + 2, long.len() + 2..long.len() + 4]),
+            (format!("a: 1{lines}a: 2"), vec![lines.len() + 4..lines.len() + 5, 0..1]),
+            (format!("a: [{lines}]"), vec![3..lines.len() + 5]),
+        ] {
+            let source = Source::new("a".to_owned(), text.as_str());
+            let mut found = Diagnostic::error(Code::Syntax, long.as_str(), &source, spans[0].clone(), long.as_str());
+            for span in &spans[1..] {
+                found = found.also(span.clone(), long.as_str());
+            }
+            let found = found.note(long.as_str()).fix(spans[0].clone(), long.as_str());
+            let shown = Printable::new(&found);
+            let excerpts = shown.excerpts.iter().map(|excerpt| {
+                excerpt.text.len() + excerpt.labels.iter().map(|(_, _, text)| text.len()).sum::<usize>()
+            });
+            let fix = shown.fix.iter().map(|(excerpt, _, text)| excerpt.text.len() + text.len()).sum::<usize>();
+            let notes = shown.notes.iter().map(String::len).sum::<usize>();
+            let handed = shown.message.len() + excerpts.sum::<usize>() + fix + notes;
+            assert!(handed < 8 * LONG, "{handed} bytes of {}", text.len());
+            rendered(&Renderer::plain(), &found);
+        }
+    }
+
+    #[test]
+    fn label_in_a_long_line_is_shown_with_its_place() {
+        let text = format!("a: 1\nb: [\"é{}\", *unknown, \"{}\"]\n", "x".repeat(9_000), "y".repeat(9_000));
+        let start = text.find("*unknown").expect("an alias");
+        let source = Source::new("p.yaml".to_owned(), text.as_str());
+        let found = Diagnostic::error(Code::Syntax, "unknown", &source, start..start + 8, "not defined");
+        let shown = rendered(&Renderer::plain(), &found);
+        assert!(shown.contains("--> p.yaml:2:9010\n"), "{shown}");
+        let (marked, marks) =
+            shown.lines().zip(shown.lines().skip(1)).find(|(_, below)| below.contains("^^^")).expect("marks");
+        let (at, column) =
+            (marked.find("*unknown").expect("the alias"), marks.find("^^^^^^^^ not defined").expect("the label"));
+        assert_eq!(marked[..at].chars().count(), marks[..column].chars().count(), "{shown}");
+        assert!(shown.len() < 1_000, "{shown}");
     }
 
     proptest! {
