@@ -327,3 +327,104 @@ fn repeated_key_on_the_way_to_the_rows_is_invalid() {
         assert_eq!(report.outcome.kind == OutcomeKind::Ok, is_valid, "{body}\n{}", report.outcome);
     }
 }
+
+#[test]
+fn stored_responses_that_say_more_exists_are_partial_until_all_are_given() {
+    let body = |rows: std::ops::Range<u32>, rest: Value| {
+        let row = |number| json!({ "name": "example.com", "type": "A", "data": format!("192.0.2.{number}") });
+        let mut body = rest;
+        body["rows"] = rows.map(row).collect();
+        body.to_string()
+    };
+    let fewer = "partial: the provider returned 1 of 3 records";
+    let more = "partial: the provider has more records than it returned";
+    let follow = "partial: more pages follow";
+    let (one, two, none) = (0..1, 1..3, 0..0);
+    let check = |lookup: &str, bodies: &[String], expected: &str| {
+        let plan =
+            plan(&text("  - { body: { text: nothing here }, means: empty }\n", &format!("{ROWS}    {lookup}\n"), ""));
+        let answers = bodies.iter().map(|body| ("answer".to_owned(), vec![body.as_bytes().to_vec()]));
+        let outcome = map_stored(&plan, &plan.lookups[0], None, input(&plan), answers, now()).outcome;
+        assert_eq!(outcome.to_string(), expected, "{lookup} {bodies:?}");
+        if let ([body], true) = (bodies, lookup.contains("none") || lookup.starts_with("trunc")) {
+            assert_eq!(live(&plan, body).outcome.kind, outcome.kind, "{lookup} {body}");
+        }
+    };
+    for (lookup, first, last, expected) in [
+        ("truncated_when: { at: $.cut }", json!({ "cut": true }), None, more),
+        ("paging: { kind: none, total: $.total }", json!({ "total": 3 }), Some(json!({ "total": 3 })), fewer),
+        (
+            "paging: { kind: page, parameter: p, total: $.total, at_most: 9 }",
+            json!({ "total": 3 }),
+            Some(json!({ "total": "3" })),
+            fewer,
+        ),
+        (
+            "paging: { kind: page, parameter: p, more: $.more, at_most: 9 }",
+            json!({ "more": 1 }),
+            Some(json!({ "more": false })),
+            follow,
+        ),
+        (
+            "paging: { kind: page, parameter: p, last: $.last, at_most: 9 }",
+            json!({ "last": 2 }),
+            Some(json!({ "last": 2 })),
+            follow,
+        ),
+        (
+            "paging: { kind: page, parameter: p, first: 0, last: $.last, at_most: 9 }",
+            json!({ "last": 1 }),
+            Some(json!({ "last": 1 })),
+            follow,
+        ),
+        (
+            "paging: { kind: offset, parameter: p, total: $.total, at_most: 9 }",
+            json!({ "total": 3 }),
+            Some(json!({})),
+            fewer,
+        ),
+        (
+            "paging: { kind: offset, parameter: p, more: $.more, at_most: 9 }",
+            json!({ "more": "yes" }),
+            Some(json!({})),
+            follow,
+        ),
+        (
+            "paging: { kind: next-url, at: $.next, at_most: 9 }",
+            json!({ "next": "/names?page=2" }),
+            Some(json!({ "next": null })),
+            follow,
+        ),
+        (
+            "paging: { kind: cursor, at: $.next, parameter: c, at_most: 9 }",
+            json!({ "next": "abc" }),
+            Some(json!({ "next": "" })),
+            follow,
+        ),
+    ] {
+        let start = body(one.clone(), first.clone());
+        check(lookup, &[start.clone()], expected);
+        // The same response twice is one.
+        check(lookup, &[start.clone(), start.clone()], expected);
+        if let Some(last) = last {
+            let end = body(two.clone(), last);
+            check(lookup, &[start.clone(), end.clone()], "ok");
+            check(lookup, &[end, start.clone()], "ok");
+        }
+        if expected == follow {
+            check(lookup, &[start.clone(), "nothing here".to_owned()], "ok");
+            check(lookup, &[start, body(two.clone(), first)], if lookup.contains("last") { "ok" } else { follow });
+        }
+    }
+    let cap = "paging: { kind: none, cap: 2 }";
+    check(cap, &[body(one.clone(), json!({}))], "ok");
+    check(cap, &[body(two.clone(), json!({}))], "partial: the provider returned 2 records, its maximum");
+    let total = "paging: { kind: none, total: $.total }";
+    check(total, &[body(none.clone(), json!({ "total": 3 }))], "empty");
+    check(total, &[body(one.clone(), json!({ "total": 1 }))], "ok");
+    check(total, &[body(one.clone(), json!({ "total": -1 }))], "ok");
+    let invalid = "partial: answer: invalid `$.total`: expected an integer, found `many`";
+    check(total, &[body(one, json!({ "total": "many" }))], invalid);
+    let page = "paging: { kind: page, parameter: p, total: $.total, at_most: 9 }";
+    check(page, &[body(none, json!({ "total": 3 }))], "partial: the provider returned 0 of 3 records");
+}

@@ -26,6 +26,7 @@ mod signature;
 mod extract;
 mod encodings;
 mod offline;
+mod stored_pages;
 mod trace;
 mod stream_rows;
 mod prune;

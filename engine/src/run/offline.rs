@@ -1,18 +1,22 @@
 //! Maps stored responses with the same rows, records and rules as a run, without requests.
 
-use super::rows::{Reader, Row, RowsError, StreamEnd};
+use super::rows::{Envelope, Reader, Row, RowsError, StreamEnd};
 use super::secret::Secrets;
+use super::stored_pages::StoredPages;
 use super::trace::{Failure, Ledger, Report};
 use super::{Input, Response, answer, diagnose, mapping, marking_gate, record};
 use crate::plan::{LookupPlan, Plan};
 use crate::stix::{Graph, Identity};
 use jiff::Timestamp;
 use memchr::memchr_iter;
+use sha1::{Digest, Sha1};
 
 /// Maps stored responses of one lookup, each with a name for messages. An unreadable response fails alone.
 ///
 /// A response consists of chunks, of which one is in memory at a time. Where [`LookupPlan::reads_pieces`] is true,
 /// chunks may end after any line; other responses are a single chunk.
+///
+/// The outcome is partial if the responses say that the provider has more records than all of them hold.
 pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
     plan: &Plan,
     lookup: &LookupPlan,
@@ -25,6 +29,7 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
     let mut graph = Graph::new(input.observable.clone(), plan.relationship.policy);
     let mut texts = mapping::Texts::default();
     let secrets = Secrets::of(&input.settings);
+    let mut pages = StoredPages::default();
     for (number, (name, chunks)) in (1..).zip(answers) {
         let read_before = ledger.counts.read;
         let mut page = Page {
@@ -44,13 +49,23 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
         if let Some(result) = answer::stored_result(plan, lookup.rows.framing, &first, redact) {
             match result {
                 Err(reason) => ledger.failures.push(Failure::lookup(format!("{name}: {reason}"))),
-                Ok(()) => ledger.answered += 1,
+                Ok(()) => {
+                    pages.note_empty();
+                    ledger.answered += 1;
+                }
             }
             continue;
         }
+        // Only a response in one piece states anything about other pages.
+        let is_new = lookup.reads_pieces() || pages.is_new(lookup, Sha1::digest(&first.body).into());
+        let mut whole = Envelope::default();
         let mut read = Ok(StreamEnd::Truncated);
         for chunk in std::iter::once(first.body).chain(chunks) {
-            let ending = page.chunk(chunk, &mut texts, &mut graph, &mut ledger);
+            let ending = page.chunk(chunk, &mut texts, &mut graph, &mut ledger).map(|envelope| {
+                whole.rows += envelope.rows;
+                whole.document = envelope.document;
+                envelope.ending
+            });
             // A chunk without a final SAF line does not change the state of the stream.
             read = match (read, ending) {
                 (Ok(before), Ok(StreamEnd::Truncated)) => Ok(before),
@@ -60,6 +75,12 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
             if matches!(read, Err(_) | Ok(StreamEnd::Failed(_))) {
                 break;
             }
+        }
+        if is_new
+            && read.is_ok()
+            && let Err(reason) = pages.note(lookup, &input.settings, &whole)
+        {
+            ledger.failures.push(Failure::lookup(secrets.redact(&format!("{name}: {reason}"))));
         }
         match read {
             Err(error) => {
@@ -81,6 +102,7 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
         // Records before an error are kept, as in a run.
         ledger.answered += u32::from(ledger.counts.read > read_before);
     }
+    ledger.truncated.extend(pages.missing(lookup));
     let (read, bad) = (ledger.counts.judged(), ledger.counts.bad());
     if bad * 100 > read * plan.record.bad_at_most {
         ledger.answered = 0;
@@ -115,7 +137,7 @@ impl Page<'_> {
         texts: &mut mapping::Texts,
         graph: &mut Graph,
         ledger: &mut Ledger,
-    ) -> Result<StreamEnd, RowsError> {
+    ) -> Result<Envelope, RowsError> {
         let Self { plan, lookup, each, input, number, name, lines, is_ended, .. } = *self;
         graph.make_room(body.len());
         let response = Response { status: 200, headers: vec![], body, cut: None };
@@ -151,6 +173,6 @@ impl Page<'_> {
         if lookup.reads_pieces() {
             self.lines += memchr_iter(b'\n', &response.body).count();
         }
-        read.map(|envelope| envelope.ending)
+        read
     }
 }

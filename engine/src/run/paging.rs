@@ -235,16 +235,7 @@ impl Pages {
         cap: Option<u64>,
         total: Option<u64>,
     ) -> NextPage {
-        // A total without any rows refers to another query.
-        let has_more = total.is_some_and(|total| total > envelope.rows && envelope.rows > 0);
-        // A provider that exceeds its cap has another, unknown one: then a stated total is reliable, and the absence of
-        // one is not.
-        let rows = self.capped_rows(envelope.rows);
-        let is_capped = |cap: u64| match total {
-            Some(total) if total <= envelope.rows => envelope.rows == cap || rows == cap,
-            _ => rows >= cap,
-        };
-        let is_full = is_cut || has_more || cap.is_some_and(is_capped);
+        let is_full = envelope.is_full(self.capped_rows(envelope.rows), is_cut, cap, total);
         self.settle_part(lookup, is_full, total)
     }
 
@@ -265,7 +256,7 @@ impl Pages {
     }
 
     fn fewer_than_total(&self, total: u64) -> NextPage {
-        NextPage::Truncated(format!("the provider returned {} of {total} records", self.rows))
+        NextPage::Truncated(fewer_than_total(self.rows, total))
     }
 
     fn by_url(&mut self, next: Url) -> NextPage {
@@ -284,8 +275,28 @@ impl Pages {
     }
 }
 
+impl Envelope {
+    /// Whether a response with a part of the window does not hold all its records.
+    pub(super) fn is_full(&self, capped_rows: u64, is_cut: bool, cap: Option<u64>, total: Option<u64>) -> bool {
+        // A total without any rows refers to another query.
+        let has_more = total.is_some_and(|total| total > self.rows && self.rows > 0);
+        // A provider that exceeds its cap has another, unknown one: then a stated total is reliable, and the absence of
+        // one is not.
+        let is_capped = |cap: u64| match total {
+            Some(total) if total <= self.rows => self.rows == cap || capped_rows == cap,
+            _ => capped_rows >= cap,
+        };
+        is_cut || has_more || cap.is_some_and(is_capped)
+    }
+}
+
+/// Returns why a result is not whole.
+pub(super) fn fewer_than_total(rows: u64, total: u64) -> String {
+    format!("the provider returned {rows} of {total} records")
+}
+
 /// Returns the URL of the next page, if there is one.
-fn next_url(at: Option<&Path>, envelope: &Envelope, response: &Response) -> Result<Option<String>, String> {
+pub(super) fn next_url(at: Option<&Path>, envelope: &Envelope, response: &Response) -> Result<Option<String>, String> {
     let Some(path) = at else {
         return link::next(response.headers("link")).map_err(|error| format!("invalid `Link` header: {error}"));
     };
@@ -298,7 +309,11 @@ fn next_url(at: Option<&Path>, envelope: &Envelope, response: &Response) -> Resu
 }
 
 /// Returns the cursor of the next page, if there is one.
-fn next_cursor(from: &AnswerPlace, envelope: &Envelope, response: &Response) -> Result<Option<String>, String> {
+pub(super) fn next_cursor(
+    from: &AnswerPlace,
+    envelope: &Envelope,
+    response: &Response,
+) -> Result<Option<String>, String> {
     let cursor = match from {
         AnswerPlace::Header(name) => response.header(name).map(str::to_owned),
         AnswerPlace::Body(path) => match path.find(&envelope.document) {
@@ -313,7 +328,11 @@ fn next_cursor(from: &AnswerPlace, envelope: &Envelope, response: &Response) -> 
 
 /// Returns an integer of a response; a negative one means unknown. Other values are errors: ignoring them could lose
 /// pages.
-fn integer_at(location: Option<&AnswerPlace>, envelope: &Envelope, response: &Response) -> Result<Option<u64>, String> {
+pub(super) fn integer_at(
+    location: Option<&AnswerPlace>,
+    envelope: &Envelope,
+    response: &Response,
+) -> Result<Option<u64>, String> {
     let Some(location) = location else { return Ok(None) };
     let number = match location {
         AnswerPlace::Body(path) => match path.find(&envelope.document) {
@@ -351,7 +370,7 @@ fn shown(value: &Value) -> String {
 }
 
 /// Converts a flag, also from a number or text; `None` if absent or null.
-fn flag(location: Option<&Path>, envelope: &Envelope) -> Option<bool> {
+pub(super) fn flag(location: Option<&Path>, envelope: &Envelope) -> Option<bool> {
     match location?.find(&envelope.document)? {
         Value::Null => None,
         Value::String(text) => {
@@ -362,7 +381,7 @@ fn flag(location: Option<&Path>, envelope: &Envelope) -> Option<bool> {
     }
 }
 
-fn is_signaled(signal: &SignalPlan, envelope: &Envelope, response: &Response) -> bool {
+pub(super) fn is_signaled(signal: &SignalPlan, envelope: &Envelope, response: &Response) -> bool {
     let header;
     let found = match &signal.place {
         AnswerPlace::Body(path) => path.find(&envelope.document),
