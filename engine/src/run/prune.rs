@@ -9,19 +9,22 @@ use serde_json::{Map, Number, Value};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-/// Memory for the values of a response, as a multiple of its size.
-const FACTOR: usize = 6;
+/// Memory for the values of a response, as a multiple of its size: a record of 70 octets is an object of 11 times that.
+const FACTOR: usize = 12;
 
 /// Memory in octets that the values of any response may use: small ones may be as dense as JSON allows.
-const ALWAYS: usize = 8 * 1024 * 1024;
+const ALWAYS: usize = 16 * 1024 * 1024;
 
 /// Estimated memory of a value in a list, which doubles its capacity.
 pub(super) const ELEMENT: usize = 64;
 
-/// Estimated memory of the first member of an object: a node of the map has room for eleven.
+/// Estimated memory of the first member of an object: a node of the map.
 const FIRST_MEMBER: usize = 640;
 
-/// Estimated memory of another member.
+/// Number of members in one node of the map.
+const NODE: usize = 11;
+
+/// Estimated memory of a member in another node.
 const MEMBER: usize = 96;
 
 /// Estimated memory of a text besides its octets.
@@ -207,8 +210,12 @@ impl<'g> Pruned<'g> {
         if is_unique && into.contains_key(key.0.as_ref()) {
             return Err(self.guard.repeated(&key.0));
         }
-        let first = if into.is_empty() { FIRST_MEMBER } else { MEMBER };
-        self.guard.take(first + TEXT + key.0.len())?;
+        let member = match into.len() {
+            0 => FIRST_MEMBER,
+            1..NODE => 0,
+            _ => MEMBER,
+        };
+        self.guard.take(member + TEXT + key.0.len())?;
         let value = map.next_value_seed(inner)?;
         into.insert(key.0.into_owned(), value);
         Ok(())
