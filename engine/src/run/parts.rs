@@ -6,7 +6,7 @@
 
 use super::extract::Slot;
 use super::rows::{Pick, Reader, Row};
-use crate::plan::{FieldPlan, Form, LookupPlan, RecordPlan, after};
+use crate::plan::{FieldPlan, Form, LookupPlan, Operand, RecordPlan, after};
 use crate::profile::{FieldType, WindowPoint};
 use crate::stix::stix_time;
 use jiff::{SignedDuration, Timestamp};
@@ -296,10 +296,10 @@ pub(super) struct SlotKinds {
     stable: Vec<bool>,
     /// Slots of the identity and of the first time.
     period: Vec<bool>,
-    /// Slots of `rrname`, `rrtype` and `rdata`.
+    /// Slots of the record type, the owner name and the data, in any orientation.
     identity: Vec<bool>,
-    /// Slots of each of these fields, if all its sources are slots.
-    names: Vec<Vec<usize>>,
+    /// For each orientation, the slots of each of its fields whose sources are all slots.
+    names: Vec<Vec<Vec<usize>>>,
 }
 
 impl SlotKinds {
@@ -317,22 +317,29 @@ impl SlotKinds {
             marked
         };
         let [first, _, count, ..] = record.roles;
-        let names = |field: &FieldPlan| ["rrname", "rrtype", "rdata"].contains(&field.name.as_str());
+        let operands = record.orientation.iter().map(|row| {
+            let field = |operand| if let Operand::Field(index) = operand { Some(index) } else { None };
+            [Some(record.rrtype), field(row.rrname), field(row.rdata)].into_iter().flatten().collect::<Vec<usize>>()
+        });
+        let operands: Vec<Vec<usize>> = operands.collect();
+        let names = |index: usize| operands.iter().any(|row| row.contains(&index));
         let changing = marked(&|index, field| field.kind == FieldType::Timestamp || count == Some(index));
-        let of_names = record.fields.iter().enumerate().filter(|(_, field)| names(field));
         let all_slots = |index: &usize| reader.fields[*index].iter().all(|pick| matches!(pick, Pick::Slot(_)));
         SlotKinds {
             stable: changing.into_iter().map(|changes| !changes).collect(),
-            period: marked(&|index, field| names(field) || first == Some(index)),
-            identity: marked(&|_, field| names(field)),
-            names: of_names.map(|(index, _)| index).filter(all_slots).map(|index| slots(index).collect()).collect(),
+            period: marked(&|index, _| names(index) || first == Some(index)),
+            identity: marked(&|index, _| names(index)),
+            names: operands
+                .iter()
+                .map(|row| row.iter().copied().filter(all_slots).map(|index| slots(index).collect()).collect())
+                .collect(),
         }
     }
 
-    /// Whether a row has a value for each field of the identity.
+    /// Whether a row has a value for each field of the identity in an orientation.
     fn is_named(&self, slots: &[Slot]) -> bool {
         let has_value = |at: &usize| !matches!(slots[*at], Slot::Absent | Slot::Null);
-        self.names.iter().all(|sources| sources.iter().any(has_value))
+        self.names.iter().any(|fields| fields.iter().all(|sources: &Vec<usize>| sources.iter().any(has_value)))
     }
 }
 
