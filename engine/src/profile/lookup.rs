@@ -403,7 +403,8 @@ pub enum Paging {
         #[serde(default)]
         total_header: Option<String>,
         /// Whether the request for the newest part omits the parameters that contain `window.end`. Otherwise its end is
-        /// 26 hours in the future, because clocks differ and some providers read a date as the start of its day.
+        /// 26 hours in the future, because clocks differ and some providers read a date as the start of its day. Required
+        /// if `window.end` is a distance from now, which cannot be in the future.
         #[serde(default)]
         open_end: bool,
         /// Maximum number of requests.
