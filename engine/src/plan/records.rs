@@ -6,7 +6,7 @@ use super::expression::{Condition, Prose};
 use super::path::Path;
 use super::time::TimeFormat;
 use crate::diagnostic::{Code, Span};
-use crate::dns::{Name, RrType, Scope, parse_address};
+use crate::dns::{NOT_PUBLIC, Name, RrType, Scope, parse_address};
 use crate::profile::{
     Field, FieldSource, FieldType, OneOrMany, Orientation, OtherNames, RdataAs, RecordBlock, Scalar, Take,
 };
@@ -30,7 +30,7 @@ pub struct RecordPlan {
     pub bad_at_most: u64,
     /// How records about other names are handled.
     pub other_names: OtherNames,
-    /// Scopes of addresses whose records are dropped.
+    /// Scopes of addresses whose records are dropped: the non-public ones, and those that the profile adds.
     pub drop_addresses: Vec<Scope>,
 }
 
@@ -174,7 +174,11 @@ pub(super) fn record(compiler: &mut Compiler, block: &RecordBlock) -> Option<Rec
         roles: ROLES.map(|(name, _)| position(block, name)),
         bad_at_most: block.bad_records.percent(),
         other_names: block.other_names,
-        drop_addresses: block.drop_addresses.clone(),
+        drop_addresses: Scope::ALL
+            .iter()
+            .copied()
+            .filter(|scope| NOT_PUBLIC.contains(scope) || block.drop_addresses.contains(scope))
+            .collect(),
     })
 }
 

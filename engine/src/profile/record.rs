@@ -1,7 +1,7 @@
 //! How a row is converted to a record: typed fields, orientation, and the permitted share of bad records.
 
 use super::text::{OneOrMany, PathText};
-use crate::dns::{NOT_PUBLIC, Scope};
+use crate::dns::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,16 +26,11 @@ pub struct RecordBlock {
     /// How records that are not about the queried observable are handled.
     #[serde(default)]
     pub other_names: OtherNames,
-    /// Scopes of addresses whose records are dropped and counted, unless the address is the queried observable or the
-    /// setting `private_addresses` is `keep`. The default is every scope except `global` and `documentation`.
-    #[serde(default = "RecordBlock::default_drop_addresses")]
+    /// Scopes of addresses whose records are dropped and counted in addition to the non-public ones (all but `global`
+    /// and `documentation`), about which the setting `private_addresses` decides. Records about
+    /// the queried address are kept.
+    #[serde(default)]
     pub drop_addresses: Vec<Scope>,
-}
-
-impl RecordBlock {
-    fn default_drop_addresses() -> Vec<Scope> {
-        NOT_PUBLIC.to_vec()
-    }
 }
 
 /// A typed value of a row.

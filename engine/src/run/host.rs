@@ -1,6 +1,6 @@
 //! Hosts of observables: whether they have a public meaning. Fails closed: a host that cannot be determined has none.
 
-use crate::dns::special_use;
+use crate::dns::{Name, Scope, parse_address, reverse_scope, scope, special_use};
 use crate::stix::{Kind, Observable};
 use url::{Host, Url};
 
@@ -61,6 +61,38 @@ fn special_use_of_word(word: &str) -> Option<String> {
     parts.filter(|part| !is_number(part)).find_map(special_use_of_host)
 }
 
+/// Returns the scope of the address of an observable: its value, the host of a URL, or the network that a reverse name
+/// stands for; `None` for other names and types.
+pub(super) fn scope_of(observable: &Observable) -> Option<Scope> {
+    let value = observable.value();
+    match observable.kind() {
+        Kind::Ipv4Addr | Kind::Ipv6Addr => parse_address(value).ok().map(scope),
+        Kind::DomainName | Kind::Hostname => scope_of_name(value),
+        Kind::EmailAddr => scope_of_name(value.rsplit_once('@')?.1),
+        Kind::Url => match Host::parse(Url::parse(value).ok()?.host_str()?).ok()? {
+            Host::Domain(name) => scope_of_name(&name),
+            Host::Ipv4(address) => Some(scope(address.into())),
+            Host::Ipv6(address) => Some(scope(address.into())),
+        },
+        Kind::Text | Kind::MacAddr | Kind::AutonomousSystem => None,
+    }
+}
+
+fn scope_of_name(text: &str) -> Option<Scope> {
+    let is_reverse = text.ends_with(".arpa") || text.ends_with(".int");
+    reverse_scope(&Name::parse(text).ok().filter(|_| is_reverse)?)
+}
+
+/// Returns whether two observables stand for the same address, one of them possibly by its reverse name.
+pub(super) fn have_same_address(one: &Observable, other: &Observable) -> bool {
+    let address = |observable: &Observable| match observable.kind() {
+        Kind::Ipv4Addr | Kind::Ipv6Addr => parse_address(observable.value()).ok(),
+        Kind::DomainName | Kind::Hostname => Name::parse(observable.value()).ok()?.reverse_address(),
+        _ => None,
+    };
+    address(one).is_some_and(|one| address(other) == Some(one))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +148,25 @@ mod tests {
             "a..printer.local",
         ] {
             assert!(refusal(Kind::Text, text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn scope_of_observable_is_that_of_its_address() {
+        for (kind, text, scope) in [
+            (Kind::Ipv4Addr, "10.0.0.1", Some(Scope::Private)),
+            (Kind::Ipv6Addr, "64:ff9b::10.0.0.1", Some(Scope::Private)),
+            (Kind::Url, "http://10.0.0.1/x", Some(Scope::Private)),
+            (Kind::Url, "foo://127.1/x", Some(Scope::Loopback)),
+            (Kind::Url, "http://[fe80::1]/", Some(Scope::LinkLocal)),
+            (Kind::Url, "http://example.com/", None),
+            (Kind::DomainName, "1.0.0.10.in-addr.arpa", Some(Scope::Private)),
+            (Kind::DomainName, "5.64.100.in-addr.arpa", Some(Scope::Private)),
+            (Kind::DomainName, "8.8.8.8.in-addr.arpa", Some(Scope::Global)),
+            (Kind::DomainName, "example.com", None),
+            (Kind::Text, "10.0.0.1", None),
+        ] {
+            assert_eq!(scope_of(&Observable::parse(kind, text).expect(text)), scope, "{text}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Maps records to relationships by the rules of the profile, and accounts for each row.
 
+use super::host::{have_same_address, scope_of};
 use super::marking_gate::Levels;
 use super::record::{BadRow, Record, Records, Typed, fields, rrtype_text};
 use super::rows::{Reader, Row};
@@ -12,6 +13,7 @@ use crate::stix::{Graph, Kind, Observable, Report, Seen};
 use hashbrown::HashMap;
 use jiff::Timestamp;
 use minijinja::value::Value as Text;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Cache of rendered descriptions by their inputs: most profiles repeat a few texts for many records.
@@ -49,7 +51,7 @@ pub(super) struct Context<'r> {
     /// Minimum marking of results, and marking of unmarked records.
     pub(super) levels: Levels,
     /// Scopes of addresses that are dropped.
-    pub(super) drop_addresses: &'r [Scope],
+    pub(super) drop_addresses: Cow<'r, [Scope]>,
     pub(super) lookup: &'r str,
     pub(super) page: u32,
     pub(super) filter_start: Option<Timestamp>,
@@ -198,6 +200,12 @@ fn fate(
     }
     let sources = prefer_asked(context.asked, sources(&record.rrname, record.rrtype));
     let (sources, targets) = (with_hostname(context, sources), with_hostname(context, targets(&record.rdata)));
+    let additional = additional(context, fields, &sources, &targets);
+    let others = additional.iter().map(|(_, _, other)| other);
+    if let Some(scope) = sources.iter().chain(&targets).chain(others).find_map(|found| dropped_scope_of(context, found))
+    {
+        return Fate::Dropped(format!("{scope} address"), None);
+    }
     let is_about = |side: &[Observable]| side.iter().any(|observable| observable.is_same(context.asked));
     if context.plan.record.other_names == OtherNames::Drop && !is_about(&sources) && !is_about(&targets) {
         return Fate::Dropped("record of another name".into(), None);
@@ -223,7 +231,7 @@ fn fate(
     }
     match is_linked {
         true => {
-            relate_additional(context, record, fields, (&sources, &targets), texts, graph);
+            relate_additional(context, record, fields, &additional, texts, graph);
             Fate::Mapped
         }
         false => drop.expect("each target is linked or dropped"),
@@ -237,9 +245,18 @@ fn dropped_scope(context: &Context, record: &Record) -> Option<Scope> {
         (_, RrType::PTR) => record.rrname.reverse_address()?,
         _ => return None,
     };
-    let is_asked = || Observable::of_address(address).is_same(context.asked);
+    let is_asked = || have_same_address(&Observable::of_address(address), context.asked);
     let scope = scope(address);
     (context.drop_addresses.contains(&scope) && !is_asked()).then_some(scope)
+}
+
+/// Returns the scope for which a record with this observable is dropped, unless it is the queried observable.
+fn dropped_scope_of(context: &Context, found: &Observable) -> Option<Scope> {
+    let scope = scope_of(found).filter(|scope| context.drop_addresses.contains(scope))?;
+    let is_asked = found.is_same(context.asked)
+        || found.as_hostname().is_same(context.asked)
+        || have_same_address(found, context.asked);
+    (!is_asked).then_some(scope)
 }
 
 /// If the observable is among the candidates (a reverse name also represents its address), keeps only the observable.
@@ -259,28 +276,46 @@ fn with_hostname(context: &Context, mut side: Vec<Observable>) -> Vec<Observable
     side
 }
 
-/// Adds the additional relationships of a mapped record. Values that are not of the target type are ignored.
-fn relate_additional(
+/// An additional relationship: its index in the profile, its source and its target.
+type Additional<'o> = (usize, &'o Observable, Observable);
+
+/// Returns the additional relationships of a record. Values that are not of the target type are ignored.
+fn additional<'o>(
     context: &Context,
-    record: &Record,
     fields: &[Typed],
-    (sources, targets): (&[Observable], &[Observable]),
-    texts: &mut Texts,
-    graph: &mut Graph,
-) {
-    for (index, row) in context.plan.also_relate.iter().enumerate() {
+    sources: &'o [Observable],
+    targets: &'o [Observable],
+) -> Vec<Additional<'o>> {
+    let rows = context.plan.also_relate.iter().enumerate();
+    let read = rows.filter_map(|(index, row)| {
         let side = if row.of == Side::Rrname { sources } else { targets };
+        let source = side.iter().find(|found| found.kind() == row.source)?;
         let text = fields[row.field].as_text();
         let other = text.as_str().and_then(|text| Observable::parse(row.target, text).ok()).or_else(|| {
             let number = i64::try_from(text.clone()).ok()?;
             Observable::parse(row.target, &number.to_string()).ok()
         });
-        let Some((source, other)) = side.iter().find(|found| found.kind() == row.source).zip(other) else { continue };
+        Some((index, source, other?))
+    });
+    read.collect()
+}
+
+/// Adds the additional relationships of a mapped record.
+fn relate_additional(
+    context: &Context,
+    record: &Record,
+    fields: &[Typed],
+    additional: &[Additional],
+    texts: &mut Texts,
+    graph: &mut Graph,
+) {
+    for (index, source, other) in additional {
+        let row = &context.plan.also_relate[*index];
         let value_of = |name: &str| value_of(context, record, fields, name);
         let which = usize::MAX - 1 - index;
         let Ok(description) = texts.render(which, row.description.as_ref(), value_of) else { continue };
         let report = Report { seen: Seen::default(), tlp: context.levels.of(record.tlp), rrtype: None, description };
-        graph.relate(source, row.relationship, &other, report);
+        graph.relate(source, row.relationship, other, report);
     }
 }
 

@@ -4,10 +4,11 @@
 
 use super::Input;
 use super::host::special_use_of;
-use crate::dns::Scope;
+use crate::dns::{NOT_PUBLIC, Scope};
 use crate::plan::{ASK_RESERVED, PRIVATE_ADDRESSES, Plan, SettingValue, Settings, ValueOrSetting};
 use crate::profile::Unmarked;
 use crate::stix::{Marking, Pap, Tlp};
+use std::borrow::Cow;
 
 /// Returns why an observable must not be sent to a provider; `None` if it may be.
 pub(super) fn refusal(plan: &Plan, input: &Input) -> Option<String> {
@@ -41,11 +42,15 @@ fn special_use_refusal(input: &Input) -> Option<String> {
     Some(format!("{reason}; set `{ASK_RESERVED}` to query it anyway"))
 }
 
-/// Returns the scopes of addresses that are dropped from results.
-pub(super) fn dropped<'p>(plan: &'p Plan, settings: &Settings) -> &'p [Scope] {
+/// Returns the scopes of addresses that are dropped from results. The operator decides about the non-public ones, and
+/// the profile about the others.
+pub(super) fn dropped<'p>(plan: &'p Plan, settings: &Settings) -> Cow<'p, [Scope]> {
+    let all = &plan.record.drop_addresses;
     match settings.value(PRIVATE_ADDRESSES) {
-        Some(SettingValue::Text(text)) if text == "keep" => &[],
-        _ => &plan.record.drop_addresses,
+        Some(SettingValue::Text(text)) if text == "keep" => {
+            all.iter().copied().filter(|scope| !NOT_PUBLIC.contains(scope)).collect()
+        }
+        _ => all.into(),
     }
 }
 
