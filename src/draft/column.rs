@@ -60,7 +60,7 @@ pub(super) enum ValuePattern {
 }
 
 /// Returns the columns of a table.
-pub(super) fn columns(table: &Table<'_>) -> Vec<Column> {
+pub(super) fn columns<'s>(table: &Table<'s>) -> Vec<Column> {
     let mut columns = vec![];
     let names = ["row", "parent", "grandparent"];
     let is_whole = table.levels.is_empty();
@@ -75,13 +75,13 @@ pub(super) fn columns(table: &Table<'_>) -> Vec<Column> {
             _ if is_answer => Some("answer"),
             _ => Some(*name),
         };
-        let here = |row: &Vec<PathStep<'_>>| row[row.len() - 1 - above].value.clone();
+        let here = |row: &[PathStep<'s>]| row[row.len() - 1 - above].value;
         let below = table.levels.len().checked_sub(above).and_then(|level| table.levels.get(level));
         let is_beside = |at: &String| below.is_none_or(|level| !is_within(at, &level.at));
-        let leaves = |row| leaves(&here(row), is_whole);
+        let leaves = |row: &Vec<PathStep<'s>>| leaves(here(row), is_whole);
         let places: BTreeSet<String> = table.rows.iter().flat_map(leaves).filter(is_beside).collect();
         columns.extend(places.into_iter().filter_map(|at| {
-            let values = table.rows.iter().map(|row| values_at(&here(row), &at)).collect();
+            let values = table.rows.iter().map(|row| values_at(here(row), &at)).collect();
             Column::new(from, Some(at), values)
         }));
         if !is_answer {

@@ -166,7 +166,7 @@ impl Drafts<'_> {
             orientation: roles.orientation,
             other_names: None,
             rules: vec![Line::new("use: dns/standard@1", "maps DNS records as OpenCTI permits")],
-            remarks: self.remarks(sample, table),
+            remarks: self.remarks(sample, table, roles.omitted),
             case: FirstCase {
                 about: format!("Results for {}", self.observable.value()),
                 kind,
@@ -177,7 +177,7 @@ impl Drafts<'_> {
         }
     }
 
-    fn remarks(&self, sample: &Sample, table: &Table<'_>) -> Vec<String> {
+    fn remarks(&self, sample: &Sample, table: &Table<'_>, omitted: usize) -> Vec<String> {
         let mut remarks = vec![format!(
             "Draft from a single response, with {}. Review each line; comments give the evidence.",
             rows_at(table)
@@ -191,6 +191,11 @@ impl Drafts<'_> {
         }
         if !String::from_utf8_lossy(self.bytes).to_lowercase().contains(self.observable.value()) {
             remarks.push(format!("The sample does not contain {}: is this the observable?", self.observable.value()));
+        }
+        if omitted > 0 {
+            remarks.push(format!(
+                "Too many columns: {omitted} that may be the owner name or the data were not compared. Review `rrname` and `rdata`."
+            ));
         }
         let others = paging(sample);
         if !others.is_empty() {

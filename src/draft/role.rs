@@ -21,6 +21,9 @@ const COUNT: [&str; 6] = ["count", "times", "hits", "number", "seen", "num"];
 /// Minimum percentage of rows whose data is valid for their type.
 const FITTING: usize = 50;
 
+/// Maximum number of columns that are compared as owner names, and as data: each of one with each of the other.
+const COMPARED: usize = 32;
+
 /// The fields of a record, from the columns.
 pub(super) struct Roles {
     pub(super) fields: Vec<(String, Line)>,
@@ -29,6 +32,8 @@ pub(super) struct Roles {
     pub(super) unread: Vec<String>,
     /// Likelihood, to choose among drafts that map as many rows.
     pub(super) likeness: usize,
+    /// Number of columns that fit as owner name or data, but were not compared.
+    pub(super) omitted: usize,
 }
 
 /// A side of a record: a column, or the observable.
@@ -57,10 +62,14 @@ pub(super) fn roles(table: &Table<'_>, columns: &[Column], observable: &Observab
         .map(Side::Column)
         .chain([Side::Observable])
         .collect();
-    let pairs = sides.iter().flat_map(|owner| sides.iter().map(move |data| (*owner, *data)));
+    let count = table.rows.len();
+    let candidates: Vec<_> = sides.iter().map(|side| Candidate::new(*side, count, rrtype, observable)).collect();
+    let (owners, omitted_owners) = likeliest(&candidates, &OWNER, |row| (row.is_owner, row.is_about_as_owner));
+    let (data, omitted_data) = likeliest(&candidates, &DATA, |row| (row.is_data, row.is_about_as_data));
+    let pairs = owners.iter().flat_map(|owner| data.iter().map(move |data| (*owner, *data)));
     let scored = pairs.filter_map(|(owner, data)| {
-        let score = score(table.rows.len(), rrtype, owner, data, observable)?;
-        Some((score, owner, data))
+        let score = score(rrtype, owner, data, observable)?;
+        Some((score, owner.side, data.side))
     });
     let Some((score, owner, data)) = scored.max_by_key(|(score, ..)| *score) else {
         return Err(match rrtype {
@@ -79,7 +88,8 @@ pub(super) fn roles(table: &Table<'_>, columns: &[Column], observable: &Observab
     let unread: Vec<&Column> = columns.iter().filter(is_unread).collect();
     let likeness = score.1 + chosen.fields.len();
     let unread = unread.iter().map(|column| format!("{}: {}", column.path(), column.evidence())).collect();
-    Ok(Roles { fields: chosen.fields, orientation, unread, likeness })
+    let omitted = omitted_owners.max(omitted_data);
+    Ok(Roles { fields: chosen.fields, orientation, unread, likeness, omitted })
 }
 
 fn is_of_row(side: Side<'_>) -> bool {
@@ -99,53 +109,107 @@ fn rrtype<'c>(table: &Table<'_>, columns: &'c [Column]) -> TypeOf<'c> {
     named.map_or(TypeOf::Data, TypeOf::Path)
 }
 
+/// A side with what its value is in each row.
+struct Candidate<'c> {
+    side: Side<'c>,
+    rows: Vec<RowFacts>,
+}
+
+/// What the value of a side is in one row.
+#[derive(Clone, Copy, Default)]
+struct RowFacts {
+    is_present: bool,
+    is_owner: bool,
+    is_data: bool,
+    is_about_as_owner: bool,
+    is_about_as_data: bool,
+}
+
+impl<'c> Candidate<'c> {
+    fn new(side: Side<'c>, rows: usize, rrtype: TypeOf<'_>, observable: &Observable) -> Candidate<'c> {
+        let facts = |row: usize| {
+            let text = match side {
+                Side::Column(column) => column.text(row),
+                Side::Observable => Some(observable.value().to_owned()),
+            };
+            text.map_or_else(RowFacts::default, |text| RowFacts {
+                is_present: true,
+                // A single label may be any text.
+                is_owner: text.contains('.') && parse_address(&text).is_err() && Name::parse(&text).is_ok(),
+                is_data: match rrtype {
+                    TypeOf::Column(column) => column
+                        .text(row)
+                        .and_then(|text| RrType::parse(&text).ok())
+                        .is_some_and(|rrtype| is_rdata(rrtype, &text)),
+                    TypeOf::Path(rrtype) => is_rdata(rrtype, &text),
+                    TypeOf::Data => parse_address(&text).is_ok(),
+                },
+                is_about_as_owner: is_within(&text, observable),
+                is_about_as_data: is_same(&text, observable),
+            })
+        };
+        Candidate { side, rows: (0..rows).map(facts).collect() }
+    }
+}
+
+/// Returns the candidates that fit enough rows, at most [`COMPARED`], and the number of the others that do.
+fn likeliest<'a, 'c>(
+    candidates: &'a [Candidate<'c>],
+    names: &[&str],
+    facts: fn(&RowFacts) -> (bool, bool),
+) -> (Vec<&'a Candidate<'c>>, usize) {
+    let score = |candidate: &Candidate<'_>| {
+        let facts = candidate.rows.iter().map(facts);
+        let (fitting, about) = facts.fold((0, 0), |(fitting, about), (fits, is_about)| {
+            (fitting + usize::from(fits), about + usize::from(is_about))
+        });
+        is_fitting(fitting, candidate.rows.len()).then(|| (fitting + about, hint(candidate.side, names)))
+    };
+    let mut scored: Vec<_> = candidates.iter().enumerate().filter_map(|(at, one)| Some((score(one)?, at))).collect();
+    scored.sort_by_key(|(score, _)| Reverse(*score));
+    let omitted = scored.len().saturating_sub(COMPARED);
+    scored.truncate(COMPARED);
+    scored.sort_by_key(|(_, at)| *at);
+    (scored.into_iter().map(|(_, at)| &candidates[at]).collect(), omitted)
+}
+
+fn is_fitting(fitting: usize, rows: usize) -> bool {
+    fitting * 100 >= rows * FITTING && fitting > 0
+}
+
 /// Scores two sides: rows about the observable, then names; `None` if they do not fit.
 fn score(
-    rows: usize,
     rrtype: TypeOf<'_>,
-    owner: Side<'_>,
-    data: Side<'_>,
+    owner: &Candidate<'_>,
+    data: &Candidate<'_>,
     observable: &Observable,
 ) -> Option<(usize, usize)> {
     let is_address = matches!(observable.kind(), Kind::Ipv4Addr | Kind::Ipv6Addr);
-    match (owner, data) {
+    match (owner.side, data.side) {
         (Side::Observable, Side::Observable) => return None,
         (Side::Observable, _) if is_address => return None,
         (_, Side::Observable) if !is_address && matches!(rrtype, TypeOf::Data) => return None,
         (Side::Column(owner), Side::Column(data)) if std::ptr::eq(owner, data) => return None,
         (Side::Column(owner), _) if owner.is_list() => return None,
         // A row with only the observable on both sides contains no data.
-        _ if ![owner, data].into_iter().any(is_of_row) => return None,
+        _ if ![owner.side, data.side].into_iter().any(is_of_row) => return None,
         _ => {}
     }
-    let text = |side: Side<'_>, row: usize| match side {
-        Side::Column(column) => column.text(row),
-        Side::Observable => Some(observable.value().to_owned()),
-    };
     let (mut fitting, mut about) = (0, 0);
-    for row in 0..rows {
-        let (Some(owner), Some(data)) = (text(owner, row), text(data, row)) else { continue };
-        let is_data = match rrtype {
-            TypeOf::Column(column) => column
-                .text(row)
-                .and_then(|text| RrType::parse(&text).ok())
-                .is_some_and(|rrtype| is_rdata(rrtype, &data)),
-            TypeOf::Path(rrtype) => is_rdata(rrtype, &data),
-            TypeOf::Data => parse_address(&data).is_ok(),
-        };
-        // A single label may be any text.
-        let is_owner = owner.contains('.') && parse_address(&owner).is_err() && Name::parse(&owner).is_ok();
-        fitting += usize::from(is_data && is_owner);
-        about += usize::from(is_within(&owner, observable) || is_same(&data, observable));
+    for (owner, data) in owner.rows.iter().zip(&data.rows).filter(|(owner, data)| owner.is_present && data.is_present) {
+        fitting += usize::from(data.is_data && owner.is_owner);
+        about += usize::from(owner.is_about_as_owner || data.is_about_as_data);
     }
-    if fitting * 100 < rows * FITTING || fitting == 0 {
-        return None;
-    }
-    let hint = |side: Side<'_>, names: &[&str]| match side {
+    let names = hint(owner.side, &OWNER) + hint(data.side, &DATA);
+    is_fitting(fitting, owner.rows.len()).then_some((fitting + about, names))
+}
+
+/// Scores the name of a side and its distance from the row.
+fn hint(side: Side<'_>, names: &[&str]) -> usize {
+    match side {
         Side::Column(column) => column.hint(names) + column.nearness(),
         Side::Observable => 0,
-    };
-    Some((fitting + about, hint(owner, &OWNER) + hint(data, &DATA)))
+    }
 }
 
 fn is_count(column: &Column) -> bool {

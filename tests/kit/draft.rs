@@ -80,3 +80,20 @@ fn draft_from_hostile_response_contains_no_injected_yaml() {
         assert!(file != "profile.yaml" || read["id"] == "acme", "{text}");
     }
 }
+
+#[test]
+fn row_of_many_columns_is_drafted_in_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sample = folder.path().join("sample");
+    let keys: String = (0..3_000).map(|number| format!(r#","k{number}":"v{number}.example.com""#)).collect();
+    let row = |number: u8| format!(r#"{{"name":"example.com","type":"A","data":"192.0.2.{number}"{keys}}}"#);
+    fs::write(&sample, format!(r#"{{"rows":[{},{}]}}"#, row(1), row(2))).expect("it can be written");
+    let start = std::time::Instant::now();
+    let drafted = draft(&sample, "acme", folder.path(), &["example.com"]);
+    // Comparing all columns with each other takes minutes in unoptimized code.
+    assert!(start.elapsed().as_secs() < 40, "{:?}", start.elapsed());
+    assert!(drafted.code == 0 && drafted.err.contains("2 mapped"), "{}", drafted.err);
+    let profile = fs::read_to_string(folder.path().join("acme/profile.yaml")).expect("a profile");
+    assert!(profile.contains("rrname: { at: $.name,") && profile.contains("rdata: { at: $.data,"), "{profile:.4000}");
+    assert!(profile.contains("2970 that may be the owner name or the data were not compared"), "{profile:.900}");
+}
