@@ -79,6 +79,9 @@ impl Values {
         if !values.invalid.is_empty() && (args.strict || values.observables.is_empty()) {
             bail!("no request was sent: {}", values.invalid.join("; "));
         }
+        if let (Some(path), true) = (&args.input, values.observables.is_empty()) {
+            bail!("nothing to look up: no values in {}", path.display());
+        }
         Ok(values)
     }
 }
@@ -136,9 +139,13 @@ pub(crate) fn duration(text: &str) -> anyhow::Result<SignedDuration> {
 /// Compiles the profiles and reads their settings; prints diagnostics and returns `None` if a profile is invalid.
 async fn providers(args: &EnrichArgs, observables: &[Observable]) -> anyhow::Result<Option<Vec<Provider>>> {
     let given = SettingSources::read(&args.settings)?;
-    let mut folders = vec![];
+    let mut folders: Vec<(Folder, Plan)> = vec![];
     for name in &args.profile {
         let folder = catalog::find(name, args.catalog.profiles.as_deref())?;
+        // A profile that is given twice is asked once.
+        if folders.iter().any(|(known, _)| known.is_same(&folder)) {
+            continue;
+        }
         let Some(plan) = folder.plan()? else { return Ok(None) };
         folders.push((folder, plan));
     }

@@ -101,6 +101,28 @@ fn invalid_value_is_skipped_and_others_are_looked_up() {
 }
 
 #[test]
+fn list_without_values_is_a_usage_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let input = folder.path().join("values");
+    let input = input.to_str().expect("UTF-8");
+    for text in ["", "\n \n", "# only a comment\n"] {
+        std::fs::write(input, text).expect("it can be written");
+        let listed = ended(stixmap(&["enrich", "-q", "-p", "riskiq", "--replay", "-i", input]));
+        assert_eq!((listed.code, listed.out.as_str()), (2, ""), "{text:?}");
+        assert!(listed.err.contains("nothing to look up: no values in"), "{}", listed.err);
+    }
+}
+
+#[test]
+fn profile_given_twice_is_queried_once() {
+    let enrich = |profiles: &[&str]| {
+        ended(stixmap(&[&["enrich", "example.com", "--replay", "--format", "csv"], profiles].concat()))
+    };
+    let (once, twice) = (enrich(&["-p", "riskiq"]), enrich(&["-p", "riskiq", "-p", "riskiq"]));
+    assert_eq!((twice.code, &twice.out, &twice.err), (once.code, &once.out, &once.err));
+}
+
+#[test]
 fn unwritable_output_is_rejected_before_a_request() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path().to_str().expect("UTF-8");
