@@ -12,7 +12,7 @@ use stixmap_engine::stix::Kind;
 /// A profile is a YAML file that defines how to query one provider and how to interpret its responses. `stixmap list` shows
 /// the built-in profiles. Data is written to standard output, everything else to standard error.
 ///
-/// Try it without an account or a network: `stixmap enrich example.com --profile riskiq --replay`
+/// Try it without an account or a network: `stixmap enrich example.com --profile cof --replay`
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -83,11 +83,11 @@ pub(crate) struct CatalogArgs {
 /// Arguments that supply the settings of profiles.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SettingArgs {
-    /// Settings file in YAML: `riskiq: { username: …, api_key: … }`.
+    /// Settings file in YAML: `acme: { username: …, api_key: … }`.
     #[arg(long, value_name = "FILE", env = "STIXMAP_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Set a setting; takes precedence over variables and files. With several profiles, `PROFILE.KEY=VALUE`. Pass secrets in
-    /// environment variables (`RISKIQ_API_KEY`) or files (`RISKIQ_API_KEY_FILE`) instead.
+    /// environment variables (`ACME_API_KEY`) or files (`ACME_API_KEY_FILE`) instead.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Also query addresses that are not public, and special-use names such as `.local`.
@@ -145,8 +145,8 @@ pub(crate) struct MarkingArgs {
 /// Look up domain names and IP addresses.
 ///
 /// Examples:
-///   stixmap enrich example.com --profile riskiq --replay
-///   stixmap enrich example.com 192.0.2.80 --profile riskiq --replay --tlp TLP:GREEN --format table
+///   stixmap enrich example.com --profile cof --replay
+///   stixmap enrich example.com 192.0.2.80 --profile cof --replay --tlp TLP:GREEN --format table
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct EnrichArgs {
@@ -220,7 +220,7 @@ pub(crate) struct MapArgs {
 
 /// Validate profiles and test cases.
 ///
-/// Example: stixmap check profiles/riskiq
+/// Example: stixmap check profiles/cof
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// Profiles (a folder or its `profile.yaml`), folders of profiles, or single cases [default: profiles].
@@ -248,10 +248,10 @@ pub(crate) enum CheckFormat {
 /// A case is a YAML file in the profile's `cases` folder. Its expected result is stored next to it, in `.expected`.
 ///
 /// Examples:
-///   stixmap test profiles/riskiq                         compare results with the expected ones
-///   stixmap test profiles/riskiq --coverage              list rules, answers and pages that no case uses
-///   stixmap test profiles/riskiq --mutate --at-least 90  list changes of the profile that no case detects
-///   stixmap test profiles/riskiq --properties            test generated responses
+///   stixmap test profiles/cof                         compare results with the expected ones
+///   stixmap test profiles/cof --coverage              list rules, answers and pages that no case uses
+///   stixmap test profiles/cof --mutate --at-least 90  list changes of the profile that no case detects
+///   stixmap test profiles/cof --properties            test generated responses
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct TestArgs {
@@ -322,8 +322,8 @@ pub(crate) enum TestFormat {
 /// that differ. Exit code 0: no difference; 1: differences.
 ///
 /// Examples:
-///   stixmap diff riskiq profiles/riskiq          the built-in profile and the one on disk
-///   git worktree add ../before HEAD~1; stixmap diff ../before/profiles/riskiq profiles/riskiq
+///   stixmap diff cof profiles/cof                the built-in profile and the one on disk
+///   git worktree add ../before HEAD~1; stixmap diff ../before/profiles/cof profiles/cof
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct DiffArgs {
@@ -348,8 +348,8 @@ pub(crate) struct DiffArgs {
 /// Nothing is sent. Missing settings are shown as their names in braces, and so are all secrets.
 ///
 /// Examples:
-///   stixmap explain riskiq                               requests, mapping and limits
-///   stixmap explain riskiq example.com --tlp TLP:GREEN   the requests for this name, and whether they may be sent
+///   stixmap explain cof                               requests, mapping and limits
+///   stixmap explain cof example.com --tlp TLP:GREEN   the requests for this name, and whether they may be sent
 ///   stixmap explain profile                              the manual of the profile language
 ///   stixmap explain unknown-key                          the meaning of a diagnostic; `codes` lists all
 ///   stixmap explain properties                           what `stixmap test --properties` tests
@@ -382,7 +382,7 @@ pub(crate) struct ExplainArgs {
 /// Run profiles as OpenCTI connectors, each with its own queue.
 ///
 /// Configure it by environment variables, or by a `config.yml` in the working directory or next to the program. Required:
-/// OPENCTI_URL, OPENCTI_TOKEN, CONNECTOR_ID and the profile's settings (`stixmap explain riskiq`). Other variables of OpenCTI
+/// OPENCTI_URL, OPENCTI_TOKEN, CONNECTOR_ID and the profile's settings (`stixmap explain cof`). Other variables of OpenCTI
 /// connectors work as usual: CONNECTOR_NAME, CONNECTOR_SCOPE, CONNECTOR_AUTO, CONNECTOR_LOG_LEVEL, CONNECTOR_EXPOSE_METRICS,
 /// CONNECTOR_VALIDATE_BEFORE_IMPORT, MQ_HOST, … In addition:
 ///
@@ -398,12 +398,12 @@ pub(crate) struct ExplainArgs {
 /// The `config.yml` is read only if this user or root owns it and its folder, and no other user can write them. Pass `--config
 /// config.yml` to read it in any case.
 ///
-/// Secrets can be read from files: OPENCTI_TOKEN_FILE, RISKIQ_API_KEY_FILE. With several profiles, each one needs its own id,
-/// RISKIQ_CONNECTOR_ID; every other variable of a connector can have such a prefix.
+/// Secrets can be read from files: OPENCTI_TOKEN_FILE, ACME_API_KEY_FILE. With several profiles, each one needs its own id,
+/// ACME_CONNECTOR_ID; every other variable of a connector can have such a prefix.
 ///
 /// Exit code 0: stopped by a signal; 2: missing or invalid configuration, or an unrecoverable error.
 ///
-/// Example: OPENCTI_URL=https://opencti.example OPENCTI_TOKEN_FILE=token stixmap connector --profile riskiq
+/// Example: OPENCTI_URL=https://opencti.example OPENCTI_TOKEN_FILE=token stixmap connector --profile cof
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ConnectorArgs {
@@ -632,8 +632,8 @@ pub(crate) struct RecordArgs {
 /// when it receives a signal to stop.
 ///
 /// Examples:
-///   stixmap serve riskiq --listen 127.0.0.1:8080
-///   stixmap enrich example.com --profile riskiq --set api_base_url=http://127.0.0.1:8080 --set username=any --set api_key=any
+///   stixmap serve cof --listen 127.0.0.1:8080
+///   stixmap enrich example.com --profile cof --set base_url=http://127.0.0.1:8080 --set min_tlp=TLP:CLEAR --set since=P20Y
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ServeArgs {
@@ -656,9 +656,9 @@ pub(crate) struct ServeArgs {
 /// the mapping. The operator's values are in `.env`, which is never changed.
 ///
 /// Examples:
-///   stixmap deploy riskiq                        list the files
-///   stixmap deploy riskiq --out riskiq           write them
-///   stixmap deploy riskiq --out riskiq --check   exit with 1 if a file is missing or differs
+///   stixmap deploy cof                        list the files
+///   stixmap deploy cof --out cof              write them
+///   stixmap deploy cof --out cof --check   exit with 1 if a file is missing or differs
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct DeployArgs {

@@ -278,7 +278,6 @@ fn hints_name_the_missing_case() {
         ("tests/providers/signed", "add a case with 101 requests within P1D"),
         ("tests/providers/lines", "requested 2 times: the transcript contains each wait"),
         ("tests/providers/lines", "a record in which `time_last` is `0`"),
-        ("tests/providers/columns", "a record whose address is loopback"),
         ("tests/providers/tidewater", "an observable of type `ipv6-addr`"),
     ];
     for (provider, hint) in hints {

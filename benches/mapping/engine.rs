@@ -15,7 +15,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Compiles the built-in profile.
+    /// Compiles the built-in profile, with one relationship for all periods, as the hand-written mapper has them.
     pub(crate) fn shipped(shape: Shape) -> Engine {
         Self::new(shape, profile(shape).to_owned())
     }
@@ -28,6 +28,10 @@ impl Engine {
     }
 
     fn new(shape: Shape, profile: String) -> Engine {
+        let stop = "  stop_time: time_last\n";
+        assert!(profile.contains(stop), "the profile's text is known");
+        let ids = if shape == Shape::PassiveTotal { "  id_includes: [start_time]\n" } else { "" };
+        let profile = profile.replacen(stop, &format!("{stop}{ids}  repeats: widen\n"), 1);
         let plan = Plan::read(&Source::new(format!("{}.yaml", shape.profile()), &profile)).expect("a built-in profile");
         let given = |name: &str| match name {
             "base_url" => Some("https://pdns.example.org".to_owned()),

@@ -156,7 +156,7 @@ pub enum Framing {
     /// Newline-delimited JSON, one object per line. Blank lines are ignored. If the connection is lost, the complete
     /// lines are kept.
     Ndjson,
-    /// Streaming API Framing (DNSDB API): JSON lines with `cond` and `obj`. A response without the final line is
+    /// Streaming API Framing (SAF): JSON lines with `cond` and `obj`. A response without the final line is
     /// incomplete.
     Saf,
     /// Lines of text, each divided into columns.

@@ -27,7 +27,7 @@ const NODE: usize = 11;
 /// Estimated memory of a member in another node.
 const MEMBER: usize = 96;
 
-/// Estimated memory of a text besides its octets.
+/// Estimated memory of a text in addition to its octets.
 const TEXT: usize = 16;
 
 /// Limits the memory for the values of a response, and keeps why it cannot be read.
