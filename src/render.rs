@@ -169,7 +169,7 @@ impl Printable {
 /// Returns the start of a long text.
 fn start(text: &str) -> Cow<'_, str> {
     match text.len() > LONG {
-        true => format!("{}{OMITTED}", &text[..text.floor_char_boundary(LONG)]).into(),
+        true => format!("{}{OMITTED}", &text[..char_boundary(text, LONG)]).into(),
         false => text.into(),
     }
 }
@@ -191,7 +191,7 @@ fn excerpts(diagnostic: &Diagnostic) -> Vec<Excerpt> {
 fn marked(source: &Source, label: &Label) -> Span {
     let start = label.span.start.min(source.text.len());
     let end = label.span.end.clamp(start, source.text.len());
-    start..if end - start > FAR { source.text.floor_char_boundary(start + FAR) } else { end }
+    start..if end - start > FAR { char_boundary(&source.text, start + FAR) } else { end }
 }
 
 /// Returns the lines around labels, which are sorted. The renderer would process the whole source.
@@ -203,8 +203,8 @@ fn excerpt(source: &Source, marks: &[Mark<'_>]) -> Excerpt {
     let line_end =
         text.as_bytes()[last..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| last + at + 1);
     let is_cut = first - line_start > BESIDE;
-    let start = if is_cut { text.floor_char_boundary(first - BESIDE) } else { line_start };
-    let end = if line_end - last > BESIDE { text.floor_char_boundary(last + BESIDE) } else { line_end };
+    let start = if is_cut { char_boundary(text, first - BESIDE) } else { line_start };
+    let end = if line_end - last > BESIDE { char_boundary(text, last + BESIDE) } else { line_end };
     let printed = PrintedSource::new(&text[start..end]);
     let before = if is_cut { OMITTED } else { "" };
     let shown = |span: &Span| {
@@ -358,6 +358,11 @@ fn snippet(excerpt: &Excerpt) -> Snippet<'_, annotate_snippets::Annotation<'_>> 
     snippet
 }
 
+/// Returns the last character boundary at or before an index.
+fn char_boundary(text: &str, index: usize) -> usize {
+    (0..=index.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -389,6 +394,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::single_range_in_vec_init, reason = "lists of labels, some with one")]
     fn text_of_a_diagnostic_for_the_renderer_is_limited() {
         let long = "x".repeat(1 << 20);
         let lines = "\n".repeat(1 << 20);
