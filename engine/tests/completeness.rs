@@ -352,7 +352,7 @@ impl World {
         let in_lines = self.framing != Framing::Json && positions.contains(&Position::Body);
         let is_job = self.paging == Paging::Window && self.job != Job::None;
         let is_distance = self.paging == Paging::Window
-            && !(self.archive.open_end && !self.in_body)
+            && (self.in_body || !self.archive.open_end)
             && self.archive.format.ends_with("-back");
         in_lines || is_job || is_distance || self.sends_in_body() && self.job != Job::None
     }
