@@ -405,7 +405,7 @@ fn stored_responses_that_say_more_exists_are_partial_until_all_are_given() {
         ),
     ] {
         let start = body(one.clone(), first.clone());
-        check(lookup, &[start.clone()], expected);
+        check(lookup, std::slice::from_ref(&start), expected);
         // The same response twice is one.
         check(lookup, &[start.clone(), start.clone()], expected);
         if let Some(last) = last {
