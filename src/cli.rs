@@ -588,8 +588,8 @@ impl Accepted {
 /// out. The records themselves are kept, because the case tests them: check the provider's terms before you publish them.
 ///
 /// Examples:
-///   stixmap record example.com --profile profiles/robtex
-///   stixmap record 192.0.2.34 --profile robtex --out cases --case an-address --about "An address with two names"
+///   stixmap record example.com --profile profiles/cof
+///   stixmap record 192.0.2.34 --profile cof --out cases --case an-address --about "An address with two names"
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct RecordArgs {

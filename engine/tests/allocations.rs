@@ -31,9 +31,9 @@ struct Budget {
 }
 
 const BUDGETS: [Budget; 3] = [
-    Budget { shape: Shape::PassiveTotal, records: 2_048, allocations: 550, allocated: 2_000, held: 118 },
-    Budget { shape: Shape::Saf, records: 3_072, allocations: 865, allocated: 2_850, held: 172 },
-    Budget { shape: Shape::Cof, records: 2_400, allocations: 610, allocated: 700, held: 101 },
+    Budget { shape: Shape::PassiveTotal, records: 2_048, allocations: 680, allocated: 2_000, held: 118 },
+    Budget { shape: Shape::Saf, records: 3_072, allocations: 1_000, allocated: 2_850, held: 172 },
+    Budget { shape: Shape::Cof, records: 2_400, allocations: 730, allocated: 740, held: 101 },
 ];
 
 #[test]
