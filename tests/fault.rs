@@ -114,7 +114,7 @@ fn unreachable_server_fails() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
-    check(&url, 1, "the provider cannot be reached");
+    check(&url, 1, "failed to connect to the provider");
 }
 
 #[test]
