@@ -31,9 +31,9 @@ struct Budget {
 }
 
 const BUDGETS: [Budget; 3] = [
-    Budget { shape: Shape::PassiveTotal, records: 2_048, allocations: 680, allocated: 2_000, held: 118 },
-    Budget { shape: Shape::Saf, records: 3_072, allocations: 1_000, allocated: 2_850, held: 172 },
-    Budget { shape: Shape::Cof, records: 2_400, allocations: 730, allocated: 740, held: 101 },
+    Budget { shape: Shape::PassiveTotal, records: 2_048, allocations: 520, allocated: 1_400, held: 101 },
+    Budget { shape: Shape::Saf, records: 3_072, allocations: 865, allocated: 2_050, held: 172 },
+    Budget { shape: Shape::Cof, records: 2_400, allocations: 600, allocated: 665, held: 99 },
 ];
 
 #[test]

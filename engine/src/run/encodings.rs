@@ -36,6 +36,15 @@ impl DecodedView {
         &self.ranges[next.max(1) - 1]
     }
 
+    /// Appends the rest of a text of which the part before `at` was decoded; `None` if nothing was.
+    fn completed(mut self, text: &[u8], at: usize) -> Option<DecodedView> {
+        if at == 0 {
+            return None;
+        }
+        self.push(&text[at..], at..text.len(), false);
+        Some(self)
+    }
+
     fn push(&mut self, octets: &[u8], source: Range<usize>, is_decoded: bool) {
         if !octets.is_empty() {
             self.ranges.push(MappedRange { at: self.octets.len(), source, is_decoded });
@@ -120,8 +129,7 @@ fn unfolded(text: &[u8]) -> Option<DecodedView> {
             at = end;
         }
     }
-    view.push(&text[at..], at..text.len(), false);
-    (at > 0).then_some(view)
+    view.completed(text, at)
 }
 
 /// Returns the length of a line break with the blanks after it.
@@ -144,8 +152,7 @@ fn narrowed(text: &[u8]) -> Option<DecodedView> {
         view.push(&text[at..at + next], at..at + next, false);
         at += next + 1;
     }
-    view.push(&text[at..], at..text.len(), false);
-    (at > 0).then_some(view)
+    view.completed(text, at)
 }
 
 /// Returns the text with all kinds of escapes decoded in one pass; `None` if it has none.
@@ -172,8 +179,7 @@ fn unescaped_from(text: &[u8], find: impl Fn(&[u8]) -> Option<usize>) -> Option<
             }
         }
     }
-    view.push(&text[at..], at..text.len(), false);
-    (at > 0).then_some(view)
+    view.completed(text, at)
 }
 
 /// The value of an escape sequence.

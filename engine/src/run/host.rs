@@ -80,7 +80,8 @@ pub(super) fn scope_of(observable: &Observable) -> Option<Scope> {
 
 fn scope_of_name(text: &str) -> Option<Scope> {
     let is_reverse = text.ends_with(".arpa") || text.ends_with(".int");
-    reverse_scope(&Name::parse(text).ok().filter(|_| is_reverse)?)
+    // Most names are no reverse names, and parsing allocates.
+    is_reverse.then(|| Name::parse(text).ok())?.and_then(|name| reverse_scope(&name))
 }
 
 /// Returns whether two observables stand for the same address, one of them possibly by its reverse name.

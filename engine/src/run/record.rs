@@ -4,7 +4,7 @@
 
 use super::extract::Slot;
 use super::rows::Pick;
-use crate::dns::{Mailbox, Name, Rdata, RrType, parse_address, reverse_name};
+use crate::dns::{Form, Mailbox, Name, Rdata, RrType, Soa, parse_address, reverse_name};
 use crate::plan::{FieldPlan, Operand, OrientationPlan, RecordPlan, integer};
 use crate::profile::{FieldType, RdataAs, Scalar, Take};
 use crate::stix::{Kind, Observable, Seen, Tlp, stix_time};
@@ -371,21 +371,30 @@ impl<'r> Records<'r> {
     fn record(&self, owner: &Name, rdata: &str) -> Result<Record, String> {
         let Self { rrtype, seen, count, tlp, .. } = *self;
         let rdata = match self.rdata_as {
-            None => Rdata::parse(rrtype, rdata),
-            Some(RdataAs::Mailbox) => Rdata::parse(rrtype, &mailbox(rdata)?),
+            None => Rdata::parse(rrtype, rdata).map_err(|error| error.to_string())?,
+            Some(RdataAs::Mailbox) => mailbox_rdata(rrtype, mailbox(rdata)?)?,
         };
-        let rdata = rdata.map_err(|error| error.to_string())?;
         let bailiwick = self.bailiwick.map(str::to_owned);
         Ok(Record { rrname: owner.clone(), rrtype, rdata, seen, count, bailiwick, tlp })
     }
 }
 
-/// Converts a text to a mailbox; the root represents none.
-fn mailbox(text: &str) -> Result<String, String> {
-    match (text, Mailbox::from_rname(text)) {
-        (".", _) => Ok(".".to_owned()),
-        (_, Ok(mailbox)) => Ok(mailbox.to_string()),
-        (text, Err(error)) => Err(format!("invalid mailbox `{text}`: {error}")),
+/// Parses a mailbox; the root represents none.
+fn mailbox(text: &str) -> Result<Option<Mailbox>, String> {
+    match text {
+        "." => Ok(None),
+        _ => Mailbox::from_rname(text).map(Some).map_err(|error| format!("invalid mailbox `{text}`: {error}")),
+    }
+}
+
+/// Returns the data of a record of which the provider keeps only the mailbox.
+fn mailbox_rdata(rrtype: RrType, mailbox: Option<Mailbox>) -> Result<Rdata, String> {
+    match rrtype.form() {
+        Form::Soa => Ok(Rdata::Soa(Soa { mname: None, rname: mailbox, rest: None })),
+        _ => {
+            let text = mailbox.map_or_else(|| ".".to_owned(), |mailbox| mailbox.to_string());
+            Rdata::parse(rrtype, &text).map_err(|error| error.to_string())
+        }
     }
 }
 
@@ -462,10 +471,11 @@ mod tests {
             ("a@192.0.2.1", Err("invalid mailbox `a@192.0.2.1`: invalid domain: it is an IP address")),
         ] {
             let read = mailbox(text);
-            assert_eq!(read.as_deref().map_err(String::as_str), expected, "{text}");
+            let shown = |mailbox: &Option<Mailbox>| mailbox.as_ref().map_or(".".to_owned(), Mailbox::to_string);
+            assert_eq!(read.as_ref().map(shown).map_err(String::as_str), expected.map(str::to_owned), "{text}");
             if let Ok(mailbox) = read {
-                let rdata = Rdata::parse(RrType::SOA, &mailbox).expect("an SOA record");
-                assert!(matches!(rdata, Rdata::Soa(soa) if soa.mname.is_none()), "{text}");
+                let parsed = Rdata::parse(RrType::SOA, &shown(&mailbox)).expect("an SOA record");
+                assert_eq!(mailbox_rdata(RrType::SOA, mailbox), Ok(parsed), "{text}");
             }
         }
     }

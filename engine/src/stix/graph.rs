@@ -11,7 +11,7 @@ use super::observable::Observable;
 use super::periods::{Period, TimeRange, join, join_without_start};
 use super::tlp::Tlp;
 use crate::dns::RrType;
-use hashbrown::DefaultHashBuilder;
+use hashbrown::{DefaultHashBuilder, HashMap};
 use jiff::{SignedDuration, Timestamp};
 use std::hash::BuildHasher;
 use std::hint::black_box;
@@ -68,8 +68,8 @@ pub struct Graph {
     known: Index,
     /// Index of relationships by their key.
     index_of: Index,
-    /// Period of each relationship.
-    ranges: Vec<TimeRange>,
+    /// Ranges of relationships that exceed their own times, because some of their reports had one time only.
+    exceeding: HashMap<u32, TimeRange>,
     /// Further periods of relationships.
     further: Vec<Period>,
     /// Number of further periods at which they are joined.
@@ -149,7 +149,7 @@ impl Graph {
             found,
             known,
             index_of: Index::new(),
-            ranges: vec![],
+            exceeding: HashMap::default(),
             further: vec![],
             further_limit: FURTHER_LIMIT,
             hasher,
@@ -246,13 +246,13 @@ impl Graph {
 
     fn add(&mut self, reported: Link, description: &Arc<str>) {
         let (at, range) = (self.link(&reported), TimeRange::of(&reported));
-        let known = &mut self.ranges[at as usize];
+        let known = self.range(at);
         let Columns { links, descriptions, .. } = &mut self.found;
         if known.is_within(range, self.policy.repeats.gap()) {
-            known.widen(range);
             let link = &mut links[at as usize];
             link.widen(&reported);
             link.description = descriptions.add(link.description, description);
+            self.set_range(at, known.widened(range));
             return;
         }
         let description = descriptions.add(DescriptionTable::EMPTY, description);
@@ -271,10 +271,24 @@ impl Graph {
         let mut numbers: Vec<u32> = periods.iter().map(|period| period.at).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        let Self { ranges, found: Columns { links, descriptions, .. }, .. } = self;
-        let first = |at: u32| Period { at, range: ranges[at as usize], link: links[at as usize].clone() };
+        let first = |at: u32| Period { at, range: self.range(at), link: self.found.links[at as usize].clone() };
         periods.extend(numbers.into_iter().map(first));
-        join(periods, self.policy.repeats.gap(), descriptions)
+        join(periods, self.policy.repeats.gap(), &mut self.found.descriptions)
+    }
+
+    /// Returns the range of the reports of a relationship's first period.
+    fn range(&self, at: u32) -> TimeRange {
+        self.exceeding.get(&at).copied().unwrap_or_else(|| TimeRange::of(&self.found.links[at as usize]))
+    }
+
+    /// Sets the range of the reports of a relationship's first period, after its times. Only a gap depends on it.
+    fn set_range(&mut self, at: u32, range: TimeRange) {
+        let is_derived = range == TimeRange::of(&self.found.links[at as usize]);
+        if is_derived || !matches!(self.policy.repeats, Repeats::Gap(_)) {
+            self.exceeding.remove(&at);
+        } else {
+            self.exceeding.insert(at, range);
+        }
     }
 
     /// Stores the first period of each relationship, and returns the others.
@@ -283,7 +297,8 @@ impl Graph {
         let (firsts, further): (Vec<Period>, _) =
             periods.into_iter().partition(|period| last.replace(period.at) != Some(period.at));
         for Period { at, range, link } in firsts {
-            (self.ranges[at as usize], self.found.links[at as usize]) = (range, link);
+            self.found.links[at as usize] = link;
+            self.set_range(at, range);
         }
         further
     }
@@ -297,7 +312,6 @@ impl Graph {
         let hash = |link: &Link| hasher.hash_one(key(*policy, link));
         index_of.add(hash(link), |at| hash(&links[at as usize]));
         links.push(link.clone());
-        self.ranges.push(TimeRange::of(link));
         u32::try_from(links.len() - 1).expect("all relationships fit into memory")
     }
 
@@ -343,8 +357,8 @@ impl Graph {
         let periods = self.join();
         let periods = join_without_start(periods, &mut self.found.descriptions);
         let further = self.store_first(periods);
-        let Self { asked, policy, mut found, known, index_of, ranges, .. } = self;
-        drop((known, index_of, ranges));
+        let Self { asked, policy, mut found, known, index_of, exceeding, .. } = self;
+        drop((known, index_of, exceeding));
         found.links.extend(further.into_iter().map(|period| period.link));
         found.node_mut(ASKED).tlp = asked_tlp;
         Bundle::found(found, &asked, author, created, policy.start_in_id)

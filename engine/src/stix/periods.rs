@@ -22,8 +22,9 @@ impl TimeRange {
         !self.from.is_after(other.to, gap) && !other.from.is_after(self.to, gap)
     }
 
-    pub(super) fn widen(&mut self, other: TimeRange) {
-        *self = TimeRange { from: self.from.earlier(other.from), to: self.to.later(other.to) };
+    /// Returns the range that includes both.
+    pub(super) fn widened(self, other: TimeRange) -> TimeRange {
+        TimeRange { from: self.from.earlier(other.from), to: self.to.later(other.to) }
     }
 }
 
@@ -54,7 +55,7 @@ pub(super) fn join_without_start(mut periods: Vec<Period>, descriptions: &mut De
 }
 
 fn absorb(kept: &mut Period, next: &Period, descriptions: &mut DescriptionTable) -> bool {
-    kept.range.widen(next.range);
+    kept.range = kept.range.widened(next.range);
     kept.link.widen(&next.link);
     kept.link.description = descriptions.union(kept.link.description, next.link.description);
     true
