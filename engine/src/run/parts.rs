@@ -83,21 +83,35 @@ pub(super) enum Novelty {
 /// Number of distinct rows: for each key, the maximum number of occurrences in a single response.
 #[derive(Debug, Default)]
 struct Tally {
-    known: HashMap<Key, u32>,
-    /// Occurrences in the current response.
-    current: HashMap<Key, u32>,
+    known: HashMap<Key, Occurrences>,
+    /// Number of the current response.
+    response: u32,
     distinct: u64,
 }
 
+/// Occurrences of a row.
+#[derive(Debug, Default, Clone, Copy)]
+struct Occurrences {
+    /// Maximum in a single response.
+    most: u32,
+    /// In the response with this number, the latest that has the row.
+    latest: u32,
+    response: u32,
+}
+
 impl Tally {
+    fn begin(&mut self) {
+        self.response += 1;
+    }
+
     /// Notes a row of the current response, and returns whether it is a further one.
     fn note(&mut self, key: Key) -> bool {
-        let current = self.current.entry(key).or_default();
-        *current += 1;
-        let known = self.known.entry(key).or_default();
-        let is_new = *current > *known;
+        let row = self.known.entry(key).or_default();
+        let before = if row.response == self.response { row.latest } else { 0 };
+        (row.latest, row.response) = (before + 1, self.response);
+        let is_new = row.latest > row.most;
         if is_new {
-            *known = *current;
+            row.most = row.latest;
             self.distinct += 1;
         }
         is_new
@@ -164,7 +178,7 @@ impl Parts {
     /// Starts a new response.
     pub(super) fn begin(&mut self) {
         for tally in [&mut self.rows, &mut self.periods, &mut self.identities] {
-            tally.current.clear();
+            tally.begin();
         }
         self.nameless.clear();
         self.facts.clear();
