@@ -6,6 +6,7 @@ use super::program::Program;
 use super::provider::{Answer, Provider};
 use super::site::{ID, Site};
 use super::soon;
+use crate::support::root;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -109,8 +110,66 @@ fn fifty_random_kills_lose_nothing() {
     }
 }
 
+#[test]
+fn response_that_crashes_connector_is_reported_and_not_retried() {
+    crashes_connector(|site| site);
+}
+
+#[test]
+fn response_that_crashes_connector_is_reported_without_journal() {
+    crashes_connector(|site| site.with("CONNECTOR_JOURNAL_PATH", "/proc/nowhere"));
+}
+
+#[test]
+fn response_that_crashes_connector_is_reported_with_own_profile() {
+    let shelf = tempfile::tempdir().expect("a folder");
+    let folder = shelf.path().join("own");
+    std::fs::create_dir(&folder).expect("a folder");
+    let profile = std::fs::read_to_string(root().join("profiles/riskiq/profile.yaml")).expect("a profile");
+    std::fs::write(folder.join("profile.yaml"), profile.replacen("id: riskiq", "id: own", 1))
+        .expect("it can be written");
+    let path = shelf.path().to_str().expect("a path that is text");
+    crashes_connector(|site| {
+        let provider = site.provider.url.clone();
+        let site = site.with("STIXMAP_PROFILES", path).with("STIXMAP_PROFILE", "own");
+        site.with("OWN_USERNAME", "user").with("OWN_API_KEY", "key").with("OWN_API_BASE_URL", &provider)
+    });
+}
+
 /// Address space of a connector in KiB: about 510 MiB to start in, since each thread reserves some 100 MiB, and 250 MiB more.
 const MEMORY: u32 = 780_000;
+
+/// Returns a response within the limits of size and complexity whose values need about 320 MiB: more than the connector
+/// has left, less than a process without other threads has.
+fn dense_row() -> String {
+    let values = vec!["[]"; 9_000_000].join(",");
+    format!(
+        r#"{{"totalRecords":1,"queryValue":"crash.example","queryType":"domain","results":[{{"resolve":[{values}]}}]}}"#
+    )
+}
+
+/// Checks that the response kills the connector and then the sandbox, and is reported after that.
+fn crashes_connector(made: impl Fn(Site) -> Site) {
+    let answer = dense_row();
+    let answers = move |about: &str, _| match about {
+        "crash.example" => Answer::Text(200, answer.clone()),
+        _ => Answer::Records(3),
+    };
+    let site = made(Site::new(answers).within(MEMORY));
+    let mut connector = site.start();
+    let entity = site.platform.add(Entity::domain("crash.example"));
+    let work = site.platform.enrich(ID, &entity);
+    soon(Duration::from_secs(60), "it dies", || !connector.is_running());
+    assert!(connector.said().contains("memory allocation"), "{}", connector.said());
+    // Restarted, as by a supervisor.
+    let mut connector = site.launch();
+    let work = site.platform.await_report(&work);
+    let is_reported = |text: &str| text.contains("the provider's response crashes the connector and is not read");
+    assert!(matches!(&work.reports[..], [(text, true)] if is_reported(text)), "{work:?}");
+    site.complete(Entity::domain("example.com"));
+    assert!(connector.is_running(), "{}", connector.said());
+    assert_eq!(site.provider.asked("crash.example"), 2, "once in the connector, once for the sandbox");
+}
 
 #[test]
 fn dense_response_does_not_crash_connector() {
