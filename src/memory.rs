@@ -4,15 +4,13 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use stixmap_engine::run::value_memory;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 /// Minimum and maximum budget in MiB.
 pub(crate) const MIN_BUDGET: u64 = 8;
 pub(crate) const MAX_BUDGET: u64 = 1024 * 1024;
-
-/// Memory that a response needs while it is read, mapped and sent, as a multiple of its size.
-const FACTOR: u64 = 8;
 
 /// Maximum size in bytes of responses that never wait.
 const SMALL: u64 = 256 * 1024;
@@ -28,13 +26,20 @@ const STEP: u64 = 32;
 
 /// Returns the default budget in MiB for a maximum response size in bytes.
 pub(crate) fn default_budget(largest: u64) -> u64 {
-    mib(largest * FACTOR)
+    mib(needed(largest))
+}
+
+/// Returns the maximum memory in bytes for a response of this size while it is read, mapped and sent: its text, and the
+/// values that the engine permits.
+fn needed(octets: u64) -> u64 {
+    let size = usize::try_from(octets).unwrap_or(usize::MAX);
+    octets.saturating_add(value_memory(size) as u64)
 }
 
 /// Returns the memory limit in MiB of a process with this budget in MiB, number of concurrent deliveries, and maximum
 /// response size in bytes. A response that exceeds the budget is processed alone.
 pub(crate) fn limit(budget: u64, concurrency: u64, largest: u64) -> u64 {
-    let needed = IDLE + mib(concurrency * SMALL * FACTOR) + budget.max(default_budget(largest));
+    let needed = IDLE + mib(concurrency * needed(SMALL)) + budget.max(default_budget(largest));
     needed.next_multiple_of(STEP)
 }
 
@@ -125,7 +130,7 @@ impl Share {
 impl Budget {
     /// Returns the cost of this many bytes in KiB, at most the whole budget.
     fn cost(&self, octets: u64) -> u32 {
-        u32::try_from((octets * FACTOR).div_ceil(1024)).unwrap_or(u32::MAX).min(self.all)
+        u32::try_from(needed(octets).div_ceil(1024)).unwrap_or(u32::MAX).min(self.all)
     }
 }
 
@@ -143,16 +148,16 @@ mod tests {
     #[test]
     fn limit_covers_budget_and_concurrency() {
         for (budget, concurrency, largest, expected) in [
-            (128, 4, 32 * MIB, 352),
-            (128, 256, 32 * MIB, 832),
+            (128, 4, 32 * MIB, 544),
+            (128, 256, 32 * MIB, 2368),
             // A response that exceeds the budget is processed all the same.
-            (16, 4, 32 * MIB, 352),
+            (16, 4, 32 * MIB, 544),
             (512, 4, 32 * MIB, 608),
             (4, 1, MIB, 96),
         ] {
             assert_eq!(limit(budget, concurrency, largest), expected);
         }
-        assert_eq!(default_budget(32 * MIB), 256);
+        assert_eq!(default_budget(32 * MIB), 420);
     }
 
     #[test]
@@ -170,18 +175,18 @@ mod tests {
 
     #[test]
     fn unneeded_memory_is_released() {
-        let budget = Budget::new(16);
+        let budget = Budget::new(32);
         let mut unknown = budget.share(0);
         unknown.begin(true);
         assert!(unknown.hold(MIB as usize).now_or_never().is_some());
         assert_eq!(budget.free.available_permits(), 0, "a response of unknown size reserves everything");
         unknown.settle();
-        assert_eq!(budget.free.available_permits(), 8 * 1024);
+        assert_eq!(budget.free.available_permits(), (32 - 17) * 1024);
         unknown.begin(false);
         unknown.settle();
-        assert_eq!(budget.free.available_permits(), 8 * 1024);
+        assert_eq!(budget.free.available_permits(), (32 - 17) * 1024);
         drop(unknown);
-        assert_eq!(budget.free.available_permits(), 16 * 1024);
+        assert_eq!(budget.free.available_permits(), 32 * 1024);
     }
 
     /// Receives responses in chunks, some with a known size; records the maximum held by all at once.
@@ -216,7 +221,7 @@ mod tests {
             let ended = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), all).await });
             prop_assert!(ended.is_ok(), "a delivery never completes");
             // Small responses never wait, and one that exceeds the budget has it alone.
-            let allowed = (8 * MIB / FACTOR).max(largest.unwrap_or(0)) + count * SMALL;
+            let allowed = MIB.max(largest.unwrap_or(0)) + count * SMALL;
             prop_assert!(most.load(Ordering::Relaxed) <= allowed, "{most:?} of {allowed}");
         }
     }

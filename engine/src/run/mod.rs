@@ -37,6 +37,7 @@ pub use offline::map_stored;
 pub use paging::Repeat;
 pub use preview::Preview;
 pub use provider_state::ProviderState;
+pub use prune::value_memory;
 pub use record::Record;
 pub use request::{Redacted, Request};
 pub use secret::Secrets;

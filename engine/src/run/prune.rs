@@ -13,7 +13,7 @@ use std::fmt;
 const FACTOR: usize = 12;
 
 /// Memory in octets that the values of any response may use: small ones may be as dense as JSON allows.
-const ALWAYS: usize = 16 * 1024 * 1024;
+const ALWAYS: usize = 4 * 1024 * 1024;
 
 /// Estimated memory of a value in a list, which doubles its capacity.
 pub(super) const ELEMENT: usize = 64;
@@ -38,10 +38,15 @@ pub(super) struct Guard {
     fault: RefCell<Option<String>>,
 }
 
+/// Returns the maximum memory for the values of a response of this size, in octets. A response that needs more is invalid.
+pub fn value_memory(octets: usize) -> usize {
+    octets.saturating_mul(FACTOR).saturating_add(ALWAYS)
+}
+
 impl Guard {
     /// Creates the guard of a response of this size in octets.
     pub(super) fn new(octets: usize) -> Guard {
-        let limit = octets.saturating_mul(FACTOR).saturating_add(ALWAYS);
+        let limit = value_memory(octets);
         Guard { limit, left: Cell::new(limit), fault: RefCell::default() }
     }
 
