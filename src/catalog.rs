@@ -222,8 +222,12 @@ impl Known {
         self.by_name.values()
     }
 
-    pub(crate) fn names(self) -> impl Iterator<Item = String> {
-        self.by_name.into_keys()
+    pub(crate) fn folder(&self, name: &str) -> Option<&Folder> {
+        self.by_name.get(name)
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {

@@ -4,7 +4,6 @@ use crate::Exit;
 use crate::catalog::Folder;
 use crate::cli::{EnrichArgs, MarkingArgs, OutputArgs, Verbosity};
 use crate::clock::Clock;
-use crate::connector::other_sections;
 use crate::driver::Driver;
 use crate::files::{Bound, operator_path};
 use crate::replay::Replay;
@@ -150,7 +149,7 @@ async fn providers(args: &EnrichArgs, observables: &[Observable]) -> anyhow::Res
         folders.push((folder, plan));
     }
     let plans: Vec<&Plan> = folders.iter().map(|(_, plan)| plan).collect();
-    given.refuse_unknown(&plans, &other_sections(&plans, args.catalog.profiles.as_deref())?)?;
+    given.refuse_unknown(&plans, args.catalog.profiles.as_deref())?;
     let trust = Trust::read(&args.catalog)?;
     let beside: Vec<(Folder, &Plan)> = folders.iter().map(|(folder, plan)| (folder.clone(), plan)).collect();
     // Recorded cases contain the settings they were recorded with.

@@ -31,6 +31,7 @@ mod record;
 mod replay;
 mod schema;
 mod serve;
+mod sections;
 mod setting;
 mod catalog;
 mod scaffold;

@@ -3,7 +3,6 @@
 use crate::Exit;
 use crate::chunks::{Chunks, ReadError};
 use crate::cli::{MapArgs, Verbosity};
-use crate::connector::other_sections;
 use crate::enrich::{self, Answer, exit, kind, markings, observable};
 use crate::files::operator_path;
 use crate::setting::SettingSources;
@@ -25,7 +24,7 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
     let given = SettingSources::read(&args.settings)?;
     // The connector has validated its settings, and those of the other profiles.
     if !args.as_sent {
-        given.refuse_unknown(&[&plan], &other_sections(&[&plan], args.catalog.profiles.as_deref())?)?;
+        given.refuse_unknown(&[&plan], args.catalog.profiles.as_deref())?;
     }
     let observable = observable(&args.observable, kind(args.kind.as_deref())?)?;
     let lookup = lookup(&plan, &observable, args.lookup.as_deref())?;

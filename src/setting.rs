@@ -1,8 +1,10 @@
 //! Resolves settings from `--set`, environment variables, files named by variables, and a settings file, in this order.
 
+use crate::catalog;
 use crate::cli::SettingArgs;
 use crate::files::{Bound, operator_path};
 use crate::render::{Several, causes};
+use crate::sections;
 use crate::trust::Trusted;
 use anyhow::{Context, bail};
 use serde_yaml::Value;
@@ -37,8 +39,9 @@ impl SettingSources {
     }
 
     /// Rejects settings that no profile declares: in `--set`, in the file, or a variable with a profile's prefix and a name
-    /// similar to a setting. `others` are further valid sections of the file.
-    pub(crate) fn refuse_unknown(&self, plans: &[&Plan], others: &[String]) -> anyhow::Result<()> {
+    /// similar to a setting. The file may have sections of other profiles, which are built in or in the operator's folder
+    /// `extra`.
+    pub(crate) fn refuse_unknown(&self, plans: &[&Plan], extra: Option<&Path>) -> anyhow::Result<()> {
         let mut mistakes = vec![];
         for key in self.set.keys() {
             let known = plans.iter().flat_map(|plan| {
@@ -50,49 +53,14 @@ impl SettingSources {
             }
             mistakes.extend(ambiguous(plans, key));
         }
-        self.unknown_in_file(plans, others, &mut mistakes);
+        if let Some(file) = &self.file {
+            mistakes.extend(sections::mistakes(file, plans, &catalog::known(extra)?));
+        }
         plans.iter().for_each(|plan| unknown_variables(plan, &mut mistakes));
         if !mistakes.is_empty() {
             return Err(Several::new(mistakes).into());
         }
         Ok(())
-    }
-
-    fn unknown_in_file(&self, plans: &[&Plan], others: &[String], mistakes: &mut Vec<String>) {
-        let Some(file) = &self.file else { return };
-        let sections = match file {
-            Value::Mapping(sections) => sections,
-            Value::Null => return,
-            _ => return mistakes.push("--config: expected sections such as `acme: { api_key: … }`".to_owned()),
-        };
-        let known: BTreeSet<String> = plans.iter().map(|plan| plan.id.clone()).chain(others.iter().cloned()).collect();
-        for (section, keys) in sections {
-            let section = shown(section);
-            let Some(plan) = plans.iter().find(|plan| plan.id == section) else {
-                if !known.contains(&section) {
-                    mistakes.push(format!("--config: {}", unknown("section", &section, &known)));
-                }
-                continue;
-            };
-            let keys = match keys {
-                Value::Mapping(keys) => keys,
-                Value::Null => continue,
-                _ => {
-                    mistakes.push(format!("--config: invalid section `{section}`: expected a mapping"));
-                    continue;
-                }
-            };
-            let names = plan.settings.iter().flat_map(SettingSpec::names);
-            let known: BTreeSet<String> = names.map(|name| format!("{section}.{name}")).collect();
-            for (key, value) in keys {
-                let key = format!("{section}.{}", shown(key));
-                if !known.contains(&key) {
-                    mistakes.push(format!("--config: {}", unknown("setting", &key, &known)));
-                } else if !matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null) {
-                    mistakes.push(format!("--config: invalid `{key}`: expected a string, number or boolean"));
-                }
-            }
-        }
     }
 
     /// Returns the settings of a profile; the error lists all missing and invalid ones, and how to set them.
@@ -238,12 +206,6 @@ pub(crate) fn unknown(what: &str, name: &str, known: &BTreeSet<String>) -> Strin
         None if known.len() > LONGEST_LIST => format!("unknown {what} `{name}`"),
         None => format!("unknown {what} `{name}`; available: {}", Vec::from_iter(known.iter().cloned()).join(", ")),
     }
-}
-
-/// Returns a key of YAML for messages, if it is a string.
-fn shown(key: &Value) -> String {
-    // Anything else, such as a value in braces, may be a secret.
-    key.as_str().map_or_else(|| "(not a string)".to_owned(), str::to_owned)
 }
 
 /// Reads a settings file named by the operator.

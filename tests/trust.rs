@@ -152,6 +152,13 @@ fn misspelled_setting_is_rejected_with_suggestion() {
         ("riskiq: TLP:RED", "invalid section `riskiq`"),
         ("- riskiq", "expected sections"),
         ("max_tlp: TLP:RED", "unknown section `max_tlp`"),
+        // Sections that the run does not use.
+        ("otx: { max_tpl: TLP:RED }", "unknown setting `otx.max_tpl`; did you mean `otx.max_tlp`?"),
+        ("otx: { no_such_setting: 1 }", "unknown setting `otx.no_such_setting`"),
+        ("otx: [max_tlp]", "invalid section `otx`: expected a mapping"),
+        ("opencti: { tokn: x }", "unknown setting `opencti.tokn`; did you mean `opencti.token`?"),
+        ("riskiq_connector: { log_levle: info }", "did you mean `riskiq_connector.log_level`?"),
+        ("riskqi_connector: { log_level: info }", "unknown section `riskqi_connector`"),
     ] {
         std::fs::write(&file, text).expect("it can be written");
         let refused = enrich("riskiq", &[("RISKIQ_USERNAME", "user"), ("RISKIQ_API_KEY", "key")], &["--config", path]);

@@ -59,9 +59,10 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use single_flight::SingleFlight;
 use sources::Values;
+pub(crate) use sources::known_keys;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use stixmap_engine::plan::{Plan, Settings};
@@ -193,7 +194,7 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
         profiles.push((name, folder, plan));
     }
     let plans: Vec<&Plan> = profiles.iter().map(|(_, _, plan)| plan).collect();
-    given.refuse_unknown(&plans, &other_sections(&plans, args.catalog.profiles.as_deref())?)?;
+    given.refuse_unknown(&plans, args.catalog.profiles.as_deref())?;
     let (mut connectors, mut mistakes, mut budget) = (vec![], vec![], None);
     let beside: Vec<_> = profiles.iter().map(|(_, folder, plan)| (folder.clone(), plan)).collect();
     let confirm = |folder, plan| trust.confirm(folder, plan, &beside).and_then(|trusted| given.settings(&trusted));
@@ -232,15 +233,6 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
         anyhow::bail!(Several::new(std::iter::once("invalid connector configuration:".to_owned()).chain(lines)));
     }
     Ok(Some(connectors))
-}
-
-/// Returns the sections permitted in a settings file in addition to those of `plans`: of other profiles and of the
-/// connector.
-pub(crate) fn other_sections(plans: &[&Plan], extra: Option<&Path>) -> anyhow::Result<Vec<String>> {
-    let mut ids: Vec<String> = catalog::known(extra)?.names().collect();
-    ids.extend(plans.iter().map(|plan| plan.id.clone()));
-    let sections = Values::section_names(&ids);
-    Ok(ids.into_iter().chain(sections).collect())
 }
 
 /// Finds `config.yml` in the working directory, next to the executable, or above it. A file that other users may write

@@ -34,6 +34,15 @@ const KEYS: &[(&str, &[&str])] = &[
     ("s3", &["endpoint", "port", "use_ssl", "bucket_region", "access_key", "secret_key"]),
 ];
 
+/// Returns the keys of a section of the settings file, which may be prefixed with the id of a profile.
+pub(crate) fn known_keys(section: &str, is_profile: impl Fn(&str) -> bool) -> Option<&'static [&'static str]> {
+    let is_named = |name: &str| {
+        let id = section.strip_suffix(name).and_then(|id| id.strip_suffix('_'));
+        section == name || id.is_some_and(&is_profile)
+    };
+    KEYS.iter().find(|(name, _)| is_named(name)).map(|(_, keys)| *keys)
+}
+
 fn is_known(section: &str, key: &str) -> bool {
     KEYS.iter().any(|(known, keys)| *known == section && keys.contains(&key))
 }
@@ -73,9 +82,9 @@ impl Values {
         None
     }
 
-    /// Reports unknown keys and variables: a likely misspelling in the file is a mistake; anything else is returned as
-    /// a warning, because other programs may share the file and the environment.
-    pub(super) fn unknown(&mut self) -> Vec<String> {
+    /// Returns a warning for each unknown key or variable, which may belong to another program. A likely misspelling in
+    /// the file was refused before.
+    pub(super) fn unknown(&self) -> Vec<String> {
         let mut warnings = vec![];
         for (section, keys) in KEYS {
             let known: BTreeSet<String> = keys.iter().map(|key| (*key).to_owned()).collect();
@@ -83,11 +92,8 @@ impl Values {
                 let Some(Value::Mapping(found)) = self.file.get(&section) else { continue };
                 let found = found.keys().filter_map(Value::as_str).filter(|key| !known.contains(*key));
                 for key in found {
-                    match nearest(key, keys.iter().copied()) {
-                        Some(near) => {
-                            self.mistakes.push(format!("unknown setting `{section}.{key}`; did you mean `{near}`?"));
-                        }
-                        None => warnings.push(format!("Unknown setting `{section}.{key}` is ignored")),
+                    if nearest(key, keys.iter().copied()).is_none() {
+                        warnings.push(format!("Unknown setting `{section}.{key}` is ignored"));
                     }
                 }
             }
@@ -112,12 +118,6 @@ impl Values {
                 .map(|near| format!("Unknown variable `{name}` is ignored; did you mean `{near}`?"))
         };
         self.variables.keys().filter(is_ours).filter_map(near).collect()
-    }
-
-    /// Returns the sections of a settings file that do not belong to a profile's settings.
-    pub(super) fn section_names(ids: &[String]) -> Vec<String> {
-        let own = ids.iter().flat_map(|id| KEYS.iter().map(move |(section, _)| format!("{id}_{section}")));
-        KEYS.iter().map(|(section, _)| (*section).to_owned()).chain(own).collect()
     }
 
     /// Returns a scalar or a list of the file as text.

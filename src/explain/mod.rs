@@ -13,7 +13,6 @@ mod text;
 pub(crate) use bound::most_requests;
 
 use crate::cli::{ExplainArgs, MarkingArgs};
-use crate::connector::other_sections;
 use crate::enrich::{kind, markings, observable};
 use crate::output::{print, print_json};
 use crate::setting::{SettingSources, variable};
@@ -89,7 +88,7 @@ struct RunPreview {
 impl RunPreview {
     fn new(args: &ExplainArgs, plan: &Plan, observable: Observable) -> anyhow::Result<RunPreview> {
         let given = SettingSources::read(&args.settings)?;
-        given.refuse_unknown(&[plan], &other_sections(&[plan], args.catalog.profiles.as_deref())?)?;
+        given.refuse_unknown(&[plan], args.catalog.profiles.as_deref())?;
         let now = match &args.now {
             Some(text) => text.parse().with_context(|| format!("invalid --now `{text}`: expected a time"))?,
             None => Timestamp::now(),

@@ -9,7 +9,6 @@ use crate::case_file::{CaseText, ExchangeText, ObservableText, ReplyText};
 use crate::catalog::{self, Folder};
 use crate::cli::{MarkingArgs, RecordArgs, Verbosity};
 use crate::clock::Clock;
-use crate::connector::other_sections;
 use crate::driver::{Driver, Tape};
 use crate::enrich::{Answer, duration, exit, kind, markings, observable, summary};
 use crate::files::Root;
@@ -35,7 +34,7 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     let Some(plan) = folder.plan()? else { return Ok(Exit::Failure) };
     let path = CasePath::new(args, &folder)?;
     let given = SettingSources::read(&args.settings)?;
-    given.refuse_unknown(&[&plan], &other_sections(&[&plan], args.catalog.profiles.as_deref())?)?;
+    given.refuse_unknown(&[&plan], args.catalog.profiles.as_deref())?;
     let settings = given.settings(&Trust::read(&args.catalog)?.confirm(&folder, &plan, &[])?)?;
     given.warnings(&plan, &settings).iter().for_each(|warning| render::warning(warning));
     let mut identity = Identity::new(&plan, &settings);
