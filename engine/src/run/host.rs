@@ -12,7 +12,10 @@ pub(super) fn special_use_of(observable: &Observable) -> Option<String> {
         Kind::DomainName | Kind::Hostname => special_use(value),
         // The first address of a network.
         Kind::Ipv4Addr | Kind::Ipv6Addr => special_use(value.split('/').next().unwrap_or_default()),
-        Kind::EmailAddr => special_use(value.rsplit_once('@').map_or("", |(_, domain)| domain)),
+        Kind::EmailAddr => {
+            let domain = value.rsplit_once('@').map_or("", |(_, domain)| domain);
+            special_use(domain).or_else(|| dotless(domain))
+        }
         Kind::Url => special_use_of_url(value),
         Kind::Text => special_use_of_text(value),
         Kind::MacAddr | Kind::AutonomousSystem => None,
@@ -21,11 +24,19 @@ pub(super) fn special_use_of(observable: &Observable) -> Option<String> {
 
 fn special_use_of_url(text: &str) -> Option<String> {
     match Url::parse(text).ok().as_ref().and_then(Url::host) {
-        Some(Host::Domain(name)) => special_use_of_host(name),
+        Some(Host::Domain(name)) => special_use_of_host(name).or_else(|| dotless(name)),
         Some(Host::Ipv4(address)) => special_use(&address.to_string()),
         Some(Host::Ipv6(address)) => special_use(&address.to_string()),
         None => Some("the URL has no host".to_owned()),
     }
+}
+
+/// Refuses a host of one label: it is completed by the search list of a local resolver, and top-level domains have no
+/// hosts (SSAC's SAC053).
+fn dotless(host: &str) -> Option<String> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let is_dotless = !host.contains('.') && !host.starts_with('[');
+    is_dotless.then(|| format!("`{host}` is a host name of one label, which is local"))
 }
 
 /// Judges a host as it is written and as browsers read it, with percent-encoding and numbers decoded: URLs of unknown
@@ -127,6 +138,8 @@ mod tests {
             "file:///etc/passwd",
             "foo:///x",
             "urn:uuid:1",
+            "http://intranet/",
+            "https://fileserver.:8443/x",
         ] {
             assert!(refusal(Kind::Url, url).is_some(), "{url}");
         }
@@ -179,6 +192,7 @@ mod tests {
             (Kind::Url, "ssh://git.example.com/"),
             (Kind::Url, "https://[2001:4860:4860::8888]/"),
             (Kind::EmailAddr, "a@example.com"),
+            (Kind::Hostname, "www.example.com"),
             (Kind::Text, "Acme Corporation"),
             (Kind::Text, "A sentence: this one."),
             (Kind::Text, "v=spf1 include:_spf.example.com ip4:8.8.8.8 -all"),
