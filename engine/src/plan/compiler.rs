@@ -541,6 +541,14 @@ impl<'t> Compiler<'t> {
                 );
                 None
             }
+            Err(TimeFormatError::Ambiguous) => {
+                let message = format!("ambiguous time format `{format}`");
+                let found = self.error(Code::TimeFormat, &at("format"), message, "loses a part of the time");
+                found
+                    .notes
+                    .push("hours of `%I` or `%l` need `%p`; minutes need hours, and seconds need minutes".into());
+                None
+            }
             Err(TimeFormatError::NoZone) => {
                 let found = self.error(
                     Code::TimeZoneMissing,

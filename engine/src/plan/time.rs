@@ -4,9 +4,10 @@ mod pattern;
 
 use crate::stix::LATEST;
 use crate::yaml::nearest;
+use jiff::civil::date;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Span, Timestamp};
+use jiff::{RoundMode, SignedDuration, Span, Timestamp, Unit, ZonedRound};
 use pattern::Pattern;
 use serde_json::Value;
 
@@ -66,6 +67,8 @@ impl<'d> From<&'d Value> for Datum<'d> {
 pub enum TimeFormatError {
     /// Neither a keyword nor a pattern that can both write and parse a time.
     Unknown,
+    /// The pattern loses a part of the time, such as the half of the day in `%I` without `%p`.
+    Ambiguous,
     /// The pattern has no zone, and none is given.
     NoZone,
     /// The time zone is not in the IANA database.
@@ -87,14 +90,31 @@ impl TimeFormat {
         let printed = BrokenDownTime::from(&probe).to_string(format).map_err(|_| TimeFormatError::Unknown)?;
         let read = BrokenDownTime::parse(format, &printed).map_err(|_| TimeFormatError::Unknown)?;
         if read.to_timestamp().is_ok() {
-            return Ok(Self::Zoned(Pattern::new(format, None)));
+            return Self::Zoned(Pattern::new(format, None)).exact();
         }
         if read.to_date().is_err() {
             return Err(TimeFormatError::Unknown);
         }
         let zone = zone.ok_or(TimeFormatError::NoZone)?;
         let zone = TimeZone::get(zone).map_err(|_| TimeFormatError::UnknownZone(zone.to_owned()))?;
-        Ok(Self::Civil(Pattern::new(format, Some(&zone)), zone))
+        Self::Civil(Pattern::new(format, Some(&zone)), zone).exact()
+    }
+
+    /// Returns the format if a time that it writes is read as the same time, rounded down to its precision.
+    fn exact(self) -> Result<TimeFormat, TimeFormatError> {
+        const UNITS: [Unit; 7] =
+            [Unit::Nanosecond, Unit::Microsecond, Unit::Millisecond, Unit::Second, Unit::Minute, Unit::Hour, Unit::Day];
+        let zone = if let Self::Civil(_, zone) = &self { zone.clone() } else { TimeZone::UTC };
+        // In the afternoon, after the twelfth day, every part different from the others.
+        let probe = date(2013, 11, 25).at(21, 47, 53, 123_456_789).to_zoned(zone).expect("within the range of times");
+        let text = self.write(probe.timestamp());
+        let read = self.read(Datum::Text(&text));
+        let is_rounded = |unit| {
+            let rounded = probe.round(ZonedRound::new().smallest(unit).mode(RoundMode::Trunc));
+            let rounded = rounded.expect("rounded down").timestamp();
+            read == Some(rounded) && self.write(rounded) == text
+        };
+        if UNITS.into_iter().any(is_rounded) { Ok(self) } else { Err(TimeFormatError::Ambiguous) }
     }
 
     /// Suggests the keyword that was probably meant.
@@ -244,6 +264,30 @@ mod tests {
         check("epoch-milliseconds", None, json!(1340308340123_i64), Some("2012-06-21T19:52:20.123Z"));
         check("rfc3339", None, json!("2019-06-30T11:17:42.459369+00:00"), Some("2019-06-30T11:17:42.459369Z"));
         check("rfc3339", None, json!("2019-06-30T11:17:42"), None);
+    }
+
+    #[test]
+    fn pattern_that_loses_a_part_of_the_time_is_ambiguous() {
+        for (format, is_exact) in [
+            ("%Y-%m-%d %I:%M:%S", false),
+            ("%Y-%m-%d %I:%M:%S %p", true),
+            ("%Y-%m-%d %M", false),
+            ("%Y-%m-%d %H:%S", false),
+            ("%Y-%m-%d %H", true),
+            ("%d.%m.%y", true),
+            ("%b %d %Y", true),
+            ("%A, %d %B %Y %l:%M %p", true),
+            ("%A, %d %B %Y %l:%M", false),
+            ("%Y-%m-%d %I:%M %z", false),
+            ("%d/%m/%Y %H:%M:%S%.3f %z", true),
+            ("%Y-%j", true),
+            ("%s", true),
+        ] {
+            for zone in ["UTC", "Asia/Kolkata", "America/New_York"] {
+                let read = TimeFormat::parse(format, Some(zone));
+                assert_eq!(read.is_ok(), is_exact, "{format} in {zone}: {read:?}");
+            }
+        }
     }
 
     /// ISO 8601 patterns with their time zones.
