@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use std::fmt::Write;
 use std::io;
 use stixmap_engine::printable;
-use stixmap_engine::run::{Fate, Link, Record, Report, Traced};
+use stixmap_engine::run::{Link, Record, RecordResult, Report, Traced};
 use stixmap_engine::stix::{Bundle, Layout, Object, Relationship, Seen, stix_time};
 
 /// Writes the merged results of reports.
@@ -139,15 +139,15 @@ fn traced_line(traced: &Traced) -> String {
     for (name, value) in &traced.values {
         let _ = write!(text, "\n    {}: {}", printable::line(name), printable::value(value));
     }
-    match &traced.fate {
-        Fate::Mapped => traced.links.iter().for_each(|link| text.push_str(&link_line(link))),
-        Fate::Dropped(reason, _) => {
+    match &traced.result {
+        RecordResult::Mapped => traced.links.iter().for_each(|link| text.push_str(&link_line(link))),
+        RecordResult::Dropped(reason, _) => {
             let _ = write!(text, "\n    dropped: {}", printable::line(reason));
         }
-        Fate::Bad(reason) => {
+        RecordResult::Bad(reason) => {
             let _ = write!(text, "\n    bad: {}", printable::line(reason));
         }
-        Fate::Outside => text.push_str("\n    outside the window"),
+        RecordResult::Outside => text.push_str("\n    outside the window"),
     }
     text
 }

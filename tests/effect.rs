@@ -235,11 +235,11 @@ fn run(plan: &Plan, scene: &Scene, account: &Arc<ProviderState>, start: Timestam
     }
     let report = run.finish();
     add(What::Outcome, format!("{} · {}", report.outcome, report.counts));
-    let fate = report
+    let disposition = report
         .trace
         .iter()
-        .map(|traced| format!("{} {:?} {:?} {:?}", traced.place, traced.record, traced.fate, traced.links));
-    add(What::Record, fate.collect::<Vec<_>>().join("\n"));
+        .map(|traced| format!("{} {:?} {:?} {:?}", traced.place, traced.record, traced.result, traced.links));
+    add(What::Record, disposition.collect::<Vec<_>>().join("\n"));
     let objects: BTreeSet<String> = report.bundle.objects().map(|object| format!("{object:?}")).collect();
     add(What::Record, objects.into_iter().collect::<Vec<_>>().join("\n"));
     let messages = report.diagnostics.iter().map(|one| format!("{}: {}", one.code, one.message));

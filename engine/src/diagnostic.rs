@@ -396,7 +396,7 @@ codes! {
     /// A rule pack that does not exist.
     UnknownPack = "unknown-pack",
     /// The location of a token in the login response, or in requests, is missing or ambiguous.
-    TokenPlace = "token-place",
+    TokenEndpoint = "token-place",
     /// A paging value has two locations in the response.
     FigureTwice = "figure-twice",
     /// Paging by parts of the window that are not sent as parts, or that nothing calls for.

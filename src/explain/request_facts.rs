@@ -5,8 +5,8 @@ use super::{RunPreview, manual, request, types, word};
 use jiff::SignedDuration;
 use std::fmt::Display;
 use stixmap_engine::plan::{
-    AnswerPlace, AnswerPlan, BodyTestPlan, CursorTarget, ElementPlan, JobPlan, LevelPlan, LookupPlan, PagingPlan, Path,
-    Plan, ProbeFigures, ProbePlan, QueryPlan, RatePlan, RowTestPlan, SettingValue, Settings, TimeFormat,
+    AnswerPlan, BodyTestPlan, CursorTarget, ElementPlan, JobPlan, LevelPlan, LookupPlan, PagingPlan, Path, Plan,
+    ProbeFigures, ProbePlan, QueryPlan, RatePlan, ResponseLocation, RowTestPlan, SettingValue, Settings, TimeFormat,
     ValueOrSetting, before,
 };
 use stixmap_engine::profile::{Framing, LevelKind, Meaning, QuotaHeaders, Scalar, WaitUnit};
@@ -278,7 +278,7 @@ fn paging(plan: &Plan, paging: &PagingPlan, framing: Framing, settings: Option<&
     }
 }
 
-fn end(more: Option<&Path>, total: Option<&AnswerPlace>) -> String {
+fn end(more: Option<&Path>, total: Option<&ResponseLocation>) -> String {
     match (more, total) {
         (Some(more), _) => format!("while {more} is true"),
         (None, Some(total)) => format!("until {} records are read", place(total)),
@@ -286,10 +286,10 @@ fn end(more: Option<&Path>, total: Option<&AnswerPlace>) -> String {
     }
 }
 
-fn place(place: &AnswerPlace) -> String {
+fn place(place: &ResponseLocation) -> String {
     match place {
-        AnswerPlace::Body(path) => path.to_string(),
-        AnswerPlace::Header(name) => format!("the header `{name}`"),
+        ResponseLocation::Body(path) => path.to_string(),
+        ResponseLocation::Header(name) => format!("the header `{name}`"),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Case;
 use crate::plan::{Plan, SettingError, Settings, after};
 use crate::printable;
-use crate::run::{Fate, Fault, Input, ProviderState, Report, Request, Response, Run, Step, Traced};
+use crate::run::{Fault, Input, ProviderState, RecordResult, Report, Request, Response, Run, Step, Traced};
 use crate::stix::{Bundle, Object, Relationship, Tlp, stix_time};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -175,8 +175,8 @@ pub fn play(plan: &Plan, case: &Case) -> Result<Played, Vec<SettingError>> {
 }
 
 fn rules(trace: &[Traced]) -> BTreeSet<usize> {
-    let dropped = trace.iter().filter_map(|traced| match traced.fate {
-        Fate::Dropped(_, rule) => rule,
+    let dropped = trace.iter().filter_map(|traced| match traced.result {
+        RecordResult::Dropped(_, rule) => rule,
         _ => None,
     });
     dropped.chain(trace.iter().flat_map(|traced| traced.links.iter().map(|link| link.rule))).collect()
@@ -276,17 +276,17 @@ fn record_line(traced: &Traced) -> String {
     let record = traced.record.as_ref();
     let record =
         record.map(|record| format!("  {} {} {}", record.rrname, record.rrtype, record.rdata)).unwrap_or_default();
-    let fate = match &traced.fate {
-        Fate::Mapped => {
+    let result = match &traced.result {
+        RecordResult::Mapped => {
             let rules: BTreeSet<String> = traced.links.iter().map(|link| format!("rules[{}]", link.rule)).collect();
             format!("mapped by {}", rules.into_iter().collect::<Vec<_>>().join(" and "))
         }
-        Fate::Dropped(reason, Some(rule)) => format!("dropped by rules[{rule}]: {reason}"),
-        Fate::Dropped(reason, None) => format!("dropped: {reason}"),
-        Fate::Bad(reason) => format!("bad: {reason}"),
-        Fate::Outside => "outside the window".to_owned(),
+        RecordResult::Dropped(reason, Some(rule)) => format!("dropped by rules[{rule}]: {reason}"),
+        RecordResult::Dropped(reason, None) => format!("dropped: {reason}"),
+        RecordResult::Bad(reason) => format!("bad: {reason}"),
+        RecordResult::Outside => "outside the window".to_owned(),
     };
-    format!("{place}{record}  {fate}")
+    format!("{place}{record}  {result}")
 }
 
 fn relationship_lines(bundle: &Bundle) -> Vec<String> {

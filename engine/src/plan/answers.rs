@@ -20,7 +20,7 @@ pub struct AnswerPlan {
     /// Paths of the provider's error message.
     pub message: Vec<Path>,
     /// Position and unit of the wait that the provider states.
-    pub retry_after: Option<(AnswerPlace, WaitUnit)>,
+    pub retry_after: Option<(ResponseLocation, WaitUnit)>,
 }
 
 /// A test of a response body.
@@ -40,14 +40,14 @@ pub enum BodyTestPlan {
 
 /// A position in a response: body or header.
 #[derive(Debug)]
-pub enum AnswerPlace {
+pub enum ResponseLocation {
     /// Path of a value in the body.
     Body(Path),
     /// Name of a response header.
     Header(String),
 }
 
-impl fmt::Display for AnswerPlace {
+impl fmt::Display for ResponseLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Body(path) => path.fmt(f),
@@ -104,11 +104,11 @@ fn answer(compiler: &mut Compiler, answer: &Answer, at: &str) -> Option<AnswerPl
     let message = message.into_iter().collect::<Option<_>>()?;
     let retry_after = match &answer.retry_after {
         Some(RetryAfter::Body { at: path, unit }) => {
-            Some((AnswerPlace::Body(compiler.path(path, &format!("{at}/retry_after/at"))?), *unit))
+            Some((ResponseLocation::Body(compiler.path(path, &format!("{at}/retry_after/at"))?), *unit))
         }
         Some(RetryAfter::Header { header, unit }) => {
             let header = compiler.header_name(header, compiler.span(&format!("{at}/retry_after/header")))?;
-            Some((AnswerPlace::Header(header), *unit))
+            Some((ResponseLocation::Header(header), *unit))
         }
         None => None,
     };

@@ -1,6 +1,6 @@
 //! Compiled authentication: credentials of requests, and how access tokens are obtained.
 
-use super::answers::AnswerPlace;
+use super::answers::ResponseLocation;
 use super::body::{BodyPlan, body};
 use super::compiler::{Compiler, TemplateContext};
 use super::http::headers;
@@ -64,7 +64,7 @@ pub struct BasicPlan {
 #[derive(Debug)]
 pub struct TokenPlan {
     /// Endpoint of the token request.
-    pub from: TokenPlace,
+    pub from: TokenEndpoint,
     /// HTTP method of the token request.
     pub method: Method,
     /// Body of the token request.
@@ -74,7 +74,7 @@ pub struct TokenPlan {
     /// HTTP Basic authentication of the token request, if any.
     pub basic: Option<BasicPlan>,
     /// Position of the token in the response.
-    pub token: AnswerPlace,
+    pub token: ResponseLocation,
     /// Path of the expiry in the response, and its unit.
     pub expires: Option<(Path, WaitUnit)>,
     /// Header or parameter that carries the token.
@@ -94,7 +94,7 @@ pub enum TokenCarrier {
 
 /// Endpoint of a token request: path or absolute URL.
 #[derive(Debug)]
-pub enum TokenPlace {
+pub enum TokenEndpoint {
     /// Path relative to the base URL.
     Path(Template),
     /// Absolute URL of a token endpoint.
@@ -211,12 +211,12 @@ fn oauth2(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenPlan> {
     form.extend(scope.as_deref().map(|scope| literal("scope", scope)));
     let path = |text: &str| Path::parse(text).expect("the path is constant");
     Some(TokenPlan {
-        from: TokenPlace::Url(url?),
+        from: TokenEndpoint::Url(url?),
         method: Method::Post,
         body: TokenBody::Form(form),
         headers: vec![],
         basic,
-        token: AnswerPlace::Body(path("$.access_token")),
+        token: ResponseLocation::Body(path("$.access_token")),
         expires: Some((path("$.expires_in"), WaitUnit::Seconds)),
         carrier: TokenCarrier::Header("Authorization".into()),
         value: Template::parse("Bearer {token}").expect("the template is constant"),
@@ -262,7 +262,7 @@ fn login(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenPlan> {
     let carrier = carrier(compiler, auth, at);
     let (carrier, value) = carrier?;
     Some(TokenPlan {
-        from: TokenPlace::Path(place?),
+        from: TokenEndpoint::Path(place?),
         method: *method,
         body: body?,
         headers: headers?,
@@ -297,9 +297,9 @@ fn login_body(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenBod
 }
 
 /// Returns the position of the token in the response to a login request.
-fn token_answer(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<AnswerPlace> {
+fn token_answer(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<ResponseLocation> {
     let Auth::Login { token, token_header, .. } = auth else { return None };
-    answer_place(compiler, token.as_ref(), token_header.as_deref(), (at, "token", "token_header"), Code::TokenPlace)
+    answer_place(compiler, token.as_ref(), token_header.as_deref(), (at, "token", "token_header"), Code::TokenEndpoint)
 }
 
 /// Returns the position from a path or a header name. Exactly one of the two keys must be given.
@@ -309,12 +309,12 @@ pub(super) fn answer_place(
     header: Option<&str>,
     (at, path_key, header_key): (&str, &str, &str),
     code: Code,
-) -> Option<AnswerPlace> {
+) -> Option<ResponseLocation> {
     match (path, header) {
-        (Some(path), None) => compiler.path(path, &format!("{at}/{path_key}")).map(AnswerPlace::Body),
+        (Some(path), None) => compiler.path(path, &format!("{at}/{path_key}")).map(ResponseLocation::Body),
         (None, Some(header)) => {
             let span = compiler.span(&format!("{at}/{header_key}"));
-            compiler.header_name(header, span).map(AnswerPlace::Header)
+            compiler.header_name(header, span).map(ResponseLocation::Header)
         }
         _ => {
             let label = format!("requires either `{path_key}` or `{header_key}`");
@@ -330,7 +330,7 @@ fn carrier(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<(TokenCarri
     let carrier = match (header, parameter) {
         (Some(_), Some(_)) => {
             let label = "requires either `header` or `parameter`";
-            compiler.error(Code::TokenPlace, at, "ambiguous position of the token in requests", label);
+            compiler.error(Code::TokenEndpoint, at, "ambiguous position of the token in requests", label);
             return None;
         }
         (None, Some(parameter)) => TokenCarrier::Query(parameter.clone()),

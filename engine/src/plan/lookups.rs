@@ -1,6 +1,6 @@
 //! Compiled lookups: requests, framing of responses, paging and jobs.
 
-use super::answers::AnswerPlace;
+use super::answers::ResponseLocation;
 use super::auth::answer_place;
 use super::body::BodyPlan;
 use super::compiler::{Compiler, TemplateContext};
@@ -57,8 +57,8 @@ impl LookupPlan {
     pub(crate) fn body_places(&self) -> impl Iterator<Item = (String, &Path)> {
         let paging = self.paging.body_places().into_iter().map(|(key, path)| (format!("paging/{key}"), path));
         let signal = self.truncated_when.iter().filter_map(|signal| match &signal.place {
-            AnswerPlace::Body(path) => Some(("truncated_when/at".to_owned(), path)),
-            AnswerPlace::Header(_) => None,
+            ResponseLocation::Body(path) => Some(("truncated_when/at".to_owned(), path)),
+            ResponseLocation::Header(_) => None,
         });
         paging.chain(signal)
     }
@@ -89,7 +89,7 @@ impl LookupPlan {
 #[derive(Debug)]
 pub struct JobPlan {
     /// Position of the job's identifier in the response.
-    pub id: AnswerPlace,
+    pub id: ResponseLocation,
     /// Path of the polling request; `None` if the identifier is its URL.
     pub poll: Option<Template>,
     /// Path of the state in a polling response.

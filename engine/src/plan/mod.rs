@@ -30,8 +30,8 @@ mod printable_texts;
 mod time;
 mod window;
 
-pub use answers::{AnswerPlace, AnswerPlan, BodyTestPlan};
-pub use auth::{AuthPlan, BasicPlan, SignaturePlan, TokenBody, TokenCarrier, TokenPlace, TokenPlan};
+pub use answers::{AnswerPlan, BodyTestPlan, ResponseLocation};
+pub use auth::{AuthPlan, BasicPlan, SignaturePlan, TokenBody, TokenCarrier, TokenEndpoint, TokenPlan};
 pub use body::BodyPlan;
 pub use compiler::ValueOrSetting;
 pub use endpoints::{possible_sources, possible_targets, sources, targets};
@@ -214,7 +214,7 @@ impl Plan {
 
     /// Returns the URL of the token endpoint with the given settings, if tokens come from another server.
     pub fn token_url(&self, settings: &Settings) -> Option<String> {
-        let TokenPlace::Url(url) = &self.token()?.from else { return None };
+        let TokenEndpoint::Url(url) = &self.token()?.from else { return None };
         let part = |part: &Part| match part {
             Part::Setting(name) => settings.value(name).map(SettingValue::as_text).unwrap_or_default(),
             Part::Literal(text) => text.clone(),
@@ -243,8 +243,8 @@ impl Plan {
             }
         };
         let token = self.token().and_then(|token| match &token.from {
-            TokenPlace::Url(url) => url.parts().first(),
-            TokenPlace::Path(_) => None,
+            TokenEndpoint::Url(url) => url.parts().first(),
+            TokenEndpoint::Path(_) => None,
         });
         let token = token.and_then(|part| match part {
             Part::Literal(start) => Url::parse(start).ok(),

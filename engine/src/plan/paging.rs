@@ -1,6 +1,6 @@
 //! Compiled paging: how further pages of a result are requested.
 
-use super::answers::AnswerPlace;
+use super::answers::ResponseLocation;
 use super::auth::answer_place;
 use super::compiler::{Compiler, ValueOrSetting};
 use super::path::{Path, PathStep};
@@ -14,7 +14,7 @@ pub enum PagingPlan {
     /// A single page, possibly with a total number of records.
     None {
         /// Position of the total number of records.
-        total: Option<AnswerPlace>,
+        total: Option<ResponseLocation>,
         /// Maximum number of rows that the provider returns.
         cap: Option<ValueOrSetting<u64>>,
     },
@@ -25,11 +25,11 @@ pub enum PagingPlan {
         /// Number of the first page.
         first: u64,
         /// Position of the number of the last page.
-        last: Option<AnswerPlace>,
+        last: Option<ResponseLocation>,
         /// Path of a value that indicates more pages.
         more: Option<Path>,
         /// Position of the total number of records.
-        total: Option<AnswerPlace>,
+        total: Option<ResponseLocation>,
         /// Maximum number of pages to request.
         at_most: u32,
     },
@@ -44,7 +44,7 @@ pub enum PagingPlan {
         /// Path of a value that indicates more pages.
         more: Option<Path>,
         /// Position of the total number of records.
-        total: Option<AnswerPlace>,
+        total: Option<ResponseLocation>,
         /// Maximum number of pages to request.
         at_most: u32,
     },
@@ -58,7 +58,7 @@ pub enum PagingPlan {
     /// Each page contains a cursor for the next one.
     Cursor {
         /// Position of the cursor in the response.
-        from: AnswerPlace,
+        from: ResponseLocation,
         /// Position of the cursor in the next request.
         to: CursorTarget,
         /// Maximum number of pages to request.
@@ -69,7 +69,7 @@ pub enum PagingPlan {
         /// Maximum number of rows that the provider returns.
         cap: Option<u64>,
         /// Position of the total number of records of a part.
-        total: Option<AnswerPlace>,
+        total: Option<ResponseLocation>,
         /// Whether the newest part is requested without its end.
         open_end: bool,
         /// Maximum number of requests to send.
@@ -117,9 +117,9 @@ impl fmt::Display for Parameter {
 impl PagingPlan {
     /// Returns the paths into the response body that determine the next page, with their keys.
     pub(super) fn body_places(&self) -> Vec<(&'static str, &Path)> {
-        fn body<'p>(key: &'static str, place: &'p Option<AnswerPlace>) -> Option<(&'static str, &'p Path)> {
+        fn body<'p>(key: &'static str, place: &'p Option<ResponseLocation>) -> Option<(&'static str, &'p Path)> {
             match place {
-                Some(AnswerPlace::Body(path)) => Some((key, path)),
+                Some(ResponseLocation::Body(path)) => Some((key, path)),
                 _ => None,
             }
         }
@@ -133,7 +133,7 @@ impl PagingPlan {
             }
             Self::Offset { more, total, .. } => vec![path("more", more), body("total", total)],
             Self::NextUrl { at, .. } => vec![path("at", at)],
-            Self::Cursor { from: AnswerPlace::Body(path), .. } => vec![Some(("at", path))],
+            Self::Cursor { from: ResponseLocation::Body(path), .. } => vec![Some(("at", path))],
             Self::Cursor { .. } => vec![],
         };
         places.into_iter().flatten().collect()
@@ -256,8 +256,8 @@ fn cursor(compiler: &mut Compiler, paging: &Paging, sent: Option<Parameter>, at:
         None => Some(None),
     };
     let from = match (body, header?) {
-        (Some(path), None) => Some(AnswerPlace::Body(path)),
-        (None, Some(header)) => Some(AnswerPlace::Header(header)),
+        (Some(path), None) => Some(ResponseLocation::Body(path)),
+        (None, Some(header)) => Some(ResponseLocation::Header(header)),
         _ => None,
     };
     let to = match (sent, request_header?) {

@@ -59,7 +59,7 @@ pub struct RowTestPlan {
 #[derive(Debug)]
 pub struct SignalPlan {
     /// Position of the value in the response.
-    pub place: super::AnswerPlace,
+    pub place: super::ResponseLocation,
     /// Values of which one must be equal; empty means present.
     pub is: Vec<Scalar>,
 }
@@ -181,8 +181,8 @@ pub(super) fn signal(compiler: &mut Compiler, signal: Option<&Signal>, at: &str)
         None => None,
     };
     let place = match (body, header) {
-        (Some(path), None) => super::AnswerPlace::Body(path),
-        (None, Some(name)) => super::AnswerPlace::Header(name),
+        (Some(path), None) => super::ResponseLocation::Body(path),
+        (None, Some(name)) => super::ResponseLocation::Header(name),
         _ => {
             compiler.error(
                 Code::SignalPlace,

@@ -5,7 +5,7 @@ use super::extract::find;
 use super::paging::is_any_of;
 use super::request::RequestBuilder;
 use super::{Fault, Health, Response};
-use crate::plan::{AnswerPlace, AnswerPlan, BodyTestPlan, Path, Plan, exact};
+use crate::plan::{AnswerPlan, BodyTestPlan, Path, Plan, ResponseLocation, exact};
 use crate::printable;
 use crate::profile::{Framing, Meaning, WaitUnit};
 use jiff::civil::DateTime;
@@ -272,15 +272,20 @@ fn retry_after(response: &Response, now: Timestamp) -> Option<SignedDuration> {
     wait(&Value::from(text), WaitUnit::Seconds, now).or_else(|| until(date(text)?, now))
 }
 
-fn stated_wait(place: &AnswerPlace, unit: WaitUnit, response: &Response, now: Timestamp) -> Option<SignedDuration> {
+fn stated_wait(
+    place: &ResponseLocation,
+    unit: WaitUnit,
+    response: &Response,
+    now: Timestamp,
+) -> Option<SignedDuration> {
     let value = match place {
-        AnswerPlace::Body(path) => find(&response.body, path)?,
-        AnswerPlace::Header(name) => Value::from(response.header(name)?.trim()),
+        ResponseLocation::Body(path) => find(&response.body, path)?,
+        ResponseLocation::Header(name) => Value::from(response.header(name)?.trim()),
     };
     wait(&value, unit, now)
 }
 
-/// Converts a stated_wait wait to a duration from now.
+/// Converts a stated wait to a duration from now.
 pub(super) fn wait(value: &Value, unit: WaitUnit, now: Timestamp) -> Option<SignedDuration> {
     let wait = match (unit, with_unit(value)) {
         (WaitUnit::Seconds | WaitUnit::Milliseconds | WaitUnit::Minutes, Some(wait)) => wait,

@@ -311,6 +311,15 @@ impl<'de> Visitor<'de> for OneSlot<'_> {
     }
 }
 
+/// Returns a whole document; `None` if it is not JSON, or needs more memory than a response may.
+pub(super) fn document(body: &[u8]) -> Option<Value> {
+    let guard = Guard::new(body.len());
+    let mut document = serde_json::Deserializer::from_slice(body);
+    let value = Pruned::whole(&guard).deserialize(&mut document).ok()?;
+    document.end().ok()?;
+    Some(value)
+}
+
 /// Returns the value at a path of a document; `None` if absent or not JSON.
 pub(super) fn find(body: &[u8], path: &Path) -> Option<Value> {
     let mut trie = Trie::default();

@@ -4,7 +4,7 @@ use super::extract::find;
 use super::request::Target;
 use super::trace::Failure;
 use super::{Awaiting, Response, Run};
-use crate::plan::{AnswerPlace, JobPlan, after};
+use crate::plan::{JobPlan, ResponseLocation, after};
 use crate::profile::Scalar;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -77,8 +77,8 @@ impl Run<'_> {
 /// Returns the id of the job in the response that started it.
 fn job_id(job: &JobPlan, response: &Response) -> Option<String> {
     match &job.id {
-        AnswerPlace::Body(path) => find(&response.body, path).as_ref().and_then(id_text),
-        AnswerPlace::Header(name) => response.header(name).map(str::to_owned).filter(|name| !name.is_empty()),
+        ResponseLocation::Body(path) => find(&response.body, path).as_ref().and_then(id_text),
+        ResponseLocation::Header(name) => response.header(name).map(str::to_owned).filter(|name| !name.is_empty()),
     }
 }
 

@@ -5,7 +5,7 @@ use super::marking_gate::Levels;
 use super::record::{BadRow, Record, Records, Typed, fields, rrtype_text};
 use super::rows::{Reader, Row};
 use super::secret::{self, Secrets};
-use super::trace::{EXCLUDED, Fate, Ledger, Link, Traced};
+use super::trace::{EXCLUDED, Ledger, Link, RecordResult, Traced};
 use crate::dns::{Name, Rdata, RrType, Scope, scope};
 use crate::plan::{Plan, Prose, RuleThen, possible_targets, push_value, sources, targets};
 use crate::profile::{OtherNames, Side, TimeField};
@@ -77,8 +77,8 @@ pub(super) fn row(
 ) -> Option<BadRecordLocation> {
     let mut bad = None;
     outcomes(context, row, texts, graph, &mut |outcome| {
-        let Outcome { record, values, fate, links } = outcome;
-        if let Fate::Bad(reason) = &fate
+        let Outcome { record, values, result, links } = outcome;
+        if let RecordResult::Bad(reason) = &result
             && ledger.is_first(values.field)
         {
             bad = Some(BadRecordLocation {
@@ -88,13 +88,13 @@ pub(super) fn row(
                 bad: BadRow { reason: reason.clone(), field: values.field },
             });
         }
-        ledger.account(fate, |fate| Traced {
+        ledger.account(result, |result| Traced {
             lookup: context.lookup.to_owned(),
             page: context.page,
             place: context.secrets.location(row),
             values: values.shown,
             record: record.map(|record| *record),
-            fate,
+            result,
             links,
         });
     });
@@ -150,7 +150,7 @@ struct Outcome {
     /// Kept only for the trace.
     record: Option<Box<Record>>,
     values: Values,
-    fate: Fate,
+    result: RecordResult,
     links: Vec<Link>,
 }
 
@@ -163,40 +163,44 @@ struct Values {
 
 impl Default for Outcome {
     fn default() -> Self {
-        Self { record: None, values: Values::default(), fate: Fate::Mapped, links: vec![] }
+        Self { record: None, values: Values::default(), result: RecordResult::Mapped, links: vec![] }
     }
 }
 
 impl Outcome {
     fn dropped(reason: &str) -> Self {
-        Self { fate: Fate::Dropped(reason.into(), None), ..Self::default() }
+        Self { result: RecordResult::Dropped(reason.into(), None), ..Self::default() }
     }
 
     fn bad(bad: BadRow) -> Self {
-        Self { values: Values { shown: vec![], field: bad.field }, fate: Fate::Bad(bad.reason), ..Self::default() }
+        Self {
+            values: Values { shown: vec![], field: bad.field },
+            result: RecordResult::Bad(bad.reason),
+            ..Self::default()
+        }
     }
 }
 
 fn map(context: &Context, record: Record, fields: &[Typed], texts: &mut Texts, graph: &mut Graph) -> Outcome {
     let mut links = vec![];
-    let fate = fate(context, &record, fields, texts, graph, &mut links);
+    let result = result(context, &record, fields, texts, graph, &mut links);
     let record = context.keeps_values.then(|| Box::new(record));
-    Outcome { record, values: Values::default(), fate, links }
+    Outcome { record, values: Values::default(), result, links }
 }
 
-fn fate(
+fn result(
     context: &Context,
     record: &Record,
     fields: &[Typed],
     texts: &mut Texts,
     graph: &mut Graph,
     links: &mut Vec<Link>,
-) -> Fate {
+) -> RecordResult {
     if is_outside(context, record) {
-        return Fate::Outside;
+        return RecordResult::Outside;
     }
     if let Some(scope) = dropped_scope(context, record) {
-        return Fate::Dropped(format!("{scope} address"), None);
+        return RecordResult::Dropped(format!("{scope} address"), None);
     }
     let sources = prefer_asked(context.asked, sources(&record.rrname, record.rrtype));
     let (sources, targets) = (with_hostname(context, sources), with_hostname(context, targets(&record.rdata)));
@@ -204,17 +208,17 @@ fn fate(
     let others = additional.iter().map(|(_, _, other)| other);
     if let Some(scope) = sources.iter().chain(&targets).chain(others).find_map(|found| dropped_scope_of(context, found))
     {
-        return Fate::Dropped(format!("{scope} address"), None);
+        return RecordResult::Dropped(format!("{scope} address"), None);
     }
     let is_about = |side: &[Observable]| side.iter().any(|observable| observable.is_same(context.asked));
     if context.plan.record.other_names == OtherNames::Drop && !is_about(&sources) && !is_about(&targets) {
-        return Fate::Dropped("record of another name".into(), None);
+        return RecordResult::Dropped("record of another name".into(), None);
     }
     if sources.is_empty() {
-        return Fate::Dropped("owner name is not a single domain name".into(), None);
+        return RecordResult::Dropped("owner name is not a single domain name".into(), None);
     }
     if targets.is_empty() && !possible_targets(record.rrtype.form()).is_empty() {
-        return Fate::Dropped("rdata is not an observable".into(), None);
+        return RecordResult::Dropped("rdata is not an observable".into(), None);
     }
     let (mut drop, mut is_linked) = (None, false);
     // Rdata without an observable is still matched, since a rule may state why it is dropped.
@@ -225,14 +229,14 @@ fn fate(
                 is_linked = true;
                 links.extend(link);
             }
-            Ok(Applied::Dropped(reason, rule)) => drop = drop.or(Some(Fate::Dropped(reason, rule))),
-            Err(reason) => return Fate::Bad(reason),
+            Ok(Applied::Dropped(reason, rule)) => drop = drop.or(Some(RecordResult::Dropped(reason, rule))),
+            Err(reason) => return RecordResult::Bad(reason),
         }
     }
     match is_linked {
         true => {
             relate_additional(context, record, fields, &additional, texts, graph);
-            Fate::Mapped
+            RecordResult::Mapped
         }
         false => drop.expect("each target is linked or dropped"),
     }

@@ -41,7 +41,7 @@ pub use prune::value_memory;
 pub use record::Record;
 pub use request::{Redacted, Request};
 pub use secret::Secrets;
-pub use trace::{Counts, Fate, Link, Outcome, OutcomeKind, Report, Traced};
+pub use trace::{Counts, Link, Outcome, OutcomeKind, RecordResult, Report, Traced};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::{LookupPlan, PagingPlan, Plan, ProbePlan, SettingValue, ValueOrSetting, after, before};

@@ -5,7 +5,7 @@ use super::link;
 use super::parts::{Part, Parts};
 use super::request::{Redacted, RequestBuilder, Target};
 use super::rows::{Envelope, Row, StreamEnd, kind_of};
-use crate::plan::{AnswerPlace, LookupPlan, PagingPlan, Path, SignalPlan};
+use crate::plan::{LookupPlan, PagingPlan, Path, ResponseLocation, SignalPlan};
 use crate::printable;
 use crate::profile::{LevelKind, Scalar};
 use serde_json::Value;
@@ -162,7 +162,7 @@ impl Pages {
         builder: &RequestBuilder,
         request_url: &Redacted,
     ) -> Result<NextPage, String> {
-        let integer_at = |location: &Option<AnswerPlace>| integer_at(location.as_ref(), envelope, response);
+        let integer_at = |location: &Option<ResponseLocation>| integer_at(location.as_ref(), envelope, response);
         Ok(match &lookup.paging {
             PagingPlan::None { total, cap } => {
                 self.only_page(integer_at(total)?, cap.as_ref().map(|cap| builder.number(cap)))
@@ -310,13 +310,13 @@ pub(super) fn next_url(at: Option<&Path>, envelope: &Envelope, response: &Respon
 
 /// Returns the cursor of the next page, if there is one.
 pub(super) fn next_cursor(
-    from: &AnswerPlace,
+    from: &ResponseLocation,
     envelope: &Envelope,
     response: &Response,
 ) -> Result<Option<String>, String> {
     let cursor = match from {
-        AnswerPlace::Header(name) => response.header(name).map(str::to_owned),
-        AnswerPlace::Body(path) => match path.find(&envelope.document) {
+        ResponseLocation::Header(name) => response.header(name).map(str::to_owned),
+        ResponseLocation::Body(path) => match path.find(&envelope.document) {
             None | Some(Value::Null | Value::Bool(false)) => None,
             Some(Value::String(text)) => Some(text.clone()),
             Some(Value::Number(number)) => Some(number.to_string()),
@@ -329,19 +329,19 @@ pub(super) fn next_cursor(
 /// Returns an integer of a response; a negative one means unknown. Other values are errors: ignoring them could lose
 /// pages.
 pub(super) fn integer_at(
-    location: Option<&AnswerPlace>,
+    location: Option<&ResponseLocation>,
     envelope: &Envelope,
     response: &Response,
 ) -> Result<Option<u64>, String> {
     let Some(location) = location else { return Ok(None) };
     let number = match location {
-        AnswerPlace::Body(path) => match path.find(&envelope.document) {
+        ResponseLocation::Body(path) => match path.find(&envelope.document) {
             None | Some(Value::Null) => return Ok(None),
             Some(value) => {
                 whole(value).ok_or_else(|| format!("invalid `{path}`: expected an integer, found {}", shown(value)))?
             }
         },
-        AnswerPlace::Header(name) => match response.header(name).map(str::trim) {
+        ResponseLocation::Header(name) => match response.header(name).map(str::trim) {
             None => return Ok(None),
             Some(text) => text.parse().map_err(|_| format!("invalid `{name}` header: expected an integer"))?,
         },
@@ -384,8 +384,8 @@ pub(super) fn flag(location: Option<&Path>, envelope: &Envelope) -> Option<bool>
 pub(super) fn is_signaled(signal: &SignalPlan, envelope: &Envelope, response: &Response) -> bool {
     let header;
     let found = match &signal.place {
-        AnswerPlace::Body(path) => path.find(&envelope.document),
-        AnswerPlace::Header(name) => {
+        ResponseLocation::Body(path) => path.find(&envelope.document),
+        ResponseLocation::Header(name) => {
             header = response.header(name).map(Value::from);
             header.as_ref()
         }

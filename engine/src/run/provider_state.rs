@@ -3,8 +3,8 @@
 
 use super::Response;
 use super::answer::wait;
-use super::extract::find;
-use crate::plan::{AnswerPlace, ElementPlan, Path, Plan, ProbeFigures, ProbePlan, TokenPlan, after, integer};
+use super::extract::{document, find};
+use crate::plan::{ElementPlan, Path, Plan, ProbeFigures, ProbePlan, ResponseLocation, TokenPlan, after, integer};
 use crate::profile::QuotaHeaders;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -202,12 +202,12 @@ impl ProviderState {
     pub(super) fn store_token(&self, plan: &TokenPlan, response: &Response, now: Timestamp) -> bool {
         let body = response.body.as_slice();
         let token = match &plan.token {
-            AnswerPlace::Body(path) => find(body, path).and_then(|value| value.as_str().map(str::to_owned)),
+            ResponseLocation::Body(path) => find(body, path).and_then(|value| value.as_str().map(str::to_owned)),
             // Cookie attributes follow the first `;` (RFC 6265 §4.1).
-            AnswerPlace::Header(name) if name.eq_ignore_ascii_case("set-cookie") => {
+            ResponseLocation::Header(name) if name.eq_ignore_ascii_case("set-cookie") => {
                 response.header(name).map(|value| value.split(';').next().unwrap_or_default().trim().to_owned())
             }
-            AnswerPlace::Header(name) => response.header(name).map(|value| value.trim().to_owned()),
+            ResponseLocation::Header(name) => response.header(name).map(|value| value.trim().to_owned()),
         };
         let Some(token) = token.filter(|token| !token.is_empty()) else {
             self.forget_token();
@@ -252,7 +252,7 @@ impl ProviderState {
         body: Option<&[u8]>,
         now: Timestamp,
     ) -> Option<(Timestamp, String)> {
-        let body: Option<Value> = body.and_then(|body| serde_json::from_slice(body).ok());
+        let body: Option<Value> = body.and_then(document);
         let reset =
             body.as_ref().zip(probe.reset.as_ref()).and_then(|(body, (path, format))| format.read(path.find(body)?));
         let until = reset.filter(|reset| *reset > now).unwrap_or(after(now, probe.every));

@@ -10,7 +10,7 @@ use super::{Input, Observable};
 use crate::dns::{expanded, parse_address, reverse_name};
 use crate::plan::{
     AuthPlan, BasicPlan, CursorTarget, Local, LookupPlan, PagingPlan, Parameter, Part, Plan, ProbePlan, QueryPlan,
-    SettingValue, Settings, SignaturePlan, TOKEN_URL, Template, TokenBody, TokenCarrier, TokenPlace, TokenPlan,
+    SettingValue, Settings, SignaturePlan, TOKEN_URL, Template, TokenBody, TokenCarrier, TokenEndpoint, TokenPlan,
     ValueOrSetting, WindowText,
 };
 use crate::profile::WindowPoint;
@@ -354,15 +354,15 @@ impl RequestBuilder {
     pub(super) fn token(&self, token: &TokenPlan) -> Request {
         let variables = Variables::default();
         let url = match &token.from {
-            TokenPlace::Path(path) => self.path(path, variables),
-            TokenPlace::Url(url) => match self.settings.url(TOKEN_URL) {
+            TokenEndpoint::Path(path) => self.path(path, variables),
+            TokenEndpoint::Url(url) => match self.settings.url(TOKEN_URL) {
                 Some(url) => Redacted::plain(url.as_str()),
                 None => with_path(self.text(url, variables, encoded)),
             },
         };
         let mut headers = match &token.from {
-            TokenPlace::Path(_) => self.headers.clone(),
-            TokenPlace::Url(_) => vec![("Accept".to_owned(), Redacted::plain("application/json"))],
+            TokenEndpoint::Path(_) => self.headers.clone(),
+            TokenEndpoint::Url(_) => vec![("Accept".to_owned(), Redacted::plain("application/json"))],
         };
         headers.extend(self.header_texts(&token.headers, variables));
         headers.extend(token.basic.as_ref().map(|basic| ("Authorization".to_owned(), self.basic(basic))));

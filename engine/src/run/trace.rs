@@ -11,7 +11,7 @@ use std::fmt;
 
 /// How a record was accounted for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum RecordResult {
     /// It was mapped to one or more relationships.
     Mapped,
     /// It yields no object: the reason, and the index of the rule that states it, if any.
@@ -53,7 +53,7 @@ pub struct Traced {
     /// The typed record, unless it is bad.
     pub record: Option<Record>,
     /// How the record was accounted for.
-    pub fate: Fate,
+    pub result: RecordResult,
     /// Relationships that the record was mapped to.
     pub links: Vec<Link>,
 }
@@ -100,13 +100,13 @@ impl Counts {
         self.read == self.mapped + self.dropped() + self.bad() + self.outside_window
     }
 
-    fn account(&mut self, fate: &Fate) {
+    fn account(&mut self, result: &RecordResult) {
         self.read += 1;
-        match fate {
-            Fate::Mapped => self.mapped += 1,
-            Fate::Dropped(reason, _) => count(&mut self.dropped, reason),
-            Fate::Bad(reason) => count(&mut self.bad, reason),
-            Fate::Outside => self.outside_window += 1,
+        match result {
+            RecordResult::Mapped => self.mapped += 1,
+            RecordResult::Dropped(reason, _) => count(&mut self.dropped, reason),
+            RecordResult::Bad(reason) => count(&mut self.bad, reason),
+            RecordResult::Outside => self.outside_window += 1,
         }
     }
 }
@@ -277,10 +277,10 @@ impl Ledger {
         }
     }
 
-    pub(super) fn account(&mut self, fate: Fate, traced: impl FnOnce(Fate) -> Traced) {
-        self.counts.account(&fate);
+    pub(super) fn account(&mut self, result: RecordResult, traced: impl FnOnce(RecordResult) -> Traced) {
+        self.counts.account(&result);
         if let Some(trace) = &mut self.trace {
-            trace.push(traced(fate));
+            trace.push(traced(result));
         }
     }
 

@@ -328,7 +328,7 @@ impl<'s> Check<'_, 's> {
     fn wrong_type(&mut self, branches: &[&'s Keywords], value: &Value, pointer: &str) {
         let span = self.tree.span(pointer);
         let written = &self.tree.source().text[span.clone()];
-        let (subject, wanted) = (self.name(pointer), phrasing::wanted(branches));
+        let (subject, wanted) = (self.name(pointer), phrasing::expected_types(branches));
         let found = phrasing::found(value, written);
         let message =
             message(&[format!("{subject} must be {wanted}, found {found}"), format!("{subject} must be {wanted}")]);

@@ -80,7 +80,7 @@ fn is_list(tree: &Tree, pointer: &str) -> bool {
 }
 
 /// Returns a phrase for the types that schemas accept.
-pub(super) fn wanted(branches: &[&Map<String, Value>]) -> String {
+pub(super) fn expected_types(branches: &[&Map<String, Value>]) -> String {
     let mut kinds: Vec<&str> = vec![];
     for branch in branches {
         let named = types(branch);

@@ -94,20 +94,20 @@ impl Mutation<'_> {
     fn json(&self) -> Value {
         let Score { rejected, detected, survived } = self.score();
         let mutants = self.mutants.iter().map(|(mutant, result)| {
-            let (fate, by) = match result {
-                MutantResult::Rejected(code) => ("refused", Some(*code)),
-                MutantResult::Detected(case) => ("noticed", Some(case.as_str())),
-                MutantResult::Survived => ("alive", None),
+            let (result, by) = match result {
+                MutantResult::Rejected(code) => ("rejected", Some(*code)),
+                MutantResult::Detected(case) => ("detected", Some(case.as_str())),
+                MutantResult::Survived => ("undetected", None),
             };
             let Mutant { pointer, line, subject, change, hint, .. } = mutant;
-            json!({ "line": line, "pointer": pointer, "change": format!("{subject} {change}"), "fate": fate, "by": by, "hint": hint })
+            json!({ "line": line, "pointer": pointer, "change": format!("{subject} {change}"), "result": result, "by": by, "hint": hint })
         });
         json!({
             "profile": self.recorded.plan.id,
             "file": self.recorded.file,
-            "refused": rejected,
-            "noticed": detected,
-            "alive": survived,
+            "rejected": rejected,
+            "detected": detected,
+            "undetected": survived,
             "percent": self.score().percent(),
             "mutants": mutants.collect::<Vec<_>>(),
         })

@@ -6,7 +6,7 @@ use super::pool::{ValuePool, scalar};
 use super::reply::Reply;
 use super::scenario::InjectedFault;
 use serde_json::{Value, json};
-use stixmap_engine::plan::{AnswerPlace, AnswerPlan, BodyTestPlan, Plan};
+use stixmap_engine::plan::{AnswerPlan, BodyTestPlan, Plan, ResponseLocation};
 
 /// Injects faults into responses of a profile's provider.
 pub(super) struct FaultInjector<'s> {
@@ -60,8 +60,8 @@ impl FaultInjector<'_> {
         row.message.iter().for_each(|at| set(&mut body, at, self.pool.hostile_text(number).into()));
         let wait = Value::from(number % 20);
         match &row.retry_after {
-            Some((AnswerPlace::Body(at), _)) => set(&mut body, at, wait),
-            Some((AnswerPlace::Header(name), _)) => reply.headers.push((name.to_lowercase(), plain(&wait))),
+            Some((ResponseLocation::Body(at), _)) => set(&mut body, at, wait),
+            Some((ResponseLocation::Header(name), _)) => reply.headers.push((name.to_lowercase(), plain(&wait))),
             None => {}
         }
         if let Some((name, text)) = &row.header {

@@ -12,7 +12,7 @@ use stixmap_engine::case::{self, Case};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{SettingValue, Settings, ValueOrSetting};
 use stixmap_engine::profile::{OtherNames, Unmarked};
-use stixmap_engine::run::{Fate, OutcomeKind, Report, Traced};
+use stixmap_engine::run::{OutcomeKind, RecordResult, Report, Traced};
 use stixmap_engine::stix::{Kind, Marking, Tlp, is_permitted};
 
 pub(super) fn no_panic(take: &Take) -> Result<(), String> {
@@ -101,16 +101,16 @@ pub(super) fn accounted(take: &Take) -> Result<(), String> {
     let (counts, trace) = (&played.report.counts, &played.report.trace);
     ensure(counts.add_up(), || format!("counts do not add up: {counts}"))?;
     ensure(trace.len() as u64 == counts.read, || format!("{} records traced, counted: {counts}", trace.len()))?;
-    let count = |is: fn(&Fate) -> bool| trace.iter().filter(|traced| is(&traced.fate)).count() as u64;
+    let count = |is: fn(&RecordResult) -> bool| trace.iter().filter(|traced| is(&traced.result)).count() as u64;
     let traced = [
-        count(|fate| matches!(fate, Fate::Mapped)),
-        count(|fate| matches!(fate, Fate::Dropped(..))),
-        count(|fate| matches!(fate, Fate::Bad(_))),
-        count(|fate| matches!(fate, Fate::Outside)),
+        count(|result| matches!(result, RecordResult::Mapped)),
+        count(|result| matches!(result, RecordResult::Dropped(..))),
+        count(|result| matches!(result, RecordResult::Bad(_))),
+        count(|result| matches!(result, RecordResult::Outside)),
     ];
     let counted = [counts.mapped, counts.dropped(), counts.bad(), counts.outside_window];
     ensure(traced == counted, || format!("counted {counted:?}, traced {traced:?}"))?;
-    let is_linked = trace.iter().all(|traced| matches!(traced.fate, Fate::Mapped) != traced.links.is_empty());
+    let is_linked = trace.iter().all(|traced| matches!(traced.result, RecordResult::Mapped) != traced.links.is_empty());
     ensure(is_linked, || "a mapped record without objects, or objects of another record".to_owned())
 }
 

@@ -9,7 +9,8 @@ use super::reply::Reply;
 use super::scenario::{InjectedFault, Page, Scenario};
 use serde_json::{Value, json};
 use stixmap_engine::plan::{
-    AnswerPlace, JobPlan, Local, LookupPlan, PagingPlan, Part, Path, Plan, ProbeFigures, Settings, Template, TokenPlace,
+    JobPlan, Local, LookupPlan, PagingPlan, Part, Path, Plan, ProbeFigures, ResponseLocation, Settings, Template,
+    TokenEndpoint,
 };
 use stixmap_engine::run::{Preview, Request};
 
@@ -42,8 +43,8 @@ impl<'s> MockProvider<'s> {
         let (plan, pool) = (stage.plan, &stage.pool);
         let base = plan.base_url(settings).as_str().trim_end_matches('/').to_owned();
         let token = plan.token().map(|token| match &token.from {
-            TokenPlace::Url(_) => plan.token_url(settings).unwrap_or_default(),
-            TokenPlace::Path(path) => format!("{base}{}", written(path, settings)),
+            TokenEndpoint::Url(_) => plan.token_url(settings).unwrap_or_default(),
+            TokenEndpoint::Path(path) => format!("{base}{}", written(path, settings)),
         });
         let (ask, given) = (0, (0, 0));
         Self { plan, pool, scene, asked, base, token, preview, ask, given, pages: 0, other_faults: 0, polls: 0 }
@@ -190,23 +191,23 @@ impl<'s> MockProvider<'s> {
             PagingPlan::Cursor { from, .. } if has_next => {
                 let cursor = text(format!("cursor-{}", self.pages));
                 match from {
-                    AnswerPlace::Body(at) => values.push((at, cursor.into())),
-                    AnswerPlace::Header(name) => headers.push((name.to_lowercase(), cursor)),
+                    ResponseLocation::Body(at) => values.push((at, cursor.into())),
+                    ResponseLocation::Header(name) => headers.push((name.to_lowercase(), cursor)),
                 }
             }
             PagingPlan::NextUrl { .. } | PagingPlan::Cursor { .. } => {}
         }
         for (place, figure) in figures {
             match place {
-                AnswerPlace::Body(at) => values.push((at, figure.into())),
-                AnswerPlace::Header(name) => headers.push((name.to_lowercase(), figure.to_string())),
+                ResponseLocation::Body(at) => values.push((at, figure.into())),
+                ResponseLocation::Header(name) => headers.push((name.to_lowercase(), figure.to_string())),
             }
         }
         if let Some(signal) = lookup.truncated_when.as_ref().filter(|_| page.is_truncated) {
             let value = signal.is.first().map_or_else(|| true.into(), scalar);
             match &signal.place {
-                AnswerPlace::Body(at) => values.push((at, value)),
-                AnswerPlace::Header(name) => headers.push((name.to_lowercase(), plain(&value))),
+                ResponseLocation::Body(at) => values.push((at, value)),
+                ResponseLocation::Header(name) => headers.push((name.to_lowercase(), plain(&value))),
             }
         }
         values
@@ -225,11 +226,11 @@ impl<'s> MockProvider<'s> {
         let mut body = json!({});
         token.expires.iter().for_each(|(at, _)| set(&mut body, at, 3600.into()));
         match &token.token {
-            AnswerPlace::Body(at) => {
+            ResponseLocation::Body(at) => {
                 set(&mut body, at, super::TOKEN.into());
                 Reply::json(&body)
             }
-            AnswerPlace::Header(name) => {
+            ResponseLocation::Header(name) => {
                 Reply { headers: vec![(name.to_lowercase(), super::TOKEN.to_owned())], ..Reply::json(&body) }
             }
         }
@@ -273,14 +274,14 @@ fn is_poll(job: &JobPlan, path: &str) -> bool {
 }
 
 /// Returns a response with one value, in its body or in a header.
-fn reply_with(place: &AnswerPlace, value: Value) -> Reply {
+fn reply_with(place: &ResponseLocation, value: Value) -> Reply {
     let mut body = json!({});
     match place {
-        AnswerPlace::Body(at) => {
+        ResponseLocation::Body(at) => {
             set(&mut body, at, value);
             Reply::json(&body)
         }
-        AnswerPlace::Header(name) => {
+        ResponseLocation::Header(name) => {
             Reply { headers: vec![(name.to_lowercase(), plain(&value))], ..Reply::json(&body) }
         }
     }

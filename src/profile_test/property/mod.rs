@@ -38,7 +38,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use stixmap_engine::plan::Plan;
 use stixmap_engine::profile::SettingType;
-use stixmap_engine::run::{Fate, Report};
+use stixmap_engine::run::{RecordResult, Report};
 use table::{PROPERTIES, Property, Take};
 
 /// Default number of generated runs.
@@ -99,11 +99,11 @@ impl RunCounts {
         self.records.0 += report.counts.mapped;
         self.records.1 += report.counts.read;
         self.requests += report.requests;
-        let mapped = report.trace.iter().filter(|traced| matches!(traced.fate, Fate::Mapped));
+        let mapped = report.trace.iter().filter(|traced| matches!(traced.result, RecordResult::Mapped));
         self.lookups.extend(mapped.map(|traced| traced.lookup.clone()));
         self.rules.extend(report.trace.iter().flat_map(|traced| &traced.links).map(|link| link.rule));
-        self.rules.extend(report.trace.iter().filter_map(|traced| match traced.fate {
-            Fate::Dropped(_, rule) => rule,
+        self.rules.extend(report.trace.iter().filter_map(|traced| match traced.result {
+            RecordResult::Dropped(_, rule) => rule,
             _ => None,
         }));
     }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use std::sync::LazyLock;
 use stixmap_engine::plan::{Plan, SettingSpec, Settings};
 use stixmap_engine::profile::SettingType;
-use stixmap_engine::run::{Fate, Input, Link, Record, Report, Traced, map_stored};
+use stixmap_engine::run::{Input, Link, Record, RecordResult, Report, Traced, map_stored};
 use stixmap_engine::stix::{Observable, Seen};
 
 static READER: LazyLock<Plan> = LazyLock::new(|| {
@@ -49,15 +49,15 @@ fn given(spec: &SettingSpec) -> Option<String> {
 }
 
 fn same(plan: &Plan, one: &Traced, other: &Traced) -> Result<(), String> {
-    let (Some(record), Fate::Mapped) = (&one.record, &one.fate) else { return Ok(()) };
+    let (Some(record), RecordResult::Mapped) = (&one.record, &one.result) else { return Ok(()) };
     let is_of_pack = |rule: usize| plan.rules.rules[rule].pack.is_some();
-    match &other.fate {
-        Fate::Mapped => {}
+    match &other.result {
+        RecordResult::Mapped => {}
         // The profile `cof` drops other names and special-purpose addresses.
-        Fate::Dropped(_, None) if plan.record.other_names != READER.record.other_names => return Ok(()),
-        Fate::Dropped(_, None) if plan.record.drop_addresses != READER.record.drop_addresses => return Ok(()),
-        Fate::Dropped(_, Some(_)) if !one.links.iter().any(|link| is_of_pack(link.rule)) => return Ok(()),
-        fate => return Err(format!("{record:?} was mapped, but read back as {fate:?}")),
+        RecordResult::Dropped(_, None) if plan.record.other_names != READER.record.other_names => return Ok(()),
+        RecordResult::Dropped(_, None) if plan.record.drop_addresses != READER.record.drop_addresses => return Ok(()),
+        RecordResult::Dropped(_, Some(_)) if !one.links.iter().any(|link| is_of_pack(link.rule)) => return Ok(()),
+        result => return Err(format!("{record:?} was mapped, but read back as {result:?}")),
     }
     let is_there = |link: &&Link| {
         let says_so = |read: &Link| !is_of_pack(link.rule) || read.relationship == link.relationship;
