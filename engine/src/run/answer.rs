@@ -20,6 +20,9 @@ const MAX_MESSAGE: usize = 200;
 /// Maximum length of the part of a body that is searched for a text, in octets.
 const MAX_SEARCHED: usize = 64 * 1024;
 
+/// Status of a response that contains a range of its content.
+const PARTIAL_CONTENT: u16 = 206;
+
 /// Consequence of a response for the run.
 #[derive(Debug)]
 pub(super) enum Decision {
@@ -93,6 +96,7 @@ impl Reason {
             Meaning::Forbidden => "access denied",
             Meaning::Throttled => "rate limit exceeded",
             Meaning::Quota => "quota exhausted",
+            Meaning::Unavailable if status == PARTIAL_CONTENT => "incomplete response",
             Meaning::Unavailable => "provider error",
             Meaning::Rejected => "request rejected",
             Meaning::Ok | Meaning::Empty => "response received",
@@ -194,6 +198,8 @@ pub fn meaning(plan: &Plan, framing: Framing, response: &Response) -> Option<Mea
 /// Returns the meaning of a status code that no row of the profile lists; `None` for redirects.
 pub fn meaning_of_status(status: u16) -> Option<Meaning> {
     Some(match status {
+        // No request asks for a range, so that the rest is missing (RFC 9110 §15.3.7).
+        PARTIAL_CONTENT => Meaning::Unavailable,
         200..=299 => Meaning::Ok,
         301 | 302 | 303 | 307 | 308 => return None,
         401 => Meaning::Unauthorized,
