@@ -1,17 +1,13 @@
 //! Interpretation of responses: notations of waits, empty values, choice among several times, and equality of stored
 //! and live responses.
 
+use crate::simulation::{input, now, plan, response, run, unset};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use stixmap_engine::diagnostic::Source;
-use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report, Response, Run, Step, map_stored};
-use stixmap_engine::stix::Observable;
-
-fn now() -> Timestamp {
-    "2024-03-01T00:00:00Z".parse().expect("a time")
-}
+use stixmap_engine::plan::Plan;
+use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report, Run, Step, map_stored};
 
 fn text(answers: &str, lookup: &str, fields: &str) -> String {
     format!(
@@ -22,52 +18,25 @@ fn text(answers: &str, lookup: &str, fields: &str) -> String {
 const QUOTA: &str = "  - { status: 402, means: quota }\n";
 const ROWS: &str = "    records: $.rows\n";
 
-fn plan(text: &str) -> Plan {
-    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"))
-}
-
-fn input(plan: &Plan) -> Input {
-    Input {
-        observable: Observable::detect("example.com").expect("an observable"),
-        markings: vec![],
-        settings: Settings::read(&plan.settings, |_| None).expect("no settings"),
-        deadline: now() + SignedDuration::from_hours(9),
-        seed: 7,
-        trace: true,
-    }
-}
-
-fn reply(status: u16, body: &str) -> Response {
-    Response { status, body: body.as_bytes().to_vec(), ..Response::default() }
-}
-
 /// Performs a run with the same response to every request.
 fn live(plan: &Plan, body: &str) -> Report {
-    let mut now = now();
-    let mut run = Run::new(plan, Arc::new(ProviderState::default()), input(plan), now);
-    loop {
-        match run.next(now) {
-            Step::Done => return run.finish(),
-            Step::Wait(until) => now = until,
-            Step::Send(_) => drop(run.accept(Ok(reply(200, body)), now)),
-        }
-    }
+    run(plan, |_| response(200, &[], body))
 }
 
 /// Maps a stored response.
 fn stored(plan: &Plan, body: &str) -> Report {
     let answers = [("answer".to_owned(), vec![body.as_bytes().to_vec()])];
-    map_stored(plan, &plan.lookups[0], None, input(plan), answers, now())
+    map_stored(plan, &plan.lookups[0], None, input(plan, unset), answers, now())
 }
 
 #[test]
 fn wait_is_read_with_its_unit_and_fraction() {
     let check = |unit: &str, wait: Value, expected: i64| {
         let row = format!("  - {{ status: 429, means: throttled, retry_after: {{ at: $.wait, as: {unit} }} }}\n");
-        let plan = plan(&text(&row, ROWS, ""));
-        let mut run = Run::new(&plan, Arc::new(ProviderState::default()), input(&plan), now());
+        let plan = plan(text(&row, ROWS, ""));
+        let mut run = Run::new(&plan, Arc::new(ProviderState::default()), input(&plan, unset), now());
         assert!(matches!(run.next(now()), Step::Send(_)));
-        run.accept(Ok(reply(429, &json!({ "wait": wait }).to_string())), now());
+        run.accept(Ok(response(429, &[], json!({ "wait": wait }).to_string())), now());
         let Step::Wait(until) = run.next(now()) else { panic!("{wait} {unit}: no wait") };
         assert_eq!(until.duration_since(now()), SignedDuration::from_millis(expected), "{wait} {unit}");
     };
@@ -88,7 +57,7 @@ fn wait_is_read_with_its_unit_and_fraction() {
 
 #[test]
 fn empty_value_does_not_match_an_answer_row() {
-    let plan = plan(&text("  - { body: { at: $.error }, means: rejected }\n", ROWS, ""));
+    let plan = plan(text("  - { body: { at: $.error }, means: rejected }\n", ROWS, ""));
     for (error, is_match) in [
         (json!(null), false),
         (json!(false), false),
@@ -112,11 +81,11 @@ fn empty_value_does_not_match_an_answer_row() {
 #[test]
 fn body_text_matches_only_at_its_path() {
     let row = "  - { body: { at: $.error, contains: [used up, query credits] }, means: quota }\n";
-    let plan = plan(&text(row, ROWS, ""));
+    let plan = plan(text(row, ROWS, ""));
     assert_eq!(live(&plan, r#"{"error":"Insufficient QUERY credits"}"#).outcome.kind, OutcomeKind::Deferred);
     let data = r#"{"error":"","rows":[{"name":"example.com","type":"TXT","data":"query credits are used up"}]}"#;
     assert_eq!(live(&plan, data).outcome.kind, OutcomeKind::Ok);
-    let lines = self::plan(&text(row, "    framing: ndjson\n", ""));
+    let lines = crate::simulation::plan(text(row, "    framing: ndjson\n", ""));
     let last = "{\"name\":\"example.com\",\"type\":\"A\",\"data\":\"192.0.2.1\"}\n{\"error\":\"used up\"}\n";
     assert_eq!(live(&lines, last).outcome.kind, OutcomeKind::Deferred);
 }
@@ -124,7 +93,7 @@ fn body_text_matches_only_at_its_path() {
 #[test]
 fn take_selects_the_earliest_or_latest_time() {
     let fields = "    time_first: { at: [$.a, $.b, $.c], take: earliest, as: timestamp, format: epoch-seconds, none_when: [0], optional: true }\n    time_last: { at: [$.d, $.e], take: latest, as: timestamp, format: epoch-seconds, none_when: [0], optional: true }\n";
-    let plan = plan(&text(QUOTA, ROWS, fields));
+    let plan = plan(text(QUOTA, ROWS, fields));
     let check = |times: Value, expected: (Option<i64>, Option<i64>)| {
         let mut row = json!({ "name": "example.com", "type": "A", "data": "192.0.2.1" });
         times.as_object().expect("times").iter().for_each(|(key, time)| row[key] = time.clone());
@@ -155,7 +124,7 @@ fn take_without_effect_is_an_error() {
 #[test]
 fn excluded_rows_do_not_count_for_the_bad_limit() {
     let lookup = "    records: [{ at: $.types, is: map, keys: [a] }, { at: $ }]\n";
-    let plan = plan(&text(QUOTA, lookup, ""));
+    let plan = plan(text(QUOTA, lookup, ""));
     let good = json!({ "name": "example.com", "type": "A", "data": "192.0.2.1" });
     let report = live(&plan, &json!({ "types": { "a": [good], "b": [good, good], "meta": 7 } }).to_string());
     assert_eq!((report.counts.read, report.counts.mapped, report.counts.dropped()), (4, 1, 3));
@@ -200,7 +169,7 @@ fn malformed_response_has_the_same_outcome_live_and_stored() {
         "name,name,data\nexample.com,A,192.0.2.1\n",
     ];
     for lookup in lookups {
-        let plan = plan(&text(error, lookup, ""));
+        let plan = plan(text(error, lookup, ""));
         for body in bodies {
             let (live, stored) = (live(&plan, body), stored(&plan, body));
             assert_eq!(
@@ -215,7 +184,7 @@ fn malformed_response_has_the_same_outcome_live_and_stored() {
 
 #[test]
 fn surplus_column_makes_a_bad_record() {
-    let plan = plan(&text(QUOTA, "    framing: delimited\n    columns: { separator: \",\", header: true }\n", ""));
+    let plan = plan(text(QUOTA, "    framing: delimited\n    columns: { separator: \",\", header: true }\n", ""));
     let body = "name,type,data\nexample.com,A,192.0.2.1\nexample.com,TXT,one, two\nexample.com,TXT,\"one, two\"\nexample.com,TXT,\"first line\nsecond line\"\nexample.com,A\n";
     let report = live(&plan, body);
     let counts = &report.counts;
@@ -228,7 +197,7 @@ fn surplus_column_makes_a_bad_record() {
 
 #[test]
 fn first_final_line_of_a_stream_decides() {
-    let plan = plan(&text(QUOTA, "    framing: saf\n", ""));
+    let plan = plan(text(QUOTA, "    framing: saf\n", ""));
     let begin = r#"{"cond":"begin"}"#;
     let [succeeded, failed, limited] = ["succeeded", "failed", "limited"].map(|cond| format!(r#"{{"cond":"{cond}"}}"#));
     let row = r#"{"obj":{"name":"example.com","type":"A","data":"192.0.2.1"}}"#;
@@ -250,7 +219,7 @@ fn first_final_line_of_a_stream_decides() {
         let chunks: Vec<_> = lines.iter().map(|line| format!("{line}\n").into_bytes()).collect();
         let whole = stored(&plan, &body);
         let answers = [("answer".to_owned(), chunks)];
-        let in_chunks = map_stored(&plan, &plan.lookups[0], None, input(&plan), answers, now());
+        let in_chunks = map_stored(&plan, &plan.lookups[0], None, input(&plan, unset), answers, now());
         for report in [live(&plan, &body), whole, in_chunks] {
             assert_eq!((report.outcome.kind, report.counts.read), (kind, read), "{body}\n{}", report.outcome);
         }
@@ -261,8 +230,8 @@ const FROM_ANSWER: &str = "    sensor_id: { from: answer, at: $.sensor, as: stri
 
 #[test]
 fn memory_for_values_of_a_response_is_limited() {
-    let (plain, tree) = (plan(&text(QUOTA, ROWS, "")), plan(&text(QUOTA, ROWS, FROM_ANSWER)));
-    let lines = plan(&text(QUOTA, "    framing: ndjson\n", ""));
+    let (plain, tree) = (plan(text(QUOTA, ROWS, "")), plan(text(QUOTA, ROWS, FROM_ANSWER)));
+    let lines = plan(text(QUOTA, "    framing: ndjson\n", ""));
     let many = |value: &str| vec![value; 4_000_000 / value.len()].join(",");
     let unread = format!(r#"{{"rows":[],"junk":[{}]}}"#, many(r#"{"a":0}"#));
     // Larger responses are parsed on another thread, whose allocations are not counted.
@@ -285,7 +254,7 @@ fn memory_for_values_of_a_response_is_limited() {
         let length = body.len() as u64;
         let answers = [("answer".to_owned(), vec![body.into_bytes()])];
         let mut report = None;
-        let input = Input { trace: false, ..input(plan) };
+        let input = Input { trace: false, ..input(plan, unset) };
         let cost = allocation_counter::measure(|| {
             report = Some(map_stored(plan, &plan.lookups[0], None, input, answers, now()));
         });
@@ -317,7 +286,7 @@ fn repeated_key_on_the_way_to_the_rows_is_invalid() {
         ("[{ at: $.groups, is: one-or-many }]", r#"{"groups":ROW,"groups":[]}"#, false),
     ] {
         for fields in ["", FROM_ANSWER] {
-            let report = live(&plan(&text(QUOTA, &records(at), fields)), &body.replace("ROW", row));
+            let report = live(&plan(text(QUOTA, &records(at), fields)), &body.replace("ROW", row));
             let outcome = report.outcome.to_string();
             assert_eq!(report.outcome.kind == OutcomeKind::Ok, is_valid, "{at} {body}\n{outcome}");
             assert_eq!(outcome.contains("duplicate key"), !is_valid, "{at} {body}\n{outcome}");
@@ -325,7 +294,7 @@ fn repeated_key_on_the_way_to_the_rows_is_invalid() {
     }
     for (body, is_valid) in [(r#"{"rows":[ROW],"total":1}"#, true), (r#"{"rows":[ROW],"total":1,"total":9}"#, false)] {
         let lookup = format!("{ROWS}    paging: {{ kind: none, total: $.total }}\n");
-        let report = live(&plan(&text(QUOTA, &lookup, "")), &body.replace("ROW", row));
+        let report = live(&plan(text(QUOTA, &lookup, "")), &body.replace("ROW", row));
         assert_eq!(report.outcome.kind == OutcomeKind::Ok, is_valid, "{body}\n{}", report.outcome);
     }
 }
@@ -344,9 +313,9 @@ fn stored_responses_that_say_more_exists_are_partial_until_all_are_given() {
     let (one, two, none) = (0..1, 1..3, 0..0);
     let check = |lookup: &str, bodies: &[String], expected: &str| {
         let plan =
-            plan(&text("  - { body: { text: nothing here }, means: empty }\n", &format!("{ROWS}    {lookup}\n"), ""));
+            plan(text("  - { body: { text: nothing here }, means: empty }\n", &format!("{ROWS}    {lookup}\n"), ""));
         let answers = bodies.iter().map(|body| ("answer".to_owned(), vec![body.as_bytes().to_vec()]));
-        let outcome = map_stored(&plan, &plan.lookups[0], None, input(&plan), answers, now()).outcome;
+        let outcome = map_stored(&plan, &plan.lookups[0], None, input(&plan, unset), answers, now()).outcome;
         assert_eq!(outcome.to_string(), expected, "{lookup} {bodies:?}");
         if let ([body], true) = (bodies, lookup.contains("none") || lookup.starts_with("trunc")) {
             assert_eq!(live(&plan, body).outcome.kind, outcome.kind, "{lookup} {body}");
@@ -429,4 +398,16 @@ fn stored_responses_that_say_more_exists_are_partial_until_all_are_given() {
     check(total, &[body(one, json!({ "total": "many" }))], invalid);
     let page = "paging: { kind: page, parameter: p, total: $.total, at_most: 9 }";
     check(page, &[body(none, json!({ "total": 3 }))], "partial: the provider returned 0 of 3 records");
+}
+
+#[test]
+fn partial_content_is_not_a_complete_response() {
+    let plan = plan(text(QUOTA, ROWS, ""));
+    let report = run(&plan, |_| response(206, &[("content-range", "bytes 0-11/9000")], r#"{"rows":[]}"#));
+    assert_eq!(report.outcome.kind, OutcomeKind::Failed, "{}", report.outcome);
+    assert!(
+        report.outcome.to_string().contains("incomplete response (HTTP 206) after 3 attempts"),
+        "{}",
+        report.outcome
+    );
 }

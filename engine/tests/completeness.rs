@@ -1,6 +1,7 @@
 //! No record is lost silently: for every combination of framing, levels, paging, method and job, all pages are read, or
 //! the outcome is not `ok`, or validation rejects the combination.
 
+use crate::simulation::{input, response, run_with, unset};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -8,9 +9,8 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::sync::Arc;
 use stixmap_engine::diagnostic::Source;
-use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report, Request, Response, Run, Step};
-use stixmap_engine::stix::Observable;
+use stixmap_engine::plan::Plan;
+use stixmap_engine::run::{Input, OutcomeKind, Report, Request, Response};
 use url::Url;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -502,9 +502,9 @@ impl Provider<'_> {
         if path == "/jobs/7" {
             self.polls += 1;
             match (self.world.job, self.polls) {
-                (Job::Result, 1) => return plain(200, r#"{"state":"busy"}"#),
-                (Job::Result, _) => return plain(200, r#"{"state":"done"}"#),
-                (_, 1) => return plain(202, ""),
+                (Job::Result, 1) => return response(200, &[], r#"{"state":"busy"}"#),
+                (Job::Result, _) => return response(200, &[], r#"{"state":"done"}"#),
+                (_, 1) => return response(202, &[], ""),
                 _ => {}
             }
         }
@@ -537,7 +537,7 @@ impl Provider<'_> {
         }
         self.available.get_or_insert(found.len());
         if found.is_empty() && archive.has_404 {
-            return plain(404, "");
+            return response(404, &[], "");
         }
         let all = found.len();
         found.truncate(Archive::CAP);
@@ -719,30 +719,13 @@ impl Provider<'_> {
     }
 }
 
-fn plain(status: u16, body: &str) -> Response {
-    Response { status, headers: vec![], body: body.as_bytes().to_vec(), cut: None }
-}
-
 /// Performs a run; returns the report and the provider's number of records.
 fn run(plan: &Plan, world: &World) -> (Report, usize) {
-    let mut now = Timestamp::from_second(NOW).expect("a time");
-    let input = Input {
-        observable: Observable::detect("example.com").expect("an observable"),
-        markings: vec![],
-        settings: Settings::read(&plan.settings, |_| None).expect("no settings"),
-        deadline: now + SignedDuration::from_hours(1),
-        seed: 7,
-        trace: false,
-    };
+    let start = Timestamp::from_second(NOW).expect("a time");
+    let input = Input { deadline: start + SignedDuration::from_hours(1), ..input(plan, unset) };
     let mut provider = Provider { world, polls: 0, available: None };
-    let mut run = Run::new(plan, Arc::new(ProviderState::default()), input, now);
-    loop {
-        match run.next(now) {
-            Step::Done => return (run.finish(), provider.available.unwrap_or(world.records())),
-            Step::Wait(until) => now = until,
-            Step::Send(request) => drop(run.accept(Ok(provider.answer(&request)), now)),
-        }
-    }
+    let report = run_with(plan, Arc::default(), input, start, |request| provider.answer(request));
+    (report, provider.available.unwrap_or(world.records()))
 }
 
 proptest! {

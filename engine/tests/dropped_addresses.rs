@@ -1,11 +1,10 @@
 //! Records about non-public addresses: which are dropped, by the operator's setting and the profile's list.
 
-use jiff::{SignedDuration, Timestamp};
+use crate::simulation::{input, now, plan};
 use serde_json::{Value, json};
 use stixmap_engine::diagnostic::{Code, Source};
-use stixmap_engine::plan::{PRIVATE_ADDRESSES, Plan, Settings};
-use stixmap_engine::run::{Input, Report, map_stored};
-use stixmap_engine::stix::Observable;
+use stixmap_engine::plan::{PRIVATE_ADDRESSES, Plan};
+use stixmap_engine::run::{Report, map_stored};
 
 const PROFILE: &str = r#"
 profile: stixmap/v1
@@ -35,20 +34,10 @@ identity: { name: Example }
 
 fn report(list: Option<&str>, setting: Option<&str>, row: Value) -> Report {
     let drop = list.map(|list| format!("  drop_addresses: {list}")).unwrap_or_default();
-    let plan = Plan::read(&Source::new("profile.yaml", PROFILE.replace("DROP", &drop)))
-        .unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
-    let now: Timestamp = "2024-03-01T00:00:00Z".parse().expect("a time");
-    let given = |name: &str| setting.filter(|_| name == PRIVATE_ADDRESSES).map(str::to_owned);
-    let input = Input {
-        observable: Observable::detect("example.com").expect("an observable"),
-        markings: vec![],
-        settings: Settings::read(&plan.settings, |spec| given(&spec.name)).expect("settings"),
-        deadline: now + SignedDuration::from_hours(1),
-        seed: 7,
-        trace: false,
-    };
+    let plan = plan(PROFILE.replace("DROP", &drop));
+    let input = input(&plan, |name| setting.filter(|_| name == PRIVATE_ADDRESSES).map(str::to_owned));
     let body = json!({ "rows": [row] }).to_string().into_bytes();
-    map_stored(&plan, &plan.lookups[0], None, input, [("answer".to_owned(), vec![body])], now)
+    map_stored(&plan, &plan.lookups[0], None, input, [("answer".to_owned(), vec![body])], now())
 }
 
 fn row(rrtype: &str, data: &str) -> Value {

@@ -1,13 +1,11 @@
 //! Records that a provider withholds are reported, and its bad records are counted: each case is a sequence of
 //! responses, the last of which repeats.
 
+use crate::simulation::{input, plan, response, run_with, unset};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use stixmap_engine::diagnostic::Source;
-use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report, Response, Run, Step};
-use stixmap_engine::stix::Observable;
+use stixmap_engine::run::{Input, OutcomeKind, Report};
 
 const NOW: i64 = 1_709_294_723;
 
@@ -16,30 +14,13 @@ fn run(lookup: &str, bodies: &[Value]) -> Report {
     let text = format!(
         "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nhttp: {{ base_url: \"https://api.example.net\" }}\nwindow: {{ last: P30D }}\nlookups:\n  names: {{ accepts: [domain-name], path: \"/names/{{observable.value}}\", query: {{ since: {{ from: window.start, format: epoch-seconds }}, until: {{ from: window.end, format: epoch-seconds }} }}, {lookup} }}\nrecord:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\n    time_last: {{ at: $.last, as: timestamp, format: epoch-seconds }}\n    count: {{ at: $.count, as: integer, optional: true }}\n    sensor: {{ at: $.sensor, as: string, optional: true }}\nrules:\n  - {{ rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }}\n  - {{ rrtype: \"*\", drop: of no interest }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
     );
-    let (plan, diagnostics) = Plan::check(&Source::new("profile.yaml", text));
-    let messages: Vec<&str> = diagnostics.iter().map(|found| found.message.as_str()).collect();
-    let plan = plan.unwrap_or_else(|| panic!("{messages:?}"));
-    let mut now = Timestamp::from_second(NOW).expect("a time");
-    let input = Input {
-        observable: Observable::detect("example.com").expect("an observable"),
-        markings: vec![],
-        settings: Settings::read(&plan.settings, |_| None).expect("no settings"),
-        deadline: now + SignedDuration::from_hours(1),
-        seed: 7,
-        trace: false,
-    };
-    let (mut run, mut sent) = (Run::new(&plan, Arc::new(ProviderState::default()), input, now), 0);
-    loop {
-        match run.next(now) {
-            Step::Done => return run.finish(),
-            Step::Wait(until) => now = until,
-            Step::Send(_) => {
-                let body = bodies[sent.min(bodies.len() - 1)].to_string().into_bytes();
-                sent += 1;
-                drop(run.accept(Ok(Response { status: 200, headers: vec![], body, cut: None }), now));
-            }
-        }
-    }
+    let (plan, mut sent) = (plan(text), 0);
+    let start = Timestamp::from_second(NOW).expect("a time");
+    let input = Input { deadline: start + SignedDuration::from_hours(1), ..input(&plan, unset) };
+    run_with(&plan, Arc::default(), input, start, |_| {
+        sent += 1;
+        response(200, &[], bodies[(sent - 1).min(bodies.len() - 1)].to_string())
+    })
 }
 
 fn row(number: usize) -> Value {

@@ -1,6 +1,7 @@
 //! Properties of every response: no panic, every record is accounted for, the order of records is irrelevant,
 //! duplicates have no effect, ids derive from their objects.
 
+use crate::simulation::{now, response, run_with};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::{Input, ProviderState, Report, Response, Run, Step, map_stored};
+use stixmap_engine::run::{Input, Report, map_stored};
 use stixmap_engine::stix::{Layout, Object, Observable};
 
 static PLAN: LazyLock<Plan> = LazyLock::new(|| {
@@ -18,18 +19,7 @@ static PLAN: LazyLock<Plan> = LazyLock::new(|| {
 
 fn input(value: &str) -> Input {
     let given = |name: &str| matches!(name, "username" | "api_key").then(|| "given".to_owned());
-    Input {
-        observable: Observable::detect(value).expect("an observable"),
-        markings: vec![],
-        settings: Settings::read(&PLAN.settings, |spec| given(&spec.name)).expect("settings"),
-        deadline: now() + jiff::SignedDuration::from_hours(1),
-        seed: 7,
-        trace: true,
-    }
-}
-
-fn now() -> Timestamp {
-    "2024-03-01T00:00:00Z".parse().expect("a time")
+    Input { observable: Observable::detect(value).expect("an observable"), ..crate::simulation::input(&PLAN, given) }
 }
 
 fn mapped(value: &str, rows: &[Value]) -> Report {
@@ -168,28 +158,18 @@ proptest! {
         answers in prop::collection::vec((select(vec![200_u16, 200, 200, 204, 302, 401, 402, 404, 418, 429, 500, 503]), prop::collection::vec(any::<u8>(), 0..40), select(vec!["", "3", "9999999", "Fri, 01 Mar 2024 00:00:05 GMT", "-1", "soon"])), 1..8),
         rows in prop::collection::vec(row(), 0..4),
     ) {
-        let mut run = Run::new(&PLAN, Arc::new(ProviderState::default()), input("example.com"), now());
-        let (mut now, mut sent) = (now(), 0);
-        let mut next = answers.iter().cycle();
-        loop {
-            match run.next(now) {
-                Step::Done => break,
-                Step::Wait(until) => now = until,
-                Step::Send(_) => {
-                    sent += 1;
-                    prop_assert!(sent <= 40, "the number of requests is limited");
-                    let (status, bytes, wait) = next.next().expect("a cycle has no end");
-                    let body = match bytes.len() % 3 {
-                        0 => json!({ "results": rows }).to_string().into_bytes(),
-                        1 => br#"{"user":{"licenseCounts":{"searchApi":1},"licenseLimits":{"searchApi":2}}}"#.to_vec(),
-                        _ => bytes.clone(),
-                    };
-                    let headers = vec![("retry-after".to_owned(), (*wait).to_owned()), ("location".to_owned(), "/elsewhere".to_owned())];
-                    run.accept(Ok(Response { status: *status, headers, body, cut: None }), now);
-                }
-            }
-        }
-        let report = run.finish();
+        let (mut sent, mut next) = (0, answers.iter().cycle());
+        let report = run_with(&PLAN, Arc::default(), input("example.com"), now(), |_| {
+            sent += 1;
+            assert!(sent <= 40, "the number of requests is limited");
+            let (status, bytes, wait) = next.next().expect("a cycle has no end");
+            let body = match bytes.len() % 3 {
+                0 => json!({ "results": rows }).to_string().into_bytes(),
+                1 => br#"{"user":{"licenseCounts":{"searchApi":1},"licenseLimits":{"searchApi":2}}}"#.to_vec(),
+                _ => bytes.clone(),
+            };
+            response(*status, &[("retry-after", wait), ("location", "/elsewhere")], body)
+        });
         prop_assert!(report.counts.add_up());
     }
 }

@@ -1,7 +1,7 @@
 //! Requests are sent exactly as shown: for any job id, cursor, next URL, token and setting, a request is normalized,
 //! and its displayed form is equal except for the names of secrets.
 
-use jiff::{SignedDuration, Timestamp};
+use crate::simulation::{input, now, plan, response, run_with};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -11,23 +11,14 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, SettingError, Settings};
-use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report, Request, Response, Run, Step};
-use stixmap_engine::stix::Observable;
+use stixmap_engine::run::{OutcomeKind, Report, Request, Response};
 use url::Url;
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-fn now() -> Timestamp {
-    "2024-03-01T00:00:00Z".parse().expect("a time")
-}
-
-fn plan(text: &str) -> Plan {
-    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"))
-}
-
 fn shipped(name: &str) -> Plan {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/providers").join(name).join("profile.yaml");
-    plan(&fs::read_to_string(path).expect("a profile"))
+    plan(fs::read_to_string(path).expect("a profile"))
 }
 
 static ORDERS: LazyLock<Plan> = LazyLock::new(|| shipped("orders"));
@@ -39,38 +30,29 @@ static KEYED: LazyLock<Plan> = LazyLock::new(|| shipped("keyed-path"));
 /// Sets every secret of the test's providers.
 const SECRET: &str = "s3cr3t/+key%41=";
 
-fn settings(plan: &Plan, secret: &str) -> Result<Settings, Vec<SettingError>> {
-    Settings::read(&plan.settings, |spec| match spec.name.as_str() {
+fn setting(secret: &str, name: &str) -> Option<String> {
+    match name {
         "password" | "key" | "api_key" => Some(secret.to_owned()),
         "user" | "username" => Some("somebody".to_owned()),
         _ => None,
-    })
+    }
+}
+
+fn settings(plan: &Plan, secret: &str) -> Result<Settings, Vec<SettingError>> {
+    Settings::read(&plan.settings, |spec| setting(secret, &spec.name))
 }
 
 /// Runs with these responses, the last one repeated, and checks every request.
 fn run(plan: &Plan, secret: &str, answers: &[Response], tokens: &[&str]) -> (Vec<Request>, Report) {
-    let input = Input {
-        observable: Observable::detect("example.com").expect("an observable"),
-        markings: vec![],
-        settings: settings(plan, secret).expect("settings"),
-        deadline: now() + SignedDuration::from_hours(1),
-        seed: 7,
-        trace: true,
-    };
-    let (mut now, mut sent, mut answers) = (now(), vec![], answers.iter());
-    let mut run = Run::new(plan, Arc::new(ProviderState::default()), input, now);
-    loop {
-        match run.next(now) {
-            Step::Done => return (sent, run.finish()),
-            Step::Wait(until) => now = until,
-            Step::Send(request) => {
-                check_displayed_request(&request, secret, tokens);
-                sent.push(request);
-                assert!(sent.len() < 60, "a run ends");
-                run.accept(Ok(answers.next().cloned().unwrap_or_default()), now);
-            }
-        }
-    }
+    let input = input(plan, |name| setting(secret, name));
+    let (mut sent, mut answers) = (vec![], answers.iter());
+    let report = run_with(plan, Arc::default(), input, now(), |request| {
+        check_displayed_request(request, secret, tokens);
+        sent.push(request.clone());
+        assert!(sent.len() < 60, "a run ends");
+        answers.next().cloned().unwrap_or_default()
+    });
+    (sent, report)
 }
 
 fn check_displayed_request(request: &Request, secret: &str, tokens: &[&str]) {
@@ -93,8 +75,7 @@ fn check_displayed_request(request: &Request, secret: &str, tokens: &[&str]) {
 }
 
 fn answer(status: u16, headers: &[(&str, &str)], body: serde_json::Value) -> Response {
-    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Response { status, headers, body: body.to_string().into_bytes(), cut: None }
+    response(status, headers, body.to_string())
 }
 
 /// Texts with a special meaning in a URL or header.

@@ -1,8 +1,8 @@
 //! No output contains a secret: any secret, in any two nested encodings, at any position of a response.
 
+use crate::simulation::{now, response, run_with};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
-use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -11,9 +11,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use stixmap_engine::diagnostic::Source;
-use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::{Input, ProviderState, Report, Response, Run, Secrets, Step, map_stored};
-use stixmap_engine::stix::Observable;
+use stixmap_engine::plan::Plan;
+use stixmap_engine::run::{Input, Report, Response, Secrets, map_stored};
 
 fn plan(name: &str) -> Plan {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/providers").join(name).join("profile.yaml");
@@ -113,43 +112,24 @@ fn secret() -> impl Strategy<Value = String> {
 }
 
 fn input(plan: &Plan, secret: &str) -> Input {
-    let secret = |name: &str| match name {
+    crate::simulation::input(plan, |name| match name {
         "password" | "key" => Some(secret.to_owned()),
         "user" => Some("somebody".to_owned()),
         _ => None,
-    };
-    Input {
-        observable: Observable::detect("example.com").expect("an observable"),
-        markings: vec![],
-        settings: Settings::read(&plan.settings, |spec| secret(&spec.name)).expect("settings"),
-        deadline: now() + SignedDuration::from_hours(1),
-        seed: 7,
-        trace: true,
-    }
-}
-
-fn now() -> Timestamp {
-    "2024-03-01T00:00:00Z".parse().expect("a time")
+    })
 }
 
 /// Returns every text that a run outputs.
 fn run(plan: &Plan, secret: &str, answers: Vec<Response>) -> Vec<String> {
-    let (mut now, mut texts, mut answers) = (now(), vec![], answers.into_iter());
-    let mut run = Run::new(plan, Arc::new(ProviderState::default()), input(plan, secret), now);
-    loop {
-        match run.next(now) {
-            Step::Done => break,
-            Step::Wait(until) => now = until,
-            Step::Send(request) => {
-                texts.push(request.url.to_string());
-                texts.push(format!("{request:?}"));
-                texts.extend(request.headers.iter().map(|(_, value)| value.to_string()));
-                texts.extend(request.body.iter().map(ToString::to_string));
-                run.accept(Ok(answers.next().unwrap_or_default()), now);
-            }
-        }
-    }
-    texts.extend(texts_of(&run.finish()));
+    let (mut texts, mut answers) = (vec![], answers.into_iter());
+    let report = run_with(plan, Arc::default(), input(plan, secret), now(), |request| {
+        texts.push(request.url.to_string());
+        texts.push(format!("{request:?}"));
+        texts.extend(request.headers.iter().map(|(_, value)| value.to_string()));
+        texts.extend(request.body.iter().map(ToString::to_string));
+        answers.next().unwrap_or_default()
+    });
+    texts.extend(texts_of(&report));
     texts
 }
 
@@ -169,7 +149,7 @@ fn texts_of(report: &Report) -> Vec<String> {
     }
     for traced in &report.trace {
         texts.push(traced.place.clone());
-        texts.push(format!("{:?}", traced.fate));
+        texts.push(format!("{:?}", traced.result));
         texts.extend(traced.values.iter().flat_map(|(name, value)| [name.clone(), value.clone()]));
         texts.extend(traced.record.iter().flat_map(|record| strings(&serde_json::to_value(record).expect("JSON"))));
     }
@@ -216,10 +196,6 @@ const BODIES: [&str; 12] = [
     r#"{"rows": [{"name": "example.com", "type": "A", "data": "192.0.2.1", "other": "@"},"#,
 ];
 
-fn answer(status: u16, body: &str) -> Response {
-    Response { status, headers: vec![], body: body.as_bytes().to_vec(), cut: None }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
@@ -235,7 +211,7 @@ proptest! {
         prop_assume!(!secret.starts_with(' ') && secret.is_ascii());
         let encoded = encodings.0(&encodings.1(&secret));
         let body = body.replace("\"@\"", &quoted(&format!("{before} {encoded} z"), is_raw));
-        check(&run(&CURSOR, &secret, vec![answer(status, &body)]), &secret, &encoded);
+        check(&run(&CURSOR, &secret, vec![response(status, &[], body.as_str())]), &secret, &encoded);
         let stored = map_stored(&CURSOR, &CURSOR.lookups[0], None, input(&CURSOR, &secret), [("answer".to_owned(), [body.into_bytes()])], now());
         check(&texts_of(&stored), &secret, &encoded);
     }
@@ -252,10 +228,10 @@ proptest! {
         let results: [Value; 3] = [day(&encoded, "2024-01-01"), day("192.0.2.2", &encoded), json!({ "history": encoded })];
         let result = results[at].to_string();
         let answers = vec![
-            answer(200, &json!({ "session": { "token": token, "valid_until": "2024-03-02T00:00:00Z" } }).to_string()),
-            answer(200, r#"{"order": 17}"#),
-            answer(200, r#"{"state": "done"}"#),
-            answer(200, &result),
+            response(200, &[], json!({ "session": { "token": token, "valid_until": "2024-03-02T00:00:00Z" } }).to_string()),
+            response(200, &[], r#"{"order": 17}"#),
+            response(200, &[], r#"{"state": "done"}"#),
+            response(200, &[], result),
         ];
         check(&run(&ORDERS, "another-password", answers), &token, &encoded);
     }
@@ -296,10 +272,9 @@ fn character_reference_with_encoded_end_is_found() {
 #[test]
 fn non_ascii_secret_is_found_in_other_charsets() {
     let secret = "schlüssel-€-ÄÖÜß½";
-    let response = |body: Vec<u8>| Response { status: 500, headers: vec![], body, cut: None };
     let wide = |octets: fn(u16) -> [u8; 2]| secret.encode_utf16().flat_map(octets).collect::<Vec<u8>>();
     for body in [wide(u16::to_le_bytes), wide(u16::to_be_bytes)] {
-        check(&run(&CURSOR, secret, vec![response(body)]), secret, secret);
+        check(&run(&CURSOR, secret, vec![response(500, &[], body)]), secret, secret);
     }
     let secrets = Secrets::of(&input(&CURSOR, secret).settings);
     let named = "schl&uuml;ssel-&#128;-&Auml;&Ouml;&Uuml;&szlig;&frac12;";
@@ -341,7 +316,7 @@ fn odd_secret_is_found_in_every_pair_of_encodings() {
                 let encoded = one(&other(secret));
                 for is_raw in [true, false] {
                     let body = BODIES[1].replace("\"@\"", &quoted(&format!("{encoded} z"), is_raw));
-                    check(&run(&CURSOR, secret, vec![answer(200, &body)]), secret, &encoded);
+                    check(&run(&CURSOR, secret, vec![response(200, &[], body)]), secret, &encoded);
                 }
             }
         }

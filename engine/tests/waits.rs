@@ -1,14 +1,14 @@
 //! Waits and quotas are limited: a provider is queried again after `longest_wait` at the latest, an exhausted quota is
 //! probed again, and an unreadable one does not block requests.
 
+use crate::simulation::{input, now, response, run_with, unset};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::sync::Arc;
-use stixmap_engine::diagnostic::{Severity, Source};
-use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report, Response, Run, Step};
-use stixmap_engine::stix::Observable;
+use stixmap_engine::diagnostic::Severity;
+use stixmap_engine::plan::Plan;
+use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report, Response};
 
 const PROFILE: &str = r#"
 profile: stixmap/v1
@@ -40,16 +40,12 @@ const PROBE: &str = "probe: { path: /account, remaining: $.left, reset: { at: $.
 
 fn plan(quota: &[&str]) -> Plan {
     let keys: String = quota.iter().map(|key| format!("  {key}\n")).collect();
-    let text = PROFILE.replace("QUOTA", &if quota.is_empty() { String::new() } else { format!("quota:\n{keys}") });
-    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"))
-}
-
-fn start() -> Timestamp {
-    "2024-03-01T00:00:00Z".parse().expect("a time")
+    let quota = if quota.is_empty() { String::new() } else { format!("quota:\n{keys}") };
+    crate::simulation::plan(PROFILE.replace("QUOTA", &quota))
 }
 
 fn after(minutes: i64) -> Timestamp {
-    start() + SignedDuration::from_mins(minutes)
+    now() + SignedDuration::from_mins(minutes)
 }
 
 /// A provider's response to each path, and the requests it received.
@@ -64,34 +60,17 @@ impl<'a> Provider<'a> {
     }
 
     /// Performs one run; returns the requested paths and the report.
-    fn run(&self, plan: &Plan, mut now: Timestamp) -> (Vec<String>, Report) {
-        let input = Input {
-            observable: Observable::detect("example.com").expect("an observable"),
-            markings: vec![],
-            settings: Settings::read(&plan.settings, |_| None).expect("settings"),
-            deadline: now + SignedDuration::from_mins(1),
-            seed: 7,
-            trace: false,
-        };
-        let (mut run, mut asked) = (Run::new(plan, Arc::clone(&self.account), input, now), vec![]);
-        loop {
-            match run.next(now) {
-                Step::Done => return (asked, run.finish()),
-                Step::Wait(until) => now = until,
-                Step::Send(request) => {
-                    let path = request.url.expose().trim_start_matches("https://api.example.net").to_owned();
-                    let response = (self.answer)(&path);
-                    asked.push(path);
-                    run.accept(Ok(response), now);
-                }
-            }
-        }
+    fn run(&self, plan: &Plan, start: Timestamp) -> (Vec<String>, Report) {
+        let input = Input { deadline: start + SignedDuration::from_mins(1), ..input(plan, unset) };
+        let mut asked = vec![];
+        let report = run_with(plan, Arc::clone(&self.account), input, start, |request| {
+            let path = request.url.expose().trim_start_matches("https://api.example.net").to_owned();
+            let response = (self.answer)(&path);
+            asked.push(path);
+            response
+        });
+        (asked, report)
     }
-}
-
-fn response(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
-    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Response { status, headers, body: body.as_bytes().to_vec(), cut: None }
 }
 
 const NOTHING: &str = r#"{"rows":[]}"#;
@@ -120,15 +99,15 @@ proptest! {
         let answer = |path: &str| match place {
             0 => response(429, &[("retry-after", &wait)], ""),
             1 => response(503, &[("retry-after", &wait)], ""),
-            2 => response(402, &[], &format!(r#"{{"reset":"{wait}"}}"#)),
-            3 => response(403, &[], &format!(r#"{{"wait":"{wait}"}}"#)),
+            2 => response(402, &[], format!(r#"{{"reset":"{wait}"}}"#)),
+            3 => response(403, &[], format!(r#"{{"wait":"{wait}"}}"#)),
             4 => response(200, &[("x-left", "0"), ("x-reset", &wait)], NOTHING),
-            _ if path == "/account" => response(200, &[], &format!(r#"{{"left":0,"reset":"{wait}"}}"#)),
+            _ if path == "/account" => response(200, &[], format!(r#"{{"left":0,"reset":"{wait}"}}"#)),
             _ => response(200, &[], NOTHING),
         };
         let provider = Provider::new(&answer);
         let longest = longest.unwrap_or(24 * 60);
-        let (_, report) = provider.run(&plan, start());
+        let (_, report) = provider.run(&plan, now());
         prop_assert!(report.outcome.until.is_none_or(|until| until <= after(longest + 1)), "{:?}", report.outcome);
         // The wait is over, and the provider is queried.
         let (asked, _) = provider.run(&plan, after(longest + 1));
@@ -142,7 +121,7 @@ proptest! {
     ) {
         prop_assume!(!body.contains("none"));
         let answer = |path: &str| match path {
-            "/account" => response(status, &[], &body),
+            "/account" => response(status, &[], body.as_str()),
             _ => response(200, &[], NOTHING),
         };
         let (plan, provider) = (plan(&[PROBE]), Provider::new(&answer));
@@ -160,11 +139,11 @@ proptest! {
 fn exhausted_quota_is_probed_again_before_its_reset() {
     let left = std::cell::Cell::new(0);
     let answer = |path: &str| match path {
-        "/account" => response(200, &[], &format!(r#"{{"left":{},"reset":"1711929600"}}"#, left.get())),
+        "/account" => response(200, &[], format!(r#"{{"left":{},"reset":"1711929600"}}"#, left.get())),
         _ => response(200, &[], NOTHING),
     };
     let (plan, provider) = (plan(&[PROBE]), Provider::new(&answer));
-    let (asked, report) = provider.run(&plan, start());
+    let (asked, report) = provider.run(&plan, now());
     assert_eq!((asked, report.outcome.kind), (vec!["/account".to_owned()], OutcomeKind::Deferred));
     assert_eq!(report.outcome.until, Some(after(24 * 60)));
     // The quota is known and not probed again.
@@ -182,7 +161,7 @@ fn probe_does_not_end_a_requested_wait() {
         _ => response(429, &[("retry-after", "3600")], ""),
     };
     let (plan, provider) = (plan(&[PROBE]), Provider::new(&answer));
-    assert_eq!(provider.run(&plan, start()).0, ["/account", NAMES]);
+    assert_eq!(provider.run(&plan, now()).0, ["/account", NAMES]);
     assert_eq!(provider.run(&plan, after(30)).0, Vec::<String>::new());
     assert_eq!(provider.run(&plan, after(61)).0, ["/account", NAMES]);
 }
@@ -191,11 +170,11 @@ fn probe_does_not_end_a_requested_wait() {
 fn readable_probe_is_enforced_again() {
     let body = std::cell::RefCell::new("<html>");
     let answer = |path: &str| match path {
-        "/account" => response(200, &[], &body.borrow()),
+        "/account" => response(200, &[], *body.borrow()),
         _ => response(200, &[], NOTHING),
     };
     let (plan, provider) = (plan(&[PROBE]), Provider::new(&answer));
-    assert_eq!(provider.run(&plan, start()).1.diagnostics.len(), 1);
+    assert_eq!(provider.run(&plan, now()).1.diagnostics.len(), 1);
     body.replace(r#"{"left":0}"#);
     assert_eq!(provider.run(&plan, after(6)).1.outcome.kind, OutcomeKind::Deferred);
     body.replace(r#"{"left":1}"#);
@@ -227,9 +206,22 @@ fn least_of_several_quota_headers_decides() {
         let headers: Vec<(&str, &str)> = figures.iter().copied().chain(RESETS).collect();
         let answer = |_: &str| response(200, &headers, NOTHING);
         let provider = Provider::new(&answer);
-        assert_eq!(provider.run(&plan, start()).1.outcome.kind, OutcomeKind::Empty, "{figures:?}");
+        assert_eq!(provider.run(&plan, now()).1.outcome.kind, OutcomeKind::Empty, "{figures:?}");
         assert_eq!(provider.account.remaining(), left, "{figures:?}");
-        let (asked, report) = provider.run(&plan, start());
+        let (asked, report) = provider.run(&plan, now());
         assert_eq!((asked.is_empty(), report.outcome.until), (until.is_some(), until), "{figures:?}");
     }
+}
+
+#[test]
+fn dense_quota_response_is_not_read() {
+    let dense = format!(r#"{{"left":1,"x":[{}0]}}"#, "[],".repeat(200_000));
+    let answer = |path: &str| match path {
+        "/account" => response(200, &[], dense.as_str()),
+        _ => response(200, &[], NOTHING),
+    };
+    let (plan, provider) = (plan(&[PROBE]), Provider::new(&answer));
+    let (_, report) = provider.run(&plan, now());
+    let messages: Vec<_> = report.diagnostics.iter().map(|found| found.message.as_str()).collect();
+    assert_eq!(messages, ["remaining quota unknown; not enforced"]);
 }

@@ -10,7 +10,7 @@ mod engine;
 
 #[path = "../../benches/mapping/yardstick.rs"]
 #[allow(dead_code, reason = "benchmarks use the rest")]
-mod yardstick;
+mod handwritten;
 
 use answers::Shape;
 use engine::Engine;
@@ -21,7 +21,7 @@ fn large_response_equals_the_handwritten_mapping() {
         let answer = shape.answer(10_000);
         assert!(answer.len() > 1024 * 1024, "the response is parsed ahead");
         let (mut bundle, mut by_hand) = (vec![], vec![]);
-        let rows = yardstick::map(shape, &answer, false, |chunk| by_hand.extend_from_slice(chunk));
+        let rows = handwritten::map(shape, &answer, false, |chunk| by_hand.extend_from_slice(chunk));
         let report = Engine::shipped(shape).report(answer);
         Engine::write(&report.bundle, |chunk| bundle.extend_from_slice(chunk));
         assert_eq!(report.counts.read, rows, "{shape:?}");

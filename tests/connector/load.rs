@@ -7,7 +7,7 @@ use super::site::{ID, Site};
 use std::collections::BTreeMap;
 
 /// Returns the behavior of the provider for an observable: permanent error, transient error, no records, or records.
-fn fate(number: usize) -> usize {
+fn disposition(number: usize) -> usize {
     number.wrapping_mul(2_654_435_761) >> 7 & 7
 }
 
@@ -15,7 +15,7 @@ fn fate(number: usize) -> usize {
 fn thousand_messages_with_failing_provider_are_all_reported() {
     let site = Site::new(|about, before| {
         let number = about.trim_start_matches("host").split('.').next().and_then(|text| text.parse().ok());
-        match (number.map(fate), before) {
+        match (number.map(disposition), before) {
             (Some(0), _) => Answer::Text(400, r#"{"error":{"message":"bad query"}}"#.into()),
             (Some(1), 0) => Answer::Text(503, String::new()),
             (Some(2), 0) => Answer::Cut,
@@ -32,9 +32,9 @@ fn thousand_messages_with_failing_provider_are_all_reported() {
         let work = site.platform.await_complete(id);
         let [(_, in_error)] = work.reports[..] else { panic!("one report for {id}: {:?}", work.reports) };
         let relationships = work.objects.iter().filter(|object| object["type"] == "relationship").count();
-        *ends.entry((fate(number), in_error, relationships)).or_default() += 1;
+        *ends.entry((disposition(number), in_error, relationships)).or_default() += 1;
     }
-    let expected = |(fate, in_error, relationships): &(usize, bool, usize)| match fate {
+    let expected = |(disposition, in_error, relationships): &(usize, bool, usize)| match disposition {
         0 => *in_error && *relationships == 0,
         3 => !in_error && *relationships == 0,
         _ => !in_error && *relationships == 3,
