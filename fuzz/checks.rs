@@ -14,7 +14,7 @@ use stixmap_engine::dns::{Mailbox, Name, Rdata, RrType, expanded, parse_address}
 use stixmap_engine::plan::{LookupPlan, Plan, Settings};
 use stixmap_engine::profile::SettingType;
 use stixmap_engine::run::{Input, Report, map_stored};
-use stixmap_engine::stix::{Kind, Observable};
+use stixmap_engine::stix::{Observable, ObservableType};
 
 /// Any text as a profile: it compiles, or its diagnostics point into the text and their fixes resolve them.
 pub fn profile(bytes: &[u8]) {
@@ -141,7 +141,7 @@ settings:
 http:
   base_url: <base>
   auth: { kind: bearer, token: <token> }
-  headers: { X-Kind: text }
+  headers: { X-ObservableType: text }
 window: { last: <duration>, filter: time_last }
 lookups:
   names:
@@ -219,7 +219,7 @@ static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
 });
 
 /// Every observable type accepted by a lookup of a built-in profile: profile, lookup, type.
-static ASKED: LazyLock<Vec<(usize, usize, Kind)>> = LazyLock::new(|| {
+static ASKED: LazyLock<Vec<(usize, usize, ObservableType)>> = LazyLock::new(|| {
     let lookups = PLANS.iter().enumerate().flat_map(|(profile, plan)| {
         plan.lookups.iter().enumerate().map(move |(number, lookup)| (profile, number, lookup))
     });
@@ -228,18 +228,18 @@ static ASKED: LazyLock<Vec<(usize, usize, Kind)>> = LazyLock::new(|| {
         .collect()
 });
 
-fn mapped(plan: &Plan, lookup: &LookupPlan, kind: Kind, body: &[u8]) -> Report {
+fn mapped(plan: &Plan, lookup: &LookupPlan, kind: ObservableType, body: &[u8]) -> Report {
     let now: Timestamp = "2024-03-01T00:00:00Z".parse().expect("a time");
     let value = match kind {
-        Kind::DomainName => "example.com",
-        Kind::Ipv4Addr => "192.0.2.1",
-        Kind::Ipv6Addr => "2001:db8::1",
-        Kind::EmailAddr => "hostmaster@example.com",
-        Kind::Hostname => "www.example.com",
-        Kind::Url => "https://www.example.com/",
-        Kind::Text => "v=spf1 -all",
-        Kind::MacAddr => "00:00:5e:00:53:01",
-        Kind::AutonomousSystem => "64500",
+        ObservableType::DomainName => "example.com",
+        ObservableType::Ipv4Addr => "192.0.2.1",
+        ObservableType::Ipv6Addr => "2001:db8::1",
+        ObservableType::EmailAddr => "hostmaster@example.com",
+        ObservableType::Hostname => "www.example.com",
+        ObservableType::Url => "https://www.example.com/",
+        ObservableType::Text => "v=spf1 -all",
+        ObservableType::MacAddr => "00:00:5e:00:53:01",
+        ObservableType::AutonomousSystem => "64500",
     };
     let input = Input {
         observable: Observable::parse(kind, value).expect("an observable"),

@@ -114,18 +114,18 @@ impl Folder {
     }
 
     /// Returns a reader of the files next to a case.
-    pub(crate) fn beside(&self) -> Beside<'_> {
-        Beside { folder: self, left: Cell::new(Bound::CASE.0) }
+    pub(crate) fn beside(&self) -> CaseFiles<'_> {
+        CaseFiles { folder: self, left: Cell::new(Bound::CASE.0) }
     }
 }
 
 /// Reads files next to one case. Their total size is limited, because a case may refer to a file repeatedly.
-pub(crate) struct Beside<'f> {
+pub(crate) struct CaseFiles<'f> {
     folder: &'f Folder,
     left: Cell<u64>,
 }
 
-impl Beside<'_> {
+impl CaseFiles<'_> {
     /// Reads a file by its name, which must not contain a path.
     pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, String> {
         if name.contains(['/', '\\']) || name.starts_with('.') {

@@ -3,7 +3,7 @@
 use crate::catalog::{self, DEFAULT_FOLDER, Folder, PROFILE, other_name, source};
 use crate::cli::{CheckArgs, CheckFormat};
 use crate::files::{Root, operator_path};
-use crate::output::{print, print_json};
+use crate::standard_streams::{print, print_json};
 use crate::{Exit, render};
 use anyhow::{Context, bail};
 use std::collections::HashSet;

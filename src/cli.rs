@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use stixmap_engine::stix::Kind;
+use stixmap_engine::stix::ObservableType;
 
 /// Convert passive-DNS results to STIX 2.1.
 ///
@@ -159,7 +159,7 @@ pub(crate) struct EnrichArgs {
     /// File of values, one per line; `-` reads standard input. Blank lines and `#` comments are ignored.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    /// Look up nothing if a value is invalid. Otherwise valid values are looked up, and the exit code is 3.
+    /// Stop before the first lookup if any value is invalid. Without it, invalid values are skipped, and the exit code is 3.
     #[arg(long)]
     pub(crate) strict: bool,
     /// STIX type of the values, instead of detecting it: `domain-name`, `ipv4-addr`, …
@@ -293,7 +293,7 @@ pub(crate) struct TestArgs {
     /// Short for `--format json`.
     #[arg(long, conflicts_with = "format", requires = "measure")]
     pub(crate) json: bool,
-    /// Minimum share of each profile in percent; below it the exit code is 1.
+    /// Minimum coverage or mutation score of each profile, in percent. If a profile is below it, the exit code is 1.
     #[arg(long, value_name = "PERCENT", requires = "measure", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) at_least: Option<u8>,
 }
@@ -348,10 +348,10 @@ pub(crate) struct DiffArgs {
 /// Nothing is sent. Missing settings are shown as their names in braces, and so are all secrets.
 ///
 /// Examples:
-///   stixmap explain cof                               requests, mapping and limits
-///   stixmap explain cof example.com --tlp TLP:GREEN   the requests for this name, and whether they may be sent
+///   stixmap explain cof                                  requests, mapping and limits
+///   stixmap explain cof example.com --tlp TLP:GREEN      the requests for this name, and whether they may be sent
 ///   stixmap explain profile                              the manual of the profile language
-///   stixmap explain unknown-key                          the meaning of a diagnostic; `codes` lists all
+///   stixmap explain unknown-field                        the meaning of a diagnostic; `codes` lists all
 ///   stixmap explain properties                           what `stixmap test --properties` tests
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
@@ -483,7 +483,7 @@ pub(crate) struct DraftArgs {
     /// STIX type of the value, instead of detecting it.
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) kind: Option<String>,
-    /// URL of the request: gives the base URL, path and parameters. A key in it is not kept.
+    /// URL of the request, from which the base URL, path and query parameters are taken. An API key in it is not stored.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// Authentication method.
@@ -572,11 +572,11 @@ impl Accepted {
     /// Types that most providers can look up.
     pub(crate) const DEFAULT: [Accepted; 3] = [Self::DomainName, Self::Ipv4Addr, Self::Ipv6Addr];
 
-    pub(crate) fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> ObservableType {
         match self {
-            Self::DomainName => Kind::DomainName,
-            Self::Ipv4Addr => Kind::Ipv4Addr,
-            Self::Ipv6Addr => Kind::Ipv6Addr,
+            Self::DomainName => ObservableType::DomainName,
+            Self::Ipv4Addr => ObservableType::Ipv4Addr,
+            Self::Ipv6Addr => ObservableType::Ipv6Addr,
         }
     }
 }
@@ -627,9 +627,9 @@ pub(crate) struct RecordArgs {
 /// Mock a provider from recorded cases.
 ///
 /// Prints the base URL to standard output and each request to standard error. Requests are matched by method, path and the
-/// parameters that a case contains, except for the ends of the window and secrets; previous requests decide between several
-/// cases. An unknown request is answered with 404 and the closest recorded ones. Credentials are not verified. Exits with 0
-/// when it receives a signal to stop.
+/// parameters that a case contains; the bounds of the window and secrets are ignored. If several cases match, earlier requests
+/// decide which one is served. An unknown request is answered with 404 and the closest recorded ones. Credentials are not
+/// verified. Exits with 0 when it receives a signal to stop.
 ///
 /// Examples:
 ///   stixmap serve cof --listen 127.0.0.1:8080

@@ -2,7 +2,7 @@
 
 use crate::Exit;
 use crate::cli::{Cli, CompletionsArgs};
-use crate::output::print;
+use crate::standard_streams::print;
 use clap::CommandFactory;
 
 pub(crate) fn run(args: &CompletionsArgs) -> anyhow::Result<Exit> {

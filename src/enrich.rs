@@ -9,7 +9,7 @@ use crate::files::{Bound, operator_path};
 use crate::replay::Replay;
 use crate::setting::SettingSources;
 use crate::trust::Trust;
-use crate::{catalog, format, http, output, progress, render};
+use crate::{catalog, http, output_format, progress, render, standard_streams};
 use anyhow::{Context, bail};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use std::collections::HashSet;
@@ -17,7 +17,7 @@ use std::io::Write;
 use std::sync::Arc;
 use stixmap_engine::plan::{Plan, Settings, after};
 use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report};
-use stixmap_engine::stix::{Kind, Marking, Observable, Pap, Tlp};
+use stixmap_engine::stix::{Marking, Observable, ObservableType, Pap, Tlp};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -38,7 +38,7 @@ pub(crate) struct Answer {
 pub(crate) fn run(args: &EnrichArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
     let Values { observables, invalid } = Values::read(args)?;
     invalid.iter().for_each(|reason| render::remark(&format!("skipped: {reason}")));
-    output::check(args.output.output.as_deref())?;
+    standard_streams::check(args.output.output.as_deref())?;
     let markings = markings(&args.marking)?;
     let deadline = duration(&args.deadline)?;
     let runtime = tokio::runtime::Runtime::new().context("failed to start the async runtime")?;
@@ -48,8 +48,8 @@ pub(crate) fn run(args: &EnrichArgs, verbosity: Verbosity) -> anyhow::Result<Exi
         let explained = report(&answers, &args.output, verbosity);
         let exit = explained.max(exit_of_all(&answers, !invalid.is_empty()));
         let mut reports = answers.into_iter().map(|answer| answer.report).collect();
-        let fill = &mut |out: &mut dyn Write| format::write(args.output.format, &mut reports, out);
-        output::write(args.output.output.as_deref(), fill)?;
+        let fill = &mut |out: &mut dyn Write| output_format::write(args.output.format, &mut reports, out);
+        standard_streams::write(args.output.output.as_deref(), fill)?;
         Ok(exit)
     })
 }
@@ -96,13 +96,15 @@ fn given(args: &EnrichArgs) -> anyhow::Result<Vec<(String, Option<usize>)>> {
     Ok(values)
 }
 
-pub(crate) fn kind(text: Option<&str>) -> anyhow::Result<Option<Kind>> {
+pub(crate) fn kind(text: Option<&str>) -> anyhow::Result<Option<ObservableType>> {
     let Some(text) = text else { return Ok(None) };
-    let kinds = || Kind::all().map(Kind::stix_type).collect::<Vec<_>>().join(", ");
-    Ok(Some(Kind::parse(text).with_context(|| format!("invalid --type `{text}`: expected one of {}", kinds()))?))
+    let kinds = || ObservableType::all().map(ObservableType::stix_type).collect::<Vec<_>>().join(", ");
+    Ok(Some(
+        ObservableType::parse(text).with_context(|| format!("invalid --type `{text}`: expected one of {}", kinds()))?,
+    ))
 }
 
-pub(crate) fn observable(value: &str, kind: Option<Kind>) -> anyhow::Result<Observable> {
+pub(crate) fn observable(value: &str, kind: Option<ObservableType>) -> anyhow::Result<Observable> {
     Ok(Observable::asked(kind, value)?)
 }
 
@@ -228,7 +230,7 @@ const MAX_SHOWN: usize = 10;
 /// Prints trace, diagnostics and summaries; returns the exit status of `--why`, which fails for an object not in the bundle.
 pub(crate) fn report(answers: &[Answer], args: &OutputArgs, verbosity: Verbosity) -> Exit {
     if args.trace {
-        answers.iter().for_each(|answer| render::remarks(&format::trace(&answer.report)));
+        answers.iter().for_each(|answer| render::remarks(&output_format::trace(&answer.report)));
     }
     let explained = args.why.as_ref().map_or(Exit::Success, |id| explain(answers, id));
     if verbosity > Verbosity::Quiet {
@@ -247,7 +249,7 @@ pub(crate) fn report(answers: &[Answer], args: &OutputArgs, verbosity: Verbosity
 /// Prints the records and rules that produced an object of the bundle.
 fn explain(answers: &[Answer], id: &str) -> Exit {
     let reports: Vec<_> = answers.iter().map(|answer| &answer.report).collect();
-    let text = format::why(&reports, id);
+    let text = output_format::why(&reports, id);
     let exit = if text.is_some() { Exit::Success } else { Exit::Failure };
     match text {
         Some(text) => render::remarks(&text),

@@ -1,7 +1,7 @@
 //! `stixmap list`: lists the available profiles.
 
 use crate::cli::ListArgs;
-use crate::output::{print, print_json};
+use crate::standard_streams::{print, print_json};
 use crate::{Exit, catalog, render};
 use serde::Serialize;
 use std::fmt::Write;

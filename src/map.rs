@@ -6,7 +6,7 @@ use crate::cli::{MapArgs, Verbosity};
 use crate::enrich::{self, Answer, exit, kind, markings, observable};
 use crate::files::operator_path;
 use crate::setting::SettingSources;
-use crate::{catalog, connector, format, output};
+use crate::{catalog, connector, output_format, standard_streams};
 use anyhow::{Context, bail};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -54,8 +54,8 @@ pub(crate) fn run(args: &MapArgs, verbosity: Verbosity) -> anyhow::Result<Exit> 
     let explained = enrich::report(std::slice::from_ref(&answer), &args.output, verbosity);
     let exit = explained.max(exit(answer.report.outcome.kind));
     let mut reports = vec![answer.report];
-    let fill = &mut |out: &mut dyn Write| format::write(args.output.format, &mut reports, out);
-    output::write(args.output.output.as_deref(), fill)?;
+    let fill = &mut |out: &mut dyn Write| output_format::write(args.output.format, &mut reports, out);
+    standard_streams::write(args.output.output.as_deref(), fill)?;
     Ok(exit)
 }
 

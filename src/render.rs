@@ -36,7 +36,7 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
 
 /// Returns the printable text of an error with its causes.
 pub(crate) fn causes(error: &anyhow::Error) -> String {
-    let cause = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref::<Several>() {
+    let cause = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref::<MultilineError>() {
         Some(several) => several.to_string(),
         None => printable::line(&cause.to_string()).into_owned(),
     };
@@ -45,21 +45,21 @@ pub(crate) fn causes(error: &anyhow::Error) -> String {
 
 /// An error with several lines. A line end inside of one is escaped.
 #[derive(Debug)]
-pub(crate) struct Several(Vec<String>);
+pub(crate) struct MultilineError(Vec<String>);
 
-impl Several {
-    pub(crate) fn new<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> Several {
-        Several(lines.into_iter().map(|line| printable::line(line.as_ref()).into_owned()).collect())
+impl MultilineError {
+    pub(crate) fn new<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> MultilineError {
+        MultilineError(lines.into_iter().map(|line| printable::line(line.as_ref()).into_owned()).collect())
     }
 }
 
-impl fmt::Display for Several {
+impl fmt::Display for MultilineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("\n"))
     }
 }
 
-impl std::error::Error for Several {}
+impl std::error::Error for MultilineError {}
 
 /// Prints one line of information.
 pub(crate) fn remark(text: &str) {
@@ -450,7 +450,7 @@ mod tests {
 
         #[test]
         fn hostile_line_is_printed_as_one_line(facts in prop::collection::vec(hostile(), 1..4)) {
-            let text = causes(&anyhow::Error::new(Several::new(&facts)));
+            let text = causes(&anyhow::Error::new(MultilineError::new(&facts)));
             prop_assert!(is_printable(&text));
             prop_assert_eq!(text.split('\n').count(), facts.len());
         }

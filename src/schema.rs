@@ -2,7 +2,7 @@
 
 use crate::Exit;
 use crate::cli::{SchemaArgs, SchemaOf};
-use crate::output::print_json;
+use crate::standard_streams::print_json;
 use stixmap_engine::case::CaseFile;
 use stixmap_engine::profile::Profile;
 

@@ -3,7 +3,7 @@
 use crate::catalog;
 use crate::cli::SettingArgs;
 use crate::files::{Bound, operator_path};
-use crate::render::{Several, causes};
+use crate::render::{MultilineError, causes};
 use crate::sections;
 use crate::trust::Trusted;
 use anyhow::{Context, bail};
@@ -58,7 +58,7 @@ impl SettingSources {
         }
         plans.iter().for_each(|plan| unknown_variables(plan, &mut mistakes));
         if !mistakes.is_empty() {
-            return Err(Several::new(mistakes).into());
+            return Err(MultilineError::new(mistakes).into());
         }
         Ok(())
     }
@@ -75,7 +75,7 @@ impl SettingSources {
             }
         });
         if !unreadable.is_empty() {
-            bail!(Several::new(unreadable));
+            bail!(MultilineError::new(unreadable));
         }
         let settings = settings.map_err(|errors| anyhow::Error::from(setting_errors(plan, &errors)))?;
         match plan.unsendable(&settings) {
@@ -253,7 +253,7 @@ fn text_of(variable: &str) -> anyhow::Result<Option<String>> {
     }
 }
 
-fn setting_errors(plan: &Plan, errors: &[SettingError]) -> Several {
+fn setting_errors(plan: &Plan, errors: &[SettingError]) -> MultilineError {
     let mut lines = vec![format!("missing or invalid {} settings:", plan.name)];
     for error in errors {
         let (spec, fact) = match error {
@@ -274,5 +274,5 @@ fn setting_errors(plan: &Plan, errors: &[SettingError]) -> Several {
         };
         lines.push(format!("      set it by {variable}, {more}"));
     }
-    Several::new(lines)
+    MultilineError::new(lines)
 }

@@ -4,7 +4,7 @@
 use crate::catalog::{self, Folder};
 use crate::cli::CatalogArgs;
 use crate::files::{Bound, operator_path};
-use crate::render::Several;
+use crate::render::MultilineError;
 use crate::setting::variable;
 use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,11 +85,11 @@ impl<'a> Trust<'a> {
     }
 }
 
-fn refusal(plan: &Plan, other: &Plan, variable: &str, origin: &str) -> Several {
+fn refusal(plan: &Plan, other: &Plan, variable: &str, origin: &str) -> MultilineError {
     let known = Vec::from_iter(other.origins()).join(", ");
     let known = if known.is_empty() { "the server in its settings".to_owned() } else { known };
     let (profile, file) = (&plan.id, &plan.source.name);
-    Several::new([
+    MultilineError::new([
         format!("untrusted profile `{profile}` ({file}): it would send `{variable}` to {origin}"),
         format!("  `{variable}` is a variable of the profile `{}`, for {known}", other.id),
         format!("  if this is intended, pass --trust {origin}, or set STIXMAP_TRUST={origin}"),

@@ -7,7 +7,7 @@ use std::path::Path;
 use stixmap_engine::case::{Case, Played, play};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::Plan;
-use stixmap_engine::stix::{Kind, is_permitted};
+use stixmap_engine::stix::{ObservableType, is_permitted};
 
 pub(crate) fn plan(profile: &Path) -> Plan {
     let path = profile.join("profile.yaml");
@@ -92,7 +92,7 @@ fn references(object: &Value) -> BTreeSet<&str> {
 }
 
 fn check_relationship(name: &str, object: &Value, by_id: &BTreeMap<&str, &Value>) {
-    let kind = |key: &str| Kind::parse(id(by_id[id(object, key)], "type")).expect("an observable");
+    let kind = |key: &str| ObservableType::parse(id(by_id[id(object, key)], "type")).expect("an observable");
     let relationship = serde_json::from_value(object["relationship_type"].clone()).expect("a type we make");
     assert!(is_permitted(kind("source_ref"), relationship, kind("target_ref")), "{name}: {object}");
     assert_ne!(object["source_ref"], object["target_ref"], "{name}: nothing relates to itself");

@@ -12,7 +12,7 @@ use std::path::Path;
 use stixmap_engine::plan::{LookupPlan, Plan, SettingSpec, Settings};
 use stixmap_engine::profile::SettingType;
 use stixmap_engine::run::{Input, map_stored};
-use stixmap_engine::stix::{Kind, Observable};
+use stixmap_engine::stix::{Observable, ObservableType};
 
 fn yaml(path: &Path) -> Value {
     serde_yaml::from_str(&std::fs::read_to_string(path).expect("a file")).expect("YAML")
@@ -97,7 +97,7 @@ fn compare(folder: &Path, runs: &[Value]) -> (usize, usize) {
 }
 
 fn observable(asked: &Value) -> Observable {
-    let kind = Kind::parse(asked["type"].as_str().expect("a type")).expect("a type");
+    let kind = ObservableType::parse(asked["type"].as_str().expect("a type")).expect("a type");
     Observable::parse(kind, asked["value"].as_str().expect("a value")).expect("an observable")
 }
 

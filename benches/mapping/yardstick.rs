@@ -194,7 +194,7 @@ fn seconds(text: &str) -> i64 {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Kind {
+enum ObservableType {
     DomainName,
     Ipv4Addr,
     Ipv6Addr,
@@ -202,7 +202,7 @@ enum Kind {
     Text,
 }
 
-impl Kind {
+impl ObservableType {
     fn word(self) -> &'static str {
         match self {
             Self::DomainName => "domain-name",
@@ -216,7 +216,7 @@ impl Kind {
 
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Node<'a> {
-    kind: Kind,
+    kind: ObservableType,
     value: Cow<'a, str>,
 }
 
@@ -226,8 +226,8 @@ type Uuid = [u8; 16];
 struct Ends {
     /// Sorts like the name of the relationship type.
     resolves: bool,
-    source: (Kind, Uuid),
-    target: (Kind, Uuid),
+    source: (ObservableType, Uuid),
+    target: (ObservableType, Uuid),
 }
 
 struct Link {
@@ -254,7 +254,7 @@ impl<'a> Found<'a> {
         match &*row.rrtype {
             "A" | "AAAA" => {
                 let target = address(&data)?;
-                if (target.kind == Kind::Ipv4Addr) != (row.rrtype == "A") || is_other(&target.value, "") {
+                if (target.kind == ObservableType::Ipv4Addr) != (row.rrtype == "A") || is_other(&target.value, "") {
                     return None;
                 }
                 let word = if row.rrtype == "A" { "A record" } else { "AAAA record" };
@@ -290,7 +290,7 @@ impl<'a> Found<'a> {
                 self.relate(row, false, domain(rrname), mailbox(holder.into())?, "SOA record (mailbox of the zone)");
             }
             "TXT" if self.shape == Shape::Saf => {
-                let target = Node { kind: Kind::Text, value: data.trim_matches('"').to_owned().into() };
+                let target = Node { kind: ObservableType::Text, value: data.trim_matches('"').to_owned().into() };
                 self.relate(row, false, domain(rrname), target, "TXT record");
             }
             _ => return None,
@@ -320,7 +320,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn place(&mut self, node: Node<'a>) -> (Kind, Uuid) {
+    fn place(&mut self, node: Node<'a>) -> (ObservableType, Uuid) {
         let kind = node.kind;
         let id = |node: &Node| uuid(&format!(r#"{{"value":{}}}"#, json(&node.value)));
         (kind, *self.nodes.entry(node).or_insert_with_key(id))
@@ -328,7 +328,7 @@ impl<'a> Found<'a> {
 }
 
 fn domain(value: Cow<'_, str>) -> Node<'_> {
-    Node { kind: Kind::DomainName, value }
+    Node { kind: ObservableType::DomainName, value }
 }
 
 /// Normalizes a domain name: lower case, no trailing dot, labels of 1 to 63 letters, digits, `-` and `_`.
@@ -344,7 +344,7 @@ fn name(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
 
 fn address(text: &str) -> Option<Node<'static>> {
     let address: IpAddr = text.parse().ok()?;
-    let kind = if address.is_ipv4() { Kind::Ipv4Addr } else { Kind::Ipv6Addr };
+    let kind = if address.is_ipv4() { ObservableType::Ipv4Addr } else { ObservableType::Ipv6Addr };
     Some(Node { kind, value: address.to_string().into() })
 }
 
@@ -352,7 +352,7 @@ fn mailbox(text: Cow<'_, str>) -> Option<Node<'_>> {
     let (local, host) = text.split_once('@')?;
     let is_sign = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_+.".contains(&byte);
     let host = name(host.to_owned().into()).filter(|_| !local.is_empty() && local.bytes().all(is_sign))?;
-    Some(Node { kind: Kind::EmailAddr, value: format!("{local}@{host}").into() })
+    Some(Node { kind: ObservableType::EmailAddr, value: format!("{local}@{host}").into() })
 }
 
 fn json(text: &str) -> String {

@@ -13,8 +13,8 @@ use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, TimeFormat, after, before};
 use stixmap_engine::run::{ProviderState, Report, Response, Run, Step};
 use stixmap_engine::stix::{
-    Bundle, Graph, Identity, LATEST, Observable, Policy, RelationshipType, Repeats, Report as Found, Seen, Tlp,
-    stix_time,
+    Bundle, Graph, Identity, LATEST, Observable, Policy, RelationshipReport as Found, RelationshipType, Repeats, Seen,
+    Tlp, stix_time,
 };
 
 /// Every shipped profile with its non-empty cases.

@@ -14,12 +14,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use stixmap_engine::plan::Plan;
-use stixmap_engine::stix::Kind;
+use stixmap_engine::stix::ObservableType;
 use url::Url;
 use zeroize::Zeroizing;
 
 /// Scope names in Compose files of the connector that this one replaces.
-const OLD_SCOPE: [(&str, Kind); 2] = [("domain", Kind::DomainName), ("ipv4-address", Kind::Ipv4Addr)];
+const OLD_SCOPE: [(&str, ObservableType); 2] =
+    [("domain", ObservableType::DomainName), ("ipv4-address", ObservableType::Ipv4Addr)];
 
 /// All settings of one connector.
 #[derive(Debug, Clone)]
@@ -35,7 +36,7 @@ pub(super) struct Configuration {
     pub(super) slug: String,
     pub(super) scope: Vec<String>,
     /// Types of observables that are in the scope and accepted by the profile.
-    pub(super) kinds: Vec<Kind>,
+    pub(super) kinds: Vec<ObservableType>,
     pub(super) is_auto: bool,
     pub(super) is_auto_update: bool,
     pub(super) only_contextual: bool,
@@ -272,14 +273,14 @@ fn kind(values: &mut Values) {
     }
 }
 
-fn scope(values: &mut Values, plan: &Plan, warnings: &mut Vec<String>) -> (Vec<String>, Vec<Kind>) {
+fn scope(values: &mut Values, plan: &Plan, warnings: &mut Vec<String>) -> (Vec<String>, Vec<ObservableType>) {
     let accepted = plan.accepts();
-    let names = |kinds: &[Kind]| kinds.iter().map(|kind| kind.entity_type().to_owned()).collect::<Vec<_>>();
+    let names = |kinds: &[ObservableType]| kinds.iter().map(|kind| kind.entity_type().to_owned()).collect::<Vec<_>>();
     let Some(text) = values.text("connector", "scope") else { return (names(&accepted), accepted) };
     let (mut kinds, mut unknown) = (vec![], vec![]);
     for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         let old = OLD_SCOPE.iter().find(|(old, _)| old.eq_ignore_ascii_case(name)).map(|(_, kind)| *kind);
-        match Kind::parse(name).or(old).filter(|kind| accepted.contains(kind)) {
+        match ObservableType::parse(name).or(old).filter(|kind| accepted.contains(kind)) {
             Some(kind) if !kinds.contains(&kind) => kinds.push(kind),
             Some(_) => {}
             None => unknown.push(name.to_owned()),

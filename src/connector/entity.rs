@@ -5,7 +5,7 @@ use super::message::Content;
 use super::split::SHARING;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
-use stixmap_engine::stix::{Id, Kind, Observable};
+use stixmap_engine::stix::{Id, Observable, ObservableType};
 
 /// Id of OpenCTI's STIX extension.
 const EXTENSION: &str = "extension-definition--ea279b3e-5c71-4632-ac08-831c66a786ba";
@@ -26,7 +26,7 @@ impl Entity {
     /// Parses the platform's response and the message's content. In a playbook, the objects are those of its bundle.
     pub(super) fn read(response: &Value, bundle: Option<&Value>, content: &Content) -> Result<Entity, String> {
         let type_name = text(response, "entity_type").unwrap_or_default();
-        let kind = Kind::parse(&type_name).ok_or_else(|| format!("unsupported entity type `{type_name}`"))?;
+        let kind = ObservableType::parse(&type_name).ok_or_else(|| format!("unsupported entity type `{type_name}`"))?;
         let value = text(response, "value").or_else(|| text(response, "observable_value")).unwrap_or_default();
         let observable = Observable::asked(Some(kind), &value).map_err(|error| error.to_string())?;
         let standard = text(response, "standard_id").unwrap_or_default();
@@ -66,7 +66,7 @@ fn text(value: &Value, key: &str) -> Option<String> {
 }
 
 /// Converts the entity to STIX, after the author and the markings that it refers to.
-fn to_stix(response: &Value, kind: Kind) -> Vec<Value> {
+fn to_stix(response: &Value, kind: ObservableType) -> Vec<Value> {
     let mut object = Map::new();
     let mut put = |key: &str, value: Option<Value>| {
         if let Some(value) = value.filter(|value| !value.is_null() && *value != json!([]) && *value != json!("")) {

@@ -4,7 +4,7 @@
 //! A mark is written before work whose cost depends on the message, and removed after it. A mark that is found later means that
 //! the process died meanwhile, by a crash or a kill from outside. The message is then *suspect*, and its response is mapped in a
 //! sandbox first; a signal that kills the sandbox proves a crash. If the connector itself dies too often, the message is *fatal*
-//! and is no longer processed. Several deaths within a minute count as one, since an operator or a host without memory causes
+//! and is no longer processed. MultilineError deaths within a minute count as one, since an operator or a host without memory causes
 //! such series. If no file can be written, every redelivered message is suspect.
 
 use super::log::{Log, with_reason};

@@ -40,7 +40,7 @@ pub(crate) use sandbox::{enter_sandbox, split_and_discard};
 use crate::cli::ConnectorArgs;
 use crate::files::{Bound, implicit};
 use crate::memory::Budget;
-use crate::render::{Several, causes};
+use crate::render::{MultilineError, causes};
 use crate::setting::{self, SettingSources};
 use crate::trust::Trust;
 use crate::{Exit, catalog, http};
@@ -230,7 +230,7 @@ fn connectors(args: &ConnectorArgs) -> anyhow::Result<Option<Vec<Arc<Connector>>
     if !mistakes.is_empty() {
         mistakes.dedup();
         let lines = mistakes.iter().flat_map(|mistake| mistake.lines()).map(|line| format!("  {line}"));
-        anyhow::bail!(Several::new(std::iter::once("invalid connector configuration:".to_owned()).chain(lines)));
+        anyhow::bail!(MultilineError::new(std::iter::once("invalid connector configuration:".to_owned()).chain(lines)));
     }
     Ok(Some(connectors))
 }

@@ -5,7 +5,7 @@ use crate::setting::variable;
 use serde::Serialize;
 use stixmap_engine::plan::{AlsoRelatePlan, BaseUrl, LookupPlan, PagingPlan, Plan, RulePlan, RuleThen, ValueOrSetting};
 use stixmap_engine::profile::{Side, Status, Unmarked};
-use stixmap_engine::stix::{Kind, Pap, Tlp};
+use stixmap_engine::stix::{ObservableType, Pap, Tlp};
 
 #[derive(Serialize)]
 pub(super) struct Behaviour {
@@ -105,12 +105,12 @@ pub(super) fn behaviour(plan: &Plan) -> Behaviour {
     }
 }
 
-/// Returns the types of observables that the rules can create, in the order of `Kind::all`.
-pub(super) fn kinds_made(plan: &Plan) -> Vec<Kind> {
+/// Returns the types of observables that the rules can create, in the order of `ObservableType::all`.
+pub(super) fn kinds_made(plan: &Plan) -> Vec<ObservableType> {
     let of_rule = |rule: &RulePlan, kind| matches!(rule.then, RuleThen::Relate { source, target, .. } if source == kind || target == kind);
     let of_rules = |kind| plan.rules.rules.iter().any(|rule| of_rule(rule, kind));
     let of_fields = |kind| plan.also_relate.iter().any(|row| row.target == kind);
-    Kind::all().filter(|&kind| of_rules(kind) || of_fields(kind)).collect()
+    ObservableType::all().filter(|&kind| of_rules(kind) || of_fields(kind)).collect()
 }
 
 fn mappings(plan: &Plan) -> Vec<Mapping> {
@@ -163,7 +163,7 @@ fn when(rule: &RulePlan) -> Option<String> {
     rule.when.as_ref().map(|condition| condition.text().to_owned())
 }
 
-fn made(plan: &Plan, kind: Kind, mappings: &[Mapping]) -> Made {
+fn made(plan: &Plan, kind: ObservableType, mappings: &[Mapping]) -> Made {
     let name = kind.entity_type();
     let of = |end: fn(&Mapping) -> &'static str, what: &str| {
         let mut types: Vec<&str> =

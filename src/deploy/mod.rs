@@ -13,7 +13,7 @@ pub(crate) use image::Image;
 use crate::catalog;
 use crate::cli::{DeployArgs, Verbosity};
 use crate::files::Root;
-use crate::output::print;
+use crate::standard_streams::print;
 use crate::{Exit, render};
 use anyhow::{Context, bail};
 use std::io::ErrorKind;

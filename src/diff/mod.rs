@@ -6,7 +6,7 @@ mod report;
 use crate::catalog::{self, Folder, PROFILE};
 use crate::cli::DiffArgs;
 use crate::files::{Root, operator_path};
-use crate::output::{print, print_json};
+use crate::standard_streams::{print, print_json};
 use crate::{Exit, render};
 use anyhow::bail;
 use graph::{Difference, difference};

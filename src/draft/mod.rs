@@ -11,7 +11,7 @@ mod table;
 use crate::cli::{AuthKind, DraftArgs, Framing, Verbosity};
 use crate::enrich::{kind, observable};
 use crate::files::{Bound, operator_path};
-use crate::render::{Several, causes};
+use crate::render::{MultilineError, causes};
 use crate::scaffold::{self, FirstCase, Line, Lookup, Scaffold};
 use crate::{Exit, new, quote, render};
 use anyhow::{Context, bail};
@@ -103,7 +103,7 @@ impl Drafts<'_> {
         }
         let head = "no passive-DNS records found in the sample:".to_owned();
         let lines = reasons.iter().flat_map(|reason| reason.lines().map(str::to_owned));
-        bail!(Several::new(std::iter::once(head).chain(lines)));
+        bail!(MultilineError::new(std::iter::once(head).chain(lines)));
     }
 
     fn play(&self, sample: &Sample, table: &Table<'_>) -> Result<PlayedDraft, String> {

@@ -6,7 +6,7 @@ use super::table::{Table, names_a_type};
 use crate::scaffold::Line;
 use std::cmp::Reverse;
 use stixmap_engine::dns::{Name, Rdata, RrType, parse_address};
-use stixmap_engine::stix::{Kind, Observable};
+use stixmap_engine::stix::{Observable, ObservableType};
 
 /// Common names of the owner name and of the data, the most specific first.
 const OWNER: [&str; 9] = ["rrname", "owner", "query", "qname", "hostname", "host", "domain", "name", "subject"];
@@ -184,7 +184,7 @@ fn score(
     data: &Candidate<'_>,
     observable: &Observable,
 ) -> Option<(usize, usize)> {
-    let is_address = matches!(observable.kind(), Kind::Ipv4Addr | Kind::Ipv6Addr);
+    let is_address = matches!(observable.kind(), ObservableType::Ipv4Addr | ObservableType::Ipv6Addr);
     match (owner.side, data.side) {
         (Side::Observable, Side::Observable) => return None,
         (Side::Observable, _) if is_address => return None,

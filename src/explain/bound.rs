@@ -5,14 +5,14 @@ use super::facts::{Bound, Term};
 use super::types;
 use stixmap_engine::plan::{LookupPlan, Plan};
 use stixmap_engine::run::MAX_REDIRECTS;
-use stixmap_engine::stix::Kind;
+use stixmap_engine::stix::ObservableType;
 
 /// Returns the bound for each type that the profile accepts, or for `only`; types with the same lookups share one.
-pub(super) fn bounds(plan: &Plan, only: Option<Kind>) -> Vec<Bound> {
-    let mut bounds: Vec<(Vec<Kind>, Vec<&LookupPlan>)> = vec![];
+pub(super) fn bounds(plan: &Plan, only: Option<ObservableType>) -> Vec<Bound> {
+    let mut bounds: Vec<(Vec<ObservableType>, Vec<&LookupPlan>)> = vec![];
     for kind in plan.accepts().into_iter().filter(|kind| only.is_none_or(|only| only == *kind)) {
         let lookups: Vec<&LookupPlan> = plan.lookups.iter().filter(|lookup| lookup.accepts.contains(&kind)).collect();
-        let is_same = |known: &&mut (Vec<Kind>, Vec<&LookupPlan>)| {
+        let is_same = |known: &&mut (Vec<ObservableType>, Vec<&LookupPlan>)| {
             known.1.iter().map(|lookup| &lookup.name).eq(lookups.iter().map(|lookup| &lookup.name))
         };
         match bounds.iter_mut().find(is_same) {
@@ -24,11 +24,11 @@ pub(super) fn bounds(plan: &Plan, only: Option<Kind>) -> Vec<Bound> {
 }
 
 /// Returns the maximum number of requests for an observable of a type.
-pub(crate) fn most_requests(plan: &Plan, kind: Kind) -> u64 {
+pub(crate) fn most_requests(plan: &Plan, kind: ObservableType) -> u64 {
     bounds(plan, Some(kind)).iter().map(|bound| bound.requests).sum()
 }
 
-fn bound(plan: &Plan, kinds: &[Kind], lookups: &[&LookupPlan]) -> Bound {
+fn bound(plan: &Plan, kinds: &[ObservableType], lookups: &[&LookupPlan]) -> Bound {
     let probe = plan.quota.probe.as_ref().map(|_| probe(plan));
     let sum: Vec<Term> =
         token(plan).into_iter().chain(probe).chain(lookups.iter().map(|lookup| of_lookup(plan, lookup))).collect();

@@ -8,7 +8,7 @@ use stixmap_engine::case::CaseFile;
 use stixmap_engine::dns::RrType;
 use stixmap_engine::plan::FILTERS;
 use stixmap_engine::profile::Profile;
-use stixmap_engine::stix::{Kind, Permission, RelationshipType, permission};
+use stixmap_engine::stix::{ObservableType, Permission, RelationshipType, permission};
 
 type Keys = Map<String, Value>;
 
@@ -201,9 +201,9 @@ impl Manual {
     fn relationships(&mut self) {
         self.text.push_str("\n## permitted relationships\n\nRelationships between observables that OpenCTI accepts. `related-to` is permitted between any two; `check` rejects a rule with any other relationship.\n");
         let mut rows = vec![];
-        for source in Kind::all() {
+        for source in ObservableType::all() {
             for relationship in RelationshipType::all().filter(|word| *word != RelationshipType::RelatedTo) {
-                for target in Kind::all() {
+                for target in ObservableType::all() {
                     let since = match permission(source, relationship, target) {
                         Permission::Always => "6.0",
                         Permission::Newer => "later than 6.0",

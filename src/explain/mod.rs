@@ -14,8 +14,8 @@ pub(crate) use bound::most_requests;
 
 use crate::cli::{ExplainArgs, MarkingArgs};
 use crate::enrich::{kind, markings, observable};
-use crate::output::{print, print_json};
 use crate::setting::{SettingSources, variable};
+use crate::standard_streams::{print, print_json};
 use crate::{Exit, catalog};
 use anyhow::{Context, bail};
 use facts::{Asked, Facts, Head, SettingFact};
@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use stixmap_engine::plan::{Plan, SettingSpec, Settings};
 use stixmap_engine::run::{Input, Preview, ProviderState, Run};
-use stixmap_engine::stix::{Kind, Observable, Tlp};
+use stixmap_engine::stix::{Observable, ObservableType, Tlp};
 
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     match page(args)? {
@@ -168,7 +168,7 @@ fn setting(plan: &Plan, spec: &SettingSpec) -> SettingFact {
     }
 }
 
-fn types(kinds: &[Kind]) -> Vec<&'static str> {
+fn types(kinds: &[ObservableType]) -> Vec<&'static str> {
     kinds.iter().map(|kind| kind.stix_type()).collect()
 }
 

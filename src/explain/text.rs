@@ -77,7 +77,7 @@ impl Page {
     }
 }
 
-/// Wraps lines at spaces. Several spaces are kept.
+/// Wraps lines at spaces. MultilineError spaces are kept.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![];
     for line in text.lines() {

@@ -6,11 +6,11 @@ mod shape;
 
 use crate::cli::{Framing, NewArgs, PagingKind, Verbosity};
 use crate::scaffold::{self, Scaffold};
-use crate::{Exit, output, render};
+use crate::{Exit, render, standard_streams};
 use ask::Questions;
 use std::path::Path;
 use stixmap_engine::printable;
-use stixmap_engine::stix::Kind;
+use stixmap_engine::stix::ObservableType;
 
 /// Default base URL.
 pub(crate) const BASE_URL: &str = "https://api.example.net";
@@ -21,7 +21,7 @@ pub(crate) struct Choices {
     pub(crate) auth: crate::cli::AuthKind,
     pub(crate) framing: Framing,
     pub(crate) paging: PagingKind,
-    pub(crate) accepts: Vec<Kind>,
+    pub(crate) accepts: Vec<ObservableType>,
 }
 
 pub(crate) fn run(args: &NewArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
@@ -37,7 +37,7 @@ pub(crate) fn written(scaffold: &Scaffold, folder: &Path, verbosity: Verbosity) 
     let files = scaffold.write(folder)?;
     let paths: Vec<String> =
         files.iter().map(|path| format!("{}\n", printable::line(&path.to_string_lossy()))).collect();
-    output::print(&paths.concat())?;
+    standard_streams::print(&paths.concat())?;
     if verbosity > Verbosity::Quiet {
         let profile = folder.join(&scaffold.id);
         let profile = profile.display();

@@ -5,7 +5,7 @@ use super::Choices;
 use crate::cli::{Framing, PagingKind};
 use crate::scaffold::{FirstCase, Line, Lookup, Scaffold};
 use std::fmt::Write;
-use stixmap_engine::stix::Kind;
+use stixmap_engine::stix::ObservableType;
 
 /// The fields of a row, in the order of columns.
 const FIELDS: [&str; 6] = ["rrname", "rrtype", "rdata", "time_first", "time_last", "count"];
@@ -70,7 +70,7 @@ fn paging_line(framing: Framing, paging: PagingKind) -> Line {
     }
 }
 
-fn first_case(framing: Framing, paging: PagingKind, kind: Kind) -> FirstCase {
+fn first_case(framing: Framing, paging: PagingKind, kind: ObservableType) -> FirstCase {
     let (value, asked, rows) = rows(kind);
     let path = format!("GET /passive-dns/{asked}");
     let pages = pages(framing, paging, &rows);
@@ -83,15 +83,15 @@ fn first_case(framing: Framing, paging: PagingKind, kind: Kind) -> FirstCase {
 }
 
 /// Returns an observable's value, its form in a path, and two rows about it.
-fn rows(kind: Kind) -> (&'static str, &'static str, [Row; 2]) {
+fn rows(kind: ObservableType) -> (&'static str, &'static str, [Row; 2]) {
     let row = |name, rrtype, data, count| [name, rrtype, data, "2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z", count];
     match kind {
-        Kind::Ipv4Addr => (
+        ObservableType::Ipv4Addr => (
             "192.0.2.34",
             "192.0.2.34",
             [row("example.com", "A", "192.0.2.34", "5"), row("www.example.com", "A", "192.0.2.34", "2")],
         ),
-        Kind::Ipv6Addr => (
+        ObservableType::Ipv6Addr => (
             "2001:db8::34",
             "2001%3Adb8%3A%3A34",
             [row("example.com", "AAAA", "2001:db8::34", "5"), row("www.example.com", "AAAA", "2001:db8::34", "2")],

@@ -4,7 +4,7 @@ use super::coverage::Coverage;
 use super::mutate::{Mutation, Score};
 use super::property;
 use super::recorded::Recorded;
-use crate::output::print;
+use crate::standard_streams::print;
 use std::fmt::Write;
 
 const HEAD: &str = "\

@@ -14,7 +14,7 @@ use crate::enrich::{Answer, duration, exit, kind, markings, observable, summary}
 use crate::files::Root;
 use crate::setting::SettingSources;
 use crate::trust::Trust;
-use crate::{Exit, http, output, render};
+use crate::{Exit, http, render, standard_streams};
 use anyhow::{Context, bail};
 use identity::Identity;
 use jiff::Timestamp;
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &RecordArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     path.write(&files)?;
     let shown = |name: &String| path.folder.path().join(name).to_string_lossy().into_owned();
     let written: String = files.iter().map(|(name, _)| format!("{}\n", printable::line(&shown(name)))).collect();
-    output::print(&written)?;
+    standard_streams::print(&written)?;
     if verbosity > Verbosity::Quiet {
         render::remark("next: review the case, since it contains the provider's results; then run `stixmap test`");
     }

@@ -7,14 +7,14 @@ mod text;
 use crate::catalog;
 use crate::cli::{AuthKind, Framing};
 use crate::quote::yaml;
-use crate::render::Several;
+use crate::render::MultilineError;
 use anyhow::{Context, bail};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use stixmap_engine::case::{Case, Played, play};
 use stixmap_engine::diagnostic::{Diagnostic, Source};
 use stixmap_engine::plan::Plan;
-use stixmap_engine::stix::Kind;
+use stixmap_engine::stix::ObservableType;
 
 /// The properties of a provider that are known so far.
 pub(crate) struct Scaffold {
@@ -24,7 +24,7 @@ pub(crate) struct Scaffold {
     pub(crate) auth: AuthKind,
     /// The query parameter of the API key, if known.
     pub(crate) key_parameter: Option<String>,
-    pub(crate) accepts: Vec<Kind>,
+    pub(crate) accepts: Vec<ObservableType>,
     pub(crate) lookup: Lookup,
     pub(crate) framing: Framing,
     /// The value of `columns`, for delimited text.
@@ -60,7 +60,7 @@ impl Line {
 /// The first case of a profile.
 pub(crate) struct FirstCase {
     pub(crate) about: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: ObservableType,
     pub(crate) value: String,
     /// Requests of the lookup, and the YAML of their replies.
     pub(crate) exchanges: Vec<(String, String)>,
@@ -119,7 +119,7 @@ impl Scaffold {
         let played = play(&plan, &case).map_err(|_| anyhow::anyhow!("missing setting in the first case"))?;
         if !played.is_as_expected {
             let head = "unexpected requests in the first case:";
-            bail!(Several::new(std::iter::once(head).chain(played.transcript.lines())));
+            bail!(MultilineError::new(std::iter::once(head).chain(played.transcript.lines())));
         }
         Ok(played)
     }
@@ -127,7 +127,7 @@ impl Scaffold {
 
 fn invalid(diagnostics: &[Diagnostic]) -> anyhow::Error {
     let head = "nothing written: the profile would be invalid:".to_owned();
-    Several::new(std::iter::once(head).chain(diagnostics.iter().map(ToString::to_string))).into()
+    MultilineError::new(std::iter::once(head).chain(diagnostics.iter().map(ToString::to_string))).into()
 }
 
 /// Validates a profile's id: lower-case words joined by `-`.

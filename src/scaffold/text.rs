@@ -5,7 +5,7 @@ use crate::cli::AuthKind;
 use crate::quote::{yaml, yaml_line};
 use std::fmt::Write;
 use stixmap_engine::printable;
-use stixmap_engine::stix::Kind;
+use stixmap_engine::stix::ObservableType;
 
 /// Column of comments, unless the line is longer.
 const COLUMN: usize = 60;
@@ -179,11 +179,11 @@ fn title(id: &str) -> String {
     id.split('-').map(word).collect::<Vec<_>>().join(" ")
 }
 
-fn noun(kind: Kind) -> &'static str {
+fn noun(kind: ObservableType) -> &'static str {
     match kind {
-        Kind::DomainName => "domain names",
-        Kind::Ipv4Addr => "IPv4 addresses",
-        Kind::Ipv6Addr => "IPv6 addresses",
+        ObservableType::DomainName => "domain names",
+        ObservableType::Ipv4Addr => "IPv4 addresses",
+        ObservableType::Ipv6Addr => "IPv6 addresses",
         other => other.stix_type(),
     }
 }

@@ -6,7 +6,7 @@ mod matching;
 
 use crate::cli::{ServeArgs, Verbosity};
 use crate::loopback::{self, Answer, Incoming};
-use crate::{Exit, catalog, output, render};
+use crate::{Exit, catalog, render, standard_streams};
 use anyhow::{Context, bail};
 use matching::{Found, Script};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ServeArgs, verbosity: Verbosity) -> anyhow::Result<Exit
             TcpListener::bind(args.listen).await.with_context(|| format!("failed to listen on {}", args.listen))?;
         let origin = format!("http://{}", listener.local_addr()?);
         let script = Script::new(&plan, cases);
-        output::print(&format!("{origin}\n"))?;
+        standard_streams::print(&format!("{origin}\n"))?;
         if verbosity > Verbosity::Quiet {
             render::remark(&usage(&args.profile, &plan, script.best(), &origin));
         }

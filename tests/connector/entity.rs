@@ -1,7 +1,7 @@
 //! Observables of the mock platform in their two representations: GraphQL responses, and STIX in messages.
 
 use serde_json::{Map, Value, json};
-use stixmap_engine::stix::{Id, Kind, Tlp};
+use stixmap_engine::stix::{Id, ObservableType, Tlp};
 
 pub(crate) const EXTENSION: &str = "extension-definition--ea279b3e-5c71-4632-ac08-831c66a786ba";
 pub(crate) const SCO_EXTENSION: &str = "extension-definition--f93e2c80-4231-4f9a-af8b-95c9bd566a82";
@@ -29,18 +29,18 @@ pub(crate) struct Entity {
 
 impl Entity {
     pub(crate) fn domain(value: &str) -> Entity {
-        Entity::of(Kind::DomainName, value)
+        Entity::of(ObservableType::DomainName, value)
     }
 
     pub(crate) fn ipv4(value: &str) -> Entity {
-        Entity::of(Kind::Ipv4Addr, value)
+        Entity::of(ObservableType::Ipv4Addr, value)
     }
 
     pub(crate) fn ipv6(value: &str) -> Entity {
-        Entity::of(Kind::Ipv6Addr, value)
+        Entity::of(ObservableType::Ipv6Addr, value)
     }
 
-    fn of(kind: Kind, value: &str) -> Entity {
+    fn of(kind: ObservableType, value: &str) -> Entity {
         let standard_id = Id::of_value(kind, value).to_string();
         Entity::new(kind.entity_type(), standard_id, [("value", json!(value))])
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use stixmap_engine::dns::{Mailbox, Name, Rdata, RrType, parse_address, reverse_name, scope};
-use stixmap_engine::stix::{Kind, Observable, Tlp};
+use stixmap_engine::stix::{Observable, ObservableType, Tlp};
 
 /// Source, relationship and target, each with type and value; first and last seen; sorted.
 pub(super) type Found = Vec<([String; 3], Option<Timestamp>, Option<Timestamp>)>;
@@ -205,7 +205,7 @@ impl Second<'_> {
         }
         for row in list(&self.profile["also_relate"]).iter().filter(|_| is_mapped) {
             let side = if row["of"] == "rrname" { &sources } else { &targets };
-            let kind = Kind::parse(row["target"].as_str().expect("a type")).expect("a type");
+            let kind = ObservableType::parse(row["target"].as_str().expect("a type")).expect("a type");
             let text = fields[row["field"].as_str().expect("a field")].as_ref();
             let other = text.and_then(|text| Observable::parse(kind, &text[0]).ok());
             let source = side.iter().find(|side| row["source"] == side.kind().stix_type());
@@ -292,7 +292,7 @@ fn found_address(address: IpAddr) -> Option<Observable> {
 }
 
 fn targets(rdata: &Rdata) -> Vec<Observable> {
-    let parsed = |kind: Kind, text: &str| Observable::parse(kind, text).into_iter().collect();
+    let parsed = |kind: ObservableType, text: &str| Observable::parse(kind, text).into_iter().collect();
     match rdata {
         Rdata::Address(address) => found_address(*address).into_iter().collect(),
         Rdata::Name(name)
@@ -305,11 +305,11 @@ fn targets(rdata: &Rdata) -> Vec<Observable> {
             primary.into_iter().chain(soa.rname.as_ref().and_then(Observable::of_mailbox)).collect()
         }
         Rdata::Rp { mailbox, .. } => Observable::of_mailbox(mailbox).into_iter().collect(),
-        Rdata::Text(text) => parsed(Kind::Text, text),
-        Rdata::Uri { target, .. } => parsed(Kind::Url, target),
-        Rdata::Mac(_) => parsed(Kind::MacAddr, &rdata.to_string()),
+        Rdata::Text(text) => parsed(ObservableType::Text, text),
+        Rdata::Uri { target, .. } => parsed(ObservableType::Url, target),
+        Rdata::Mac(_) => parsed(ObservableType::MacAddr, &rdata.to_string()),
         Rdata::Caa { tag, value, .. } if tag.starts_with("issue") && tag != "issuemail" => {
-            parsed(Kind::DomainName, value.split(';').next().unwrap_or_default())
+            parsed(ObservableType::DomainName, value.split(';').next().unwrap_or_default())
         }
         Rdata::Caa { .. } | Rdata::Opaque(_) => vec![],
     }

@@ -1,7 +1,7 @@
 //! The format of case files, as declarations: their doc comments are the reference manual and the JSON Schema.
 
 use crate::run::Fault;
-use crate::stix::Kind;
+use crate::stix::ObservableType;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub struct CaseFile {
 pub struct ObservableBlock {
     /// STIX type, such as `domain-name`.
     #[serde(rename = "type")]
-    pub kind: Kind,
+    pub kind: ObservableType,
     /// Value, such as `example.com`.
     pub value: String,
     /// TLP levels of its markings, such as `TLP:GREEN`.

@@ -13,7 +13,7 @@ use crate::dns::RrType;
 use crate::profile::{
     Framing, OtherNames, Profile, RelationshipBlock, RepeatsWord, Setting, SettingType, TimeField, WindowPoint,
 };
-use crate::stix::Kind;
+use crate::stix::ObservableType;
 use crate::yaml::child;
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -475,9 +475,10 @@ fn unused_accepts(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
         RuleThen::Relate { source, target, .. } => Some([source, target]),
         RuleThen::Drop(_) => None,
     });
-    let ends: BTreeSet<Kind> = ends.flatten().collect();
+    let ends: BTreeSet<ObservableType> = ends.flatten().collect();
     // A hostname observable is also matched as the domain name of the same value.
-    let is_end = |kind| ends.contains(&kind) || kind == Kind::Hostname && ends.contains(&Kind::DomainName);
+    let is_end =
+        |kind| ends.contains(&kind) || kind == ObservableType::Hostname && ends.contains(&ObservableType::DomainName);
     for (name, lookup) in &profile.lookups {
         for (i, kind) in lookup.accepts.iter().enumerate().filter(|(_, kind)| !is_end(**kind)) {
             let at = format!("{}/accepts/{i}", lookups::at(name));

@@ -2,7 +2,7 @@
 //! record; a property test proves that both agree.
 
 use crate::dns::{Form, Name, Rdata, RrType};
-use crate::stix::{Kind, Observable};
+use crate::stix::{Observable, ObservableType};
 
 /// Returns the observables of the owner name: for a reverse name its address first, then the name itself.
 pub fn sources(owner: &Name, rrtype: RrType) -> Vec<Observable> {
@@ -11,10 +11,10 @@ pub fn sources(owner: &Name, rrtype: RrType) -> Vec<Observable> {
 }
 
 /// Returns the types that [`sources`] can return for a record type, or for any.
-pub fn possible_sources(rrtype: Option<RrType>) -> &'static [Kind] {
+pub fn possible_sources(rrtype: Option<RrType>) -> &'static [ObservableType] {
     match rrtype {
-        Some(RrType::PTR) | None => &[Kind::Ipv4Addr, Kind::Ipv6Addr, Kind::DomainName],
-        Some(_) => &[Kind::DomainName],
+        Some(RrType::PTR) | None => &[ObservableType::Ipv4Addr, ObservableType::Ipv6Addr, ObservableType::DomainName],
+        Some(_) => &[ObservableType::DomainName],
     }
 }
 
@@ -33,9 +33,9 @@ pub fn targets(data: &Rdata) -> Vec<Observable> {
         }
         Rdata::Rp { mailbox, .. } => Observable::of_mailbox(mailbox).into_iter().collect(),
         Rdata::Caa { tag, value, .. } => issuer(tag, value).into_iter().collect(),
-        Rdata::Uri { target, .. } => Observable::parse(Kind::Url, target).into_iter().collect(),
-        Rdata::Text(text) => Observable::parse(Kind::Text, text).into_iter().collect(),
-        Rdata::Mac(_) => Observable::parse(Kind::MacAddr, &data.to_string()).into_iter().collect(),
+        Rdata::Uri { target, .. } => Observable::parse(ObservableType::Url, target).into_iter().collect(),
+        Rdata::Text(text) => Observable::parse(ObservableType::Text, text).into_iter().collect(),
+        Rdata::Mac(_) => Observable::parse(ObservableType::MacAddr, &data.to_string()).into_iter().collect(),
         Rdata::Opaque(_) => vec![],
     }
 }
@@ -48,17 +48,17 @@ fn issuer(tag: &str, value: &str) -> Option<Observable> {
 }
 
 /// Returns the types that [`targets`] can return for data of this form.
-pub fn possible_targets(form: Form) -> &'static [Kind] {
+pub fn possible_targets(form: Form) -> &'static [ObservableType] {
     match form {
-        Form::Ipv4 => &[Kind::Ipv4Addr],
-        Form::Ipv6 => &[Kind::Ipv6Addr],
-        Form::Name | Form::Mx | Form::Srv | Form::Svcb | Form::Naptr => &[Kind::DomainName],
-        Form::Soa => &[Kind::DomainName, Kind::EmailAddr],
-        Form::Rp => &[Kind::EmailAddr],
-        Form::Caa => &[Kind::DomainName],
-        Form::Text => &[Kind::Text],
-        Form::Uri => &[Kind::Url],
-        Form::Mac => &[Kind::MacAddr],
+        Form::Ipv4 => &[ObservableType::Ipv4Addr],
+        Form::Ipv6 => &[ObservableType::Ipv6Addr],
+        Form::Name | Form::Mx | Form::Srv | Form::Svcb | Form::Naptr => &[ObservableType::DomainName],
+        Form::Soa => &[ObservableType::DomainName, ObservableType::EmailAddr],
+        Form::Rp => &[ObservableType::EmailAddr],
+        Form::Caa => &[ObservableType::DomainName],
+        Form::Text => &[ObservableType::Text],
+        Form::Uri => &[ObservableType::Url],
+        Form::Mac => &[ObservableType::MacAddr],
         Form::Opaque => &[],
     }
 }
@@ -95,8 +95,8 @@ mod tests {
         let domain = regex::Regex::new(r"^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)+[a-z0-9_]([a-z0-9_-]*[a-z0-9_])$");
         let domain = domain.expect("a pattern");
         match observable.kind() {
-            Kind::DomainName => domain.is_match(observable.value()),
-            Kind::EmailAddr => observable.value().split_once('@').is_some_and(|(local, name)| {
+            ObservableType::DomainName => domain.is_match(observable.value()),
+            ObservableType::EmailAddr => observable.value().split_once('@').is_some_and(|(local, name)| {
                 !local.is_empty() && local.is_ascii() && domain.is_match(name) && !name.contains('_')
             }),
             _ => true,

@@ -7,7 +7,7 @@ use crate::dns::RrType;
 use crate::profile::{
     AlsoRelate, Field, FieldSource, FieldType, LevelKind, Lookup, Profile, Records, Rule, Scalar, Side, Take,
 };
-use crate::stix::{Kind, Tlp};
+use crate::stix::{ObservableType, Tlp};
 use crate::yaml::child;
 use std::collections::BTreeSet;
 
@@ -188,15 +188,16 @@ fn is_side(kind: FieldType) -> bool {
 
 fn also_relate(compiler: &mut Compiler, profile: &Profile, row: &AlsoRelate, at: &str) {
     let Some(field) = profile.record.fields.get(&row.field) else { return };
-    let is_number = field.kind == FieldType::Integer && row.target == Kind::AutonomousSystem;
+    let is_number = field.kind == FieldType::Integer && row.target == ObservableType::AutonomousSystem;
     if !is_side(field.kind) && !is_number {
         let message = format!("the field `{}` is never {}", row.field, row.target);
         let label = format!("the field is {}", field.kind.wanted());
         compiler.error(Code::FieldType, &format!("{at}/field"), message, label);
     }
-    let has_hostnames = profile.lookups.values().any(|lookup| lookup.accepts.contains(&Kind::Hostname));
-    let is_owner = matches!(row.source, Kind::DomainName | Kind::Ipv4Addr | Kind::Ipv6Addr)
-        || row.source == Kind::Hostname && has_hostnames;
+    let has_hostnames = profile.lookups.values().any(|lookup| lookup.accepts.contains(&ObservableType::Hostname));
+    let is_owner =
+        matches!(row.source, ObservableType::DomainName | ObservableType::Ipv4Addr | ObservableType::Ipv6Addr)
+            || row.source == ObservableType::Hostname && has_hostnames;
     if row.of == Side::Rrname && !is_owner {
         let message = format!("the owner name of a record is never {}", row.source);
         let label = "it is a domain name, or the address of a reverse name";

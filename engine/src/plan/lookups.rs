@@ -12,7 +12,7 @@ use super::template::Template;
 use super::time::TimeFormat;
 use crate::diagnostic::{Code, Span};
 use crate::profile::{Framing, Job, Lookup, Method, Profile, QueryValue, Scalar, TemplateText, WindowPoint};
-use crate::stix::Kind;
+use crate::stix::ObservableType;
 use crate::yaml::child;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub struct LookupPlan {
     /// Line of the lookup in the source.
     pub line: usize,
     /// Observable types that the lookup accepts.
-    pub accepts: Vec<Kind>,
+    pub accepts: Vec<ObservableType>,
     /// Values for which the request is repeated.
     pub for_each: Vec<String>,
     /// HTTP method of the lookup's requests.

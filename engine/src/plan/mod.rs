@@ -61,7 +61,7 @@ use crate::profile::{
     Auth, DurationText, Licence, Profile, RelationshipBlock, RepeatsWord, Setting, SettingType, Status, TimeField,
     Unmarked,
 };
-use crate::stix::{Kind, Pap, Policy, Repeats, Tlp};
+use crate::stix::{ObservableType, Pap, Policy, Repeats, Tlp};
 use crate::yaml::{self, Size};
 use compiler::Compiler;
 use jiff::{SignedDuration, Span as TimeSpan};
@@ -261,9 +261,9 @@ impl Plan {
         })
     }
 
-    /// Returns the observable types that at least one lookup accepts, in the order of [`Kind::all`].
-    pub fn accepts(&self) -> Vec<Kind> {
-        Kind::all().filter(|kind| self.lookups.iter().any(|lookup| lookup.accepts.contains(kind))).collect()
+    /// Returns the observable types that at least one lookup accepts, in the order of [`ObservableType::all`].
+    pub fn accepts(&self) -> Vec<ObservableType> {
+        ObservableType::all().filter(|kind| self.lookups.iter().any(|lookup| lookup.accepts.contains(kind))).collect()
     }
 }
 

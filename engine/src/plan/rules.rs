@@ -8,7 +8,7 @@ use super::records;
 use crate::diagnostic::Code;
 use crate::dns::RrType;
 use crate::profile::{AlsoRelate, MapRule, OneOrMany, Profile, Rule, Side};
-use crate::stix::{Kind, Permission, RelationshipType, permission, permitted_between};
+use crate::stix::{ObservableType, Permission, RelationshipType, permission, permitted_between};
 use std::collections::HashMap;
 
 /// Rules with an index by record type.
@@ -64,11 +64,11 @@ pub enum RuleThen {
     /// Creates a relationship if both sides have these types.
     Relate {
         /// Observable type of the owner name.
-        source: Kind,
+        source: ObservableType,
         /// Type of the relationship to create.
         relationship: RelationshipType,
         /// Observable type of the data.
-        target: Kind,
+        target: ObservableType,
         /// Description of the relationship, if the rule has its own.
         description: Option<Box<Prose>>,
     },
@@ -82,11 +82,11 @@ pub struct AlsoRelatePlan {
     /// Side of the record that is the source.
     pub of: Side,
     /// Required observable type of that side.
-    pub source: Kind,
+    pub source: ObservableType,
     /// Type of the relationship to create.
     pub relationship: RelationshipType,
     /// Observable type of the target.
-    pub target: Kind,
+    pub target: ObservableType,
     /// Index of the field with the target's value.
     pub field: usize,
     /// Description of the relationship, if it has its own.
@@ -198,14 +198,14 @@ fn relate(
 }
 
 /// Reports a relationship that OpenCTI does not permit.
-fn permitted(compiler: &mut Compiler, ends: (Kind, RelationshipType, Kind), at: &str) {
+fn permitted(compiler: &mut Compiler, ends: (ObservableType, RelationshipType, ObservableType), at: &str) {
     let (source, relationship, target) = ends;
     match permission(source, relationship, target) {
         Permission::Always => return,
         Permission::Newer => return newer_only(compiler, ends, at),
         Permission::Never => {}
     }
-    let others: Vec<String> = permitted_between(source, relationship).iter().map(Kind::to_string).collect();
+    let others: Vec<String> = permitted_between(source, relationship).iter().map(ObservableType::to_string).collect();
     let note = match others.is_empty() {
         true => format!("{source} has no `{relationship}` relationships; `related-to` is always permitted"),
         false => {
@@ -220,7 +220,7 @@ fn permitted(compiler: &mut Compiler, ends: (Kind, RelationshipType, Kind), at: 
     *found = found.clone().fix(span, "related-to");
 }
 
-fn newer_only(compiler: &mut Compiler, ends: (Kind, RelationshipType, Kind), at: &str) {
+fn newer_only(compiler: &mut Compiler, ends: (ObservableType, RelationshipType, ObservableType), at: &str) {
     let (source, relationship, target) = ends;
     let message = format!("older OpenCTI versions do not permit `{relationship}` from {source} to {target}");
     let label = "rejected on import by older versions";
@@ -232,9 +232,10 @@ fn newer_only(compiler: &mut Compiler, ends: (Kind, RelationshipType, Kind), at:
 /// record type.
 fn is_reachable(compiler: &mut Compiler, profile: &Profile, rule: &MapRule, rrtypes: &[RrType], at: &str) -> bool {
     // A hostname observable is also matched as a domain name of the same value.
-    let has_hostnames = profile.lookups.values().any(|lookup| lookup.accepts.contains(&Kind::Hostname));
-    let may_be = |kinds: &[Kind], kind: Kind| {
-        kinds.contains(&kind) || kind == Kind::Hostname && has_hostnames && kinds.contains(&Kind::DomainName)
+    let has_hostnames = profile.lookups.values().any(|lookup| lookup.accepts.contains(&ObservableType::Hostname));
+    let may_be = |kinds: &[ObservableType], kind: ObservableType| {
+        kinds.contains(&kind)
+            || kind == ObservableType::Hostname && has_hostnames && kinds.contains(&ObservableType::DomainName)
     };
     let any = [None];
     let each: Vec<Option<RrType>> = rrtypes.iter().copied().map(Some).collect();
@@ -243,10 +244,10 @@ fn is_reachable(compiler: &mut Compiler, profile: &Profile, rule: &MapRule, rrty
     let (source, target) = (rule.source, rule.target);
     let wrong_source = types.iter().find(|&&rrtype| !may_be(&sources(rrtype), source));
     let wrong_target = types.iter().find(|&&rrtype| !may_be(&targets(rrtype), target));
-    let mut never = |key: &str, what: String, kinds: &[Kind]| {
+    let mut never = |key: &str, what: String, kinds: &[ObservableType]| {
         let label = match kinds {
             [] => "no observable is created from it".to_owned(),
-            kinds => format!("it is {}", kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ")),
+            kinds => format!("it is {}", kinds.iter().map(ObservableType::to_string).collect::<Vec<_>>().join(" or ")),
         };
         compiler.error(Code::RuleNeverMatches, &format!("{at}/{key}"), what, label);
     };
@@ -274,10 +275,11 @@ fn is_reachable(compiler: &mut Compiler, profile: &Profile, rule: &MapRule, rrty
 }
 
 /// Returns the observable types of the data of a record type, or of any type.
-fn targets_of(rrtype: Option<RrType>) -> Vec<Kind> {
+fn targets_of(rrtype: Option<RrType>) -> Vec<ObservableType> {
     let Some(rrtype) = rrtype else {
-        let of_any = |kind: &Kind| RrType::known().any(|rrtype| possible_targets(rrtype.form()).contains(kind));
-        return Kind::all().filter(of_any).collect();
+        let of_any =
+            |kind: &ObservableType| RrType::known().any(|rrtype| possible_targets(rrtype.form()).contains(kind));
+        return ObservableType::all().filter(of_any).collect();
     };
     possible_targets(rrtype.form()).to_vec()
 }

@@ -3,7 +3,7 @@
 use super::answer::StatusCode;
 use super::record::{Scalar, TimeField};
 use super::text::{DurationText, NumberText, OneOrMany, PathText, TemplateText};
-use crate::stix::Kind;
+use crate::stix::ObservableType;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub struct Window {
 pub struct Lookup {
     /// Observable types that the lookup accepts.
     #[schemars(length(min = 1))]
-    pub accepts: Vec<Kind>,
+    pub accepts: Vec<ObservableType>,
     /// Values for which the request is repeated; the current value is `{each}`. A list of one value can label all
     /// records of the lookup.
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! Rules: which STIX objects a DNS record is converted to. The first matching rule applies.
 
 use super::text::OneOrMany;
-use crate::stix::{Kind, RelationshipType};
+use crate::stix::{ObservableType, RelationshipType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,11 +27,11 @@ pub struct MapRule {
     #[serde(default)]
     pub when: Option<String>,
     /// Observable type of the relationship's source, which is the owner name.
-    pub source: Kind,
+    pub source: ObservableType,
     /// Relationship type. It must be one that OpenCTI permits between the two observable types.
     pub relationship: RelationshipType,
     /// Observable type of the relationship's target, which is the data.
-    pub target: Kind,
+    pub target: ObservableType,
     /// Description of the relationship, a MiniJinja template that replaces `relationship.description`.
     #[serde(default)]
     pub description: Option<String>,
@@ -53,11 +53,11 @@ pub struct AlsoRelate {
     /// Which side of the record is the source of the relationship.
     pub of: Side,
     /// Observable type of that side. A side of another type gets no additional relationship.
-    pub source: Kind,
+    pub source: ObservableType,
     /// Relationship type. It must be one that OpenCTI permits between the two observable types.
     pub relationship: RelationshipType,
     /// Observable type of the relationship's target.
-    pub target: Kind,
+    pub target: ObservableType,
     /// Field that holds the value of the target. If the field is absent, or not a valid value of the target type, no
     /// relationship is created.
     pub field: String,

@@ -1,7 +1,7 @@
 //! Hosts of observables: whether they have a public meaning. Fails closed: a host that cannot be determined has none.
 
 use crate::dns::{Name, Scope, parse_address, reverse_scope, scope, special_use};
-use crate::stix::{Kind, Observable};
+use crate::stix::{Observable, ObservableType};
 use url::{Host, Url};
 
 /// Returns why no provider has data on the host of an observable; `None` if it has a public meaning, or if observables
@@ -9,16 +9,16 @@ use url::{Host, Url};
 pub(super) fn special_use_of(observable: &Observable) -> Option<String> {
     let value = observable.value();
     match observable.kind() {
-        Kind::DomainName | Kind::Hostname => special_use(value),
+        ObservableType::DomainName | ObservableType::Hostname => special_use(value),
         // The first address of a network.
-        Kind::Ipv4Addr | Kind::Ipv6Addr => special_use(value.split('/').next().unwrap_or_default()),
-        Kind::EmailAddr => {
+        ObservableType::Ipv4Addr | ObservableType::Ipv6Addr => special_use(value.split('/').next().unwrap_or_default()),
+        ObservableType::EmailAddr => {
             let domain = value.rsplit_once('@').map_or("", |(_, domain)| domain);
             special_use(domain).or_else(|| dotless(domain))
         }
-        Kind::Url => special_use_of_url(value),
-        Kind::Text => special_use_of_text(value),
-        Kind::MacAddr | Kind::AutonomousSystem => None,
+        ObservableType::Url => special_use_of_url(value),
+        ObservableType::Text => special_use_of_text(value),
+        ObservableType::MacAddr | ObservableType::AutonomousSystem => None,
     }
 }
 
@@ -77,15 +77,15 @@ fn special_use_of_word(word: &str) -> Option<String> {
 pub(super) fn scope_of(observable: &Observable) -> Option<Scope> {
     let value = observable.value();
     match observable.kind() {
-        Kind::Ipv4Addr | Kind::Ipv6Addr => parse_address(value).ok().map(scope),
-        Kind::DomainName | Kind::Hostname => scope_of_name(value),
-        Kind::EmailAddr => scope_of_name(value.rsplit_once('@')?.1),
-        Kind::Url => match Host::parse(Url::parse(value).ok()?.host_str()?).ok()? {
+        ObservableType::Ipv4Addr | ObservableType::Ipv6Addr => parse_address(value).ok().map(scope),
+        ObservableType::DomainName | ObservableType::Hostname => scope_of_name(value),
+        ObservableType::EmailAddr => scope_of_name(value.rsplit_once('@')?.1),
+        ObservableType::Url => match Host::parse(Url::parse(value).ok()?.host_str()?).ok()? {
             Host::Domain(name) => scope_of_name(&name),
             Host::Ipv4(address) => Some(scope(address.into())),
             Host::Ipv6(address) => Some(scope(address.into())),
         },
-        Kind::Text | Kind::MacAddr | Kind::AutonomousSystem => None,
+        ObservableType::Text | ObservableType::MacAddr | ObservableType::AutonomousSystem => None,
     }
 }
 
@@ -98,8 +98,10 @@ fn scope_of_name(text: &str) -> Option<Scope> {
 /// Returns whether two observables stand for the same address, one of them possibly by its reverse name.
 pub(super) fn have_same_address(one: &Observable, other: &Observable) -> bool {
     let address = |observable: &Observable| match observable.kind() {
-        Kind::Ipv4Addr | Kind::Ipv6Addr => parse_address(observable.value()).ok(),
-        Kind::DomainName | Kind::Hostname => Name::parse(observable.value()).ok()?.reverse_address(),
+        ObservableType::Ipv4Addr | ObservableType::Ipv6Addr => parse_address(observable.value()).ok(),
+        ObservableType::DomainName | ObservableType::Hostname => {
+            Name::parse(observable.value()).ok()?.reverse_address()
+        }
         _ => None,
     };
     address(one).is_some_and(|one| address(other) == Some(one))
@@ -109,7 +111,7 @@ pub(super) fn have_same_address(one: &Observable, other: &Observable) -> bool {
 mod tests {
     use super::*;
 
-    fn refusal(kind: Kind, text: &str) -> Option<String> {
+    fn refusal(kind: ObservableType, text: &str) -> Option<String> {
         special_use_of(&Observable::parse(kind, text).expect(text))
     }
 
@@ -141,7 +143,7 @@ mod tests {
             "http://intranet/",
             "https://fileserver.:8443/x",
         ] {
-            assert!(refusal(Kind::Url, url).is_some(), "{url}");
+            assert!(refusal(ObservableType::Url, url).is_some(), "{url}");
         }
         for text in [
             "10.0.0.1",
@@ -161,24 +163,24 @@ mod tests {
             "[::1]",
             "a..printer.local",
         ] {
-            assert!(refusal(Kind::Text, text).is_some(), "{text}");
+            assert!(refusal(ObservableType::Text, text).is_some(), "{text}");
         }
     }
 
     #[test]
     fn scope_of_observable_is_that_of_its_address() {
         for (kind, text, scope) in [
-            (Kind::Ipv4Addr, "10.0.0.1", Some(Scope::Private)),
-            (Kind::Ipv6Addr, "64:ff9b::10.0.0.1", Some(Scope::Private)),
-            (Kind::Url, "http://10.0.0.1/x", Some(Scope::Private)),
-            (Kind::Url, "foo://127.1/x", Some(Scope::Loopback)),
-            (Kind::Url, "http://[fe80::1]/", Some(Scope::LinkLocal)),
-            (Kind::Url, "http://example.com/", None),
-            (Kind::DomainName, "1.0.0.10.in-addr.arpa", Some(Scope::Private)),
-            (Kind::DomainName, "5.64.100.in-addr.arpa", Some(Scope::Private)),
-            (Kind::DomainName, "8.8.8.8.in-addr.arpa", Some(Scope::Global)),
-            (Kind::DomainName, "example.com", None),
-            (Kind::Text, "10.0.0.1", None),
+            (ObservableType::Ipv4Addr, "10.0.0.1", Some(Scope::Private)),
+            (ObservableType::Ipv6Addr, "64:ff9b::10.0.0.1", Some(Scope::Private)),
+            (ObservableType::Url, "http://10.0.0.1/x", Some(Scope::Private)),
+            (ObservableType::Url, "foo://127.1/x", Some(Scope::Loopback)),
+            (ObservableType::Url, "http://[fe80::1]/", Some(Scope::LinkLocal)),
+            (ObservableType::Url, "http://example.com/", None),
+            (ObservableType::DomainName, "1.0.0.10.in-addr.arpa", Some(Scope::Private)),
+            (ObservableType::DomainName, "5.64.100.in-addr.arpa", Some(Scope::Private)),
+            (ObservableType::DomainName, "8.8.8.8.in-addr.arpa", Some(Scope::Global)),
+            (ObservableType::DomainName, "example.com", None),
+            (ObservableType::Text, "10.0.0.1", None),
         ] {
             assert_eq!(scope_of(&Observable::parse(kind, text).expect(text)), scope, "{text}");
         }
@@ -187,20 +189,20 @@ mod tests {
     #[test]
     fn observable_with_public_host_is_permitted() {
         for (kind, text) in [
-            (Kind::Url, "https://example.com/a?b=http://10.0.0.1/"),
-            (Kind::Url, "https://user@8.8.8.8:8080/"),
-            (Kind::Url, "ssh://git.example.com/"),
-            (Kind::Url, "https://[2001:4860:4860::8888]/"),
-            (Kind::EmailAddr, "a@example.com"),
-            (Kind::Hostname, "www.example.com"),
-            (Kind::Text, "Acme Corporation"),
-            (Kind::Text, "A sentence: this one."),
-            (Kind::Text, "v=spf1 include:_spf.example.com ip4:8.8.8.8 -all"),
-            (Kind::Text, "8.8.8.8"),
-            (Kind::Text, "2001:4860:4860::8888"),
-            (Kind::Text, "an internal test"),
-            (Kind::MacAddr, "00:00:5e:00:53:01"),
-            (Kind::AutonomousSystem, "64500"),
+            (ObservableType::Url, "https://example.com/a?b=http://10.0.0.1/"),
+            (ObservableType::Url, "https://user@8.8.8.8:8080/"),
+            (ObservableType::Url, "ssh://git.example.com/"),
+            (ObservableType::Url, "https://[2001:4860:4860::8888]/"),
+            (ObservableType::EmailAddr, "a@example.com"),
+            (ObservableType::Hostname, "www.example.com"),
+            (ObservableType::Text, "Acme Corporation"),
+            (ObservableType::Text, "A sentence: this one."),
+            (ObservableType::Text, "v=spf1 include:_spf.example.com ip4:8.8.8.8 -all"),
+            (ObservableType::Text, "8.8.8.8"),
+            (ObservableType::Text, "2001:4860:4860::8888"),
+            (ObservableType::Text, "an internal test"),
+            (ObservableType::MacAddr, "00:00:5e:00:53:01"),
+            (ObservableType::AutonomousSystem, "64500"),
         ] {
             assert_eq!(refusal(kind, text), None, "{text}");
         }

@@ -5,11 +5,11 @@ use super::marking_gate::Levels;
 use super::record::{BadRow, Record, Records, Typed, fields, rrtype_text};
 use super::rows::{Reader, Row};
 use super::secret::{self, Secrets};
-use super::trace::{EXCLUDED, Ledger, Link, RecordResult, Traced};
+use super::trace::{EXCLUDED, Ledger, RecordResult, Traced, TracedRelationship};
 use crate::dns::{Name, Rdata, RrType, Scope, scope};
 use crate::plan::{Plan, Prose, RuleThen, possible_targets, push_value, sources, targets};
 use crate::profile::{OtherNames, Side, TimeField};
-use crate::stix::{Graph, Kind, Observable, Report, Seen};
+use crate::stix::{Graph, Observable, ObservableType, RelationshipReport, Seen};
 use hashbrown::HashMap;
 use jiff::Timestamp;
 use minijinja::value::Value as Text;
@@ -151,7 +151,7 @@ struct Outcome {
     record: Option<Box<Record>>,
     values: Values,
     result: RecordResult,
-    links: Vec<Link>,
+    links: Vec<TracedRelationship>,
 }
 
 #[derive(Default)]
@@ -194,7 +194,7 @@ fn result(
     fields: &[Typed],
     texts: &mut Texts,
     graph: &mut Graph,
-    links: &mut Vec<Link>,
+    links: &mut Vec<TracedRelationship>,
 ) -> RecordResult {
     if is_outside(context, record) {
         return RecordResult::Outside;
@@ -274,7 +274,7 @@ fn prefer_asked(asked: &Observable, mut owner: Vec<Observable>) -> Vec<Observabl
 /// For a hostname observable, prefers the hostname to the domain name of the same value.
 fn with_hostname(context: &Context, mut side: Vec<Observable>) -> Vec<Observable> {
     let is_asked = |found: &Observable| found.as_hostname().is_same(context.asked);
-    if context.asked.kind() == Kind::Hostname && side.iter().any(is_asked) {
+    if context.asked.kind() == ObservableType::Hostname && side.iter().any(is_asked) {
         side.insert(0, context.asked.clone());
     }
     side
@@ -318,7 +318,8 @@ fn relate_additional(
         let value_of = |name: &str| value_of(context, record, fields, name);
         let which = usize::MAX - 1 - index;
         let Ok(description) = texts.render(which, row.description.as_ref(), value_of) else { continue };
-        let report = Report { seen: Seen::default(), tlp: context.levels.of(record.tlp), rrtype: None, description };
+        let report =
+            RelationshipReport { seen: Seen::default(), tlp: context.levels.of(record.tlp), rrtype: None, description };
         graph.relate(source, row.relationship, other, report);
     }
 }
@@ -334,7 +335,7 @@ fn is_outside(context: &Context, record: &Record) -> bool {
 
 enum Applied {
     /// With the relationship, if a trace is recorded.
-    Linked(Option<Link>),
+    Linked(Option<TracedRelationship>),
     Dropped(String, Option<usize>),
 }
 
@@ -370,7 +371,7 @@ fn apply(
                 let which = description.as_ref().map_or(usize::MAX, |_| index);
                 let text = texts.render(which, prose, value_of)?;
                 let seen = seen(plan, record);
-                let link = || Link {
+                let link = || TracedRelationship {
                     source: source.clone(),
                     relationship: *relationship,
                     target: target.clone(),
@@ -378,8 +379,12 @@ fn apply(
                     rule: index,
                     line: rule.line,
                 };
-                let report =
-                    Report { seen, tlp: context.levels.of(record.tlp), rrtype: Some(record.rrtype), description: text };
+                let report = RelationshipReport {
+                    seen,
+                    tlp: context.levels.of(record.tlp),
+                    rrtype: Some(record.rrtype),
+                    description: text,
+                };
                 match graph.relate(source, *relationship, target, report) {
                     true => Ok(Applied::Linked(context.keeps_values.then(link))),
                     false => Ok(Applied::Dropped("relationship to itself".into(), Some(index))),

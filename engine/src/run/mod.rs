@@ -3,7 +3,7 @@
 
 mod provider_state;
 mod read_ahead;
-mod answer;
+mod response_meaning;
 mod body;
 mod delimited;
 mod tree_rows;
@@ -13,13 +13,14 @@ mod host;
 mod saf;
 mod marking_gate;
 mod job;
-mod link;
+mod link_header;
 mod mapping;
 mod paging;
-mod parts;
+mod window_parts;
 mod preview;
 mod record;
 mod request;
+mod retry;
 mod rows;
 mod secret;
 mod signature;
@@ -31,7 +32,6 @@ mod trace;
 mod stream_rows;
 mod prune;
 
-pub use answer::{meaning, meaning_of_status};
 pub use exchange::{Fault, Health, Input, Response, Step};
 pub use offline::map_stored;
 pub use paging::Repeat;
@@ -40,24 +40,25 @@ pub use provider_state::ProviderState;
 pub use prune::value_memory;
 pub use record::Record;
 pub use request::{Redacted, Request};
+pub use response_meaning::{meaning, meaning_of_status};
 pub use secret::Secrets;
-pub use trace::{Counts, Link, Outcome, OutcomeKind, RecordResult, Report, Traced};
+pub use trace::{Counts, Outcome, OutcomeKind, RecordResult, Report, Traced, TracedRelationship};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::{LookupPlan, PagingPlan, Plan, ProbePlan, SettingValue, ValueOrSetting, after, before};
 use crate::profile::Framing;
 use crate::stix::{Graph, Identity, Observable, Tlp};
-use answer::{Decision, Reason};
 use jiff::{SignedDuration, Timestamp};
 use marking_gate::Levels;
 use paging::{Fingerprint, Pages};
-use parts::{Novelty, Part, Parts, SlotKinds};
 use provider_state::{Cause, Exhausted, InFlight, ProbeState, TokenState};
 use request::{RequestBuilder, Target};
+use response_meaning::{Decision, Reason};
 use rows::{Envelope, Reader};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use trace::{Failure, Ledger};
+use window_parts::{Novelty, SlotKinds, WindowPart, WindowParts};
 
 /// Interval between checks whether another run has obtained the token or the quota.
 const SHARED_REQUEST_INTERVAL: SignedDuration = SignedDuration::from_millis(50);
@@ -316,7 +317,7 @@ impl<'p> Run<'p> {
             return Health::Serves;
         }
         let decision = match &result {
-            Ok(response) => answer::decide(self.plan, self.framing(&awaiting), response, now, &self.builder),
+            Ok(response) => response_meaning::decide(self.plan, self.framing(&awaiting), response, now, &self.builder),
             // Only the operator can resolve these: retrying is pointless.
             Err(fault @ (Fault::Untrusted(_) | Fault::Unsendable(_))) => Decision::StopAll(Reason::of_fault(fault)),
             Err(fault) => Decision::Retry(Reason::of_fault(fault), None),
@@ -414,46 +415,6 @@ impl<'p> Run<'p> {
         self.ledger.diagnostics.push(found.warning());
     }
 
-    /// Schedules a retry; fails the lookup after the last attempt, and defers the run if the wait is too long.
-    fn retry(&mut self, reason: Reason, requested_wait: Option<SignedDuration>, awaiting: &Awaiting, now: Timestamp) {
-        self.release_probe(awaiting);
-        let retry = &self.plan.http.retry;
-        let wait = requested_wait.unwrap_or_else(|| self.backoff());
-        let until = after(now, wait);
-        let is_too_late = until >= self.input.deadline;
-        if wait > retry.longest || (requested_wait.is_some() && is_too_late) {
-            let until = self.provider_state.exhaust(self.plan, until, (Cause::Throttled, reason.text()), now);
-            self.defer(until, reason.text());
-        } else if self.attempts >= retry.attempts || is_too_late {
-            let text = reason.text_after(self.attempts);
-            match reason.is_throttling() {
-                true => {
-                    self.defer(until, text);
-                }
-                false => self.fail(Failure::lookup(text)),
-            }
-        } else {
-            self.not_before = until;
-        }
-    }
-
-    /// Exponential backoff with jitter: doubles with each attempt, less up to half.
-    fn backoff(&mut self) -> SignedDuration {
-        let retry = &self.plan.http.retry;
-        let full = retry
-            .first
-            .checked_mul(1 << self.attempts.saturating_sub(1).min(16))
-            .unwrap_or(retry.longest)
-            .min(retry.longest);
-        // SplitMix64 is sufficient to desynchronize runs.
-        self.input.seed = self.input.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.input.seed;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let less = i64::try_from((mixed >> 33) % 1000).expect("below 1000");
-        full - SignedDuration::from_millis(i64::try_from(full.as_millis()).unwrap_or(0) / 2 * less / 1000)
-    }
-
     fn redirect(&mut self, location: &str) {
         let current = self.current.as_mut().expect("a page was requested");
         current.redirects += 1;
@@ -543,7 +504,7 @@ impl<'p> Run<'p> {
         let mut bad = vec![];
         let (texts, graph, ledger) = (&mut self.texts, &mut self.graph, &mut self.ledger);
         let kinds = SlotKinds::of(&reader, &self.plan.record);
-        parts.iter_mut().for_each(Parts::begin);
+        parts.iter_mut().for_each(WindowParts::begin);
         let mut innermost = 0;
         let read = reader.read(response, &mut |row| {
             innermost += 1;
@@ -632,10 +593,10 @@ impl<'p> Run<'p> {
     }
 
     /// Returns the parts of the window for a lookup that splits it; initially the whole window.
-    fn parts(&self, lookup: &LookupPlan) -> Option<Parts> {
+    fn parts(&self, lookup: &LookupPlan) -> Option<WindowParts> {
         let PagingPlan::Window { open_end, .. } = lookup.paging else { return None };
         let start = self.window_start.expect("a lookup by parts of the window has one");
-        Some(Parts::new(lookup, Part::whole(start, self.started, open_end), self.started))
+        Some(WindowParts::new(lookup, WindowPart::whole(start, self.started, open_end), self.started))
     }
 
     /// Completes the current lookup, or fails it if too many of its records are bad.

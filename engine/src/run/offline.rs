@@ -4,7 +4,7 @@ use super::rows::{Envelope, Reader, Row, RowsError, StreamEnd};
 use super::secret::Secrets;
 use super::stored_pages::StoredPages;
 use super::trace::{Failure, Ledger, Report};
-use super::{Input, Response, answer, diagnose, mapping, marking_gate, record};
+use super::{Input, Response, diagnose, mapping, marking_gate, record, response_meaning};
 use crate::plan::{LookupPlan, Plan};
 use crate::stix::{Graph, Identity};
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
         let mut chunks = chunks.into_iter();
         let first = Response { status: 200, body: chunks.next().unwrap_or_default(), ..Response::default() };
         let redact = |text: &str| secrets.redact(text);
-        if let Some(result) = answer::stored_result(plan, lookup.rows.framing, &first, redact) {
+        if let Some(result) = response_meaning::stored_result(plan, lookup.rows.framing, &first, redact) {
             match result {
                 Err(reason) => ledger.failures.push(Failure::lookup(format!("{name}: {reason}"))),
                 Ok(()) => {

@@ -1,10 +1,10 @@
 //! Determines the next page of a lookup. A repeated page or cursor is an error, since paging would not end.
 
 use super::Response;
-use super::link;
-use super::parts::{Part, Parts};
+use super::link_header;
 use super::request::{Redacted, RequestBuilder, Target};
 use super::rows::{Envelope, Row, StreamEnd, kind_of};
+use super::window_parts::{WindowPart, WindowParts};
 use crate::plan::{LookupPlan, PagingPlan, Path, ResponseLocation, SignalPlan};
 use crate::printable;
 use crate::profile::{LevelKind, Scalar};
@@ -25,8 +25,8 @@ pub(super) struct Pages {
     pub(super) innermost: u64,
     /// Cursor of the next page.
     pub(super) cursor: Option<String>,
-    /// Parts of the window, if each page is one of them.
-    pub(super) parts: Option<Parts>,
+    /// WindowParts of the window, if each page is one of them.
+    pub(super) parts: Option<WindowParts>,
     /// Total that a page stated last: some providers state it on the first page only.
     total: Option<u64>,
     /// Number of the last page, from the page that stated it last.
@@ -88,17 +88,17 @@ impl fmt::Display for Repeat {
 
 impl Pages {
     /// Creates the state before the first page.
-    pub(super) fn of(parts: Option<Parts>) -> Pages {
+    pub(super) fn of(parts: Option<WindowParts>) -> Pages {
         Pages { parts, ..Pages::default() }
     }
 
-    /// Whether repeated pages are an error. Parts of the window may contain equal rows.
+    /// Whether repeated pages are an error. WindowParts of the window may contain equal rows.
     pub(super) fn compares(lookup: &LookupPlan) -> bool {
         !matches!(lookup.paging, PagingPlan::None { .. } | PagingPlan::Window { .. })
     }
 
     /// Returns the part of the window to request, if pages are parts.
-    pub(super) fn part(&self) -> Option<Part> {
+    pub(super) fn part(&self) -> Option<WindowPart> {
         self.parts.as_ref()?.current()
     }
 
@@ -298,7 +298,7 @@ pub(super) fn fewer_than_total(rows: u64, total: u64) -> String {
 /// Returns the URL of the next page, if there is one.
 pub(super) fn next_url(at: Option<&Path>, envelope: &Envelope, response: &Response) -> Result<Option<String>, String> {
     let Some(path) = at else {
-        return link::next(response.headers("link")).map_err(|error| format!("invalid `Link` header: {error}"));
+        return link_header::next(response.headers("link")).map_err(|error| format!("invalid `Link` header: {error}"));
     };
     match path.find(&envelope.document) {
         None | Some(Value::Null | Value::Bool(false)) => Ok(None),

@@ -2,8 +2,8 @@
 //! is refreshing them.
 
 use super::Response;
-use super::answer::wait;
 use super::extract::{document, find};
+use super::response_meaning::wait;
 use crate::plan::{ElementPlan, Path, Plan, ProbeFigures, ProbePlan, ResponseLocation, TokenPlan, after, integer};
 use crate::profile::QuotaHeaders;
 use jiff::{SignedDuration, Timestamp};
@@ -44,7 +44,7 @@ struct State {
     token: Token,
     exhausted: Option<Exhausted>,
     remaining: Option<i64>,
-    /// Returns why the last probe did not show the remaining quota.
+    /// Why the last probe did not show the remaining quota.
     missing: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use super::rows::Pick;
 use crate::dns::{Form, Mailbox, Name, Rdata, RrType, Soa, parse_address, reverse_name};
 use crate::plan::{FieldPlan, Operand, OrientationPlan, RecordPlan, integer};
 use crate::profile::{FieldType, RdataAs, Scalar, Take};
-use crate::stix::{Kind, Observable, Seen, Tlp, stix_time};
+use crate::stix::{Observable, ObservableType, Seen, Tlp, stix_time};
 use jiff::Timestamp;
 use minijinja::value::Value as Text;
 use serde::Serialize;
@@ -428,7 +428,9 @@ fn orientation<'p>(plan: &'p RecordPlan, fields: &[Typed], asked: &Observable) -
 
 /// Returns the observable as a name, if it is one.
 pub(super) fn asked_name(asked: &Observable) -> Option<Name> {
-    matches!(asked.kind(), Kind::DomainName | Kind::Hostname).then(|| Name::parse(asked.value()).ok()).flatten()
+    matches!(asked.kind(), ObservableType::DomainName | ObservableType::Hostname)
+        .then(|| Name::parse(asked.value()).ok())
+        .flatten()
 }
 
 /// Returns the owner name; an address can only own PTR records, by its reverse name.

@@ -3,9 +3,9 @@
 
 use super::body::Body;
 use super::paging::Pages;
-use super::parts::Part as WindowPart;
 use super::secret::{Piece, Secrets};
 use super::signature::digest;
+use super::window_parts::WindowPart;
 use super::{Input, Observable};
 use crate::dns::{expanded, parse_address, reverse_name};
 use crate::plan::{

@@ -24,7 +24,7 @@ pub enum RecordResult {
 
 /// A relationship that a record was mapped to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub struct TracedRelationship {
     /// Source of the relationship (`source_ref`).
     pub source: Observable,
     /// Type of the relationship (`relationship_type`).
@@ -55,7 +55,7 @@ pub struct Traced {
     /// How the record was accounted for.
     pub result: RecordResult,
     /// Relationships that the record was mapped to.
-    pub links: Vec<Link>,
+    pub links: Vec<TracedRelationship>,
 }
 
 /// Numbers of records by result; they add up to those read.

@@ -3,9 +3,9 @@
 
 use super::columns::{Columns, Link, Moment, NodeNumber, ProviderNumber};
 use super::id::{Id, Uuid};
-use super::kind::{Kind, RelationshipType};
 use super::object::{Identity, Object, Relationship};
 use super::observable::{Observable, derived_id};
+use super::observable_type::{ObservableType, RelationshipType};
 use super::pap::Pap;
 use super::time::id_text;
 use super::tlp::Tlp;
@@ -437,12 +437,12 @@ fn node_id(found: &Columns, ids: &[Uuid], number: NodeNumber) -> Id {
     Id::new(found_kind(found, number).stix_type(), *Columns::of(ids, number))
 }
 
-fn found_kind(found: &Columns, number: NodeNumber) -> Kind {
+fn found_kind(found: &Columns, number: NodeNumber) -> ObservableType {
     found.node(number).kind
 }
 
 /// Returns the type and the first octets of a value as numbers: observables are sorted by these unless they are equal.
-fn sort_prefix(kind: Kind, value: &str) -> (u64, u32) {
+fn sort_prefix(kind: ObservableType, value: &str) -> (u64, u32) {
     let mut start = [0; 12];
     start[0] = kind as u8;
     let length = value.len().min(11);

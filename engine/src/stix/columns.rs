@@ -2,7 +2,7 @@
 //! detect duplicates and does not sort.
 
 use super::descriptions::{DescriptionId, DescriptionTable};
-use super::kind::{Kind, RelationshipType};
+use super::observable_type::{ObservableType, RelationshipType};
 use super::tlp::Tlp;
 use jiff::Timestamp;
 use std::num::NonZeroU16;
@@ -43,7 +43,7 @@ impl ProviderNumber {
 pub(super) struct Node {
     start: usize,
     length: u32,
-    pub(super) kind: Kind,
+    pub(super) kind: ObservableType,
     pub(super) tlp: Option<Tlp>,
     /// Provider that reported it.
     pub(super) author: Option<ProviderNumber>,
@@ -137,7 +137,7 @@ impl Columns {
     /// Adds an observable and returns its number.
     pub(super) fn push(
         &mut self,
-        kind: Kind,
+        kind: ObservableType,
         value: &str,
         tlp: Option<Tlp>,
         author: Option<ProviderNumber>,
@@ -169,7 +169,7 @@ impl Columns {
     }
 
     /// Returns type and value of an observable.
-    pub(super) fn kind_and_value(&self, number: NodeNumber) -> (Kind, &str) {
+    pub(super) fn kind_and_value(&self, number: NodeNumber) -> (ObservableType, &str) {
         let node = self.node(number);
         (node.kind, self.value(node))
     }

@@ -5,9 +5,9 @@ use super::bundle::Bundle;
 use super::columns::{Columns, Link, Moment, NodeNumber, ProviderNumber};
 use super::descriptions::DescriptionTable;
 use super::index::Index;
-use super::kind::{Kind, RelationshipType};
 use super::object::Identity;
 use super::observable::Observable;
+use super::observable_type::{ObservableType, RelationshipType};
 use super::periods::{Period, TimeRange, join, join_without_start};
 use super::tlp::Tlp;
 use crate::dns::RrType;
@@ -109,12 +109,12 @@ struct Waiting {
 #[derive(Debug)]
 enum End {
     Asked,
-    Other { kind: Kind, start: usize, end: usize, hash: u64 },
+    Other { kind: ObservableType, start: usize, end: usize, hash: u64 },
 }
 
 /// A record's statement about a relationship.
 #[derive(Debug, Clone)]
-pub struct Report {
+pub struct RelationshipReport {
     /// Times of the first and last observation.
     pub seen: Seen,
     /// TLP marking of the statement.
@@ -171,7 +171,7 @@ impl Graph {
         source: &Observable,
         relationship: RelationshipType,
         target: &Observable,
-        report: Report,
+        report: RelationshipReport,
     ) -> bool {
         if source.is_same(target) {
             return false;
@@ -194,7 +194,7 @@ impl Graph {
     }
 
     /// Returns the record type for the key of a report; 0 without times, since no periods can be confused.
-    fn key_rrtype(&self, report: &Report) -> u16 {
+    fn key_rrtype(&self, report: &RelationshipReport) -> u16 {
         let is_timed = report.seen != Seen::default();
         let rrtype = report.rrtype.filter(|_| is_timed && self.policy.repeats != Repeats::Widen);
         rrtype.map_or(0, RrType::number)
@@ -366,7 +366,7 @@ impl Graph {
 }
 
 /// Returns the hash of an observable.
-fn hash(hasher: &DefaultHashBuilder, kind: Kind, value: &str) -> u64 {
+fn hash(hasher: &DefaultHashBuilder, kind: ObservableType, value: &str) -> u64 {
     hasher.hash_one((kind, value))
 }
 

@@ -2,7 +2,7 @@
 //! 2.1 §2.9), equal to those that python-stix2 and OpenCTI derive.
 
 use super::inline_string::{CAPACITY, Short};
-use super::kind::{Kind, RelationshipType};
+use super::observable_type::{ObservableType, RelationshipType};
 use serde::{Serialize, Serializer};
 use sha1::{Digest, Sha1};
 use std::borrow::Cow;
@@ -34,17 +34,17 @@ pub struct Id {
 
 impl Id {
     /// Derives the id of an observable from its `value`.
-    pub fn of_value(kind: Kind, value: &str) -> Id {
+    pub fn of_value(kind: ObservableType, value: &str) -> Id {
         Self::derived(kind.stix_type(), &[r#"{"value":""#, &escaped(value), r#""}"#])
     }
 
     /// Derives the id of an observable from its `number`, in decimal digits.
-    pub fn of_number(kind: Kind, digits: &str) -> Id {
+    pub fn of_number(kind: ObservableType, digits: &str) -> Id {
         Self::derived(kind.stix_type(), &[r#"{"number":"#, digits, "}"])
     }
 
-    /// Of a relationship. The start time, if it takes part, as [`super::id_time`] writes it; and the record type, where
-    /// nothing else tells two of them apart.
+    /// Derives the id of a relationship: from the start time, if it is a part of the id, as [`super::id_time`] writes it,
+    /// and from the record type, if nothing else distinguishes two relationships.
     pub(super) fn of_relationship(
         relationship: RelationshipType,
         source: Id,
@@ -109,7 +109,7 @@ impl Id {
     }
 
     /// Parses an external id; `None` if it is not of this observable type or has no valid UUID.
-    pub fn parse_observable(kind: Kind, text: &str) -> Option<Id> {
+    pub fn parse_observable(kind: ObservableType, text: &str) -> Option<Id> {
         let uuid = text.strip_prefix(kind.stix_type())?.strip_prefix("--")?;
         Some(Id { kind: kind.stix_type(), uuid: parse_uuid(uuid)? })
     }
@@ -243,12 +243,14 @@ mod tests {
                 input("start_time"),
                 None,
             ),
-            kind => Id::of_value(Kind::parse(kind).expect("a kind we make"), input("value").expect("a value")),
+            kind => {
+                Id::of_value(ObservableType::parse(kind).expect("a kind we make"), input("value").expect("a value"))
+            }
         }
     }
 
     fn observable(text: &str) -> Id {
-        let kind = Kind::parse(text.split("--").next().expect("a type")).expect("a kind we make");
+        let kind = ObservableType::parse(text.split("--").next().expect("a type")).expect("a kind we make");
         Id::parse_observable(kind, text).expect("an id")
     }
 
@@ -264,19 +266,19 @@ mod tests {
         #[test]
         fn of_value_hashes_canonical_json(value in ".*") {
             let canonical = serde_json_canonicalizer::to_string(&json!({ "value": value })).expect("JSON");
-            prop_assert_eq!(Id::of_value(Kind::DomainName, &value), Id::derived("domain-name", &[&canonical]));
+            prop_assert_eq!(Id::of_value(ObservableType::DomainName, &value), Id::derived("domain-name", &[&canonical]));
         }
 
         #[test]
         fn parse_observable_round_trips(value in ".*") {
-            let id = Id::of_value(Kind::EmailAddr, &value);
-            prop_assert_eq!(Id::parse_observable(Kind::EmailAddr, &id.to_string()), Some(id));
-            prop_assert_eq!(Id::parse_observable(Kind::DomainName, &id.to_string()), None);
+            let id = Id::of_value(ObservableType::EmailAddr, &value);
+            prop_assert_eq!(Id::parse_observable(ObservableType::EmailAddr, &id.to_string()), Some(id));
+            prop_assert_eq!(Id::parse_observable(ObservableType::DomainName, &id.to_string()), None);
         }
 
         #[test]
         fn parse_observable_any_text_does_not_panic(text in ".*") {
-            let _ = Id::parse_observable(Kind::DomainName, &format!("domain-name--{text}"));
+            let _ = Id::parse_observable(ObservableType::DomainName, &format!("domain-name--{text}"));
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::id::Id;
 use super::json::{InMap, Properties};
-use super::kind::{Kind, RelationshipType};
 use super::observable::Observable;
+use super::observable_type::{ObservableType, RelationshipType};
 use super::pap::Pap;
 use super::time::{object_time, stix_text};
 use super::tlp::Tlp;
@@ -253,7 +253,7 @@ fn markings<P: Properties>(to: &mut P, tlp: Option<Tlp>, pap: Option<Pap>) -> Re
 /// Writes the properties of an observable.
 pub(super) fn observable<P: Properties>(
     to: &mut P,
-    kind: Kind,
+    kind: ObservableType,
     value: &str,
     id: Id,
     (tlp, pap): (Option<Tlp>, Option<Pap>),
@@ -263,7 +263,7 @@ pub(super) fn observable<P: Properties>(
     to.plain("spec_version", "2.1")?;
     to.id("id", id)?;
     match kind {
-        Kind::AutonomousSystem => {
+        ObservableType::AutonomousSystem => {
             to.number("number", value.parse().expect("the value of an autonomous system is its number"))?;
             to.plain("name", &format!("AS{value}"))?;
         }

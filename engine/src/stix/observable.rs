@@ -3,7 +3,7 @@
 
 use super::id::Id;
 use super::inline_string::Short;
-use super::kind::Kind;
+use super::observable_type::ObservableType;
 use crate::dns::{AddressError, Mailbox, Name, NameError, parse_address};
 use crate::printable;
 use std::fmt::{self, Write};
@@ -17,7 +17,7 @@ const MAX_TEXT: usize = 65_535;
 /// A STIX Cyber-observable Object (SCO): the queried observable, or one in a response.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Observable {
-    kind: Kind,
+    kind: ObservableType,
     value: Arc<str>,
     /// An id that differs from the derived one, if the observable was received with one.
     external_id: Option<Id>,
@@ -25,40 +25,40 @@ pub struct Observable {
 
 impl Observable {
     /// Parses a value of a known type; ignores leading and trailing whitespace.
-    pub fn parse(kind: Kind, text: &str) -> Result<Observable, ObservableError> {
+    pub fn parse(kind: ObservableType, text: &str) -> Result<Observable, ObservableError> {
         let text = text.trim();
         match kind {
-            Kind::DomainName => {
+            ObservableType::DomainName => {
                 let name = Name::parse(text).map_err(|error| ObservableError::name(text, error))?;
                 Self::of_name(&name).ok_or_else(|| ObservableError::NotOneName(text.to_owned()))
             }
-            Kind::Ipv4Addr | Kind::Ipv6Addr => {
+            ObservableType::Ipv4Addr | ObservableType::Ipv6Addr => {
                 let address = parse_address(text).map_err(|error| ObservableError::address(text, error))?;
-                if kind == Kind::Ipv6Addr && address.is_ipv4() && text.contains(':') {
+                if kind == ObservableType::Ipv6Addr && address.is_ipv4() && text.contains(':') {
                     return Err(ObservableError::address(text, AddressError::Mapped));
                 }
                 Some(Self::of_address(address))
                     .filter(|observable| observable.kind == kind)
                     .ok_or_else(|| ObservableError::OtherFamily { text: text.to_owned(), kind })
             }
-            Kind::EmailAddr => Mailbox::parse(text)
+            ObservableType::EmailAddr => Mailbox::parse(text)
                 .ok()
                 .and_then(|mailbox| Self::of_mailbox(&mailbox))
                 .ok_or_else(|| ObservableError::Mailbox(text.to_owned())),
-            Kind::Hostname => Ok(Self::parse(Kind::DomainName, text)?.as_hostname()),
-            Kind::Url => Self::of_url(text).ok_or_else(|| ObservableError::other(kind, text)),
-            Kind::Text => {
+            ObservableType::Hostname => Ok(Self::parse(ObservableType::DomainName, text)?.as_hostname()),
+            ObservableType::Url => Self::of_url(text).ok_or_else(|| ObservableError::other(kind, text)),
+            ObservableType::Text => {
                 let is_text = !text.is_empty() && text.len() <= MAX_TEXT;
                 is_text.then(|| Self::new(kind, text.to_owned())).ok_or_else(|| ObservableError::other(kind, text))
             }
-            Kind::MacAddr => Self::of_mac(text).ok_or_else(|| ObservableError::other(kind, text)),
-            Kind::AutonomousSystem => Self::of_system(text).ok_or_else(|| ObservableError::other(kind, text)),
+            ObservableType::MacAddr => Self::of_mac(text).ok_or_else(|| ObservableError::other(kind, text)),
+            ObservableType::AutonomousSystem => Self::of_system(text).ok_or_else(|| ObservableError::other(kind, text)),
         }
     }
 
     fn of_url(text: &str) -> Option<Observable> {
         let url = Url::parse(text).ok().filter(|_| text.len() <= MAX_TEXT)?;
-        Some(Self::new(Kind::Url, url.to_string()))
+        Some(Self::new(ObservableType::Url, url.to_string()))
     }
 
     /// Accepts six octets separated by `:` or `-`, or without separators.
@@ -66,20 +66,20 @@ impl Observable {
         let digits: String = text.chars().filter(|c| !matches!(c, ':' | '-')).collect::<String>().to_ascii_lowercase();
         let is_mac = digits.len() == 12 && digits.bytes().all(|b| b.is_ascii_hexdigit());
         let octets: Vec<&str> = (0..6).filter(|_| is_mac).map(|i| &digits[2 * i..2 * i + 2]).collect();
-        is_mac.then(|| Self::new(Kind::MacAddr, octets.join(":")))
+        is_mac.then(|| Self::new(ObservableType::MacAddr, octets.join(":")))
     }
 
     /// Accepts `64500`, `AS64500`, and `AS64500` followed by a name, which is ignored.
     fn of_system(text: &str) -> Option<Observable> {
         let word = text.split_ascii_whitespace().next()?;
         let number: u32 = word.trim_start_matches(['A', 'S', 'a', 's']).parse().ok()?;
-        Some(Self::new(Kind::AutonomousSystem, number.to_string()))
+        Some(Self::new(ObservableType::AutonomousSystem, number.to_string()))
     }
 
     /// Converts a domain name to a hostname with the same value; returns other types unchanged.
     pub fn as_hostname(&self) -> Observable {
         match self.kind {
-            Kind::DomainName => Self::new(Kind::Hostname, Arc::clone(&self.value)),
+            ObservableType::DomainName => Self::new(ObservableType::Hostname, Arc::clone(&self.value)),
             _ => self.clone(),
         }
     }
@@ -87,7 +87,7 @@ impl Observable {
     /// Parses the observable of a query, of the given type or the detected one. A network of one address
     /// (`192.0.2.1/32`, STIX 2.1 §6.9) is queried as that address, and keeps the id that is derived from the original
     /// value.
-    pub fn asked(kind: Option<Kind>, text: &str) -> Result<Observable, ObservableError> {
+    pub fn asked(kind: Option<ObservableType>, text: &str) -> Result<Observable, ObservableError> {
         let read = |text: &str| kind.map_or_else(|| Self::detect(text), |kind| Self::parse(kind, text));
         let text = text.trim();
         let Some(address) = single_address(text) else { return read(text) };
@@ -103,8 +103,8 @@ impl Observable {
         match parse_address(text) {
             Ok(address) => Ok(Self::of_address(address)),
             Err(AddressError::Network) => Err(ObservableError::address(text, AddressError::Network)),
-            Err(_) if text.contains('@') => Self::parse(Kind::EmailAddr, text),
-            Err(_) => Self::parse(Kind::DomainName, text),
+            Err(_) if text.contains('@') => Self::parse(ObservableType::EmailAddr, text),
+            Err(_) => Self::parse(ObservableType::DomainName, text),
         }
     }
 
@@ -121,7 +121,7 @@ impl Observable {
             is_plain && !is_hyphen_at_an_end
         };
         let is_one_domain = !name.is_root() && name.as_str().bytes().chain([b'.']).all(is_good);
-        (is_one_domain && has_top_level(name.as_str())).then(|| Self::new(Kind::DomainName, name.shared()))
+        (is_one_domain && has_top_level(name.as_str())).then(|| Self::new(ObservableType::DomainName, name.shared()))
     }
 
     /// Returns the observable of an address in a record. `None` for an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2): it
@@ -133,7 +133,7 @@ impl Observable {
 
     /// Returns the observable of an IPv4 or IPv6 address.
     pub fn of_address(address: IpAddr) -> Observable {
-        let kind = if address.is_ipv4() { Kind::Ipv4Addr } else { Kind::Ipv6Addr };
+        let kind = if address.is_ipv4() { ObservableType::Ipv4Addr } else { ObservableType::Ipv6Addr };
         let mut text = Short::new();
         match address {
             IpAddr::V4(address) => push_ipv4(&mut text, address),
@@ -148,10 +148,10 @@ impl Observable {
     pub fn of_mailbox(mailbox: &Mailbox) -> Option<Observable> {
         let domain = Self::of_name(mailbox.domain())?;
         let is_permitted = mailbox.local().is_ascii() && !domain.value.contains('_');
-        is_permitted.then(|| Self::new(Kind::EmailAddr, mailbox.to_string()))
+        is_permitted.then(|| Self::new(ObservableType::EmailAddr, mailbox.to_string()))
     }
 
-    pub(super) fn new(kind: Kind, value: impl Into<Arc<str>>) -> Observable {
+    pub(super) fn new(kind: ObservableType, value: impl Into<Arc<str>>) -> Observable {
         Observable { kind, value: value.into(), external_id: None }
     }
 
@@ -163,7 +163,7 @@ impl Observable {
     }
 
     /// Returns the STIX type of the observable.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ObservableType {
         self.kind
     }
 
@@ -174,7 +174,7 @@ impl Observable {
 
     /// Returns the number of an autonomous system; `None` for other types.
     pub fn number(&self) -> Option<u32> {
-        (self.kind == Kind::AutonomousSystem)
+        (self.kind == ObservableType::AutonomousSystem)
             .then(|| self.value.parse().expect("the value of an autonomous system is its number"))
     }
 
@@ -217,9 +217,9 @@ fn push_ipv4(text: &mut Short, address: Ipv4Addr) {
 }
 
 /// Returns the deterministic id of an observable (STIX 2.1 §2.9).
-pub(super) fn derived_id(kind: Kind, value: &str) -> Id {
+pub(super) fn derived_id(kind: ObservableType, value: &str) -> Id {
     match kind {
-        Kind::AutonomousSystem => Id::of_number(kind, value),
+        ObservableType::AutonomousSystem => Id::of_number(kind, value),
         _ => Id::of_value(kind, value),
     }
 }
@@ -244,7 +244,7 @@ pub enum ObservableError {
         /// The value.
         text: String,
         /// The expected type.
-        kind: Kind,
+        kind: ObservableType,
     },
     /// An invalid e-mail address.
     Mailbox(String),
@@ -253,7 +253,7 @@ pub enum ObservableError {
         /// The value, truncated to 60 characters.
         text: String,
         /// The expected type.
-        kind: Kind,
+        kind: ObservableType,
     },
 }
 
@@ -262,7 +262,7 @@ impl ObservableError {
         Self::Name(text.to_owned(), error)
     }
 
-    fn other(kind: Kind, text: &str) -> Self {
+    fn other(kind: ObservableType, text: &str) -> Self {
         Self::Other { text: text.chars().take(60).collect(), kind }
     }
 
@@ -318,9 +318,9 @@ mod tests {
     fn ipv4_mapped_address_is_converted_or_rejected() {
         for text in ["::ffff:192.0.2.1", "::FFFF:c000:201", "0:0:0:0:0:ffff:192.0.2.1"] {
             assert_eq!(Observable::found_address(text.parse().expect("an address")), None, "{text}");
-            let asked = Observable::parse(Kind::Ipv6Addr, text);
+            let asked = Observable::parse(ObservableType::Ipv6Addr, text);
             assert!(asked.expect_err(text).to_string().contains("IPv4-mapped"), "{text}");
-            for read in [Observable::detect(text), Observable::parse(Kind::Ipv4Addr, text)] {
+            for read in [Observable::detect(text), Observable::parse(ObservableType::Ipv4Addr, text)] {
                 assert_eq!(read.expect(text).value(), "192.0.2.1");
             }
         }

@@ -64,7 +64,9 @@ fn absorb(kept: &mut Period, next: &Period, descriptions: &mut DescriptionTable)
 #[cfg(test)]
 mod tests {
     use crate::dns::RrType;
-    use crate::stix::{Bundle, Graph, Identity, Observable, Policy, RelationshipType, Repeats, Report, Seen, Tlp};
+    use crate::stix::{
+        Bundle, Graph, Identity, Observable, Policy, RelationshipReport, RelationshipType, Repeats, Seen, Tlp,
+    };
     use jiff::{SignedDuration, Timestamp};
     use proptest::prelude::*;
     use std::collections::{BTreeMap, BTreeSet};
@@ -86,7 +88,7 @@ mod tests {
             let rrtype = RrType::parse(&rrtype.to_string()).expect("a type");
             let seen = Seen { first: first.map(day), last: last.map(day) };
             let description = format!("{rrtype} record").into();
-            let report = Report { seen, tlp: Tlp::Clear, rrtype: Some(rrtype), description };
+            let report = RelationshipReport { seen, tlp: Tlp::Clear, rrtype: Some(rrtype), description };
             assert!(graph.relate(&asked, RelationshipType::RelatedTo, &other, report));
         }
         let created = Timestamp::UNIX_EPOCH;

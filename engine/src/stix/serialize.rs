@@ -115,18 +115,25 @@ impl Bundle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stix::{Graph, Identity, Kind, Observable, Pap, Policy, RelationshipType, Report, Seen, Tlp};
+    use crate::stix::{
+        Graph, Identity, Observable, ObservableType, Pap, Policy, RelationshipReport, RelationshipType, Seen, Tlp,
+    };
     use jiff::Timestamp;
 
     /// Creates a bundle of names and addresses, some of which are shared.
     fn bundle(names: u32) -> Bundle {
-        let asked = Observable::parse(Kind::DomainName, "example.com").expect("a name");
+        let asked = Observable::parse(ObservableType::DomainName, "example.com").expect("a name");
         let mut graph = Graph::new(asked, Policy::default());
         for number in 0..names {
-            let name = Observable::parse(Kind::DomainName, &format!("host-{number}.example.com")).expect("a name");
+            let name =
+                Observable::parse(ObservableType::DomainName, &format!("host-{number}.example.com")).expect("a name");
             let address = Observable::of_address(std::net::Ipv4Addr::from(number / 3).into());
-            let report =
-                Report { seen: Seen::default(), tlp: Tlp::Green, rrtype: None, description: "A record".into() };
+            let report = RelationshipReport {
+                seen: Seen::default(),
+                tlp: Tlp::Green,
+                rrtype: None,
+                description: "A record".into(),
+            };
             graph.relate(&name, RelationshipType::ResolvesTo, &address, report);
         }
         let created = Timestamp::UNIX_EPOCH;

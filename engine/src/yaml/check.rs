@@ -3,12 +3,13 @@
 //! not.
 
 use super::choice::{Intended, Keywords, branches, meant, tag};
-use super::phrasing::{self, clip, message, nearest};
+use super::phrasing::{self, clip, message};
 use super::scalar::written;
 use super::schema::{Schema, in_range, is, list, of_form, of_item, of_key, of_length, repeated, types};
 use super::sort_and_deduplicate;
-use super::suggest::{Suggestion, suggestions};
+use super::spelling::nearest;
 use super::tree::{Tree, child};
+use super::type_fix::{Suggestion, suggestions};
 use crate::diagnostic::{Code, Diagnostic, Fix, Span};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

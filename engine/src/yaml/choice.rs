@@ -1,7 +1,8 @@
 //! Determines which branch of an `anyOf` or `oneOf` was intended, so that no message says that no branch matches.
 
-use super::phrasing::{nearest, words};
+use super::phrasing::words;
 use super::schema::{Schema, is, list, types};
+use super::spelling::nearest;
 use serde_json::{Map, Value};
 
 /// Keywords that are annotations and do not affect validation.

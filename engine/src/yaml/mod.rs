@@ -7,7 +7,8 @@ mod check;
 mod choice;
 mod span_map;
 mod recover;
-mod suggest;
+mod spelling;
+mod type_fix;
 mod scalar;
 mod schema;
 mod syntax;
@@ -18,8 +19,8 @@ mod phrasing;
 mod tests;
 
 pub use check::check;
-pub use phrasing::{closest_few, nearest};
 pub use schema::Schema;
+pub use spelling::{closest_few, nearest};
 pub(crate) use tree::child;
 pub use tree::{Location, Size, Tree};
 

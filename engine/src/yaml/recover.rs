@@ -4,10 +4,11 @@
 
 use super::build::{Kind, Node, Pairs};
 use super::choice::{Intended, Keywords, branches, meant, tag};
-use super::phrasing::{nearest, words};
+use super::phrasing::words;
 use super::schema::{Schema, list, of_item, of_key, types};
-use super::suggest::suggestions;
+use super::spelling::nearest;
 use super::tree::{Tree, to_value};
+use super::type_fix::suggestions;
 use crate::diagnostic::Span;
 use serde_json::{Map, Value};
 use std::sync::Arc;

@@ -9,7 +9,7 @@ mod measure;
 use super::phrasing::{percent, plural};
 use super::recorded::Recorded;
 use crate::cli::TestFormat;
-use crate::output::{print, print_json};
+use crate::standard_streams::{print, print_json};
 use items::{Item, ItemKind};
 use serde_json::{Value, json};
 use std::fmt::Write;

@@ -10,7 +10,7 @@ use super::parallel;
 use super::phrasing::{percent, plural};
 use super::recorded::Recorded;
 use crate::cli::TestFormat;
-use crate::output::{print, print_json};
+use crate::standard_streams::{print, print_json};
 use anyhow::bail;
 use mutants::{Change, Mutant, mutants};
 use serde_json::{Value, json};

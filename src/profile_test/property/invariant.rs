@@ -13,7 +13,7 @@ use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{SettingValue, Settings, ValueOrSetting};
 use stixmap_engine::profile::{OtherNames, Unmarked};
 use stixmap_engine::run::{OutcomeKind, RecordResult, Report, Traced};
-use stixmap_engine::stix::{Kind, Marking, Tlp, is_permitted};
+use stixmap_engine::stix::{Marking, ObservableType, Tlp, is_permitted};
 
 pub(super) fn no_panic(take: &Take) -> Result<(), String> {
     take.played.as_ref().map(|_| ()).map_err(|panicked| format!("it panics: {}", panicked.reason))
@@ -68,7 +68,7 @@ pub(super) fn connected(take: &Take) -> Result<(), String> {
         reached.extend(open.swap_remove(place));
     }
     let apart = objects(&played.bundle).find(|object| {
-        let is_observable = object["type"].as_str().is_some_and(|kind| Kind::parse(kind).is_some());
+        let is_observable = object["type"].as_str().is_some_and(|kind| ObservableType::parse(kind).is_some());
         is_observable && !object["id"].as_str().is_some_and(|id| reached.contains(id))
     });
     ensure(apart.is_none(), || format!("not connected with the observable: {apart:?}"))
@@ -82,7 +82,7 @@ pub(super) fn permitted(take: &Take) -> Result<(), String> {
     let Some(played) = played(take) else { return Ok(()) };
     let by_id = by_id(&played.bundle);
     for object in objects(&played.bundle).filter(|object| object["type"] == "relationship") {
-        let end = |key: &str| Kind::parse(by_id.get(object[key].as_str()?)?["type"].as_str()?);
+        let end = |key: &str| ObservableType::parse(by_id.get(object[key].as_str()?)?["type"].as_str()?);
         let relationship_type = serde_json::from_value(object["relationship_type"].clone()).ok();
         let ends = (end("source_ref"), relationship_type, end("target_ref"));
         let (Some(source), Some(relationship_type), Some(target)) = ends else {

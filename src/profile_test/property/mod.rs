@@ -27,7 +27,7 @@ use crate::Exit;
 use crate::catalog::Folder;
 use crate::cli::{TestArgs, TestFormat};
 use crate::files::{Bound, Root};
-use crate::output::{print, print_json};
+use crate::standard_streams::{print, print_json};
 use anyhow::{Context, bail};
 use play::Stage;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestCaseResult, TestError, TestRunner};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use stixmap_engine::plan::{Plan, SettingSpec, Settings, after};
 use stixmap_engine::profile::SettingType;
 use stixmap_engine::run::{Input, ProviderState, Report, Run, Step};
-use stixmap_engine::stix::{Kind, Marking, Observable, Tlp};
+use stixmap_engine::stix::{Marking, Observable, ObservableType, Tlp};
 
 /// The time of every scenario.
 pub(super) const NOW: &str = "2024-03-01T00:00:00Z";
@@ -239,17 +239,17 @@ impl<'p> Stage<'p> {
 }
 
 /// Returns observables of a type.
-fn observables(kind: Kind) -> Vec<Observable> {
+fn observables(kind: ObservableType) -> Vec<Observable> {
     let values: &[&str] = match kind {
-        Kind::DomainName => &[NAMES[0], "bücher.example", "1.2.0.192.in-addr.arpa", "_dmarc.example.com"],
-        Kind::Ipv4Addr => &["192.0.2.1", "198.51.100.7"],
-        Kind::Ipv6Addr => &["2001:db8::1", "::ffff:192.0.2.1"],
-        Kind::EmailAddr => &["hostmaster@example.com"],
-        Kind::Hostname => &["www.example.com"],
-        Kind::Url => &["https://www.example.com/?a=b"],
-        Kind::Text => &["v=spf1 -all"],
-        Kind::MacAddr => &["00:00:5e:00:53:01"],
-        Kind::AutonomousSystem => &["64500"],
+        ObservableType::DomainName => &[NAMES[0], "bücher.example", "1.2.0.192.in-addr.arpa", "_dmarc.example.com"],
+        ObservableType::Ipv4Addr => &["192.0.2.1", "198.51.100.7"],
+        ObservableType::Ipv6Addr => &["2001:db8::1", "::ffff:192.0.2.1"],
+        ObservableType::EmailAddr => &["hostmaster@example.com"],
+        ObservableType::Hostname => &["www.example.com"],
+        ObservableType::Url => &["https://www.example.com/?a=b"],
+        ObservableType::Text => &["v=spf1 -all"],
+        ObservableType::MacAddr => &["00:00:5e:00:53:01"],
+        ObservableType::AutonomousSystem => &["64500"],
     };
     values.iter().filter_map(|value| Observable::parse(kind, value).ok()).collect()
 }

@@ -7,12 +7,12 @@
 
 use super::invariant::ensure;
 use super::table::Take;
-use crate::{catalog, format};
+use crate::{catalog, output_format};
 use jiff::Timestamp;
 use std::sync::LazyLock;
 use stixmap_engine::plan::{Plan, SettingSpec, Settings};
 use stixmap_engine::profile::SettingType;
-use stixmap_engine::run::{Input, Link, Record, RecordResult, Report, Traced, map_stored};
+use stixmap_engine::run::{Input, Record, RecordResult, Report, Traced, TracedRelationship, map_stored};
 use stixmap_engine::stix::{Observable, Seen};
 
 static READER: LazyLock<Plan> = LazyLock::new(|| {
@@ -24,7 +24,7 @@ static READER: LazyLock<Plan> = LazyLock::new(|| {
 pub(super) fn read_back(take: &Take) -> Result<(), String> {
     let Ok(one) = take.played else { return Ok(()) };
     let mut text = vec![];
-    format::cof(std::slice::from_ref(&one.report), &mut text).map_err(|error| error.to_string())?;
+    output_format::cof(std::slice::from_ref(&one.report), &mut text).map_err(|error| error.to_string())?;
     let other = mapped(take, one.setting.observable.clone(), text);
     let written: Vec<&Traced> = one.report.trace.iter().filter(|traced| traced.record.is_some()).collect();
     let (lines, read) = (written.len(), other.trace.len());
@@ -59,8 +59,8 @@ fn same(plan: &Plan, one: &Traced, other: &Traced) -> Result<(), String> {
         RecordResult::Dropped(_, Some(_)) if !one.links.iter().any(|link| is_of_pack(link.rule)) => return Ok(()),
         result => return Err(format!("{record:?} was mapped, but read back as {result:?}")),
     }
-    let is_there = |link: &&Link| {
-        let says_so = |read: &Link| !is_of_pack(link.rule) || read.relationship == link.relationship;
+    let is_there = |link: &&TracedRelationship| {
+        let says_so = |read: &TracedRelationship| !is_of_pack(link.rule) || read.relationship == link.relationship;
         other.links.iter().any(|read| read.source == link.source && read.target == link.target && says_so(read))
     };
     let lost = one.links.iter().find(|link| !is_there(link));

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use std::fmt::Write;
 use std::io;
 use stixmap_engine::printable;
-use stixmap_engine::run::{Link, Record, RecordResult, Report, Traced};
+use stixmap_engine::run::{Record, RecordResult, Report, Traced, TracedRelationship};
 use stixmap_engine::stix::{Bundle, Layout, Object, Relationship, Seen, stix_time};
 
 /// Writes the merged results of reports.
@@ -159,8 +159,8 @@ fn head(traced: &Traced) -> String {
     printable::line(text.trim_end()).into_owned()
 }
 
-fn link_line(link: &Link) -> String {
-    let Link { source, relationship, target, line, .. } = link;
+fn link_line(link: &TracedRelationship) -> String {
+    let TracedRelationship { source, relationship, target, line, .. } = link;
     let (source, target) = (source.to_string(), target.to_string());
     let (source, target) = (printable::line(&source), printable::line(&target));
     format!("\n    → {source} {relationship} {target}  by the rule on line {line}")
@@ -173,7 +173,7 @@ pub(crate) fn why(reports: &[&Report], id: &str) -> Option<String> {
         let Some(object) = report.bundle.objects().find(|object| object.id().to_string() == id) else {
             continue;
         };
-        let made = |traced: &Traced, link: &Link| match &object {
+        let made = |traced: &Traced, link: &TracedRelationship| match &object {
             Object::Relationship(relationship) => {
                 (link.relationship, link.source.id(), link.target.id())
                     == (relationship.relationship_type, relationship.source, relationship.target)

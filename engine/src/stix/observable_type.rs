@@ -8,7 +8,7 @@ use std::fmt;
 /// A STIX Cyber-observable type that profiles can produce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ObservableType {
     /// A domain name (STIX 2.1 §6.4).
     #[serde(rename = "domain-name")]
     DomainName,
@@ -34,26 +34,26 @@ pub enum Kind {
 }
 
 struct Row {
-    kind: Kind,
+    kind: ObservableType,
     stix: &'static str,
     opencti: &'static str,
 }
 
 const ROWS: &[Row] = &[
-    Row { kind: Kind::DomainName, stix: "domain-name", opencti: "Domain-Name" },
-    Row { kind: Kind::Ipv4Addr, stix: "ipv4-addr", opencti: "IPv4-Addr" },
-    Row { kind: Kind::Ipv6Addr, stix: "ipv6-addr", opencti: "IPv6-Addr" },
-    Row { kind: Kind::EmailAddr, stix: "email-addr", opencti: "Email-Addr" },
-    Row { kind: Kind::Hostname, stix: "hostname", opencti: "Hostname" },
-    Row { kind: Kind::Url, stix: "url", opencti: "Url" },
-    Row { kind: Kind::Text, stix: "text", opencti: "Text" },
-    Row { kind: Kind::MacAddr, stix: "mac-addr", opencti: "Mac-Addr" },
-    Row { kind: Kind::AutonomousSystem, stix: "autonomous-system", opencti: "Autonomous-System" },
+    Row { kind: ObservableType::DomainName, stix: "domain-name", opencti: "Domain-Name" },
+    Row { kind: ObservableType::Ipv4Addr, stix: "ipv4-addr", opencti: "IPv4-Addr" },
+    Row { kind: ObservableType::Ipv6Addr, stix: "ipv6-addr", opencti: "IPv6-Addr" },
+    Row { kind: ObservableType::EmailAddr, stix: "email-addr", opencti: "Email-Addr" },
+    Row { kind: ObservableType::Hostname, stix: "hostname", opencti: "Hostname" },
+    Row { kind: ObservableType::Url, stix: "url", opencti: "Url" },
+    Row { kind: ObservableType::Text, stix: "text", opencti: "Text" },
+    Row { kind: ObservableType::MacAddr, stix: "mac-addr", opencti: "Mac-Addr" },
+    Row { kind: ObservableType::AutonomousSystem, stix: "autonomous-system", opencti: "Autonomous-System" },
 ];
 
-impl Kind {
+impl ObservableType {
     /// Iterates over all types in the order of the table.
-    pub fn all() -> impl Iterator<Item = Kind> {
+    pub fn all() -> impl Iterator<Item = ObservableType> {
         ROWS.iter().map(|row| row.kind)
     }
 
@@ -72,14 +72,14 @@ impl Kind {
     }
 
     /// Parses the STIX type or OpenCTI's entity type, in any case.
-    pub fn parse(text: &str) -> Option<Kind> {
+    pub fn parse(text: &str) -> Option<ObservableType> {
         let row =
             ROWS.iter().find(|row| row.stix.eq_ignore_ascii_case(text) || row.opencti.eq_ignore_ascii_case(text))?;
         Some(row.kind)
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ObservableType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.stix_type())
     }
@@ -150,8 +150,8 @@ pub enum Permission {
 }
 
 /// Relationships that OpenCTI permits, except `related-to`, which is permitted between any two observables.
-const PERMITTED: &[(Kind, RelationshipType, Kind, Permission)] = {
-    use Kind::{AutonomousSystem, DomainName, Hostname, Ipv4Addr, Ipv6Addr, MacAddr, Text};
+const PERMITTED: &[(ObservableType, RelationshipType, ObservableType, Permission)] = {
+    use ObservableType::{AutonomousSystem, DomainName, Hostname, Ipv4Addr, Ipv6Addr, MacAddr, Text};
     use Permission::{Always, Newer};
     use RelationshipType::{BelongsTo, CommunicatesWith, DerivedFrom, ResolvesTo};
     &[
@@ -180,7 +180,7 @@ const PERMITTED: &[(Kind, RelationshipType, Kind, Permission)] = {
 };
 
 /// Returns whether OpenCTI accepts this relationship.
-pub fn permission(source: Kind, relationship: RelationshipType, target: Kind) -> Permission {
+pub fn permission(source: ObservableType, relationship: RelationshipType, target: ObservableType) -> Permission {
     if relationship == RelationshipType::RelatedTo {
         return Permission::Always;
     }
@@ -189,13 +189,13 @@ pub fn permission(source: Kind, relationship: RelationshipType, target: Kind) ->
 }
 
 /// Returns whether any platform accepts this relationship.
-pub fn is_permitted(source: Kind, relationship: RelationshipType, target: Kind) -> bool {
+pub fn is_permitted(source: ObservableType, relationship: RelationshipType, target: ObservableType) -> bool {
     permission(source, relationship, target) != Permission::Never
 }
 
 /// Returns the target types that are permitted for a source type and relationship.
-pub fn permitted_between(source: Kind, relationship: RelationshipType) -> Vec<Kind> {
-    Kind::all().filter(|&target| is_permitted(source, relationship, target)).collect()
+pub fn permitted_between(source: ObservableType, relationship: RelationshipType) -> Vec<ObservableType> {
+    ObservableType::all().filter(|&target| is_permitted(source, relationship, target)).collect()
 }
 
 #[cfg(test)]
@@ -204,9 +204,9 @@ mod tests {
 
     #[test]
     fn parse_accepts_stix_and_opencti_types() {
-        for kind in Kind::all() {
-            assert_eq!(Kind::parse(kind.stix_type()), Some(kind));
-            assert_eq!(Kind::parse(&kind.entity_type().to_uppercase()), Some(kind));
+        for kind in ObservableType::all() {
+            assert_eq!(ObservableType::parse(kind.stix_type()), Some(kind));
+            assert_eq!(ObservableType::parse(&kind.entity_type().to_uppercase()), Some(kind));
             assert_eq!(serde_json::to_value(kind).expect("a word"), kind.stix_type());
         }
     }
@@ -220,9 +220,9 @@ mod tests {
 
     #[test]
     fn is_permitted_rejects_address_that_resolves_to_name() {
-        assert!(!is_permitted(Kind::Ipv4Addr, RelationshipType::ResolvesTo, Kind::DomainName));
-        assert!(is_permitted(Kind::DomainName, RelationshipType::ResolvesTo, Kind::Ipv4Addr));
-        assert!(is_permitted(Kind::Ipv4Addr, RelationshipType::RelatedTo, Kind::DomainName));
-        assert!(!is_permitted(Kind::DomainName, RelationshipType::ResolvesTo, Kind::EmailAddr));
+        assert!(!is_permitted(ObservableType::Ipv4Addr, RelationshipType::ResolvesTo, ObservableType::DomainName));
+        assert!(is_permitted(ObservableType::DomainName, RelationshipType::ResolvesTo, ObservableType::Ipv4Addr));
+        assert!(is_permitted(ObservableType::Ipv4Addr, RelationshipType::RelatedTo, ObservableType::DomainName));
+        assert!(!is_permitted(ObservableType::DomainName, RelationshipType::ResolvesTo, ObservableType::EmailAddr));
     }
 }

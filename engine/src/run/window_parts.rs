@@ -20,7 +20,7 @@ const AHEAD: SignedDuration = SignedDuration::from_hours(26);
 
 /// A period within the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct WindowPart {
     start: Timestamp,
     end: Timestamp,
     /// How its end is sent.
@@ -37,9 +37,9 @@ enum EndParameter {
     Open,
 }
 
-impl Part {
-    pub(super) fn whole(start: Timestamp, now: Timestamp, open_end: bool) -> Part {
-        Part { start, end: now, end_parameter: if open_end { EndParameter::Open } else { EndParameter::Ahead } }
+impl WindowPart {
+    pub(super) fn whole(start: Timestamp, now: Timestamp, open_end: bool) -> WindowPart {
+        WindowPart { start, end: now, end_parameter: if open_end { EndParameter::Open } else { EndParameter::Ahead } }
     }
 
     pub(super) fn is_open(self) -> bool {
@@ -56,14 +56,14 @@ impl Part {
     }
 
     /// Returns its older and newer half, which overlap by a step; `None` if they would not be shorter.
-    fn halves(self, step: SignedDuration) -> Option<[Part; 2]> {
+    fn halves(self, step: SignedDuration) -> Option<[WindowPart; 2]> {
         let length = self.end.duration_since(self.start);
         if length <= step * 2 {
             return None;
         }
         let middle = after(self.start, SignedDuration::from_secs(length.as_secs() / 2));
-        let older = Part { end: after(middle, step), end_parameter: EndParameter::Exact, ..self };
-        Some([older, Part { start: middle, ..self }])
+        let older = WindowPart { end: after(middle, step), end_parameter: EndParameter::Exact, ..self };
+        Some([older, WindowPart { start: middle, ..self }])
     }
 }
 
@@ -120,9 +120,9 @@ impl Tally {
 
 /// The parts of a lookup's window and the records in their responses.
 #[derive(Debug)]
-pub(super) struct Parts {
-    /// Parts still to be requested, the newest last.
-    due: Vec<Part>,
+pub(super) struct WindowParts {
+    /// WindowParts still to be requested, the newest last.
+    due: Vec<WindowPart>,
     ends: Vec<(WindowPoint, Form)>,
     step: SignedDuration,
     now: Timestamp,
@@ -144,14 +144,14 @@ pub(super) struct Parts {
     expected: HashSet<Key>,
     found: HashSet<Key>,
     /// The newest part that is full and indivisible, and the number of such parts.
-    indivisible: Option<(Part, u32)>,
+    indivisible: Option<(WindowPart, u32)>,
     /// Buffer for hashing rows.
     text: String,
 }
 
-impl Parts {
-    pub(super) fn new(lookup: &LookupPlan, whole: Part, now: Timestamp) -> Parts {
-        Parts {
+impl WindowParts {
+    pub(super) fn new(lookup: &LookupPlan, whole: WindowPart, now: Timestamp) -> WindowParts {
+        WindowParts {
             due: vec![whole],
             ends: lookup.window_ends(),
             step: lookup.window_step(),
@@ -171,7 +171,7 @@ impl Parts {
     }
 
     /// Returns the part to request now.
-    pub(super) fn current(&self) -> Option<Part> {
+    pub(super) fn current(&self) -> Option<WindowPart> {
         self.due.last().copied()
     }
 
@@ -249,13 +249,13 @@ impl Parts {
     }
 
     /// Returns the halves of a part if their parameters differ from those of the whole, since formats truncate times.
-    fn split(&self, part: Part) -> Option<[Part; 2]> {
+    fn split(&self, part: WindowPart) -> Option<[WindowPart; 2]> {
         let halves = part.halves(self.step)?;
         let is_smaller = halves.iter().all(|half| self.texts(*half) != self.texts(part));
         is_smaller.then_some(halves)
     }
 
-    fn texts(&self, part: Part) -> Vec<String> {
+    fn texts(&self, part: WindowPart) -> Vec<String> {
         let is_sent = |point: WindowPoint| point == WindowPoint::Start || !part.is_open();
         let sent = self.ends.iter().filter(|(point, _)| is_sent(*point));
         sent.map(|(point, form)| form.write(part.sent(*point), self.now)).collect()
@@ -362,9 +362,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn part(start: i64, length: i64) -> Part {
+    fn part(start: i64, length: i64) -> WindowPart {
         let at = |second| Timestamp::from_second(second).expect("in range");
-        Part { start: at(start), end: at(start + length), end_parameter: EndParameter::Exact }
+        WindowPart { start: at(start), end: at(start + length), end_parameter: EndParameter::Exact }
     }
 
     proptest! {
