@@ -222,6 +222,10 @@ impl Known {
         self.by_name.values()
     }
 
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &Folder)> {
+        self.by_name.iter().map(|(name, folder)| (name.as_str(), folder))
+    }
+
     pub(crate) fn folder(&self, name: &str) -> Option<&Folder> {
         self.by_name.get(name)
     }

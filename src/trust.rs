@@ -61,14 +61,31 @@ impl<'a> Trust<'a> {
         for (_, other) in others.iter().filter(|(other, _)| !other.is_same(folder)) {
             self.compare(plan, other)?;
         }
-        for other in catalog::known(self.catalog.profiles.as_deref())?.folders().filter(|other| !other.is_same(folder))
-        {
-            // An invalid profile reads no variable.
-            if let Ok(Ok(other)) = other.compiled() {
-                self.compare(plan, &other)?;
+        for (name, other) in catalog::known(self.catalog.profiles.as_deref())?.entries() {
+            if other.is_same(folder) {
+                continue;
+            }
+            match other.compiled() {
+                Ok(Ok(other)) => self.compare(plan, &other)?,
+                // Its variables are unknown, but begin with its name.
+                _ => self.compare_prefix(plan, name)?,
             }
         }
         Ok(Trusted(plan))
+    }
+
+    /// Compares with a profile that does not compile.
+    fn compare_prefix(&self, plan: &Plan, name: &str) -> anyhow::Result<()> {
+        let prefix = variable(name, "");
+        let own = variables(plan);
+        let shared = own.iter().find(|(name, is_server)| !**is_server && name.starts_with(&prefix));
+        let Some((shared, _)) = shared else { return Ok(()) };
+        match plan.origins().into_iter().find(|origin| !self.origins.contains(origin)) {
+            Some(origin) => {
+                Err(refusal(plan, name, "a server that is unknown, because it is invalid", shared, &origin).into())
+            }
+            None => Ok(()),
+        }
     }
 
     fn compare(&self, plan: &Plan, other: &Plan) -> anyhow::Result<()> {
@@ -79,19 +96,21 @@ impl<'a> Trust<'a> {
         let known = other.origins();
         let is_trusted = |origin: &String| known.contains(origin) || self.origins.contains(origin);
         match plan.origins().into_iter().find(|origin| !is_trusted(origin)) {
-            Some(origin) => Err(refusal(plan, other, shared, &origin).into()),
+            Some(origin) => {
+                let known = Vec::from_iter(known).join(", ");
+                let server = if known.is_empty() { "the server in its settings" } else { &known };
+                Err(refusal(plan, &other.id, server, shared, &origin).into())
+            }
             None => Ok(()),
         }
     }
 }
 
-fn refusal(plan: &Plan, other: &Plan, variable: &str, origin: &str) -> MultilineError {
-    let known = Vec::from_iter(other.origins()).join(", ");
-    let known = if known.is_empty() { "the server in its settings".to_owned() } else { known };
+fn refusal(plan: &Plan, other: &str, server: &str, variable: &str, origin: &str) -> MultilineError {
     let (profile, file) = (&plan.id, &plan.source.name);
     MultilineError::new([
         format!("untrusted profile `{profile}` ({file}): it would send `{variable}` to {origin}"),
-        format!("  `{variable}` is a variable of the profile `{}`, for {known}", other.id),
+        format!("  `{variable}` is a variable of the profile `{other}`, for {server}"),
         format!("  if this is intended, pass --trust {origin}, or set STIXMAP_TRUST={origin}"),
     ])
 }

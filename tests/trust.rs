@@ -117,6 +117,23 @@ fn folder_cannot_shadow_built_in_profile() {
 }
 
 #[test]
+fn invalid_profile_keeps_its_variables() {
+    let (shelf, elsewhere) = (folder(), folder());
+    let own = stranger(shelf.path(), "acme", "api_key", "https://api.acme.example");
+    let path = stranger(elsewhere.path(), "acme-api", "key", SERVER);
+    let profiles = ["--profiles", shelf.path().to_str().expect("UTF-8")];
+    for is_valid in [true, false] {
+        if !is_valid {
+            let text = std::fs::read_to_string(own.join("profile.yaml")).expect("a profile");
+            std::fs::write(own.join("profile.yaml"), text + "bogus: 1\n").expect("written");
+        }
+        let refused = enrich(path.to_str().expect("UTF-8"), &[("ACME_API_KEY", "a-key-of-acme")], &profiles);
+        assert!(refused.err.contains("untrusted profile `acme-api`"), "{is_valid}: {}", refused.err);
+        assert!(refused.err.contains("`ACME_API_KEY` is a variable of the profile `acme`"), "{}", refused.err);
+    }
+}
+
+#[test]
 fn listed_folder_has_the_name_of_its_profile() {
     let folder = folder();
     stranger(folder.path(), "acme", "api_key", SERVER);

@@ -295,3 +295,21 @@ fn connection_headers_are_errors() {
         assert!(matches!(codes[..], ["header-name" | "wrong-form"]), "{name}: {codes:?}");
     }
 }
+
+#[test]
+fn token_url_with_ambiguous_host_is_an_error() {
+    let text = |url: &str| {
+        include_str!("../../profiles/microsoft-defender-ti/profile.yaml")
+            .replace("https://login.microsoftonline.com/", url)
+    };
+    assert!(Plan::read(&Source::new("profile.yaml", text("https://login.microsoftonline.com/"))).is_ok());
+    for url in [
+        "https:///evil.example{settings.tenant_id}/",
+        "https:/\\evil.example/",
+        "https://A.example/",
+        "https://a.example\\@b.example/",
+    ] {
+        let (_, found) = Plan::check(&Source::new("profile.yaml", text(url)));
+        assert!(found.iter().any(|found| found.message.contains("token URL")), "{url}: {found:?}");
+    }
+}

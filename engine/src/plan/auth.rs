@@ -234,8 +234,10 @@ fn token_place(compiler: &mut Compiler, text: &TemplateText, at: &str) -> Option
     let host_ends =
         start.strip_prefix("https://").is_some_and(|rest| rest.contains('/') || template.parts().len() == 1);
     let is_plain = |url: &Url| url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    if !host_ends || !Url::parse(start).is_ok_and(|url| is_plain(&url)) {
-        let label = "expected `https://`, a literal host and a path";
+    // Otherwise the host that is read differs from the one that is shown, as in `https:///host` or `https://host\\@other`.
+    let is_normalized = |url: &Url| url.as_str().trim_end_matches('/') == start.trim_end_matches('/');
+    if !host_ends || !Url::parse(start).is_ok_and(|url| is_plain(&url) && is_normalized(&url)) {
+        let label = "expected `https://`, a literal host in lower case and a path";
         compiler.error(Code::BaseUrl, at, "invalid token URL", label);
         return None;
     }
