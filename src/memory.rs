@@ -29,11 +29,14 @@ pub(crate) fn default_budget(largest: u64) -> u64 {
     mib(needed(largest))
 }
 
-/// Returns the maximum memory in bytes for a response of this size while it is read, mapped and sent: its text, and the
-/// values that the engine permits.
+/// Memory for the objects of a response, as a multiple of its size: measured at a row with a list of short values.
+const GRAPH: u64 = 5;
+
+/// Returns the maximum memory in bytes for a response of this size while it is read, mapped and sent: its text, the values
+/// that the engine permits, and the objects.
 fn needed(octets: u64) -> u64 {
     let size = usize::try_from(octets).unwrap_or(usize::MAX);
-    octets.saturating_add(value_memory(size) as u64)
+    octets.saturating_mul(1 + GRAPH).saturating_add(value_memory(size) as u64)
 }
 
 /// Returns the memory limit in MiB of a process with this budget in MiB, number of concurrent deliveries, and maximum
@@ -148,16 +151,16 @@ mod tests {
     #[test]
     fn limit_covers_budget_and_concurrency() {
         for (budget, concurrency, largest, expected) in [
-            (128, 4, 32 * MIB, 544),
-            (128, 256, 32 * MIB, 2368),
+            (128, 4, 32 * MIB, 704),
+            (128, 256, 32 * MIB, 2848),
             // A response that exceeds the budget is processed all the same.
-            (16, 4, 32 * MIB, 544),
-            (512, 4, 32 * MIB, 608),
+            (16, 4, 32 * MIB, 704),
+            (1024, 4, 32 * MIB, 1152),
             (4, 1, MIB, 96),
         ] {
             assert_eq!(limit(budget, concurrency, largest), expected);
         }
-        assert_eq!(default_budget(32 * MIB), 420);
+        assert_eq!(default_budget(32 * MIB), 580);
     }
 
     #[test]
@@ -181,10 +184,10 @@ mod tests {
         assert!(unknown.hold(MIB as usize).now_or_never().is_some());
         assert_eq!(budget.free.available_permits(), 0, "a response of unknown size reserves everything");
         unknown.settle();
-        assert_eq!(budget.free.available_permits(), (32 - 17) * 1024);
+        assert_eq!(budget.free.available_permits(), (32 - 22) * 1024);
         unknown.begin(false);
         unknown.settle();
-        assert_eq!(budget.free.available_permits(), (32 - 17) * 1024);
+        assert_eq!(budget.free.available_permits(), (32 - 22) * 1024);
         drop(unknown);
         assert_eq!(budget.free.available_permits(), 32 * 1024);
     }
