@@ -322,3 +322,95 @@ fn odd_secret_is_found_in_every_pair_of_encodings() {
         }
     }
 }
+
+/// A profile for rows of the Common Output Format.
+static COF: LazyLock<Plan> = LazyLock::new(|| {
+    let text = include_str!("../../profiles/cof/profile.yaml");
+    Plan::read(&Source::new("profile.yaml", text)).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"))
+});
+
+/// Maps rows of the Common Output Format with a secret.
+fn cof(secret: &str, rows: &[Value]) -> Report {
+    let given = |name: &str| match name {
+        "base_url" => Some("https://pdns.example.org".to_owned()),
+        "min_tlp" => Some("TLP:GREEN".to_owned()),
+        "authorization" => Some(secret.to_owned()),
+        _ => None,
+    };
+    let input = crate::simulation::input(&COF, given);
+    let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    map_stored(&COF, &COF.lookups[0], None, input, [("answer".to_owned(), [lines.into_bytes()])], now())
+}
+
+fn cof_row(rrtype: &str, rdata: &str) -> Value {
+    json!({ "rrname": "example.com", "rrtype": rrtype, "rdata": rdata, "time_first": 1_700_000_000, "time_last": 1_709_000_000 })
+}
+
+#[test]
+fn secret_that_appears_only_in_parsed_values_is_found() {
+    let secret = "SuperSecretKey12345";
+    let base64 = BASE64_STANDARD.encode(secret);
+    let split = |text: &str| format!("\"{}\" \"{}\"", &text[..8], &text[8..]);
+    for (secret, rrtype, rdata) in [
+        (secret, "CNAME", "ＳｕｐｅｒＳｅｃｒｅｔＫｅｙ１２３４５.example.net"),
+        (secret, "CNAME", "Super\u{ad}Secret\u{ad}Key12345.example.net"),
+        (secret, "MX", "10 𝐒uper𝐒ecret𝐊ey12345.example.net"),
+        (secret, "HTTPS", "1 ＳuperSecretKey12345.example.net alpn=h2"),
+        (secret, "TXT", &split(secret)),
+        (secret, "TXT", &split(&base64)),
+        ("secretpart@word1", "SOA", "ns.example.net secretpart.word1.example.net 1 2 3 4 5"),
+    ] {
+        let report = cof(secret, &[cof_row(rrtype, rdata), cof_row("A", "192.0.2.1")]);
+        check(&texts_of(&report), secret, secret);
+        assert_eq!((report.counts.read, report.counts.bad()), (2, 1), "{rdata}: {:?}", report.counts);
+        assert!(report.counts.bad.contains_key("the row contains a secret"), "{rdata}: {:?}", report.counts);
+    }
+    let mut owner = cof_row("A", "192.0.2.1");
+    owner["rrname"] = "ＳｕｐｅｒＳｅｃｒｅｔＫｅｙ１２３４５.example.net".into();
+    check(&texts_of(&cof(secret, &[owner])), secret, secret);
+}
+
+#[test]
+fn long_encoding_across_the_parts_of_a_text_is_found() {
+    let secret = "SuperSecretKey12345";
+    let secrets = Secrets::of(&input(&CURSOR, secret).settings);
+    let zeros = |text: &str| text.chars().map(|c| format!("&#{:0>200};", u32::from(c))).collect::<String>();
+    let escaped = |text: &str| units(text, |unit| format!("\\u{unit:04x}"));
+    let folded_wide = BASE64_STANDARD
+        .encode(secret)
+        .chars()
+        .collect::<Vec<_>>()
+        .chunks(4)
+        .map(|part| part.iter().collect::<String>() + "\n" + &" ".repeat(400))
+        .collect::<String>();
+    let four = (0..4).fold(secret.to_owned(), |text, _| escaped(&text));
+    for encoded in [zeros(secret), escaped(&zeros(secret)), folded_wide, four] {
+        for before in [0, 60_000, 65_000, 130_000, 250_000, 500_000] {
+            let text = format!("{}|{encoded}|{}", "x y".repeat(before / 3), "z w".repeat(100_000));
+            assert!(secrets.occur_in(&text), "{} octets behind {before}", encoded.len());
+        }
+    }
+}
+
+#[test]
+fn secret_in_another_case_or_with_open_references_is_found() {
+    let secrets = |secret: &str| Secrets::of(&input(&CURSOR, secret).settings);
+    assert!(secrets("SCHLÜSSEL-größe").occur_in("it is schlüssel-größe."));
+    assert!(secrets("schlüssel-größe").occur_in("it is SCHLÜSSEL-GRÖSSE."));
+    assert!(secrets("abc&defGHI123xyz").occur_in("it is abc&ampdefGHI123xyz"));
+}
+
+/// Escapes within escapes decode in many ways.
+#[test]
+fn number_of_readings_of_a_text_is_limited() {
+    let secrets = Secrets::of(&input(&CURSOR, "Super&SecretKey%12\\345").settings);
+    let unit = r"%2526amp;&#x25;5c\\u0026\\x2541\u0000\na%255cu0025&#37;26&bsol;x26%5c%26#92;";
+    let usual = r#"{"name": "a\\.b.example.com", "data": "\"v=spf1 exists:%{i}.example.com\"", "url": "https://example.com/?a=b&c=d%20e"},"#;
+    for (text, is_refused) in
+        [(unit, false), (&unit.repeat(4_000), true), (usual, false), (&usual.repeat(4_000), false)]
+    {
+        let started = std::time::Instant::now();
+        assert_eq!(secrets.occur_in(text), is_refused, "{} octets of {}", text.len(), &text[..40]);
+        println!("{:?} for {}", started.elapsed(), text.len());
+    }
+}

@@ -332,12 +332,19 @@ fn named_in_latin(text: &[u8]) -> Option<(Escaped, usize)> {
 }
 
 fn named_in_ascii(text: &[u8]) -> Option<(Escaped, usize)> {
-    let length = text[1..].iter().take(17).position(|byte| !byte.is_ascii_alphabetic())?;
-    let (name, is_closed) = (&text[1..=length], text[1 + length] == b';');
-    let (known, octet) = NAMED.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))?;
-    let may_be_open = ["amp", "lt", "gt", "quot"].contains(known);
-    (is_closed || may_be_open && !is_cut_short(&text[1 + length..]))
-        .then_some((Escaped::Octet(*octet), 1 + length + usize::from(is_closed)))
+    let length = text[1..].iter().take(17).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let (name, rest) = text[1..].split_at(length);
+    let known =
+        NAMED.iter().find(|(known, _)| rest.first() == Some(&b';') && name.eq_ignore_ascii_case(known.as_bytes()));
+    if let Some((_, octet)) = known {
+        return Some((Escaped::Octet(*octet), length + 2));
+    }
+    // Browsers decode these also without a semicolon, even if letters follow.
+    let begins =
+        |known: &str| name.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known.as_bytes()));
+    let (known, octet) = NAMED[..4].iter().find(|(known, _)| begins(known))?;
+    let end = 1 + known.len();
+    (!is_cut_short(&text[end..])).then_some((Escaped::Octet(*octet), end))
 }
 
 /// Values of the Base64 characters, in both alphabets (RFC 4648 §4, §5).

@@ -42,6 +42,15 @@ impl<'v> Slot<'v> {
         }
     }
 
+    /// Whether a text, or one of a list, contains this part.
+    pub(super) fn contains(&self, part: &str) -> bool {
+        match self {
+            Self::Text(text) => text.contains(part),
+            Self::Texts(texts) => texts.iter().any(|text| text.contains(part)),
+            _ => false,
+        }
+    }
+
     /// Converts to an owned JSON value.
     pub(super) fn to_value(&self) -> Value {
         match self {

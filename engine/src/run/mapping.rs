@@ -45,6 +45,8 @@ pub(super) struct Context<'r> {
     pub(super) reader: &'r Reader<'r>,
     /// Secrets that occur in the response.
     pub(super) secrets: &'r Secrets,
+    /// Secrets that may occur in parsed values.
+    pub(super) all_secrets: &'r Secrets,
     pub(super) asked: &'r Observable,
     /// The observable as an owner name, if it is a name: most records have it.
     pub(super) asked_name: Option<&'r Name>,
@@ -128,10 +130,14 @@ fn outcomes(context: &Context, row: &Row, texts: &mut Texts, graph: &mut Graph, 
     for record in records.each() {
         has_records = true;
         let outcome = match record {
+            Ok(record) if context.all_secrets.occur_in_record(&record, &fields, slots) => {
+                Outcome::bad(secret::CONTAINS_SECRET.to_owned().into())
+            }
             Ok(record) => map(context, record, &fields, texts, graph),
             Err(reason) => Outcome::bad(reason.into()),
         };
-        let shown = if context.keeps_values { shown(context.plan, &fields) } else { vec![] };
+        let is_hidden = matches!(&outcome.result, RecordResult::Bad(reason) if reason == secret::CONTAINS_SECRET);
+        let shown = if context.keeps_values && !is_hidden { shown(context.plan, &fields) } else { vec![] };
         sink(Outcome { values: Values { shown, ..outcome.values }, ..outcome });
     }
     if !has_records {
@@ -205,6 +211,9 @@ fn result(
     let sources = prefer_asked(context.asked, sources(&record.rrname, record.rrtype));
     let (sources, targets) = (with_hostname(context, sources), with_hostname(context, targets(&record.rdata)));
     let additional = additional(context, fields, &sources, &targets);
+    if additional.iter().any(|(_, _, other)| context.all_secrets.are_legible_in(other.value())) {
+        return RecordResult::Bad(secret::CONTAINS_SECRET.to_owned());
+    }
     let others = additional.iter().map(|(_, _, other)| other);
     if let Some(scope) = sources.iter().chain(&targets).chain(others).find_map(|found| dropped_scope_of(context, found))
     {

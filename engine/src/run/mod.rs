@@ -492,6 +492,7 @@ impl<'p> Run<'p> {
             plan: self.plan,
             reader: &reader,
             secrets: &secrets,
+            all_secrets: self.builder.secrets(),
             asked: &self.input.observable,
             asked_name: asked_name.as_ref(),
             levels: self.levels,

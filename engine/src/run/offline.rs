@@ -148,6 +148,7 @@ impl Page<'_> {
             plan,
             reader: &reader,
             secrets: &secrets,
+            all_secrets: self.secrets,
             asked: &input.observable,
             asked_name: asked_name.as_ref(),
             levels: marking_gate::levels(plan, input),

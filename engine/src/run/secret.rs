@@ -4,8 +4,10 @@
 use super::Response;
 use super::encodings::{NeededViews, SHORTEST, has_escapes, unescaped, views};
 use super::extract::Slot;
+use super::record::{Record, Typed};
 use super::rows::{Pick, Row};
 use crate::diagnostic::Diagnostic;
+use crate::dns::{Rdata, Soa};
 use crate::plan::Settings;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -14,10 +16,11 @@ use memchr::memmem::Finder;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::cmp::Reverse;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::hash::BuildHasher;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use zeroize::Zeroizing;
 
 /// Reason for a bad row that contains a secret.
@@ -29,17 +32,30 @@ const LAYERS: usize = 6;
 /// Number of layers in which kinds of escapes are decoded separately; the number of views grows exponentially with it.
 const SEPARATE_LAYERS: usize = 3;
 
+/// Maximum number of octets in all views of a text, or of all rows of a response, as a multiple of its length. What is
+/// beyond counts as a secret: only made-up texts have so many readings.
+const MAX_READINGS: usize = 24;
+
+/// Number of octets that the views of any text may have.
+const MIN_READINGS: usize = 256 * 1024;
+
 /// Size of the parts in which a text is searched, in octets.
 const WINDOW: usize = 64 * 1024;
 
-/// Maximum expansion by three layers of encoding: each represents one character by six, such as `\u0026`.
-const MAX_EXPANSION: usize = 216;
+/// Maximum expansion of an octet by encodings that is always found: a character reference with 250 zeros whose characters
+/// are escaped once (`\u0026`), or four layers of such escapes.
+const MAX_EXPANSION: usize = 1560;
+
+/// Maximum length of a domain name in characters, for texts that are searched without an allocation.
+const MAX_NAME: usize = 256;
 
 /// Secrets and their names, for detection and redaction.
 #[derive(Clone, Default)]
 pub struct Secrets {
     known: Vec<Arc<KnownSecret>>,
     needed: NeededViews,
+    /// Limit for all texts together, if they are the rows of one response.
+    work: Option<Arc<Work>>,
 }
 
 /// A secret in the forms that are searched for.
@@ -58,6 +74,20 @@ struct KnownSecret {
 struct Seen {
     hasher: DefaultHashBuilder,
     known: HashMap<u64, usize>,
+}
+
+/// Octets that may still be searched.
+struct Work(AtomicUsize);
+
+impl Work {
+    fn new(length: usize) -> Work {
+        Work(AtomicUsize::new(length.saturating_mul(MAX_READINGS).max(MIN_READINGS)))
+    }
+
+    /// Whether this many octets may be searched.
+    fn take(&self, octets: usize) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(octets)).is_ok()
+    }
 }
 
 impl Seen {
@@ -113,13 +143,14 @@ impl Secrets {
             self.find(text).iter().for_each(|(_, number)| is_there[*number] = true);
         }
         let known = self.known.iter().zip(is_there).filter(|(_, is_there)| *is_there).map(|(known, _)| known);
-        Secrets { known: known.cloned().collect(), needed: self.needed }
+        let work = Some(Arc::new(Work::new(response.body.len())));
+        Secrets { known: known.cloned().collect(), needed: self.needed, work }
     }
 
     /// Returns the secrets that are long enough to be searched for in any text.
     pub fn searchable(&self) -> Secrets {
         let known = self.known.iter().filter(|known| !known.finders.is_empty()).cloned().collect();
-        Secrets { known, needed: self.needed }
+        Secrets { known, needed: self.needed, work: None }
     }
 
     /// Whether a text contains a secret that is long enough to be searched for.
@@ -169,14 +200,17 @@ impl Secrets {
     /// Returns the ranges of secrets with their indices. Long texts are searched in overlapping parts, so that any
     /// encoded secret is complete in one of them.
     fn find(&self, text: &[u8]) -> Vec<(Range<usize>, usize)> {
-        let longest = self.known.iter().filter(|known| !known.finders.is_empty()).map(|known| known.length).max();
-        let Some(longest) = longest else { return vec![] };
-        let overlap = longest * MAX_EXPANSION;
+        if self.known.iter().all(|known| known.finders.is_empty()) {
+            return vec![];
+        }
+        let overlap = self.known[self.longest()].length * MAX_EXPANSION;
         let window = WINDOW.max(4 * overlap);
         let (mut found, mut start) = (vec![], 0);
         loop {
             let end = text.len().min(start + window);
-            let inside = self.find_in(&text[start..end], LAYERS, &mut Seen::default());
+            let own = Work::new(end - start);
+            let work = self.work.as_deref().unwrap_or(&own);
+            let inside = self.find_in(&text[start..end], LAYERS, &mut Seen::default(), work);
             found.extend(inside.into_iter().map(|(range, number)| (start + range.start..start + range.end, number)));
             if end == text.len() {
                 return found;
@@ -185,7 +219,17 @@ impl Secrets {
         }
     }
 
-    fn find_in(&self, text: &[u8], layers: usize, seen: &mut Seen) -> Vec<(Range<usize>, usize)> {
+    /// Returns the index of the longest secret that is searched for in all encodings.
+    fn longest(&self) -> usize {
+        let is_searched = |(_, known): &(usize, &Arc<KnownSecret>)| !known.finders.is_empty();
+        let longest = self.known.iter().enumerate().filter(is_searched).max_by_key(|(_, known)| known.length);
+        longest.map_or(0, |(number, _)| number)
+    }
+
+    fn find_in(&self, text: &[u8], layers: usize, seen: &mut Seen, work: &Work) -> Vec<(Range<usize>, usize)> {
+        if !work.take(text.len()) {
+            return vec![(0..text.len(), self.longest())];
+        }
         let lower = Zeroizing::new(text.to_ascii_lowercase());
         let mut found = vec![];
         for (number, known) in self.known.iter().enumerate() {
@@ -199,8 +243,8 @@ impl Secrets {
         for view in views(text, NeededViews { has_escapes, ..self.needed }) {
             let inside = match view.is_whole {
                 true if !seen.is_new(&view.octets, layers) => continue,
-                true => self.find_in(&view.octets, layers, seen),
-                false => self.find_in(&view.octets, layers, &mut Seen::default()),
+                true => self.find_in(&view.octets, layers, seen, work),
+                false => self.find_in(&view.octets, layers, &mut Seen::default(), work),
             };
             found.extend(inside.into_iter().map(|(range, number)| (view.source(range), number)));
         }
@@ -237,10 +281,71 @@ impl Secrets {
         }
     }
 
+    /// Whether a parsed record contains a secret that its row did not: names are converted to A-labels and lower case,
+    /// character-strings are joined, and the first dot of a mailbox becomes an `@`.
+    pub(super) fn occur_in_record(&self, record: &Record, fields: &[Typed], slots: &[Slot]) -> bool {
+        if self.known.is_empty() {
+            return false;
+        }
+        let mut names = fields.iter().filter_map(|field| if let Typed::Name(name) = field { Some(name) } else { None });
+        let in_rdata = || match &record.rdata {
+            Rdata::Address(_) => false,
+            Rdata::Name(name) => self.are_legible_in(name),
+            Rdata::Text(text) => !slots.iter().any(|slot| slot.contains(text)) && self.occur_in(text),
+            Rdata::Soa(Soa { rname: Some(mailbox), .. }) | Rdata::Rp { mailbox, .. } => {
+                self.are_legible_in(mailbox) || self.are_legible_in(&record.rdata)
+            }
+            rdata => self.are_legible_in(rdata),
+        };
+        names.any(|name| self.are_legible_in(name)) || self.are_legible_in(&record.rrname) || in_rdata()
+    }
+
+    /// Whether a value, as it is displayed, contains a secret without any encoding, in upper or lower case.
+    pub(super) fn are_legible_in(&self, value: impl fmt::Display) -> bool {
+        let mut lower = LowerCase { short: [0; MAX_NAME], length: 0, long: Zeroizing::default() };
+        write!(lower, "{value}").expect("a buffer accepts any text");
+        let lower = lower.octets();
+        self.known.iter().flat_map(|known| &known.finders).any(|finder| finder.find(lower).is_some())
+    }
+
     /// Returns the redacted location of a row; object keys are external data.
     pub(super) fn location(&self, row: &Row) -> String {
         let shown = row.location.display();
         if self.known.is_empty() { shown } else { self.redact(&shown) }
+    }
+}
+
+/// A text in lower case, without an allocation if it is not longer than a domain name.
+struct LowerCase {
+    short: [u8; MAX_NAME],
+    length: usize,
+    /// The whole text, if it is longer.
+    long: Zeroizing<Vec<u8>>,
+}
+
+impl LowerCase {
+    fn octets(&self) -> &[u8] {
+        if self.long.is_empty() { &self.short[..self.length] } else { &self.long }
+    }
+}
+
+impl fmt::Write for LowerCase {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        match self.short.get_mut(self.length..end).filter(|_| self.long.is_empty()) {
+            Some(part) => {
+                part.copy_from_slice(text.as_bytes());
+                part.make_ascii_lowercase();
+                self.length = end;
+            }
+            None => {
+                if self.long.is_empty() {
+                    self.long.extend_from_slice(&self.short[..self.length]);
+                }
+                self.long.extend(text.bytes().map(|octet| octet.to_ascii_lowercase()));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -266,6 +371,7 @@ impl KnownSecret {
         }
         // Decoding the surrounding text also decodes escapes within the secret.
         let mut forms = vec![secret.as_bytes().to_vec(), secret.replace(' ', "+").into_bytes(), decode_all(secret)];
+        forms.extend([secret.to_lowercase().into_bytes(), secret.to_uppercase().into_bytes()]);
         forms.extend(in_other_charsets(secret));
         forms.iter_mut().for_each(|form| form.make_ascii_lowercase());
         forms.retain(|form| form.len() >= SHORTEST);
