@@ -106,3 +106,10 @@ fn record_with_non_public_address_anywhere_is_dropped() {
         assert_eq!(dropped(None, None, record.clone()), None, "{record}");
     }
 }
+
+#[test]
+fn ipv4_mapped_address_is_dropped_with_its_reason() {
+    for (data, reason) in [("::ffff:8.8.8.8", "IPv4-mapped address"), ("::ffff:10.0.0.1", "private address")] {
+        assert_eq!(dropped(None, None, row("AAAA", data)).as_deref(), Some(reason), "{data}");
+    }
+}

@@ -227,7 +227,9 @@ fn result(
         return RecordResult::Dropped("owner name is not a single domain name".into(), None);
     }
     if targets.is_empty() && !possible_targets(record.rrtype.form()).is_empty() {
-        return RecordResult::Dropped("rdata is not an observable".into(), None);
+        let is_mapped = matches!(record.rdata, Rdata::Address(_));
+        let reason = if is_mapped { "IPv4-mapped address" } else { "rdata is not an observable" };
+        return RecordResult::Dropped(reason.into(), None);
     }
     let (mut drop, mut is_linked) = (None, false);
     // Rdata without an observable is still matched, since a rule may state why it is dropped.
