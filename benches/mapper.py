@@ -1,6 +1,6 @@
-"""The same work in Python, as a connector would do it: PassiveTotal's answer to a bundle by `stix2`, with ids of pycti.
+"""The same mapping in Python, as a connector would do it: from a response of PassiveTotal to a bundle of `stix2`, with ids of pycti.
 
-`mapper.py ANSWER BUNDLE` maps an answer, tells how long that took, and asserts that the ids are those of the engine's bundle.
+`mapper.py RESPONSE BUNDLE` maps a response, prints the duration, and asserts that the ids equal those of the engine's bundle.
 """
 
 import json
@@ -20,7 +20,7 @@ MARKING = "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9"
 
 
 def observable(rrtype, text, custom):
-    """What a record's data stands for; none for other types and for data that is not of its type."""
+    """Returns the observable of a record's data; `None` for other types and for invalid data."""
     try:
         if rrtype in ("A", "AAAA"):
             kind = stix2.IPv4Address if ip_address(text).version == 4 else stix2.IPv6Address
@@ -38,8 +38,8 @@ def seconds(text):
     return datetime.strptime(text, "%Y-%m-%d %H:%M:%S")
 
 
-def mapped(answer):
-    """The bundle of an answer: each observable once, each relationship as wide as its records."""
+def mapped(response):
+    """Returns the bundle of a response: one object per observable, and one relationship for all periods."""
     author = stix2.Identity(
         id=Identity.generate_id(PROVIDER, "organization"),
         name=PROVIDER,
@@ -48,9 +48,9 @@ def mapped(answer):
         modified=CREATED,
     )
     custom = {"object_marking_refs": [MARKING], "custom_properties": {"x_opencti_created_by_ref": author.id}}
-    document = json.loads(answer)
-    asked = stix2.DomainName(value=document["queryValue"])
-    objects, links = {asked.id: asked}, {}
+    document = json.loads(response)
+    queried = stix2.DomainName(value=document["queryValue"])
+    objects, links = {queried.id: queried}, {}
     for row in document["results"]:
         target = observable(row["recordType"], row["resolve"], custom)
         if target is None:
@@ -63,9 +63,9 @@ def mapped(answer):
         link[2].add(f"{row['recordType']} record")
     for (word, target), (first, last, words) in links.items():
         relationship = stix2.Relationship(
-            id=StixCoreRelationship.generate_id(word, asked.id, target, first),
+            id=StixCoreRelationship.generate_id(word, queried.id, target, first),
             relationship_type=word,
-            source_ref=asked.id,
+            source_ref=queried.id,
             target_ref=target,
             start_time=first,
             stop_time=max(last, first + timedelta(seconds=1)),
@@ -86,7 +86,7 @@ def main():
     begun = time.perf_counter()
     bundle = mapped(answer)
     took = time.perf_counter() - begun
-    records = len(json.loads(answer)["results"])
+    records = len(json.loads(response)["results"])
     with open(bundle_file, "rb") as file:
         engine = json.load(file)
     ids = {found["id"] for found in json.loads(bundle)["objects"]} | {MARKING}

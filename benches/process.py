@@ -1,6 +1,6 @@
-"""The program as a process: how soon it says something, how long commands take, how much memory they need at most.
+"""Measures the program as a process: time to the first byte, duration of commands, peak memory.
 
-`process.py STIXMAP ANSWERS` runs the program; ANSWERS is a folder with `PROFILE-RECORDS` files. One figure a line, as JSON.
+`process.py STIXMAP RESPONSES` runs the program; RESPONSES is a folder with `PROFILE-RECORDS` files. Prints one JSON object per line.
 """
 
 import asyncio
@@ -13,18 +13,18 @@ import threading
 import time
 from pathlib import Path
 
-STIXMAP, ANSWERS = sys.argv[1], Path(sys.argv[2])
+STIXMAP, RESPONSES = sys.argv[1], Path(sys.argv[2])
 ENVIRONMENT = {"RISKIQ_USERNAME": "user", "RISKIQ_API_KEY": "0123456789abcdef", "COF_MIN_TLP": "TLP:GREEN"}
-ABOUT = {"riskiq": "example.com", "dnsdb": "example.com", "cof": "192.0.2.80"}
+OBSERVABLES = {"riskiq": "example.com", "dnsdb": "example.com", "cof": "192.0.2.80"}
 NAMES = 10_000
 
 
-def tell(name, **figures):
+def report(name, **figures):
     print(json.dumps({"name": name, **figures}), flush=True)
 
 
 def run(*arguments, **variables):
-    """Milliseconds to the first byte and to the end, and the most memory in MB."""
+    """Returns the milliseconds to the first byte and to the end, and the peak memory in MB."""
     begun = time.perf_counter()
     child = subprocess.Popen(
         [STIXMAP, *arguments], env={**ENVIRONMENT, **variables}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -40,26 +40,26 @@ def run(*arguments, **variables):
 
 
 def best(turns, *arguments, **variables):
-    """The least of each of several turns: others share the machine."""
+    """Returns the minimum of each figure over several runs, since other processes share the machine."""
     return [min(figures) for figures in zip(*(run(*arguments, **variables) for _ in range(turns)))]
 
 
 def mapping(profile, records):
-    return ["map", "--quiet", "--profile", profile, *lookup(profile), "--observable", ABOUT[profile], answer(profile, records)]
+    return ["map", "--quiet", "--profile", profile, *lookup(profile), "--observable", OBSERVABLES[profile], response(profile, records)]
 
 
 def lookup(profile):
     return ["--lookup", "forward"] if profile == "dnsdb" else []
 
 
-def answer(profile, records):
-    return str(ANSWERS / f"{profile}-{records}")
+def response(profile, records):
+    return str(RESPONSES / f"{profile}-{records}")
 
 
 class Provider(asyncio.Protocol):
-    """Answers as PassiveTotal does, with ten records about whatever it is asked about."""
+    """Responds like PassiveTotal, with the same ten records to every request."""
 
-    rows = json.loads((ANSWERS / "riskiq-10").read_text())["results"]
+    rows = json.loads((RESPONSES / "riskiq-10").read_text())["results"]
     probe = json.dumps({"user": {"licenseCounts": {"searchApi": 1}, "licenseLimits": {"searchApi": 1_000_000}}})
     found = json.dumps({"totalRecords": 10, "results": rows})
 
@@ -76,7 +76,7 @@ class Provider(asyncio.Protocol):
 
 
 def provider():
-    """Starts the provider on loopback, and gives its URL."""
+    """Starts the provider on a loopback address and returns its URL."""
     loop, ready = asyncio.new_event_loop(), threading.Event()
     server = []
 
@@ -93,25 +93,25 @@ def provider():
 
 def main():
     first, _, memory = best(21, "list")
-    tell("start to first byte, list", milliseconds=first, megabytes=memory)
+    report("start to first byte, list", milliseconds=first, megabytes=memory)
     first, _, memory = best(21, *mapping("riskiq", 10))
-    tell("start to first byte, map of 10 records", milliseconds=first, megabytes=memory)
+    report("start to first byte, map of 10 records", milliseconds=first, megabytes=memory)
     profiles = sorted(str(path) for path in Path("profiles").iterdir())
     _, end, memory = best(11, "check", *profiles)
-    tell(f"check of all {len(profiles)} profiles with their cases", milliseconds=end, megabytes=memory)
+    report(f"check of all {len(profiles)} profiles with their cases", milliseconds=end, megabytes=memory)
     _, end, memory = best(11, "check", *(f"{profile}/profile.yaml" for profile in profiles))
-    tell(f"check of all {len(profiles)} profiles", milliseconds=end, megabytes=memory)
-    for profile in ABOUT:
+    report(f"check of all {len(profiles)} profiles", milliseconds=end, megabytes=memory)
+    for profile in OBSERVABLES:
         for records in (100_000, 1_000_000):
             _, end, memory = run(*mapping(profile, records))
-            size = os.path.getsize(answer(profile, records)) / 1e6
-            tell(f"map {profile}", records=records, milliseconds=end, megabytes=memory, input=size, besides=memory - size)
+            size = os.path.getsize(response(profile, records)) / 1e6
+            report(f"map {profile}", records=records, milliseconds=end, megabytes=memory, input=size, overhead=memory - size)
     with tempfile.NamedTemporaryFile("w") as file:
         file.write("".join(f"name-{number}.example.com\n" for number in range(NAMES)))
         file.flush()
         arguments = ["enrich", "--quiet", "--profile", "riskiq", "--input", file.name, "--deadline", "10m"]
         _, end, memory = run(*arguments, RISKIQ_API_BASE_URL=provider())
-        tell(f"enrich --input of {NAMES} names, 10 records each", milliseconds=end, megabytes=memory)
+        report(f"enrich --input of {NAMES} names, 10 records each", milliseconds=end, megabytes=memory)
 
 
 main()

@@ -1,4 +1,4 @@
-"""Writes the report of what was measured: ratios first, then the targets, the figures, and where the rest goes."""
+"""Writes the report of all measurements: targets, ratios, figures, and where the time goes."""
 
 import importlib.metadata
 import json
@@ -22,12 +22,12 @@ def command(*words):
 
 
 def table(head, rows):
-    told = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(told + ["| " + " | ".join(map(str, row)) + " |" for row in rows]) + "\n"
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows]) + "\n"
 
 
 def instructions(profile, what):
-    """How many a run took, from callgrind; none where it was not there."""
+    """Returns the number of instructions of a run, from callgrind; `None` if valgrind is not installed."""
     file = OUT / f"callgrind.{profile}.{what}"
     found = re.search(r"^(?:summary|totals): (\d+)", file.read_text(), re.M) if file.exists() else None
     return int(found[1]) if found else None
@@ -46,7 +46,7 @@ def process(name, **wanted):
 
 
 def connector():
-    """Of stixmap: start, idle, 10 records and the stand-ins' part of it, 5,000 records and theirs, after; in ms and MB."""
+    """Returns stixmap's start, idle memory, time for 10 records and the mocks' part of it, the same for 5,000, and memory after; in ms and MB."""
     row = next((line for line in (OUT / "connector.txt").read_text().splitlines() if line.startswith("stixmap")), None)
     if row is None:
         return None
@@ -55,7 +55,7 @@ def connector():
 
 
 def spread_of(name, who):
-    """How much longer a record takes at one size than at another."""
+    """Returns the relative difference between the largest and the smallest time per record over all sizes."""
     times = [MAPPING[name, records][who] for records in (10_000, 100_000, 1_000_000)]
     return max(times) / min(times) - 1
 
@@ -67,12 +67,12 @@ def targets():
     ratio = MAPPING["riskiq, a text for each record", 100_000]["ratio"]
     yield "≤ 1.5 × with a text of its own for each record, and the profile's conditions", f"{ratio:.2f} ×", ratio <= 1.5
     for name in PROFILES:
-        besides = process(f"map {name}", records=1_000_000)["besides"]
-        yield f"memory ≤ input + 100 MB at 1,000,000 records, {name}", f"input + {besides:.0f} MB", besides <= 100
+        overhead = process(f"map {name}", records=1_000_000)["overhead"]
+        yield f"memory ≤ input + 100 MB at 1,000,000 records, {name}", f"input + {overhead:.0f} MB", overhead <= 100
     for name in PROFILES:
         spread, by_hand = (spread_of(name, who) for who in ("engine", "yardstick"))
-        told = f"{spread:.0%}; yardstick {by_hand:.0%}"
-        yield f"time of a record within 15 % from 10,000 to 1,000,000, {name}", told, spread <= 0.15
+        measured = f"{spread:.0%}; yardstick {by_hand:.0%}"
+        yield f"time of a record within 15 % from 10,000 to 1,000,000, {name}", measured, spread <= 0.15
     ratio = PYTHON[10_000] / MAPPING["riskiq", 10_000]["engine"]
     yield "≥ 300 × Python with stix2 and pycti's ids", f"{ratio:.0f} ×", ratio >= 300
     first = max(process(f"start to first byte, {what}")["milliseconds"] for what in ("list", "map"))
@@ -83,31 +83,32 @@ def targets():
         start, idle, few, few_theirs, many, many_theirs, after, _ = measured
         yield "connector: start to consuming < 50 ms", f"{start:.1f} ms", start < 50
         yield "connector: idle < 20 MB", f"{idle:.1f} MB", idle < 20
-        yield "connector: 10 records < 10 ms beyond the stand-ins' own time", f"{few - few_theirs:.1f} ms", few - few_theirs < 10
-        yield "connector: 5,000 records < 1 s", f"{many:.0f} ms, of which the stand-ins' {many_theirs:.0f} ms", many < 1_000
+        yield "connector: 10 records < 10 ms beyond the time of the mocks", f"{few - few_theirs:.1f} ms", few - few_theirs < 10
+        yield "connector: 5,000 records < 1 s", f"{many:.0f} ms, of which the mocks take {many_theirs:.0f} ms", many < 1_000
         yield "connector: after 5,000 records < 60 MB", f"{after:.0f} MB", after < 60
 
 
-# Why a target is missed, as far as the figures tell, and what is tried next: by how the target begins.
+# Probable cause of a missed target and the next step, by the beginning of the target's name.
 NEXT = {
-    "engine": "a record's rule is looked for and its values are told one by one, where the other knows them by heart; most of the "
-    "rest is SHA-1, in both. Next: ids of many objects at once, by processors that have the instructions for it.",
-    "≤ 1.5": "a text that differs for each record is rendered by the template engine. Next: texts of placeholders alone by our own hand.",
-    "memory": "observables and relationships take some 70 octets each, beside the answer, which is held whole where it is one JSON "
-    "document. Next: such a document read row by row from a window of it.",
-    "time of a record": "what was seen no longer fits the processor's caches. What is known is looked up, and what is sorted is fetched, "
-    "many at once; the rest is memory that the system hands out, and writing to it. Next: relationships as differences of times.",
-    "≥ 300": "it depends on the machine as much as on us: the same programs made 353 × where Python was slower. Most of our time is "
-    "making records of rows, on one processor. Next: names in conditions and texts as numbers of fields.",
-    "start": "Next: what is read before the first byte.",
-    "check": "all cases are compiled with their profiles, on all processors. Next: cases that did not change since.",
-    "connector: start": "registration and the broker's handshake, one after the other. Next: both at once.",
-    "connector: idle": "more than half are pages of the program itself. Next: which of them the start needs.",
-    "connector: 10 records": "two requests to the provider, four to the platform and the broker's confirms, in turn. "
-    "Next: a trace of one delivery, to see which wait is ours.",
-    "connector: 5,000": "each of 10,000 objects is a persistent message that the broker confirms and brings to a worker: the same messages "
-    "take that time with no connector before them. Next: on a machine where the broker has processors of its own.",
-    "connector: after": "the bundle and its pieces exist at once. Next: pieces made as they are sent.",
+    "engine": "the engine looks up the rule of each record and reads its values one at a time, where the hand-written mapper knows both; most "
+    "of the rest is SHA-1 in both. Next: compute the ids of several objects at once, with SIMD instructions.",
+    "≤ 1.5": "a description that differs for each record is rendered by the template engine. Next: render templates of placeholders only "
+    "without it.",
+    "memory": "an observable and a relationship take about 70 bytes each, in addition to the response, which is held as a whole if it is one "
+    "JSON document. Next: read such a document row by row from a window.",
+    "time of a record": "the objects exceed the processor's caches; lookups and sorting fetch many at once, and the rest is the cost of new "
+    "memory pages. Next: store times of relationships as differences.",
+    "≥ 300": "the ratio depends on the machine: the same programs reached 353 × where Python was slower. Most of the time is spent on parsing "
+    "records, on one processor. Next: resolve the names in conditions and templates to field numbers.",
+    "start": "Next: reduce what is read before the first byte.",
+    "check": "all cases are compiled with their profiles, on all processors. Next: skip cases that did not change.",
+    "connector: start": "registration and the broker's handshake are sequential. Next: run both concurrently.",
+    "connector: idle": "more than half is pages of the executable. Next: find out which of them are necessary.",
+    "connector: 10 records": "two requests to the provider, four to the platform, and publisher confirms, in sequence. "
+    "Next: trace one delivery to find the waits that can be avoided.",
+    "connector: 5,000": "each of 10,000 objects is a persistent message that the broker confirms and delivers to a worker: the same messages "
+    "take that long without a connector. Next: measure with a broker on its own processors.",
+    "connector: after": "the bundle and its parts are in memory at the same time. Next: create the parts as they are sent.",
 }
 
 
@@ -158,41 +159,41 @@ def functions(profile):
 def process_rows():
     for line in PROCESS:
         records = f", {line['records']:,} records" if "records" in line else ""
-        besides = f" (input + {line['besides']:.0f})" if "besides" in line else ""
-        yield line["name"] + records, f"{line['milliseconds']:,.1f}", f"{line['megabytes']:.0f}{besides}"
+        overhead = f" (input + {line['overhead']:.0f})" if "overhead" in line else ""
+        yield line["name"] + records, f"{line['milliseconds']:,.1f}", f"{line['megabytes']:.0f}{overhead}"
 
 
 def main():
-    print("# How fast, how small\n")
-    print("Written by `benches/run`. Times are the best of several turns of one run, everything in turns beside everything else: the")
-    print("ratios are for quoting, the times are this machine's.\n")
+    print("# Benchmarks\n")
+    print("Generated by `benches/run`. Times are the minimum of several interleaved repetitions in one run: quote the ratios; absolute")
+    print("times depend on this machine.\n")
     print(machine() + ".\n")
     print("## Targets\n")
-    print(table(("target", "measured", ""), [(name, told, "met" if met else "**missed**") for name, told, met in targets()]))
+    print(table(("target", "measured", ""), [(name, measured, "met" if met else "**missed**") for name, measured, met in targets()]))
     if rows := missed_rows():
-        print(table(("missed", "why, and what is next"), [(f"{begin} …", told) for begin, told in rows]))
-    print("## The engine beside the yardstick\n")
-    print("Bytes of an answer in, bytes of a bundle out, by the shipped profile; the yardstick is a mapper written by")
-    print("hand for that answer (`mapping/yardstick.rs`), whose bytes are asserted to be the same. Answers of more than 1 MB are read by one")
-    print("processor and mapped by another, and ids, order and text of more than 8,192 objects are shared by all; the yardstick has one: up")
-    print("to 1,000 records, like is compared with like.")
-    print("Nanoseconds a record.\n")
-    print(table(("answer", "records", "ratio", "engine", "yardstick", "reading alone"), mapping_rows()))
-    print("Python with `stix2` and pycti's ids, the same answer to the same ids (`mapper.py`):\n")
+        print(table(("missed", "probable cause and next step"), [(f"{begin} …", reason) for begin, reason in rows]))
+    print("## The engine compared with the yardstick\n")
+    print("From the bytes of a response to the bytes of a bundle, with the built-in profile. The yardstick is a mapper written by")
+    print("hand for that response (`mapping/yardstick.rs`) whose output is asserted to be identical. For responses above 1 MB, the engine reads")
+    print("and maps on two threads, and computes ids, order and text of more than 8,192 objects on all; the yardstick uses one thread. Only")
+    print("up to 1,000 records do both use one thread.")
+    print("Nanoseconds per record.\n")
+    print(table(("response", "records", "ratio", "engine", "yardstick", "parsing only"), mapping_rows()))
+    print("Python with `stix2` and pycti's ids: the same response, the same ids (`mapper.py`):\n")
     rows = [(f"{records:,}", f"**{took / MAPPING['riskiq', records]['engine']:.0f}**", f"{took:,.0f}") for records, took in PYTHON.items()]
-    print(table(("records", "times the engine", "ns a record"), rows))
-    print("## Instructions a record\n")
-    print("Counted by callgrind at 10,000 records, without making the answer; of the engine, compiling the profile included. Valgrind has")
-    print("no SHA instructions, so that SHA-1 weighs more here than on the machine.\n")
-    print(table(("answer", "ratio", "engine", "yardstick", "reading alone"), counted_rows()))
+    print(table(("records", "times the engine", "ns per record"), rows))
+    print("## Instructions per record\n")
+    print("Counted by callgrind at 10,000 records, without generating the response; the engine's include compiling the profile. Valgrind has")
+    print("no SHA instructions, so SHA-1 has a larger share here than in reality.\n")
+    print(table(("response", "ratio", "engine", "yardstick", "parsing only"), counted_rows()))
     for profile in PROFILES:
-        print(f"Where they go, {profile}:\n")
-        print(table(("share", "in"), functions(profile)))
+        print(f"By function, {profile}:\n")
+        print(table(("share", "function"), functions(profile)))
     print("## The program as a process\n")
     print(table(("what", "ms", "peak MB"), process_rows()))
     print("## The connector\n")
-    print("With a broker and a stand-in for the platform; beside one on pycti that does the same work. The stand-ins' part: the time of")
-    print("their answers, and of the same messages from the broker to the worker with nothing before them.\n")
+    print("With a broker and a mock platform, compared with a pycti connector that does the same work. The mocks' part is the time of")
+    print("their responses, and of the same messages from the broker to the worker without a connector.\n")
     print("```\n" + (OUT / "connector.txt").read_text().rstrip() + "\n```")
 
 
