@@ -33,12 +33,12 @@ pub fn line(text: &str) -> Cow<'_, str> {
     replace(text, &UNPRINTABLE, push_escaped)
 }
 
-/// Returns a text of several lines: like [`line`], but keeps `\n`.
+/// Returns a text of several lines: like [`line()`], but keeps `\n`.
 pub fn lines(text: &str) -> Cow<'_, str> {
     replace(text, &UNPRINTABLE_IN_LINES, push_escaped)
 }
 
-/// Returns a single value on one line in a form that can be parsed again: like [`line`], and a backslash is doubled if
+/// Returns a single value on one line in a form that can be parsed again: like [`line()`], and a backslash is doubled if
 /// it would start an escape.
 pub fn value(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {

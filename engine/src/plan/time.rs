@@ -139,8 +139,8 @@ impl TimeFormat {
     }
 
     /// Parses a time in this format or in an unambiguous variant: a number since 1970 with a fraction, or a variant of
-    /// the pattern ([`Pattern`]). Returns `None` if the value is invalid, before 1970, or later than STIX can represent
-    /// ([`LATEST`]).
+    /// the pattern, such as a fraction of a second, a date alone, or another form of ISO 8601. Returns `None` if the value
+    /// is invalid, before 1970, or later than STIX can represent ([`LATEST`]).
     pub fn read<'d>(&self, datum: impl Into<Datum<'d>>) -> Option<Timestamp> {
         let datum = datum.into();
         let time = match self {

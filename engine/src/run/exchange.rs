@@ -81,10 +81,10 @@ pub enum Health {
 /// What the driver must do next.
 #[derive(Debug)]
 pub enum Step {
-    /// Send this request, and pass the result to [`Run::accept`].
+    /// Send this request, and pass the result to [`Run::accept`](super::Run::accept).
     Send(Request),
-    /// Wait until this time before calling [`Run::next`] again.
+    /// Wait until this time before calling [`Run::next`](super::Run::next) again.
     Wait(Timestamp),
-    /// The run is complete; call [`Run::finish`].
+    /// The run is complete; call [`Run::finish`](super::Run::finish).
     Done,
 }
