@@ -124,7 +124,9 @@ fn unfolded(text: &[u8]) -> Option<DecodedView> {
         let start = seen + next;
         let end = start + fold(&text[start..]);
         seen = end.max(start + 1);
-        if end > start && is_alphabet(text[..start].last()) && is_alphabet(text.get(end)) {
+        // The next character may itself be escaped.
+        let continues = is_alphabet(text.get(end)) || text.get(end).is_some_and(|byte| ESCAPES.contains(byte));
+        if end > start && is_alphabet(text[..start].last()) && continues {
             view.push(&text[at..start], at..start, false);
             at = end;
         }
