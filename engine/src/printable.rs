@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-/// Control, format, private-use and unascharactered characters, line and paragraph separators, and characters without width.
+/// Control, format, private-use and unassigned characters, line and paragraph separators, and characters without width.
 const CLASS: &str = r"\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}";
 
 static UNPRINTABLE: LazyLock<Regex> = LazyLock::new(|| compiled(&format!("[{CLASS}]")));

@@ -124,7 +124,7 @@ async fn process(connector: Arc<Connector>, message: lapin::message::Delivery) {
         Err(error) => error.to_string(),
     };
     connector.journal.extend_retention();
-    connector.log.warning("Cannot acknowledge delivery", with_reason(reason));
+    connector.log.warning("Cannot settle delivery", with_reason(reason));
 }
 
 async fn process_once(connector: &Arc<Connector>, message: &lapin::message::Delivery) -> Disposition {

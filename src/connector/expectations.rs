@@ -7,8 +7,8 @@ use super::journal::Entry;
 use super::log::with_reason;
 use super::message::Delivery;
 use super::platform::RequestContext;
-use super::progress::{Progress, WorkMessage};
 use super::publish::Publisher;
+use super::work_counters::{Progress, WorkMessage};
 use futures_util::future::join_all;
 use serde_json::json;
 

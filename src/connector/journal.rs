@@ -8,7 +8,7 @@
 //! such series. If no file can be written, every redelivered message is suspect.
 
 use super::log::{Log, with_reason};
-use super::progress::Progress;
+use super::work_counters::Progress;
 use crate::files::{Bound, State, StateError};
 use sha1::{Digest, Sha1};
 use std::collections::{BTreeSet, HashSet};

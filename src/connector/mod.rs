@@ -26,7 +26,7 @@ mod objects;
 mod publish;
 mod pending_works;
 mod platform;
-mod progress;
+mod work_counters;
 mod replay_cache;
 mod validation;
 mod split;

@@ -8,7 +8,7 @@ use super::graphql_error::PlatformError;
 use super::journal::Entry;
 use super::log::with_reason;
 use super::platform::RequestContext;
-use super::progress::{Progress, WorkMessage};
+use super::work_counters::{Progress, WorkMessage};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

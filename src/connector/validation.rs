@@ -1,9 +1,9 @@
 //! Validation before import: objects go to a draft or to the workbench, once, even if the delivery is processed again.
 
 use super::graphql_error::PlatformError;
-use super::progress::WorkMessage;
 use super::publish::{Publisher, whole};
 use super::split::Split;
+use super::work_counters::WorkMessage;
 
 /// Version of OpenCTI since which validation uses drafts by default.
 const DRAFTS: &str = "7.260900.0";

@@ -206,7 +206,7 @@ impl Manual {
                 for target in ObservableType::all() {
                     let since = match permission(source, relationship, target) {
                         Permission::Always => "6.0",
-                        Permission::Newer => "later than 6.0",
+                        Permission::Newer => "a version after 6.0",
                         Permission::Never => continue,
                     };
                     let words = [source.stix_type(), relationship.as_str(), target.stix_type(), since];
@@ -214,7 +214,7 @@ impl Manual {
                 }
             }
         }
-        self.table(["source", "relationship", "target", "OpenCTI version"], rows.into_iter());
+        self.table(["source", "relationship", "target", "permitted since"], rows.into_iter());
     }
 }
 

@@ -7,16 +7,16 @@ mod mailbox;
 mod name;
 mod rdata;
 mod rrtype;
-mod scope;
+mod address_scope;
 mod soa;
 mod special;
 mod text;
 
 pub use address::{AddressError, expanded, parse_address, reverse_name};
+pub use address_scope::{NOT_PUBLIC, Scope, scope};
 pub use mailbox::{Mailbox, MailboxError};
 pub use name::{Name, NameError};
 pub use rdata::{Rdata, RdataError};
 pub use rrtype::{Form, RrType, RrTypeError};
-pub use scope::{NOT_PUBLIC, Scope, scope};
 pub use soa::Soa;
 pub use special::{reverse_scope, special_use};

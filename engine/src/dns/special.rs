@@ -4,8 +4,8 @@
 //! reservation of `internal`. It omits `example` names, which are for documentation and are queried like any other.
 
 use super::address::parse_address;
+use super::address_scope::{NOT_PUBLIC, Scope, network_scope, scope};
 use super::name::Name;
-use super::scope::{NOT_PUBLIC, Scope, network_scope, scope};
 use crate::printable;
 use std::net::IpAddr;
 

@@ -300,7 +300,7 @@ fn window(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
     if window.filter.is_none() && !parts.lookups.iter().any(may_ask) {
         let label = "no request contains its start, and there is no `filter`";
         compiler.error(Code::WindowUnused, "/window", "the window has no effect", label).notes.push(
-            "send `{ from: window.start, format: … }` in `query`, `{window.start:…}` elsewhere, or add `filter: time_last`".into(),
+            "send `{ from: window.start, format: … }` in `query` or `{window.start:…}` elsewhere; or add `filter: time_last`".into(),
         );
     }
     if let Some(Some(WindowPlan { last: ValueOrSetting::Value(span), .. })) = &parts.window

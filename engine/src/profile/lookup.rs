@@ -185,7 +185,7 @@ pub struct Columns {
     pub comment: Option<String>,
 }
 
-/// Position of the rows in a JSON response.
+/// Location of the rows in a JSON response.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Records {

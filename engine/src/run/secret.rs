@@ -33,7 +33,7 @@ const LAYERS: usize = 6;
 const SEPARATE_LAYERS: usize = 3;
 
 /// Maximum number of octets in all views of a text, or of all rows of a response, as a multiple of its length. What is
-/// beyond counts as a secret: only made-up texts have so many readings.
+/// beyond counts as a secret: only artificial texts exceed it.
 const MAX_READINGS: usize = 24;
 
 /// Number of octets that the views of any text may have.

@@ -85,7 +85,7 @@ impl Observable {
     }
 
     /// Parses the observable of a query, of the given type or the detected one. A network of one address
-    /// (`192.0.2.1/32`, STIX 2.1 §6.9) is queried as that address, and keeps the id that is derived from the original
+    /// (`192.0.2.1/32`, STIX 2.1 §6.8) is queried as that address, and keeps the id that is derived from the original
     /// value.
     pub fn asked(kind: Option<ObservableType>, text: &str) -> Result<Observable, ObservableError> {
         let read = |text: &str| kind.map_or_else(|| Self::detect(text), |kind| Self::parse(kind, text));

@@ -12,10 +12,10 @@ pub enum ObservableType {
     /// A domain name (STIX 2.1 §6.4).
     #[serde(rename = "domain-name")]
     DomainName,
-    /// An IPv4 address (STIX 2.1 §6.9).
+    /// An IPv4 address (STIX 2.1 §6.8).
     #[serde(rename = "ipv4-addr")]
     Ipv4Addr,
-    /// An IPv6 address (STIX 2.1 §6.10).
+    /// An IPv6 address (STIX 2.1 §6.9).
     #[serde(rename = "ipv6-addr")]
     Ipv6Addr,
     /// An e-mail address (STIX 2.1 §6.5).
@@ -23,11 +23,11 @@ pub enum ObservableType {
     EmailAddr,
     /// A hostname, an OpenCTI extension next to domain names.
     Hostname,
-    /// A URL (STIX 2.1 §6.16).
+    /// A URL (STIX 2.1 §6.15).
     Url,
     /// A text, an OpenCTI extension.
     Text,
-    /// A MAC address (STIX 2.1 §6.11).
+    /// A MAC address (STIX 2.1 §6.10).
     MacAddr,
     /// An autonomous system (STIX 2.1 §6.2).
     AutonomousSystem,

@@ -1,5 +1,5 @@
-//! Progress of a delivery, in the counters of its work: messages that the work expects, that were published, and that were given
-//! up. It is stored in the journal, so that after a restart only the rest is announced and published.
+//! Counters of a work: messages that it expects, that were published, and that were given
+//! up. They are stored in the journal, so that after a restart only the rest is announced and published.
 
 use super::platform::Tracking;
 use serde::{Deserialize, Serialize};
