@@ -141,3 +141,15 @@ fn order_of_records_does_not_affect_the_bundle() {
     rows.reverse();
     assert_eq!(bundle(&rows), forwards);
 }
+
+#[test]
+fn readme_lists_every_shipped_profile() {
+    let readme = std::fs::read_to_string(crate::support::root().join("README.md")).expect("the README");
+    let shipped = profiles().into_iter().filter(|profile| profile.starts_with(crate::support::root().join("profiles")));
+    for profile in shipped {
+        let plan = plan(&profile);
+        let types: Vec<&str> = plan.accepts().into_iter().map(ObservableType::stix_type).collect();
+        let row = format!("| [`{0}`](profiles/{0}/profile.yaml) | {1} | {2} |", plan.id, plan.name, types.join(", "));
+        assert!(readme.contains(&row), "{row}");
+    }
+}
