@@ -6,8 +6,9 @@ use super::entity::Entity;
 use super::expectations::{reconcile, report_missing};
 use super::graphql_error::PlatformError;
 use super::journal::Entry;
+use super::json::parse_fields;
 use super::log::with_reason;
-use super::message::{Delivery, Fields, Malformed, Playbook};
+use super::message::{Delivery, Malformed, Playbook};
 use super::objects::{Found, Objects};
 use super::platform::RequestContext;
 use super::publish::Publisher;
@@ -333,7 +334,7 @@ fn log(connector: &Connector, message: &WorkMessage) {
 fn playbook_bundle(playbook: &Playbook, objects: Option<Objects>) -> String {
     let Some(objects) = objects else { return playbook.bundle.clone() };
     let objects = to_raw_value(&objects).expect("objects are JSON");
-    let mut bundle: Fields<'_> = serde_json::from_str(&playbook.bundle).expect("it was parsed before");
+    let mut bundle = parse_fields(playbook.bundle.as_bytes()).expect("it was parsed before");
     bundle.insert("objects".to_owned(), &objects);
     serde_json::to_string(&bundle).expect("a bundle is JSON")
 }

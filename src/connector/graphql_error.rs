@@ -1,6 +1,7 @@
 //! Interprets responses of OpenCTI's GraphQL API: the data, or the reason of a failure and whether a retry can help.
 
 use super::compat::unknown_name;
+use super::json;
 use crate::http::{distrust, innermost};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
@@ -89,7 +90,12 @@ impl std::error::Error for PlatformError {}
 pub(super) async fn execute(request: RequestBuilder) -> Result<Value, PlatformError> {
     let response = request.send().await.map_err(|error| request_error(&error))?;
     let status = response.status();
-    let json: Option<Value> = serde_json::from_slice(&body(response).await?).ok();
+    interpret(status, &body(response).await?)
+}
+
+/// Returns the `data` of a response. With a repeated key, it is not one of the platform.
+pub(super) fn interpret(status: StatusCode, body: &[u8]) -> Result<Value, PlatformError> {
+    let json = json::parse(body).ok();
     let unexpected = || format!("unexpected HTTP {status}; is OPENCTI_URL an OpenCTI platform?");
     match (status, json) {
         // A proxy, or the platform while it starts: whatever the body contains, nothing was performed.

@@ -1,14 +1,11 @@
 //! Messages of the platform that request an enrichment, parsed.
 
-use super::json;
+use super::json::{self, Fields};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
-
-/// A JSON object whose values are parsed on use: messages may be long, and little of them is needed.
-pub(super) type Fields<'m> = BTreeMap<String, &'m RawValue>;
 
 /// A request for an enrichment, or for a step of a playbook.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,9 +37,20 @@ pub(super) struct Playbook {
 }
 
 impl Playbook {
+    fn of(step: &Fields<'_>, event: &Fields<'_>) -> Result<Playbook, String> {
+        let value = |(key, value): (&String, &&RawValue)| {
+            let value = json::parse(value.get().as_bytes()).map_err(|error| format!("invalid `{key}`: {error}"))?;
+            Ok((key.clone(), value))
+        };
+        let step = step.iter().map(value).collect::<Result<_, String>>()?;
+        let bundle = fields(event, "bundle")?.filter(|bundle| objects(bundle).is_some());
+        let text = event.get("bundle").filter(|_| bundle.is_some()).ok_or("missing `bundle` in a playbook message")?;
+        Ok(Playbook { step, bundle: text.get().to_owned() })
+    }
+
     /// Parses the bundle; a repeated key is an error.
     pub(super) fn read(&self) -> Result<Value, String> {
-        json::parse(&self.bundle).map_err(|error| format!("invalid playbook bundle: {error}"))
+        json::parse(self.bundle.as_bytes()).map_err(|error| format!("invalid playbook bundle: {error}"))
     }
 }
 
@@ -73,10 +81,10 @@ impl Content {
         let mut parts = Parts::default();
         for (key, text) in &self.0 {
             let unreadable = |error| format!("invalid `{key}` in the message: {error}");
-            let mut value = json::parse(text).map_err(unreadable)?;
+            let mut value = json::parse(text.as_bytes()).map_err(unreadable)?;
             // The platform sends JSON encoded as a string.
             if let Value::String(text) = value {
-                value = if text.is_empty() { Value::Null } else { json::parse(&text).map_err(unreadable)? };
+                value = if text.is_empty() { Value::Null } else { json::parse(text.as_bytes()).map_err(unreadable)? };
             }
             match (*key, value) {
                 (_, Value::Null) => {}
@@ -115,28 +123,20 @@ impl Delivery {
         Some(now.duration_since(created).as_secs_f64().max(0.0))
     }
 
-    /// Parses a message of OpenCTI 6.0 or later.
+    /// Parses a message of OpenCTI 6.0 or later; a repeated key is an error.
     pub(super) fn parse(body: &[u8]) -> Result<Delivery, Malformed> {
-        let malformed = |reason: &str, work: Option<String>| Malformed { reason: reason.to_owned(), work };
-        let message: Fields<'_> =
-            serde_json::from_slice(body).map_err(|error| malformed(&format!("not a JSON object: {error}"), None))?;
-        let internal: Option<Fields<'_>> = read(&message, "internal");
-        let work = internal.as_ref().and_then(|internal| text(internal, "work_id"));
-        let internal = internal.ok_or_else(|| malformed("missing `internal`", work.clone()))?;
-        let event: Option<Fields<'_>> = read(&message, "event");
-        let event = event.ok_or_else(|| malformed("missing `event`", work.clone()))?;
-        let entity = text(&event, "entity_id").ok_or_else(|| malformed("missing `entity_id`", work.clone()))?;
-        let playbook = match read(&internal, "playbook") {
-            None => None,
-            Some(step) => {
-                let bundle = event.get("bundle").filter(|bundle| objects(bundle.get()).is_some());
-                let bundle = bundle.ok_or_else(|| malformed("missing `bundle` in a playbook message", work.clone()))?;
-                Some(Playbook { step, bundle: bundle.get().to_owned() })
-            }
-        };
+        Self::read(body).map_err(|reason| Malformed { reason, work: work_of(body) })
+    }
+
+    fn read(body: &[u8]) -> Result<Delivery, String> {
+        let message = json::parse_fields(body).map_err(|error| format!("not a JSON object: {error}"))?;
+        let internal = fields(&message, "internal")?.ok_or("missing `internal`")?;
+        let event = fields(&message, "event")?.ok_or("missing `event`")?;
+        let entity = text(&event, "entity_id").ok_or("missing `entity_id`")?;
+        let playbook = fields(&internal, "playbook")?.map(|step| Playbook::of(&step, &event)).transpose()?;
         let mode = text(&event, "validation_mode");
         Ok(Delivery {
-            work,
+            work: text(&internal, "work_id"),
             applicant: text(&internal, "applicant_id"),
             draft: text(&internal, "draft_id"),
             entity_type: text(&event, "entity_type").or_else(|| type_in_bundle(playbook.as_ref(), &entity)),
@@ -156,6 +156,20 @@ impl Delivery {
     }
 }
 
+/// Returns the id of the work of a malformed message, so that it can be reported.
+fn work_of(body: &[u8]) -> Option<String> {
+    let message: Fields<'_> = serde_json::from_slice(body).ok()?;
+    text(&read(&message, "internal")?, "work_id")
+}
+
+/// Returns the fields of an object; none if the key is missing or its value is another one.
+fn fields<'m>(parent: &Fields<'m>, key: &str) -> Result<Option<Fields<'m>>, String> {
+    let Some(text) = parent.get(key).map(|value| value.get()).filter(|text| text.starts_with('{')) else {
+        return Ok(None);
+    };
+    json::parse_fields(text.as_bytes()).map(Some).map_err(|error| format!("invalid `{key}`: {error}"))
+}
+
 /// Returns a value if it is present and of the expected type.
 fn read<'m, T: Deserialize<'m>>(fields: &Fields<'m>, key: &str) -> Option<T> {
     serde_json::from_str(fields.get(key)?.get()).ok()
@@ -166,17 +180,17 @@ fn text(fields: &Fields<'_>, key: &str) -> Option<String> {
 }
 
 /// Returns the objects of a bundle; none if it has no list of objects.
-fn objects(bundle: &str) -> Option<Vec<&RawValue>> {
-    read(&serde_json::from_str(bundle).ok()?, "objects")
+fn objects<'m>(bundle: &Fields<'m>) -> Option<Vec<&'m RawValue>> {
+    read(bundle, "objects")
 }
 
 /// Returns the entity's type from the bundle: messages of playbooks have no `entity_type` in OpenCTI before 2026.
 fn type_in_bundle(playbook: Option<&Playbook>, entity: &str) -> Option<String> {
-    let objects = objects(&playbook?.bundle)?;
-    let mut all = objects.into_iter().filter_map(|object| serde_json::from_str::<Fields<'_>>(object.get()).ok());
+    let objects = objects(&json::parse_fields(playbook?.bundle.as_bytes()).ok()?)?;
+    let mut all = objects.into_iter().filter_map(|object| json::parse_fields(object.get().as_bytes()).ok());
     let object = all.find(|object| text(object, "id").as_deref() == Some(entity))?;
-    let extensions: Option<BTreeMap<String, Fields<'_>>> = read(&object, "extensions");
-    let of_extension = extensions.iter().flatten().find_map(|(_, extension)| text(extension, "type"));
+    let extensions = fields(&object, "extensions").ok().flatten().unwrap_or_default();
+    let of_extension = extensions.keys().find_map(|key| text(&fields(&extensions, key).ok()??, "type"));
     of_extension.or_else(|| text(&object, "type"))
 }
 
@@ -226,6 +240,12 @@ mod tests {
             r#"{"internal": {"work_id": "w", "playbook": {}}, "event": {"entity_id": "x", "bundle": {}}}"#,
             Some("w"),
         );
+        check(
+            r#"{"internal": {"work_id": "w", "playbook": {}}, "event": {"entity_id": "x", "bundle": {"objects": [], "objects": []}}}"#,
+            Some("w"),
+        );
+        check(r#"{"internal": {"work_id": "w"}, "event": {"entity_id": "x", "entity_id": "x"}}"#, Some("w"));
+        check(r#"{"internal": {"work_id": "w"}, "event": {}, "event": {"entity_id": "x"}}"#, Some("w"));
     }
 
     proptest! {

@@ -1,11 +1,13 @@
 //! No request is sent unless all markings permit it, in whatever form they are given.
 
 use super::super::entity::Entity;
-use super::super::message::Delivery;
+use super::super::graphql_error::interpret;
+use super::super::message::{Delivery, Playbook};
 use super::super::objects::{Found, Objects};
 use super::*;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
+use reqwest::StatusCode;
 use std::sync::{Arc, LazyLock};
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::{Plan, Settings};
@@ -64,8 +66,12 @@ fn read(response: &Value, mut event: Value, is_playbook: bool) -> Result<Entity,
     event["entity_id"] = ID.into();
     let step = if is_playbook { json!({ "step_id": "s" }) } else { Value::Null };
     let message = json!({ "internal": { "work_id": "w", "playbook": step }, "event": event });
-    let delivery = Delivery::parse(message.to_string().as_bytes()).map_err(|malformed| malformed.reason)?;
-    let bundle = delivery.playbook.as_ref().map(|playbook| playbook.read().expect("JSON"));
+    read_message(response, &message.to_string())
+}
+
+fn read_message(response: &Value, message: &str) -> Result<Entity, String> {
+    let delivery = Delivery::parse(message.as_bytes()).map_err(|malformed| malformed.reason)?;
+    let bundle = delivery.playbook.as_ref().map(Playbook::read).transpose()?;
     Entity::read(response, bundle.as_ref(), &delivery.content)
 }
 
@@ -301,6 +307,42 @@ fn repeated_key_is_refused() {
     let (head, tail) = (r#"{"internal":{"playbook":{}},"event":{"entity_id":"x","bundle":{"objects":["#, "]}}}");
     let delivery = Delivery::parse(format!("{head}{twice}{tail}").as_bytes()).expect("a message");
     assert!(delivery.playbook.expect("a step").read().is_err());
+}
+
+/// Writes JSON with one entry of an object before another one with the same key; entries are numbered depth first.
+fn write_twice(value: &Value, number: &mut usize, other: &Value, text: &mut String) {
+    match value {
+        Value::Array(items) => {
+            text.push('[');
+            for (position, item) in items.iter().enumerate() {
+                text.push_str(if position == 0 { "" } else { "," });
+                write_twice(item, number, other, text);
+            }
+            text.push(']');
+        }
+        Value::Object(properties) => {
+            text.push('{');
+            for (position, (key, item)) in properties.iter().enumerate() {
+                text.push_str(if position == 0 { "" } else { "," });
+                let key = Value::from(key.as_str());
+                if *number == 0 {
+                    text.push_str(&format!("{key}:{other},"));
+                }
+                *number = number.wrapping_sub(1);
+                text.push_str(&format!("{key}:"));
+                write_twice(item, number, other, text);
+            }
+            text.push('}');
+        }
+        leaf => text.push_str(&leaf.to_string()),
+    }
+}
+
+/// Returns JSON with a repeated key; none if it has fewer entries.
+fn twice(value: &Value, mut number: usize, other: &Value) -> Option<String> {
+    let mut text = String::new();
+    write_twice(value, &mut number, other, &mut text);
+    (number > usize::MAX / 2).then_some(text)
 }
 
 #[test]
@@ -554,6 +596,28 @@ fn red_node() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #[test]
+    fn repeated_key_in_message_is_refused_at_any_place(number in 0_usize..30, other in any_json(), is_playbook in any::<bool>()) {
+        let objects = json!([base(json!([GREEN])), { "type": "note", "id": "note--1", "object_refs": [ID] }]);
+        let event = json!({ "entity_id": ID, "entity_type": "Domain-Name", "stix_entity": base(json!([])), "stix_objects": objects,
+            "bundle": { "type": "bundle", "objects": objects } });
+        let step = if is_playbook { json!({ "step_id": "s" }) } else { Value::Null };
+        let message = json!({ "internal": { "work_id": "w", "playbook": step }, "event": event });
+        prop_assert_eq!(send(read_message(&response(json!([])), &message.to_string())), Ok(()));
+        if let Some(text) = twice(&message, number, &other) {
+            prop_assert!(send(read_message(&response(json!([])), &text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn repeated_key_in_response_is_unreadable(number in 0_usize..16, other in any_json()) {
+        let data = json!({ "data": { "stixCyberObservable": response(json!([node(GREEN, "TLP", "TLP:GREEN")])) } });
+        prop_assert_eq!(interpret(StatusCode::OK, data.to_string().as_bytes()), Ok(data["data"].clone()));
+        if let Some(text) = twice(&data, number, &other) {
+            prop_assert!(interpret(StatusCode::OK, text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
     #[test]
     fn any_json_of_platform_is_readable_or_refused(marking in any_json()) {
         if by_platform(marking.clone()).is_ok() {
