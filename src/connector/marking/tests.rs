@@ -125,6 +125,8 @@ fn common_markings_permit_requests() {
         json!([node(GREEN, "TLP", "TLP:GREEN"), node(OWN, "Company", "Internal use")]),
         json!([node("marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9", "TLP", "TLP:WHITE")]),
         json!([node(OWN, "statement", "Copyright 2024 Example Inc.")]),
+        json!([node(OWN, "statement", "Copyright 2024, this paper is red")]),
+        json!([node(OWN, "statement", "Shared as TLP:GREEN. Thank you")]),
         json!({ "edges": [{ "node": node(GREEN, "TLP", "TLP:GREEN") }], "pageInfo": { "hasNextPage": false } }),
     ] {
         assert_eq!(by_platform(marking.clone()), Ok(()), "{marking}");
@@ -161,6 +163,12 @@ fn red_marking_of_platform_is_refused_in_any_form() {
         ("strict", json!([node(STRICT, "statement", "free")])),
         ("above among lower", json!([node(GREEN, "TLP", "TLP:GREEN"), node(RED, "TLP", "TLP:RED")])),
         ("full width", json!([node(OWN, "statement", "\u{ff34}\u{ff2c}\u{ff30}\u{ff1a}\u{ff32}\u{ff25}\u{ff24}")])),
+        ("accents", json!([node(OWN, "statement", "\u{164}\u{139}P:RED")])),
+        ("superscript", json!([node(OWN, "statement", "\u{1d40}\u{1d38}\u{1d3e}:RED")])),
+        ("letters of Lisu", json!([node(OWN, "statement", "\u{a4d4}\u{a4e1}\u{a4d1}:RED")])),
+        ("plural", json!([node(OWN, "statement", "Traffic lights: RED")])),
+        ("letters apart", json!([node(OWN, "statement", "T L.P: R E D")])),
+        ("strict in a sentence", json!([node(OWN, "statement", "TLP:AMBER is STRICT")])),
         ("unknown level", json!([node(OWN, "TLP", "TLP:ORANGE")])),
         ("no definition", json!([node(OWN, "statement", json!(null))])),
         ("no id", json!([{ "definition_type": "statement", "definition": "free" }])),
@@ -280,6 +288,16 @@ fn pap_red_is_refused() {
     let cases = [
         ("usual", by_platform(json!([node(OWN, "PAP", "PAP:RED")]))),
         ("another type", by_platform(json!([node(OWN, " pap2", "red")]))),
+        ("plural type", by_platform(json!([node(OWN, "PAPs", "RED")]))),
+        ("plural", by_platform(json!([node(OWN, "statement", "PAPS RED")]))),
+        ("plus", by_platform(json!([node(OWN, "statement", "PAP+RED")]))),
+        ("prefix", by_platform(json!([node(OWN, "statement", "myPAP:RED")]))),
+        (
+            "key",
+            by_platform(
+                json!([{ "standard_id": OWN, "definition_type": "statement", "definition": "x", "papLevel": "RED" }]),
+            ),
+        ),
         ("statement", by_platform(json!([node(OWN, "statement", "PAP:RED")]))),
         ("its id", by_platform(json!([node(&red, "statement", "free")]))),
         ("its id in a bundle", by_playbook(json!([base(json!([red]))]))),
@@ -595,7 +613,69 @@ fn red_node() -> impl Strategy<Value = Value> {
     ])
 }
 
+/// A text in another spelling: with characters that look like its letters, and others between them.
+fn respelled(text: &'static str) -> impl Strategy<Value = String> {
+    const LIKE: [(char, &str); 14] = [
+        ('T', "T\u{164}\u{166}\u{1d40}\u{a4d4}\u{422}\u{ff34}\u{24c9}\u{1d413}\u{1f183}"),
+        ('L', "L\u{139}\u{141}\u{1d38}\u{a4e1}\u{216c}\u{29f}\u{1f17b}"),
+        ('P', "P\u{1e54}\u{1d3e}\u{a4d1}\u{420}\u{3a1}\u{1f17f}"),
+        ('A', "A\u{c1}\u{1d2c}\u{a4ee}\u{410}\u{391}\u{23a}"),
+        ('R', "R\u{158}\u{24c}\u{1d3f}\u{a4e3}\u{24c7}\u{24ad}"),
+        ('E', "E\u{c9}\u{204}\u{1d31}\u{a4f0}\u{415}\u{1d07}"),
+        ('D', "D\u{10e}\u{110}\u{1d30}\u{a4d3}\u{216e}\u{1f153}"),
+        ('I', "I\u{cd}\u{406}\u{a4f2}"),
+        ('S', "S\u{15a}\u{405}\u{a4e2}"),
+        ('C', "C\u{10c}\u{421}\u{a4da}"),
+        ('G', "G\u{11e}\u{a4d6}"),
+        ('H', "H\u{124}\u{41d}\u{a4e7}"),
+        ('F', "F\u{ff26}"),
+        ('M', "M\u{41c}\u{a4df}"),
+    ];
+    let letter = |letter: char| {
+        let like: Vec<char> =
+            LIKE.iter().find(|(of, _)| *of == letter).map_or(vec![letter], |(_, like)| like.chars().collect());
+        let between = prop::sample::select(vec!["", "", "", "\u{200b}", "\u{301}", ".", " ", "-", "+", "_"]);
+        (prop::sample::select(like), between, any::<bool>()).prop_map(|(letter, between, lower)| {
+            let letter = if lower { letter.to_lowercase().to_string() } else { letter.to_string() };
+            format!("{letter}{between}")
+        })
+    };
+    text.chars().map(letter).collect::<Vec<_>>().prop_map(|letters| letters.concat())
+}
+
+/// The name of a protocol as text or as a type.
+fn any_protocol() -> impl Strategy<Value = String> {
+    let names = ["TLP", "TLPS", "TRAFFIC LIGHT", "TRAFFIC LIGHTS", "PAP", "PAPS", "PERMISSIBLE ACTIONS"];
+    prop::sample::select(names.to_vec()).prop_flat_map(respelled)
+}
+
 proptest! {
+    #[test]
+    fn red_is_refused_in_any_spelling(
+        before in prop::sample::select(vec!["", "my", "see ", "x_"]),
+        name in any_protocol(),
+        between in prop::sample::select(vec![":", " ", "", ": ", "-", "+", " is ", " level ", "Level", " 2.0: ", "/", "\u{ff1a}"]),
+        level in respelled("RED"),
+    ) {
+        let text = format!("{before}{name}{between}{level}");
+        for kind in ["statement", "marking", "TLP", "PAPs", ""] {
+            prop_assert!(by_platform(json!([node(OWN, kind, text.as_str())])).is_err(), "{kind} {text}");
+        }
+        prop_assert!(by_platform(json!([node(OWN, name.as_str(), level.as_str())])).is_err(), "type {name}: {level}");
+        prop_assert!(by_platform(json!([{ "standard_id": OWN, "definition_type": "statement", "definition": "x", &name: level }])).is_err(), "key {name}: {level}");
+    }
+
+    #[test]
+    fn strict_beside_amber_is_refused(
+        between in prop::sample::select(vec![" ", "+", " + ", " plus ", " is ", ", ", ": for us, ", "++", "-", ""]),
+        strict in prop::sample::select(vec!["STRICT", "strict", "STRICTLY", "Strict.", "S T R I C T", "(strict)"]),
+    ) {
+        let text = format!("TLP:AMBER{between}{strict}");
+        for kind in ["statement", "TLP", "TLPs"] {
+            prop_assert!(by_platform(json!([node(OWN, kind, text.as_str())])).is_err(), "{kind} {text}");
+        }
+    }
+
     #[test]
     fn repeated_key_in_message_is_refused_at_any_place(number in 0_usize..30, other in any_json(), is_playbook in any::<bool>()) {
         let objects = json!([base(json!([GREEN])), { "type": "note", "id": "note--1", "object_refs": [ID] }]);

@@ -148,7 +148,8 @@ impl<'d> Reading<'d> {
     fn finish(mut self, id: Id) -> BTreeSet<Marking> {
         self.stated.extend(self.found.iter().filter_map(Marking::protocol).collect::<Vec<_>>());
         // A level without its protocol belongs to the protocols that are stated elsewhere.
-        let alone = |protocol: &Protocol| self.texts.iter().filter_map(|text| protocol.level(text)).collect::<Vec<_>>();
+        let alone =
+            |protocol: &Protocol| self.texts.iter().filter_map(|text| text::alone(*protocol, text)).collect::<Vec<_>>();
         let levels: Vec<Marking> = self.stated.iter().flat_map(alone).collect();
         self.found.extend(levels);
         for protocol in std::mem::take(&mut self.stated) {

@@ -1,10 +1,35 @@
 //! Extracts TLP and PAP levels from text: `TLP:AMBER+STRICT`, `PAP: red`, or a sentence that contains such a word.
 
 use super::{Marking, Protocol};
+use crate::stix::tlp::Tlp;
+use icu_normalizer::DecomposingNormalizerBorrowed;
+use regex::Regex;
+use std::sync::LazyLock;
+
+/// The level as FIRST spells it.
+const AMBER_STRICT: &str = "AMBER+STRICT";
 
 /// Words that are permitted between the name of a protocol and the level.
-const FILLERS: [&str; 10] =
-    ["LIGHT", "ACTION", "ACTIONS", "PROTOCOL", "LEVEL", "MARKING", "VERSION", "IS", "DEFINITION", "COLOR"];
+const FILLERS: [&str; 11] =
+    ["LIGHTS", "LIGHT", "ACTIONS", "ACTION", "PROTOCOL", "LEVEL", "MARKING", "VERSION", "IS", "DEFINITION", "COLOR"];
+
+/// Words that are recognized if their letters stand apart, in parts of one or two.
+const SPACED: [&str; 11] =
+    ["TLPS", "TLP", "PAPS", "PAP", "AMBERSTRICT", "AMBER", "STRICT", "CLEAR", "WHITE", "GREEN", "RED"];
+
+/// A level after its protocol, in a text of letters and digits only.
+static SQUEEZED: LazyLock<Regex> = LazyLock::new(|| {
+    let (name, fillers) = ("(?:(?<tlp>TLP|TRAFFICLIGHT)|PAP|PERMISSIBLEACTION)S?", FILLERS.join("|"));
+    let pattern = format!("{name}(?:{fillers}|V?[0-9]+)*(?<level>RED|AMBERSTRICT|AMBER|GREEN|CLEAR|WHITE)");
+    Regex::new(&pattern).expect("a pattern")
+});
+
+/// A plus sign after AMBER: part of a level above.
+static AMBER_PLUS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"AMBER\s*\+").expect("a pattern"));
+
+/// What has no width, marks that combine, and the dots of an abbreviation.
+static UNSEEN: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"[.\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}]").expect("a pattern"));
 
 /// Returns the levels in any text. A protocol without a known level yields an unreadable marking.
 pub(super) fn named(text: &str) -> Vec<Marking> {
@@ -16,17 +41,29 @@ pub(super) fn stated(protocol: Protocol, text: &str) -> Vec<Marking> {
     Reader::new(text, Some(protocol)).read()
 }
 
-/// Returns the protocol that the name of a type or key refers to, in any spelling, such as ` TLP2`, `T.L.P.` or
-/// `Traffic Light Protocol`.
+/// Returns the level that a text is, in any spelling.
+pub(super) fn alone(protocol: Protocol, text: &str) -> Option<Marking> {
+    match &words(&folded(text))[..] {
+        [word] => level(protocol, word),
+        _ => None,
+    }
+}
+
+/// Returns the protocol that the name of a type or key refers to, in any spelling, such as ` TLP2`, `T.L.P.`,
+/// `papLevel` or `Traffic Light Protocol`.
 pub(super) fn protocol(name: &str) -> Option<Protocol> {
-    let squeezed: String = folded(name).chars().filter(|letter| letter.is_alphanumeric()).collect();
-    let words = folded(name);
-    let of_words = words.split(is_separator).find_map(|word| mention(word).map(|(protocol, _)| protocol));
+    let squeezed = letters(name);
+    let of_words = words(&folded(name)).iter().find_map(|word| mention(word).map(|(protocol, _)| protocol));
     of_words.or_else(|| match () {
         () if squeezed.contains("TLP") || squeezed.contains("TRAFFICLIGHT") => Some(Protocol::Tlp),
         () if squeezed.contains("PERMISSIBLEACTION") => Some(Protocol::Pap),
-        () => mention(&squeezed).map(|(protocol, _)| protocol),
+        () => mention(&squeezed).map(|(protocol, _)| protocol).filter(|_| squeezed.starts_with("PAP")),
     })
+}
+
+/// Returns the letters and digits of a name in upper case, so that spellings can be compared.
+pub(super) fn letters(name: &str) -> String {
+    folded(name).chars().filter(|letter| letter.is_alphanumeric()).collect()
 }
 
 struct Reader<'t> {
@@ -48,22 +85,35 @@ impl<'t> Reader<'t> {
 
     fn read(mut self) -> Vec<Marking> {
         let folded = folded(self.text);
-        let words = joined(folded.split(is_separator).filter(|word| !word.is_empty()));
-        for (place, word) in words.iter().enumerate() {
-            let before = place.checked_sub(1).map(|before| words[before].as_str());
-            let after = words.get(place + 1).map(String::as_str);
-            if self.word(before, word, after).is_none() {
-                return self.unreadable();
-            }
+        let words = words(&folded);
+        let is_whole = self.words(&words);
+        // `AMBER STRICT` is not a level, but means one above AMBER.
+        let is_split =
+            self.found.contains(&Marking::Tlp(Tlp::Amber)) && words.iter().any(|word| word.starts_with("STRICT"));
+        if !is_whole || self.wants_level || is_split {
+            self.found.push(self.protocol.unwrap_or(Protocol::Tlp).unknown(self.text));
         }
-        match self.wants_level {
-            true => self.unreadable(),
-            false => self.found,
+        self.squeezed(&words.concat());
+        self.found
+    }
+
+    /// Parses the words up to the first that is not permitted; returns whether all are.
+    fn words(&mut self, words: &[String]) -> bool {
+        let mut pairs = words.iter().zip(words.iter().skip(1).map(Some).chain([None]));
+        pairs.all(|(word, after)| self.word(word, after.map(String::as_str)).is_some())
+    }
+
+    /// Finds levels that are divided into words in any other way.
+    fn squeezed(&mut self, text: &str) {
+        for captures in SQUEEZED.captures_iter(text) {
+            let protocol = if captures.name("tlp").is_some() { Protocol::Tlp } else { Protocol::Pap };
+            let found = level(protocol, &captures["level"]).filter(|marking| !self.found.contains(marking));
+            self.found.extend(found);
         }
     }
 
-    /// Parses a word with its neighbors; `None` if it is not permitted.
-    fn word(&mut self, before: Option<&str>, word: &str, after: Option<&str>) -> Option<()> {
+    /// Parses a word with the next one; `None` if it is not permitted.
+    fn word(&mut self, word: &str, after: Option<&str>) -> Option<()> {
         if let Some((protocol, rest)) = mention_before(word, after) {
             if self.wants_level && self.protocol != Some(protocol) && !self.is_strict {
                 return None;
@@ -72,60 +122,81 @@ impl<'t> Reader<'t> {
             return if is_version(rest) { Some(()) } else { self.level(protocol, rest) };
         }
         let Some(protocol) = self.protocol else { return Some(()) };
-        if protocol.level(word).is_some() {
+        if level(protocol, word).is_some() {
             return self.level(protocol, word);
         }
-        // `AMBER STRICT` is not a level, but means one above AMBER.
-        let is_split = before == Some("AMBER") && (word.starts_with('+') || word == "STRICT");
         let may_stand = is_version(word) || FILLERS.contains(&word) || !(self.is_strict || self.wants_level);
-        (may_stand && !is_split).then_some(())
+        may_stand.then_some(())
     }
 
     fn level(&mut self, protocol: Protocol, word: &str) -> Option<()> {
-        self.found.push(protocol.level(word)?);
+        self.found.push(level(protocol, word)?);
         self.wants_level = false;
         Some(())
     }
-
-    fn unreadable(mut self) -> Vec<Marking> {
-        self.found.push(self.protocol.unwrap_or(Protocol::Tlp).unknown(self.text));
-        self.found
-    }
 }
 
-/// Words in which letters that stand apart are one: `T-L-P`, `R E D`.
-fn joined<'w>(words: impl Iterator<Item = &'w str>) -> Vec<String> {
-    let (mut joined, mut was_letter): (Vec<String>, bool) = (vec![], false);
-    for word in words {
-        let is_letter = word.chars().count() == 1 && word.chars().all(char::is_alphabetic);
-        match joined.last_mut().filter(|_| was_letter && is_letter) {
-            Some(last) => last.push_str(word),
-            None => joined.push(word.to_owned()),
-        }
-        was_letter = is_letter;
+fn level(protocol: Protocol, word: &str) -> Option<Marking> {
+    protocol.level(if word == "AMBERSTRICT" { AMBER_STRICT } else { word })
+}
+
+/// Words of a folded text; those whose letters stand apart are joined: `T-L-P`, `R E D`.
+fn words(folded: &str) -> Vec<String> {
+    let text = folded.replace(AMBER_STRICT, "AMBERSTRICT");
+    let text = AMBER_PLUS.replace_all(&text, "AMBER STRICT ");
+    let parts: Vec<&str> =
+        text.split(|letter: char| !letter.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
+    let (mut words, mut left) = (vec![], &parts[..]);
+    while let Some((first, rest)) = left.split_first() {
+        let run = left.iter().take_while(|part| part.chars().count() <= 2).count();
+        let spaced = SPACED.iter().find_map(|word| Some((*word, length_of(word, &left[..run])?)));
+        let (word, after) = spaced.map_or((*first, rest), |(word, length)| (word, &left[length..]));
+        words.push(word.to_owned());
+        left = after;
     }
-    joined
+    words
+}
+
+/// Returns how many parts are this word.
+fn length_of(word: &str, parts: &[&str]) -> Option<usize> {
+    let mut rest = word;
+    for (position, part) in parts.iter().enumerate() {
+        rest = rest.strip_prefix(part)?;
+        if rest.is_empty() {
+            return Some(position + 1);
+        }
+    }
+    None
 }
 
 /// A word that names a protocol, and what stands after the name in the same word.
 fn mention(word: &str) -> Option<(Protocol, &str)> {
     if let Some(at) = word.find("TLP") {
-        return Some((Protocol::Tlp, &word[at + 3..]));
+        return Some((Protocol::Tlp, after_name(&word[at + 3..])));
     }
-    // Other words begin so too: `PAPER`.
     for (long, protocol) in [("TRAFFICLIGHT", Protocol::Tlp), ("PERMISSIBLEACTION", Protocol::Pap)] {
         if let Some(at) = word.find(long) {
-            let rest = word[at + long.len()..].trim_start_matches('S');
-            return Some((protocol, rest.strip_prefix("PROTOCOL").unwrap_or(rest)));
+            return Some((protocol, after_name(&word[at + long.len()..])));
         }
     }
-    let rest = word.strip_prefix("PAP")?;
-    (is_version(rest) || Protocol::Pap.level(rest).is_some()).then_some((Protocol::Pap, rest))
+    // Other words contain it too: `PAPER`.
+    let is_name = |rest: &&str| is_version(rest) || level(Protocol::Pap, rest).is_some();
+    let rest = word.match_indices("PAP").map(|(at, _)| after_name(&word[at + 3..])).find(is_name)?;
+    Some((Protocol::Pap, rest))
+}
+
+/// What stands after the name of a protocol, its plural and the words that may follow.
+fn after_name(rest: &str) -> &str {
+    let mut rest = rest.strip_prefix('S').unwrap_or(rest);
+    while let Some(shorter) = FILLERS.iter().find_map(|filler| rest.strip_prefix(filler)) {
+        rest = shorter;
+    }
+    rest
 }
 
 fn mention_before<'w>(word: &'w str, after: Option<&str>) -> Option<(Protocol, &'w str)> {
     match (word, after) {
-        ("TRAFFIC", Some("LIGHT")) => Some((Protocol::Tlp, "")),
+        ("TRAFFIC", Some("LIGHT" | "LIGHTS")) => Some((Protocol::Tlp, "")),
         ("PERMISSIBLE", Some("ACTION" | "ACTIONS")) => Some((Protocol::Pap, "")),
         _ => mention(word),
     }
@@ -136,61 +207,50 @@ fn is_version(word: &str) -> bool {
     word.strip_prefix('V').unwrap_or(word).bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn is_separator(letter: char) -> bool {
-    !(letter.is_alphanumeric() || letter == '+')
-}
-
-/// Converts to upper case, removes invisible characters, and replaces characters that look like Latin letters.
+/// Converts to upper case, removes invisible characters and accents, and replaces characters that look like Latin
+/// letters.
 fn folded(text: &str) -> String {
-    text.chars().filter(|letter| !is_unseen(*letter)).map(wide).flat_map(char::to_uppercase).map(look_alike).collect()
-}
-
-/// What has no width, marks that combine, and the dots of an abbreviation.
-fn is_unseen(letter: char) -> bool {
-    matches!(letter, '.' | '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}')
-        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{20d0}'..='\u{20f0}')
-        || matches!(letter, '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
-}
-
-/// The letter of a full-width, enclosed, squared or mathematical one.
-fn wide(letter: char) -> char {
-    /// Where alphabets begin that are in the order of ASCII, and how many letters they have: 26 or twice as many.
-    const ALPHABETS: [(u32, u32); 8] = [
-        (0x1d400, 13 * 52),
-        (0x24b6, 52),
-        (0x249c, 26),
-        (0x1f110, 26),
-        (0x1f130, 26),
-        (0x1f150, 26),
-        (0x1f170, 26),
-        (0x1f1e6, 26),
-    ];
-    let number = u32::from(letter);
-    if let '\u{ff01}'..='\u{ff5e}' = letter {
-        return char::from_u32(number - 0xfee0).expect("ASCII");
+    if text.is_ascii() {
+        return text.replace('.', "").to_ascii_uppercase();
     }
-    let alphabet = ALPHABETS.iter().find(|(start, length)| (*start..start + length).contains(&number));
-    alphabet.map_or(letter, |(start, _)| char::from(b'A' + u8::try_from((number - start) % 26).expect("a letter")))
+    let spelled: String = text.chars().map(enclosed).collect();
+    let decomposed = DecomposingNormalizerBorrowed::new_nfkd().normalize(&spelled);
+    let seen = UNSEEN.replace_all(&decomposed, "");
+    seen.chars().flat_map(char::to_uppercase).map(look_alike).collect()
 }
 
-/// Converts a Greek or Cyrillic capital to the Latin letter it looks like.
+/// The letter of an enclosed one that Unicode does not decompose, or decomposes with its parentheses.
+fn enclosed(letter: char) -> char {
+    /// Where alphabets begin that are in the order of ASCII.
+    const ALPHABETS: [u32; 5] = [0x249c, 0x1f110, 0x1f150, 0x1f170, 0x1f1e6];
+    let number = u32::from(letter);
+    let alphabet = ALPHABETS.iter().find(|start| (**start..**start + 26).contains(&number));
+    alphabet.map_or(letter, |start| char::from(b'A' + u8::try_from(number - start).expect("a letter")))
+}
+
+/// Converts a capital or small capital of another script, or one with a stroke, to the Latin letter it looks like.
 fn look_alike(letter: char) -> char {
     match letter {
-        'Α' | 'А' | 'Ꭺ' | 'ᴀ' => 'A',
-        'Β' | 'В' | 'Ᏼ' | 'ʙ' => 'B',
-        'С' | 'Ⅽ' | 'Ꮯ' | 'ᴄ' | 'Ϲ' => 'C',
-        'Ⅾ' | 'Ꭰ' | 'ᴅ' | 'Ԁ' => 'D',
-        'Ε' | 'Е' | 'Ꭼ' | 'ᴇ' | 'ℰ' => 'E',
-        'Ꮐ' | 'ɢ' | 'Ԍ' => 'G',
-        'Η' | 'Н' => 'H',
-        'Ι' | 'І' | 'Ⅰ' | 'ɪ' => 'I',
-        'Ⅼ' | 'Ꮮ' | 'ʟ' | 'ℒ' => 'L',
-        'Μ' | 'М' | 'Ⅿ' | 'ᴍ' => 'M',
-        'Ν' | 'ɴ' => 'N',
-        'Ρ' | 'Р' | 'Ꮲ' | 'ᴘ' | 'ℙ' => 'P',
-        'Ꭱ' | 'Ʀ' | 'ʀ' | 'ℛ' | 'ℜ' | 'ℝ' => 'R',
-        'Τ' | 'Т' | 'Ꭲ' | 'ᴛ' => 'T',
-        'Ꮃ' | 'Ԝ' | 'ᴡ' => 'W',
+        'Α' | 'А' | 'Ꭺ' | 'ᴀ' | 'ꓮ' | 'Ⱥ' => 'A',
+        'Β' | 'В' | 'Ᏼ' | 'ʙ' | 'ꓐ' | 'Ƀ' => 'B',
+        'С' | 'Ꮯ' | 'ᴄ' | 'Ϲ' | 'ꓚ' | 'Ȼ' => 'C',
+        'Ꭰ' | 'ᴅ' | 'Ԁ' | 'ꓓ' | 'Đ' | 'Ɖ' => 'D',
+        'Ε' | 'Е' | 'Ꭼ' | 'ᴇ' | 'ꓰ' | 'Ɇ' => 'E',
+        'ꓝ' | 'Ϝ' => 'F',
+        'Ꮐ' | 'ɢ' | 'Ԍ' | 'ꓖ' | 'Ǥ' => 'G',
+        'Η' | 'Н' | 'ꓧ' | 'Ħ' => 'H',
+        'Ι' | 'І' | 'Ӏ' | 'Ɪ' | 'Ɨ' | 'ꓲ' => 'I',
+        'Κ' | 'К' | 'ᴋ' | 'ꓗ' => 'K',
+        'Ꮮ' | 'ʟ' | 'ꓡ' | 'Ł' | 'Ƚ' | 'Ⱡ' => 'L',
+        'Μ' | 'М' | 'Ꮇ' | 'ᴍ' | 'ꓟ' => 'M',
+        'Ν' | 'ɴ' | 'ꓠ' => 'N',
+        'Ο' | 'О' | 'ᴏ' | 'ꓳ' | 'Ø' => 'O',
+        'Ρ' | 'Р' | 'Ꮲ' | 'ᴘ' | 'ꓑ' | 'Ᵽ' => 'P',
+        'Ꭱ' | 'Ʀ' | 'ꓣ' | 'Ɍ' => 'R',
+        'Ѕ' | 'ꜱ' | 'Ꮪ' | 'ꓢ' => 'S',
+        'Τ' | 'Т' | 'Ꭲ' | 'ᴛ' | 'ꓔ' | 'Ŧ' | 'Ⱦ' => 'T',
+        'Ꮩ' | 'ᴠ' | 'ꓦ' => 'V',
+        'Ꮃ' | 'Ԝ' | 'ᴡ' | 'ꓪ' => 'W',
         other => other,
     }
 }
@@ -225,7 +285,26 @@ mod tests {
             ("TLPRED", vec![Marking::Tlp(Tlp::Red)]),
             ("TLP-WHITE", vec![Marking::Tlp(Tlp::Clear)]),
             ("Permissible Actions Protocol RED", vec![Marking::Pap(Pap::Red)]),
+            ("PAPS RED", vec![Marking::Pap(Pap::Red)]),
+            ("PAP+RED", vec![Marking::Pap(Pap::Red)]),
+            ("myPAP:RED", vec![Marking::Pap(Pap::Red)]),
+            ("papLevelRED", vec![Marking::Pap(Pap::Red)]),
+            ("T+L+P:RED", vec![Marking::Tlp(Tlp::Red)]),
+            ("Traffic lights: RED", vec![Marking::Tlp(Tlp::Red)]),
+            ("T L.P: R E D", vec![Marking::Tlp(Tlp::Red)]),
+            ("TL P: RE D", vec![Marking::Tlp(Tlp::Red)]),
+            ("T-LP-RED", vec![Marking::Tlp(Tlp::Red)]),
+            ("t lpred", vec![Marking::Tlp(Tlp::Red)]),
+            ("TLP: A M B E R + S T R I C T", vec![Marking::Tlp(Tlp::AmberStrict)]),
+            ("\u{164}\u{139}P:R\u{c9}D", vec![Marking::Tlp(Tlp::Red)]),
+            ("\u{166}\u{141}\u{2c63}:\u{24c}\u{246}\u{110}", vec![Marking::Tlp(Tlp::Red)]),
+            ("\u{1d40}\u{1d38}\u{1d3e}:\u{1d3f}\u{1d31}\u{1d30}", vec![Marking::Tlp(Tlp::Red)]),
+            ("\u{a4d4}\u{a4e1}\u{a4d1}:\u{a4e3}\u{a4f0}\u{a4d3}", vec![Marking::Tlp(Tlp::Red)]),
+            ("\u{1f183}\u{1f17b}\u{1f17f}:\u{1f161}\u{1f154}\u{1f153}", vec![Marking::Tlp(Tlp::Red)]),
+            ("\u{24af}\u{24a7}\u{24ab}:\u{24ad}\u{24a0}\u{249f}", vec![Marking::Tlp(Tlp::Red)]),
             ("Copyright 2024, this paper is red", vec![]),
+            ("A red map of papal paperwork", vec![]),
+            ("Set up AP, at lp", vec![]),
             ("", vec![]),
         ];
         for (text, expected) in cases {
@@ -240,7 +319,14 @@ mod tests {
             "TLP:",
             "TLP:ORANGE",
             "TLP:AMBER STRICT",
-            "TLP:AMBER + STRICT",
+            "TLP:AMBER STRICTLY",
+            "TLP:AMBER plus STRICT",
+            "TLP:AMBER is STRICT",
+            "TLP:AMBER, for us. Strict",
+            "TLP:AMBER+",
+            "TLP:AMBER +",
+            "TLP:AMBER++STRICT",
+            "Strict TLP:AMBER",
             "PAP:",
             "TLP PAP:RED",
             "TLP:REDDISH",
@@ -261,15 +347,38 @@ mod tests {
 
     #[test]
     fn protocol_accepts_any_spelling() {
-        for name in
-            ["TLP", "tlp", " TLP", "TLP2", "tlp_2_0", "T.L.P.", "T L P", "TLP:AMBER", "Traffic-Light Protocol", "x-tlp"]
-        {
+        for name in [
+            "TLP",
+            "tlp",
+            " TLP",
+            "TLP2",
+            "tlp_2_0",
+            "T.L.P.",
+            "T L P",
+            "TLP:AMBER",
+            "Traffic-Light Protocol",
+            "x-tlp",
+            "tlpLevel",
+            "TLPs",
+        ] {
             assert_eq!(protocol(name), Some(Protocol::Tlp), "{name:?}");
         }
-        for name in ["PAP", " pap ", "PAP2", "p a p", "Permissible Actions Protocol"] {
+        for name in [
+            "PAP",
+            " pap ",
+            "PAP2",
+            "p a p",
+            "Permissible Actions Protocol",
+            "papLevel",
+            "pap_level",
+            "xPapColor",
+            "paps",
+            "PAPs",
+            "myPAP",
+        ] {
             assert_eq!(protocol(name), Some(Protocol::Pap), "{name:?}");
         }
-        for name in ["statement", "Company", "paper", ""] {
+        for name in ["statement", "Company", "paper", "Group AP", "papal", ""] {
             assert_eq!(protocol(name), None, "{name:?}");
         }
     }
