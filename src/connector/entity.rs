@@ -43,7 +43,7 @@ impl Entity {
             return Err("missing entity in the bundle".to_owned());
         }
         // An earlier step of the playbook may have added markings that the platform does not know yet.
-        let markings = Markings::read(response, &standard, bundle, content);
+        let markings = Markings::read(response, &observable, bundle, content);
         let organizations = base.and_then(shared_with).unwrap_or_else(|| ids(response, "objectOrganization"));
         Ok(Entity { observable, markings, organizations, objects })
     }

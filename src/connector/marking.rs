@@ -2,7 +2,7 @@
 
 use super::message::Content;
 use serde_json::{Map, Value, json};
-use stixmap_engine::stix::{Evidence, Id, Marking, Object, Pap, Tlp};
+use stixmap_engine::stix::{Evidence, Flattened, Id, Marking, Object, Observable, Pap, Subject, Tlp};
 
 /// Markings of an entity, for the gate and for the result.
 #[derive(Debug, Clone, Default)]
@@ -14,8 +14,13 @@ pub(super) struct Markings {
 }
 
 impl Markings {
-    /// Collects the markings of the entity with this id from the platform and the message; the highest level applies.
-    pub(super) fn read(response: &Value, id: &str, bundle: Option<&Value>, content: &Content) -> Markings {
+    /// Collects the markings of the entity from the platform and the message; the highest level applies.
+    pub(super) fn read(
+        response: &Value,
+        observable: &Observable,
+        bundle: Option<&Value>,
+        content: &Content,
+    ) -> Markings {
         let mut evidence = Evidence::default();
         let nodes = of_platform(response).unwrap_or_else(|reason| {
             evidence.unreadable(reason);
@@ -28,17 +33,21 @@ impl Markings {
             evidence.unreadable(reason);
             Default::default()
         });
-        let bundle = bundle.and_then(|bundle| bundle["objects"].as_array()).map_or(&[][..], Vec::as_slice);
-        for objects in [bundle, &parts.objects] {
-            if !objects.iter().all(Value::is_object) {
-                evidence.unreadable("invalid bundle: expected objects only");
-            }
-            evidence.objects(id, objects);
+        let bundled = bundle.and_then(|bundle| bundle["objects"].as_array()).map_or(&[][..], Vec::as_slice);
+        let sources = [bundled, &parts.objects].map(Flattened::new);
+        let ids = ["id", "standard_id"].into_iter().filter_map(|key| response[key].as_str());
+        let subject = Subject::new(observable, ids);
+        for objects in &sources {
+            evidence.objects(&subject, objects);
         }
-        let others = if bundle.is_empty() { &parts.objects } else { bundle };
+        let others = &sources[usize::from(bundled.is_empty())];
         parts.entity.iter().for_each(|entity| evidence.object(entity, others));
+        let properties =
+            properties(response, "objectMarking").chain(properties(bundle.unwrap_or(&Value::Null), "objects"));
+        let properties = properties.chain(parts.properties.iter().map(|(key, value)| (key, value)));
+        properties.for_each(|(key, value)| evidence.property(key, value, others));
         let carried = evidence.ids().iter().filter(|id| !Tlp::ALL.iter().any(|tlp| tlp.marking_id() == **id));
-        let carried = carried.filter_map(|id| definition(*id, &nodes, &[bundle, &parts.objects])).collect();
+        let carried = carried.filter_map(|id| definition(*id, &nodes, &sources)).collect();
         Markings { evidence: evidence.markings(), carried }
     }
 
@@ -52,6 +61,11 @@ impl Markings {
         refs.extend(carried.collect::<Vec<_>>());
         found["object_marking_refs"] = Value::from(refs);
     }
+}
+
+/// Returns the properties of an object but one.
+fn properties<'v>(object: &'v Value, except: &'static str) -> impl Iterator<Item = (&'v String, &'v Value)> {
+    object.as_object().into_iter().flatten().filter(move |(key, _)| *key != except)
 }
 
 /// Returns the markings in the platform's response: a list, or the edges of a GraphQL connection.
@@ -86,9 +100,10 @@ fn has_only(object: &Map<String, Value>, keys: &[&str]) -> bool {
 }
 
 /// Returns the definition of a marking: from the bundles, from the platform, or predefined by TLP or PAP.
-fn definition(id: Id, nodes: &[&Value], bundles: &[&[Value]]) -> Option<Value> {
+fn definition(id: Id, nodes: &[&Value], sources: &[Flattened<'_>]) -> Option<Value> {
     let is_it = |text: &Value| text.as_str().and_then(Id::parse_marking) == Some(id);
-    let received = bundles.iter().copied().flatten().find(|object| is_it(&object["id"])).cloned();
+    let received = sources.iter().flat_map(Flattened::objects).find(|object| is_it(&object["id"]));
+    let received = received.map(|object| (*object).clone());
     let known = || nodes.iter().find(|node| is_it(&node["standard_id"])).map(|node| to_stix(node));
     received.or_else(known).or_else(|| predefined(id))
 }

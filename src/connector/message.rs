@@ -54,50 +54,65 @@ impl Playbook {
     }
 }
 
-/// STIX content of a message: JSON by key, as received.
+/// The event of a message: JSON by key, as received.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Content(Vec<(&'static str, String)>);
+pub(super) struct Content(Vec<(String, String)>);
 
-/// Parsed STIX objects of a message.
+/// Parsed STIX content of a message.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Parts {
     /// The entity of `stix_entity`.
     pub(super) entity: Vec<Value>,
     /// The objects of `stix_objects` or `bundle`, with the entity among them.
     pub(super) objects: Vec<Value>,
+    /// Other properties of the event and of the bundle.
+    pub(super) properties: Vec<(String, Value)>,
 }
 
 impl Content {
-    /// Selects the keys to parse. OpenCTI has `stix_entity` and `stix_objects` since 6.8.9; the bundle of a playbook is parsed by
+    /// Copies the keys. OpenCTI has `stix_entity` and `stix_objects` since 6.8.9; the bundle of a playbook is parsed by
     /// `Playbook`.
     fn of(event: &Fields<'_>, is_playbook: bool) -> Content {
-        let keys = ["stix_entity", "stix_objects"].into_iter().chain((!is_playbook).then_some("bundle"));
-        let part = |key: &'static str| Some((key, event.get(key)?.get().to_owned()));
-        Content(keys.filter_map(part).collect())
+        let parts = event.iter().filter(|(key, _)| !(is_playbook && *key == "bundle"));
+        Content(parts.map(|(key, value)| (key.clone(), value.get().to_owned())).collect())
     }
 
-    /// Parses the objects; the error names the invalid key.
+    /// Parses the content; the error names the invalid key.
     pub(super) fn read(&self) -> Result<Parts, String> {
         let mut parts = Parts::default();
         for (key, text) in &self.0 {
-            let unreadable = |error| format!("invalid `{key}` in the message: {error}");
+            let unreadable = |error| format!("invalid `{}` in the message: {error}", key.escape_debug());
             let mut value = json::parse(text.as_bytes()).map_err(unreadable)?;
+            if !["stix_entity", "stix_objects", "bundle"].contains(&key.as_str()) {
+                parts.properties.push((key.clone(), value));
+                continue;
+            }
             // The platform sends JSON encoded as a string.
             if let Value::String(text) = value {
                 value = if text.is_empty() { Value::Null } else { json::parse(text.as_bytes()).map_err(unreadable)? };
             }
-            match (*key, value) {
-                (_, Value::Null) => {}
-                ("stix_entity", entity @ Value::Object(_)) => parts.entity.push(entity),
-                ("stix_objects" | "bundle", Value::Array(objects)) => parts.objects.extend(objects),
-                ("stix_objects" | "bundle", Value::Object(mut bundle)) => match bundle.remove("objects") {
-                    Some(Value::Array(objects)) => parts.objects.extend(objects),
-                    _ => return Err(format!("invalid `{key}` in the message: missing list of objects")),
-                },
-                _ => return Err(format!("invalid `{key}` in the message: expected an object or a list")),
-            }
+            parts.add(key, value)?;
         }
         Ok(parts)
+    }
+}
+
+impl Parts {
+    fn add(&mut self, key: &str, value: Value) -> Result<(), String> {
+        match (key, value) {
+            (_, Value::Null) => {}
+            ("stix_entity", entity @ Value::Object(_)) => self.entity.push(entity),
+            ("stix_objects" | "bundle", Value::Array(objects)) => self.objects.extend(objects),
+            ("stix_objects" | "bundle", Value::Object(mut bundle)) => {
+                let Some(Value::Array(objects)) = bundle.remove("objects") else {
+                    return Err(format!("invalid `{key}` in the message: missing list of objects"));
+                };
+                self.objects.extend(objects);
+                self.properties.extend(bundle);
+            }
+            _ => return Err(format!("invalid `{key}` in the message: expected an object or a list")),
+        }
+        Ok(())
     }
 }
 

@@ -4,9 +4,13 @@
 
 mod definition;
 mod evidence;
+mod flattened;
+mod subject;
 mod text;
 
 pub use evidence::Evidence;
+pub use flattened::Flattened;
+pub use subject::Subject;
 
 use super::pap::Pap;
 use super::tlp::Tlp;

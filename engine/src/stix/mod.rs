@@ -24,7 +24,7 @@ pub use graph::{Graph, Policy, RelationshipReport, Repeats, Seen};
 pub use id::Id;
 pub use index::Index;
 pub use json::Layout;
-pub use marking::{Evidence, Marking};
+pub use marking::{Evidence, Flattened, Marking, Subject};
 pub use object::{Identity, Object, Relationship};
 pub use observable::{Observable, ObservableError};
 pub use observable_type::{ObservableType, Permission, RelationshipType, is_permitted, permission, permitted_between};

@@ -18,6 +18,7 @@ const RED: &str = "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed";
 const RED_OF_TLP_2: &str = "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1";
 const STRICT: &str = "marking-definition--826578e1-40ad-459f-bc73-ede076f81f37";
 const GREEN: &str = "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da";
+const EXTENSION: &str = "extension-definition--ea279b3e-5c71-4632-ac08-831c66a786ba";
 const OWN: &str = "marking-definition--11111111-2222-5333-8444-555555555555";
 
 /// Accepts TLP:AMBER at most, and PAP:AMBER by default.
@@ -143,6 +144,77 @@ fn common_markings_permit_requests() {
     for entity in [json!(null), json!(""), json!("{}"), json!(base(json!([amber])).to_string()), base(json!([amber]))] {
         assert_eq!(by_message(json!({ "stix_entity": entity, "stix_objects": null })), Ok(()));
     }
+}
+
+#[test]
+fn marking_of_another_object_does_not_matter() {
+    let extension = |id: &str, more: Value| {
+        let mut own = json!({ "extension_type": "property-extension", "id": id, "is_inferred": false });
+        own.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        json!({ EXTENSION: own })
+    };
+    let mut entity = base(json!([GREEN]));
+    entity["extensions"] =
+        extension("internal", json!({ "files": [{ "name": "a.txt", "object_marking_refs": [GREEN] }] }));
+    entity["granular_markings"] = json!([]);
+    entity["x_opencti_files"] = json!([{ "name": "b.txt", "object_marking_refs": [] }]);
+    entity["external_references"] = json!([{ "source_name": "x", "external_id": "internal" }]);
+    let other = "domain-name--00000000-0000-5000-8000-000000000001";
+    let more = [
+        json!({ "id": other, "type": "domain-name", "value": "example.net", "object_marking_refs": [RED],
+            "extensions": extension("other", json!({})) }),
+        json!({ "id": "hostname--1", "type": "hostname", "value": "example.com", "object_marking_refs": [OWN] }),
+        json!({ "id": "relationship--1", "type": "relationship", "source_ref": ID, "target_ref": other, "object_marking_refs": [RED],
+            "extensions": extension("r", json!({ "source_ref": "internal", "source_ref_object_marking_refs": [RED] })) }),
+        json!({ "id": "note--1", "type": "note", "object_refs": [ID], "granular_markings": [{ "marking_ref": RED, "selectors": ["content"] }] }),
+        json!({ "id": "observed-data--1", "type": "observed-data", "object_marking_refs": [RED],
+            "objects": { "0": { "type": "domain-name", "value": "example.com" } } }),
+        json!({ "id": "report--1", "type": "report", "x_opencti_id": "report", "object_marking_refs": [RED], "object_refs": [ID] }),
+        json!({ "id": OWN, "type": "marking-definition", "definition_type": "statement", "definition": { "statement": "TLP:RED" } }),
+        json!({ "id": "identity--1", "type": "identity", "name": "internal", "object_marking_refs": [RED] }),
+    ];
+    let objects: Vec<Value> = std::iter::once(entity.clone()).chain(more).collect();
+    assert_eq!(by_playbook(json!(objects)), Ok(()));
+    for event in [
+        json!({ "stix_objects": objects }),
+        json!({ "stix_objects": json!(objects).to_string(), "stix_entity": entity.to_string() }),
+        json!({ "bundle": { "type": "bundle", "id": "bundle--1", "spec_version": "2.1", "objects": objects }, "event_type": "INTERNAL_ENRICHMENT" }),
+    ] {
+        assert_eq!(by_message(event.clone()), Ok(()), "{event}");
+    }
+    let green = "object_marking_refs";
+    for shape in [
+        json!({ EXTENSION: { green: [GREEN] } }),
+        json!([{ "objectMarking": [node(GREEN, "TLP", "TLP:GREEN")] }]),
+        json!({ EXTENSION: { "markings": [{ "id": GREEN, "type": "marking-definition", "definition_type": "tlp" }], "marking": GREEN } }),
+    ] {
+        let mut entity = base(json!([]));
+        entity["extensions"] = shape;
+        assert_eq!(by_playbook(json!([entity])), Ok(()), "{entity}");
+    }
+}
+
+#[test]
+fn red_marking_beside_the_object_is_refused() {
+    let red = json!([RED]);
+    refused("on the event", by_message(json!({ "object_marking_refs": red })));
+    refused("in the event", by_message(json!({ "more": [{ "entity_markings": red }] })));
+    let clean = json!([base(json!([]))]);
+    for key in ["object_marking_refs", "objectMarking", "x_markings"] {
+        let bundle = json!({ "type": "bundle", key: red, "objects": clean });
+        refused(key, by_message(json!({ "bundle": bundle })));
+        refused(key, by_message(json!({ "stix_objects": bundle.to_string() })));
+        refused(key, send(read(&response(json!([])), json!({ "bundle": bundle }), true)));
+        let outer = json!([base(json!([])), bundle]);
+        refused(key, by_playbook(outer));
+        let mut platform = response(json!([]));
+        platform[format!("{key}s")] = red.clone();
+        refused(key, send(read(&platform, json!({}), false)));
+    }
+    refused(
+        "objects as text",
+        by_playbook(json!([base(json!([])), { "id": "bundle--1", "type": "bundle", "objects": "[]" }])),
+    );
 }
 
 #[test]
@@ -528,6 +600,10 @@ fn any_json() -> impl Strategy<Value = Value> {
         "x_opencti_definition",
         "object_marking_refs",
         "granular_markings",
+        "objectMarking",
+        "objects",
+        "value",
+        "x_opencti_id",
     ]);
     leaf.prop_recursive(4, 24, 4, move |inner| {
         prop_oneof![
@@ -613,6 +689,87 @@ fn red_node() -> impl Strategy<Value = Value> {
     ])
 }
 
+/// An object that is the entity, or may be it: under another id, or without one.
+fn any_namesake() -> impl Strategy<Value = Value> {
+    let other = "domain-name--00000000-0000-5000-8000-000000000001";
+    let named = |id: Value, more: Value| {
+        let mut object = json!({ "id": id, "type": "domain-name", "value": "example.net" });
+        object.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        object
+    };
+    prop::sample::select(vec![
+        named(json!(ID), json!({})),
+        named(json!(format!(" {} ", ID.to_uppercase())), json!({})),
+        named(json!("internal"), json!({ "type": "url" })),
+        named(json!(other), json!({ "x_opencti_id": "internal", "type": "note" })),
+        named(json!(other), json!({ "standard_id": ID })),
+        named(json!(other), json!({ "x_opencti_stix_ids": [other, ID] })),
+        named(json!(other), json!({ "extensions": { EXTENSION: { "id": "Internal" } } })),
+        named(json!(other), json!({ "extensions": { EXTENSION: { "id": "x", "stix_ids": [ID] } } })),
+        named(json!(other), json!({ "Extensions": [{ "id": "internal" }] })),
+        named(json!(other), json!({ "value": "example.com" })),
+        named(json!(other), json!({ "value": " EXAMPLE.com ", "type": "Domain-Name" })),
+        named(json!(other), json!({ "value": "exam\u{200b}ple.com", "type": "domain_name" })),
+        named(json!(other), json!({ "value": ["example.com"] })),
+        named(json!(other), json!({ "value": null })),
+        named(json!(other), json!({ "value": "example.com", "type": null })),
+        named(json!(null), json!({})),
+        named(json!(""), json!({ "type": "note" })),
+        named(json!([ID]), json!({})),
+        named(json!(5), json!({})),
+    ])
+}
+
+/// A property that says RED, in any form.
+fn any_red_property() -> impl Strategy<Value = (String, Value)> {
+    let key = prop::sample::select(vec![
+        "object_marking_refs",
+        "Object_Marking_Refs",
+        "objectMarking",
+        "objectMarkingIds",
+        "object_mar\u{200b}king_refs",
+        "object_m\u{430}rking_refs",
+        "x_marking",
+        "granular_markings",
+        "MARKINGS",
+    ]);
+    let red = node(RED, "TLP", "TLP:RED");
+    let value = prop::sample::select(vec![
+        json!([RED]),
+        json!(RED),
+        json!([GREEN, RED.to_uppercase()]),
+        json!([[RED]]),
+        json!({ "edges": [{ "node": red }] }),
+        json!([red]),
+        json!([node(OWN, "TLP", "TLP:RED")]),
+        json!([{ "id": OWN, "type": "marking-definition", "definition": { "tlp": "red" } }]),
+        json!([{ "marking_ref": RED, "selectors": ["value"] }]),
+        json!("TLP:RED"),
+        json!(null),
+        json!(5),
+    ]);
+    (key, value).prop_map(|(key, value)| (key.to_owned(), value))
+}
+
+/// Puts a property into an object, as deep as the path leads; `0` stands for a list.
+fn put(object: &mut Value, path: &[&str], key: &str, value: Value) {
+    match path {
+        [] => object[key] = value,
+        ["0", rest @ ..] => {
+            let mut inner = json!({});
+            put(&mut inner, rest, key, value);
+            *object = json!([inner]);
+        }
+        [first, rest @ ..] => {
+            let inner = &mut object[*first];
+            if !inner.is_object() {
+                *inner = json!({});
+            }
+            put(inner, rest, key, value);
+        }
+    }
+}
+
 /// A text in another spelling: with characters that look like its letters, and others between them.
 fn respelled(text: &'static str) -> impl Strategy<Value = String> {
     const LIKE: [(char, &str); 14] = [
@@ -650,6 +807,36 @@ fn any_protocol() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #[test]
+    fn red_marking_of_the_entity_is_refused_wherever_it_is(
+        mut object in any_namesake(),
+        (key, value) in any_red_property(),
+        path in prop::sample::select(vec![
+            &[][..], &["x"], &["extensions", EXTENSION], &["extensions", EXTENSION, "y"], &["more", "0"], &["more", EXTENSION, "0", "a"],
+        ]),
+        depth in 0..5,
+        is_map in any::<bool>(),
+        is_first in any::<bool>(),
+    ) {
+        put(&mut object, path, &key, value);
+        let entity = object.clone();
+        for _ in 0..depth {
+            let objects = if is_map { json!({ "0": object }) } else { json!([object]) };
+            object = json!({ "type": "bundle", "id": "bundle--1", "objects": objects });
+        }
+        let mut objects = vec![base(json!([])), json!({ "type": "identity", "id": "identity--1", "name": "x" })];
+        objects.insert(if is_first { 0 } else { 2 }, object);
+        for sent in [
+            by_playbook(json!(objects)),
+            by_message(json!({ "stix_objects": objects })),
+            by_message(json!({ "stix_objects": json!(objects).to_string() })),
+            by_message(json!({ "bundle": { "objects": objects } })),
+            by_message(json!({ "stix_entity": entity })),
+        ] {
+            prop_assert!(sent.is_err(), "{objects:?}");
+        }
+    }
+
     #[test]
     fn red_is_refused_in_any_spelling(
         before in prop::sample::select(vec!["", "my", "see ", "x_"]),

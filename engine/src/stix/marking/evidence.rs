@@ -1,6 +1,9 @@
 //! Collects the markings of one observable from every place that states them.
 
 use super::definition;
+use super::flattened::Flattened;
+use super::subject::Subject;
+use super::text;
 use super::{Marking, shown};
 use crate::stix::id::Id;
 use serde_json::Value;
@@ -42,46 +45,68 @@ impl Evidence {
 
     /// Adds the markings of the observable as a STIX object. References are resolved in `others`, and in the markings
     /// that are already known.
-    pub fn object(&mut self, object: &Value, others: &[Value]) {
-        let Some(properties) = object.as_object() else { return self.unreadable("the object is not a JSON object") };
-        for (key, value) in properties {
-            match key.as_str() {
-                "object_marking_refs" => self.references(value, others),
-                // Granular markings (STIX 2.1 §7.2.3) apply to parts of an object; which parts are sent is unknown.
-                "granular_markings" if value.as_array().is_some_and(Vec::is_empty) => {}
-                key if key.to_ascii_lowercase().contains("marking") => {
-                    self.unreadable(format!("`{}` of the object", shown(key)));
-                }
-                "extensions" => self.extensions(value, others),
-                _ => {}
-            }
+    pub fn object(&mut self, object: &Value, others: &Flattened<'_>) {
+        match object {
+            Value::Object(_) => self.within(object, others),
+            _ => self.unreadable("the object is not a JSON object"),
         }
     }
 
-    /// Adds the markings of all objects with this id; several are permitted if they are equal.
-    pub fn objects(&mut self, id: &str, objects: &[Value]) {
-        let named: Vec<&Value> = objects.iter().filter(|object| has_id(object, id)).collect();
-        if named.windows(2).any(|pair| pair[0] != pair[1]) {
-            self.unreadable(format!("conflicting definitions of `{}`", shown(id)));
+    /// Adds the markings of all objects that may be the observable; several with its id must be equal. Those of a nested
+    /// bundle count, too.
+    pub fn objects(&mut self, subject: &Subject<'_>, objects: &Flattened<'_>) {
+        if objects.has_others() {
+            self.unreadable("invalid bundle: expected objects only");
         }
-        for object in named {
+        let mut named = objects.objects().iter().filter(|object| subject.is_id_of(object));
+        if named.next().is_some_and(|first| named.any(|other| other != first)) {
+            self.unreadable("conflicting definitions of the observable");
+        }
+        for object in objects.objects().iter().filter(|object| subject.may_be(object)) {
             self.object(object, objects);
         }
-    }
-
-    fn extensions(&mut self, extensions: &Value, others: &[Value]) {
-        for extension in extensions.as_object().into_iter().flat_map(|all| all.values()) {
-            for key in ["object_marking_refs", "granular_markings"] {
-                match extension.get(key) {
-                    Some(refs) if key == "object_marking_refs" => self.references(refs, others),
-                    Some(_) => self.unreadable(format!("`{key}` of an extension")),
-                    None => {}
-                }
-            }
+        for (key, value) in objects.bundles().iter().copied().flatten().filter(|(key, _)| *key != "objects") {
+            self.property(key, value, objects);
         }
     }
 
-    fn references(&mut self, refs: &Value, others: &[Value]) {
+    /// Adds what a property of the observable states, at any depth: whatever has MARKING in its name is one.
+    pub fn property(&mut self, key: &str, value: &Value, others: &Flattened<'_>) {
+        match text::letters(key).as_str() {
+            "OBJECTMARKINGREFS" => self.references(value, others),
+            // Granular markings (STIX 2.1 §7.2.3) apply to parts of an object; which parts are sent is unknown.
+            "GRANULARMARKINGS" if value.as_array().is_some_and(Vec::is_empty) => {}
+            "GRANULARMARKINGS" => self.unreadable(format!("`{}` of the object", shown(key))),
+            letters if letters.contains("MARKING") => self.anything(key, value, others),
+            _ => self.within(value, others),
+        }
+    }
+
+    fn within(&mut self, value: &Value, others: &Flattened<'_>) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| self.within(item, others)),
+            Value::Object(properties) => {
+                properties.iter().for_each(|(key, value)| self.property(key, value, others));
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds markings in an unknown form: ids, definitions, or those of the platform.
+    fn anything(&mut self, key: &str, value: &Value, others: &Flattened<'_>) {
+        let id = value.as_str().or_else(|| value["standard_id"].as_str()).or_else(|| value["id"].as_str());
+        match (value, id.and_then(Id::parse_marking)) {
+            (Value::Array(items), _) => items.iter().for_each(|item| self.anything(key, item, others)),
+            (Value::String(_), Some(id)) => self.reference(id, others),
+            (Value::Object(_), Some(id)) => {
+                self.define(id, value);
+                self.reference(id, others);
+            }
+            _ => self.unreadable(format!("`{}` of the object", shown(key))),
+        }
+    }
+
+    fn references(&mut self, refs: &Value, others: &Flattened<'_>) {
         let Some(refs) = refs.as_array() else { return self.unreadable("`object_marking_refs` is not a list") };
         for reference in refs {
             match reference.as_str().and_then(Id::parse_marking) {
@@ -91,9 +116,10 @@ impl Evidence {
         }
     }
 
-    fn reference(&mut self, id: Id, others: &[Value]) {
+    fn reference(&mut self, id: Id, others: &Flattened<'_>) {
         let text = id.to_string();
-        let definitions: Vec<&Value> = others.iter().filter(|object| has_id(object, &text)).collect();
+        let definitions: Vec<&Value> =
+            others.objects().iter().copied().filter(|object| has_id(object, &text)).collect();
         if definitions.is_empty() && !self.ids.contains(&id) && definition::level_of(id).is_none() {
             self.unreadable(format!("unknown marking `{id}`"));
         }
