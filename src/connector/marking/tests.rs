@@ -199,6 +199,12 @@ fn red_marking_beside_the_object_is_refused() {
     let red = json!([RED]);
     refused("on the event", by_message(json!({ "object_marking_refs": red })));
     refused("in the event", by_message(json!({ "more": [{ "entity_markings": red }] })));
+    for (key, level) in [("x_tlp", json!("RED")), ("TLP", json!("TLP:RED")), ("tlp", json!(4))] {
+        refused(key, by_message(json!({ key: level })));
+        let mut entity = base(json!([]));
+        entity["extensions"] = json!({ "extension-definition--1": { key: level } });
+        refused(key, by_message(json!({ "stix_entity": entity })));
+    }
     let clean = json!([base(json!([]))]);
     for key in ["object_marking_refs", "objectMarking", "x_markings"] {
         let bundle = json!({ "type": "bundle", key: red, "objects": clean });

@@ -4,7 +4,7 @@ use super::definition;
 use super::flattened::Flattened;
 use super::subject::Subject;
 use super::text;
-use super::{Marking, shown};
+use super::{Marking, Protocol, shown};
 use crate::stix::id::Id;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -70,8 +70,11 @@ impl Evidence {
         }
     }
 
-    /// Adds what a property of the observable states, at any depth: whatever has MARKING in its name is one.
+    /// Adds what a property of the observable states, at any depth: whatever has MARKING, TLP or PAP in its name is one.
     pub fn property(&mut self, key: &str, value: &Value, others: &Flattened<'_>) {
+        if let Some(protocol) = text::protocol(key) {
+            return self.level(protocol, key, value);
+        }
         match text::letters(key).as_str() {
             "OBJECTMARKINGREFS" => self.references(value, others),
             // Granular markings (STIX 2.1 §7.2.3) apply to parts of an object; which parts are sent is unknown.
@@ -79,6 +82,15 @@ impl Evidence {
             "GRANULARMARKINGS" => self.unreadable(format!("`{}` of the object", shown(key))),
             letters if letters.contains("MARKING") => self.anything(key, value, others),
             _ => self.within(value, others),
+        }
+    }
+
+    /// Adds the level in a property that is named after the protocol, such as `x_tlp`.
+    fn level(&mut self, protocol: Protocol, key: &str, value: &Value) {
+        match value {
+            Value::Null => {}
+            Value::String(level) => self.markings.extend(text::stated(protocol, level)),
+            _ => self.unreadable(format!("`{}` of the object", shown(key))),
         }
     }
 
