@@ -34,10 +34,12 @@ identity: { name: Example }
 
 /// Start of a text, and the unit that is repeated up to the maximum size. `#` is a number, `>` the same number of
 /// blanks.
-const KINDS: [(&str, &str); 54] = [
+const KINDS: [(&str, &str); 56] = [
     ("", "["),
     ("", "{"),
     ("", "{{ "),
+    ("", "{{ %"),
+    ("", "{{!x %{{ }} "),
     ("", "[{"),
     ("", "{a: "),
     ("", "- "),

@@ -75,10 +75,13 @@ pub(super) fn is_quoted(text: &str) -> bool {
 /// A template, `{{ … }}`, belongs to the string.
 pub(super) fn extent(text: &str, start: usize, stops: &[char]) -> usize {
     let line = text[start..].lines().next().unwrap_or("");
+    // Without it, each `{{` would search the rest of the line.
+    let last_end = line.rfind("}}");
     let mut end = 0;
     while let Some(sign) = line[end..].chars().next() {
         let rest = &line[end..];
         if rest.starts_with("{{")
+            && last_end.is_some_and(|last| end < last)
             && let Some(length) = rest.find("}}")
         {
             end += length + 2;
