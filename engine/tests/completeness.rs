@@ -410,7 +410,7 @@ impl World {
         lookup += match self.job {
             Job::None => "",
             Job::Result => {
-                "    job: { id: $.job, poll: \"/jobs/{job}\", state: $.state, pending: [busy], result: \"/jobs/{job}/result\", every: PT1S, at_most: 9 }\n"
+                "    job: { id: $.job, poll: \"/jobs/{job}\", state: $.state, pending: [busy], done: [done], result: \"/jobs/{job}/result\", every: PT1S, at_most: 9 }\n"
             }
             Job::Poll => {
                 "    job: { id: $.job, poll: \"/jobs/{job}\", pending_status: 202, every: PT1S, at_most: 9 }\n"

@@ -102,3 +102,58 @@ fn changed_records_of_parts_count_once() {
         assert_eq!(lost.outcome.kind, OutcomeKind::Partial, "{field}: {}", lost.outcome);
     }
 }
+
+/// Polls a job of which the state is in the lists `running`, `failed` and `finished`.
+fn job(result: &str, polled: Value, bodies: &[Value]) -> Report {
+    let lookup = format!(
+        "records: $.rows, job: {{ id: $.id, poll: \"/jobs/{{job}}\", state: $.state, pending: [running, 1], done: [finished, 3], failed: [failed, 2], {result}every: PT1S, at_most: 2 }}"
+    );
+    run(&lookup, &[&[json!({ "id": 7 }), polled], bodies].concat())
+}
+
+#[test]
+fn job_is_done_only_in_a_declared_state() {
+    let states = [
+        (json!("finished"), Ok(())),
+        (json!("FINISHED"), Ok(())),
+        (json!(3), Ok(())),
+        (json!("queued"), Err("unknown job state `queued`")),
+        (json!(4), Err("unknown job state `4`")),
+        (json!("3"), Err("unknown job state `3`")),
+        (json!(["finished"]), Err("unknown job state `[\"finished\"]`")),
+        (json!(null), Err("missing job state at `$.state`")),
+        (json!("Failed"), Err("the job failed")),
+        (json!(2), Err("the job failed")),
+        (json!("Running"), Err("the job was not complete after 2 polls")),
+    ];
+    for (state, expected) in states {
+        for rows in [rows(0..2), vec![]] {
+            let body = json!({ "state": state, "rows": rows });
+            let (alone, apart) = (
+                job("", body.clone(), &[]),
+                job(
+                    "result: \"/jobs/{job}/rows\", ",
+                    json!({ "state": state }),
+                    &[match state.as_str() {
+                        Some("Running") => body,
+                        _ => json!({ "rows": rows }),
+                    }],
+                ),
+            );
+            for report in [alone, apart] {
+                let outcome = report.outcome.to_string();
+                match expected {
+                    Ok(()) if rows.is_empty() => assert_eq!(report.outcome.kind, OutcomeKind::Empty, "{outcome}"),
+                    Ok(()) => assert_eq!((report.outcome.kind, report.counts.read), (OutcomeKind::Ok, 2), "{outcome}"),
+                    Err(reason) => {
+                        assert_eq!(report.outcome.kind, OutcomeKind::Failed, "{state}: {outcome}");
+                        assert!(outcome.contains(reason), "{state}: {outcome}");
+                    }
+                }
+            }
+        }
+    }
+    let absent = job("", json!({ "status": "finished", "rows": [] }), &[]);
+    assert_eq!(absent.outcome.kind, OutcomeKind::Failed, "{}", absent.outcome);
+}
+

@@ -123,10 +123,9 @@ fn lookup(compiler: &mut Compiler, profile: &Profile, lookup: &Lookup, at: &str)
     zones(&lookup.query, "query");
     zones(&lookup.form, "form");
     if let Some(job) = &lookup.job
-        && job.pending.is_empty()
-        && job.failed.is_empty()
+        && [&job.pending, &job.failed, &job.done].iter().all(|states| states.is_empty())
     {
-        no_effect(compiler, &format!("{at}/job"), "state", "requires `pending` or `failed`");
+        no_effect(compiler, &format!("{at}/job"), "state", "requires `pending`, `failed` or `done`");
     }
     let is_read = || profile.record.fields.values().any(|field| field.from == FieldSource::Each);
     if lookup.for_each.len() == 1 && !names_each(lookup) && !is_read() {

@@ -98,6 +98,8 @@ pub struct JobPlan {
     pub pending: Vec<Scalar>,
     /// Status codes that mean that the job is still running.
     pub pending_status: Vec<u16>,
+    /// States of a job that is done; empty if only status codes decide.
+    pub done: Vec<Scalar>,
     /// States of a job that has failed.
     pub failed: Vec<Scalar>,
     /// Path of the request for the result, if it is a separate one.
@@ -239,10 +241,16 @@ fn job(compiler: &mut Compiler, job: &Job, at: &str) -> Option<JobPlan> {
     let result = path_at(&job.result, "result");
     let every = compiler.duration(&job.every, &format!("{at}/every"));
     let has_word = job.state.is_some() && !job.pending.is_empty();
-    let needs_state = !(job.pending.is_empty() && job.failed.is_empty());
+    let needs_done = !(job.pending.is_empty() && job.failed.is_empty());
+    let needs_state = needs_done || !job.done.is_empty();
     if !(has_word || job.pending_status.is_some()) || needs_state && job.state.is_none() {
         let label = "requires `state` and `pending`, or `pending_status`";
         compiler.error(Code::JobPlace, at, "missing state of a running job", label);
+        return None;
+    }
+    if needs_done && job.done.is_empty() {
+        let label = "requires `done`: another state does not mean that the job is done";
+        compiler.error(Code::JobPlace, at, "missing states of a job that is done", label);
         return None;
     }
     if job.result.is_some() && job.poll.is_none() {
@@ -257,6 +265,7 @@ fn job(compiler: &mut Compiler, job: &Job, at: &str) -> Option<JobPlan> {
         state: state?,
         pending: job.pending.clone(),
         pending_status,
+        done: job.done.clone(),
         failed: job.failed.clone(),
         result: result?,
         every: every?,

@@ -268,9 +268,13 @@ pub struct Job {
     /// Path of the state in the response to the polling request.
     #[serde(default)]
     pub state: Option<PathText>,
-    /// States of a job that is still running.
+    /// States of a job that is still running. Case is ignored in all states.
     #[serde(default)]
     pub pending: Vec<Scalar>,
+    /// States of a job that is done. Required with `pending` or `failed`: a state in none of the lists, or no state, is
+    /// an error, since its rows may be missing.
+    #[serde(default)]
+    pub done: Vec<Scalar>,
     /// Status codes that mean that the job is still running, such as 202, for providers without a state in the body.
     #[serde(default)]
     pub pending_status: Option<OneOrMany<StatusCode>>,

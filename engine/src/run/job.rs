@@ -5,6 +5,7 @@ use super::request::Target;
 use super::trace::Failure;
 use super::{Awaiting, Response, Run};
 use crate::plan::{JobPlan, ResponseLocation, after};
+use crate::printable;
 use crate::profile::Scalar;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -19,19 +20,14 @@ impl Run<'_> {
                 Some(name) => self.start_polling(job, name, now),
                 None => self.fail(Failure::lookup(format!("missing job id at `{}`", job.id))),
             },
-            Target::Poll(_) | Target::PollUrl(_) => {
-                let state = job.state.as_ref().and_then(|path| find(&response.body, path));
-                let is_one_of =
-                    |states: &[Scalar]| state.as_ref().is_some_and(|s| states.iter().any(|known| known.is(s)));
-                if is_one_of(&job.failed) {
-                    self.fail(Failure::lookup("the job failed".to_owned()));
-                } else if is_one_of(&job.pending) {
-                    self.poll_again(now);
-                } else {
+            Target::Poll(_) | Target::PollUrl(_) => match job_state(job, response) {
+                JobState::Failed(reason) => self.fail(Failure::lookup(reason)),
+                JobState::Pending => self.poll_again(now),
+                JobState::Done => {
                     let (Target::Poll(name), true) = (&current.target, job.result.is_some()) else { return None };
                     current.target = Target::Result(name.clone());
                 }
-            }
+            },
             Target::Result(_) | Target::Url(_) | Target::JobUrl(_) => return None,
         }
         Some(())
@@ -71,6 +67,43 @@ impl Run<'_> {
             return self.fail(Failure::lookup(text));
         }
         self.not_before = after(now, job.every);
+    }
+}
+
+/// State of a job, by a polling response whose status code does not tell that it is pending.
+enum JobState {
+    Pending,
+    Done,
+    /// It failed, or its state is unknown, with the reason.
+    Failed(String),
+}
+
+fn job_state(job: &JobPlan, response: &Response) -> JobState {
+    let Some(path) = job.state.as_ref().filter(|_| !job.done.is_empty()) else { return JobState::Done };
+    let Some(state) = find(&response.body, path).filter(|state| !state.is_null()) else {
+        return JobState::Failed(format!("missing job state at `{path}`"));
+    };
+    let is_one_of = |states: &[Scalar]| states.iter().any(|known| is_same_state(known, &state));
+    if is_one_of(&job.failed) {
+        JobState::Failed("the job failed".to_owned())
+    } else if is_one_of(&job.pending) {
+        JobState::Pending
+    } else if is_one_of(&job.done) {
+        JobState::Done
+    } else {
+        let state = state.as_str().map_or_else(|| state.to_string(), str::to_owned);
+        JobState::Failed(format!(
+            "unknown job state `{}`",
+            printable::line(&state.chars().take(40).collect::<String>())
+        ))
+    }
+}
+
+/// Whether a state is this one, ignoring the case of texts.
+fn is_same_state(known: &Scalar, state: &Value) -> bool {
+    match (known, state) {
+        (Scalar::Text(known), Value::String(state)) => known.to_lowercase() == state.to_lowercase(),
+        _ => known.is(state),
     }
 }
 

@@ -120,7 +120,7 @@ impl<'s> MockProvider<'s> {
             return self.page(lookup);
         }
         let failed = if self.scene.asked % 11 == 10 { state(&job.failed) } else { None };
-        let reply = Reply::json(&of_state(job, failed.unwrap_or_else(|| "done".into())));
+        let reply = Reply::json(&of_state(job, failed.or_else(|| state(&job.done)).unwrap_or_default()));
         self.other(reply)
     }
 
@@ -166,6 +166,9 @@ impl<'s> MockProvider<'s> {
         let ahead = u64::from(has_next);
         let text = |plain: String| if page.next == 0 { plain } else { self.pool.hostile_text(page.next) };
         let (mut values, mut figures) = (vec![], vec![]);
+        if let Some(job) = lookup.job.as_ref().filter(|job| job.result.is_none()) {
+            values.extend(job.state.iter().zip(job.done.first().map(scalar)));
+        }
         match &lookup.paging {
             PagingPlan::None { total, .. } => figures.extend(total.iter().map(|at| (at, rows + ahead))),
             PagingPlan::Page { first, last, more, total, .. } => {
