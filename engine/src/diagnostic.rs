@@ -385,6 +385,10 @@ codes! {
     BodyTestTwice = "body-test-twice",
     /// A path into the body of a response whose lines are all rows never matches.
     PlaceInLines = "place-in-lines",
+    /// A path contradicts `records`, so that it never leads to a value: what it enters is the list of rows.
+    PlaceInRows = "place-in-rows",
+    /// A path into a line of columns never leads to one of them.
+    UnknownColumn = "unknown-column",
     /// The signal of a truncated response has no location, or two.
     SignalPlace = "signal-place",
     /// A body cannot be both JSON and a form.

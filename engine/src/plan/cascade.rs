@@ -50,6 +50,8 @@ fn depends_on_block(code: Code) -> bool {
             | Code::ColumnsMissing
             | Code::ColumnsNotUsed
             | Code::FieldPlace
+            | Code::PlaceInRows
+            | Code::UnknownColumn
             | Code::AnswerMatchesAll
             | Code::QuotaFigures
             | Code::JobNotAsked

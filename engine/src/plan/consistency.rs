@@ -6,7 +6,7 @@ use super::reserved::{is_credential, is_identity, owner, variable};
 use super::template::{Local, Part, Template};
 use super::{
     AnswerPlan, AuthPlan, BASE_URL, CursorTarget, HttpPlan, LookupPlan, PagingPlan, Parameter, Parts, QueryPlan,
-    RulePlan, RuleThen, TokenCarrier, ValueOrSetting, WindowPlan, effect, exact, fields, lookups,
+    RulePlan, RuleThen, TokenCarrier, ValueOrSetting, WindowPlan, effect, exact, fields, lookups, places,
 };
 use crate::diagnostic::{Code, Fix, Severity};
 use crate::dns::RrType;
@@ -31,6 +31,7 @@ pub(super) fn check(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
     }
     unused_accepts(compiler, profile, parts);
     fields::check(compiler, profile);
+    places::fields(compiler, profile, &parts.lookups);
     rules(compiler, &parts.rules);
     relationship(compiler, profile);
     effect::check(compiler, profile);
@@ -345,7 +346,7 @@ fn lookup(compiler: &mut Compiler, lookup: &LookupPlan, http: Option<&HttpPlan>)
     }
     duplicates(compiler, lookup.for_each.iter().map(String::as_str), &format!("{at}/for_each"));
     duplicates(compiler, lookup.accepts.iter().map(|kind| kind.stix_type()), &format!("{at}/accepts"));
-    line_paths(compiler, lookup, &at);
+    places::lookup(compiler, lookup, &at);
     job_paging(compiler, lookup, &at);
     window_parts(compiler, lookup, &at);
     duplicate_parameters(compiler, lookup, http, &at);
@@ -400,18 +401,6 @@ fn window_parts(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
     };
     if let Some((message, label)) = mistake {
         compiler.error(Code::WindowParts, at, message, label);
-    }
-}
-
-/// Reports paths into the response outside of its rows, which line framings do not have.
-fn line_paths(compiler: &mut Compiler, lookup: &LookupPlan, at: &str) {
-    if lookup.rows.framing == Framing::Json {
-        return;
-    }
-    for (key, path) in lookup.body_places() {
-        let message = format!("`{path}` does not exist in a response of lines");
-        let label = "each line is a row; use a response header";
-        compiler.error(Code::PlaceInLines, &format!("{at}/{key}"), message, label);
     }
 }
 

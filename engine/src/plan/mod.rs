@@ -19,6 +19,7 @@ mod fast_path;
 mod pack;
 mod paging;
 mod path;
+mod places;
 mod quota;
 mod records;
 mod reserved;

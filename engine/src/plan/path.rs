@@ -93,6 +93,11 @@ impl Path {
         self.steps.iter().try_fold(value, |value, step| step.enter(value))
     }
 
+    /// Returns the path of the first segments.
+    pub(super) fn prefix(&self, length: usize) -> Path {
+        Path { steps: self.steps[..length].to_vec() }
+    }
+
     /// Returns the segments, from the root down.
     pub fn steps(&self) -> &[PathStep] {
         &self.steps
