@@ -157,3 +157,42 @@ fn job_is_done_only_in_a_declared_state() {
     assert_eq!(absent.outcome.kind, OutcomeKind::Failed, "{}", absent.outcome);
 }
 
+#[test]
+fn optional_level_is_empty_only_if_absent_or_null() {
+    use OutcomeKind::{Empty, Failed, Ok};
+    let rows = rows(0..2);
+    let root = "[{ at: $.data.rows, optional: true }]";
+    for (body, expected) in [
+        (json!({ "data": { "rows": null } }), Empty),
+        (json!({ "data": {} }), Empty),
+        (json!({ "data": null }), Empty),
+        (json!({}), Empty),
+        (json!({ "data": { "rows": rows } }), Ok),
+        (json!({ "data": { "rows": "none" } }), Failed),
+        (json!({ "data": "none" }), Failed),
+        (json!({ "data": [rows] }), Failed),
+        (json!({ "data": false }), Failed),
+        (json!("error: overloaded"), Failed),
+        (json!([]), Failed),
+        (json!(null), Failed),
+    ] {
+        assert_eq!(run(&format!("records: {root}"), std::slice::from_ref(&body)).outcome.kind, expected, "{body}");
+    }
+    let nested = "records: [{ at: $.groups }, { at: $.rows, optional: true }]";
+    for (group, is_bad) in [
+        (json!({}), false),
+        (json!({ "rows": null }), false),
+        (json!({ "rows": {} }), true),
+        (json!([rows[0], rows[1]]), true),
+        (json!("s"), true),
+        (json!(null), true),
+        (json!(3), true),
+    ] {
+        let groups = |more: Value| json!({ "groups": [more, group] });
+        let report = run(nested, &[groups(json!({ "rows": rows }))]);
+        assert_eq!((report.counts.bad(), report.counts.read), (u64::from(is_bad), 2 + u64::from(is_bad)), "{group}");
+        let alone = run(nested, &[groups(group.clone())]);
+        assert_eq!(alone.outcome.kind, if is_bad { Failed } else { Empty }, "{group}");
+    }
+}
+

@@ -41,6 +41,11 @@ impl PathStep {
             _ => None,
         }
     }
+
+    /// Returns whether a value could contain the segment: an object a name, a list an index.
+    fn fits(&self, value: &Value) -> bool {
+        matches!((self, value), (PathStep::Name(_), Value::Object(_)) | (PathStep::Index(_), Value::Array(_)))
+    }
 }
 
 /// Reasons why a text is not a valid path.
@@ -91,6 +96,19 @@ impl Path {
     /// Returns the value at the path, if there is one.
     pub fn find<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         self.steps.iter().try_fold(value, |value, step| step.enter(value))
+    }
+
+    /// Returns whether the path leads to null, or to nothing in values that could contain it. Another value on the way is
+    /// not absence.
+    pub fn is_absent(&self, value: &Value) -> bool {
+        let mut reached = value;
+        for (depth, step) in self.steps.iter().enumerate() {
+            match step.enter(reached) {
+                Some(next) => reached = next,
+                None => return step.fits(reached) || depth > 0 && reached.is_null(),
+            }
+        }
+        reached.is_null()
     }
 
     /// Returns the path of the first segments.

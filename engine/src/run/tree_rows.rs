@@ -46,7 +46,7 @@ impl<'d, 'p> TreeRows<'d, 'p> {
         let found = level.at.find(here);
         let mut excluded: Vec<(RowStep, &'d Value)> = vec![];
         let items: Vec<(RowStep, &'d Value)> = match (level.is, found) {
-            (_, None | Some(Value::Null)) if level.optional => vec![],
+            (_, None | Some(Value::Null)) if level.optional && level.at.is_absent(here) => vec![],
             (LevelKind::List | LevelKind::OneOrMany, Some(Value::Array(items))) => {
                 items.iter().enumerate().map(|(i, item)| (RowStep::Index(i), item)).collect()
             }
