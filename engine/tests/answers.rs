@@ -91,6 +91,25 @@ fn body_text_matches_only_at_its_path() {
 }
 
 #[test]
+fn empty_text_in_an_answer_row_is_an_error() {
+    for (test, is_valid) in [
+        ("body: { contains: \"\" }", false),
+        ("body: { contains: none }", true),
+        ("body: { at: $.error, contains: \"\" }", false),
+        ("body: { at: $.error, contains: [none, \"\"] }", false),
+        ("body: { at: $.error, contains: [none, \" \"] }", true),
+        ("status: 200, header: { name: X-Error, contains: \"\" }", false),
+        ("header: { name: X-Error }", true),
+        ("body: { text: \"\" }", true),
+    ] {
+        let row = format!("  - {{ {test}, means: rejected }}\n");
+        let (_, diagnostics) = Plan::check(&Source::new("profile.yaml", text(&row, ROWS, "")));
+        let codes: Vec<&str> = diagnostics.iter().map(|found| found.code.slug()).collect();
+        assert_eq!(codes, if is_valid { vec![] } else { vec!["answer-matches-all"] }, "{test}");
+    }
+}
+
+#[test]
 fn take_selects_the_earliest_or_latest_time() {
     let fields = "    time_first: { at: [$.a, $.b, $.c], take: earliest, as: timestamp, format: epoch-seconds, none_when: [0], optional: true }\n    time_last: { at: [$.d, $.e], take: latest, as: timestamp, format: epoch-seconds, none_when: [0], optional: true }\n";
     let plan = plan(text(QUOTA, ROWS, fields));

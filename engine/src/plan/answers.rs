@@ -66,6 +66,21 @@ fn answer(compiler: &mut Compiler, answer: &Answer, at: &str) -> Option<AnswerPl
         compiler.error(Code::AnswerMatchesAll, at, "this row matches every response", label);
         return None;
     }
+    let is_empty = |text: &&String| text.is_empty();
+    let empty_text = match &answer.body {
+        Some(BodyTest::Value { contains: Some(texts), .. }) => {
+            let found = texts.iter().find(|(_, text)| is_empty(text));
+            found.map(|(i, _)| format!("body/contains{i}"))
+        }
+        Some(BodyTest::Part { contains }) => Some(contains).filter(is_empty).map(|_| "body/contains".to_owned()),
+        _ => None,
+    };
+    let empty_header = answer.header.as_ref().and_then(|test| test.contains.as_ref()).filter(is_empty);
+    if let Some(key) = empty_text.or(empty_header.map(|_| "header/contains".to_owned())) {
+        let label = "an empty text is contained in every text";
+        compiler.error(Code::AnswerMatchesAll, &format!("{at}/{key}"), "this test matches every response", label);
+        return None;
+    }
     let body = match &answer.body {
         Some(BodyTest::Value { is: Some(_), contains: Some(_), .. }) => {
             let label = "`is` compares the whole value, `contains` a part of it";
