@@ -329,6 +329,8 @@ codes! {
     AnswerHidden = "answer-hidden",
     /// An observable type is accepted, but no rule creates anything for it: every record would be dropped.
     AcceptedInVain = "accepted-in-vain",
+    /// Relationships would stop before they start: `start_time` and `stop_time` are exchanged.
+    TimesSwapped = "times-swapped",
     /// A key that changes nothing where it stands: not the requests, not the records, not the outcome.
     NoEffect = "no-effect",
     /// A window that no request names and no filter applies.

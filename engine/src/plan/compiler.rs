@@ -549,6 +549,12 @@ impl<'t> Compiler<'t> {
                     .push("hours of `%I` or `%l` need `%p`; minutes need hours, and seconds need minutes".into());
                 None
             }
+            Err(TimeFormatError::OtherZone) => {
+                let message = "the time zone contradicts the format";
+                let label = "the format contains another offset as text";
+                self.error(Code::TimeFormat, &at("zone"), message, label);
+                None
+            }
             Err(TimeFormatError::NoZone) => {
                 let found = self.error(
                     Code::TimeZoneMissing,

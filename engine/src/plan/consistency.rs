@@ -551,6 +551,11 @@ fn relationship(compiler: &mut Compiler, profile: &Profile) {
             time_field(compiler, profile, field, &format!("/relationship/{key}"));
         }
     }
+    if (block.start_time, block.stop_time) == (Some(TimeField::TimeLast), Some(TimeField::TimeFirst)) {
+        let label = "`time_last` is the start";
+        let message = "the stop time is before the start time";
+        compiler.error(Code::TimesSwapped, "/relationship/stop_time", message, label);
+    }
     if !block.id_includes.is_empty() && block.start_time.is_none() {
         let label = "`relationship` has no `start_time`";
         let message = "the id cannot include a missing start time";

@@ -147,11 +147,26 @@ fn names_each(lookup: &Lookup) -> bool {
 
 fn field(compiler: &mut Compiler, field: &Field, at: &str) {
     zone(compiler, field.format.iter().flat_map(OneOrMany::iter).map(|(_, format)| format), field.zone.as_ref(), at);
+    hidden_formats(compiler, field, at);
     if matches!(field.from, FieldSource::Constant | FieldSource::Observable) {
         no_effect(compiler, at, "optional", "the value is never absent");
     }
     if field.from == FieldSource::Constant {
         no_effect(compiler, at, "none_when", "the value is constant");
+    }
+}
+
+/// Reports formats that never apply because an earlier one reads all of their values.
+fn hidden_formats(compiler: &mut Compiler, field: &Field, at: &str) {
+    let formats = field.format.iter().flat_map(OneOrMany::iter);
+    let formats: Vec<(String, TimeFormat)> =
+        formats.filter_map(|(i, format)| Some((i, TimeFormat::parse(format, field.zone.as_deref()).ok()?))).collect();
+    for (n, (i, format)) in formats.iter().enumerate() {
+        if let Some((_, earlier)) = formats[..n].iter().find(|(_, earlier)| earlier.hides(format)) {
+            let message = format!("`{}` has no effect", format.as_str());
+            let label = format!("`{}` reads the same values", earlier.as_str());
+            compiler.error(Code::NoEffect, &format!("{at}/format{i}"), message, label);
+        }
     }
 }
 

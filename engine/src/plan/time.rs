@@ -73,6 +73,8 @@ pub enum TimeFormatError {
     NoZone,
     /// The time zone is not in the IANA database.
     UnknownZone(String),
+    /// The pattern contains an offset as text, such as `Z`, which the time zone contradicts.
+    OtherZone,
 }
 
 impl TimeFormat {
@@ -97,7 +99,49 @@ impl TimeFormat {
         }
         let zone = zone.ok_or(TimeFormatError::NoZone)?;
         let zone = TimeZone::get(zone).map_err(|_| TimeFormatError::UnknownZone(zone.to_owned()))?;
+        if pattern::literal_offset(format).is_some_and(|offset| !always_has(&zone, offset)) {
+            return Err(TimeFormatError::OtherZone);
+        }
         Self::Civil(Pattern::new(format, Some(&zone)), zone).exact()
+    }
+
+    /// Returns whether a later format of the same field never applies, because this one reads all of its values.
+    pub(super) fn hides(&self, later: &TimeFormat) -> bool {
+        let pattern = |format: &TimeFormat| match format {
+            Self::Zoned(pattern) | Self::Civil(pattern, _) => Some(pattern.clone()),
+            _ => None,
+        };
+        match (self.unit(), later.unit()) {
+            // A number of coarser units is also one of finer units, of a time near 1970.
+            (Some(unit), Some(later)) => return unit <= later,
+            (None, Some(_)) => return false,
+            (Some(_), None) => return later.writes_numbers(),
+            (None, None) => {}
+        }
+        let has_zone = |format: &TimeFormat| !matches!(format, Self::Civil(..));
+        let reads_iso = pattern(self).is_some_and(|pattern| pattern.reads_iso());
+        let is_iso = pattern(later).is_none_or(|pattern| pattern.is_iso_only());
+        self == later
+            || pattern(self).is_some_and(|pattern| pattern.as_str() == later.as_str())
+            || reads_iso && is_iso && (!has_zone(self) || has_zone(later))
+    }
+
+    /// Returns the unit of a number since 1970 in nanoseconds.
+    fn unit(&self) -> Option<i64> {
+        match self {
+            Self::EpochSeconds => Some(1_000_000_000),
+            Self::EpochMilliseconds => Some(1_000_000),
+            Self::EpochMicroseconds => Some(1_000),
+            Self::Rfc3339 | Self::Zoned(_) | Self::Civil(..) => None,
+        }
+    }
+
+    /// Returns whether every text in this format is also a number.
+    fn writes_numbers(&self) -> bool {
+        [0, 1_700_000_000, 4_000_000_000].iter().all(|second| {
+            let time = Timestamp::from_second(*second).expect("within the range of times");
+            integer(Datum::Text(&self.write(time))).is_some()
+        })
     }
 
     /// Returns the format if a time that it writes is read as the same time, rounded down to its precision.
@@ -169,6 +213,14 @@ impl TimeFormat {
             Self::Civil(text, zone) => pattern(text.as_str(), zone.clone()),
         }
     }
+}
+
+/// Whether a time zone has this offset in seconds, in summer and winter.
+fn always_has(zone: &TimeZone, offset: i32) -> bool {
+    [1, 7].into_iter().all(|month| {
+        let time = date(2024, month, 1).at(0, 0, 0, 0).to_zoned(TimeZone::UTC).expect("within the range of times");
+        zone.to_offset(time.timestamp()).seconds() == offset
+    })
 }
 
 /// Parses a whole number, also from a text.
@@ -288,6 +340,67 @@ mod tests {
                 assert_eq!(read.is_ok(), is_exact, "{format} in {zone}: {read:?}");
             }
         }
+    }
+
+    #[test]
+    fn offset_in_a_pattern_must_be_the_one_of_its_zone() {
+        for (format, zone, is_valid) in [
+            ("%Y-%m-%dT%H:%M:%SZ", "UTC", true),
+            ("%Y-%m-%dT%H:%M:%SZ", "Etc/UTC", true),
+            ("%Y-%m-%dT%H:%M:%SZ", "America/New_York", false),
+            ("%Y-%m-%dT%H:%M:%SZ", "Europe/London", false),
+            ("%Y-%m-%dT%H:%M:%S.%fZ", "America/New_York", false),
+            ("%d %b %Y %H:%M:%S GMT", "America/New_York", false),
+            ("%d %b %Y %H:%M (utc)", "Asia/Tokyo", false),
+            ("UTC %d.%m.%Y %H:%M", "Asia/Tokyo", false),
+            ("%Y-%m-%d %H:%M:%S+09:00", "Asia/Tokyo", true),
+            ("%Y-%m-%d %H:%M:%S+0900", "UTC", false),
+            ("%Y-%m-%d %H:%M:%S-05", "America/New_York", false),
+            ("%H:%M:%S %d-%m-%Y", "America/New_York", true),
+            ("%Y-%m-%dT%H:%M:%S", "America/New_York", true),
+        ] {
+            let format = TimeFormat::parse(format, Some(zone));
+            assert_eq!(format.is_ok(), is_valid, "{format:?} in {zone}");
+        }
+    }
+
+    #[test]
+    fn format_that_an_earlier_one_hides_reads_nothing_else() {
+        let all = [
+            ("epoch-seconds", ""),
+            ("epoch-milliseconds", ""),
+            ("epoch-microseconds", ""),
+            ("rfc3339", ""),
+            ("%s", ""),
+            ("%Y%m%d", "UTC"),
+            ("%Y-%m-%d", "UTC"),
+            ("%Y-%m-%d %H:%M:%S", "UTC"),
+            ("%Y-%m-%d %H:%M:%S", "Asia/Tokyo"),
+            ("%Y-%m-%dT%H:%M:%S%z", ""),
+            ("%d/%m/%Y", "UTC"),
+            ("%m/%d/%Y", "UTC"),
+        ];
+        let formats = all.map(|(format, zone)| TimeFormat::parse(format, Some(zone)).expect("a format"));
+        let times = [2_592_000, 951_782_399, 1_700_000_000, 1_790_000_000]
+            .map(|second| Timestamp::from_second(second).expect("a time"));
+        for earlier in &formats {
+            for later in &formats {
+                let values = times.iter().map(|time| later.write(*time));
+                let reads_all = values.clone().all(|text| earlier.read(Datum::Text(&text)).is_some());
+                if earlier.hides(later) {
+                    assert!(reads_all, "{earlier:?} before {later:?}");
+                }
+            }
+            assert!(earlier.hides(earlier), "{earlier:?}");
+        }
+        let hides = |earlier: &str, later: &str| {
+            let format = |format: &str| TimeFormat::parse(format, Some("UTC")).expect("a format");
+            format(earlier).hides(&format(later))
+        };
+        assert!(hides("epoch-milliseconds", "epoch-seconds") && !hides("epoch-seconds", "epoch-milliseconds"));
+        assert!(hides("epoch-seconds", "%Y%m%d") && !hides("%Y%m%d", "epoch-seconds"));
+        assert!(hides("%Y-%m-%d", "rfc3339") && !hides("rfc3339", "%Y-%m-%d"));
+        assert!(!hides("epoch-seconds", "rfc3339") && !hides("%d/%m/%Y", "%m/%d/%Y"));
     }
 
     /// ISO 8601 patterns with their time zones.

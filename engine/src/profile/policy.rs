@@ -16,7 +16,7 @@ pub struct RelationshipBlock {
     #[serde(default)]
     pub start_time: Option<TimeField>,
     /// Field that becomes the STIX `stop_time`. STIX 2.1 §5.1 requires it to be later than `start_time`, so one second
-    /// is added if they are equal.
+    /// is added if they are equal. A record whose `time_last` is before its `time_first` is a bad record.
     #[serde(default)]
     pub stop_time: Option<TimeField>,
     /// Properties that are part of the deterministic id in addition to the type and both ends, with `repeats: widen`.

@@ -58,7 +58,8 @@ pub struct Field {
     /// Time format: `rfc3339`, `epoch-seconds`, `epoch-milliseconds`, `epoch-microseconds`, or a `strftime` pattern. If
     /// there are several, the first that matches applies. Unambiguous variants are accepted too: fractions of a second,
     /// a date without a time, and every ISO 8601 form for patterns that start with the year. An offset in the value
-    /// takes precedence over `zone`.
+    /// takes precedence over `zone`. A format that reads the same values as an earlier one is an error: each `epoch-…`
+    /// reads numbers of coarser units too.
     #[serde(default)]
     pub format: Option<OneOrMany<String>>,
     /// Time zone of times without an offset: `UTC` or a name of the IANA database.

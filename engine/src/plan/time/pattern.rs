@@ -65,6 +65,16 @@ impl Pattern {
         &self.text
     }
 
+    /// Returns whether the pattern reads every form of ISO 8601.
+    pub(super) fn reads_iso(&self) -> bool {
+        self.family != Family::Other
+    }
+
+    /// Returns whether the pattern reads nothing but ISO 8601.
+    pub(super) fn is_iso_only(&self) -> bool {
+        self.family == Family::Iso
+    }
+
     pub(super) fn read(&self, text: &str) -> Option<Reading> {
         match self.family {
             Family::Iso => iso(text),
@@ -125,6 +135,31 @@ fn normalized(text: &str) -> Option<Cow<'_, str>> {
         }
         _ => Some(Cow::Borrowed(text)),
     }
+}
+
+/// Returns the offset in seconds that a pattern contains as text: `Z`, `UTC`, `GMT`, `+02:00`.
+pub(super) fn literal_offset(pattern: &str) -> Option<i32> {
+    let mut from = 0;
+    let ends = directives(pattern).into_iter().map(|directive| (directive.start, directive.end));
+    ends.chain([(pattern.len(), pattern.len())]).find_map(|(start, end)| {
+        let literal = &pattern[std::mem::replace(&mut from, end)..start];
+        let mut words = literal.split(|sign: char| !sign.is_ascii_alphanumeric());
+        let is_utc = words.any(|word| ["Z", "UTC", "GMT"].iter().any(|utc| word.eq_ignore_ascii_case(utc)));
+        if is_utc { Some(0) } else { numeric_offset(literal) }
+    })
+}
+
+/// Returns the offset in a text such as `+0200`, `+02:00` or `-05`.
+fn numeric_offset(text: &str) -> Option<i32> {
+    let at = text.find(['+', '-'])?;
+    let digits: String = text[at + 1..].chars().filter(|sign| *sign != ':').take_while(char::is_ascii_digit).collect();
+    let (hours, minutes) = match digits.len() {
+        2 => (&digits[..], "0"),
+        4 => digits.split_at(2),
+        _ => return None,
+    };
+    let seconds = hours.parse::<i32>().ok()? * 3600 + minutes.parse::<i32>().ok()? * 60;
+    Some(if text[at..].starts_with('-') { -seconds } else { seconds })
 }
 
 /// One conversion specification (`%…`) of a pattern.
