@@ -413,6 +413,7 @@ fn stored_responses_that_say_more_exists_are_partial_until_all_are_given() {
     check(total, &[body(none.clone(), json!({ "total": 3 }))], "empty");
     check(total, &[body(one.clone(), json!({ "total": 1 }))], "ok");
     check(total, &[body(one.clone(), json!({ "total": -1 }))], "ok");
+    check(total, &[body(one.clone(), json!({}))], "partial: missing total at `$.total`");
     let invalid = "partial: answer: invalid `$.total`: expected an integer, found `many`";
     check(total, &[body(one, json!({ "total": "many" }))], invalid);
     let page = "paging: { kind: page, parameter: p, total: $.total, at_most: 9 }";

@@ -5,16 +5,21 @@ use crate::simulation::{input, plan, response, run_with, unset};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use stixmap_engine::plan::Plan;
 use stixmap_engine::run::{Input, OutcomeKind, Report};
 
 const NOW: i64 = 1_709_294_723;
 
+/// Compiles a profile with one lookup with these keys.
+fn lookup_plan(lookup: &str) -> Plan {
+    plan(format!(
+        "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nhttp: {{ base_url: \"https://api.example.net\" }}\nwindow: {{ last: P30D }}\nlookups:\n  names: {{ accepts: [domain-name], path: \"/names/{{observable.value}}\", query: {{ since: {{ from: window.start, format: epoch-seconds }}, until: {{ from: window.end, format: epoch-seconds }} }}, {lookup} }}\nrecord:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\n    time_last: {{ at: $.last, as: timestamp, format: epoch-seconds }}\n    count: {{ at: $.count, as: integer, optional: true }}\n    sensor: {{ at: $.sensor, as: string, optional: true }}\nrules:\n  - {{ rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }}\n  - {{ rrtype: \"*\", drop: of no interest }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
+    ))
+}
+
 /// Runs a lookup with these keys against these response bodies.
 fn run(lookup: &str, bodies: &[Value]) -> Report {
-    let text = format!(
-        "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nhttp: {{ base_url: \"https://api.example.net\" }}\nwindow: {{ last: P30D }}\nlookups:\n  names: {{ accepts: [domain-name], path: \"/names/{{observable.value}}\", query: {{ since: {{ from: window.start, format: epoch-seconds }}, until: {{ from: window.end, format: epoch-seconds }} }}, {lookup} }}\nrecord:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\n    time_last: {{ at: $.last, as: timestamp, format: epoch-seconds }}\n    count: {{ at: $.count, as: integer, optional: true }}\n    sensor: {{ at: $.sensor, as: string, optional: true }}\nrules:\n  - {{ rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }}\n  - {{ rrtype: \"*\", drop: of no interest }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
-    );
-    let (plan, mut sent) = (plan(text), 0);
+    let (plan, mut sent) = (lookup_plan(lookup), 0);
     let start = Timestamp::from_second(NOW).expect("a time");
     let input = Input { deadline: start + SignedDuration::from_hours(1), ..input(&plan, unset) };
     run_with(&plan, Arc::default(), input, start, |_| {
@@ -196,3 +201,59 @@ fn optional_level_is_empty_only_if_absent_or_null() {
     }
 }
 
+/// Returns a lookup by pages with this total, which is read from `rows`.
+fn paged(paging: &str) -> String {
+    format!("records: $.rows, paging: {{ {paging} }}")
+}
+
+#[test]
+fn declared_total_that_is_missing_makes_the_result_partial() {
+    use OutcomeKind::{Empty, Ok, Partial};
+    for (paging, body, expected) in [
+        ("kind: none, total: $.total", json!({ "rows": rows(0..2) }), Partial),
+        ("kind: none, total: $.total", json!({ "rows": rows(0..2), "total": null }), Partial),
+        ("kind: none, total: $.total", json!({ "rows": rows(0..2), "total": 2 }), Ok),
+        ("kind: none, total: $.total", json!({ "rows": rows(0..2), "total": 3 }), Partial),
+        ("kind: none, total: $.total", json!({ "rows": [] }), Empty),
+        ("kind: none, total_header: X-Total", json!({ "rows": rows(0..2) }), Partial),
+        ("kind: none, total: $.total, cap: 10", json!({ "rows": rows(0..2) }), Ok),
+        ("kind: window, total: $.total, at_most: 9", json!({ "rows": rows(0..2) }), Partial),
+        ("kind: window, total: $.total, at_most: 9", json!({ "rows": rows(0..2), "total": 2 }), Ok),
+        ("kind: window, total: $.total, at_most: 9", json!({ "rows": rows(0..2), "total": 3 }), Partial),
+        ("kind: window, total: $.total, at_most: 9", json!({ "rows": [] }), Empty),
+        ("kind: window, total: $.total, cap: 10, at_most: 9", json!({ "rows": rows(0..2) }), Ok),
+    ] {
+        let report = run(&paged(paging), std::slice::from_ref(&body));
+        assert_eq!(report.outcome.kind, expected, "{paging} {body}: {}", report.outcome);
+    }
+}
+
+#[test]
+fn total_less_than_the_rows_does_not_end_paging() {
+    for kind in ["page, parameter: p", "offset, parameter: o"] {
+        for total in [json!(0), json!(1), json!("0"), json!(-1)] {
+            let page = |numbers| json!({ "rows": rows(numbers), "total": total });
+            let lookup = paged(&format!("kind: {kind}, total: $.total, at_most: 9"));
+            let report = run(&lookup, &[page(0..5), page(5..10), page(10..10)]);
+            assert_eq!((report.counts.read, report.requests), (10, 3), "{kind} {total}: {}", report.outcome);
+        }
+    }
+}
+
+#[test]
+fn greatest_of_repeated_total_headers_decides() {
+    for (values, expected) in [
+        (&["1", "50"][..], OutcomeKind::Partial),
+        (&["50", "1"], OutcomeKind::Partial),
+        (&["1", "1"], OutcomeKind::Ok),
+        (&["1", "many"], OutcomeKind::Partial),
+        (&["-1"], OutcomeKind::Ok),
+        (&[], OutcomeKind::Partial),
+    ] {
+        let headers: Vec<(&str, &str)> = values.iter().map(|value| ("x-total", *value)).collect();
+        let plan = lookup_plan(&paged("kind: none, total_header: X-Total"));
+        let report =
+            crate::simulation::run(&plan, |_| response(200, &headers, json!({ "rows": rows(0..1) }).to_string()));
+        assert_eq!(report.outcome.kind, expected, "{values:?}: {}", report.outcome);
+    }
+}

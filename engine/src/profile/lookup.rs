@@ -299,7 +299,8 @@ pub struct Job {
 pub enum Paging {
     /// The response is a single page.
     None {
-        /// Path of the total number of records. If it is greater than the number received, the outcome is `partial`.
+        /// Path of the total number of records. If it is greater than the number received, the outcome is `partial`. It
+        /// is so too if records are received without a total, unless `cap` is given.
         #[serde(default)]
         total: Option<PathText>,
         /// Response header with the total number of records, instead of `total`.

@@ -33,6 +33,8 @@ pub(super) struct Pages {
     last: Option<u64>,
     /// Whether a page was marked as truncated.
     is_cut: bool,
+    /// Whether a response to a part of the window states a total.
+    states_total: bool,
     seen_rows: HashSet<[u8; 20]>,
     seen_targets: HashSet<String>,
 }
@@ -126,12 +128,19 @@ impl Pages {
             StreamEnd::Complete | StreamEnd::Limited | StreamEnd::Unknown => {}
         }
         let is_cut = lookup.truncated_when.as_ref().is_some_and(|signal| is_signaled(signal, envelope, response));
-        if let PagingPlan::Window { cap, total, .. } = &lookup.paging {
-            return match integer_at(total.as_ref(), envelope, response) {
-                Ok(total) => {
-                    self.next_part(lookup, envelope, is_cut || envelope.ending == StreamEnd::Limited, *cap, total)
+        if let PagingPlan::Window { cap, total: place, .. } = &lookup.paging {
+            let total = match integer_at(place.as_ref(), envelope, response) {
+                Ok(total) => total,
+                Err(reason) => return NextPage::Broken(format!("page {}: {reason}", self.count)),
+            };
+            let is_cut = is_cut || envelope.ending == StreamEnd::Limited;
+            self.states_total |= place.as_ref().is_some_and(|place| states(place, envelope, response));
+            let next = self.next_part(lookup, envelope, is_cut, *cap, total);
+            return match (next, place) {
+                (NextPage::Last, Some(place)) if cap.is_none() && !self.states_total && self.rows > 0 => {
+                    missing_total(place)
                 }
-                Err(reason) => NextPage::Broken(format!("page {}: {reason}", self.count)),
+                (next, _) => next,
             };
         }
         self.is_cut |= is_cut;
@@ -165,7 +174,11 @@ impl Pages {
         let integer_at = |location: &Option<ResponseLocation>| integer_at(location.as_ref(), envelope, response);
         Ok(match &lookup.paging {
             PagingPlan::None { total, cap } => {
-                self.only_page(integer_at(total)?, cap.as_ref().map(|cap| builder.number(cap)))
+                let next = self.only_page(integer_at(total)?, cap.as_ref().map(|cap| builder.number(cap)));
+                match total {
+                    Some(place) if cap.is_none() && lacks(place, envelope, response) => missing_total(place),
+                    _ => next,
+                }
             }
             PagingPlan::Page { first, last, more, total, .. } => {
                 let read = first.saturating_add(u64::from(self.count.saturating_sub(1)));
@@ -213,9 +226,10 @@ impl Pages {
     /// Numbered pages continue while any indicator says that more exist; without an indicator, until an empty page. A
     /// short page is no indicator: providers may return fewer rows than requested.
     fn counted(&self, more: &[Option<bool>], envelope: &Envelope) -> NextPage {
-        let missing = self.total.filter(|total| *total > self.rows);
-        let is_known =
-            self.total.is_some() || more.iter().any(Option::is_some) || envelope.ending == StreamEnd::Complete;
+        // A total that is less than what was read counts something else.
+        let total = self.total.filter(|total| *total >= self.rows);
+        let missing = total.filter(|total| *total > self.rows);
+        let is_known = total.is_some() || more.iter().any(Option::is_some) || envelope.ending == StreamEnd::Complete;
         match (missing, envelope.rows) {
             _ if more.contains(&Some(true)) => NextPage::Next(Target::Built),
             (Some(total), 0) => self.fewer_than_total(total),
@@ -290,6 +304,29 @@ impl Envelope {
     }
 }
 
+/// Stops because nothing else tells whether the provider has more records.
+fn missing_total(total: &ResponseLocation) -> NextPage {
+    NextPage::Truncated(without_total(total))
+}
+
+/// Returns why a result may not be whole.
+pub(super) fn without_total(total: &ResponseLocation) -> String {
+    format!("missing total at `{total}`")
+}
+
+/// Whether a response has rows, and no value where its total is expected.
+pub(super) fn lacks(total: &ResponseLocation, envelope: &Envelope, response: &Response) -> bool {
+    envelope.rows > 0 && !states(total, envelope, response)
+}
+
+/// Whether a response has a value where its total is expected. A negative one is a value: it means unknown.
+fn states(total: &ResponseLocation, envelope: &Envelope, response: &Response) -> bool {
+    match total {
+        ResponseLocation::Body(path) => path.find(&envelope.document).is_some_and(|value| !value.is_null()),
+        ResponseLocation::Header(name) => response.header(name).is_some(),
+    }
+}
+
 /// Returns why a result is not whole.
 pub(super) fn fewer_than_total(rows: u64, total: u64) -> String {
     format!("the provider returned {rows} of {total} records")
@@ -341,10 +378,14 @@ pub(super) fn integer_at(
                 whole(value).ok_or_else(|| format!("invalid `{path}`: expected an integer, found {}", shown(value)))?
             }
         },
-        ResponseLocation::Header(name) => match response.header(name).map(str::trim) {
-            None => return Ok(None),
-            Some(text) => text.parse().map_err(|_| format!("invalid `{name}` header: expected an integer"))?,
-        },
+        // The greatest of repeated headers: fewer pages would lose records.
+        ResponseLocation::Header(name) => {
+            let numbers: Result<Vec<i64>, _> = response.headers(name).map(|text| text.trim().parse()).collect();
+            match numbers.map_err(|_| format!("invalid `{name}` header: expected an integer"))?.into_iter().max() {
+                None => return Ok(None),
+                Some(number) => number,
+            }
+        }
     };
     Ok(u64::try_from(number).ok())
 }

@@ -2,9 +2,9 @@
 //! over all of them and in any order.
 
 use super::Response;
-use super::paging::{fewer_than_total, flag, integer_at, is_signaled, next_cursor, next_url};
+use super::paging::{fewer_than_total, flag, integer_at, is_signaled, lacks, next_cursor, next_url, without_total};
 use super::rows::Envelope;
-use crate::plan::{LookupPlan, PagingPlan, SettingValue, Settings, ValueOrSetting};
+use crate::plan::{LookupPlan, PagingPlan, ResponseLocation, SettingValue, Settings, ValueOrSetting};
 use std::collections::HashSet;
 
 /// What the stored responses say about records that they do not hold.
@@ -26,6 +26,8 @@ pub(super) struct StoredPages {
     at_cap: Option<u64>,
     /// Whether a response was marked as truncated.
     is_cut: bool,
+    /// Why a single page may not be whole: its total is missing.
+    without_total: Option<String>,
     /// Whether a response says that there are no further records.
     has_ended: bool,
     seen: HashSet<[u8; 20]>,
@@ -57,6 +59,12 @@ impl StoredPages {
         match &lookup.paging {
             PagingPlan::None { total: place, cap } => {
                 total = integer(place.as_ref())?;
+                // Headers are not stored.
+                if let (Some(place @ ResponseLocation::Body(_)), None) = (place, cap)
+                    && lacks(place, envelope, response)
+                {
+                    self.without_total = Some(without_total(place));
+                }
                 if cap.as_ref().and_then(|cap| number(cap, settings)).is_some_and(|cap| envelope.rows >= cap) {
                     self.at_cap = self.at_cap.max(Some(envelope.rows));
                 }
@@ -97,6 +105,9 @@ impl StoredPages {
         }
         if self.is_cut {
             return Some(more_exist());
+        }
+        if let Some(reason) = self.without_total.as_ref().filter(|_| self.total.is_none()) {
+            return Some(reason.clone());
         }
         let is_completed = self.count > 1 && self.total.is_some();
         if let Some(rows) = self.at_cap.filter(|_| !is_completed) {
