@@ -215,6 +215,33 @@ fn surplus_column_makes_a_bad_record() {
 }
 
 #[test]
+fn repeated_key_in_a_row_makes_a_bad_record() {
+    let good = r#"{"name":"example.com","type":"A","data":"192.0.2.1","other":1,"other":2}"#;
+    let rows = [
+        r#"{"name":"example.com","type":"A","data":"192.0.2.1","data":"192.0.2.2"}"#,
+        r#"{"name":"example.com","type":"A","data":"192.0.2.1","data":"192.0.2.1"}"#,
+        r#"{"name":"example.com","type":"A","data":"192.0.2.1","d\u0061ta":null}"#,
+        r#"{"data":[],"name":"example.com","type":"A","data":"192.0.2.1"}"#,
+        r#"{"name":"example.com","type":"A","data":"192.0.2.1","in":{"count":1,"count":2}}"#,
+        r#"{"name":"example.com","type":"A","data":"192.0.2.1","in":{"count":1},"in":{}}"#,
+    ];
+    let count = "    count: { at: $.in.count, as: integer, optional: true }\n";
+    let from_answer = &format!("{count}{FROM_ANSWER}");
+    for row in rows {
+        for (lookup, fields) in [(ROWS, count), (ROWS, from_answer), ("    framing: ndjson\n", count)] {
+            let report = match lookup == ROWS {
+                true => live(&plan(text(QUOTA, lookup, fields)), &format!(r#"{{"rows":[{good},{row},{good}]}}"#)),
+                false => live(&plan(text(QUOTA, lookup, fields)), &format!("{good}\n{row}\n{good}\n")),
+            };
+            assert_eq!((report.counts.read, report.counts.bad()), (3, 1), "{lookup}{fields}{row}: {}", report.outcome);
+        }
+    }
+    let marked = r#"{"name":"example.com","type":"A","data":"192.0.2.1","\u0000repeated":1}"#;
+    let report = live(&plan(text(QUOTA, ROWS, from_answer)), &format!(r#"{{"rows":[{marked}]}}"#));
+    assert_eq!(report.counts.bad(), 0, "{}", report.outcome);
+}
+
+#[test]
 fn first_final_line_of_a_stream_decides() {
     let plan = plan(text(QUOTA, "    framing: saf\n", ""));
     let begin = r#"{"cond":"begin"}"#;

@@ -83,6 +83,12 @@ impl<'v> Slot<'v> {
     }
 }
 
+/// What a row is found to be if a key that a field reads occurs twice (RFC 8259 §4): which value counts is unknown.
+pub(super) const REPEATED_KEY: &str = "an object with a repeated key";
+
+/// Maximum number of different members that are read from one object, which are tracked in the bits of a number.
+const MAX_CHILDREN: usize = 128;
+
 /// Merged paths of member names, each leading to a slot.
 #[derive(Debug, Default)]
 pub(super) struct Trie {
@@ -91,7 +97,7 @@ pub(super) struct Trie {
 }
 
 impl Trie {
-    /// Adds a path; `false` if it is the root or contains an index.
+    /// Adds a path; `false` if it is the root, contains an index, or if there are too many.
     pub(super) fn add(&mut self, path: &Path, slot: usize) -> bool {
         let names: Option<Vec<&str>> = path.steps().iter().map(name).collect();
         let Some(names) = names.filter(|names| !names.is_empty()) else { return false };
@@ -101,14 +107,18 @@ impl Trie {
                 node.children.push((name.to_owned(), Trie::default()));
                 node.children.len() - 1
             });
+            if at >= MAX_CHILDREN {
+                return false;
+            }
             node = &mut node.children[at].1;
         }
         node.slots.push(slot);
         true
     }
 
-    fn child(&self, key: &str) -> Option<&Trie> {
-        self.children.iter().find(|(name, _)| name == key).map(|(_, child)| child)
+    fn child(&self, key: &str) -> Option<(usize, &Trie)> {
+        let at = self.children.iter().position(|(name, _)| name == key)?;
+        Some((at, &self.children[at].1))
     }
 
     /// Fills slots from a value that is already a tree.
@@ -145,7 +155,7 @@ fn owned(value: Value) -> Slot<'static> {
     }
 }
 
-/// Reads an object into slots. Returns the type of any other value.
+/// Reads an object into slots. Returns the type of any other value, or [`REPEATED_KEY`].
 pub(super) struct Fill<'t, 's, 'de> {
     pub(super) trie: &'t Trie,
     pub(super) slots: &'s mut [Slot<'de>],
@@ -168,24 +178,29 @@ impl<'de> Visitor<'de> for Fill<'_, '_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut seen, mut is_repeated) = (0_u128, false);
         while let Some(Key(key)) = map.next_key_seed(KeySeed)? {
-            match self.trie.child(&key) {
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-                Some(child) if child.children.is_empty() => {
+            let Some((at, child)) = self.trie.child(&key) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            is_repeated |= seen & (1 << at) != 0;
+            seen |= 1 << at;
+            match child {
+                child if child.children.is_empty() => {
                     let slot = map.next_value_seed(OneSlot(self.guard))?;
                     let (last, others) = child.slots.split_last().expect("a path ends at a leaf");
                     others.iter().for_each(|&at| self.slots[at] = slot.clone());
                     self.slots[*last] = slot;
                 }
-                Some(child) if child.slots.is_empty() => {
-                    map.next_value_seed(Fill { trie: child, slots: &mut *self.slots, guard: self.guard })?;
+                child if child.slots.is_empty() => {
+                    let inner = Fill { trie: child, slots: &mut *self.slots, guard: self.guard };
+                    is_repeated |= map.next_value_seed(inner)? == Some(REPEATED_KEY);
                 }
-                Some(child) => child.fill_from(map.next_value_seed(Pruned::whole(self.guard))?, self.slots),
+                child => child.fill_from(map.next_value_seed(Pruned::whole(self.guard))?, self.slots),
             }
         }
-        Ok(None)
+        Ok(is_repeated.then_some(REPEATED_KEY))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {

@@ -30,11 +30,25 @@ const MEMBER: usize = 96;
 /// Estimated memory of a text in addition to its octets.
 const TEXT: usize = 16;
 
+/// Key that marks an object in which a key occurred twice, if the guard tells that there is one.
+const REPEATED: &str = "\0repeated";
+
+/// Whether an object in a value is marked because a key occurred twice.
+pub(super) fn is_marked(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members.contains_key(REPEATED) || members.values().any(is_marked),
+        Value::Array(items) => items.iter().any(is_marked),
+        _ => false,
+    }
+}
+
 /// Limits the memory for the values of a response, and keeps why it cannot be read.
 #[derive(Debug)]
 pub(super) struct Guard {
     limit: usize,
     left: Cell<usize>,
+    /// Whether a key that is read from a row occurred twice.
+    has_repeated_key: Cell<bool>,
     fault: RefCell<Option<String>>,
 }
 
@@ -47,12 +61,13 @@ impl Guard {
     /// Creates the guard of a response of this size in octets.
     pub(super) fn new(octets: usize) -> Guard {
         let limit = value_memory(octets);
-        Guard { limit, left: Cell::new(limit), fault: RefCell::default() }
+        Guard { limit, left: Cell::new(limit), has_repeated_key: Cell::default(), fault: RefCell::default() }
     }
 
     /// Starts anew, after all values were freed.
     pub(super) fn reset(&self) {
         self.left.set(self.limit);
+        self.has_repeated_key.take();
         self.fault.take();
     }
 
@@ -75,6 +90,11 @@ impl Guard {
     /// Fails because of a repeated key (RFC 8259 §4).
     pub(super) fn repeated<E: Error>(&self, key: &str) -> E {
         self.fail(format!("invalid response: duplicate key `{}`", crate::printable::line(key)))
+    }
+
+    /// Whether a key that is read from a row occurred twice; its objects are marked.
+    pub(super) fn has_repeated_key(&self) -> bool {
+        self.has_repeated_key.get()
     }
 
     /// Returns why the response is invalid.
@@ -212,8 +232,12 @@ impl<'g> Pruned<'g> {
         let child = self.keep.and_then(|keep| keep.child(&key.0));
         let Some(inner) = self.inner(child) else { return map.next_value::<IgnoredAny>().map(drop) };
         let is_unique = child.is_some_and(|child| child.is_unique);
-        if is_unique && into.contains_key(key.0.as_ref()) {
-            return Err(self.guard.repeated(&key.0));
+        if child.is_some() && into.contains_key(key.0.as_ref()) {
+            if is_unique {
+                return Err(self.guard.repeated(&key.0));
+            }
+            self.guard.has_repeated_key.set(true);
+            into.insert(REPEATED.to_owned(), Value::Null);
         }
         let member = match into.len() {
             0 => FIRST_MEMBER,

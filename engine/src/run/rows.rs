@@ -341,13 +341,19 @@ impl<'p> Reader<'p> {
             None => Cow::Borrowed(&self.keep),
         };
         let document = read_json(body, Pruned::kept(&keep, &guard)).map_err(|error| failed(&error))?;
-        let rows = self.tree(&document, None, sink)?;
+        let rows = self.tree(&document, None, guard.has_repeated_key(), sink)?;
         Ok(Envelope { document, rows, ending: StreamEnd::Unknown })
     }
 
     /// Reads the rows of a tree. Returns their number at the outermost level.
-    fn tree(&self, answer: &Value, line: Option<usize>, sink: Sink<'_>) -> Result<u64, RowsError> {
-        TreeRows::new(self, answer, line).rows(sink)
+    fn tree(
+        &self,
+        answer: &Value,
+        line: Option<usize>,
+        has_repeated_key: bool,
+        sink: Sink<'_>,
+    ) -> Result<u64, RowsError> {
+        TreeRows::new(self, answer, line, has_repeated_key).rows(sink)
     }
 
     fn lines<'b>(
@@ -374,7 +380,7 @@ impl<'p> Reader<'p> {
         sink: Sink<'_>,
     ) -> Result<(), RowsError> {
         match read_json(line, self.payload(slots, guard)) {
-            Ok(payload) => self.emit(payload, number, slots, sink),
+            Ok(payload) => self.emit(payload, number, slots, guard.has_repeated_key(), sink),
             Err(_) => self.bad_line(number, guard, sink)?,
         }
         Ok(())
@@ -399,12 +405,12 @@ impl<'p> Reader<'p> {
         }
     }
 
-    fn emit(&self, payload: Payload, number: usize, slots: &[Slot], sink: Sink<'_>) {
+    fn emit(&self, payload: Payload, number: usize, slots: &[Slot], has_repeated_key: bool, sink: Sink<'_>) {
         match payload {
             Payload::InSlots => sink(Row::new(Ok(slots), on_line(number))),
             Payload::Other(other) => sink(bad_row(number, not_an_object(other))),
             Payload::Tree(value) => {
-                if let Err(error) = self.tree(&value, Some(number), sink) {
+                if let Err(error) = self.tree(&value, Some(number), has_repeated_key, sink) {
                     sink(bad_row(number, error.to_string()));
                 }
             }
@@ -432,7 +438,7 @@ impl<'p> Reader<'p> {
             };
             rows += u64::from(frame.payload.is_some() || frame.cond.is_none());
             match frame.payload {
-                Some(payload) => self.emit(payload, number, &slots, sink),
+                Some(payload) => self.emit(payload, number, &slots, guard.has_repeated_key(), sink),
                 None if frame.cond.is_none() => sink(bad_row(number, NO_FRAME)),
                 None => {}
             }
@@ -476,7 +482,7 @@ impl<'p> Reader<'p> {
                         Some(names) => Value::Object(names.iter().cloned().zip(cells).collect::<Map<_, _>>()),
                         None => cells.collect(),
                     };
-                    self.emit(Payload::Tree(value), number, &[], sink);
+                    self.emit(Payload::Tree(value), number, &[], false, sink);
                 }
             }
         }

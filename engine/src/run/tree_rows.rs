@@ -1,6 +1,7 @@
 //! Reads the rows of a JSON tree level by level, for profiles that read values around a row.
 
-use super::extract::Slot;
+use super::extract::{REPEATED_KEY, Slot};
+use super::prune::is_marked;
 use super::rows::{Origin, Reader, Row, RowLocation, RowStep, RowsError, Sink, kind_of, not_an_object, pointer};
 use crate::plan::{LevelPlan, Path, PathStep};
 use crate::profile::LevelKind;
@@ -18,12 +19,15 @@ pub(super) struct TreeRows<'d, 'p> {
     outermost: u64,
     /// Whether a level excludes the current value by its key.
     is_excluded: bool,
+    /// Whether a key occurred twice in a row, which is marked.
+    has_repeated_key: bool,
 }
 
 impl<'d, 'p> TreeRows<'d, 'p> {
     /// Starts at the root of a response, or of a line.
-    pub(super) fn new(reader: &'d Reader<'p>, answer: &'d Value, line: Option<usize>) -> Self {
-        Self { reader, line, above: vec![answer], path: vec![], outermost: 0, is_excluded: false }
+    pub(super) fn new(reader: &'d Reader<'p>, answer: &'d Value, line: Option<usize>, has_repeated_key: bool) -> Self {
+        let (above, path) = (vec![answer], vec![]);
+        Self { reader, line, above, path, outermost: 0, is_excluded: false, has_repeated_key }
     }
 
     /// Emits every row. Returns their number at the outermost level.
@@ -130,6 +134,9 @@ impl<'d, 'p> TreeRows<'d, 'p> {
         let goes_in = |origin: &Origin| matches!(origin, Origin::Row(path) if !path.steps().is_empty());
         if self.reader.origins.iter().all(goes_in) && !row.is_object() && !row.is_array() {
             return self.emit(Err(not_an_object(kind_of(row))), sink);
+        }
+        if self.has_repeated_key && is_marked(row) {
+            return self.emit(Err(not_an_object(REPEATED_KEY)), sink);
         }
         let fill = |origin: &Origin| {
             let found = match origin {
