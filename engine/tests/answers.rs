@@ -215,6 +215,22 @@ fn surplus_column_makes_a_bad_record() {
 }
 
 #[test]
+fn surplus_cell_of_a_line_without_names_makes_a_bad_record() {
+    let text = |columns: &str| {
+        let lookup = format!("    framing: delimited\n    columns: {{ separator: \",\"{columns} }}\n");
+        let text = text(QUOTA, &lookup, "");
+        text.replace("at: $.name", "at: \"$[0]\"")
+            .replace("at: $.type", "at: \"$[1]\"")
+            .replace("at: $.data", "at: \"$[2]\"")
+    };
+    let body = "example.com,TXT,v=spf1 a, include:x\nexample.com,TXT,\"v=spf1 a, include:x\"\nexample.com,TXT,none\n";
+    for (columns, bad) in [("", 1), (", count: 3", 1), (", count: 4", 0), (", at_most: 3", 0)] {
+        let report = live(&plan(text(columns)), body);
+        assert_eq!((report.counts.read, report.counts.bad()), (3, bad), "{columns}: {}", report.outcome);
+    }
+}
+
+#[test]
 fn repeated_key_in_a_row_makes_a_bad_record() {
     let good = r#"{"name":"example.com","type":"A","data":"192.0.2.1","other":1,"other":2}"#;
     let rows = [

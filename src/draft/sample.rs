@@ -73,7 +73,10 @@ fn columns(text: &str) -> Option<Sample> {
     let names = has_names(&rows).then(|| rows.remove(0));
     let comment = lines.iter().any(is_comment).then(|| format!(", comment: \"{COMMENT}\""));
     let quoted = serde_json::Value::from(separator);
-    let header = if names.is_some() { ", header: true" } else { "" };
+    let header = match (&names, rows.first()) {
+        (None, Some(row)) => format!(", count: {}", row.len()),
+        _ => ", header: true".to_owned(),
+    };
     let columns = format!("{{ separator: {quoted}{header}{} }}", comment.unwrap_or_default());
     let values = rows.into_iter().map(|cells| row(names.as_deref(), cells)).collect();
     Some(Sample { framing: Framing::Delimited, columns: Some(columns), values })

@@ -122,6 +122,16 @@ fn lookup(compiler: &mut Compiler, profile: &Profile, lookup: &Lookup, at: &str)
     };
     zones(&lookup.query, "query");
     zones(&lookup.form, "form");
+    if let Some(columns) = &lookup.columns
+        && (columns.header || columns.at_most.is_some())
+    {
+        no_effect(
+            compiler,
+            &format!("{at}/columns"),
+            "count",
+            "`header` or `at_most` determines the number of columns",
+        );
+    }
     if let Some(job) = &lookup.job
         && [&job.pending, &job.failed, &job.done].iter().all(|states| states.is_empty())
     {

@@ -76,7 +76,7 @@ fn unreadable(lookup: &LookupPlan, from: FieldSource, path: &Path) -> Option<(Co
 
 /// Returns why a path of a line leads to no column.
 fn missing_column(columns: &ColumnsPlan, path: &Path) -> Option<String> {
-    match (path.steps(), columns.at_most) {
+    match (path.steps(), columns.at_most.or(columns.count)) {
         ([], _) => None,
         ([PathStep::Name(_)], _) if columns.header => None,
         ([PathStep::Name(_)], _) => Some("columns have no names without `header: true`".to_owned()),
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn path_leads_to_no_column() {
         let columns =
-            |header, at_most| ColumnsPlan { separator: ",".into(), at_most, header, comment: None };
+            |header, at_most| ColumnsPlan { separator: ",".into(), at_most, count: None, header, comment: None };
         for (header, at_most, at, is_missing) in [
             (false, None, "$.l", true),
             (true, None, "$.l", false),

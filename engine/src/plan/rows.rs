@@ -40,6 +40,8 @@ pub struct ColumnsPlan {
     pub separator: String,
     /// Maximum number of columns; the last contains the rest.
     pub at_most: Option<usize>,
+    /// Number of columns, if it is given.
+    pub count: Option<usize>,
     /// Whether the first line contains column names.
     pub header: bool,
     /// Character that starts a comment line.
@@ -140,7 +142,8 @@ fn columns(compiler: &mut Compiler, lookup: &Lookup, at: &str) -> Option<Option<
             }
             let comment = columns.comment.as_deref().and_then(|text| text.bytes().next());
             let at_most = columns.at_most.map(|most| most as usize);
-            Some(Some(ColumnsPlan { separator, at_most, header: columns.header, comment }))
+            let count = columns.count.map(|count| count as usize);
+            Some(Some(ColumnsPlan { separator, at_most, count, header: columns.header, comment }))
         }
         (None, Framing::Delimited) => {
             let label = "requires `columns`";

@@ -176,6 +176,11 @@ pub struct Columns {
     #[serde(default)]
     #[schemars(range(min = 1, max = 1000))]
     pub at_most: Option<u32>,
+    /// Number of columns, if lines have neither names nor a maximum: a line with more is a bad record, since a separator
+    /// in a value shifts the values after it. The default is the number that fields read.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1000))]
+    pub count: Option<u32>,
     /// Whether the first line contains column names.
     #[serde(default)]
     pub header: bool,

@@ -182,7 +182,7 @@ mod tests {
     use proptest::sample::select;
 
     fn columns(separator: &str, at_most: Option<usize>) -> ColumnsPlan {
-        ColumnsPlan { separator: separator.to_owned(), at_most, header: false, comment: Some(b'#') }
+        ColumnsPlan { separator: separator.to_owned(), at_most, count: None, header: false, comment: Some(b'#') }
     }
 
     type Expected<'t> = (usize, Result<Vec<&'t str>, &'t str>);

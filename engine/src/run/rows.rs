@@ -9,7 +9,7 @@ use super::read_ahead;
 use super::saf::{FrameSeed, Payload, PayloadSeed};
 use super::stream_rows::StreamRows;
 use super::tree_rows::TreeRows;
-use crate::plan::{FieldPlace, LevelPlan, LookupPlan, Path, PathStep, RecordPlan, RowTestPlan};
+use crate::plan::{ColumnsPlan, FieldPlace, LevelPlan, LookupPlan, Path, PathStep, RecordPlan, RowTestPlan};
 use crate::profile::{Framing, LevelKind};
 use crate::stix::Observable;
 use memchr::{memchr_iter, memrchr};
@@ -466,8 +466,7 @@ impl<'p> Reader<'p> {
             true => records.next().map(|(line, names)| self.names(line, names)).transpose()?,
             false => None,
         };
-        // Without a header the number of columns is unknown.
-        let (mut rows, width) = (0, names.as_ref().map_or(usize::MAX, Vec::len));
+        let (mut rows, width) = (0, names.as_ref().map_or_else(|| self.width(columns), Vec::len));
         for (number, cells) in records {
             rows += 1;
             match cells {
@@ -487,6 +486,20 @@ impl<'p> Reader<'p> {
             }
         }
         Ok(Envelope { rows, ..Envelope::default() })
+    }
+
+    /// Returns the maximum number of columns of a line without names: a further one would shift those that are read.
+    fn width(&self, columns: &ColumnsPlan) -> usize {
+        let read = |origin: &Origin| match origin {
+            Origin::Row(path) | Origin::Answer(path) => match path.steps().first() {
+                Some(PathStep::Index(index)) => usize::try_from(*index).ok().map(|index| index + 1),
+                _ => None,
+            },
+            Origin::Above(..) | Origin::Key(_) => Some(0),
+        };
+        // The whole line, or a column that is counted from its end, needs `count`.
+        let most_read = || self.origins.iter().map(read).try_fold(0, |most, read| Some(most.max(read?)));
+        columns.at_most.or(columns.count).or_else(most_read).unwrap_or(usize::MAX)
     }
 
     /// Returns the column names. A duplicate name that a field reads is an error.
