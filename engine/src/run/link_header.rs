@@ -77,6 +77,10 @@ fn parameters(mut rest: &str) -> Result<(Option<String>, &str), LinkError> {
         };
         let (value, after) = value(after.trim_start_matches(is_blank))?;
         if name.eq_ignore_ascii_case("rel") && relations.is_none() {
+            // A misplaced quote would hide the relation.
+            if value.contains(['\'', '"']) {
+                return Err(LinkError::Syntax);
+            }
             relations = Some(value);
         }
         rest = after;
@@ -89,6 +93,12 @@ fn parameters(mut rest: &str) -> Result<(Option<String>, &str), LinkError> {
 
 /// Parses a token or quoted-string, and returns the remaining text.
 fn value(text: &str) -> Result<(String, &str), LinkError> {
+    // Single quotes are no part of the grammar, but some providers write them: as a token, `'next'` would be no relation.
+    if let Some((value, after)) = text.strip_prefix('\'').and_then(|quoted| quoted.split_once('\''))
+        && (after.is_empty() || after.starts_with(|next| is_blank(next) || next == ';' || next == ','))
+    {
+        return Ok((value.to_owned(), after));
+    }
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([';', ',']).unwrap_or(text.len());
         return Ok((text[..end].trim_end_matches(is_blank).to_owned(), &text[end..]));
@@ -138,6 +148,8 @@ mod tests {
             "</p>; rel=prev, </n?a=1,2;3&p=2>; rel=next",
             "</p>; rel=\"prev\" , , </n?a=1,2;3&p=2>; rel=\"next\" ,",
             "</p>,</n?a=1,2;3&p=2>;;rel=next;",
+            "</n?a=1,2;3&p=2>; rel='next'",
+            "</n?a=1,2;3&p=2>; title='a, b; c'; rel='last next' , </q>; rel='prev'",
         ] {
             check(&[header], Ok(Some("/n?a=1,2;3&p=2")));
         }
@@ -155,9 +167,17 @@ mod tests {
 
     #[test]
     fn malformed_header_is_an_error() {
-        for header in
-            ["/n; rel=next", "</n; rel=next", "</n>; rel=\"next", "</n> rel=next", "next", "</n>; rel=\"next\"x"]
-        {
+        for header in [
+            "/n; rel=next",
+            "</n; rel=next",
+            "</n>; rel=\"next",
+            "</n> rel=next",
+            "next",
+            "</n>; rel=\"next\"x",
+            "</n>; rel='next",
+            "</n>; rel=next'",
+            "</n>; rel='next'x",
+        ] {
             check(&[header], Err(LinkError::Syntax));
         }
         check(&["</a>; rel=next, </b>; rel=next"], Err(LinkError::Ambiguous));
@@ -169,10 +189,9 @@ mod tests {
             before in proptest::collection::vec((r"[a-z,;=?/&]{0,8}", r#"[a-z ,;=<>]{0,8}"#), 0..3),
             target in r"/[a-z,;=?&]{0,12}",
             blanks in proptest::collection::vec(select(vec!["", " ", "\t "]), 4),
-            is_quoted: bool,
+            quote in select(vec!["", "\"", "'"]),
             is_separate: bool,
         ) {
-            let quote = if is_quoted { "\"" } else { "" };
             let [a, b, c, d] = &blanks[..] else { unreachable!("four") };
             let mut links: Vec<String> = before.iter().map(|(url, title)| format!("<{url}>; title=\"{title}\"; rel=prev")).collect();
             links.push(format!("<{target}>{a};{b}rel{c}={d}{quote}next{quote}"));
