@@ -83,6 +83,15 @@ fn body_text_matches_only_at_its_path() {
     let row = "  - { body: { at: $.error, contains: [used up, query credits] }, means: quota }\n";
     let plan = plan(text(row, ROWS, ""));
     assert_eq!(live(&plan, r#"{"error":"Insufficient QUERY credits"}"#).outcome.kind, OutcomeKind::Deferred);
+    for (error, is_match) in [
+        (json!(["other", "Query credits are gone"]), true),
+        (json!([["query credits"]]), false),
+        (json!([{ "text": "query credits" }, 5]), false),
+        (json!([]), false),
+    ] {
+        let kind = if is_match { OutcomeKind::Deferred } else { OutcomeKind::Empty };
+        assert_eq!(live(&plan, &json!({ "error": error, "rows": [] }).to_string()).outcome.kind, kind, "{error}");
+    }
     let data = r#"{"error":"","rows":[{"name":"example.com","type":"TXT","data":"query credits are used up"}]}"#;
     assert_eq!(live(&plan, data).outcome.kind, OutcomeKind::Ok);
     let lines = crate::simulation::plan(text(row, "    framing: ndjson\n", ""));

@@ -46,7 +46,7 @@ pub enum BodyTest {
         /// (`""`, `[]`, `{}`).
         #[serde(default)]
         is: Option<OneOrMany<Scalar>>,
-        /// Texts of which one must be contained, ignoring case.
+        /// Texts of which one must be contained, ignoring case. In a list, one matching element is sufficient.
         #[serde(default)]
         contains: Option<OneOrMany<String>>,
     },

@@ -230,13 +230,19 @@ fn matches_body(row: &AnswerPlan, framing: Framing, response: &Response) -> bool
         Some(BodyTestPlan::Empty(wanted)) => response.body.trim_ascii().is_empty() == *wanted,
         Some(BodyTestPlan::Value(path, values)) => holds(path, framing, response, |found| is_any_of(values, found)),
         Some(BodyTestPlan::Text(path, texts)) => {
-            let contains = |found: &Value| {
-                let found = found.as_str().map(str::to_lowercase);
-                found.is_some_and(|found| texts.iter().any(|text| found.contains(text.as_str())))
+            let contains = |found: &Value| match found {
+                Value::Array(items) => items.iter().any(|item| has_one_of(texts, item)),
+                found => has_one_of(texts, found),
             };
             holds(path, framing, response, contains)
         }
     }
+}
+
+/// Whether a value is a text that contains one of these, ignoring case.
+fn has_one_of(texts: &[String], found: &Value) -> bool {
+    let found = found.as_str().map(str::to_lowercase);
+    found.is_some_and(|found| texts.iter().any(|text| found.contains(text.as_str())))
 }
 
 /// Whether the value at a path of the body, or of one of its lines, satisfies the test.
