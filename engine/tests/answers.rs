@@ -56,6 +56,35 @@ fn wait_is_read_with_its_unit_and_fraction() {
 }
 
 #[test]
+fn unreadable_wait_is_reported() {
+    let row = "  - { status: 402, means: quota, retry_after: { at: $.wait, as: seconds } }\n";
+    let plan = plan(text(row, ROWS, ""));
+    let empty = json!({ "rows": [] }).to_string();
+    for (status, headers, wait, expected) in [
+        (402, &[][..], json!("1h30"), Some("`$.wait` is `1h30`")),
+        (402, &[], json!("3,600"), Some("`$.wait` is `3,600`")),
+        (402, &[], json!([60]), Some("`$.wait` is `[60]`")),
+        (402, &[], json!(-5), Some("`$.wait` is `-5`")),
+        (402, &[("retry-after", "60")], json!("soon"), Some("`$.wait` is `soon`")),
+        (402, &[("retry-after", "soon")], json!(60), None),
+        (402, &[], json!(60), None),
+        (402, &[], json!(null), None),
+        (429, &[("retry-after", "soon")], json!("soon"), Some("`Retry-After` is `soon`")),
+        (429, &[("retry-after", "60")], json!("soon"), None),
+        (503, &[("retry-after", "3,600")], json!(null), Some("`Retry-After` is `3,600`")),
+        (404, &[("retry-after", "soon")], json!(null), None),
+    ] {
+        let mut is_first = true;
+        let report = run(&plan, |_| match std::mem::replace(&mut is_first, false) {
+            true => response(status, headers, json!({ "wait": wait }).to_string()),
+            false => response(200, &[], empty.clone()),
+        });
+        let found: Vec<&str> = report.diagnostics.iter().map(|found| found.labels[0].text.as_str()).collect();
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{status} {headers:?} {wait}");
+    }
+}
+
+#[test]
 fn empty_value_does_not_match_an_answer_row() {
     let plan = plan(text("  - { body: { at: $.error }, means: rejected }\n", ROWS, ""));
     for (error, is_match) in [

@@ -2,7 +2,7 @@
 
 use super::compiler::Compiler;
 use super::path::Path;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Span};
 use crate::profile::{Answer, BodyTest, Meaning, OneOrMany, RetryAfter, Scalar, WaitUnit};
 use std::fmt;
 
@@ -21,6 +21,8 @@ pub struct AnswerPlan {
     pub message: Vec<Path>,
     /// Position and unit of the wait that the provider states.
     pub retry_after: Option<(ResponseLocation, WaitUnit)>,
+    /// Location of the row in the source.
+    pub span: Span,
 }
 
 /// A test of a response body.
@@ -128,5 +130,5 @@ fn answer(compiler: &mut Compiler, answer: &Answer, at: &str) -> Option<AnswerPl
         None => None,
     };
     let status = answer.status.iter().flat_map(|codes| codes.iter().map(|(_, code)| code.0)).collect();
-    Some(AnswerPlan { status, body, header, means: answer.means, message, retry_after })
+    Some(AnswerPlan { status, body, header, means: answer.means, message, retry_after, span: compiler.span(at) })
 }

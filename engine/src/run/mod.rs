@@ -86,6 +86,8 @@ pub struct Run<'p> {
     has_new_token: bool,
     /// Whether the diagnostic about the unknown quota was reported.
     has_reported_unknown_quota: bool,
+    /// Whether the diagnostic about an unreadable wait was reported.
+    has_reported_unreadable_wait: bool,
     attempts: u32,
     not_before: Timestamp,
     last_request: LastRequest,
@@ -169,6 +171,7 @@ impl<'p> Run<'p> {
             in_flight: None,
             has_new_token: false,
             has_reported_unknown_quota: false,
+            has_reported_unreadable_wait: false,
             attempts: 0,
             not_before: now,
             last_request: LastRequest::default(),
@@ -322,6 +325,9 @@ impl<'p> Run<'p> {
             Err(fault @ (Fault::Untrusted(_) | Fault::Unsendable(_))) => Decision::StopAll(Reason::of_fault(fault)),
             Err(fault) => Decision::Retry(Reason::of_fault(fault), None),
         };
+        if let Ok(response) = &result {
+            self.report_unreadable_wait(self.framing(&awaiting), response, now);
+        }
         let health = decision.health(awaiting == Awaiting::Page, &result);
         match (decision, awaiting) {
             (_, Awaiting::Nothing) => {}
@@ -413,6 +419,18 @@ impl<'p> Run<'p> {
         let label = format!("the response has {missing}");
         let found = Diagnostic::error(Code::ResponseShape, message, &self.plan.source, probe.span.clone(), label);
         self.ledger.diagnostics.push(found.warning());
+    }
+
+    /// Reports, once in a run, that the wait which a response states cannot be read, so that it is guessed.
+    fn report_unreadable_wait(&mut self, framing: Framing, response: &Response, now: Timestamp) {
+        let found = response_meaning::unreadable_wait(self.plan, framing, response, now);
+        let Some((stated, row)) = found.filter(|_| !self.has_reported_unreadable_wait) else { return };
+        self.has_reported_unreadable_wait = true;
+        let current = self.current.as_ref().map_or(0, |current| current.paged_lookup.lookup);
+        let span = row.map_or(&self.plan.lookups[current].records_span, |row| &row.span).clone();
+        let message = "unreadable wait; the time of the next attempt is estimated";
+        let found = Diagnostic::error(Code::ResponseShape, message, &self.plan.source, span, stated);
+        self.ledger.diagnostics.push(self.builder.secrets().redact_in(found.warning()));
     }
 
     fn redirect(&mut self, location: &str) {

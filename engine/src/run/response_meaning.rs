@@ -278,6 +278,32 @@ fn plain_text(body: &[u8]) -> Option<String> {
     is_plain.then(|| text.lines().next().unwrap_or_default().to_owned())
 }
 
+/// Returns the wait that a response states and that cannot be read, with where it stands, and the row of the profile.
+pub(super) fn unreadable_wait<'p>(
+    plan: &'p Plan,
+    framing: Framing,
+    response: &Response,
+    now: Timestamp,
+) -> Option<(String, Option<&'p AnswerPlan>)> {
+    let row = plan.answers.iter().find(|row| matches(row, framing, response));
+    let meaning = row.map_or_else(|| meaning_of_status(response.status), |row| Some(row.means));
+    if !matches!(meaning, Some(Meaning::Throttled | Meaning::Unavailable | Meaning::Quota)) {
+        return None;
+    }
+    let place = row.and_then(|row| row.retry_after.as_ref());
+    let by_row = place.and_then(|(place, unit)| {
+        let value = stated(place, response).filter(|value| !value.is_null())?;
+        Some((place.to_string(), value.clone(), wait(&value, *unit, now).is_some()))
+    });
+    let by_header = response
+        .header("retry-after")
+        .map(|text| ("Retry-After".to_owned(), Value::from(text.trim()), retry_after(response, now).is_some()));
+    let (place, value, is_read) = by_row.or(by_header)?;
+    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let value = printable::line(&value.chars().take(40).collect::<String>()).into_owned();
+    (!is_read).then(|| (format!("`{place}` is `{value}`"), row))
+}
+
 /// Reads `Retry-After` as seconds or as a date (RFC 9110 §10.2.3).
 fn retry_after(response: &Response, now: Timestamp) -> Option<SignedDuration> {
     let text = response.header("retry-after")?.trim();
@@ -290,11 +316,15 @@ fn stated_wait(
     response: &Response,
     now: Timestamp,
 ) -> Option<SignedDuration> {
-    let value = match place {
-        ResponseLocation::Body(path) => find(&response.body, path)?,
-        ResponseLocation::Header(name) => Value::from(response.header(name)?.trim()),
-    };
-    wait(&value, unit, now)
+    wait(&stated(place, response)?, unit, now)
+}
+
+/// Returns the value at a position of a response.
+fn stated(place: &ResponseLocation, response: &Response) -> Option<Value> {
+    match place {
+        ResponseLocation::Body(path) => find(&response.body, path),
+        ResponseLocation::Header(name) => response.header(name).map(|text| Value::from(text.trim())),
+    }
 }
 
 /// Converts a stated wait to a duration from now.
