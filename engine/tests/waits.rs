@@ -190,7 +190,7 @@ fn least_of_several_quota_headers_decides() {
     let day = Some(after(120));
     // Values of two headers, the remaining quota, and the end of the wait.
     type Headers = &'static [(&'static str, &'static str)];
-    let rows: [(Headers, Option<i64>, Option<Timestamp>); 9] = [
+    let rows: [(Headers, Option<i64>, Option<Timestamp>); 11] = [
         (&[("x-minute", "3"), ("x-day", "900")], Some(3), None),
         (&[("x-minute", "30"), ("x-day", "2")], Some(2), None),
         (&[("x-minute", "0"), ("x-day", "900")], Some(0), minute),
@@ -200,6 +200,8 @@ fn least_of_several_quota_headers_decides() {
         (&[("x-minute", "0"), ("x-day", "no figure")], Some(0), minute),
         (&[("x-minute", "5, 0"), ("x-day", "900")], Some(0), minute),
         (&[("x-minute", "5"), ("x-minute", "1")], Some(1), None),
+        (&[("x-minute", "0;w=60"), ("x-day", "900;w=86400")], Some(0), minute),
+        (&[("x-minute", "5;w=60, 7 ; w=3600")], Some(5), None),
     ];
     let plan = plan(&[TWO]);
     for (figures, left, until) in rows {

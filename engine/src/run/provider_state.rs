@@ -279,7 +279,8 @@ impl ProviderState {
     /// reset.
     pub(super) fn note_headers(&self, plan: &Plan, response: &Response, now: Timestamp) {
         let figures = plan.quota.headers.iter().filter_map(|headers| {
-            let least = members(response, &headers.remaining).filter_map(|text| text.parse::<i64>().ok()).min()?;
+            let least =
+                members(response, &headers.remaining).filter_map(|text| figure(text)?.parse::<i64>().ok()).min()?;
             Some((least, headers))
         });
         let figures: Vec<(i64, &QuotaHeaders)> = figures.collect();
@@ -300,13 +301,18 @@ fn reset(headers: &QuotaHeaders, response: &Response, now: Timestamp) -> Option<
     // A date contains a comma.
     let whole = response.header(&reset.header).and_then(|text| wait(&Value::from(text.trim()), reset.unit, now));
     let longest =
-        || members(response, &reset.header).filter_map(|text| wait(&Value::from(text), reset.unit, now)).max();
+        || members(response, &reset.header).filter_map(|text| wait(&figure(text)?.into(), reset.unit, now)).max();
     now.checked_add(whole.or_else(longest)?).ok()
 }
 
 /// Returns the members of a list-based header field, also on several lines (RFC 9110 §5.6.1).
 fn members<'r>(response: &'r Response, name: &'r str) -> impl Iterator<Item = &'r str> {
     response.headers(name).flat_map(|line| line.split(',')).map(str::trim)
+}
+
+/// Returns a member without its parameters (RFC 9651 §3.1.2): `0` of `0;w=60`.
+fn figure(member: &str) -> Option<&str> {
+    member.split(';').next().map(str::trim)
 }
 
 impl State {
