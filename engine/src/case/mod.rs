@@ -89,7 +89,12 @@ fn settings(case: &Case, plan: &Plan, tree: &Tree) -> Vec<Diagnostic> {
         let message = format!("unknown setting `{name}` of {}", plan.id);
         let span = tree.key_span(&format!("/settings/{name}"));
         let found = Diagnostic::error(Code::CaseSetting, message, tree.source(), span.clone(), label);
-        near.map_or(found.clone(), |near| found.fix(span, near))
+        // Another setting of the case stays as it is.
+        let sure = yaml::unmistakable(name, names.iter().copied()).filter(|sure| near == Some(*sure));
+        match sure.filter(|sure| !case.settings.contains_key(*sure)) {
+            Some(sure) => found.fix(span, sure),
+            None => found,
+        }
     });
     let is_missing = |spec: &&SettingSpec| {
         spec.required && spec.default.is_none() && !spec.names().any(|name| case.settings.contains_key(name))

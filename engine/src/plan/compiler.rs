@@ -3,12 +3,13 @@
 
 use super::expression::{Condition, ExpressionError, FILTERS, Prose, tests};
 use super::path::{Path, PathError};
+use super::records::{FIELDS, is_standard};
 use super::setting::SettingSpec;
 use super::template::{Local, Part, Segments, Template, TemplateError, placeholders};
 use super::time::{TimeFormat, TimeFormatError, duration, exact};
 use crate::diagnostic::{Code, Diagnostic, Fix, Severity};
 use crate::profile::{DurationText, PathText, SettingType, TemplateText};
-use crate::yaml::{Tree, nearest};
+use crate::yaml::{Tree, child, nearest, unmistakable};
 use jiff::SignedDuration;
 use minijinja::value::Value;
 use std::collections::BTreeSet;
@@ -40,6 +41,8 @@ pub(super) struct Compiler<'t> {
     used_settings: BTreeSet<String>,
     has_window: bool,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// Names that diagnostics suggest.
+    suggested: BTreeSet<String>,
 }
 
 /// Context of a template, which determines the permitted placeholders.
@@ -79,7 +82,14 @@ impl TemplateContext {
 
 impl<'t> Compiler<'t> {
     pub(super) fn new(tree: &'t Tree) -> Self {
-        Self { tree, settings: vec![], used_settings: BTreeSet::new(), has_window: false, diagnostics: vec![] }
+        Self {
+            tree,
+            settings: vec![],
+            used_settings: BTreeSet::new(),
+            has_window: false,
+            diagnostics: vec![],
+            suggested: BTreeSet::new(),
+        }
     }
 
     /// Declares the settings and the window that templates can refer to.
@@ -154,12 +164,14 @@ impl<'t> Compiler<'t> {
         known: impl Iterator<Item = &'k str>,
         otherwise: &str,
     ) -> &mut Diagnostic {
-        let near = nearest(word, known);
-        let label = near.map_or_else(|| otherwise.to_owned(), |near| format!("did you mean `{near}`?"));
+        let known: Vec<&str> = known.collect();
+        let near = Near::of(word, &known);
+        let label = near.label(otherwise);
         // A fix replaces the whole location: there is none if the name is only part of a value.
         let written = &self.tree.source().text[place.clone()];
-        let fix = near.filter(|_| written.trim_matches(['"', '\'']) == word);
-        let fix = fix.map(|near| Fix { span: place.clone(), replacement: near.to_owned() });
+        let is_whole = written.trim_matches(['"', '\'']) == word;
+        let fix =
+            near.sure().filter(|_| is_whole).map(|name| Fix { span: place.clone(), replacement: name.to_owned() });
         let found = self.error_at(code, place, message, label);
         found.fix = fix;
         found
@@ -240,8 +252,34 @@ impl<'t> Compiler<'t> {
 
     /// Returns whether a diagnostic suggests this name: it is then not reported as unused.
     pub(super) fn suggests(&self, name: &str) -> bool {
-        let of_name = |text: &str| text == name || text.strip_prefix("settings.") == Some(name);
-        self.diagnostics.iter().filter_map(|found| found.fix.as_ref()).any(|fix| of_name(&fix.replacement))
+        self.suggested.contains(name)
+    }
+
+    /// Reports a reference to a setting or field that is not declared at `block`, and suggests the nearest declared
+    /// name. There is a fix only for a name of the language: of two names of the author, either can be the misspelled
+    /// one, or both are meant. If the declared one is never used, both places are shown.
+    pub(super) fn unknown_reference(
+        &mut self,
+        (code, block): (Code, &str),
+        place: Range<usize>,
+        (word, fix): (&str, impl FnOnce(&Self, &str) -> Option<Fix>),
+        known: &[&str],
+    ) -> &mut Diagnostic {
+        let what = block.rsplit('/').next().unwrap_or_default().trim_end_matches('s');
+        let near = Near::of(word, known);
+        let is_of_language =
+            |name: &&str| block == FIELDS && is_standard(name) || !self.is_written(&child(block, name));
+        let fix = near.sure().filter(is_of_language).and_then(|name| fix(self, name));
+        let own = near.name.filter(|name| !is_of_language(name) && self.occurrences(name) == 1);
+        let declaration = own.map(|name| self.key_span(&child(block, name)));
+        self.suggested.extend(near.name.map(str::to_owned));
+        let unknown = format!("unknown {what}");
+        let found = self.error_at(code, place, format!("{unknown} `{word}`"), near.label(&unknown));
+        found.fix = fix;
+        if let Some(declaration) = declaration {
+            *found = found.clone().also(declaration, "declared with this name, and never used");
+        }
+        found
     }
 
     /// Reports an error about a part of the text at a pointer.
@@ -383,8 +421,11 @@ impl<'t> Compiler<'t> {
         let message = format!("unknown placeholder `{{{name}}}`");
         let label = near
             .as_ref()
-            .map_or_else(|| "unknown placeholder".to_owned(), |near| format!("did you mean `{{{near}}}`?"));
-        let fix = near.and_then(|near| self.replacement(pointer, inside, &near));
+            .map_or_else(|| "unknown placeholder".to_owned(), |(near, _)| format!("did you mean `{{{near}}}`?"));
+        let setting = near.as_ref().and_then(|(near, _)| near.strip_prefix("settings.")).map(str::to_owned);
+        self.suggested.extend(setting);
+        let sure = near.filter(|(_, is_sure)| *is_sure);
+        let fix = sure.and_then(|(near, _)| self.replacement(pointer, inside, &near));
         let found = self.error_within(Code::UnknownPlaceholder, pointer, inside.clone(), message, label);
         found.fix = fix;
         found.notes.push(
@@ -443,12 +484,11 @@ impl<'t> Compiler<'t> {
         // The placeholder starts with `settings.`.
         let inside = inside.end - name.len()..inside.end;
         let Some(kind) = self.setting(name).map(|spec| spec.kind) else {
-            let message = format!("unknown setting `{name}`");
             let known: Vec<String> = self.settings.iter().map(|spec| spec.name.clone()).collect();
-            let near = nearest(name, known.iter().map(String::as_str));
-            let label = near.map_or("unknown setting".to_owned(), |near| format!("did you mean `{near}`?"));
-            let fix = near.and_then(|near| self.replacement(pointer, &inside, near));
-            self.error_within(Code::UnknownSetting, pointer, inside, message, label).fix = fix;
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            let place = self.span_within(pointer, inside.clone());
+            let fix = |compiler: &Self, near: &str| compiler.replacement(pointer, &inside, near);
+            self.unknown_reference((Code::UnknownSetting, "/settings"), place, (name, fix), &known);
             return false;
         };
         self.used_settings.insert(name.to_owned());
@@ -532,7 +572,8 @@ impl<'t> Compiler<'t> {
                 let near = TimeFormat::suggest(format);
                 let label =
                     near.map_or_else(|| "unknown time format".to_owned(), |near| format!("did you mean `{near}`?"));
-                let fix = near.and_then(|near| self.replacement(&at("format"), &(0..format.len()), near));
+                let sure = near.filter(|near| unmistakable(format, [*near]).is_some());
+                let fix = sure.and_then(|near| self.replacement(&at("format"), &(0..format.len()), near));
                 let found = self.error(Code::TimeFormat, &at("format"), message, label);
                 found.fix = fix;
                 found.notes.push(
@@ -605,12 +646,9 @@ impl<'t> Compiler<'t> {
     }
 
     fn unknown_name(&mut self, name: &str, inside: &Range<usize>, pointer: &str, names: &[&str]) {
-        let near = nearest(name, names.iter().copied());
-        let label = near.map_or_else(|| "unknown field".to_owned(), |near| format!("did you mean `{near}`?"));
-        let fix = near.and_then(|near| self.replacement(pointer, inside, near));
-        let message = format!("unknown field `{name}`");
-        let found = self.error_within(Code::UnknownName, pointer, inside.clone(), message, label);
-        found.fix = fix;
+        let place = self.span_within(pointer, inside.clone());
+        let fix = |compiler: &Self, near: &str| compiler.replacement(pointer, inside, near);
+        let found = self.unknown_reference((Code::UnknownName, FIELDS), place, (name, fix), names);
         found.notes.push(format!("known names: {}", names.join(", ")));
     }
 
@@ -620,9 +658,9 @@ impl<'t> Compiler<'t> {
             _ => FILTERS.iter().map(|filter| filter.name).collect(),
         };
         // `or` is the Jinja equivalent.
-        let near = if word == "default" { Some("or") } else { nearest(word, known.iter().copied()) };
-        let label = near.map_or_else(|| format!("unknown {kind}"), |near| format!("did you mean `{near}`?"));
-        let fix = near.and_then(|near| self.replacement(pointer, inside, near));
+        let near = if word == "default" { Near { name: Some("or"), is_sure: false } } else { Near::of(word, &known) };
+        let label = near.label(&format!("unknown {kind}"));
+        let fix = near.sure().and_then(|near| self.replacement(pointer, inside, near));
         let message = format!("unknown {kind} `{word}`");
         let found = self.error_within(Code::UnknownFilter, pointer, inside.clone(), message, label);
         found.fix = fix;
@@ -692,15 +730,40 @@ fn in_yaml(path: &str) -> String {
 const OBSERVABLE_WORDS: [&str; 11] =
     ["observable", "value", "domain", "ip", "host", "hostname", "name", "address", "query", "indicator", "q"];
 
-/// Suggests a placeholder: the nearest one, or the setting with this name.
-fn suggest_placeholder(name: &str, settings: &[String]) -> Option<String> {
+/// A known name that a misspelled one is probably intended as.
+struct Near<'k> {
+    name: Option<&'k str>,
+    is_sure: bool,
+}
+
+impl<'k> Near<'k> {
+    fn of(word: &str, known: &[&'k str]) -> Self {
+        let name = nearest(word, known.iter().copied());
+        Self { name, is_sure: name.is_some() && unmistakable(word, known.iter().copied()) == name }
+    }
+
+    fn sure(&self) -> Option<&'k str> {
+        self.name.filter(|_| self.is_sure)
+    }
+
+    fn label(&self, otherwise: &str) -> String {
+        self.name.map_or_else(|| otherwise.to_owned(), |name| format!("did you mean `{name}`?"))
+    }
+}
+
+/// Suggests a placeholder, and whether it is certain: the nearest one, or the setting with this name.
+fn suggest_placeholder(name: &str, settings: &[String]) -> Option<(String, bool)> {
     let name = name.trim();
     let own = settings.iter().find(|known| known.strip_prefix("settings.") == Some(name));
     let mut known: Vec<&str> = placeholders().collect();
     known.extend(settings.iter().map(String::as_str));
     let alone = OBSERVABLE_WORDS.contains(&name).then_some("observable.value");
-    let near = own.map(String::as_str).or(alone).or_else(|| nearest(name, known));
-    near.map(str::to_owned)
+    let near = Near::of(name, &known);
+    // Another setting than the one of this name is a reference to something else.
+    let is_sure = near.is_sure && near.name.is_some_and(|near| !near.starts_with("settings."));
+    let suggested = own.map(String::as_str).or(alone);
+    let is_own = own.is_some() && alone.is_none();
+    suggested.map(|name| (name.to_owned(), is_own)).or_else(|| near.name.map(|name| (name.to_owned(), is_sure)))
 }
 
 /// A literal value, or a reference to a setting that always has one.

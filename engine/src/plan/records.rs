@@ -34,6 +34,9 @@ pub struct RecordPlan {
     pub drop_addresses: Vec<Scope>,
 }
 
+/// Location of the declared fields.
+pub(super) const FIELDS: &str = "/record/fields";
+
 /// Fields that are required for a record.
 const MAIN: [&str; 3] = ["rrname", "rrtype", "rdata"];
 
@@ -59,6 +62,11 @@ pub(super) fn correct_field_names(compiler: &mut Compiler, block: &mut RecordBlo
     }
 }
 
+/// Returns whether a field has a defined meaning, so that it is used without a reference.
+pub(super) fn is_standard(field: &str) -> bool {
+    MAIN.contains(&field) || ROLES.iter().any(|(role, _)| *role == field)
+}
+
 /// Returns the declared field that is probably a misspelling of `name`: it is not used, but `name` is.
 fn misspelling(compiler: &Compiler, block: &RecordBlock, name: &str) -> Option<String> {
     let uses = |word: &str| compiler.occurrences(word);
@@ -66,7 +74,6 @@ fn misspelling(compiler: &Compiler, block: &RecordBlock, name: &str) -> Option<S
     if block.fields.contains_key(name) || !is_needed {
         return None;
     }
-    let is_standard = |field: &str| MAIN.contains(&field) || ROLES.iter().any(|(role, _)| *role == field);
     let unread = block.fields.keys().map(String::as_str).filter(|field| !is_standard(field) && uses(field) == 1);
     nearest(name, unread).map(str::to_owned)
 }
@@ -416,9 +423,9 @@ pub(super) fn field_named(compiler: &mut Compiler, block: &RecordBlock, name: &s
     let found = position(block, name);
     if found.is_none() {
         let known = block.fields.keys().map(String::as_str).chain(["observable"]);
-        let message = format!("unknown field `{name}`");
-        let place = compiler.span(pointer);
-        compiler.unknown(Code::UnknownName, place, message, name, known, "unknown field");
+        let known: Vec<&str> = known.collect();
+        let fix = |compiler: &Compiler, near: &str| compiler.replacement(pointer, &(0..name.len()), near);
+        compiler.unknown_reference((Code::UnknownName, FIELDS), compiler.span(pointer), (name, fix), &known);
     }
     found
 }

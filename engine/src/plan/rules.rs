@@ -214,10 +214,8 @@ fn permitted(compiler: &mut Compiler, ends: (ObservableType, RelationshipType, O
     };
     let message = format!("OpenCTI does not permit `{relationship}` from {source} to {target}");
     let pointer = format!("{at}/relationship");
-    let span = compiler.span(&pointer);
     let found = compiler.error(Code::RelationshipNotPermitted, &pointer, message, "not permitted");
     found.notes.push(note);
-    *found = found.clone().fix(span, "related-to");
 }
 
 fn newer_only(compiler: &mut Compiler, ends: (ObservableType, RelationshipType, ObservableType), at: &str) {

@@ -7,7 +7,7 @@ use super::phrasing::{self, clip, message};
 use super::scalar::written;
 use super::schema::{Schema, in_range, is, list, of_form, of_item, of_key, of_length, repeated, types};
 use super::sort_and_deduplicate;
-use super::spelling::nearest;
+use super::spelling::{nearest, unmistakable};
 use super::tree::{Tree, child};
 use super::type_fix::{Suggestion, suggestions};
 use crate::diagnostic::{Code, Diagnostic, Fix, Span};
@@ -141,6 +141,7 @@ impl<'s> Check<'_, 's> {
         // A field that another key was intended as is not available either.
         let is_free = |name: &&str| !map.contains_key(*name) && !meant.contains(name);
         let near = nearest(key, known.iter().copied().filter(is_free));
+        let sure = unmistakable(key, known.iter().copied());
         if let Some((head, tail)) = glued {
             let found = self.report(Code::UnknownField, message, span.clone(), "missing space after `:`");
             found.fix = Some(Fix { span, replacement: format!("{head}: {tail}") });
@@ -149,7 +150,7 @@ impl<'s> Check<'_, 's> {
         match near {
             Some(name) => {
                 let found = self.report(Code::UnknownField, message, span.clone(), format!("did you mean `{name}`?"));
-                found.fix = Some(Fix { span, replacement: written(name) });
+                found.fix = (sure == near).then(|| Fix { span, replacement: written(name) });
             }
             None if known.is_empty() => {
                 self.report(Code::UnknownField, message, span, "no fields are permitted here");
@@ -234,9 +235,9 @@ impl<'s> Check<'_, 's> {
             let suggestion = self.suggestion(&[schema], &Value::from(text), self.written(pointer));
             let place = self.tree.span(pointer);
             let found = self.form(schema, &self.name(pointer), self.place(pointer));
-            if let Some(Suggestion { label, text, .. }) = suggestion {
+            if let Some(Suggestion { label, text, is_sure, .. }) = suggestion {
                 found.labels[0].text = label;
-                found.fix = Some(Fix { span: place, replacement: text });
+                found.fix = is_sure.then_some(Fix { span: place, replacement: text });
             }
         }
     }
@@ -292,8 +293,9 @@ impl<'s> Check<'_, 's> {
     fn unknown_choice(&mut self, known: &[&str], word: &str, span: Span, message: String) {
         match nearest(word, known.iter().copied()) {
             Some(near) => {
+                let is_sure = unmistakable(word, known.iter().copied()) == Some(near);
                 let found = self.report(Code::UnknownChoice, message, span.clone(), format!("did you mean `{near}`?"));
-                found.fix = Some(Fix { span, replacement: written(near) });
+                found.fix = is_sure.then(|| Fix { span, replacement: written(near) });
             }
             None => {
                 let note = format!("expected {}", phrasing::any(known));
@@ -344,7 +346,8 @@ impl<'s> Check<'_, 's> {
             label.unwrap_or_else(|| format!("expected {wanted}")),
         );
         found.notes = notes;
-        found.fix = suggestion.map(|suggestion| Fix { span, replacement: suggestion.text });
+        let sure = suggestion.filter(|suggestion| suggestion.is_sure);
+        found.fix = sure.map(|suggestion| Fix { span, replacement: suggestion.text });
     }
 
     /// Returns the first suggestion that is valid.

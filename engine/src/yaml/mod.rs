@@ -20,7 +20,7 @@ mod tests;
 
 pub use check::check;
 pub use schema::Schema;
-pub use spelling::{closest_few, nearest};
+pub use spelling::{closest_few, nearest, unmistakable};
 pub(crate) use tree::child;
 pub use tree::{Location, Size, Tree};
 

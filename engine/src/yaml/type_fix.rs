@@ -13,6 +13,8 @@ pub(super) struct Suggestion {
     pub(super) text: String,
     /// Value that the replacement text is parsed as.
     pub(super) value: Value,
+    /// Whether the replacement certainly means the same.
+    pub(super) is_sure: bool,
 }
 
 /// Returns the possible replacements of a scalar, the most likely first. `written` is the source text of the scalar;
@@ -40,7 +42,7 @@ fn as_text(value: &Value, written: &str) -> Option<Suggestion> {
         matches!(value, Value::Null | Value::Bool(_) | Value::Number(_)) && !written.is_empty() && written != "~";
     is_word.then(|| {
         let text = quoted(written);
-        Suggestion { label: format!("quote it: `{}`", clip(&text)), text, value: written.into() }
+        Suggestion { label: format!("quote it: `{}`", clip(&text)), text, value: written.into(), is_sure: true }
     })
 }
 
@@ -52,6 +54,7 @@ fn as_plain(value: &Value, written: &str) -> Option<Suggestion> {
         label: format!("remove the quotes: `{}`", clip(text)),
         text: text.into(),
         value,
+        is_sure: true,
     })
 }
 
@@ -63,14 +66,15 @@ fn as_boolean(value: &Value, written: &str) -> Option<Suggestion> {
         _ => return None,
     };
     let label = format!("`{written}` is a string; write `{flag}`");
-    Some(Suggestion { label, text: flag.to_string(), value: flag.into() })
+    Some(Suggestion { label, text: flag.to_string(), value: flag.into(), is_sure: true })
 }
 
-/// `30s` is not ISO 8601; suggests `PT30S`.
+/// `30s` is not ISO 8601; suggests `PT30S`. `6m` can mean minutes or months.
 fn as_duration(value: &Value) -> Option<Suggestion> {
     let text = value.as_str()?.trim();
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
-    let text = match unit.trim() {
+    let unit = unit.trim();
+    let text = match unit {
         _ if number.is_empty() => return None,
         "s" | "sec" | "seconds" => format!("PT{number}S"),
         "m" | "min" | "minutes" => format!("PT{number}M"),
@@ -78,7 +82,7 @@ fn as_duration(value: &Value) -> Option<Suggestion> {
         "d" | "day" | "days" => format!("P{number}D"),
         _ => return None,
     };
-    Some(Suggestion { label: format!("write `{text}`"), value: text.clone().into(), text })
+    Some(Suggestion { label: format!("write `{text}`"), value: text.clone().into(), text, is_sure: unit != "m" })
 }
 
 /// A single item instead of a list, or several items without brackets.
@@ -95,12 +99,12 @@ fn as_list(value: &Value, written: &str) -> Option<Suggestion> {
         }
         _ => (format!("[{written}]"), json!([value])),
     };
-    Some(Suggestion { label: format!("write `{}`", clip(&text)), text, value })
+    Some(Suggestion { label: format!("write `{}`", clip(&text)), text, value, is_sure: true })
 }
 
 /// Only the value of the tag, where a mapping with this tag is required.
 fn as_block(value: &Value, tag: Option<&str>) -> Option<Suggestion> {
     let (tag, word) = (tag?, value.as_str()?);
     let text = format!("{{ {tag}: {word} }}");
-    Some(Suggestion { label: format!("write `{text}`"), text, value: json!({ tag: word }) })
+    Some(Suggestion { label: format!("write `{text}`"), text, value: json!({ tag: word }), is_sure: true })
 }

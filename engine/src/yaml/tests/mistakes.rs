@@ -202,7 +202,7 @@ fn brackets_and_dashes_must_be_well_formed() {
 
 #[test]
 fn unknown_field_is_reported() {
-    check("idd: a", &["unknown-field 1:1 unknown field `idd` in the file | did you mean `id`? => id"]);
+    check("idd: a", &["unknown-field 1:1 unknown field `idd` in the file | did you mean `id`?"]);
     check(
         "id: a\nhttp: { Origin: x, unknown: 3 }",
         &[

@@ -195,3 +195,39 @@ fn nearest_suggests_similar_word() {
         assert_eq!(near(word), expected, "{word}");
     }
 }
+
+#[test]
+fn unmistakable_word_differs_by_a_slip() {
+    let sure = [
+        ("min_tpl", "min_tlp"),
+        ("mintlp", "min_tlp"),
+        ("MIN-TLP", "min_tlp"),
+        ("rtype", "rrtype"),
+        ("lookpus", "lookups"),
+        ("ndjsno", "ndjson"),
+        ("time_lasst", "time_last"),
+        ("descripton", "description"),
+    ];
+    for (word, other) in sure {
+        assert_eq!(crate::yaml::unmistakable(word, [other, "unrelated"]), Some(other), "{word}");
+    }
+    let unsure = [
+        ("max_tlp", "min_tlp"),
+        ("jsonl", "json"),
+        ("json", "jsonl"),
+        ("host", "hosts"),
+        ("host", "post"),
+        ("resolve", "resolve_type"),
+        ("ipv4", "ipv6"),
+        ("host_a", "host_b"),
+        ("dst_port", "src_port"),
+        ("min", "max"),
+        ("at", "as"),
+        ("", "x"),
+        ("data1", "data2"),
+    ];
+    for (word, other) in unsure {
+        assert_eq!(crate::yaml::unmistakable(word, [other]), None, "{word}");
+    }
+    assert_eq!(crate::yaml::unmistakable("naame", ["name", "nmaame"]), None, "two are equally close");
+}
