@@ -1,8 +1,9 @@
 //! Command-line arguments. The doc comments are the text of `--help`.
 
 use crate::deploy::Image;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use stixmap_engine::stix::ObservableType;
@@ -64,6 +65,13 @@ pub(crate) enum Command {
     Deploy(DeployArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
+}
+
+/// Returns the environment variables of all options.
+pub(crate) fn variables() -> BTreeSet<String> {
+    let command = Cli::command();
+    let arguments = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    arguments.filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned)).collect()
 }
 
 /// Arguments that determine which profiles have a name, and which origins are trusted.

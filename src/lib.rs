@@ -73,7 +73,17 @@ pub fn run() -> ExitCode {
         Err(error) => return render::usage(&error),
     };
     let verbosity = cli.verbosity();
-    let result = match cli.command {
+    let result =
+        setting::refuse_unknown_own_variables(&cli::variables()).and_then(|()| command(cli.command, verbosity));
+    let exit = result.unwrap_or_else(|error| {
+        render::error(&error);
+        Exit::NotStarted
+    });
+    ExitCode::from(exit.code())
+}
+
+fn command(command: Command, verbosity: cli::Verbosity) -> anyhow::Result<Exit> {
+    match command {
         Command::Enrich(args) => enrich::run(&args, verbosity),
         Command::Map(args) => map::run(&args, verbosity),
         Command::Check(args) => check::run(&args),
@@ -89,10 +99,5 @@ pub fn run() -> ExitCode {
         Command::Deploy(args) => deploy::run(&args, verbosity),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
-    };
-    let exit = result.unwrap_or_else(|error| {
-        render::error(&error);
-        Exit::NotStarted
-    });
-    ExitCode::from(exit.code())
+    }
 }

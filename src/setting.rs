@@ -66,17 +66,8 @@ impl SettingSources {
     /// Returns the settings of a profile; the error lists all missing and invalid ones, and how to set them.
     pub(crate) fn settings(&self, profile: &Trusted) -> anyhow::Result<Settings> {
         let plan = profile.plan();
-        let mut unreadable = vec![];
-        let settings = Settings::read(&plan.settings, |spec| match self.value(&plan.id, spec) {
-            Ok(value) => value,
-            Err(error) => {
-                unreadable.push(causes(&error));
-                None
-            }
-        });
-        if !unreadable.is_empty() {
-            bail!(MultilineError::new(unreadable));
-        }
+        self.refuse_unreadable(plan)?;
+        let settings = Settings::read(&plan.settings, |spec| self.value(&plan.id, spec).ok().flatten());
         let settings = settings.map_err(|errors| anyhow::Error::from(setting_errors(plan, &errors)))?;
         match plan.unsendable(&settings) {
             unfit if unfit.is_empty() => Ok(settings),
@@ -122,6 +113,19 @@ impl SettingSources {
         self.set.get(&format!("{profile}.{name}")).or_else(|| self.set.get(name))
     }
 
+    /// Rejects settings whose variable or file cannot be read.
+    pub(crate) fn refuse_unreadable(&self, plan: &Plan) -> anyhow::Result<()> {
+        let unreadable: Vec<String> = plan
+            .settings
+            .iter()
+            .filter_map(|spec| self.value(&plan.id, spec).err().map(|error| causes(&error)))
+            .collect();
+        if !unreadable.is_empty() {
+            bail!(MultilineError::new(unreadable));
+        }
+        Ok(())
+    }
+
     /// Returns settings for work without a network. Only TLP, PAP and durations are required, because results depend on them.
     pub(crate) fn optional_settings(&self, plan: &Plan) -> anyhow::Result<Settings> {
         let is_needed =
@@ -131,12 +135,18 @@ impl SettingSources {
             .iter()
             .map(|spec| SettingSpec { required: spec.required && is_needed(spec), ..spec.clone() })
             .collect();
+        if let Some(error) =
+            plan.settings.iter().filter(|spec| is_needed(spec)).find_map(|spec| self.value(&plan.id, spec).err())
+        {
+            return Err(error);
+        }
         let settings = Settings::read(&optional, |spec| self.value(&plan.id, spec).ok().flatten());
         settings.map_err(|errors| setting_errors(plan, &errors).into())
     }
 
     /// Returns settings for `explain`. A missing required text or secret is replaced by its name in braces.
     pub(crate) fn with_placeholders(&self, plan: &Plan) -> anyhow::Result<Settings> {
+        self.refuse_unreadable(plan)?;
         let settings = Settings::read(&plan.settings, |spec| {
             self.value(&plan.id, spec).ok().flatten().or_else(|| placeholder(spec))
         });
@@ -186,14 +196,31 @@ fn ambiguous(plans: &[&Plan], key: &str) -> Option<String> {
 fn unknown_variables(plan: &Plan, mistakes: &mut Vec<String>) {
     let names = plan.settings.iter().flat_map(|spec| spec.names().map(|name| variable(&plan.id, name)));
     let known: BTreeSet<String> = names.flat_map(|name| [format!("{name}_FILE"), name]).collect();
-    let prefix = variable(&plan.id, "");
-    let found = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    for name in found.filter(|name| name.starts_with(&prefix) && !known.contains(name)) {
-        // Connectors in one process have further variables with this prefix.
-        if let Some(near) = nearest(&name, known.iter().map(String::as_str)) {
-            mistakes.push(format!("unknown variable `{name}`; did you mean `{near}`?"));
-        }
+    // Connectors in one process have further variables with this prefix.
+    mistakes.extend(misspelled_variables(&variable(&plan.id, ""), &known));
+}
+
+/// Rejects misspelled variables of the program itself, whose options would silently have their defaults.
+pub(crate) fn refuse_unknown_own_variables(known: &BTreeSet<String>) -> anyhow::Result<()> {
+    match misspelled_variables(OWN_PREFIX, known) {
+        mistakes if mistakes.is_empty() => Ok(()),
+        mistakes => Err(MultilineError::new(mistakes).into()),
     }
+}
+
+/// Prefix of the variables of the program's own options.
+const OWN_PREFIX: &str = "STIXMAP_";
+
+/// Returns a message for each variable with this prefix that is unknown and similar to a known one. Others can belong to
+/// another program: Kubernetes, for example, sets `STIXMAP_PORT` for a service of this name.
+fn misspelled_variables(prefix: &str, known: &BTreeSet<String>) -> Vec<String> {
+    let found = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let unknown = found.filter(|name| name.starts_with(prefix) && !known.contains(name));
+    let message = |name: String| {
+        let near = nearest(&name, known.iter().map(String::as_str))?;
+        Some(format!("unknown variable `{name}`; did you mean `{near}`?"))
+    };
+    unknown.filter_map(message).collect()
 }
 
 /// Maximum number of known names in a message.
@@ -236,8 +263,10 @@ fn from_environment(profile: &str, name: &str) -> anyhow::Result<Option<String>>
     if value.as_ref().is_some_and(|value| !value.is_empty()) {
         return Ok(value);
     }
-    let path = text_of(&format!("{variable}_FILE"))?.filter(|path| !path.is_empty());
-    let Some(path) = path else { return Ok(value) };
+    let Some(path) = text_of(&format!("{variable}_FILE"))? else { return Ok(value) };
+    if path.is_empty() {
+        bail!("the variable `{variable}_FILE` is empty: expected the path of a file");
+    }
     // The path is not printed: it may be the secret itself, in the wrong variable.
     let text = operator_path::read_text(Path::new(&path), Bound::VALUE)
         .with_context(|| format!("failed to read the file named by `{variable}_FILE`"))?;

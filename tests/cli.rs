@@ -420,3 +420,53 @@ fn pap_level_restricts_requests_and_marks_results() {
     assert!(refused.err.contains("accepts PAP:AMBER at most"), "{}", refused.err);
     assert_eq!(enrich("PAP:PURPLE").code, 2);
 }
+
+/// The variables of the program's own options are like those of a profile: a misspelled one is not ignored.
+#[test]
+fn misspelled_own_variable_is_refused() {
+    for (variable, near) in [
+        ("STIXMAP_CONFG", "STIXMAP_CONFIG"),
+        ("STIXMAP_PROFLE", "STIXMAP_PROFILE"),
+        ("STIXMAP_TRUSTED", "STIXMAP_TRUST"),
+        ("STIXMAP_TRUST_FIEL", "STIXMAP_TRUST_FILE"),
+    ] {
+        for arguments in
+            [&["enrich", "example.com", "-p", "cof", "--replay"][..], &["list"], &["connector", "-p", "cof"]]
+        {
+            let mut command = stixmap(arguments);
+            command.env(variable, "x");
+            let refused = ended(command);
+            assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{variable}: {}", refused.err);
+            assert!(
+                refused.err.contains(&format!("unknown variable `{variable}`; did you mean `{near}`?")),
+                "{}",
+                refused.err
+            );
+        }
+    }
+    // Kubernetes sets such a variable for a service.
+    let mut command = stixmap(&["list"]);
+    command.env("STIXMAP_PORT", "tcp://10.0.0.1:80").env("STIXMAP_SERVICE_HOST", "10.0.0.1");
+    assert_eq!(ended(command).code, 0);
+}
+
+/// What decides whether an observable is sent is never replaced by a default because it cannot be read.
+#[test]
+fn unreadable_setting_is_refused_by_enrich_and_explain_alike() {
+    for (path, expected) in [
+        ("", "the variable `COF_MAX_TLP_FILE` is empty"),
+        ("/nonexistent/level", "failed to read the file named by `COF_MAX_TLP_FILE`"),
+    ] {
+        for arguments in [
+            &["enrich", "example.com", "-p", "cof", "--set", "base_url=http://127.0.0.1:1"][..],
+            &["explain", "cof", "example.com", "--tlp", "TLP:RED"],
+            &["explain", "cof"],
+        ] {
+            let mut command = stixmap(arguments);
+            command.env("COF_MAX_TLP_FILE", path);
+            let refused = ended(command);
+            assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{arguments:?}: {}", refused.err);
+            assert!(refused.err.contains(expected), "{arguments:?}: {}", refused.err);
+        }
+    }
+}

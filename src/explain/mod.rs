@@ -64,7 +64,9 @@ fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
     };
     let mut facts = facts(&plan, preview.as_ref());
     // A variable or `--set` can replace the servers.
-    let given = SettingSources::read(&args.settings)?.with_placeholders(&plan);
+    let given = SettingSources::read(&args.settings)?;
+    given.refuse_unreadable(&plan)?;
+    let given = given.with_placeholders(&plan);
     if let Some(settings) = given.ok().filter(|_| !facts.profile.origins.is_empty()) {
         facts.profile.origins = plan.origins_with(&settings).into_iter().collect();
     }
