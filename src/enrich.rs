@@ -29,6 +29,13 @@ struct Provider {
     replay: Option<Replay>,
 }
 
+impl Provider {
+    /// Returns whether the observable can be looked up: always, or if a case is recorded.
+    fn has(&self, observable: &Observable) -> bool {
+        self.replay.as_ref().is_none_or(|replay| replay.has(observable))
+    }
+}
+
 /// The report of one lookup, with its observable.
 pub(crate) struct Answer {
     pub(crate) observable: Observable,
@@ -44,14 +51,27 @@ pub(crate) fn run(args: &EnrichArgs, verbosity: Verbosity) -> anyhow::Result<Exi
     let runtime = tokio::runtime::Runtime::new().context("failed to start the async runtime")?;
     runtime.block_on(async {
         let Some(providers) = providers(args, &observables).await? else { return Ok(Exit::Failure) };
+        let skipped = not_replayed(args, &providers, &observables)?;
+        skipped.iter().for_each(|reason| render::remark(&format!("skipped: {reason}")));
         let answers = run_lookups(args, verbosity, providers, observables, &markings, deadline).await?;
         let explained = report(&answers, &args.output, verbosity);
-        let exit = explained.max(exit_of_all(&answers, !invalid.is_empty()));
+        let exit = explained.max(exit_of_all(&answers, !(invalid.is_empty() && skipped.is_empty())));
         let mut reports = answers.into_iter().map(|answer| answer.report).collect();
         let fill = &mut |out: &mut dyn Write| output_format::write(args.output.format, &mut reports, out);
         standard_streams::write(args.output.output.as_deref(), fill)?;
         Ok(exit)
     })
+}
+
+/// Returns a message for each lookup without a recorded case. It is an error with `--strict`, or if no lookup is left.
+fn not_replayed(args: &EnrichArgs, providers: &[Provider], observables: &[Observable]) -> anyhow::Result<Vec<String>> {
+    let replays = || providers.iter().filter_map(|provider| provider.replay.as_ref());
+    let missing: Vec<String> = replays().flat_map(|replay| replay.missing.iter().cloned()).collect();
+    let is_any_left = providers.iter().any(|provider| observables.iter().any(|observable| provider.has(observable)));
+    if !missing.is_empty() && (args.strict || !is_any_left) {
+        bail!("{}", missing.join("; "));
+    }
+    Ok(missing)
 }
 
 /// The observables to look up, and the values that are none.
@@ -190,6 +210,7 @@ async fn run_lookups(
     let keeps_trace = args.output.needs_trace();
     let mut lookups = JoinSet::new();
     let pairs = observables.iter().flat_map(|observable| providers.iter().map(move |provider| (observable, provider)));
+    let pairs = pairs.filter(|(observable, provider)| provider.has(observable));
     for (position, (observable, provider)) in pairs.enumerate() {
         let (driver, permits, bar) = (driver.clone(), Arc::clone(&permits), bar.clone());
         let (observable, provider, markings) = (observable.clone(), Arc::clone(provider), markings.to_vec());

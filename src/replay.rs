@@ -19,24 +19,31 @@ use tokio::net::TcpListener;
 pub(crate) struct Replay {
     origin: String,
     cases: BTreeMap<String, Case>,
+    /// A message for each observable without exactly one recorded case.
+    pub(crate) missing: Vec<String>,
 }
 
 /// The remaining exchanges of each case.
 type Progress = Arc<Mutex<BTreeMap<String, Vec<Exchange>>>>;
 
 impl Replay {
-    /// Starts the server for the cases about these observables; each must have exactly one recorded case.
+    /// Starts the server for the cases about these observables; one without exactly one recorded case is not replayed.
     pub(crate) async fn start(folder: &Folder, plan: &Plan, observables: &[Observable]) -> anyhow::Result<Replay> {
         let recorded = recorded(folder)?;
-        let mut cases = BTreeMap::new();
+        let (mut cases, mut missing) = (BTreeMap::new(), vec![]);
         for observable in observables {
             let about: Vec<&(String, Case)> =
                 recorded.iter().filter(|(_, case)| case.observable.is_same(observable)).collect();
             match about[..] {
-                [(name, case)] => cases.insert(name.clone(), case.clone()),
-                [] => bail!(not_recorded(plan, observable, &recorded)),
-                _ => bail!("ambiguous: {} recorded cases of `{}` about `{}`", about.len(), plan.id, observable.value()),
-            };
+                [(name, case)] => drop(cases.insert(name.clone(), case.clone())),
+                [] => missing.push(not_recorded(plan, observable, &recorded)),
+                _ => missing.push(format!(
+                    "ambiguous: {} recorded cases of `{}` about `{}`",
+                    about.len(),
+                    plan.id,
+                    observable.value()
+                )),
+            }
         }
         let exchanges =
             cases.iter().map(|(name, case)| (name.clone(), case.exchanges.iter().rev().cloned().collect())).collect();
@@ -44,13 +51,25 @@ impl Replay {
         let origin = format!("http://{}", listener.local_addr()?);
         let progress: Progress = Arc::new(Mutex::new(exchanges));
         tokio::spawn(loopback::serve(listener, move |incoming| answer(incoming.method, incoming.target, &progress)));
-        Ok(Replay { origin, cases })
+        Ok(Replay { origin, cases, missing })
+    }
+
+    /// Returns whether the observable has a recorded case.
+    pub(crate) fn has(&self, observable: &Observable) -> bool {
+        self.of(observable).is_some()
+    }
+
+    fn of(&self, observable: &Observable) -> Option<(&String, &Case)> {
+        self.cases.iter().find(|(_, case)| case.observable.is_same(observable))
     }
 
     /// Returns the clock, state and input of the recorded run, with the server's base URL.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the observable has no recorded case ([`Replay::has`]).
     pub(crate) fn recorded(&self, plan: &Plan, observable: &Observable) -> (Clock, Arc<ProviderState>, Input) {
-        let found = self.cases.iter().find(|(_, case)| case.observable.is_same(observable));
-        let (name, case) = found.expect("start() requires a case for each observable");
+        let (name, case) = self.of(observable).expect("only recorded observables are replayed");
         let mut case = case.clone();
         let base = format!("{}/{name}", self.origin);
         let recorded = input(plan, &case).expect("recorded cases contain their settings");

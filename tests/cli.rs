@@ -470,3 +470,16 @@ fn unreadable_setting_is_refused_by_enrich_and_explain_alike() {
         }
     }
 }
+
+#[test]
+fn value_without_recorded_case_costs_only_itself_in_replay() {
+    let replay = |more: &[&str]| ended(stixmap(&[&["enrich", "-p", "riskiq", "--replay"], more].concat()));
+    let mixed = replay(&["example.com", "a@b.com"]);
+    assert_eq!(mixed.code, 3, "{}", mixed.err);
+    assert!(mixed.out.contains("\"example.com\""), "{}", mixed.err);
+    assert!(mixed.err.contains("skipped: no recorded case of `riskiq` about `a@b.com`"), "{}", mixed.err);
+    for refused in [replay(&["example.com", "a@b.com", "--strict"]), replay(&["a@b.com"])] {
+        assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{}", refused.err);
+        assert!(refused.err.contains("no recorded case of `riskiq` about `a@b.com`"), "{}", refused.err);
+    }
+}
