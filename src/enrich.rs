@@ -150,7 +150,9 @@ pub(crate) fn duration(text: &str) -> anyhow::Result<SignedDuration> {
         .parse()
         .ok()
         .with_context(|| format!("invalid --deadline `{text}`: expected a duration such as 90s or 5m"))?;
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours())?;
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok().with_context(|| {
+        format!("invalid --deadline `{text}`: expected an exact duration such as 90s or 5m; months and years vary")
+    })?;
     if duration <= SignedDuration::ZERO {
         bail!("invalid --deadline `{text}`: expected a positive duration");
     }

@@ -483,3 +483,15 @@ fn value_without_recorded_case_costs_only_itself_in_replay() {
         assert!(refused.err.contains("no recorded case of `riskiq` about `a@b.com`"), "{}", refused.err);
     }
 }
+
+#[test]
+fn deadline_of_varying_length_is_refused_with_what_is_expected() {
+    for text in ["P1M", "P1Y", "1mo", "0s", "-5s", "soon", ""] {
+        let refused =
+            ended(stixmap(&["enrich", "example.com", "-p", "riskiq", "--replay", &format!("--deadline={text}")]));
+        assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{text}: {}", refused.err);
+        let invalid = format!("invalid --deadline `{text}`: expected");
+        assert!(refused.err.contains(&invalid) && !refused.err.contains("caused"), "{text}: {}", refused.err);
+        assert_eq!(refused.err.lines().count(), 1, "{}", refused.err);
+    }
+}
