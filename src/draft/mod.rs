@@ -25,7 +25,8 @@ use stixmap_engine::stix::Observable;
 use table::{Level, LevelContent, Table};
 
 /// Parts of key names that indicate paging.
-const PAGING: [&str; 9] = ["next", "cursor", "total", "count", "page", "offset", "more", "limit", "token"];
+const PAGING: [&str; 12] =
+    ["next", "cursor", "total", "count", "page", "offset", "more", "limit", "token", "truncated", "partial", "scroll"];
 
 /// Maximum number of reasons reported if no records are found.
 const REASONS: usize = 4;
@@ -76,12 +77,15 @@ impl Drafts<'_> {
     /// Returns the draft that maps most records; of equal ones, the likeliest with the fewest levels.
     fn best(&self) -> anyhow::Result<(Scaffold, Played)> {
         let (mut best, mut reasons): (Option<PlayedDraft>, _) = (None, vec![]);
+        let (mut lists, mut own): (Vec<(String, String)>, Option<String>) = (vec![], None);
         for sample in sample::readings(self.bytes)? {
             for table in table::tables(&sample) {
                 match self.play(&sample, &table) {
                     Ok((rank, scaffold, played)) => {
+                        let outermost = table.levels.first().map(|level| level.at.clone());
+                        lists.extend(outermost.clone().map(|at| (at, rows_at(&table))));
                         if best.as_ref().is_none_or(|(known, ..)| rank > *known) {
-                            best = Some((rank, scaffold, played));
+                            (best, own) = (Some((rank, scaffold, played)), outermost);
                         }
                     }
                     Err(reason) => {
@@ -90,7 +94,8 @@ impl Drafts<'_> {
                 }
             }
         }
-        if let Some((_, scaffold, played)) = best {
+        if let Some((_, mut scaffold, played)) = best {
+            scaffold.remarks.extend(other_lists(own.as_deref(), &lists));
             return Ok((scaffold, played));
         }
         if reasons.is_empty() {
@@ -157,16 +162,13 @@ impl Drafts<'_> {
             framing: sample.framing,
             columns: sample.columns.clone(),
             records: records(table),
-            paging: Line::new(
-                "{ kind: none }",
-                "a single response; `stixmap explain profile` describes the paging methods",
-            ),
+            paging: self.paging(sample, table),
             fields: roles.fields,
             unread: roles.unread,
             orientation: roles.orientation,
             other_names: None,
             rules: vec![Line::new("use: dns/standard@1", "maps DNS records as OpenCTI permits")],
-            remarks: self.remarks(sample, table, roles.omitted),
+            remarks: [self.remarks(sample, table, roles.omitted), roles.questions].concat(),
             case: FirstCase {
                 about: format!("Results for {}", self.observable.value()),
                 kind,
@@ -175,6 +177,20 @@ impl Drafts<'_> {
                 files: vec![(file, self.bytes.to_vec())],
             },
         }
+    }
+
+    /// Returns the value of `paging`, with what indicates that the sample is not the whole result.
+    fn paging(&self, sample: &Sample, table: &Table<'_>) -> Line {
+        let more = paging(sample).into_iter().filter(|(at, value)| indicates_more(at, value, table.rows.len()));
+        let more: Vec<String> = more.map(|(at, value)| format!("`{at}`, {value}")).collect();
+        let why = match more.is_empty() {
+            true => "a single response; `stixmap explain profile` describes the paging methods".to_owned(),
+            false => format!(
+                "incomplete: further pages are indicated by {}; `stixmap explain profile` describes the paging methods",
+                more.join(", ")
+            ),
+        };
+        Line::new("{ kind: none }", why)
     }
 
     fn remarks(&self, sample: &Sample, table: &Table<'_>, omitted: usize) -> Vec<String> {
@@ -197,7 +213,7 @@ impl Drafts<'_> {
                 "Too many columns: {omitted} that may be the owner name or the data were not compared. Review `rrname` and `rdata`."
             ));
         }
-        let others = paging(sample);
+        let others: Vec<String> = paging(sample).into_iter().map(|(at, value)| format!("`{at}`, {value}")).collect();
         if !others.is_empty() {
             remarks.push(format!("Possible paging information: {}.", others.join(", ")));
         }
@@ -252,8 +268,35 @@ fn level(level: &Level) -> String {
     yaml + " }"
 }
 
-/// Returns the members outside the rows that may control paging.
-fn paging(sample: &Sample) -> Vec<String> {
+/// Returns a remark about lists with records that the draft does not read.
+fn other_lists(own: Option<&str>, lists: &[(String, String)]) -> Option<String> {
+    let own = own?;
+    let is_other = |(at, _): &&(String, String)| !at.starts_with(own) && !own.starts_with(at.as_str());
+    let mut others: Vec<&str> = lists.iter().filter(is_other).map(|(_, rows)| rows.as_str()).collect();
+    others.dedup();
+    let others = others.join(", ");
+    (!others.is_empty())
+        .then(|| format!("Other records that this draft does not read: {others}. Add a lookup for them."))
+}
+
+/// Tests whether a member indicates rows beyond those of the response: a next page, or a total that is larger.
+fn indicates_more(at: &str, value: &Value, rows: usize) -> bool {
+    let name = at.rsplit(['.', '\'']).find(|word| word.chars().any(char::is_alphanumeric)).unwrap_or(at).to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    let is_larger = value.as_u64().is_some_and(|number| number > rows as u64);
+    match value {
+        Value::Bool(flag) => *flag && has(&["more", "next", "truncated", "partial"]),
+        Value::Number(_) if has(&["total", "count", "pages"]) => {
+            is_larger || has(&["pages"]) && value.as_u64() > Some(1)
+        }
+        Value::Number(_) => has(&["next", "cursor"]),
+        Value::String(text) => !text.is_empty() && has(&["next", "cursor", "token", "scroll"]),
+        _ => false,
+    }
+}
+
+/// Returns the members outside the rows that may control paging, and their values.
+fn paging(sample: &Sample) -> Vec<(String, Value)> {
     let [Value::Object(answer)] = &sample.values[..] else { return vec![] };
     let inner = answer.iter().filter_map(|(key, value)| Some((table::member("$", key), value.as_object()?)));
     let places = std::iter::once(("$".to_owned(), answer)).chain(inner);
@@ -262,7 +305,7 @@ fn paging(sample: &Sample) -> Vec<String> {
         for (key, value) in object {
             let is_single = !value.is_object() && !value.is_array();
             if is_single && PAGING.iter().any(|word| key.to_lowercase().contains(word)) {
-                found.push(format!("`{}`, {value}", table::member(&at, key)));
+                found.push((table::member(&at, key), value.clone()));
             }
         }
     }

@@ -32,6 +32,8 @@ pub(super) struct Roles {
     pub(super) unread: Vec<String>,
     /// Likelihood, to choose among drafts that map as many rows.
     pub(super) likeness: usize,
+    /// Questions that the sample leaves open.
+    pub(super) questions: Vec<String>,
     /// Number of columns that fit as owner name or data, but were not compared.
     pub(super) omitted: usize,
 }
@@ -83,13 +85,15 @@ pub(super) fn roles(table: &Table<'_>, columns: &[Column], observable: &Observab
     chosen.times(columns);
     chosen.count(columns);
     let orientation = orientation(owner, data);
+    let questions =
+        columns.iter().filter(|column| is_relative_name(column)).map(|column| relative(column, owner)).collect();
     let is_unread =
         |column: &&Column| !column.is_of_answer() && !chosen.used.iter().any(|used| std::ptr::eq(*used, *column));
     let unread: Vec<&Column> = columns.iter().filter(is_unread).collect();
     let likeness = score.1 + chosen.fields.len();
     let unread = unread.iter().map(|column| format!("{}: {}", column.path(), column.evidence())).collect();
     let omitted = omitted_owners.max(omitted_data);
-    Ok(Roles { fields: chosen.fields, orientation, unread, likeness, omitted })
+    Ok(Roles { fields: chosen.fields, orientation, unread, likeness, questions, omitted })
 }
 
 fn is_of_row(side: Side<'_>) -> bool {
@@ -210,6 +214,31 @@ fn hint(side: Side<'_>, names: &[&str]) -> usize {
         Side::Column(column) => column.hint(names) + column.nearness(),
         Side::Observable => 0,
     }
+}
+
+/// Common names of a column whose single labels are host names relative to a domain.
+const RELATIVE: [&str; 9] = ["host", "hostname", "rrname", "owner", "name", "subdomain", "label", "prefix", "record"];
+
+/// Tests whether a column contains names of a single label, which may be relative to another column or the observable.
+fn is_relative_name(column: &Column) -> bool {
+    let is_label = |text: &str| {
+        !text.is_empty()
+            && (text == "@" || !text.contains('.') && Name::parse(text).is_ok() && RrType::parse(text).is_err())
+    };
+    let texts = || column.values.iter().flatten().filter_map(serde_json::Value::as_str);
+    column.hint(&RELATIVE) > 0 && texts().next().is_some() && texts().all(is_label)
+}
+
+/// Asks whether the names of a column are relative, in which case the owner name of the draft is wrong.
+fn relative(column: &Column, owner: Side<'_>) -> String {
+    let path = column.path();
+    let suffix = match owner {
+        Side::Column(owner) => owner.path(),
+        Side::Observable => "observable".to_owned(),
+    };
+    format!(
+        "Question: are the names at `{path}` relative to `{suffix}`? If so, `rrname` is wrong: use `relative_to` (`stixmap explain profile`)."
+    )
 }
 
 fn is_count(column: &Column) -> bool {

@@ -97,3 +97,66 @@ fn row_of_many_columns_is_drafted_in_time() {
     assert!(profile.contains("rrname: { at: $.name,") && profile.contains("rdata: { at: $.data,"), "{profile:.4000}");
     assert!(profile.contains("2970 that may be the owner name or the data were not compared"), "{profile:.900}");
 }
+
+fn drafted_profile(sample: &serde_json::Value) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sample");
+    fs::write(&path, sample.to_string()).expect("it can be written");
+    let drafted = draft(&path, "acme", folder.path(), &["example.com"]);
+    assert_eq!(drafted.code, 0, "{}", drafted.err);
+    passes(&folder.path().join("acme"));
+    fs::read_to_string(folder.path().join("acme/profile.yaml")).expect("a profile")
+}
+
+#[test]
+fn draft_reports_what_indicates_further_pages() {
+    let row = serde_json::json!({ "rrname": "example.com", "rrtype": "A", "rdata": "192.0.2.34" });
+    let paging = |more: serde_json::Value| {
+        let mut sample = serde_json::json!({ "rows": [row, row] });
+        let members = more.as_object().expect("members").clone();
+        sample.as_object_mut().expect("an object").extend(members);
+        let profile = drafted_profile(&sample);
+        profile.lines().find(|line| line.contains("paging: {")).expect("a line").to_owned()
+    };
+    for (more, place) in [
+        (serde_json::json!({ "total": 50 }), "`$.total`, 50"),
+        (serde_json::json!({ "meta": { "total_count": 3 } }), "`$.meta.total_count`, 3"),
+        (serde_json::json!({ "next": "/page/2" }), "`$.next`, \"/page/2\""),
+        (serde_json::json!({ "links": { "next": "x" } }), "`$.links.next`, \"x\""),
+        (serde_json::json!({ "has_more": true }), "`$.has_more`, true"),
+        (serde_json::json!({ "cursor": "abc" }), "`$.cursor`, \"abc\""),
+        (serde_json::json!({ "nextPageToken": "abc" }), "`$.nextPageToken`, \"abc\""),
+        (serde_json::json!({ "total_pages": 2 }), "`$.total_pages`, 2"),
+    ] {
+        let line = paging(more);
+        assert!(line.contains("incomplete") && line.contains(place) && !line.contains("a single response"), "{line}");
+    }
+    for more in [
+        serde_json::json!({ "total": 2, "next": null, "has_more": false, "cursor": "", "total_pages": 1 }),
+        serde_json::json!({ "query": "example.com" }),
+    ] {
+        let line = paging(more);
+        assert!(line.contains("a single response"), "{line}");
+    }
+}
+
+#[test]
+fn draft_mentions_other_lists_with_records() {
+    let row = |data: &str| serde_json::json!({ "rrname": "example.com", "rrtype": "A", "rdata": data });
+    let profile = drafted_profile(
+        &serde_json::json!({ "a": [row("192.0.2.1"), row("192.0.2.2")], "b": [row("192.0.2.3")], "c": [{ "user": "jane" }] }),
+    );
+    assert!(profile.contains("# Other records that this draft does not read: 1 row at `$.b`. "), "{profile}");
+}
+
+#[test]
+fn draft_asks_about_names_that_may_be_relative() {
+    let row =
+        |host: &str, data: &str| serde_json::json!({ "host": host, "domain": "example.com", "type": "A", "ip": data });
+    let profile = drafted_profile(&serde_json::json!({ "rows": [row("www", "192.0.2.1"), row("mail", "192.0.2.2")] }));
+    assert!(profile.contains("# Question: are the names at `$.host` relative to `$.domain`?"), "{profile}");
+    let profile = drafted_profile(
+        &serde_json::json!({ "rows": [row("www.example.com", "192.0.2.1"), row("example.com", "192.0.2.2")] }),
+    );
+    assert!(!profile.contains("Question"), "{profile}");
+}
