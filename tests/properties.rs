@@ -61,7 +61,28 @@ fn properties_of_a_profile_without_mapped_records_are_vacuous_and_fail() {
     let vacuous =
         result.lines().filter(|line| line.starts_with("FAILS") && line.contains("vacuous: no generated record"));
     assert_eq!(vacuous.count(), 18, "{result}");
-    assert!(result.contains("no record of `by-type`, `reverse`") && result.contains("0 passed, 18 failed"), "{result}");
+    assert!(
+        result.contains("no record of `by-type`, `reverse` mapped") && result.contains("0 passed, 18 failed"),
+        "{result}"
+    );
+}
+
+/// The other lookups cannot make up for one that reads no row.
+#[test]
+fn properties_of_a_lookup_without_mapped_records_are_vacuous_and_fail() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let profile = std::fs::read_to_string(root().join("tests/providers/lines/profile.yaml")).expect("a profile");
+    let never = "only: [{ at: $.kind, is: x }], except: [{ at: $.kind, is: x }]";
+    let lookup = format!(
+        "  never: {{ accepts: [ipv4-addr], path: \"/never/{{observable.value}}\", framing: ndjson, {never} }}\n"
+    );
+    let text = profile.replace("lookups:\n", &format!("lookups:\n{lookup}"));
+    std::fs::write(folder.path().join("profile.yaml"), text).expect("a profile");
+    let path = folder.path().to_str().expect("UTF-8");
+    let result = ended(stixmap(&["test", path, "--properties"]));
+    assert_eq!(result.code, 1, "{}{}", result.out, result.err);
+    assert!(result.out.contains("vacuous: no generated record of `never` was mapped"), "{}", result.out);
+    assert!(result.out.contains("0 passed, 18 failed"), "{}", result.out);
 }
 
 #[test]

@@ -4,8 +4,15 @@ use super::{Failure, PropertyResults, RunCounts};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// Reason of a property that holds vacuously.
-const VACUOUS: &str = "vacuous: no generated record was mapped";
+/// Returns the reason of a property that holds vacuously.
+fn vacuous(tried: &PropertyResults) -> String {
+    match tried.untried.as_slice() {
+        names if names.is_empty() || tried.reached.records.0 == 0 => {
+            "vacuous: no generated record was mapped".to_owned()
+        }
+        names => format!("vacuous: no generated record of `{}` was mapped", names.join("`, `")),
+    }
+}
 
 /// Formats the results as text.
 pub(super) fn text(tried: &[PropertyResults]) -> String {
@@ -15,7 +22,9 @@ pub(super) fn text(tried: &[PropertyResults]) -> String {
         for result in &profile.results {
             let (id, name, cases) = (&profile.id, result.property.name, result.cases);
             let _ = match &result.failure {
-                None if profile.is_vacuous() => writeln!(text, "FAILS  {id} {name}, {cases} cases: {VACUOUS}"),
+                None if profile.is_vacuous() => {
+                    writeln!(text, "FAILS  {id} {name}, {cases} cases: {}", vacuous(profile))
+                }
                 None => writeln!(text, "ok     {id} {name}, {cases} cases: {}", result.property.holds),
                 Some(failure) => write!(text, "FAILS  {id} {name}: {}\n{}", failure.reason, shown(failure)),
             };
@@ -34,7 +43,7 @@ fn reached(tried: &PropertyResults) -> String {
     let outcomes: Vec<String> = outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
     let untried = match tried.untried.as_slice() {
         [] => String::new(),
-        names => format!("; no record of `{}`: increase `--cases`", names.join("`, `")),
+        names => format!("; no record of `{}` mapped", names.join("`, `")),
     };
     format!(
         "       {}: {}; {requests} requests; {mapped} of {read} records mapped{untried}; {} of {of} rules used\n",
@@ -67,7 +76,7 @@ fn profile(tried: &PropertyResults) -> Value {
             "is_kept": tried.is_kept(result),
         });
         if tried.is_vacuous() && result.failure.is_none() {
-            json["reason"] = VACUOUS.into();
+            json["reason"] = vacuous(tried).into();
         }
         if let Some(failure) = &result.failure {
             json["reason"] = failure.reason.as_str().into();
