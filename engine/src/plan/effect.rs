@@ -8,6 +8,7 @@ use crate::diagnostic::Code;
 use crate::profile::{
     Answer, Auth, Field, FieldSource, Lookup, Meaning, OneOrMany, Profile, QueryValue, RepeatsWord, TemplateText,
 };
+use crate::stix::Tlp;
 use crate::yaml::child;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -39,6 +40,14 @@ pub(super) fn check(compiler: &mut Compiler, profile: &Profile) {
     let markings = profile.record.fields.get("tlp");
     if markings.is_some_and(|field| !field.optional && field.from != FieldSource::Each) {
         let label = "a record without `tlp` is a bad record, unless the field is `optional`";
+        no_effect(compiler, "/tlp/results", "unmarked_records", label);
+    }
+    let level = |text: &TemplateText| Tlp::parse(&text.0);
+    let results = &profile.tlp.results;
+    if let Some(unmarked) = results.unmarked_records.as_ref().and_then(level)
+        && level(&results.at_least).is_some_and(|least| unmarked < least)
+    {
+        let label = "lower than `at_least`, which applies to every record";
         no_effect(compiler, "/tlp/results", "unmarked_records", label);
     }
     if profile.relationship.repeats == RepeatsWord::Separate && profile.relationship.start_time.is_none() {
@@ -138,6 +147,12 @@ fn lookup(compiler: &mut Compiler, profile: &Profile, lookup: &Lookup, at: &str)
         no_effect(compiler, &format!("{at}/job"), "state", "requires `pending`, `failed` or `done`");
     }
     let is_read = || profile.record.fields.values().any(|field| field.from == FieldSource::Each);
+    let states =
+        lookup.job.iter().flat_map(|job| job.pending.iter().enumerate().map(move |(i, state)| (i, state, job)));
+    for (i, ..) in states.filter(|(_, state, job)| job.failed.contains(state)) {
+        let (at, label) = (format!("{at}/job/pending/{i}"), "also one of `failed`, which takes precedence");
+        compiler.error(Code::NoEffect, &at, "this state of `pending` has no effect", label);
+    }
     if lookup.for_each.len() == 1 && !names_each(lookup) && !is_read() {
         let label = "no `{each}` in the request, and no field has `from: each`";
         compiler.error(Code::EachUnused, &format!("{at}/for_each"), "`for_each` with one value is unused", label);
