@@ -8,7 +8,7 @@ use jiff::civil::date;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
 use jiff::{RoundMode, SignedDuration, Span, Timestamp, Unit, ZonedRound};
-use pattern::Pattern;
+use pattern::{Pattern, with_offset};
 use serde_json::Value;
 
 /// How a provider writes a point in time.
@@ -191,7 +191,7 @@ impl TimeFormat {
             Self::EpochSeconds => since_1970(datum, 1_000_000_000)?,
             Self::EpochMilliseconds => since_1970(datum, 1_000_000)?,
             Self::EpochMicroseconds => since_1970(datum, 1_000)?,
-            Self::Rfc3339 => datum.as_str()?.parse().ok()?,
+            Self::Rfc3339 => with_offset(datum.as_str()?)?,
             Self::Zoned(pattern) => pattern.read(datum.as_str()?)?.instant(None)?,
             Self::Civil(pattern, zone) => pattern.read(datum.as_str()?)?.instant(Some(zone))?,
         };
@@ -256,7 +256,7 @@ fn fractional(text: &str, unit: i64) -> Option<i128> {
 
 /// Parses a time as defined by RFC 3339.
 pub fn time_text(text: &str) -> Option<Timestamp> {
-    text.parse().ok()
+    with_offset(text)
 }
 
 /// Parses a non-negative ISO 8601 duration.
@@ -316,6 +316,42 @@ mod tests {
         check("epoch-milliseconds", None, json!(1340308340123_i64), Some("2012-06-21T19:52:20.123Z"));
         check("rfc3339", None, json!("2019-06-30T11:17:42.459369+00:00"), Some("2019-06-30T11:17:42.459369Z"));
         check("rfc3339", None, json!("2019-06-30T11:17:42"), None);
+    }
+
+    #[test]
+    fn offset_beyond_18_hours_is_invalid() {
+        for (offset, is_valid) in [
+            ("+18:00", true),
+            ("-18:00", true),
+            ("+14:00", true),
+            ("-00:30", true),
+            ("+18:01", false),
+            ("-18:01", false),
+            ("+19:00", false),
+            ("+25:00", false),
+            ("-25:00", false),
+        ] {
+            let texts = [
+                ("rfc3339", format!("2024-02-03T12:00:00{offset}")),
+                ("%Y-%m-%d %H:%M:%S", format!("2024-02-03 12:00:00 {offset}")),
+                ("%Y-%m-%d", format!("20240203T120000{}", offset.replace(':', ""))),
+                ("%d/%m/%Y %H:%M %:z", format!("03/02/2024 12:00 {offset}")),
+                ("%d/%m/%Y %H:%M %z", format!("03/02/2024 12:00 {}", offset.replace(':', ""))),
+            ];
+            for (format, text) in texts {
+                let read = TimeFormat::parse(format, Some("UTC")).expect("a format").read(&json!(text));
+                assert_eq!(read.is_some(), is_valid, "{text} as {format}");
+            }
+            assert_eq!(time_text(&format!("2024-02-03T12:00:00{offset}")).is_some(), is_valid, "{offset}");
+        }
+    }
+
+    /// As `zone` documents it.
+    #[test]
+    fn ambiguous_local_time_is_the_earlier_one() {
+        let (sql, zone) = ("%Y-%m-%d %H:%M:%S", Some("America/New_York"));
+        check(sql, zone, json!("2024-11-03 01:30:00"), Some("2024-11-03T05:30:00Z"));
+        check(sql, zone, json!("2024-03-10 02:30:00"), Some("2024-03-10T07:30:00Z"));
     }
 
     #[test]

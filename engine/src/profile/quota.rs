@@ -76,7 +76,9 @@ pub struct ProbeReset {
     /// Time format, as in `format` of a field. The default is `rfc3339`.
     #[serde(default)]
     pub format: Option<String>,
-    /// Time zone of times without an offset: `UTC` or a name of the IANA database.
+    /// Time zone of times without an offset: `UTC` or a name of the IANA database. Where clocks are set
+    /// back, an hour occurs twice, and its times are read as the earlier ones; times that are skipped are read with the
+    /// offset before the change. An offset is at most 18 hours from UTC; a time with a larger one is invalid.
     #[serde(default)]
     pub zone: Option<String>,
 }

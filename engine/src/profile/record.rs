@@ -62,7 +62,9 @@ pub struct Field {
     /// reads numbers of coarser units too.
     #[serde(default)]
     pub format: Option<OneOrMany<String>>,
-    /// Time zone of times without an offset: `UTC` or a name of the IANA database.
+    /// Time zone of times without an offset: `UTC` or a name of the IANA database. Where clocks are set
+    /// back, an hour occurs twice, and its times are read as the earlier ones; times that are skipped are read with the
+    /// offset before the change. An offset is at most 18 hours from UTC; a time with a larger one is invalid.
     #[serde(default)]
     pub zone: Option<String>,
     /// Whether the value may be absent or null. If it may not, such a record is a bad record.

@@ -90,11 +90,34 @@ impl Pattern {
 
 fn own(pattern: &str, text: &str) -> Option<Reading> {
     let read = BrokenDownTime::parse(pattern, text).ok()?;
+    if read.offset().is_some_and(|offset| offset.seconds().abs() > LARGEST_OFFSET) {
+        return None;
+    }
     if let Ok(time) = read.to_timestamp() {
         return Some(Reading::Instant(time));
     }
     let civil = read.to_datetime().or_else(|_| read.to_date().map(midnight));
     civil.ok().map(Reading::Civil)
+}
+
+/// Maximum distance of a local time from UTC, in seconds: ISO 8601 has no limit, but `+25:00` is a misprint, and the
+/// date would be wrong by a day.
+const LARGEST_OFFSET: i32 = 18 * 3600;
+
+/// Parses a time with an offset of at most [`LARGEST_OFFSET`] (RFC 3339).
+pub(super) fn with_offset(text: &str) -> Option<Timestamp> {
+    let time = text.parse().ok()?;
+    is_possible_offset(text).then_some(time)
+}
+
+/// Returns whether the numeric offset at the end of a time is at most [`LARGEST_OFFSET`].
+fn is_possible_offset(text: &str) -> bool {
+    // Before this place, `-` separates the parts of a date.
+    let Some(sign) = text.rfind(['+', '-']).filter(|place| *place > 10) else { return true };
+    let digits: Vec<i32> =
+        text[sign + 1..].bytes().filter(u8::is_ascii_digit).map(|digit| i32::from(digit - b'0')).collect();
+    let part = |at: usize| digits.get(at).map_or(0, |tens| tens * 10 + digits.get(at + 1).copied().unwrap_or(0));
+    part(0) * 3600 + part(2) * 60 + part(4) <= LARGEST_OFFSET
 }
 
 fn midnight(date: Date) -> DateTime {
@@ -112,7 +135,7 @@ fn iso(text: &str) -> Option<Reading> {
     // After the date, `-` can only start an offset.
     let has_offset = text.contains(['Z', 'z', '+']) || text.rfind('-').is_some_and(|place| place > 10);
     match has_offset {
-        true => text.parse().ok().map(Reading::Instant),
+        true => with_offset(&text).map(Reading::Instant),
         false => text.parse().ok().map(Reading::Civil),
     }
 }
