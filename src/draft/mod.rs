@@ -167,7 +167,7 @@ impl Drafts<'_> {
             unread: roles.unread,
             orientation: roles.orientation,
             other_names: None,
-            rules: vec![Line::new("use: dns/standard@1", "maps DNS records as OpenCTI permits")],
+            rules: vec![Line::new("use: dns/standard@1", "maps DNS records to relationships that OpenCTI permits")],
             remarks: [self.remarks(sample, table, roles.omitted), roles.questions].concat(),
             case: FirstCase {
                 about: format!("Results for {}", self.observable.value()),

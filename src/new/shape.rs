@@ -30,7 +30,7 @@ pub(super) fn scaffold(name: &str, choices: Choices) -> Scaffold {
         unread: vec![],
         orientation: vec![],
         other_names: None,
-        rules: vec![Line::new("use: dns/standard@1", "maps DNS records as OpenCTI permits")],
+        rules: vec![Line::new("use: dns/standard@1", "maps DNS records to relationships that OpenCTI permits")],
         remarks: vec!["Replace the placeholders: the paths below, and the case by a real response.".to_owned()],
         case,
     }

@@ -205,8 +205,6 @@ const PREFIXES: &[&str] = &[
     "HCP",
     "TFE",
     "SPACELIFT",
-    "CIRCLECI",
-    "CIRCLE",
     "APPVEYOR",
     "TEAMCITY",
     "BUDDY",
