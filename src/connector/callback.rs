@@ -2,9 +2,10 @@
 //! is sent after processing, so that the worker retries if the connector dies.
 
 use super::Connector;
+use super::acknowledgement::Disposition;
 use super::configuration::Callback;
 use super::consumer::handle_in_task;
-use super::enrichment::{Disposition, IncomingMessage, log_duplicate};
+use super::enrichment::{IncomingMessage, log_duplicate};
 use super::log::no_attributes;
 use super::replay_cache::{Fingerprint, ReplayCache};
 use super::token::{Invalid, verify};

@@ -1,7 +1,8 @@
 //! Consumes the connector's queue: each delivery is processed in a task of its own and acknowledged, rejected or requeued. After a
 //! broken connection the consumer reconnects; deliveries in progress continue, and their redeliveries wait for them.
 
-use super::enrichment::{self, Disposition, IncomingMessage, handle};
+use super::acknowledgement::Disposition;
+use super::enrichment::{self, IncomingMessage, handle};
 use super::log::{no_attributes, with_reason};
 use super::{Connector, WAITS, broker};
 use anyhow::{Context, bail};

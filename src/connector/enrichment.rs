@@ -1,6 +1,7 @@
 //! Processes one delivery: parse, enrich, publish, report. The delivery is then acknowledged, rejected because it is malformed,
 //! or requeued because the result could not be reported to the platform.
 
+use super::acknowledgement::{Disposition, ReportFailure, disposition, reject};
 use super::breaker::Change;
 use super::entity::Entity;
 use super::expectations::{reconcile, report_missing};
@@ -8,7 +9,7 @@ use super::graphql_error::PlatformError;
 use super::journal::Entry;
 use super::json::parse_fields;
 use super::log::with_reason;
-use super::message::{Delivery, Malformed, Playbook};
+use super::message::{Delivery, Playbook};
 use super::objects::{Found, Objects};
 use super::platform::RequestContext;
 use super::publish::Publisher;
@@ -29,9 +30,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// Maximum time for the final report, in addition to the time limit of the delivery.
 pub(super) const TO_REPORT: Duration = Duration::from_secs(60);
 
-/// Maximum attempts at a delivery whose result the platform cannot store (`PlatformError::Failed`).
-const MAX_REPORT_ATTEMPTS: usize = 3;
-
 /// Part of `TO_REPORT` that is reserved for `to_processed`, after the reports of expectations that are given up.
 const RESERVED: Duration = Duration::from_secs(15);
 
@@ -40,17 +38,6 @@ const PING: Duration = Duration::from_secs(300);
 
 /// Time that is reserved for publishing the result.
 const TO_PUBLISH: SignedDuration = SignedDuration::from_secs(5);
-
-/// What the broker is to do with a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Disposition {
-    /// Processed and reported, or never to be reported.
-    Acknowledge,
-    /// Malformed: it can never be processed.
-    Reject,
-    /// Not reported: it is needed again.
-    Requeue,
-}
 
 /// A message as it arrived, from the broker or by the callback.
 #[derive(Clone, Copy)]
@@ -99,25 +86,6 @@ impl DeliveryResult {
     /// An error that another attempt may not have.
     fn transient(text: impl Into<String>) -> DeliveryResult {
         DeliveryResult { is_final: false, ..DeliveryResult::error(text) }
-    }
-}
-
-/// Why the result of a delivery was not reported.
-enum ReportFailure {
-    /// The platform cannot store the report: the message is needed again.
-    Unavailable(PlatformError),
-    /// The platform rejects the report for good.
-    Rejected(PlatformError),
-    /// The delivery was requeued; its next consumer reports.
-    Lost,
-}
-
-impl From<PlatformError> for ReportFailure {
-    fn from(error: PlatformError) -> Self {
-        match error {
-            PlatformError::Rejected { .. } if !error.is_forbidden() => Self::Rejected(error),
-            _ => Self::Unavailable(error),
-        }
     }
 }
 
@@ -195,51 +163,6 @@ pub(super) async fn report_panic(connector: &Connector, incoming: IncomingMessag
     let result = DeliveryResult::error("internal error in the connector");
     let reported = report_result(connector, &delivery, &entry, incoming, Timestamp::now(), result).await;
     disposition(connector, &entry, reported)
-}
-
-fn disposition(connector: &Connector, entry: &Entry, reported: Result<(), ReportFailure>) -> Disposition {
-    if let Err(failure) = reported
-        && let Some(disposition) = on_report_failure(connector, entry, failure)
-    {
-        return disposition;
-    }
-    entry.mark_reported();
-    Disposition::Acknowledge
-}
-
-/// Logs why the result was not reported, and returns what to do with the delivery; none if it is finished all the same.
-fn on_report_failure(connector: &Connector, entry: &Entry, failure: ReportFailure) -> Option<Disposition> {
-    match failure {
-        ReportFailure::Rejected(error) if error.is_gone() => {
-            connector.log.warning("Work no longer exists", with_reason(error));
-            None
-        }
-        ReportFailure::Rejected(error) => {
-            connector.log.error("Failing reporting the processing", with_reason(error));
-            None
-        }
-        ReportFailure::Unavailable(error) => {
-            let is_permanent =
-                matches!(error, PlatformError::Failed(_)) && entry.count_failure() >= MAX_REPORT_ATTEMPTS;
-            connector.log.error("Failing reporting the processing", with_reason(error));
-            // Requeued forever, it would block other deliveries.
-            (!is_permanent).then_some(Disposition::Requeue)
-        }
-        ReportFailure::Lost => Some(Disposition::Requeue),
-    }
-}
-
-async fn reject(connector: &Connector, entry: &Entry, malformed: Malformed) -> Disposition {
-    connector.metrics.errors.inc();
-    connector.log.error("Rejected message", with_reason(&malformed.reason));
-    if let Some(work) = &malformed.work {
-        let context = RequestContext::new(None, Instant::now() + TO_REPORT);
-        let text = format!("invalid message: {}", malformed.reason);
-        if let Err(failure) = connector.platform.to_processed(work, &text, true, context).await.map_err(Into::into) {
-            return on_report_failure(connector, entry, failure).unwrap_or(Disposition::Reject);
-        }
-    }
-    Disposition::Reject
 }
 
 /// Reports the result to the work and answers the playbook, once each and only while this connector owns the delivery.

@@ -11,6 +11,7 @@ mod broker;
 mod callback;
 mod tls;
 mod configuration;
+mod acknowledgement;
 mod archive;
 mod message;
 mod entity;

@@ -21,6 +21,7 @@ mod preview;
 mod record;
 mod request;
 mod retry;
+mod retry_after;
 mod rows;
 mod secret;
 mod signature;
@@ -31,6 +32,7 @@ mod stored_pages;
 mod trace;
 mod stream_rows;
 mod prune;
+mod quota;
 
 pub use exchange::{Fault, Health, Input, Response, Step};
 pub use offline::map_stored;
