@@ -313,3 +313,28 @@ fn token_url_with_ambiguous_host_is_an_error() {
         assert!(found.iter().any(|found| found.message.contains("token URL")), "{url}: {found:?}");
     }
 }
+
+#[test]
+fn setting_sent_under_the_name_of_a_credential_is_an_error() {
+    let text = |kind: &str, http: &str, lookup: &str| {
+        format!(
+            "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nsettings: {{ region: {{ type: {kind}, default: \"7\", description: A region }} }}\nhttp: {{ base_url: \"https://api.example.net\", {http} }}\nlookups:\n  names: {{ accepts: [domain-name], path: \"/names/{{observable.value}}\", records: $.rows, {lookup} }}\nrecord:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\nrules:\n  - {{ use: dns/standard@1 }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
+        )
+    };
+    let codes = |text: String| -> Vec<&'static str> {
+        Plan::check(&Source::new("profile.yaml", text)).1.iter().map(|found| found.code.slug()).collect()
+    };
+    for (kind, http, lookup, is_refused) in [
+        ("string", "headers: { X-Api-Key: \"{settings.region}\" }", "", true),
+        ("integer", "headers: { X-Api-Key: \"{settings.region}\" }", "", true),
+        ("string", "headers: { X-Region: \"{settings.region}\" }", "", false),
+        ("string", "", "query: { api_key: \"{settings.region}\" }", true),
+        ("string", "", "query: { region: \"{settings.region}\" }", false),
+        ("string", "", "headers: { X-Auth-Token: \"Token {settings.region}\" }", true),
+        ("string", "", "method: POST, body: { q: { token: [\"{settings.region}\"] } }", true),
+        ("string", "", "method: POST, form: { password: \"{settings.region}\" }", true),
+    ] {
+        let found = codes(text(kind, http, lookup));
+        assert_eq!(found.contains(&"credential-not-secret"), is_refused, "{kind} {http} {lookup}: {found:?}");
+    }
+}

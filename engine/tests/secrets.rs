@@ -364,6 +364,8 @@ fn secret_that_appears_only_in_parsed_values_is_found() {
         check(&texts_of(&report), secret, secret);
         assert_eq!((report.counts.read, report.counts.bad()), (2, 1), "{rdata}: {:?}", report.counts);
         assert!(report.counts.bad.contains_key("the row contains a secret"), "{rdata}: {:?}", report.counts);
+        let labels: Vec<_> = report.diagnostics.iter().flat_map(|found| &found.labels).collect();
+        assert!(labels.iter().all(|label| label.source.name == "profile.yaml"), "an excerpt of the response is shown");
     }
     let mut owner = cof_row("A", "192.0.2.1");
     owner["rrname"] = "ＳｕｐｅｒＳｅｃｒｅｔＫｅｙ１２３４５.example.net".into();
@@ -397,6 +399,8 @@ fn secret_in_another_case_or_with_open_references_is_found() {
     let secrets = |secret: &str| Secrets::of(&input(&CURSOR, secret).settings);
     assert!(secrets("SCHLÜSSEL-größe").occur_in("it is schlüssel-größe."));
     assert!(secrets("schlüssel-größe").occur_in("it is SCHLÜSSEL-GRÖSSE."));
+    let spaced: String = "abc&defGHI123xyz".bytes().map(|octet| format!("{octet:02x} ")).collect();
+    assert!(secrets("abc&defGHI123xyz").occur_in(&format!("\\# 16 {spaced}")));
     assert!(secrets("abc&defGHI123xyz").occur_in("it is abc&ampdefGHI123xyz"));
 }
 

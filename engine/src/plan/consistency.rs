@@ -2,16 +2,16 @@
 //! is compiled.
 
 use super::compiler::Compiler;
-use super::reserved::{is_credential, is_identity, owner, variable};
+use super::reserved::{owner, variable};
 use super::template::{Local, Part, Template};
 use super::{
     AnswerPlan, AuthPlan, BASE_URL, CursorTarget, HttpPlan, LookupPlan, PagingPlan, Parameter, Parts, QueryPlan,
-    RulePlan, RuleThen, TokenCarrier, ValueOrSetting, WindowPlan, effect, exact, fields, lookups, places,
+    RulePlan, RuleThen, TokenCarrier, ValueOrSetting, WindowPlan, credentials, effect, exact, fields, lookups, places,
 };
 use crate::diagnostic::{Code, Fix, Severity};
 use crate::dns::RrType;
 use crate::profile::{
-    Framing, OtherNames, Profile, RelationshipBlock, RepeatsWord, Setting, SettingType, TimeField, WindowPoint,
+    Framing, OtherNames, Profile, RelationshipBlock, RepeatsWord, SettingType, TimeField, WindowPoint,
 };
 use crate::stix::ObservableType;
 use crate::yaml::child;
@@ -22,7 +22,7 @@ pub(super) fn check(compiler: &mut Compiler, profile: &Profile, parts: &Parts) {
     deprecated_fields(compiler);
     settings(compiler, profile);
     variables(compiler, profile);
-    used_as_credentials(compiler, profile, parts.http.as_ref());
+    credentials::check(compiler, profile, parts.http.as_ref());
     http(compiler, parts);
     answers(compiler, &parts.answers);
     window(compiler, profile, parts);
@@ -101,49 +101,6 @@ fn variables(compiler: &mut Compiler, profile: &Profile) {
             let label = format!("`{owner}` is reserved");
             compiler.error_at_key(Code::ReservedVariable, &at, message, label);
         }
-        credential(compiler, name, setting, &at);
-    }
-}
-
-/// Validates that credentials are secrets, whatever their setting is called: passwords, keys, and values of headers and
-/// parameters in `auth`. A user name may accompany them.
-fn used_as_credentials(compiler: &mut Compiler, profile: &Profile, http: Option<&HttpPlan>) {
-    let values = http.into_iter().flat_map(|http| &http.auth).filter_map(|auth| match auth {
-        AuthPlan::Basic(basic) => Some(&basic.password),
-        AuthPlan::Header { value, .. } | AuthPlan::Query { value, .. } | AuthPlan::Body { value, .. } => Some(value),
-        AuthPlan::Path { prefix } => Some(prefix),
-        AuthPlan::Token(token) => token.basic.as_ref().map(|basic| &basic.password),
-        AuthPlan::Signature(signature) => signature.key.as_ref(),
-    });
-    let values: Vec<&Template> = values.collect();
-    let is_secret = |name: &str| profile.settings.get(name).is_some_and(|setting| setting.kind == SettingType::Secret);
-    // A user name is the credential if nothing else is sent.
-    let has_secret = values.iter().flat_map(|value| value.settings()).any(is_secret);
-    for value in values {
-        let used = || value.settings().filter_map(|name| Some((name, profile.settings.get(name)?)));
-        if value.settings().any(is_secret) {
-            continue;
-        }
-        let may_be_shown = |name: &str| is_credential(name) || has_secret && is_identity(name);
-        for (name, setting) in used().filter(|(name, _)| !may_be_shown(name)) {
-            let at = format!("{}/type", child("/settings", name));
-            let message = format!("`{name}` is used as a credential");
-            let fix =
-                setting.choices.is_empty().then(|| Fix { span: compiler.span(&at), replacement: "secret".into() });
-            compiler.error(Code::CredentialNotSecret, &at, message, "requires type `secret`").fix = fix;
-        }
-    }
-}
-
-/// Validates that a setting that may be a credential has type `secret`.
-fn credential(compiler: &mut Compiler, name: &str, setting: &Setting, at: &str) {
-    let holds_text = matches!(setting.kind, SettingType::String | SettingType::Integer);
-    let is_named_so = std::iter::once(name).chain(setting.also.iter().map(String::as_str)).any(is_credential);
-    if holds_text && is_named_so {
-        let at = format!("{at}/type");
-        let fix = Fix { span: compiler.span(&at), replacement: "secret".into() };
-        let message = format!("`{name}` appears to be a credential");
-        compiler.error(Code::CredentialNotSecret, &at, message, "requires type `secret`").fix = Some(fix);
     }
 }
 

@@ -7,6 +7,7 @@ mod body;
 mod comparison;
 mod compiler;
 mod consistency;
+mod credentials;
 mod cascade;
 mod effect;
 mod expression;

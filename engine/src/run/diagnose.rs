@@ -2,6 +2,7 @@
 
 use super::mapping::BadRecordLocation;
 use super::rows::RowsError;
+use super::secret::CONTAINS_SECRET;
 use crate::diagnostic::{Code, Diagnostic, Label, Severity, Source, Span};
 use crate::plan::{LookupPlan, Plan};
 use crate::yaml::Tree;
@@ -85,6 +86,8 @@ pub(super) fn bad_record(
         (None, line) => line.and_then(|line| response.line(line)),
     };
     let text = location.shown.clone();
+    // An excerpt is redacted where a secret is written, not where its parts are.
+    let span = span.filter(|_| bad.reason != CONTAINS_SECRET);
     labels.extend(span.map(|span| Label { source: Arc::clone(&response.source), span, text }));
     let notes = vec!["counted as a bad record; further ones of this kind are not reported".to_owned()];
     Diagnostic {

@@ -97,9 +97,11 @@ pub(super) fn views(text: &[u8], wanted: NeededViews) -> Vec<DecodedView> {
             push_readable(&octets, &run, is_text, &mut views);
         }
     }
-    for run in runs(text, |byte| byte.is_ascii_hexdigit(), 2 * SHORTEST) {
-        for skipped in 0..2 {
-            hexadecimal(&text[run.start + skipped..run.end], &mut octets);
+    // Also with spaces between octets, as in unknown record data (RFC 3597 §5).
+    for run in runs(text, |byte| byte.is_ascii_hexdigit() || byte == b' ', 2 * SHORTEST) {
+        let digits: Vec<u8> = text[run.clone()].iter().copied().filter(|byte| *byte != b' ').collect();
+        for skipped in 0..2.min(digits.len()) {
+            hexadecimal(&digits[skipped..], &mut octets);
             push_readable(&octets, &run, is_text, &mut views);
         }
     }

@@ -139,7 +139,7 @@ impl Request {
 
 /// Whether a text is unchanged as a field value (RFC 9110 §5.5).
 fn is_header_value(text: &str) -> bool {
-    text.trim() == text && text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
+    text.trim() == text && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Where the next request is sent.

@@ -100,6 +100,12 @@ impl Evidence {
             Value::Object(properties) => {
                 properties.iter().for_each(|(key, value)| self.property(key, value, others));
             }
+            // Objects are also sent as text.
+            Value::String(text) if text.trim_start().starts_with(['{', '[']) => {
+                if let Ok(value) = serde_json::from_str::<Value>(text) {
+                    self.within(&value, others);
+                }
+            }
             _ => {}
         }
     }
