@@ -106,8 +106,9 @@ fn second_implementation_finds_the_same_in_generated_responses() {
     for (name, runs) in &*RUNS {
         let (compared, related) = compare(&root().join("profiles").join(name), runs);
         println!("{name}: {compared} answers, {related} relationships");
+        // Generated runs include errors and responses of other shapes; the runs are divided among all profiles.
         assert!(
-            compared > 300 && related > 150,
+            compared * 5 > runs.len() * 2 && related * 6 > runs.len(),
             "{name}: too little was compared: {compared} responses, {related} relationships"
         );
     }

@@ -63,6 +63,12 @@ impl Second<'_> {
             "json" => vec![serde_json::from_str(body).ok()?],
             "ndjson" => lines().collect(),
             "saf" => lines().filter_map(|line| Some(line.as_object()?.get("obj")?.clone())).collect(),
+            "delimited" => {
+                let separator = self.lookup["columns"]["separator"].as_str()?;
+                let cells = |line: &str| line.split(separator).map(Value::from).collect::<Vec<_>>();
+                let rows = body.lines().map(cells).filter(|cells| cells.len() <= self.columns());
+                rows.map(Value::from).collect()
+            }
             other => panic!("no shipped profile has framing {other}"),
         };
         let mut ways: Vec<Vec<Value>> = answers.into_iter().map(|answer| vec![answer]).collect();
@@ -83,6 +89,13 @@ impl Second<'_> {
             ways = ways.into_iter().flat_map(below).collect();
         }
         Some(ways)
+    }
+
+    /// Returns the number of columns that the fields read.
+    fn columns(&self) -> usize {
+        let fields = self.profile["record"]["fields"].as_object().expect("fields");
+        let places = fields.values().filter_map(|field| field["at"].as_str()?.strip_prefix("$[")?.strip_suffix(']'));
+        places.filter_map(|index| index.parse::<usize>().ok()).max().map_or(0, |last| last + 1)
     }
 
     fn is_record(&self, row: &Value) -> bool {

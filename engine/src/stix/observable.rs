@@ -147,7 +147,8 @@ impl Observable {
     /// have (RFC 5321 §2.3.5).
     pub fn of_mailbox(mailbox: &Mailbox) -> Option<Observable> {
         let domain = Self::of_name(mailbox.domain())?;
-        let is_permitted = mailbox.local().is_ascii() && !domain.value.contains('_');
+        // `*@example.com` is a pattern, not an address.
+        let is_permitted = mailbox.local().is_ascii() && !mailbox.local().contains('*') && !domain.value.contains('_');
         is_permitted.then(|| Self::new(ObservableType::EmailAddr, mailbox.to_string()))
     }
 
@@ -330,9 +331,16 @@ mod tests {
     fn of_mailbox_requires_host_name_as_domain() {
         let is_one = |text: &str| Observable::of_mailbox(&Mailbox::parse(text).expect("a mailbox")).is_some();
         assert_eq!(["a@example.com", "a.b+c@xn--bcher-kva.example", "a_b@example.com"].map(is_one), [true; 3]);
-        let refused =
-            ["root@localhost", "a@my_zone.example.com", "grün@example.com", "a@*.example.com", "a@b.c", "a@-b.example"];
-        assert_eq!(refused.map(is_one), [false; 6]);
+        let refused = [
+            "root@localhost",
+            "a@my_zone.example.com",
+            "*@example.com",
+            "grün@example.com",
+            "a@*.example.com",
+            "a@b.c",
+            "a@-b.example",
+        ];
+        assert_eq!(refused.map(is_one), [false; 7]);
     }
 
     #[test]

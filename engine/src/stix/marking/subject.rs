@@ -27,8 +27,8 @@ impl<'s> Subject<'s> {
         object["id"].as_str().is_some_and(|id| self.has(id))
     }
 
-    /// Returns whether an object may be the observable: it has one of its ids, or its type and value, or cannot be distinguished
-    /// apart, because it has no id.
+    /// Returns whether an object may be the observable: it has one of its ids, or its type and value, or no id to
+    /// distinguish it by.
     pub(super) fn may_be(&self, object: &Value) -> bool {
         let has_id = object["id"].as_str().is_some_and(|id| !id.trim().is_empty());
         !has_id || self.has_an_id_of(object) || self.may_have_type_of(object) && self.may_have_value_of(object)
