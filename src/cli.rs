@@ -356,11 +356,11 @@ pub(crate) struct DiffArgs {
 /// Nothing is sent. Missing settings are shown as their names in braces, and so are all secrets.
 ///
 /// Examples:
-///   stixmap explain cof                                  requests, mapping and limits
-///   stixmap explain cof example.com --tlp TLP:GREEN      the requests for this name, and whether they may be sent
-///   stixmap explain profile                              the manual of the profile language
-///   stixmap explain unknown-field                        the meaning of a diagnostic; `codes` lists all
-///   stixmap explain properties                           what `stixmap test --properties` tests
+///   stixmap explain cof                                      requests, mapping and limits
+///   stixmap explain cof example.com --set min_tlp=TLP:CLEAR  the requests for this name, and whether they may be sent
+///   stixmap explain profile                                  the manual of the profile language
+///   stixmap explain unknown-field                            the meaning of a diagnostic; `codes` lists all
+///   stixmap explain properties                               what `stixmap test --properties` tests
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ExplainArgs {
@@ -664,8 +664,8 @@ pub(crate) struct ServeArgs {
 /// the mapping. The operator's values are in `.env`, which is never changed.
 ///
 /// Examples:
-///   stixmap deploy cof                        list the files
-///   stixmap deploy cof --out cof              write them
+///   stixmap deploy cof                     list the files
+///   stixmap deploy cof --out cof           write them
 ///   stixmap deploy cof --out cof --check   exit with 1 if a file is missing or differs
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]

@@ -3,6 +3,7 @@
 use crate::support::{Ended, ended, root, stixmap};
 use serde_json::Value;
 use std::io::Write;
+use std::path::Path;
 use std::process::Stdio;
 
 fn bundle(ended: &Ended) -> Value {
@@ -494,4 +495,43 @@ fn deadline_of_varying_length_is_refused_with_what_is_expected() {
         assert!(refused.err.contains(&invalid) && !refused.err.contains("caused"), "{text}: {}", refused.err);
         assert_eq!(refused.err.lines().count(), 1, "{}", refused.err);
     }
+}
+
+/// Copies a folder with its files.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for path in std::fs::read_dir(from).expect("a folder").flatten().map(|entry| entry.path()) {
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() { copy(&path, &target) } else { std::fs::copy(&path, &target).map(drop).expect("copied") }
+    }
+}
+
+/// Every example but those that need a server or an account.
+#[test]
+fn examples_of_the_help_succeed() {
+    const NEED_A_SERVER: [&str; 4] = ["stixmap serve", "stixmap record", "stixmap connector", "--set base_url"];
+    let folder = tempfile::tempdir().expect("a folder");
+    copy(&root().join("profiles/cof"), &folder.path().join("profiles/cof"));
+    let row = r#"{"rows":[{"rrname":"example.com","rrtype":"A","rdata":"192.0.2.1","time_first":1700000000}]}"#;
+    std::fs::write(folder.path().join("response.json"), row).expect("written");
+    let help = ended(stixmap(&["--help"])).out;
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let mut tried = 0;
+    for command in commands.filter_map(|line| line.split_whitespace().next()) {
+        let help = ended(stixmap(&[command, "--help"])).out;
+        let examples = help.lines().filter_map(|line| line.trim().strip_prefix("Example: ").or(Some(line.trim())));
+        let examples = examples.filter(|line| line.starts_with("stixmap ") && !line.contains('`'));
+        for example in examples.map(|line| line.split("  ").next().unwrap_or(line)) {
+            if NEED_A_SERVER.iter().any(|part| example.contains(part)) || example.contains('>') {
+                continue;
+            }
+            let mut command = stixmap(&example.split_whitespace().skip(1).collect::<Vec<_>>());
+            command.current_dir(folder.path());
+            let ended = ended(command);
+            assert_eq!(ended.code, 0, "{example}: {}{}", ended.out, ended.err);
+            let _ = std::fs::remove_dir_all(folder.path().join("profiles/acme"));
+            tried += 1;
+        }
+    }
+    assert!(tried >= 16, "{tried} examples were found");
 }

@@ -98,9 +98,14 @@ pub(super) fn views(text: &[u8], wanted: NeededViews) -> Vec<DecodedView> {
         }
     }
     // Also with spaces between octets, as in unknown record data (RFC 3597 §5).
+    let mut digits = vec![];
     for run in runs(text, |byte| byte.is_ascii_hexdigit() || byte == b' ', 2 * SHORTEST) {
-        let digits: Vec<u8> = text[run.clone()].iter().copied().filter(|byte| *byte != b' ').collect();
-        for skipped in 0..2.min(digits.len()) {
+        digits.clear();
+        digits.extend(text[run.clone()].iter().filter(|byte| **byte != b' '));
+        if digits.len() < 2 * SHORTEST {
+            continue;
+        }
+        for skipped in 0..2 {
             hexadecimal(&digits[skipped..], &mut octets);
             push_readable(&octets, &run, is_text, &mut views);
         }
