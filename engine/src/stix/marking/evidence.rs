@@ -100,12 +100,7 @@ impl Evidence {
             Value::Object(properties) => {
                 properties.iter().for_each(|(key, value)| self.property(key, value, others));
             }
-            // Objects are also sent as text.
-            Value::String(text) if text.trim_start().starts_with(['{', '[']) => {
-                if let Ok(value) = serde_json::from_str::<Value>(text) {
-                    self.within(&value, others);
-                }
-            }
+            Value::String(text) if may_contain_marking(text) => self.unreadable("markings inside a text of the object"),
             _ => {}
         }
     }
@@ -159,6 +154,15 @@ impl Evidence {
         }
         self.markings.extend(definition::read(id, definition));
     }
+}
+
+/// Whether a text is or contains an object with markings. It is not parsed: several parsers read different markings from a
+/// text that is not valid JSON, and escapes hide the names of its keys.
+fn may_contain_marking(text: &str) -> bool {
+    let begins = text.trim_start_matches(|letter: char| !letter.is_ascii_graphic()).starts_with(['{', '[', '"']);
+    let letters = text::letters(text);
+    let names = ["OBJECTMARKING", "MARKINGREF", "MARKINGDEFINITION"];
+    names.iter().any(|name| letters.contains(name)) || begins && text.contains("\\u")
 }
 
 fn has_id(object: &Value, id: &str) -> bool {

@@ -40,9 +40,14 @@ impl<'o> Flattened<'o> {
             return;
         };
         self.objects.push(object);
-        let Some(nested) = properties.get("objects") else { return };
+        let is_bundle = |kind: &Value| kind.as_str().is_none_or(|kind| letters(kind) == "BUNDLE");
+        let is_bundle = properties.get("type").is_none_or(is_bundle);
+        let Some(nested) = properties.get("objects") else {
+            self.has_others |= is_bundle && properties.contains_key("type");
+            return;
+        };
         // Observed data of STIX 2.0 has objects, too.
-        if properties.get("type").and_then(Value::as_str).is_none_or(|kind| letters(kind) == "BUNDLE") {
+        if is_bundle {
             self.bundles.push(properties);
         }
         match nested {

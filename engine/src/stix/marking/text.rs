@@ -5,6 +5,7 @@ use crate::stix::tlp::Tlp;
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use regex::Regex;
 use std::sync::LazyLock;
+use unicode_security::skeleton;
 
 /// The level as FIRST spells it.
 const AMBER_STRICT: &str = "AMBER+STRICT";
@@ -53,12 +54,23 @@ pub(super) fn alone(protocol: Protocol, text: &str) -> Option<Marking> {
 /// `papLevel` or `Traffic Light Protocol`.
 pub(super) fn protocol(name: &str) -> Option<Protocol> {
     let squeezed = letters(name);
-    let of_words = words(&folded(name)).iter().find_map(|word| mention(word).map(|(protocol, _)| protocol));
+    let of_words = words(&folded(&spaced(name))).iter().find_map(|word| mention(word).map(|(protocol, _)| protocol));
     of_words.or_else(|| match () {
         () if squeezed.contains("TLP") || squeezed.contains("TRAFFICLIGHT") => Some(Protocol::Tlp),
         () if squeezed.contains("PERMISSIBLEACTION") => Some(Protocol::Pap),
         () => mention(&squeezed).map(|(protocol, _)| protocol).filter(|_| squeezed.starts_with("PAP")),
     })
+}
+
+/// Returns a name with a space before each capital that follows a small letter: `papTag` consists of two words.
+fn spaced(name: &str) -> String {
+    let mut was_small = false;
+    let spaced = name.chars().flat_map(|letter| {
+        let begins = was_small && letter.is_uppercase();
+        was_small = letter.is_lowercase();
+        begins.then_some(' ').into_iter().chain([letter])
+    });
+    spaced.collect()
 }
 
 /// Returns the letters and digits of a name in upper case, so that spellings can be compared.
@@ -88,8 +100,8 @@ impl<'t> Reader<'t> {
         let words = words(&folded);
         let is_whole = self.words(&words);
         // `AMBER STRICT` is not a level, but means one above AMBER.
-        let is_split =
-            self.found.contains(&Marking::Tlp(Tlp::Amber)) && words.iter().any(|word| word.starts_with("STRICT"));
+        let is_split = self.found.contains(&Marking::Tlp(Tlp::Amber))
+            && words.iter().any(|word| word.starts_with("STRICT") || word == "PLUS");
         if !is_whole || self.wants_level || is_split {
             self.found.push(self.protocol.unwrap_or(Protocol::Tlp).unknown(self.text));
         }
@@ -231,28 +243,38 @@ fn enclosed(letter: char) -> char {
 /// Converts a capital or small capital of another script, or one with a stroke, to the Latin letter it looks like.
 fn look_alike(letter: char) -> char {
     match letter {
-        'Α' | 'А' | 'Ꭺ' | 'ᴀ' | 'ꓮ' | 'Ⱥ' => 'A',
+        'Α' | 'А' | 'Ꭺ' | 'ᴀ' | 'ꓮ' | 'Ⱥ' | 'Ⲁ' => 'A',
         'Β' | 'В' | 'Ᏼ' | 'ʙ' | 'ꓐ' | 'Ƀ' => 'B',
         'С' | 'Ꮯ' | 'ᴄ' | 'Ϲ' | 'ꓚ' | 'Ȼ' => 'C',
         'Ꭰ' | 'ᴅ' | 'Ԁ' | 'ꓓ' | 'Đ' | 'Ɖ' => 'D',
-        'Ε' | 'Е' | 'Ꭼ' | 'ᴇ' | 'ꓰ' | 'Ɇ' => 'E',
+        'Ε' | 'Е' | 'Ꭼ' | 'ᴇ' | 'ꓰ' | 'Ɇ' | 'Ⲉ' => 'E',
         'ꓝ' | 'Ϝ' => 'F',
         'Ꮐ' | 'ɢ' | 'Ԍ' | 'ꓖ' | 'Ǥ' => 'G',
         'Η' | 'Н' | 'ꓧ' | 'Ħ' => 'H',
-        'Ι' | 'І' | 'Ӏ' | 'Ɪ' | 'Ɨ' | 'ꓲ' => 'I',
+        'Ι' | 'І' | 'Ӏ' | 'Ɪ' | 'Ɨ' | 'ꓲ' | 'Ⲓ' => 'I',
         'Κ' | 'К' | 'ᴋ' | 'ꓗ' => 'K',
-        'Ꮮ' | 'ʟ' | 'ꓡ' | 'Ł' | 'Ƚ' | 'Ⱡ' => 'L',
+        'Ꮮ' | 'ʟ' | 'ꓡ' | 'Ł' | 'Ƚ' | 'Ⱡ' | 'Ɫ' | 'Ꝉ' | 'Լ' => 'L',
         'Μ' | 'М' | 'Ꮇ' | 'ᴍ' | 'ꓟ' => 'M',
         'Ν' | 'ɴ' | 'ꓠ' => 'N',
         'Ο' | 'О' | 'ᴏ' | 'ꓳ' | 'Ø' => 'O',
-        'Ρ' | 'Р' | 'Ꮲ' | 'ᴘ' | 'ꓑ' | 'Ᵽ' => 'P',
+        'Ρ' | 'Р' | 'Ꮲ' | 'ᴘ' | 'ꓑ' | 'Ᵽ' | 'Ꝑ' | 'Ꝓ' => 'P',
         'Ꭱ' | 'Ʀ' | 'ꓣ' | 'Ɍ' => 'R',
         'Ѕ' | 'ꜱ' | 'Ꮪ' | 'ꓢ' => 'S',
         'Τ' | 'Т' | 'Ꭲ' | 'ᴛ' | 'ꓔ' | 'Ŧ' | 'Ⱦ' => 'T',
         'Ꮩ' | 'ᴠ' | 'ꓦ' => 'V',
         'Ꮃ' | 'Ԝ' | 'ᴡ' | 'ꓪ' => 'W',
-        other => other,
+        other => confusable(other),
     }
+}
+
+/// Returns the ASCII letter that Unicode declares a letter to be confusable with (UTS 39 §4), or the letter itself.
+fn confusable(letter: char) -> char {
+    if letter.is_ascii() {
+        return letter;
+    }
+    let text = letter.to_string();
+    let prototype = skeleton(&text).find(char::is_ascii_alphanumeric);
+    prototype.map_or(letter, |prototype| prototype.to_ascii_uppercase())
 }
 
 #[cfg(test)]
@@ -302,6 +324,12 @@ mod tests {
             ("\u{a4d4}\u{a4e1}\u{a4d1}:\u{a4e3}\u{a4f0}\u{a4d3}", vec![Marking::Tlp(Tlp::Red)]),
             ("\u{1f183}\u{1f17b}\u{1f17f}:\u{1f161}\u{1f154}\u{1f153}", vec![Marking::Tlp(Tlp::Red)]),
             ("\u{24af}\u{24a7}\u{24ab}:\u{24ad}\u{24a0}\u{249f}", vec![Marking::Tlp(Tlp::Red)]),
+            ("\u{2ca2}\u{2c80}\u{2ca2}:RED", vec![Marking::Pap(Pap::Red)]),
+            ("\u{2ca6}L\u{2ca2}:RED", vec![Marking::Tlp(Tlp::Red)]),
+            ("\u{a750}A\u{a750}:RED", vec![Marking::Pap(Pap::Red)]),
+            ("T\u{2c62}P:RED", vec![Marking::Tlp(Tlp::Red)]),
+            ("T\u{a748}P:RED", vec![Marking::Tlp(Tlp::Red)]),
+            ("T\u{53c}P:RED", vec![Marking::Tlp(Tlp::Red)]),
             ("Copyright 2024, this paper is red", vec![]),
             ("A red map of papal paperwork", vec![]),
             ("Set up AP, at lp", vec![]),
@@ -321,6 +349,7 @@ mod tests {
             "TLP:AMBER STRICT",
             "TLP:AMBER STRICTLY",
             "TLP:AMBER plus STRICT",
+            "TLP:AMBER plus",
             "TLP:AMBER is STRICT",
             "TLP:AMBER, for us. Strict",
             "TLP:AMBER+",
@@ -375,6 +404,9 @@ mod tests {
             "paps",
             "PAPs",
             "myPAP",
+            "papTag",
+            "myPapScheme",
+            "PAPScheme",
         ] {
             assert_eq!(protocol(name), Some(Protocol::Pap), "{name:?}");
         }
