@@ -333,8 +333,17 @@ fn setting_sent_under_the_name_of_a_credential_is_an_error() {
         ("string", "", "headers: { X-Auth-Token: \"Token {settings.region}\" }", true),
         ("string", "", "method: POST, body: { q: { token: [\"{settings.region}\"] } }", true),
         ("string", "", "method: POST, form: { password: \"{settings.region}\" }", true),
+        ("string", "headers: { Accept: \"Bearer {settings.region}\" }", "", true),
+        ("string", "", "query: { q: \"token={settings.region}\" }", true),
+        ("string", "", "query: { q: \"area={settings.region}\" }", false),
     ] {
         let found = codes(text(kind, http, lookup));
         assert_eq!(found.contains(&"credential-not-secret"), is_refused, "{kind} {http} {lookup}: {found:?}");
+    }
+    for (path, is_refused) in
+        [("/key/{settings.region}", true), ("/token={settings.region}", true), ("/in/{settings.region}", false)]
+    {
+        let found = codes(text("string", "", "").replace("/names/", &format!("{path}/names/")));
+        assert_eq!(found.contains(&"credential-not-secret"), is_refused, "{path}: {found:?}");
     }
 }

@@ -418,3 +418,28 @@ fn number_of_readings_of_a_text_is_limited() {
         println!("{:?} for {}", started.elapsed(), text.len());
     }
 }
+
+#[test]
+fn secret_with_unusual_padding_is_found() {
+    let secret = "s3cr3t/+key=of-a-provider";
+    let secrets = Secrets::of(&input(&CURSOR, secret).settings);
+    let folded = |text: &str, fold: &str| {
+        let parts: Vec<String> = text.as_bytes().chunks(6).map(|part| String::from_utf8_lossy(part).into()).collect();
+        parts.join(fold)
+    };
+    let base64 = BASE64_STANDARD.encode(secret);
+    let hexadecimal: String = secret.bytes().map(|octet| format!("{octet:02x}")).collect();
+    for text in [&base64, &hexadecimal] {
+        for fold in [" \n", "\t \r\n", " \n ", "\n\t", "\r", " \\n", "\\r\\n  "] {
+            let text = folded(text, fold);
+            assert!(secrets.occur_in(&text), "{text:?}");
+        }
+    }
+    for zeros in [1, 7, 300, 3_000] {
+        let reference = format!("&#{}43;", "0".repeat(zeros));
+        let text = secret.replace('+', &reference);
+        assert!(secrets.occur_in(&text), "{zeros} zeros");
+        let text = secret.replace('+', &format!("&#x{}2b;", "0".repeat(zeros)));
+        assert!(secrets.occur_in(&text), "{zeros} zeros");
+    }
+}

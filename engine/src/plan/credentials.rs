@@ -8,6 +8,7 @@ use super::{AuthPlan, HttpPlan};
 use crate::diagnostic::{Code, Fix};
 use crate::profile::{BodyValue, Profile, QueryValue, Setting, SettingType, TemplateText};
 use crate::yaml::child;
+use std::collections::BTreeMap;
 
 pub(super) fn check(compiler: &mut Compiler, profile: &Profile, http: Option<&HttpPlan>) {
     for (name, setting) in &profile.settings {
@@ -55,39 +56,49 @@ fn used_in_auth(compiler: &mut Compiler, profile: &Profile, http: Option<&HttpPl
     }
 }
 
-/// Validates that no other setting is sent under the name of a credential.
+/// Validates that no other setting is sent under the name of a credential: of a header, parameter, field or path segment.
 fn used_elsewhere(compiler: &mut Compiler, profile: &Profile) {
-    let headers = |headers| named_texts(headers).collect::<Vec<_>>();
-    let mut sent: Vec<(&str, &TemplateText)> = headers(&profile.http.headers);
+    let mut sent: Vec<(&str, &str)> = vec![];
+    let mut texts = |texts| sent.extend(named_texts(texts));
+    texts(&profile.http.headers);
+    profile.lookups.values().for_each(|lookup| texts(&lookup.headers));
     for lookup in profile.lookups.values() {
-        sent.extend(headers(&lookup.headers));
-        let parameters = lookup.query.iter().chain(&lookup.form);
-        sent.extend(parameters.filter_map(|(name, value)| match value {
-            QueryValue::Text(text) => Some((name.as_str(), text)),
+        sent.push(("", &lookup.path.0));
+        sent.extend(lookup.query.iter().chain(&lookup.form).filter_map(|(name, value)| match value {
+            QueryValue::Text(text) => Some((name.as_str(), text.0.as_str())),
             _ => None,
         }));
         lookup.body.iter().for_each(|body| body_texts("", body, &mut sent));
     }
-    for (_, text) in sent.into_iter().filter(|(name, _)| is_credential(name)) {
-        for (name, setting) in &profile.settings {
-            let is_text = matches!(setting.kind, SettingType::String | SettingType::Integer | SettingType::Url);
-            if is_text && !is_credential(name) && text.0.contains(&format!("{{settings.{name}}}")) {
-                used_as_credential(compiler, name, setting);
-            }
+    let is_text =
+        |setting: &Setting| matches!(setting.kind, SettingType::String | SettingType::Integer | SettingType::Url);
+    for (name, setting) in profile.settings.iter().filter(|(name, setting)| is_text(setting) && !is_credential(name)) {
+        let placeholder = format!("{{settings.{name}}}");
+        if sent.iter().any(|(sent_as, text)| is_sent_as_credential(sent_as, text, &placeholder)) {
+            used_as_credential(compiler, name, setting);
         }
     }
 }
 
-fn named_texts(
-    texts: &std::collections::BTreeMap<String, TemplateText>,
-) -> impl Iterator<Item = (&str, &TemplateText)> {
-    texts.iter().map(|(name, text)| (name.as_str(), text))
+/// Whether a text sends the value of a placeholder as a credential: by its own name, or by the word before the placeholder,
+/// as in `/keys/{settings.x}` and `Bearer {settings.x}`.
+fn is_sent_as_credential(name: &str, text: &str, placeholder: &str) -> bool {
+    text.match_indices(placeholder).any(|(at, _)| {
+        let separates = |letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'));
+        let before = text[..at].trim_end_matches(separates).rsplit(separates).next().unwrap_or_default();
+        let is_scheme = ["bearer", "basic"].contains(&before.to_ascii_lowercase().as_str());
+        is_credential(name) || is_scheme || is_credential(before)
+    })
+}
+
+fn named_texts(texts: &BTreeMap<String, TemplateText>) -> impl Iterator<Item = (&str, &str)> {
+    texts.iter().map(|(name, text)| (name.as_str(), text.0.as_str()))
 }
 
 /// Collects the texts of a body with the names of their fields.
-fn body_texts<'p>(name: &'p str, value: &'p BodyValue, found: &mut Vec<(&'p str, &'p TemplateText)>) {
+fn body_texts<'p>(name: &'p str, value: &'p BodyValue, found: &mut Vec<(&'p str, &'p str)>) {
     match value {
-        BodyValue::Text(text) => found.push((name, text)),
+        BodyValue::Text(text) => found.push((name, &text.0)),
         BodyValue::List(items) => items.iter().for_each(|item| body_texts(name, item, found)),
         BodyValue::Object(fields) => fields.iter().for_each(|(name, field)| body_texts(name, field, found)),
         BodyValue::Boolean(_) | BodyValue::Integer(_) => {}

@@ -122,15 +122,17 @@ fn push_readable(octets: &[u8], run: &Range<usize>, is_text: impl Fn(u8) -> bool
     }
 }
 
-/// Returns the text without the line breaks, raw or JSON-escaped, that fold Base64 or hexadecimal (RFC 2045 §6.8);
-/// `None` if there are none.
+/// Returns the text without the line breaks, raw or JSON-escaped, that fold Base64 or hexadecimal (RFC 2045 §6.8), and
+/// the blanks around them; `None` if there are none.
 fn unfolded(text: &[u8]) -> Option<DecodedView> {
     let is_alphabet = |byte: Option<&u8>| byte.is_some_and(|byte| SEXTETS[usize::from(*byte)] != NONE);
     let (mut view, mut at, mut seen) = (DecodedView { is_whole: true, ..DecodedView::default() }, 0, 0);
     while let Some(next) = memchr3(b'\n', b'\r', b'\\', &text[seen..]) {
-        let start = seen + next;
-        let end = start + fold(&text[start..]);
-        seen = end.max(start + 1);
+        let first = seen + next;
+        let end = first + fold(&text[first..]);
+        let blanks = text[at..first].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let start = if end > first { first - blanks } else { first };
+        seen = end.max(first + 1);
         // The next character may itself be escaped.
         let continues = is_alphabet(text.get(end)) || text.get(end).is_some_and(|byte| ESCAPES.contains(byte));
         if end > start && is_alphabet(text[..start].last()) && continues {
@@ -242,15 +244,19 @@ fn unicode(text: &[u8]) -> Option<(Escaped, usize)> {
     )
 }
 
-/// Maximum number of digits in a character reference; browsers accept any number of zeros.
-const MOST_DIGITS: usize = 256;
+/// Maximum number of digits after the zeros of a character reference.
+const MOST_DIGITS: usize = 8;
 
 /// Decodes `&#43;` and `&#x2B;`, also without the semicolon, as browsers do.
 fn numbered(text: &[u8]) -> Option<(Escaped, usize)> {
     let (start, radix) = if matches!(text.get(2), Some(b'x' | b'X')) { (3, 16) } else { (2, 10) };
+    // Browsers accept any number of zeros.
+    let zeros = text[start..].iter().take_while(|byte| **byte == b'0').count();
     let is_digit = |byte: &&u8| char::from(**byte).is_digit(radix);
-    let length = text[start..].iter().take(MOST_DIGITS).take_while(is_digit).count();
-    let digits = std::str::from_utf8(&text[start..start + length]).ok()?;
+    let digits = text[start + zeros..].iter().take(MOST_DIGITS).take_while(is_digit).count();
+    let length = zeros + digits;
+    let digits = std::str::from_utf8(&text[start + zeros..start + length]).ok()?;
+    let digits = if zeros > 0 && digits.is_empty() { "0" } else { digits };
     let number = u32::from_str_radix(digits, radix).ok()?;
     let character = windows(number).or_else(|| char::from_u32(number))?;
     let end = start + length;
