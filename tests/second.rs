@@ -103,19 +103,11 @@ fn observable(asked: &Value) -> Observable {
 
 #[test]
 fn second_implementation_finds_the_same_in_generated_responses() {
-    // The second implementation has no rows below the keys of an object; the cases of such profiles test them.
-    let has_keys = |name: &str| {
-        let text = std::fs::read_to_string(root().join("profiles").join(name).join("profile.yaml"));
-        text.expect("a profile").contains("is: map")
-    };
-    let read: Vec<_> = RUNS.iter().filter(|(name, _)| !has_keys(name)).collect();
-    assert!(read.len() + 1 >= RUNS.len(), "all profiles but one: {}", read.len());
-    for (name, runs) in read {
+    for (name, runs) in &*RUNS {
         let (compared, related) = compare(&root().join("profiles").join(name), runs);
         println!("{name}: {compared} answers, {related} relationships");
-        // Generated runs include errors and responses of other shapes; the runs are divided among all profiles.
         assert!(
-            compared * 5 > runs.len() * 2 && related * 6 > runs.len(),
+            compared > 300 && related > 150,
             "{name}: too little was compared: {compared} responses, {related} relationships"
         );
     }

@@ -32,12 +32,19 @@ pub(super) struct Second<'s> {
 /// The texts of a row by field; `None` for a field without value.
 type Fields = BTreeMap<String, Option<Vec<String>>>;
 
+/// A row or one of its ancestors, with its key if it is an entry of an object.
+#[derive(Clone)]
+struct Node {
+    key: Option<String>,
+    value: Value,
+}
+
 impl Second<'_> {
     /// Maps a response; `None` if it does not match the framing.
     pub(super) fn map(&self, body: &str) -> Option<Found> {
         let mut found = Reports::new();
         for ancestors in self.rows(body)? {
-            if self.is_record(&ancestors[ancestors.len() - 1])
+            if self.is_record(&ancestors[ancestors.len() - 1].value)
                 && let Some(fields) = self.fields(&ancestors)
             {
                 self.row(&fields, &mut found);
@@ -57,7 +64,7 @@ impl Second<'_> {
     }
 
     /// Returns every row with its ancestors, beginning with the response.
-    fn rows(&self, body: &str) -> Option<Vec<Vec<Value>>> {
+    fn rows(&self, body: &str) -> Option<Vec<Vec<Node>>> {
         let lines = || body.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let answers: Vec<Value> = match self.lookup["framing"].as_str().unwrap_or("json") {
             "json" => vec![serde_json::from_str(body).ok()?],
@@ -65,26 +72,33 @@ impl Second<'_> {
             "saf" => lines().filter_map(|line| Some(line.as_object()?.get("obj")?.clone())).collect(),
             "delimited" => {
                 let separator = self.lookup["columns"]["separator"].as_str()?;
-                let cells = |line: &str| line.split(separator).map(Value::from).collect::<Vec<_>>();
+                let cells = |line: &str| line.split(separator).map(|cell| Value::from(cell.trim())).collect::<Vec<_>>();
                 let rows = body.lines().map(cells).filter(|cells| cells.len() <= self.columns());
                 rows.map(Value::from).collect()
             }
             other => panic!("no shipped profile has framing {other}"),
         };
-        let mut ways: Vec<Vec<Value>> = answers.into_iter().map(|answer| vec![answer]).collect();
+        let mut ways: Vec<Vec<Node>> = answers.into_iter().map(|value| vec![Node { key: None, value }]).collect();
         for level in list(&self.lookup["records"]) {
             let (at, is) = match &level {
                 Value::String(at) => (at.as_str(), "list"),
                 level => (level["at"].as_str()?, level["is"].as_str().unwrap_or("list")),
             };
-            let below = |ancestors: Vec<Value>| {
-                let inner = match (find(&ancestors[ancestors.len() - 1], at), is) {
-                    (Some(Value::Array(items)), _) => items,
-                    (Some(item), "one-or-many") if !item.is_null() => vec![item],
-                    (_, "list" | "one-or-many") => vec![],
+            let keys = list(&level["keys"]);
+            let below = |ancestors: Vec<Node>| {
+                let of_list = |items: Vec<Value>| items.into_iter().map(|value| Node { key: None, value }).collect();
+                let inner: Vec<Node> = match (find(&ancestors[ancestors.len() - 1].value, at), is) {
+                    (Some(Value::Object(entries)), "map") => {
+                        let is_read = |key: &String| keys.is_empty() || keys.contains(&Value::from(key.as_str()));
+                        let entries = entries.into_iter().filter(|(key, _)| is_read(key));
+                        entries.map(|(key, value)| Node { key: Some(key), value }).collect()
+                    }
+                    (Some(Value::Array(items)), "list" | "one-or-many") => of_list(items),
+                    (Some(item), "one-or-many") if !item.is_null() => of_list(vec![item]),
+                    (_, "list" | "one-or-many" | "map") => vec![],
                     (_, other) => panic!("no shipped profile has levels of {other}"),
                 };
-                inner.into_iter().map(move |item| [&ancestors[..], &[item]].concat()).collect::<Vec<_>>()
+                inner.into_iter().map(move |node| [&ancestors[..], &[node]].concat()).collect::<Vec<_>>()
             };
             ways = ways.into_iter().flat_map(below).collect();
         }
@@ -107,7 +121,7 @@ impl Second<'_> {
     }
 
     /// Returns the fields of a row; `None` if one of them is bad.
-    fn fields(&self, ancestors: &[Value]) -> Option<Fields> {
+    fn fields(&self, ancestors: &[Node]) -> Option<Fields> {
         let specs = self.profile["record"]["fields"].as_object().expect("fields");
         let mut fields = Fields::new();
         for (name, spec) in specs {
@@ -124,15 +138,17 @@ impl Second<'_> {
         Some(fields)
     }
 
-    fn field(&self, spec: &Value, ancestors: &[Value]) -> Option<Option<Vec<String>>> {
+    fn field(&self, spec: &Value, ancestors: &[Node]) -> Option<Option<Vec<String>>> {
         let around = |up: usize| ancestors.len().checked_sub(1 + up).map(|at| &ancestors[at]);
-        let from = |node: Option<&Value>| -> Vec<Value> {
-            list(&spec["at"]).iter().filter_map(|at| find(node?, at.as_str()?)).collect()
+        let from = |node: Option<&Node>| -> Vec<Value> {
+            list(&spec["at"]).iter().filter_map(|at| find(&node?.value, at.as_str()?)).collect()
         };
+        let key = |node: Option<&Node>| node.and_then(|node| node.key.clone()).map(Value::from).into_iter().collect();
         let values = match spec["from"].as_str().unwrap_or("row") {
             "row" => from(around(0)),
             "parent" => from(around(1)),
             "answer" => from(ancestors.first()),
+            "parent-key" => key(around(1)),
             "each" => self.each.map(Value::from).into_iter().collect(),
             "constant" => vec![spec["value"].clone()],
             other => panic!("no shipped profile has fields from {other}"),

@@ -169,7 +169,7 @@ pub enum Framing {
 #[serde(deny_unknown_fields)]
 pub struct Columns {
     /// Separator of columns, such as `","`, `"|"` or `" :: "`. `"\\t"` is a tab; `" "` is any number of spaces and
-    /// tabs.
+    /// tabs. Blanks around a value are not a part of it.
     #[schemars(length(min = 1, max = 8))]
     pub separator: String,
     /// Maximum number of columns. The last one contains the rest of the line, including separators.
