@@ -1,7 +1,7 @@
 //! Interpretation of responses: notations of waits, empty values, choice among several times, and equality of stored
 //! and live responses.
 
-use crate::simulation::{input, now, plan, response, run, unset};
+use crate::simulation::{Example, input, now, plan, response, run, unset};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -9,10 +9,9 @@ use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::Plan;
 use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report, Run, Step, map_stored};
 
-fn text(answers: &str, lookup: &str, fields: &str) -> String {
-    format!(
-        "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nhttp: {{ base_url: \"https://api.example.net\", retry: {{ attempts: 3, first: PT1S, longest: PT2H }} }}\nanswers:\n{answers}lookups:\n  names:\n    accepts: [domain-name]\n    path: \"/names/{{observable.value}}\"\n{lookup}record:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\n{fields}rules:\n  - {{ rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }}\n  - {{ rrtype: \"*\", drop: of no interest }}\nrelationship: {{ description: \"{{{{ rrtype }}}}\" }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
-    )
+fn text(answers: &str, lookup: &str, record: &str) -> String {
+    let http = "retry: { attempts: 3, first: PT1S, longest: PT2H }";
+    Example { blocks: &format!("answers:\n{answers}"), http, lookup, record, ..Example::default() }.text()
 }
 
 const QUOTA: &str = "  - { status: 402, means: quota }\n";

@@ -1,40 +1,21 @@
 //! Records about non-public addresses: which are dropped, by the operator's setting and the profile's list.
 
-use crate::simulation::{input, now, plan};
+use crate::simulation::{Example, input, now, plan};
 use serde_json::{Value, json};
 use stixmap_engine::diagnostic::{Code, Source};
 use stixmap_engine::plan::{PRIVATE_ADDRESSES, Plan};
 use stixmap_engine::run::{Report, map_stored};
 
-const PROFILE: &str = r#"
-profile: stixmap/v1
-id: example
-version: 1.0.0
-name: Example
-summary: An example.
-http: { base_url: "https://api.example.net" }
-lookups:
-  names: { accepts: [domain-name], path: "/names/{observable.value}", records: $.rows }
-record:
-  fields:
-    rrname: { at: $.name, as: string }
-    rrtype: { at: $.type, as: rrtype }
-    rdata: { at: $.data, as: string }
-    server: { at: $.server, as: ip, optional: true }
-  other_names: keep
-DROP
-rules:
-  - { use: dns/standard@1 }
-also_relate:
-  - { of: rrname, source: domain-name, field: server, relationship: resolves-to, target: ipv4-addr }
-relationship: { description: "{{ rrtype }}" }
-tlp: { max: "TLP:GREEN", unmarked: allow, results: { at_least: "TLP:GREEN" } }
-identity: { name: Example }
-"#;
+/// Returns a profile with this list of addresses to drop.
+fn text(list: Option<&str>) -> String {
+    let drop = list.map(|list| format!("  drop_addresses: {list}\n")).unwrap_or_default();
+    let record = format!("    server: {{ at: $.server, as: ip, optional: true }}\n  other_names: keep\n{drop}");
+    let blocks = "also_relate:\n  - { of: rrname, source: domain-name, field: server, relationship: resolves-to, target: ipv4-addr }\n";
+    Example { blocks, record: &record, rules: "  - { use: dns/standard@1 }\n", ..Example::default() }.text()
+}
 
 fn report(list: Option<&str>, setting: Option<&str>, row: Value) -> Report {
-    let drop = list.map(|list| format!("  drop_addresses: {list}")).unwrap_or_default();
-    let plan = plan(PROFILE.replace("DROP", &drop));
+    let plan = plan(text(list));
     let input = input(&plan, |name| setting.filter(|_| name == PRIVATE_ADDRESSES).map(str::to_owned));
     let body = json!({ "rows": [row] }).to_string().into_bytes();
     map_stored(&plan, &plan.lookups[0], None, input, [("answer".to_owned(), vec![body])], now())
@@ -69,7 +50,7 @@ fn setting_decides_about_non_public_addresses_and_profile_about_others() {
 
 #[test]
 fn empty_list_is_refused_as_without_effect() {
-    let source = Source::new("profile.yaml", PROFILE.replace("DROP", "  drop_addresses: []"));
+    let source = Source::new("profile.yaml", text(Some("[]")));
     let codes: Vec<Code> = Plan::check(&source).1.iter().map(|diagnostic| diagnostic.code).collect();
     assert_eq!(codes, [Code::NoEffect]);
 }

@@ -1,7 +1,7 @@
 //! Records that a provider withholds are reported, and its bad records are counted: each case is a sequence of
 //! responses, the last of which repeats.
 
-use crate::simulation::{input, plan, response, run_with, unset};
+use crate::simulation::{Example, input, plan, response, run_with, unset};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -12,9 +12,10 @@ const NOW: i64 = 1_709_294_723;
 
 /// Compiles a profile with one lookup with these keys.
 fn lookup_plan(lookup: &str) -> Plan {
-    plan(format!(
-        "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nhttp: {{ base_url: \"https://api.example.net\" }}\nwindow: {{ last: P30D }}\nlookups:\n  names: {{ accepts: [domain-name], path: \"/names/{{observable.value}}\", query: {{ since: {{ from: window.start, format: epoch-seconds }}, until: {{ from: window.end, format: epoch-seconds }} }}, {lookup} }}\nrecord:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\n    time_last: {{ at: $.last, as: timestamp, format: epoch-seconds }}\n    count: {{ at: $.count, as: integer, optional: true }}\n    sensor: {{ at: $.sensor, as: string, optional: true }}\nrules:\n  - {{ rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }}\n  - {{ rrtype: \"*\", drop: of no interest }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
-    ))
+    let window = "query: { since: { from: window.start, format: epoch-seconds }, until: { from: window.end, format: epoch-seconds } }";
+    let record = "    time_last: { at: $.last, as: timestamp, format: epoch-seconds }\n    count: { at: $.count, as: integer, optional: true }\n    sensor: { at: $.sensor, as: string, optional: true }\n";
+    let lookup = format!("{window}, {lookup}");
+    plan(Example { blocks: "window: { last: P30D }\n", lookup: &lookup, record, ..Example::default() }.text())
 }
 
 /// Runs a lookup with these keys against these response bodies.

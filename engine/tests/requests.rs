@@ -1,7 +1,7 @@
 //! Requests are sent exactly as shown: for any job id, cursor, next URL, token and setting, a request is normalized,
 //! and its displayed form is equal except for the names of secrets.
 
-use crate::simulation::{input, now, plan, response, run_with};
+use crate::simulation::{Example, input, now, plan, response, run_with};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -317,9 +317,9 @@ fn token_url_with_ambiguous_host_is_an_error() {
 #[test]
 fn setting_sent_under_the_name_of_a_credential_is_an_error() {
     let text = |kind: &str, http: &str, lookup: &str| {
-        format!(
-            "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nsettings: {{ region: {{ type: {kind}, default: \"7\", description: A region }} }}\nhttp: {{ base_url: \"https://api.example.net\", {http} }}\nlookups:\n  names: {{ accepts: [domain-name], path: \"/names/{{observable.value}}\", records: $.rows, {lookup} }}\nrecord:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\nrules:\n  - {{ use: dns/standard@1 }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
-        )
+        let blocks = format!("settings: {{ region: {{ type: {kind}, default: \"7\", description: A region }} }}\n");
+        let lookup = format!("records: $.rows, {lookup}");
+        Example { blocks: &blocks, http, lookup: &lookup, ..Example::default() }.text()
     };
     let codes = |text: String| -> Vec<&'static str> {
         Plan::check(&Source::new("profile.yaml", text)).1.iter().map(|found| found.code.slug()).collect()

@@ -12,6 +12,47 @@ pub(crate) fn now() -> Timestamp {
     "2024-03-01T00:00:00Z".parse().expect("a time")
 }
 
+/// A profile of a provider whose rows have a name, a type and data; each part may be extended.
+pub(crate) struct Example<'t> {
+    /// Lines of further blocks.
+    pub(crate) blocks: &'t str,
+    /// Further keys of `http`.
+    pub(crate) http: &'t str,
+    /// Keys of the lookup, on one line or as indented lines.
+    pub(crate) lookup: &'t str,
+    /// Lines of further fields, and of further keys of `record`.
+    pub(crate) record: &'t str,
+    /// Lines of the rules.
+    pub(crate) rules: &'t str,
+}
+
+impl Default for Example<'_> {
+    fn default() -> Self {
+        let rules = "  - { rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }\n  - { rrtype: \"*\", drop: of no interest }\n";
+        Example { blocks: "", http: "", lookup: "records: $.rows", record: "", rules }
+    }
+}
+
+impl Example<'_> {
+    pub(crate) fn text(&self) -> String {
+        let Example { blocks, http, lookup, record, rules } = self;
+        let (accepts, path) = ("accepts: [domain-name]", "path: \"/names/{observable.value}\"");
+        let lookup = match lookup.starts_with(' ') {
+            true => format!("\n    {accepts}\n    {path}\n{lookup}"),
+            false => format!(" {{ {accepts}, {path}, {lookup} }}\n"),
+        };
+        [
+            "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\n",
+            &format!("http: {{ base_url: \"https://api.example.net\", {http} }}\n{blocks}"),
+            &format!("lookups:\n  names:{lookup}record:\n  fields:\n"),
+            "    rrname: { at: $.name, as: string }\n    rrtype: { at: $.type, as: rrtype }\n    rdata: { at: $.data, as: string }\n",
+            &format!("{record}rules:\n{rules}relationship: {{ description: \"{{{{ rrtype }}}}\" }}\n"),
+            "tlp: { max: \"TLP:GREEN\", unmarked: allow, results: { at_least: \"TLP:GREEN\" } }\nidentity: { name: Example }\n",
+        ]
+        .concat()
+    }
+}
+
 /// Compiles a valid profile.
 pub(crate) fn plan(text: impl Into<String>) -> Plan {
     let (plan, diagnostics) = Plan::check(&Source::new("profile.yaml", text));

@@ -1,7 +1,7 @@
 //! Waits and quotas are limited: a provider is queried again after `longest_wait` at the latest, an exhausted quota is
 //! probed again, and an unreadable one does not block requests.
 
-use crate::simulation::{input, now, response, run_with, unset};
+use crate::simulation::{Example, input, now, response, run_with, unset};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -10,30 +10,10 @@ use stixmap_engine::diagnostic::Severity;
 use stixmap_engine::plan::Plan;
 use stixmap_engine::run::{Input, OutcomeKind, ProviderState, Report, Response};
 
-const PROFILE: &str = r#"
-profile: stixmap/v1
-id: example
-version: 1.0.0
-name: Example
-summary: An example.
-http: { base_url: https://api.example.net }
-QUOTA
-answers:
+const ANSWERS: &str = "answers:
   - { status: 402, means: quota, retry_after: { at: $.reset, as: epoch-seconds } }
   - { status: 403, means: throttled, retry_after: { at: $.wait, as: minutes } }
-lookups:
-  names: { accepts: [domain-name], path: "/names/{observable.value}", records: $.rows }
-record:
-  fields:
-    rrname: { at: $.name, as: string }
-    rrtype: { at: $.type, as: rrtype }
-    rdata: { at: $.data, as: string }
-rules:
-  - { rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }
-  - { rrtype: "*", drop: of no interest }
-tlp: { max: "TLP:GREEN", unmarked: allow, results: { at_least: "TLP:GREEN" } }
-identity: { name: Example }
-"#;
+";
 
 const HEADERS: &str = "headers: { remaining: x-left, reset: { header: x-reset, as: seconds } }";
 const PROBE: &str = "probe: { path: /account, remaining: $.left, reset: { at: $.reset, as: timestamp, format: epoch-seconds }, every: PT5M }";
@@ -41,7 +21,7 @@ const PROBE: &str = "probe: { path: /account, remaining: $.left, reset: { at: $.
 fn plan(quota: &[&str]) -> Plan {
     let keys: String = quota.iter().map(|key| format!("  {key}\n")).collect();
     let quota = if quota.is_empty() { String::new() } else { format!("quota:\n{keys}") };
-    crate::simulation::plan(PROFILE.replace("QUOTA", &quota))
+    crate::simulation::plan(Example { blocks: &format!("{quota}{ANSWERS}"), ..Example::default() }.text())
 }
 
 fn after(minutes: i64) -> Timestamp {

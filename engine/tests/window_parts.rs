@@ -1,14 +1,13 @@
 //! Validation of paging by parts of the window.
 
+use crate::simulation::Example;
 use stixmap_engine::diagnostic::Source;
 use stixmap_engine::plan::Plan;
 
 const BOTH: &str = "query: { since: { from: window.start, format: epoch-seconds }, until: { from: window.end, format: epoch-seconds } }";
 
 fn check(lookup: &str, expected: &[&str]) {
-    let text = format!(
-        "profile: stixmap/v1\nid: example\nversion: 1.0.0\nname: Example\nsummary: An example.\nhttp: {{ base_url: \"https://api.example.net\" }}\nwindow: {{ last: P30D }}\nlookups:\n  names: {{ accepts: [domain-name], path: \"/names/{{observable.value}}\", {lookup} }}\nrecord:\n  fields:\n    rrname: {{ at: $.name, as: string }}\n    rrtype: {{ at: $.type, as: rrtype }}\n    rdata: {{ at: $.data, as: string }}\nrules:\n  - {{ rrtype: A, source: domain-name, relationship: resolves-to, target: ipv4-addr }}\n  - {{ rrtype: \"*\", drop: of no interest }}\ntlp: {{ max: \"TLP:GREEN\", unmarked: allow, results: {{ at_least: \"TLP:GREEN\" }} }}\nidentity: {{ name: Example }}\n"
-    );
+    let text = Example { blocks: "window: { last: P30D }\n", lookup, ..Example::default() }.text();
     let (_, diagnostics) = Plan::check(&Source::new("profile.yaml", text));
     let labels: Vec<&str> = diagnostics.iter().map(|found| found.labels[0].text.as_str()).collect();
     assert_eq!(labels, expected, "{lookup}");
