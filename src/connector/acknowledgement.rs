@@ -52,7 +52,7 @@ pub(super) fn disposition(connector: &Connector, entry: &Entry, reported: Result
     Disposition::Acknowledge
 }
 
-/// Logs why the result was not reported, and returns what to do with the delivery; none if it is finished all the same.
+/// Logs why the result was not reported, and returns what to do with the delivery; `None` if no further report is needed.
 fn on_report_failure(connector: &Connector, entry: &Entry, failure: ReportFailure) -> Option<Disposition> {
     match failure {
         ReportFailure::Rejected(error) if error.is_gone() => {

@@ -63,72 +63,88 @@ pub(super) fn answers(compiler: &mut Compiler, answers: &[Answer]) -> Vec<Option
 }
 
 fn answer(compiler: &mut Compiler, answer: &Answer, at: &str) -> Option<AnswerPlan> {
+    matches_something(compiler, answer, at)?;
+    let body = answer.body.as_ref().map(|test| body(compiler, test, &format!("{at}/body")));
+    let header = answer.header.as_ref().map(|test| {
+        let name = compiler.header_name(&test.name, compiler.span(&format!("{at}/header/name")))?;
+        Some((name, test.contains.as_deref().map(str::to_lowercase)))
+    });
+    let messages: Vec<_> = answer.message.iter().flat_map(OneOrMany::iter).collect();
+    let message: Vec<_> =
+        messages.into_iter().map(|(i, text)| compiler.path(text, &format!("{at}/message{i}"))).collect();
+    let retry_after = answer.retry_after.as_ref().map(|wait| retry_after(compiler, wait, &format!("{at}/retry_after")));
+    Some(AnswerPlan {
+        status: answer.status.iter().flat_map(|codes| codes.iter().map(|(_, code)| code.0)).collect(),
+        body: transposed(body)?,
+        header: transposed(header)?,
+        means: answer.means,
+        message: message.into_iter().collect::<Option<_>>()?,
+        retry_after: transposed(retry_after)?,
+        span: compiler.span(at),
+    })
+}
+
+/// Returns `None` if a part is written and invalid.
+fn transposed<T>(part: Option<Option<T>>) -> Option<Option<T>> {
+    part.map_or(Some(None), |part| part.map(Some))
+}
+
+/// Validates that a row does not match every response.
+fn matches_something(compiler: &mut Compiler, answer: &Answer, at: &str) -> Option<()> {
     if answer.status.is_none() && answer.body.is_none() && answer.header.is_none() {
         let label = "requires `status`, `body` or `header`";
         compiler.error(Code::AnswerMatchesAll, at, "this row matches every response", label);
         return None;
     }
     let is_empty = |text: &&String| text.is_empty();
-    let empty_text = match &answer.body {
+    let of_body = match &answer.body {
         Some(BodyTest::Value { contains: Some(texts), .. }) => {
-            let found = texts.iter().find(|(_, text)| is_empty(text));
-            found.map(|(i, _)| format!("body/contains{i}"))
+            texts.iter().find(|(_, text)| is_empty(text)).map(|(i, _)| format!("body/contains{i}"))
         }
         Some(BodyTest::Part { contains }) => Some(contains).filter(is_empty).map(|_| "body/contains".to_owned()),
         _ => None,
     };
-    let empty_header = answer.header.as_ref().and_then(|test| test.contains.as_ref()).filter(is_empty);
-    if let Some(key) = empty_text.or(empty_header.map(|_| "header/contains".to_owned())) {
-        let label = "an empty text is contained in every text";
-        compiler.error(Code::AnswerMatchesAll, &format!("{at}/{key}"), "this test matches every response", label);
-        return None;
+    let of_header = answer.header.as_ref().and_then(|test| test.contains.as_ref()).filter(is_empty);
+    match of_body.or(of_header.map(|_| "header/contains".to_owned())) {
+        Some(key) => {
+            let label = "an empty text is contained in every text";
+            compiler.error(Code::AnswerMatchesAll, &format!("{at}/{key}"), "this test matches every response", label);
+            None
+        }
+        None => Some(()),
     }
-    let body = match &answer.body {
-        Some(BodyTest::Value { is: Some(_), contains: Some(_), .. }) => {
+}
+
+fn body(compiler: &mut Compiler, test: &BodyTest, at: &str) -> Option<BodyTestPlan> {
+    Some(match test {
+        BodyTest::Value { is: Some(_), contains: Some(_), .. } => {
             let label = "`is` compares the whole value, `contains` a part of it";
-            compiler.error(
-                Code::BodyTestTwice,
-                &format!("{at}/body"),
-                "`is` and `contains` are mutually exclusive",
-                label,
-            );
+            compiler.error(Code::BodyTestTwice, at, "`is` and `contains` are mutually exclusive", label);
             return None;
         }
-        Some(BodyTest::Value { at: path, contains: Some(texts), .. }) => {
-            let path = compiler.path(path, &format!("{at}/body/at"))?;
-            Some(BodyTestPlan::Text(path, texts.iter().map(|(_, text)| text.to_lowercase()).collect()))
+        BodyTest::Value { at: path, contains: Some(texts), .. } => {
+            let path = compiler.path(path, &format!("{at}/at"))?;
+            BodyTestPlan::Text(path, texts.iter().map(|(_, text)| text.to_lowercase()).collect())
         }
-        Some(BodyTest::Value { at: path, is, contains: None }) => {
-            let path = compiler.path(path, &format!("{at}/body/at"))?;
+        BodyTest::Value { at: path, is, contains: None } => {
+            let path = compiler.path(path, &format!("{at}/at"))?;
             let values = is.iter().flat_map(|values| values.iter().map(|(_, value)| value.clone())).collect();
-            Some(BodyTestPlan::Value(path, values))
+            BodyTestPlan::Value(path, values)
         }
-        Some(BodyTest::Empty { empty }) => Some(BodyTestPlan::Empty(*empty)),
-        Some(BodyTest::Part { contains }) => Some(BodyTestPlan::Contains(contains.to_lowercase())),
-        Some(BodyTest::Whole { text }) => Some(BodyTestPlan::Is(text.trim().to_lowercase())),
-        None => None,
-    };
-    let header = match &answer.header {
-        Some(test) => {
-            let name = compiler.header_name(&test.name, compiler.span(&format!("{at}/header/name")))?;
-            Some((name, test.contains.as_deref().map(str::to_lowercase)))
+        BodyTest::Empty { empty } => BodyTestPlan::Empty(*empty),
+        BodyTest::Part { contains } => BodyTestPlan::Contains(contains.to_lowercase()),
+        BodyTest::Whole { text } => BodyTestPlan::Is(text.trim().to_lowercase()),
+    })
+}
+
+fn retry_after(compiler: &mut Compiler, wait: &RetryAfter, at: &str) -> Option<(ResponseLocation, WaitUnit)> {
+    Some(match wait {
+        RetryAfter::Body { at: path, unit } => {
+            (ResponseLocation::Body(compiler.path(path, &format!("{at}/at"))?), *unit)
         }
-        None => None,
-    };
-    let messages: Vec<_> = answer.message.iter().flat_map(OneOrMany::iter).collect();
-    let message: Vec<_> =
-        messages.into_iter().map(|(i, text)| compiler.path(text, &format!("{at}/message{i}"))).collect();
-    let message = message.into_iter().collect::<Option<_>>()?;
-    let retry_after = match &answer.retry_after {
-        Some(RetryAfter::Body { at: path, unit }) => {
-            Some((ResponseLocation::Body(compiler.path(path, &format!("{at}/retry_after/at"))?), *unit))
+        RetryAfter::Header { header, unit } => {
+            let header = compiler.header_name(header, compiler.span(&format!("{at}/header")))?;
+            (ResponseLocation::Header(header), *unit)
         }
-        Some(RetryAfter::Header { header, unit }) => {
-            let header = compiler.header_name(header, compiler.span(&format!("{at}/retry_after/header")))?;
-            Some((ResponseLocation::Header(header), *unit))
-        }
-        None => None,
-    };
-    let status = answer.status.iter().flat_map(|codes| codes.iter().map(|(_, code)| code.0)).collect();
-    Some(AnswerPlan { status, body, header, means: answer.means, message, retry_after, span: compiler.span(at) })
+    })
 }

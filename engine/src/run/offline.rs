@@ -25,14 +25,15 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
     answers: impl IntoIterator<Item = (String, A)>,
     now: Timestamp,
 ) -> Report {
-    let mut ledger = Ledger::new(input.trace);
-    let mut graph = Graph::new(input.observable.clone(), plan.relationship.policy);
-    let mut texts = mapping::Texts::default();
     let secrets = Secrets::of(&input.settings);
-    let mut pages = StoredPages::default();
+    let mut reading = Reading {
+        ledger: Ledger::new(input.trace),
+        graph: Graph::new(input.observable.clone(), plan.relationship.policy),
+        texts: mapping::Texts::default(),
+        pages: StoredPages::default(),
+    };
     for (number, (name, chunks)) in (1..).zip(answers) {
-        let read_before = ledger.counts.read;
-        let mut page = Page {
+        let page = Page {
             plan,
             lookup,
             each,
@@ -43,25 +44,83 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
             lines: 0,
             is_ended: false,
         };
-        let mut chunks = chunks.into_iter();
+        reading.response(page, chunks.into_iter());
+    }
+    let Reading { mut ledger, graph, pages, .. } = reading;
+    ledger.truncated.extend(pages.missing(lookup));
+    let (read, bad) = (ledger.counts.judged(), ledger.counts.bad());
+    if bad * 100 > read * plan.record.bad_at_most {
+        ledger.answered = 0;
+        ledger.failures.push(Failure::lookup(super::too_many_bad_records(plan, read, bad)));
+    }
+    let (author, class) = &plan.identity;
+    let author = Identity::new(author, class, now);
+    let tlp = marking_gate::result_tlp(plan, &input);
+    let bundle = graph.into_bundle(&author, marking_gate::asked_tlp(&input.markings), now);
+    ledger.report(bundle, tlp, &plan.name, false, secrets)
+}
+
+/// What is read from all stored responses.
+struct Reading {
+    ledger: Ledger,
+    graph: Graph,
+    texts: mapping::Texts,
+    pages: StoredPages,
+}
+
+impl Reading {
+    /// Reads the chunks of a response.
+    fn response(&mut self, mut page: Page<'_>, mut chunks: impl Iterator<Item = Vec<u8>>) {
+        let (lookup, name, secrets) = (page.lookup, page.name, page.secrets);
+        let fail = |reason: &str| Failure::lookup(secrets.redact(&format!("{name}: {reason}")));
         let first = Response { status: 200, body: chunks.next().unwrap_or_default(), ..Response::default() };
         let redact = |text: &str| secrets.redact(text);
-        if let Some(result) = response_meaning::stored_result(plan, lookup.rows.framing, &first, redact) {
-            match result {
-                Err(reason) => ledger.failures.push(Failure::lookup(format!("{name}: {reason}"))),
-                Ok(()) => {
-                    pages.note_empty();
-                    ledger.answered += 1;
-                }
+        match response_meaning::stored_result(page.plan, lookup.rows.framing, &first, redact) {
+            Some(Err(reason)) => return self.ledger.failures.push(fail(&reason)),
+            Some(Ok(())) => {
+                self.pages.note_empty();
+                self.ledger.answered += 1;
+                return;
             }
-            continue;
+            None => {}
         }
         // Only a response in one piece states anything about other pages.
-        let is_new = lookup.reads_pieces() || pages.is_new(lookup, Sha1::digest(&first.body).into());
-        let mut whole = Envelope::default();
-        let mut read = Ok(StreamEnd::Truncated);
-        for chunk in std::iter::once(first.body).chain(chunks) {
-            let ending = page.chunk(chunk, &mut texts, &mut graph, &mut ledger).map(|envelope| {
+        let is_new = lookup.reads_pieces() || self.pages.is_new(lookup, Sha1::digest(&first.body).into());
+        let read_before = self.ledger.counts.read;
+        let (whole, read) = self.chunks(&mut page, std::iter::once(first.body).chain(chunks));
+        if is_new
+            && read.is_ok()
+            && let Err(reason) = self.pages.note(lookup, &page.input.settings, &whole)
+        {
+            self.ledger.failures.push(fail(&reason));
+        }
+        match read {
+            Err(error) => self.ledger.failures.push(fail(&error.to_string())),
+            Ok(StreamEnd::Truncated) => {
+                self.ledger.failures.push(fail("truncated response: missing final line"));
+            }
+            Ok(StreamEnd::Failed(reason)) => {
+                self.ledger.failures.push(fail(&format!("the provider aborted: {reason}")));
+            }
+            Ok(StreamEnd::Limited) => {
+                self.ledger.truncated.push(format!("{name}: more records exist"));
+                self.ledger.answered += 1;
+            }
+            Ok(StreamEnd::Unknown | StreamEnd::Complete) => self.ledger.answered += 1,
+        }
+        // Records before an error are kept, as in a run.
+        self.ledger.answered += u32::from(self.ledger.counts.read > read_before);
+    }
+
+    /// Maps chunks up to the first that cannot be read. Returns what all of them state, and how the last one ended.
+    fn chunks(
+        &mut self,
+        page: &mut Page<'_>,
+        chunks: impl Iterator<Item = Vec<u8>>,
+    ) -> (Envelope, Result<StreamEnd, RowsError>) {
+        let (mut whole, mut read) = (Envelope::default(), Ok(StreamEnd::Truncated));
+        for chunk in chunks {
+            let ending = page.chunk(chunk, &mut self.texts, &mut self.graph, &mut self.ledger).map(|envelope| {
                 whole.rows += envelope.rows;
                 whole.document = envelope.document;
                 envelope.ending
@@ -76,43 +135,8 @@ pub fn map_stored<A: IntoIterator<Item = Vec<u8>>>(
                 break;
             }
         }
-        if is_new
-            && read.is_ok()
-            && let Err(reason) = pages.note(lookup, &input.settings, &whole)
-        {
-            ledger.failures.push(Failure::lookup(secrets.redact(&format!("{name}: {reason}"))));
-        }
-        match read {
-            Err(error) => {
-                ledger.failures.push(Failure::lookup(secrets.redact(&format!("{name}: {error}"))));
-            }
-            Ok(StreamEnd::Truncated) => {
-                ledger.failures.push(Failure::lookup(format!("{name}: truncated response: missing final line")));
-            }
-            Ok(StreamEnd::Failed(reason)) => {
-                let text = format!("{name}: the provider aborted: {reason}");
-                ledger.failures.push(Failure::lookup(secrets.redact(&text)));
-            }
-            Ok(StreamEnd::Limited) => {
-                ledger.truncated.push(format!("{name}: more records exist"));
-                ledger.answered += 1;
-            }
-            Ok(StreamEnd::Unknown | StreamEnd::Complete) => ledger.answered += 1,
-        }
-        // Records before an error are kept, as in a run.
-        ledger.answered += u32::from(ledger.counts.read > read_before);
+        (whole, read)
     }
-    ledger.truncated.extend(pages.missing(lookup));
-    let (read, bad) = (ledger.counts.judged(), ledger.counts.bad());
-    if bad * 100 > read * plan.record.bad_at_most {
-        ledger.answered = 0;
-        ledger.failures.push(Failure::lookup(super::too_many_bad_records(plan, read, bad)));
-    }
-    let (author, class) = &plan.identity;
-    let author = Identity::new(author, class, now);
-    let tlp = marking_gate::result_tlp(plan, &input);
-    let bundle = graph.into_bundle(&author, marking_gate::asked_tlp(&input.markings), now);
-    ledger.report(bundle, tlp, &plan.name, false, secrets)
 }
 
 /// A stored response while it is read.

@@ -62,15 +62,13 @@ pub(super) fn protocol(name: &str) -> Option<Protocol> {
     })
 }
 
-/// Returns a name with a space before each capital that follows a small letter: `papTag` consists of two words.
+/// Returns a name with a space before each word in camel case: `papTag`, `PAPTag`.
 fn spaced(name: &str) -> String {
-    let mut was_small = false;
-    let spaced = name.chars().flat_map(|letter| {
-        let begins = was_small && letter.is_uppercase();
-        was_small = letter.is_lowercase();
-        begins.then_some(' ').into_iter().chain([letter])
-    });
-    spaced.collect()
+    let letters: Vec<char> = name.chars().collect();
+    let is_lower = |at: usize| letters.get(at).is_some_and(|letter| letter.is_lowercase());
+    let begins = |at: usize| at > 0 && letters[at].is_uppercase() && (is_lower(at - 1) || is_lower(at + 1));
+    let spaced = letters.iter().enumerate();
+    spaced.flat_map(|(at, letter)| begins(at).then_some(' ').into_iter().chain([*letter])).collect()
 }
 
 /// Returns the letters and digits of a name in upper case, so that spellings can be compared.
