@@ -1,6 +1,7 @@
 //! Builds request bodies, JSON or form fields, with a redacted counterpart.
 
-use super::request::{PageValue, Redacted, RequestBuilder, Variables, encoded, verbatim};
+use super::redacted::Redacted;
+use super::request::{PageValue, RequestBuilder, Variables, encoded, verbatim};
 use crate::plan::{BodyPlan, LookupPlan, Path, PathStep, Template};
 use serde_json::Value;
 use zeroize::Zeroizing;

@@ -1,7 +1,7 @@
 //! Diagnostics for responses that contradict their profile, with labels in both.
 
 use super::mapping::BadRecordLocation;
-use super::rows::RowsError;
+use super::row::RowsError;
 use super::secret::CONTAINS_SECRET;
 use crate::diagnostic::{Code, Diagnostic, Label, Severity, Source, Span};
 use crate::plan::{LookupPlan, Plan};

@@ -2,8 +2,10 @@
 
 use super::Response;
 use super::link_header;
-use super::request::{Redacted, RequestBuilder, Target};
-use super::rows::{Envelope, Row, StreamEnd, kind_of};
+use super::redacted::Redacted;
+use super::request::{RequestBuilder, Target};
+use super::row::{Envelope, Row, StreamEnd};
+use super::rows::kind_of;
 use super::window_parts::{WindowPart, WindowParts};
 use crate::plan::{LookupPlan, PagingPlan, Path, ResponseLocation, SignalPlan};
 use crate::printable;

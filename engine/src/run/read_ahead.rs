@@ -2,7 +2,7 @@
 //! parsed rows borrow from the response.
 
 use super::extract::Slot;
-use super::rows::{Row, RowLocation, RowStep, Sink};
+use super::row::{Row, RowLocation, RowStep, Sink};
 use crate::parallel;
 use crate::plan::LevelPlan;
 use std::borrow::Cow;

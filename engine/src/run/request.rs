@@ -3,7 +3,8 @@
 
 use super::body::Body;
 use super::paging::Pages;
-use super::secret::{Piece, Secrets};
+use super::redacted::Redacted;
+use super::secret::Secrets;
 use super::signature::digest;
 use super::window_parts::WindowPart;
 use super::{Input, Observable};
@@ -19,75 +20,12 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
-use std::fmt;
 use std::net::IpAddr;
 use url::Url;
 use zeroize::Zeroizing;
 
 /// Characters to percent-encode: all but the unreserved ones (RFC 3986 §2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// A text that may contain secrets, with its redacted form for display.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Redacted {
-    value: Zeroizing<String>,
-    redacted: Vec<Piece>,
-}
-
-impl Redacted {
-    /// Creates a text from its real and its redacted form.
-    pub(super) fn both(value: &str, redacted: &str) -> Self {
-        Self { value: Zeroizing::new(value.to_owned()), redacted: vec![Piece::Text(redacted.to_owned())] }
-    }
-
-    fn plain(text: &str) -> Self {
-        Self::both(text, text)
-    }
-
-    pub(super) fn push(&mut self, text: &str) {
-        self.value.push_str(text);
-        match self.redacted.last_mut() {
-            Some(Piece::Text(last)) => last.push_str(text),
-            _ => self.redacted.push(Piece::Text(text.to_owned())),
-        }
-    }
-
-    /// Creates a secret that is displayed as its name.
-    fn secret(secret: &str, name: &str) -> Self {
-        Self { value: Zeroizing::new(secret.to_owned()), redacted: vec![Piece::Name(name.to_owned())] }
-    }
-
-    /// Encodes both forms; names of secrets stay unchanged.
-    pub(super) fn encoded(&self, encode: fn(&str) -> String) -> Self {
-        let piece = |piece: &Piece| match piece {
-            Piece::Text(text) => Piece::Text(encode(text)),
-            Piece::Name(name) => Piece::Name(name.clone()),
-        };
-        Self { value: Zeroizing::new(encode(&self.value)), redacted: self.redacted.iter().map(piece).collect() }
-    }
-
-    pub(super) fn push_both(&mut self, other: &Redacted) {
-        self.value.push_str(&other.value);
-        self.redacted.extend(other.redacted.iter().cloned());
-    }
-
-    /// Returns the real text with its secrets, for sending only.
-    pub fn expose(&self) -> &str {
-        &self.value
-    }
-}
-
-impl fmt::Display for Redacted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.redacted.iter().try_for_each(|piece| piece.fmt(f))
-    }
-}
-
-impl fmt::Debug for Redacted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.to_string())
-    }
-}
 
 /// An HTTP request (RFC 9110), with all secrets in [`Redacted`] texts.
 #[derive(Debug, Clone)]
@@ -386,7 +324,7 @@ impl RequestBuilder {
         redacted.push_both(&username);
         redacted.push(":");
         redacted.push_both(&password);
-        Redacted { value: Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))), ..redacted }
+        redacted.shown_for(Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))))
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of a request, each of its own type")]
@@ -566,8 +504,7 @@ impl RequestBuilder {
     fn push_setting(&self, text: &mut Redacted, name: &str, encode: fn(&str) -> String) {
         match self.settings.value(name) {
             Some(SettingValue::Secret(secret)) => {
-                text.value.push_str(&Zeroizing::new(encode(secret.expose())));
-                text.redacted.push(Piece::Name(name.to_owned()));
+                text.push_secret(&Zeroizing::new(encode(secret.expose())), name);
             }
             Some(value) => text.push(&encode(&value.as_text())),
             None => {}
@@ -619,7 +556,7 @@ impl RequestBuilder {
     /// Converts a text from a response that becomes part of a request. It may contain a secret: a next URL repeats the
     /// parameters.
     fn external(&self, text: &str) -> Redacted {
-        Redacted { value: Zeroizing::new(text.to_owned()), redacted: self.secrets.pieces(text) }
+        Redacted::external(text, self.secrets.pieces(text))
     }
 
     /// Redacts secrets in an external text.

@@ -3,7 +3,7 @@
 
 use super::Response;
 use super::paging::{fewer_than_total, flag, integer_at, is_signaled, lacks, next_cursor, next_url, without_total};
-use super::rows::Envelope;
+use super::row::Envelope;
 use crate::plan::{LookupPlan, PagingPlan, ResponseLocation, SettingValue, Settings, ValueOrSetting};
 use std::collections::HashSet;
 

@@ -2,7 +2,8 @@
 
 use super::extract::{Fill, KeySeed, Slot, Trie};
 use super::prune::Pruned;
-use super::rows::{Reader, Row, RowLocation, RowStep, not_an_object};
+use super::row::{Row, RowLocation, RowStep};
+use super::rows::{Reader, not_an_object};
 use crate::plan::PathStep;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};

@@ -2,7 +2,8 @@
 
 use super::extract::{REPEATED_KEY, Slot};
 use super::prune::is_marked;
-use super::rows::{Origin, Reader, Row, RowLocation, RowStep, RowsError, Sink, kind_of, not_an_object, pointer};
+use super::row::{Row, RowLocation, RowStep, RowsError, Sink, pointer};
+use super::rows::{Origin, Reader, kind_of, not_an_object};
 use crate::plan::{LevelPlan, Path, PathStep};
 use crate::profile::LevelKind;
 use serde_json::Value;

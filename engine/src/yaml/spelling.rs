@@ -8,8 +8,9 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     unique_with_prefix(word, &known).or_else(|| closest(word, &known))
 }
 
-/// Returns the known word that was certainly intended: the only one that differs by a slip of the keyboard, see
-/// [`is_slip`]. Everything else that is close is a suggestion: `min_tlp` is near `max_tlp`, and another thing.
+/// Returns the known word that was certainly intended: the only one that differs by a slip of the keyboard (one letter
+/// too few, too many or different, two letters swapped, case, `-` or `_`). Any other similar word is only a suggestion:
+/// `min_tlp` is similar to `max_tlp`, but has another meaning.
 pub fn unmistakable<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut slips = known.into_iter().filter(|other| is_slip(word, other));
     slips.next().filter(|_| slips.next().is_none())
