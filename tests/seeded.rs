@@ -341,5 +341,6 @@ fn fix_changes_its_own_line_and_reduces_mistakes() {
     }
     println!("{offered} fixes are offered, {restored} give the original text");
     assert!(wrong.is_empty(), "these fixes do harm:\n{}", wrong.join("\n"));
-    assert!(offered >= 20 && restored * 10 >= offered * 6, "{restored} of {offered} give the original text");
+    // The other seeds are values of another type or form: a text gets quotes, a word becomes a list or a block.
+    assert!(restored >= 40 && offered - restored <= 21, "{restored} of {offered} give the original text");
 }

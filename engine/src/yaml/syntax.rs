@@ -215,16 +215,17 @@ impl Mistake<'_> {
         let Some(start) = value else {
             return self.at_character("unexpected `:`", "is the indentation of this line correct?");
         };
-        let span = start..extent(text, start, self.stops(start));
+        let stops = self.stops(start);
+        let span = start..extent(text, start, stops);
+        let message = "missing quotes around a string with `: `";
+        // Between braces, `kind: basic username: x` lacks a comma instead.
+        let before = text[span.clone()].split(':').next().unwrap_or_default();
+        if !stops.is_empty() && before.trim().contains(' ') {
+            let label = "quotes around this string, or a comma in it";
+            return Diagnostic::error(Code::Syntax, "missing quotes or comma", self.source, span, label);
+        }
         let replacement = quoted(&text[span.clone()]);
-        Diagnostic::error(
-            Code::Syntax,
-            "missing quotes around a string with `: `",
-            self.source,
-            span.clone(),
-            "this string",
-        )
-        .fix(span, replacement)
+        Diagnostic::error(Code::Syntax, message, self.source, span.clone(), "this string").fix(span, replacement)
     }
 
     /// Returns the position of the colon in `a:1` at the start of a line.

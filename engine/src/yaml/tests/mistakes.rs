@@ -163,6 +163,10 @@ fn strings_with_special_characters_require_quotes() {
         "id: a\nhttp: { origin: a: b, timeout: 3 }",
         &[r#"syntax 2:17 missing quotes around a string with `: ` | this string => "a: b""#],
     );
+    check(
+        "id: a\nhttp: { kind: basic username: b, timeout: 3 }",
+        &["syntax 2:15 missing quotes or comma | quotes around this string, or a comma in it"],
+    );
     check("id: @a # x", &[r#"syntax 1:5 missing quotes around a string that starts with `@` | this string => "@a""#]);
     check(
         "id: a\nhttp: { origin: `x`, timeout: 3 }",
