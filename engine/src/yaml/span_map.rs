@@ -38,9 +38,9 @@ enum Style {
 
 impl Style {
     fn of(written: &str) -> Style {
-        match written.as_bytes().first() {
-            Some(b'\'') => Self::Single,
-            Some(b'"') => Self::Double,
+        match written.as_bytes() {
+            [b'\'', .., b'\''] => Self::Single,
+            [b'"', .., b'"'] => Self::Double,
             _ => Self::Plain,
         }
     }
@@ -64,8 +64,7 @@ struct SourceChar {
 impl<'w> SourceChars<'w> {
     fn new(written: &'w str, style: Style) -> Self {
         let quotes = usize::from(style != Style::Plain);
-        let end = written.len().saturating_sub(quotes).max(quotes.min(written.len()));
-        Self { written: &written[..end], style, at: quotes.min(end) }
+        Self { written: &written[..written.len() - quotes], style, at: quotes }
     }
 
     /// Returns the range of the next source character that is parsed as `wanted`. Skips whitespace that is not part of

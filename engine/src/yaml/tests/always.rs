@@ -126,10 +126,13 @@ proptest! {
 
     #[test]
     fn span_within_locates_part_of_string(word in "[a-zü日 ]{0,12}[a-zü日]", before in "[a-zü日]{1,5}") {
-        for (open, close) in [("", ""), ("\"", "\""), ("'", "'")] {
-            let source = Source::new("x.yaml", format!("k: {open}{before}{word}{close}\n"));
+        // Style, and quotation marks that belong to the text of a block scalar.
+        let styles = [("", "", ""), ("\"", "", "\""), ("'", "", "'"), ("|-\n  ", "'", ""), (">-\n  ", "\"", "")];
+        for (open, quote, close) in styles {
+            let source = Source::new("x.yaml", format!("k: {open}{quote}{before}{word}{close}\n"));
             let tree = Tree::parse(&source).expect("YAML");
-            let span = tree.span_within("/k", before.len()..before.len() + word.len());
+            let at = quote.len() + before.len();
+            let span = tree.span_within("/k", at..at + word.len());
             prop_assert_eq!(&source.text[span], word.as_str());
         }
     }
