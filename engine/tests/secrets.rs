@@ -1,6 +1,6 @@
 //! No output contains a secret: any secret, in any two nested encodings, at any position of a response.
 
-use crate::simulation::{now, response, run_with};
+use crate::simulation::{Example, now, response, run_with};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -441,5 +441,34 @@ fn secret_with_unusual_padding_is_found() {
         assert!(secrets.occur_in(&text), "{zeros} zeros");
         let text = secret.replace('+', &format!("&#x{}2b;", "0".repeat(zeros)));
         assert!(secrets.occur_in(&text), "{zeros} zeros");
+    }
+}
+
+/// Messages show short values only as a whole: a part of a secret would not be found.
+#[test]
+fn part_of_a_secret_is_in_no_message() {
+    let secret = "0123456789abcdef0123456789abcdefFEDCBA9876543210FEDCBA9876543210";
+    let blocks = "settings: { key: { type: secret, required: true, description: Key } }\nanswers:\n  - { status: 429, means: throttled, retry_after: { at: $.wait, as: seconds } }\n";
+    let http = "auth: { kind: header, name: X-Key, value: \"{settings.key}\" }, retry: { attempts: 2, first: PT1S, longest: PT9S }";
+    let paged = |keys: &str| format!("records: $.rows, paging: {{ {keys}, at_most: 3 }}");
+    let lookups = [
+        paged("kind: page, parameter: p, total: $.x"),
+        paged("kind: page, parameter: p, last: $.x"),
+        paged("kind: cursor, parameter: c, at: $.x"),
+        paged("kind: next-url, at: $.x"),
+        "records: $.rows, job: { id: $.id, poll: \"/jobs/{job}\", state: $.x, pending: [queued], done: [done], every: PT1S, at_most: 3 }".to_owned(),
+    ];
+    for lookup in &lookups {
+        let plan = crate::simulation::plan(Example { blocks, http, lookup, ..Example::default() }.text());
+        for (status, before) in [(200, ""), (200, "x"), (429, ""), (429, "0123456789 ")] {
+            let value = format!("{before}{secret}");
+            let body = json!({ "id": 7, "rows": [], "x": value, "wait": value }).to_string();
+            let headers = [("retry-after", value.as_str())];
+            let given = crate::simulation::input(&plan, |name| (name == "key").then(|| secret.to_owned()));
+            let report = run_with(&plan, Arc::default(), given, now(), |_| response(status, &headers, body.as_str()));
+            for text in texts_of(&report) {
+                assert!(!text.contains(&secret[..12]), "{lookup} {status}: {text}");
+            }
+        }
     }
 }

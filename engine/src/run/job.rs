@@ -2,10 +2,10 @@
 
 use super::extract::find;
 use super::request::Target;
+use super::shown_value::shown_value;
 use super::trace::Failure;
 use super::{Awaiting, Response, Run};
 use crate::plan::{JobPlan, ResponseLocation, after};
-use crate::printable;
 use crate::profile::Scalar;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -21,7 +21,7 @@ impl Run<'_> {
                 None => self.fail(Failure::lookup(format!("missing job id at `{}`", job.id))),
             },
             Target::Poll(_) | Target::PollUrl(_) => match job_state(job, response) {
-                JobState::Failed(reason) => self.fail(Failure::lookup(reason)),
+                JobState::Failed(reason) => self.fail(Failure::lookup(self.builder.redact(&reason))),
                 JobState::Pending => self.poll_again(now),
                 JobState::Done => {
                     let (Target::Poll(name), true) = (&current.target, job.result.is_some()) else { return None };
@@ -91,11 +91,7 @@ fn job_state(job: &JobPlan, response: &Response) -> JobState {
     } else if is_one_of(&job.done) {
         JobState::Done
     } else {
-        let state = state.as_str().map_or_else(|| state.to_string(), str::to_owned);
-        JobState::Failed(format!(
-            "unknown job state `{}`",
-            printable::line(&state.chars().take(40).collect::<String>())
-        ))
+        JobState::Failed(format!("unknown job state {}", shown_value(&state)))
     }
 }
 

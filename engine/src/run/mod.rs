@@ -26,6 +26,7 @@ mod retry_after;
 mod row;
 mod rows;
 mod secret;
+mod shown_value;
 mod signature;
 mod extract;
 mod encodings;

@@ -6,9 +6,9 @@ use super::redacted::Redacted;
 use super::request::{RequestBuilder, Target};
 use super::row::{Envelope, Row, StreamEnd};
 use super::rows::kind_of;
+use super::shown_value::shown_value;
 use super::window_parts::{WindowPart, WindowParts};
 use crate::plan::{LookupPlan, PagingPlan, Path, ResponseLocation, SignalPlan};
-use crate::printable;
 use crate::profile::{LevelKind, Scalar};
 use serde_json::Value;
 use sha1::{Digest, Sha1};
@@ -27,7 +27,7 @@ pub(super) struct Pages {
     pub(super) innermost: u64,
     /// Cursor of the next page.
     pub(super) cursor: Option<String>,
-    /// WindowParts of the window, if each page is one of them.
+    /// Parts of the window, if each page is one of them.
     pub(super) parts: Option<WindowParts>,
     /// Total that a page stated last: some providers state it on the first page only.
     total: Option<u64>,
@@ -96,7 +96,7 @@ impl Pages {
         Pages { parts, ..Pages::default() }
     }
 
-    /// Whether repeated pages are an error. WindowParts of the window may contain equal rows.
+    /// Whether repeated pages are an error. Parts of the window may contain equal rows.
     pub(super) fn compares(lookup: &LookupPlan) -> bool {
         !matches!(lookup.paging, PagingPlan::None { .. } | PagingPlan::Window { .. })
     }
@@ -376,9 +376,8 @@ pub(super) fn integer_at(
     let number = match location {
         ResponseLocation::Body(path) => match path.find(&envelope.document) {
             None | Some(Value::Null) => return Ok(None),
-            Some(value) => {
-                whole(value).ok_or_else(|| format!("invalid `{path}`: expected an integer, found {}", shown(value)))?
-            }
+            Some(value) => whole(value)
+                .ok_or_else(|| format!("invalid `{path}`: expected an integer, found {}", shown_value(value)))?,
         },
         // The greatest of repeated headers: fewer pages would lose records.
         ResponseLocation::Header(name) => {
@@ -402,13 +401,6 @@ fn whole(value: &Value) -> Option<i64> {
             Some(float as i64)
         }),
         _ => None,
-    }
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("`{}`", printable::line(&text.chars().take(40).collect::<String>())),
-        other => kind_of(other).to_owned(),
     }
 }
 

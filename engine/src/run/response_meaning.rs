@@ -5,6 +5,7 @@ use super::extract::find;
 use super::paging::is_any_of;
 use super::request::RequestBuilder;
 use super::retry_after::{retry_after, stated, stated_wait, wait};
+use super::shown_value::shown_value;
 use super::{Fault, Health, Response};
 use crate::plan::{AnswerPlan, BodyTestPlan, Path, Plan};
 use crate::printable;
@@ -297,9 +298,7 @@ pub(super) fn unreadable_wait<'p>(
         .header("retry-after")
         .map(|text| ("Retry-After".to_owned(), Value::from(text.trim()), retry_after(response, now).is_some()));
     let (place, value, is_read) = by_row.or(by_header)?;
-    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let value = printable::line(&value.chars().take(40).collect::<String>()).into_owned();
-    (!is_read).then(|| (format!("`{place}` is `{value}`"), row))
+    (!is_read).then(|| (format!("`{place}` is {}", shown_value(&value)), row))
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ impl Tally {
 /// The parts of a lookup's window and the records in their responses.
 #[derive(Debug)]
 pub(super) struct WindowParts {
-    /// WindowParts still to be requested, the newest last.
+    /// Parts still to be requested, the newest last.
     due: Vec<WindowPart>,
     ends: Vec<(WindowPoint, Form)>,
     step: SignedDuration,
