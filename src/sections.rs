@@ -1,7 +1,7 @@
 //! Checks the sections of a settings file: of profiles, whether they run or not, and of the connector.
 
 use crate::catalog::Known;
-use crate::connector::known_keys;
+use crate::connector::{known_keys, section_names};
 use crate::setting::unknown;
 use serde_yaml::Value;
 use std::collections::BTreeSet;
@@ -74,7 +74,8 @@ impl SectionKind {
 }
 
 fn names(running: &[&Plan], others: &Known) -> BTreeSet<String> {
-    running.iter().map(|plan| plan.id.clone()).chain(others.names().map(str::to_owned)).collect()
+    let running = running.iter().map(|plan| plan.id.clone());
+    running.chain(others.names().map(str::to_owned)).chain(section_names().map(str::to_owned)).collect()
 }
 
 /// Returns a key of YAML for messages, if it is a string.

@@ -175,6 +175,7 @@ fn misspelled_setting_is_rejected_with_suggestion() {
         ("otx: [max_tlp]", "invalid section `otx`: expected a mapping"),
         ("opencti: { tokn: x }", "unknown setting `opencti.tokn`; did you mean `opencti.token`?"),
         ("riskiq_connector: { log_levle: info }", "did you mean `riskiq_connector.log_level`?"),
+        ("opencit: { token: x }", "unknown section `opencit`; did you mean `opencti`?"),
         ("riskqi_connector: { log_level: info }", "unknown section `riskqi_connector`"),
     ] {
         std::fs::write(&file, text).expect("it can be written");

@@ -60,7 +60,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use single_flight::SingleFlight;
 use sources::Values;
-pub(crate) use sources::known_keys;
+pub(crate) use sources::{known_keys, section_names};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -43,6 +43,11 @@ pub(crate) fn known_keys(section: &str, is_profile: impl Fn(&str) -> bool) -> Op
     KEYS.iter().find(|(name, _)| is_named(name)).map(|(_, keys)| *keys)
 }
 
+/// Returns the names of the connector's sections, without the id of a profile.
+pub(crate) fn section_names() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|(name, _)| *name)
+}
+
 fn is_known(section: &str, key: &str) -> bool {
     KEYS.iter().any(|(known, keys)| *known == section && keys.contains(&key))
 }
