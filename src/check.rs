@@ -4,7 +4,7 @@ use crate::catalog::{self, DEFAULT_FOLDER, Folder, PROFILE, other_name, source};
 use crate::cli::{CheckArgs, CheckFormat};
 use crate::files::{Root, operator_path};
 use crate::standard_streams::{print, print_json};
-use crate::{Exit, render};
+use crate::{Exit, render, sarif};
 use anyhow::{Context, bail};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,7 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     match args.format {
         CheckFormat::Text => render::diagnostics(&diagnostics),
         CheckFormat::Json => print_json(&render::json(&diagnostics))?,
+        CheckFormat::Sarif => print_json(&sarif::log(&diagnostics))?,
         CheckFormat::Github => print(&diagnostics.iter().map(render::github).collect::<String>())?,
     }
     if args.format == CheckFormat::Text {

@@ -19,6 +19,7 @@ mod http;
 mod http_server;
 mod list;
 mod loopback;
+mod man;
 mod map;
 mod memory;
 mod new;
@@ -29,6 +30,7 @@ mod progress;
 mod quote;
 mod record;
 mod replay;
+mod sarif;
 mod schema;
 mod serve;
 mod sections;
@@ -68,6 +70,7 @@ impl Exit {
 
 /// Parses the command line, runs the command, and returns the exit code of the process.
 pub fn run() -> ExitCode {
+    completions::answer_shell();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return render::usage(&error),
@@ -99,5 +102,6 @@ fn command(command: Command, verbosity: cli::Verbosity) -> anyhow::Result<Exit> 
         Command::Deploy(args) => deploy::run(&args, verbosity),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }

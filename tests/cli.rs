@@ -4,7 +4,7 @@ use crate::support::{Ended, ended, root, stixmap};
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 fn bundle(ended: &Ended) -> Value {
     serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error}: {}{}", ended.out, ended.err))
@@ -398,8 +398,61 @@ fn help_and_completions_are_printed() {
     assert!(help.code == 0 && help.out.contains("Exit codes:"), "{}", help.out);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let completions = ended(stixmap(&["completions", shell]));
-        assert!(completions.code == 0 && completions.out.contains("stixmap"), "{shell}");
+        assert!(completions.code == 0 && completions.out.contains("STIXMAP_COMPLETE"), "{shell}");
     }
+}
+
+/// Returns what bash offers for the last of these words, after it has read the script.
+fn offered(words: &[&str]) -> Vec<String> {
+    let script = r#"source <("$0" completions bash)
+        COMP_WORDS=(stixmap "$@") COMP_CWORD=$# COMP_TYPE=9
+        _clap_complete_stixmap stixmap "${@: -1}"
+        printf '%s\n' "${COMPREPLY[@]}""#;
+    let program = env!("CARGO_BIN_EXE_stixmap");
+    let folder = std::path::Path::new(program).parent().expect("its folder").display();
+    let path = format!("{folder}:{}", std::env::var("PATH").expect("a path"));
+    let bash =
+        Command::new("bash").args(["-c", script, program]).args(words).env("PATH", path).current_dir(root()).output();
+    let bash = bash.expect("bash starts");
+    assert!(bash.status.success() && bash.stderr.is_empty(), "{}", String::from_utf8_lossy(&bash.stderr));
+    String::from_utf8_lossy(&bash.stdout).lines().map(|word| word.trim_end().to_owned()).collect()
+}
+
+#[test]
+fn shell_completes_commands_values_profiles_and_paths() {
+    assert_eq!(offered(&["enr"]), ["enrich"]);
+    assert_eq!(offered(&["enrich", "example.com", "--format", "ta"]), ["table"]);
+    assert_eq!(offered(&["enrich", "example.com", "-p", "risk"]), ["riskiq"]);
+    assert_eq!(offered(&["serve", "dns"]), ["dnsdb"]);
+    assert_eq!(offered(&["enrich", "example.com", "-p", "profiles/risk"]), ["profiles/riskiq/"]);
+}
+
+#[test]
+fn manual_pages_describe_every_command_and_option() {
+    let page = |arguments: &[&str]| ended(stixmap(&[&["man"], arguments].concat()));
+    let whole = page(&[]).out;
+    let help = ended(stixmap(&["--help"])).out;
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands: Vec<&str> = commands
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(commands.contains(&"enrich") && whole.starts_with(".ie"), "{whole}");
+    for command in commands {
+        assert!(whole.contains(&format!("stixmap\\-{command}(1)")), "{command}: {whole}");
+        if command == "help" {
+            continue;
+        }
+        let page = page(&[command]).out.replace('\\', "");
+        let help = ended(stixmap(&[command, "--help"])).out;
+        let options =
+            help.lines().filter_map(|line| line.trim_start().split([' ', ',']).find(|word| word.starts_with("--")));
+        for option in options {
+            assert!(page.contains(option), "{command} {option}: {page}");
+        }
+    }
+    let unknown = page(&["enrihc"]);
+    assert!(unknown.code == 2 && unknown.err.contains("did you mean `enrich`?"), "{}", unknown.err);
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod profiles;
 mod properties;
 mod reports;
 mod runs;
+mod sarif;
 mod schemas;
 mod second;
 mod security;
