@@ -123,6 +123,21 @@ impl Diagnostic {
     }
 }
 
+/// Sorts diagnostics by location and removes duplicates, which occur because an alias shows the same part under another
+/// name.
+pub(crate) fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics.sort_by_key(|diagnostic| diagnostic.labels[0].span.start);
+    let mut kept: Vec<Diagnostic> = vec![];
+    for diagnostic in diagnostics {
+        let start = diagnostic.labels[0].span.start;
+        let mut here = kept.iter().rev().take_while(|other| other.labels[0].span.start == start);
+        if !here.any(|other| other.code == diagnostic.code && other.labels == diagnostic.labels) {
+            kept.push(diagnostic);
+        }
+    }
+    kept
+}
+
 /// Maximum number of diagnostics that are reported for one file.
 pub const MAX_REPORTED: usize = 100;
 

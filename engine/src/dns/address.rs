@@ -1,7 +1,6 @@
 //! IP addresses in text form. Parsing is strict, because programs disagree about the meaning of `010.0.0.1` or
 //! `192.0.2.0/24`. Addresses are written by `Display` of `std::net`, in the form of RFC 5952.
 
-use super::name::Name;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -109,26 +108,6 @@ fn has_port(text: &str) -> bool {
         Some(rest) => rest.split(']').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
         None => text.split_once(':').is_some_and(|(address, _)| address.parse::<Ipv4Addr>().is_ok()),
     }
-}
-
-/// Returns the domain name of the PTR records of an address (RFC 1035 §3.5, RFC 3596 §2.5).
-pub fn reverse_name(address: IpAddr) -> Name {
-    let text = match address {
-        IpAddr::V4(address) => {
-            let [a, b, c, d] = address.octets();
-            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
-        }
-        IpAddr::V6(address) => {
-            let nibbles = address
-                .octets()
-                .iter()
-                .rev()
-                .map(|byte| format!("{:x}.{:x}.", byte & 15, byte >> 4))
-                .collect::<String>();
-            format!("{nibbles}ip6.arpa")
-        }
-    };
-    Name::parse(&text).expect("a reverse name is a valid domain name")
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Converts the events of the YAML parser to a tree of nodes with source locations. Together with `syntax`, the only
 //! module that uses the parser. Also enforces the size limits, before anything is copied.
 
-use super::phrasing::clip;
 use super::scalar::{extent, is_quoted, plain};
 use super::syntax;
+use super::truncate::clip;
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use granit_parser::{Event, Parser, ScalarStyle, Span as Mark, StructureStyle, Tag, options};
 use serde_json::Value;

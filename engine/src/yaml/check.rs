@@ -3,14 +3,15 @@
 //! not.
 
 use super::choice::{Intended, Keywords, branches, meant, tag};
-use super::phrasing::{self, clip, message};
+use super::phrasing::{self, message};
+use super::pointer::child;
 use super::scalar::written;
 use super::schema::{Schema, in_range, is, list, of_form, of_item, of_key, of_length, repeated, types};
-use super::sort_and_deduplicate;
 use super::spelling::{nearest, unmistakable};
-use super::tree::{Tree, child};
+use super::tree::Tree;
+use super::truncate::clip;
 use super::type_fix::{Suggestion, suggestions};
-use crate::diagnostic::{Code, Diagnostic, Fix, Span};
+use crate::diagnostic::{self, Code, Diagnostic, Fix, Span};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ use std::collections::BTreeMap;
 pub fn check(tree: &Tree, schema: &Value) -> Vec<Diagnostic> {
     let mut check = Check { tree, schema: Schema::new(schema), found: vec![] };
     check.value(schema, tree.value(), "");
-    sort_and_deduplicate(check.found)
+    diagnostic::sorted(check.found)
 }
 
 struct Check<'t, 's> {

@@ -14,17 +14,19 @@ mod schema;
 mod syntax;
 mod tree;
 mod phrasing;
+mod pointer;
+mod truncate;
 
 #[cfg(test)]
 mod tests;
 
 pub use check::check;
+pub(crate) use pointer::child;
 pub use schema::Schema;
 pub use spelling::{closest_few, nearest, unmistakable};
-pub(crate) use tree::child;
 pub use tree::{Location, Size, Tree};
 
-use crate::diagnostic::{Code, Diagnostic, MAX_REPORTED, Source, Span};
+use crate::diagnostic::{self, Code, Diagnostic, MAX_REPORTED, Source, Span};
 use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
 use std::collections::HashSet;
@@ -58,7 +60,7 @@ pub fn read_lenient<T: DeserializeOwned + JsonSchema>(source: &Arc<Source>, size
     let too_large = tree.as_ref().and_then(|tree| tree.exceeds(size));
     diagnostics.extend(too_large.clone());
     let Some(tree) = tree.filter(|_| too_large.is_none() && diagnostics.len() <= MAX_REPORTED) else {
-        return Read { value: None, diagnostics: sort_and_deduplicate(diagnostics), incomplete: vec![] };
+        return Read { value: None, diagnostics: diagnostic::sorted(diagnostics), incomplete: vec![] };
     };
     let schema = schema_for!(T);
     let mut found = check(&tree, schema.as_value());
@@ -67,7 +69,7 @@ pub fn read_lenient<T: DeserializeOwned + JsonSchema>(source: &Arc<Source>, size
     let reported: HashSet<Span> = diagnostics.iter().map(|other| other.labels[0].span.clone()).collect();
     found.retain(|found| !reported.contains(&found.labels[0].span));
     diagnostics.extend(found);
-    let mut diagnostics = sort_and_deduplicate(diagnostics);
+    let mut diagnostics = diagnostic::sorted(diagnostics);
     let recover = recover && diagnostics.len() <= MAX_REPORTED;
     let (tree, incomplete) = match (fits, recover) {
         (true, _) => (tree, vec![]),
@@ -92,19 +94,4 @@ fn deserialization_error(tree: &Tree, reason: &serde_json::Error) -> Diagnostic 
     let message = "invalid combination of values";
     let place = tree.first_line(tree.span(""));
     Diagnostic::error(Code::WrongForm, message, tree.source(), place, "in this file").note(reason.to_string())
-}
-
-/// Sorts diagnostics by location and removes duplicates, which occur because an alias shows the same part under another
-/// name.
-fn sort_and_deduplicate(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    diagnostics.sort_by_key(|diagnostic| diagnostic.labels[0].span.start);
-    let mut kept: Vec<Diagnostic> = vec![];
-    for diagnostic in diagnostics {
-        let start = diagnostic.labels[0].span.start;
-        let mut here = kept.iter().rev().take_while(|other| other.labels[0].span.start == start);
-        if !here.any(|other| other.code == diagnostic.code && other.labels == diagnostic.labels) {
-            kept.push(diagnostic);
-        }
-    }
-    kept
 }

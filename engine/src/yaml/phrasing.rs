@@ -1,23 +1,14 @@
 //! Phrases for messages, and suggestions for misspelled words.
 
+use super::pointer::unescaped;
 use super::scalar::is_quoted;
 use super::schema::types;
-use super::tree::{Tree, unescaped};
+use super::tree::Tree;
+use super::truncate::{clip, truncate};
 use serde_json::{Map, Value};
 
 /// Maximum length of a message in characters.
 const MESSAGE: usize = 80;
-/// Maximum length of a quoted word in a message, in characters.
-const WORD: usize = 24;
-
-/// Returns the first line of a word, truncated for a message.
-pub(super) fn clip(word: &str) -> String {
-    truncate(word.lines().next().unwrap_or(""), WORD)
-}
-
-fn truncate(text: &str, most: usize) -> String {
-    if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most - 1).chain(['…']).collect() }
-}
 
 /// Returns the first candidate that is short enough, or the last one, truncated.
 pub(super) fn message(candidates: &[String]) -> String {

@@ -1,7 +1,7 @@
 //! Converts errors of the YAML parser to diagnostics in plain language, with a fix where it is certain.
 
-use super::phrasing::clip;
 use super::scalar::{extent, is_quoted, quoted};
+use super::truncate::clip;
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use granit_parser::ErrorKind;
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! A value parsed from YAML, with the source location of each part.
 
 use super::build::{Kind, Node, Stop, build};
+use super::pointer::unescaped;
 use super::span_map;
-use crate::diagnostic::{Code, Diagnostic, Source, Span};
+use crate::diagnostic::{self, Code, Diagnostic, Source, Span};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -70,7 +71,7 @@ impl Tree {
         };
         diagnostics.extend(unquoted);
         let tree = root.map(|root| Tree { source: Arc::clone(source), value: to_value(&root), root });
-        (tree, super::sort_and_deduplicate(diagnostics))
+        (tree, diagnostic::sorted(diagnostics))
     }
 
     /// Reports the first mapping or list with too many entries, or the whole value if it has too many values.
@@ -216,16 +217,6 @@ fn oversized(node: &Node, most: usize) -> Option<Span> {
         Kind::Block(pairs) => (pairs.len(), pairs.values().find_map(|(_, item)| oversized(item, most))),
     };
     if count > most { Some(node.span.clone()) } else { inner }
-}
-
-/// Returns the JSON pointer to a field of a mapping.
-pub(crate) fn child(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
-}
-
-/// Returns the key that a segment of a JSON pointer stands for.
-pub(super) fn unescaped(segment: &str) -> String {
-    segment.replace("~1", "/").replace("~0", "~")
 }
 
 fn char_boundary_before(text: &str, at: usize) -> usize {

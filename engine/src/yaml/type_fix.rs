@@ -1,7 +1,7 @@
 //! Suggestions for a value of the wrong type: what was probably intended, and how to write it.
 
-use super::phrasing::clip;
 use super::scalar::{is_quoted, plain, quoted};
+use super::truncate::clip;
 use serde_json::{Value, json};
 
 /// A suggested replacement of a value.

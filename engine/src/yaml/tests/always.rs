@@ -78,7 +78,7 @@ fn lies_in(text: &str, span: &Span) -> bool {
 
 fn pointers(value: &Value, pointer: &str) -> Vec<String> {
     let parts: Vec<(String, &Value)> = match value {
-        Value::Object(map) => map.iter().map(|(key, part)| (crate::yaml::tree::child(pointer, key), part)).collect(),
+        Value::Object(map) => map.iter().map(|(key, part)| (crate::yaml::child(pointer, key), part)).collect(),
         Value::Array(items) => items.iter().enumerate().map(|(i, part)| (format!("{pointer}/{i}"), part)).collect(),
         _ => vec![],
     };
