@@ -1,6 +1,7 @@
 //! Extracts values from JSON by path, in one pass and without building a tree: all paths of a profile are merged into a
 //! trie, and other values are skipped.
 
+use super::key::{Key, KeySeed};
 use super::prune::{ELEMENT, Guard, Keep, Pruned};
 use crate::plan::{Datum, Path, PathStep};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -230,36 +231,6 @@ impl<'de> Visitor<'de> for Fill<'_, '_, 'de> {
 
     fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
         Ok(Some("text"))
-    }
-}
-
-/// A key, borrowed unless it contains escapes.
-pub(super) struct Key<'k>(pub(super) Cow<'k, str>);
-
-/// Reads a key.
-pub(super) struct KeySeed;
-
-impl<'de> DeserializeSeed<'de> for KeySeed {
-    type Value = Key<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for KeySeed {
-    type Value = Key<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
-        Ok(Key(Cow::Borrowed(key)))
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(Key(Cow::Owned(key.to_owned())))
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::host::{have_same_address, scope_of};
 use super::marking_gate::Levels;
+use super::reader::Reader;
 use super::record::{BadRow, Record, Records, Typed, fields, rrtype_text};
 use super::row::Row;
-use super::rows::Reader;
 use super::secret::{self, Secrets};
 use super::trace::{EXCLUDED, Ledger, RecordResult, Traced, TracedRelationship};
 use crate::dns::{Name, Rdata, RrType, Scope, scope};

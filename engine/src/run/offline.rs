@@ -1,7 +1,7 @@
 //! Maps stored responses with the same rows, records and rules as a run, without requests.
 
+use super::reader::Reader;
 use super::row::{Envelope, Row, RowsError, StreamEnd};
-use super::rows::Reader;
 use super::secret::Secrets;
 use super::stored_pages::StoredPages;
 use super::trace::{Failure, Ledger, Report};

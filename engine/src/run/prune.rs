@@ -1,7 +1,7 @@
 //! Deserializes the values of a response that a profile reads to a tree, within a memory budget; other values are
 //! skipped.
 
-use super::extract::{Key, KeySeed};
+use super::key::{Key, KeySeed};
 use crate::plan::{LevelPlan, Path, PathStep};
 use crate::profile::LevelKind;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};

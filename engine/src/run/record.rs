@@ -3,7 +3,7 @@
 //! A value that is not of its type makes the record bad, with a reason; it is never replaced by a default.
 
 use super::extract::Slot;
-use super::rows::Pick;
+use super::reader::Pick;
 use crate::dns::{Form, Mailbox, Name, Rdata, RrType, Soa, parse_address, reverse_name};
 use crate::plan::{FieldPlan, Operand, OrientationPlan, RecordPlan, integer};
 use crate::profile::{FieldType, RdataAs, Scalar, Take};

@@ -140,3 +140,19 @@ pub(super) fn pointer(steps: &[PathStep]) -> String {
 fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
+
+/// Returns the JSON type of a value for messages.
+pub(super) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+pub(super) fn not_an_object(other: &str) -> String {
+    format!("invalid row: expected an object, found {other}")
+}

@@ -1,6 +1,7 @@
 //! Parses a line of the Streaming API Framing (SAF) protocol in one pass; its `obj` is read directly into slots.
 
-use super::extract::{Fill, Key, KeySeed, Slot, Trie};
+use super::extract::{Fill, Slot, Trie};
+use super::key::{Key, KeySeed};
 use super::prune::Pruned;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;

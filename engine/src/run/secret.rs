@@ -4,9 +4,9 @@
 use super::Response;
 use super::encodings::{NeededViews, SHORTEST, has_escapes, unescaped, views};
 use super::extract::Slot;
+use super::reader::Pick;
 use super::record::{Record, Typed};
 use super::row::Row;
-use super::rows::Pick;
 use crate::diagnostic::Diagnostic;
 use crate::dns::{Rdata, Soa};
 use crate::plan::Settings;

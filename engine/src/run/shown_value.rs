@@ -1,6 +1,6 @@
 //! A value of a response in a message.
 
-use super::rows::kind_of;
+use super::row::kind_of;
 use crate::printable;
 use serde_json::Value;
 

@@ -1,9 +1,11 @@
 //! Streams the rows of a JSON document in one pass, without a tree, for profiles that read only values of plain rows.
 
-use super::extract::{Fill, KeySeed, Slot, Trie};
+use super::extract::{Fill, Slot, Trie};
+use super::key::KeySeed;
 use super::prune::Pruned;
+use super::reader::Reader;
+use super::row::not_an_object;
 use super::row::{Row, RowLocation, RowStep};
-use super::rows::{Reader, not_an_object};
 use crate::plan::PathStep;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};

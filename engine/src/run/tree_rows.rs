@@ -2,8 +2,9 @@
 
 use super::extract::{REPEATED_KEY, Slot};
 use super::prune::is_marked;
+use super::reader::{Origin, Reader};
 use super::row::{Row, RowLocation, RowStep, RowsError, Sink, pointer};
-use super::rows::{Origin, Reader, kind_of, not_an_object};
+use super::row::{kind_of, not_an_object};
 use crate::plan::{LevelPlan, Path, PathStep};
 use crate::profile::LevelKind;
 use serde_json::Value;

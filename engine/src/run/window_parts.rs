@@ -5,8 +5,8 @@
 //! records, nor on the time by which the provider filters; neither is known.
 
 use super::extract::Slot;
+use super::reader::{Pick, Reader};
 use super::row::Row;
-use super::rows::{Pick, Reader};
 use crate::plan::{FieldPlan, Form, LookupPlan, Operand, RecordPlan, after};
 use crate::profile::{FieldType, WindowPoint};
 use crate::stix::stix_time;
