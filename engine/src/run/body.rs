@@ -1,10 +1,25 @@
 //! Builds request bodies, JSON or form fields, with a redacted counterpart.
 
 use super::redacted::Redacted;
-use super::request::{PageValue, RequestBuilder, Variables, encoded, verbatim};
+use super::template_values::{TemplateValues, Variables, encoded, verbatim};
 use crate::plan::{BodyPlan, LookupPlan, Path, PathStep, Template};
 use serde_json::Value;
 use zeroize::Zeroizing;
+
+/// A value of a paging parameter.
+pub(super) enum PageValue {
+    Number(u64),
+    Cursor(String),
+}
+
+impl PageValue {
+    pub(super) fn as_text(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Cursor(cursor) => cursor.clone(),
+        }
+    }
+}
 
 /// A request body under construction.
 pub(super) enum Body {
@@ -16,24 +31,24 @@ pub(super) enum Body {
 
 impl Body {
     /// Returns the body of a lookup's first request.
-    pub(super) fn of_lookup(builder: &RequestBuilder, lookup: &LookupPlan, variables: Variables) -> Option<Body> {
-        let json = || lookup.body.as_ref().map(|body| Self::json(builder, body, variables));
+    pub(super) fn of_lookup(values: &TemplateValues, lookup: &LookupPlan, variables: Variables) -> Option<Body> {
+        let json = || lookup.body.as_ref().map(|body| Self::json(values, body, variables));
         match lookup.form.is_empty() {
             true => json(),
-            false => Some(Self::Form(builder.parameters(&lookup.form, variables))),
+            false => Some(Self::Form(values.parameters(&lookup.form, variables))),
         }
     }
 
     /// Returns a form with these fields.
-    pub(super) fn form(builder: &RequestBuilder, fields: &[(String, Template)], variables: Variables) -> Body {
+    pub(super) fn form(values: &TemplateValues, fields: &[(String, Template)], variables: Variables) -> Body {
         let field = |(name, value): &(String, Template)| {
-            (name.clone(), builder.text(value, variables, verbatim).encoded(encoded))
+            (name.clone(), values.text(value, variables, verbatim).encoded(encoded))
         };
         Self::Form(fields.iter().map(field).collect())
     }
 
-    pub(super) fn json(builder: &RequestBuilder, plan: &BodyPlan, variables: Variables) -> Body {
-        let (real, redacted) = json_value(builder, plan, variables);
+    pub(super) fn json(values: &TemplateValues, plan: &BodyPlan, variables: Variables) -> Body {
+        let (real, redacted) = json_value(values, plan, variables);
         Self::Json(real, redacted)
     }
 
@@ -85,26 +100,26 @@ impl Body {
     }
 }
 
-fn json_value(builder: &RequestBuilder, plan: &BodyPlan, variables: Variables) -> (Value, Value) {
+fn json_value(values: &TemplateValues, plan: &BodyPlan, variables: Variables) -> (Value, Value) {
     match plan {
         BodyPlan::Boolean(flag) => (Value::from(*flag), Value::from(*flag)),
         BodyPlan::Integer(number) => (Value::from(*number), Value::from(*number)),
         BodyPlan::Text(template) => {
-            if let Some(value) = builder.single_value(template, variables) {
+            if let Some(value) = values.single_value(template, variables) {
                 return (value.clone(), value);
             }
-            let text = builder.text(template, variables, verbatim);
+            let text = values.text(template, variables, verbatim);
             (Value::from(text.expose()), Value::from(text.to_string()))
         }
         BodyPlan::List(items) => {
             let (real, redacted): (Vec<Value>, Vec<Value>) =
-                items.iter().map(|item| json_value(builder, item, variables)).unzip();
+                items.iter().map(|item| json_value(values, item, variables)).unzip();
             (Value::from(real), Value::from(redacted))
         }
         BodyPlan::Object(keys) => {
             let (mut real, mut redacted) = (Value::Object(Default::default()), Value::Object(Default::default()));
             for (key, item) in keys {
-                (real[key.as_str()], redacted[key.as_str()]) = json_value(builder, item, variables);
+                (real[key.as_str()], redacted[key.as_str()]) = json_value(values, item, variables);
             }
             (real, redacted)
         }

@@ -1,8 +1,8 @@
 //! Asynchronous jobs: a request starts a job, polling follows its state, and a last request fetches its result.
 
 use super::extract::find;
-use super::request::Target;
 use super::shown_value::shown_value;
+use super::target::Target;
 use super::trace::Failure;
 use super::{Awaiting, Response, Run};
 use crate::plan::{JobPlan, ResponseLocation, after};

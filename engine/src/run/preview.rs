@@ -1,7 +1,8 @@
 //! Previews the first requests of a run, without sending them.
 
-use super::paging::Pages;
-use super::request::{Request, Target};
+use super::pages::Pages;
+use super::request::Request;
+use super::target::Target;
 use super::{Run, paged_lookups};
 
 /// The requests of a run that are known before the first response.

@@ -1,31 +1,24 @@
 //! Builds requests. Each value is encoded for its position, and each text exists twice: as it is sent, and redacted,
 //! with the names of secrets.
 
-use super::body::Body;
-use super::paging::Pages;
+use super::Input;
+use super::body::{Body, PageValue};
+use super::pages::Pages;
 use super::redacted::Redacted;
 use super::secret::Secrets;
 use super::signature::digest;
+use super::target::Target;
+use super::template_values::{TemplateValues, Variables, encoded, verbatim};
 use super::window_parts::WindowPart;
-use super::{Input, Observable};
-use crate::dns::{expanded, parse_address, reverse_name};
 use crate::plan::{
-    AuthPlan, BasicPlan, CursorTarget, Local, LookupPlan, PagingPlan, Parameter, Part, Plan, ProbePlan, QueryPlan,
-    SettingValue, Settings, SignaturePlan, TOKEN_URL, Template, TokenBody, TokenCarrier, TokenEndpoint, TokenPlan,
-    ValueOrSetting, WindowText,
+    AuthPlan, BasicPlan, CursorTarget, Local, LookupPlan, PagingPlan, Parameter, Plan, ProbePlan, SignaturePlan,
+    TOKEN_URL, Template, TokenBody, TokenCarrier, TokenEndpoint, TokenPlan,
 };
-use crate::profile::WindowPoint;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
-use std::net::IpAddr;
 use url::Url;
 use zeroize::Zeroizing;
-
-/// Characters to percent-encode: all but the unreserved ones (RFC 3986 §2.3).
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// An HTTP request (RFC 9110), with all secrets in [`Redacted`] texts.
 #[derive(Debug, Clone)]
@@ -80,32 +73,6 @@ fn is_header_value(text: &str) -> bool {
     text.trim() == text && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// Where the next request is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
-    /// The lookup's own path.
-    Built,
-    /// A URL from a response, of the provider's origin.
-    Url(Url),
-    /// A URL from a response within a job, requested without the method and body of the lookup.
-    JobUrl(Url),
-    /// The state of a job, by its id.
-    Poll(String),
-    /// The state of a job, at the URL that is its id.
-    PollUrl(Url),
-    /// The result of a job, by its id.
-    Result(String),
-}
-
-/// Variables of templates in addition to settings and the observable.
-#[derive(Default, Clone, Copy)]
-pub(super) struct Variables<'k> {
-    each: Option<&'k str>,
-    locals: &'k [(Local, Redacted)],
-    /// The requested part of the window, unless it is the whole.
-    part: Option<WindowPart>,
-}
-
 /// Builds the requests of one run.
 #[derive(Debug)]
 pub(super) struct RequestBuilder {
@@ -113,9 +80,7 @@ pub(super) struct RequestBuilder {
     base_text: String,
     /// Prefix of every path.
     prefix: Redacted,
-    observable: Observable,
-    settings: Settings,
-    window: Option<(Timestamp, Timestamp)>,
+    pub(super) values: TemplateValues,
     headers: Vec<(String, Redacted)>,
     auth_headers: Vec<(String, Redacted)>,
     auth_query: Vec<(String, Redacted)>,
@@ -135,9 +100,11 @@ impl RequestBuilder {
             base_text: base.as_str().trim_end_matches('/').to_owned(),
             prefix: Redacted::default(),
             base,
-            observable: input.observable.clone(),
-            settings: input.settings.clone(),
-            window: window_start.map(|start| (start, now)),
+            values: TemplateValues {
+                observable: input.observable.clone(),
+                settings: input.settings.clone(),
+                window: window_start.map(|start| (start, now)),
+            },
             headers: vec![],
             auth_headers: vec![],
             auth_query: vec![],
@@ -147,7 +114,7 @@ impl RequestBuilder {
             timeout: plan.http.timeout,
             max_body: plan.http.max_body,
         };
-        builder.headers = builder.header_texts(&plan.http.headers, Variables::default());
+        builder.headers = builder.values.header_texts(&plan.http.headers, Variables::default());
         for auth in &plan.http.auth {
             builder.authenticate(auth);
         }
@@ -163,22 +130,22 @@ impl RequestBuilder {
     fn authenticate(&mut self, auth: &AuthPlan) {
         // Optional credentials without a value are not sent.
         if let AuthPlan::Header { value, .. } | AuthPlan::Query { value, .. } = auth
-            && value.settings().any(|name| self.settings.value(name).is_none())
+            && value.settings().any(|name| self.values.settings.value(name).is_none())
         {
             return;
         }
         match auth {
             AuthPlan::Basic(pair) => self.auth_headers.push(("Authorization".into(), self.basic(pair))),
             AuthPlan::Header { name, value } => {
-                let value = self.text(value, Variables::default(), verbatim);
+                let value = self.values.text(value, Variables::default(), verbatim);
                 self.auth_headers.push((name.clone(), value));
             }
             AuthPlan::Query { parameter, value } => {
-                let value = self.text(value, Variables::default(), encoded);
+                let value = self.values.text(value, Variables::default(), encoded);
                 self.auth_query.push((parameter.clone(), value));
             }
             AuthPlan::Path { prefix } => {
-                let prefix = self.text(prefix, Variables::default(), encoded);
+                let prefix = self.values.text(prefix, Variables::default(), encoded);
                 self.prefix.push_both(&prefix);
             }
             AuthPlan::Body { .. } | AuthPlan::Token(_) | AuthPlan::Signature(_) => {}
@@ -205,14 +172,14 @@ impl RequestBuilder {
     ) -> Request {
         let variables = Variables { each, locals: &[], part: self.part(lookup, pages) };
         let mut headers = self.headers.clone();
-        headers.extend(self.header_texts(&lookup.headers, variables));
+        headers.extend(self.values.header_texts(&lookup.headers, variables));
         let mut query = vec![];
         let mut method = lookup.method.as_str();
-        let mut body = Body::of_lookup(self, lookup, variables);
+        let mut body = Body::of_lookup(&self.values, lookup, variables);
         let url = match target {
             Target::Url(url) => self.external(url.as_str()),
             Target::Built => {
-                query = self.parameters(&lookup.query, variables);
+                query = self.values.parameters(&lookup.query, variables);
                 self.path(&lookup.path, variables)
             }
             Target::Poll(_) | Target::PollUrl(_) | Target::Result(_) | Target::JobUrl(_) => {
@@ -231,7 +198,7 @@ impl RequestBuilder {
         }
         for auth in &plan.http.auth {
             if let (AuthPlan::Body { path, value }, Some(body)) = (auth, &mut body) {
-                body.set_text(path, &self.text(value, variables, verbatim));
+                body.set_text(path, &self.values.text(value, variables, verbatim));
             }
         }
         if let PagingPlan::Cursor { to: CursorTarget::Header(name), .. } = &lookup.paging
@@ -254,8 +221,9 @@ impl RequestBuilder {
             }
             PagingPlan::Offset { parameter, not_first, limit, .. } => {
                 let start = (parameter.clone(), PageValue::Number(pages.rows));
-                let size =
-                    limit.as_ref().map(|(parameter, size)| (parameter.clone(), PageValue::Number(self.number(size))));
+                let size = limit
+                    .as_ref()
+                    .map(|(parameter, size)| (parameter.clone(), PageValue::Number(self.values.number(size))));
                 let is_named = !not_first || pages.count > 0;
                 is_named.then_some(start).into_iter().chain(size).collect()
             }
@@ -293,21 +261,21 @@ impl RequestBuilder {
         let variables = Variables::default();
         let url = match &token.from {
             TokenEndpoint::Path(path) => self.path(path, variables),
-            TokenEndpoint::Url(url) => match self.settings.url(TOKEN_URL) {
+            TokenEndpoint::Url(url) => match self.values.settings.url(TOKEN_URL) {
                 Some(url) => Redacted::plain(url.as_str()),
-                None => with_path(self.text(url, variables, encoded)),
+                None => with_path(self.values.text(url, variables, encoded)),
             },
         };
         let mut headers = match &token.from {
             TokenEndpoint::Path(_) => self.headers.clone(),
             TokenEndpoint::Url(_) => vec![("Accept".to_owned(), Redacted::plain("application/json"))],
         };
-        headers.extend(self.header_texts(&token.headers, variables));
+        headers.extend(self.values.header_texts(&token.headers, variables));
         headers.extend(token.basic.as_ref().map(|basic| ("Authorization".to_owned(), self.basic(basic))));
         let body = match &token.body {
             TokenBody::None => None,
-            TokenBody::Json(body) => Some(Body::json(self, body, variables)),
-            TokenBody::Form(fields) => Some(Body::form(self, fields, variables)),
+            TokenBody::Json(body) => Some(Body::json(&self.values, body, variables)),
+            TokenBody::Form(fields) => Some(Body::form(&self.values, fields, variables)),
         };
         headers.extend(body.as_ref().map(|body| ("Content-Type".to_owned(), Redacted::plain(body.media_type()))));
         let (timeout, max_body) = (self.timeout, self.max_body);
@@ -317,7 +285,7 @@ impl RequestBuilder {
 
     /// Returns the value of `Authorization` for a user name and password (RFC 7617).
     fn basic(&self, pair: &BasicPlan) -> Redacted {
-        let text = |template| self.text(template, Variables::default(), verbatim);
+        let text = |template| self.values.text(template, Variables::default(), verbatim);
         let (username, password) = (text(&pair.username), text(&pair.password));
         let pair = Zeroizing::new(format!("{}:{}", username.expose(), password.expose()));
         let mut redacted = Redacted::plain("Basic ");
@@ -367,8 +335,10 @@ impl RequestBuilder {
         let locals = [(Local::Token, Redacted::secret(token, "token"))];
         let variables = Variables { locals: &locals, ..Variables::default() };
         match &plan.carrier {
-            TokenCarrier::Header(name) => headers.push((name.clone(), self.text(&plan.value, variables, verbatim))),
-            TokenCarrier::Query(name) => query.push((name.clone(), self.text(&plan.value, variables, encoded))),
+            TokenCarrier::Header(name) => {
+                headers.push((name.clone(), self.values.text(&plan.value, variables, verbatim)))
+            }
+            TokenCarrier::Query(name) => query.push((name.clone(), self.values.text(&plan.value, variables, encoded))),
         }
     }
 
@@ -391,136 +361,31 @@ impl RequestBuilder {
             (Local::Query, query_text),
             (Local::Body, signed.body.cloned().unwrap_or_default()),
         ];
-        let text = self.text(&plan.text, Variables { locals: &locals, ..Variables::default() }, verbatim);
-        let key = plan.key.as_ref().map(|key| self.text(key, Variables::default(), verbatim)).unwrap_or_default();
+        let text = self.values.text(&plan.text, Variables { locals: &locals, ..Variables::default() }, verbatim);
+        let key =
+            plan.key.as_ref().map(|key| self.values.text(key, Variables::default(), verbatim)).unwrap_or_default();
         let signature = digest(plan.algorithm, plan.encoding, key.expose(), text.expose());
         let signature = Redacted::secret(&signature, "signature");
         let locals = [timestamp, (Local::Signature, signature.clone())];
         let variables = Variables { locals: &locals, ..Variables::default() };
-        query.extend(plan.query.iter().map(|(name, value)| (name.clone(), self.text(value, variables, encoded))));
-        headers.extend(self.header_texts(&plan.headers, variables));
+        query
+            .extend(plan.query.iter().map(|(name, value)| (name.clone(), self.values.text(value, variables, encoded))));
+        headers.extend(self.values.header_texts(&plan.headers, variables));
         signature
     }
 
     fn path(&self, path: &Template, variables: Variables) -> Redacted {
         let mut url = Redacted::plain(&self.base_text);
         url.push_both(&self.prefix);
-        url.push_both(&self.text(path, variables, encoded));
+        url.push_both(&self.values.text(path, variables, encoded));
         url
-    }
-
-    /// Returns encoded parameters, without the end of a part of the window that is open.
-    pub(super) fn parameters(&self, values: &[(String, QueryPlan)], variables: Variables) -> Vec<(String, Redacted)> {
-        let is_open = variables.part.is_some_and(WindowPart::is_open);
-        let sent = values.iter().filter(|(_, value)| !(is_open && value.is_end_of_window()));
-        sent.map(|(name, value)| (name.clone(), self.query_text(value, variables))).collect()
-    }
-
-    fn query_text(&self, value: &QueryPlan, variables: Variables) -> Redacted {
-        let text = match value {
-            QueryPlan::Text(template) => return self.text(template, variables, verbatim).encoded(encoded),
-            QueryPlan::Time(point, format) => format.write(self.end_of_window(*point, variables)),
-            QueryPlan::Distance(point, distance) => {
-                let (_, now) = self.window.expect("a query that names the window has one");
-                distance.write(now.duration_since(self.end_of_window(*point, variables)))
-            }
-        };
-        Redacted::plain(&encoded(&text))
-    }
-
-    fn end_of_window(&self, point: WindowPoint, variables: Variables) -> Timestamp {
-        let (start, end) = self.window.expect("a query that names the window has one");
-        match (variables.part, point) {
-            (Some(part), point) => part.sent(point),
-            (None, WindowPoint::Start) => start,
-            (None, WindowPoint::End) => end,
-        }
-    }
-
-    fn window_text(&self, end: &WindowText, variables: Variables) -> String {
-        let (_, now) = self.window.expect("a text that names the window has one");
-        end.write(self.end_of_window(end.point, variables), now)
     }
 
     /// Returns the part of the window to request; initially the whole window.
     fn part(&self, lookup: &LookupPlan, pages: &Pages) -> Option<WindowPart> {
         let PagingPlan::Window { open_end, .. } = lookup.paging else { return None };
-        let (start, now) = self.window.expect("a lookup by parts of the window has one");
+        let (start, now) = self.values.window.expect("a lookup by parts of the window has one");
         Some(pages.part().unwrap_or(WindowPart::whole(start, now, open_end)))
-    }
-
-    fn header_texts(&self, headers: &[(String, Template)], variables: Variables) -> Vec<(String, Redacted)> {
-        headers.iter().map(|(name, value)| (name.clone(), self.text(value, variables, verbatim))).collect()
-    }
-
-    pub(super) fn text(&self, template: &Template, variables: Variables, encode: fn(&str) -> String) -> Redacted {
-        let mut text = Redacted::default();
-        for part in template.parts() {
-            match part {
-                Part::Literal(literal) => text.push(literal),
-                Part::ObservableValue => text.push(&encode(self.observable.value())),
-                Part::ObservableType => text.push(&encode(self.observable.kind().stix_type())),
-                Part::ObservableExpanded => text.push(&encode(&self.expanded_address())),
-                Part::ObservableReverse => text.push(&encode(&self.reverse_name_text())),
-                Part::Window(end) => text.push(&encode(&self.window_text(end, variables))),
-                Part::Each => text.push(&encode(variables.each.unwrap_or_default())),
-                Part::Setting(name) => self.push_setting(&mut text, name, encode),
-                Part::Local(local) => {
-                    let value = variables.locals.iter().find(|(name, _)| name == local).map(|(_, value)| value);
-                    value.iter().for_each(|value| text.push_both(&value.encoded(encode)));
-                }
-            }
-        }
-        text
-    }
-
-    /// Returns the value of a template that consists of a single number or flag.
-    pub(super) fn single_value(&self, template: &Template, variables: Variables) -> Option<Value> {
-        match template.parts() {
-            [Part::Setting(name)] => match self.settings.value(name)? {
-                SettingValue::Integer(number) => Some(Value::from(*number)),
-                SettingValue::Boolean(flag) => Some(Value::from(*flag)),
-                _ => None,
-            },
-            [Part::Window(end)] if end.is_number() => {
-                self.window_text(end, variables).parse::<i64>().ok().map(Value::from)
-            }
-            _ => None,
-        }
-    }
-
-    fn expanded_address(&self) -> String {
-        match parse_address(self.observable.value()) {
-            Ok(IpAddr::V6(address)) => expanded(address),
-            _ => self.observable.value().to_owned(),
-        }
-    }
-
-    fn reverse_name_text(&self) -> String {
-        let address = parse_address(self.observable.value()).ok();
-        address.map_or_else(|| self.observable.value().to_owned(), |address| reverse_name(address).to_string())
-    }
-
-    fn push_setting(&self, text: &mut Redacted, name: &str, encode: fn(&str) -> String) {
-        match self.settings.value(name) {
-            Some(SettingValue::Secret(secret)) => {
-                text.push_secret(&Zeroizing::new(encode(secret.expose())), name);
-            }
-            Some(value) => text.push(&encode(&value.as_text())),
-            None => {}
-        }
-    }
-
-    /// Returns a number of the profile or of a setting, which was validated against its bounds.
-    pub(super) fn number(&self, number: &ValueOrSetting<u64>) -> u64 {
-        let name = match number {
-            ValueOrSetting::Value(number) => return *number,
-            ValueOrSetting::Setting(name) => name,
-        };
-        match self.settings.value(name) {
-            Some(SettingValue::Integer(number)) => u64::try_from(*number).unwrap_or(1),
-            _ => 1,
-        }
     }
 
     /// Resolves a URL from a response. Fails if it has another origin, since credentials must not leave the provider's
@@ -590,27 +455,4 @@ fn with_query(mut text: Redacted, query: &[(String, Redacted)]) -> Redacted {
         text.push_both(value);
     }
     text
-}
-
-/// A value of a paging parameter.
-pub(super) enum PageValue {
-    Number(u64),
-    Cursor(String),
-}
-
-impl PageValue {
-    pub(super) fn as_text(&self) -> String {
-        match self {
-            Self::Number(number) => number.to_string(),
-            Self::Cursor(cursor) => cursor.clone(),
-        }
-    }
-}
-
-pub(super) fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
-}
-
-pub(super) fn verbatim(text: &str) -> String {
-    text.to_owned()
 }
