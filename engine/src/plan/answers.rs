@@ -3,7 +3,7 @@
 use super::compiler::Compiler;
 use super::path::Path;
 use crate::diagnostic::{Code, Span};
-use crate::profile::{Answer, BodyTest, Meaning, OneOrMany, RetryAfter, Scalar, WaitUnit};
+use crate::profile::{Answer, BodyTest, Meaning, OneOrMany, PathText, RetryAfter, Scalar, WaitUnit};
 use std::fmt;
 
 /// The meaning of responses that match all of its tests.
@@ -147,4 +147,26 @@ fn retry_after(compiler: &mut Compiler, wait: &RetryAfter, at: &str) -> Option<(
             (ResponseLocation::Header(header), *unit)
         }
     })
+}
+
+/// Returns the position from a path or a header name. Exactly one of the two keys must be given.
+pub(super) fn answer_place(
+    compiler: &mut Compiler,
+    path: Option<&PathText>,
+    header: Option<&str>,
+    (at, path_key, header_key): (&str, &str, &str),
+    code: Code,
+) -> Option<ResponseLocation> {
+    match (path, header) {
+        (Some(path), None) => compiler.path(path, &format!("{at}/{path_key}")).map(ResponseLocation::Body),
+        (None, Some(header)) => {
+            let span = compiler.span(&format!("{at}/{header_key}"));
+            compiler.header_name(header, span).map(ResponseLocation::Header)
+        }
+        _ => {
+            let label = format!("requires either `{path_key}` or `{header_key}`");
+            compiler.error(code, at, "ambiguous or missing position in the response", label);
+            None
+        }
+    }
 }

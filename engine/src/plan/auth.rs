@@ -1,9 +1,9 @@
 //! Compiled authentication: credentials of requests, and how access tokens are obtained.
 
-use super::answers::ResponseLocation;
+use super::answers::{ResponseLocation, answer_place};
 use super::body::{BodyPlan, body};
 use super::compiler::{Compiler, TemplateContext};
-use super::http::headers;
+use super::headers::headers;
 use super::path::{Path, PathStep};
 use super::template::{Part, Template};
 use super::time::TimeFormat;
@@ -302,28 +302,6 @@ fn login_body(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<TokenBod
 fn token_answer(compiler: &mut Compiler, auth: &Auth, at: &str) -> Option<ResponseLocation> {
     let Auth::Login { token, token_header, .. } = auth else { return None };
     answer_place(compiler, token.as_ref(), token_header.as_deref(), (at, "token", "token_header"), Code::TokenEndpoint)
-}
-
-/// Returns the position from a path or a header name. Exactly one of the two keys must be given.
-pub(super) fn answer_place(
-    compiler: &mut Compiler,
-    path: Option<&PathText>,
-    header: Option<&str>,
-    (at, path_key, header_key): (&str, &str, &str),
-    code: Code,
-) -> Option<ResponseLocation> {
-    match (path, header) {
-        (Some(path), None) => compiler.path(path, &format!("{at}/{path_key}")).map(ResponseLocation::Body),
-        (None, Some(header)) => {
-            let span = compiler.span(&format!("{at}/{header_key}"));
-            compiler.header_name(header, span).map(ResponseLocation::Header)
-        }
-        _ => {
-            let label = format!("requires either `{path_key}` or `{header_key}`");
-            compiler.error(code, at, "ambiguous or missing position in the response", label);
-            None
-        }
-    }
 }
 
 /// Returns where requests carry the token, and the template of its value.

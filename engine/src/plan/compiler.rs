@@ -6,8 +6,8 @@ mod templates;
 mod times;
 
 use super::path::{Path, PathError};
-use super::records::{FIELDS, is_standard};
 use super::setting::SettingSpec;
+use super::standard_fields::{FIELDS, is_standard};
 use super::template::{Local, Part, Template, placeholders};
 use crate::diagnostic::{Code, Diagnostic, Fix, Severity};
 use crate::profile::{PathText, SettingType, TemplateText};

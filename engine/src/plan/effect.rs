@@ -2,8 +2,8 @@
 //! lost. Parts that nothing uses are reported elsewhere.
 
 use super::compiler::Compiler;
-use super::lookups::Distance;
 use super::time::TimeFormat;
+use super::window_text::Distance;
 use crate::diagnostic::Code;
 use crate::profile::{
     Answer, Auth, Field, FieldSource, Lookup, Meaning, OneOrMany, Profile, QueryValue, RepeatsWord, TemplateText,

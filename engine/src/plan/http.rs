@@ -4,12 +4,13 @@
 use super::Plan;
 use super::auth::{AuthPlan, auths};
 use super::compiler::{Compiler, TemplateContext, ValueOrSetting};
+use super::headers::headers;
 use super::setting::{SettingError, SettingValue, Settings};
 use super::template::Template;
 use crate::diagnostic::Code;
 use crate::profile::{Http, SettingType, TemplateText};
 use jiff::SignedDuration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -132,26 +133,4 @@ fn literal_base_url(compiler: &mut Compiler, text: &str) -> Option<Url> {
         return None;
     }
     Some(url)
-}
-
-pub(super) fn headers(
-    compiler: &mut Compiler,
-    headers: &BTreeMap<String, TemplateText>,
-    at: &str,
-    context: TemplateContext,
-) -> Option<Vec<(String, Template)>> {
-    let compiled: Vec<_> = headers.iter().map(|(name, value)| header(compiler, name, value, at, context)).collect();
-    compiled.into_iter().collect()
-}
-
-fn header(
-    compiler: &mut Compiler,
-    name: &str,
-    value: &TemplateText,
-    at: &str,
-    context: TemplateContext,
-) -> Option<(String, Template)> {
-    let pointer = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
-    let name = compiler.sent_header(name, compiler.key_span(&pointer))?;
-    Some((name, compiler.template(value, &pointer, context)?))
 }

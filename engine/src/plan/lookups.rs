@@ -1,15 +1,15 @@
 //! Compiled lookups: requests, framing of responses, paging and jobs.
 
-use super::answers::ResponseLocation;
-use super::auth::answer_place;
+use super::answers::{ResponseLocation, answer_place};
 use super::body::BodyPlan;
 use super::compiler::{Compiler, TemplateContext};
-use super::http::headers;
+use super::headers::headers;
 use super::paging::{PagingPlan, paging};
 use super::path::Path;
 use super::rows::{RowsPlan, SignalPlan, rows, signal};
 use super::template::Template;
 use super::time::TimeFormat;
+use super::window_text::Distance;
 use crate::diagnostic::{Code, Span};
 use crate::profile::{Framing, Job, Lookup, Method, Profile, QueryValue, Scalar, TemplateText, WindowPoint};
 use crate::stix::ObservableType;
@@ -125,38 +125,6 @@ impl QueryPlan {
     /// Returns whether the value is the end of the window.
     pub fn is_end_of_window(&self) -> bool {
         matches!(self, Self::Time(WindowPoint::End, _) | Self::Distance(WindowPoint::End, _))
-    }
-}
-
-/// Formats for the distance of a time from now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Distance {
-    /// Days, rounded up to whole days.
-    Days,
-    /// Seconds, as a positive number.
-    Seconds,
-    /// Seconds, as a negative number.
-    NegativeSeconds,
-}
-
-impl Distance {
-    pub(super) fn parse(word: &str) -> Option<Distance> {
-        match word {
-            "days-back" => Some(Self::Days),
-            "seconds-back" => Some(Self::Seconds),
-            "negative-seconds" => Some(Self::NegativeSeconds),
-            _ => None,
-        }
-    }
-
-    /// Writes a distance in this format.
-    pub fn write(self, distance: SignedDuration) -> String {
-        let seconds = distance.as_secs().max(0);
-        match self {
-            Self::Days => ((seconds + 86_399) / 86_400).to_string(),
-            Self::Seconds => seconds.to_string(),
-            Self::NegativeSeconds => format!("-{seconds}"),
-        }
     }
 }
 

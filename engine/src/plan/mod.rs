@@ -31,6 +31,9 @@ mod template;
 mod printable_texts;
 mod time;
 mod window;
+mod window_text;
+mod headers;
+mod standard_fields;
 
 pub use answers::{AnswerPlan, BodyTestPlan, ResponseLocation};
 pub use auth::{AuthPlan, BasicPlan, SignaturePlan, TokenBody, TokenCarrier, TokenEndpoint, TokenPlan};
@@ -40,12 +43,12 @@ pub use endpoints::{possible_sources, possible_targets, sources, targets};
 pub use expression::{Condition, FILTERS, Filter, Prose, tests};
 pub(crate) use fast_path::push_value;
 pub use http::{BaseUrl, HttpPlan, RetryPlan};
-pub use lookups::{Distance, JobPlan, LookupPlan, QueryPlan};
+pub use lookups::{JobPlan, LookupPlan, QueryPlan};
 pub use pack::packs;
 pub use paging::{CursorTarget, PagingPlan, Parameter};
 pub use path::{Path, PathStep};
 pub use quota::{ElementPlan, ProbeFigures, ProbePlan, QuotaPlan, RatePlan};
-pub use records::{FieldPlan, Operand, OrientationPlan, ROLES, RecordPlan, Source as FieldPlace};
+pub use records::{FieldPlan, Operand, OrientationPlan, RecordPlan, Source as FieldPlace};
 pub use reserved::{is_credential, variable};
 pub use rows::{ColumnsPlan, LevelPlan, RowTestPlan, RowsPlan, SignalPlan};
 pub use rules::{AlsoRelatePlan, RulePlan, RuleThen, RulesPlan};
@@ -53,10 +56,11 @@ pub use setting::{
     ASK_RESERVED, BASE_URL, COMMON_SETTINGS, PRIVATE_ADDRESSES, SHORTEST_SECRET, Secret, SettingError, SettingSpec,
     SettingValue, Settings, TOKEN_URL,
 };
+pub use standard_fields::ROLES;
 pub use template::{Local, Part, Template};
 pub use time::{Datum, TimeFormat, after, before, exact, integer, time_text};
-pub(crate) use window::Form;
-pub use window::WindowText;
+pub(crate) use window_text::Form;
+pub use window_text::{Distance, WindowText};
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, capped};
 use crate::profile::{

@@ -1,7 +1,6 @@
 //! Compiled paging: how further pages of a result are requested.
 
-use super::answers::ResponseLocation;
-use super::auth::answer_place;
+use super::answers::{ResponseLocation, answer_place};
 use super::compiler::{Compiler, ValueOrSetting};
 use super::path::{Path, PathStep};
 use crate::diagnostic::Code;

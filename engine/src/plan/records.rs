@@ -4,6 +4,7 @@ use super::comparison::{Relation, Values, never_equal};
 use super::compiler::Compiler;
 use super::expression::{Condition, Prose};
 use super::path::Path;
+use super::standard_fields::{FIELDS, MAIN, ROLES, is_standard};
 use super::time::TimeFormat;
 use crate::diagnostic::{Code, Span};
 use crate::dns::{NOT_PUBLIC, Name, RrType, Scope, parse_address};
@@ -34,21 +35,6 @@ pub struct RecordPlan {
     pub drop_addresses: Vec<Scope>,
 }
 
-/// Location of the declared fields.
-pub(super) const FIELDS: &str = "/record/fields";
-
-/// Fields that are required for a record.
-const MAIN: [&str; 3] = ["rrname", "rrtype", "rdata"];
-
-/// Optional fields with a defined meaning, and their required types.
-pub const ROLES: [(&str, FieldType); 5] = [
-    ("time_first", FieldType::Timestamp),
-    ("time_last", FieldType::Timestamp),
-    ("count", FieldType::Integer),
-    ("bailiwick", FieldType::String),
-    ("tlp", FieldType::Tlp),
-];
-
 /// Reports a misspelled field name of the Common Output Format, and continues with the correct name, so that uses of it
 /// are not reported too.
 pub(super) fn correct_field_names(compiler: &mut Compiler, block: &mut RecordBlock) {
@@ -60,11 +46,6 @@ pub(super) fn correct_field_names(compiler: &mut Compiler, block: &mut RecordBlo
         let field = block.fields.remove(&misspelled).expect("it is one of the fields");
         block.fields.insert(name.to_owned(), field);
     }
-}
-
-/// Returns whether a field has a defined meaning, so that it is used without a reference.
-pub(super) fn is_standard(field: &str) -> bool {
-    MAIN.contains(&field) || ROLES.iter().any(|(role, _)| *role == field)
 }
 
 /// Returns the declared field that is probably a misspelling of `name`: it is not used, but `name` is.

@@ -1,7 +1,7 @@
 //! Text with `{placeholders}`, for URLs, headers, bodies and credentials. It is not a template language: a placeholder
 //! stands for one declared value, and the caller decides how the value is encoded.
 
-use super::window::WindowText;
+use super::window_text::WindowText;
 use std::fmt;
 use std::ops::Range;
 
