@@ -1,5 +1,6 @@
 //! The tests of the whole program, in one binary. What they read and compare are files beside them.
 
+mod architecture;
 mod assurance;
 mod cli;
 mod connector;

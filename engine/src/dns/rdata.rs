@@ -97,13 +97,6 @@ pub enum Rdata {
     Opaque(String),
 }
 
-impl Rdata {
-    /// Parses the data of a record of this type; ignores leading and trailing whitespace.
-    pub fn parse(rrtype: RrType, text: &str) -> Result<Rdata, RdataError> {
-        parse::rdata(rrtype, text)
-    }
-}
-
 impl fmt::Display for Rdata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,11 +2,12 @@
 //! is compiled.
 
 use super::compiler::Compiler;
+use super::parts::Parts;
 use super::reserved::{owner, variable};
 use super::template::{Local, Part, Template};
 use super::{
-    AnswerPlan, AuthPlan, BASE_URL, CursorTarget, HttpPlan, LookupPlan, PagingPlan, Parameter, Parts, QueryPlan,
-    RulePlan, RuleThen, TokenCarrier, ValueOrSetting, WindowPlan, credentials, effect, exact, fields, lookups, places,
+    AnswerPlan, AuthPlan, BASE_URL, CursorTarget, HttpPlan, LookupPlan, PagingPlan, Parameter, QueryPlan, RulePlan,
+    RuleThen, TokenCarrier, ValueOrSetting, WindowPlan, credentials, effect, exact, fields, lookups, places,
 };
 use crate::diagnostic::{Code, Fix, Severity};
 use crate::dns::RrType;

@@ -1,18 +1,14 @@
 //! Compiled connection parameters: base URL, authentication, headers, limits. Configurations that would leak
 //! credentials are rejected here.
 
-use super::Plan;
 use super::auth::{AuthPlan, auths};
 use super::compiler::{Compiler, TemplateContext, ValueOrSetting};
 use super::headers::headers;
-use super::setting::{SettingError, SettingValue, Settings};
 use super::template::Template;
 use crate::diagnostic::Code;
 use crate::profile::{Http, SettingType, TemplateText};
 use jiff::SignedDuration;
-use std::collections::BTreeSet;
 use url::Url;
-use zeroize::Zeroizing;
 
 /// Base URL, authentication, headers and limits of requests.
 #[derive(Debug)]
@@ -49,31 +45,6 @@ pub struct RetryPlan {
     pub first: SignedDuration,
     /// Maximum wait before any attempt.
     pub longest: SignedDuration,
-}
-
-impl Plan {
-    /// Returns an error for each setting whose value cannot be sent: header values consist of printable ASCII
-    /// characters (RFC 9110 §5.5).
-    pub fn unsendable(&self, settings: &Settings) -> Vec<SettingError> {
-        let is_fit = |name: &str| {
-            let text = Zeroizing::new(settings.value(name).map(SettingValue::as_text).unwrap_or_default());
-            text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-        };
-        let names: BTreeSet<&str> = self.header_templates().flat_map(Template::settings).collect();
-        let specs = self.settings.iter().filter(|spec| names.contains(&*spec.name) && !is_fit(&spec.name));
-        specs.map(|spec| spec.unfit("contains characters that are not permitted in HTTP headers")).collect()
-    }
-
-    fn header_templates(&self) -> impl Iterator<Item = &Template> {
-        let of_auth = self.http.auth.iter().flat_map(|auth| match auth {
-            AuthPlan::Header { value, .. } => vec![value],
-            AuthPlan::Signature(signature) => signature.headers.iter().map(|(_, value)| value).collect(),
-            AuthPlan::Token(token) => token.headers.iter().map(|(_, value)| value).chain([&token.value]).collect(),
-            AuthPlan::Basic(_) | AuthPlan::Query { .. } | AuthPlan::Path { .. } | AuthPlan::Body { .. } => vec![],
-        });
-        let lookups = self.lookups.iter().flat_map(|lookup| &lookup.headers);
-        of_auth.chain(self.http.headers.iter().chain(lookups).map(|(_, value)| value))
-    }
 }
 
 pub(super) fn http(compiler: &mut Compiler, http: &Http) -> Option<HttpPlan> {

@@ -4,7 +4,7 @@ use super::Response;
 use super::link_header;
 use super::pages::{Pages, Repeat};
 use super::redacted::Redacted;
-use super::request::RequestBuilder;
+use super::request_builder::RequestBuilder;
 use super::row::{Envelope, StreamEnd, kind_of};
 use super::shown_value::shown_value;
 use super::target::Target;

@@ -1,8 +1,23 @@
 //! A text as it is sent and as it is shown.
 
-use super::secret::Piece;
 use std::fmt;
 use zeroize::Zeroizing;
+
+/// A visible part of a text, or the name of a secret in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Piece {
+    Text(String),
+    Name(String),
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Name(name) => write!(f, "{{{name}}}"),
+        }
+    }
+}
 
 /// A text that may contain secrets, with its redacted form for display.
 #[derive(Clone, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use super::extract::find;
 use super::paging::is_any_of;
-use super::request::RequestBuilder;
+use super::request_builder::RequestBuilder;
 use super::retry_after::{retry_after, stated, stated_wait, wait};
 use super::shown_value::shown_value;
 use super::{Fault, Health, Response};

@@ -6,6 +6,7 @@ use super::encodings::{NeededViews, SHORTEST, has_escapes, unescaped, views};
 use super::extract::Slot;
 use super::reader::Pick;
 use super::record::{Record, Typed};
+use super::redacted::Piece;
 use super::row::Row;
 use crate::diagnostic::Diagnostic;
 use crate::dns::{Rdata, Soa};
@@ -98,13 +99,6 @@ impl Seen {
         *known = layers + 1;
         is_new
     }
-}
-
-/// A visible part of a text, or the name of a secret in its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
-    Text(String),
-    Name(String),
 }
 
 impl fmt::Debug for Secrets {
@@ -347,15 +341,6 @@ impl fmt::Write for LowerCase {
             }
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Piece {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Name(name) => write!(f, "{{{name}}}"),
-        }
     }
 }
 

@@ -13,35 +13,38 @@ use std::str::FromStr;
 
 type Read<T = Rdata> = Result<T, RdataError>;
 
-pub(super) fn rdata(rrtype: RrType, text: &str) -> Read {
-    let data = Data { rrtype, text: text.trim() };
-    if data.text.is_empty() {
-        return Err(RdataError::Empty { rrtype });
-    }
-    if is_generic(data.text) {
-        return Ok(Rdata::Opaque(data.text.to_owned()));
-    }
-    let read = match rrtype.form() {
-        Form::Ipv4 => data.address(IpAddr::is_ipv4),
-        Form::Ipv6 => data.ipv6(),
-        Form::Name => data.name(data.text).map(Rdata::Name),
-        Form::Mx => data.mx(),
-        Form::Soa => data.soa().map(Rdata::Soa),
-        Form::Srv => data.srv(),
-        Form::Text => Ok(Rdata::Text(unquoted(data.text))),
-        Form::Caa => data.caa(),
-        Form::Svcb => data.svcb(),
-        Form::Naptr => data.naptr(),
-        Form::Uri => data.uri(),
-        Form::Rp => data.rp(),
-        Form::Mac => data.mac(),
-        Form::Opaque => Ok(Rdata::Opaque(data.text.to_owned())),
-    };
-    match read {
-        Err(RdataError::Name { error: NameError::Address, .. }) if data.holds_address() => {
-            Ok(Rdata::Opaque(data.text.to_owned()))
+impl Rdata {
+    /// Parses the data of a record of this type; ignores leading and trailing whitespace.
+    pub fn parse(rrtype: RrType, text: &str) -> Result<Rdata, RdataError> {
+        let data = Data { rrtype, text: text.trim() };
+        if data.text.is_empty() {
+            return Err(RdataError::Empty { rrtype });
         }
-        read => read,
+        if is_generic(data.text) {
+            return Ok(Rdata::Opaque(data.text.to_owned()));
+        }
+        let read = match rrtype.form() {
+            Form::Ipv4 => data.address(IpAddr::is_ipv4),
+            Form::Ipv6 => data.ipv6(),
+            Form::Name => data.name(data.text).map(Rdata::Name),
+            Form::Mx => data.mx(),
+            Form::Soa => data.soa().map(Rdata::Soa),
+            Form::Srv => data.srv(),
+            Form::Text => Ok(Rdata::Text(unquoted(data.text))),
+            Form::Caa => data.caa(),
+            Form::Svcb => data.svcb(),
+            Form::Naptr => data.naptr(),
+            Form::Uri => data.uri(),
+            Form::Rp => data.rp(),
+            Form::Mac => data.mac(),
+            Form::Opaque => Ok(Rdata::Opaque(data.text.to_owned())),
+        };
+        match read {
+            Err(RdataError::Name { error: NameError::Address, .. }) if data.holds_address() => {
+                Ok(Rdata::Opaque(data.text.to_owned()))
+            }
+            read => read,
+        }
     }
 }
 
