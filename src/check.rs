@@ -2,9 +2,10 @@
 
 use crate::catalog::{self, DEFAULT_FOLDER, Folder, PROFILE, other_name, source};
 use crate::cli::{CheckArgs, CheckFormat};
+use crate::exit::Exit;
 use crate::files::{Root, operator_path};
 use crate::standard_streams::{print, print_json};
-use crate::{Exit, render, sarif};
+use crate::{render, sarif};
 use anyhow::{Context, bail};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Command-line arguments. The doc comments are the text of `--help`.
 
-use crate::completions::profiles;
-use crate::deploy::Image;
+use crate::image::Image;
+use crate::profile_names;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::{ArgValueCompleter, Shell};
 use std::collections::BTreeSet;
@@ -164,7 +164,7 @@ pub(crate) struct EnrichArgs {
     #[arg(required_unless_present = "input")]
     pub(crate) values: Vec<String>,
     /// Profile, by name or path. Repeat it to query several providers and merge the results.
-    #[arg(short, long, required = true, add = ArgValueCompleter::new(profiles), value_name = "NAME|PATH")]
+    #[arg(short, long, required = true, add = ArgValueCompleter::new(profile_names::complete), value_name = "NAME|PATH")]
     pub(crate) profile: Vec<String>,
     /// File of values, one per line; `-` reads standard input. Blank lines and `#` comments are ignored.
     #[arg(short, long, value_name = "FILE")]
@@ -201,7 +201,7 @@ pub(crate) struct MapArgs {
     #[arg(required = true, value_name = "RESPONSE")]
     pub(crate) responses: Vec<PathBuf>,
     /// Profile, by name or path.
-    #[arg(short, long, add = ArgValueCompleter::new(profiles), value_name = "NAME|PATH")]
+    #[arg(short, long, add = ArgValueCompleter::new(profile_names::complete), value_name = "NAME|PATH")]
     pub(crate) profile: String,
     /// Domain name or IP address that was looked up.
     #[arg(long, value_name = "VALUE")]
@@ -370,7 +370,7 @@ pub(crate) struct DiffArgs {
 pub(crate) struct ExplainArgs {
     /// Profile, by name or path; `profile` or `case` for the manual of these files; the code of a diagnostic, or `codes` for a
     /// list; `properties` for the properties that `stixmap test --properties` tests.
-    #[arg(add = ArgValueCompleter::new(profiles), value_name = "PROFILE|CODE")]
+    #[arg(add = ArgValueCompleter::new(profile_names::complete), value_name = "PROFILE|CODE")]
     pub(crate) topic: String,
     /// Domain name or IP address: show the requests for it.
     pub(crate) value: Option<String>,
@@ -420,7 +420,7 @@ pub(crate) struct ExplainArgs {
 #[command(verbatim_doc_comment)]
 pub(crate) struct ConnectorArgs {
     /// Profile, by name or path; several profiles run as several connectors.
-    #[arg(short, long, add = ArgValueCompleter::new(profiles), value_name = "NAME|PATH", env = "STIXMAP_PROFILE", value_delimiter = ',', required = true)]
+    #[arg(short, long, add = ArgValueCompleter::new(profile_names::complete), value_name = "NAME|PATH", env = "STIXMAP_PROFILE", value_delimiter = ',', required = true)]
     pub(crate) profile: Vec<String>,
     #[command(flatten)]
     pub(crate) settings: SettingArgs,
@@ -608,7 +608,7 @@ pub(crate) struct RecordArgs {
     /// Domain name or IP address.
     pub(crate) value: String,
     /// Profile, by name or path.
-    #[arg(short, long, add = ArgValueCompleter::new(profiles), value_name = "NAME|PATH")]
+    #[arg(short, long, add = ArgValueCompleter::new(profile_names::complete), value_name = "NAME|PATH")]
     pub(crate) profile: String,
     /// STIX type of the value, instead of detecting it.
     #[arg(long = "type", value_name = "TYPE")]
@@ -650,7 +650,7 @@ pub(crate) struct RecordArgs {
 #[command(verbatim_doc_comment)]
 pub(crate) struct ServeArgs {
     /// Profile, by name or path.
-    #[arg(add = ArgValueCompleter::new(profiles), value_name = "NAME|PATH")]
+    #[arg(add = ArgValueCompleter::new(profile_names::complete), value_name = "NAME|PATH")]
     pub(crate) profile: String,
     /// Address and port to listen on; port 0 selects a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
@@ -675,7 +675,7 @@ pub(crate) struct ServeArgs {
 #[command(verbatim_doc_comment)]
 pub(crate) struct DeployArgs {
     /// Profile, by name or path.
-    #[arg(add = ArgValueCompleter::new(profiles), value_name = "NAME|PATH")]
+    #[arg(add = ArgValueCompleter::new(profile_names::complete), value_name = "NAME|PATH")]
     pub(crate) profile: String,
     /// Folder to write to. Without it, the files are listed.
     #[arg(short, long, value_name = "DIR")]

@@ -1,16 +1,12 @@
 //! `stixmap completions`: prints the completion script of a shell. The script calls the program, which completes commands,
 //! options, their values, and the names of profiles.
 
-use crate::Exit;
-use crate::catalog;
 use crate::cli::{Cli, CompletionsArgs};
+use crate::exit::Exit;
 use crate::standard_streams::print;
 use anyhow::Context;
 use clap::CommandFactory;
-use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
 use clap_complete::env::{CompleteEnv, Shells};
-use std::ffi::OsStr;
-use std::path::PathBuf;
 
 /// Variable by which the script of a shell asks for completions.
 const VARIABLE: &str = "STIXMAP_COMPLETE";
@@ -27,17 +23,4 @@ pub(crate) fn run(args: &CompletionsArgs) -> anyhow::Result<Exit> {
 /// Answers the script of a shell and ends the process, if it was the script that started the program.
 pub(crate) fn answer_shell() {
     CompleteEnv::with_factory(Cli::command).var(VARIABLE).complete();
-}
-
-/// Completes the name or path of a profile. An unreadable folder of profiles offers nothing.
-pub(crate) fn profiles(current: &OsStr) -> Vec<CompletionCandidate> {
-    let folder = std::env::var_os("STIXMAP_PROFILES").map(PathBuf::from);
-    let start = current.to_string_lossy();
-    let known = catalog::known(folder.as_deref()).ok();
-    let names = known.iter().flat_map(|known| known.names()).filter(|name| name.starts_with(&*start));
-    let mut candidates: Vec<_> = names.map(CompletionCandidate::new).collect();
-    if candidates.is_empty() {
-        candidates = PathCompleter::any().complete(current);
-    }
-    candidates
 }

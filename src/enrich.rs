@@ -1,10 +1,10 @@
 //! `stixmap enrich`: looks up observables, and writes the merged results.
 
-use crate::Exit;
 use crate::catalog::Folder;
 use crate::cli::{EnrichArgs, MarkingArgs, OutputArgs, Verbosity};
 use crate::clock::Clock;
 use crate::driver::Driver;
+use crate::exit::Exit;
 use crate::files::{Bound, operator_path};
 use crate::replay::Replay;
 use crate::setting::SettingSources;

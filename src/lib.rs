@@ -12,11 +12,13 @@ mod diff;
 mod draft;
 mod driver;
 mod enrich;
+mod exit;
 mod explain;
 mod files;
 mod output_format;
 mod http;
 mod http_server;
+mod image;
 mod list;
 mod loopback;
 mod man;
@@ -27,6 +29,7 @@ mod standard_streams;
 mod render;
 mod chunks;
 mod progress;
+mod profile_names;
 mod quote;
 mod record;
 mod replay;
@@ -39,41 +42,19 @@ mod catalog;
 mod scaffold;
 mod profile_test;
 mod trust;
+mod usage;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use exit::Exit;
 use std::process::ExitCode;
-
-/// Exit status of a command, in order of severity: the most severe of several lookups counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Exit {
-    /// Complete, without diagnostics.
-    Success,
-    /// A lookup is partial or deferred.
-    Partial,
-    /// A diagnostic was reported, a case differs, or a lookup was refused or failed.
-    Failure,
-    /// The command could not start.
-    NotStarted,
-}
-
-impl Exit {
-    fn code(self) -> u8 {
-        match self {
-            Self::Success => 0,
-            Self::Failure => 1,
-            Self::NotStarted => 2,
-            Self::Partial => 3,
-        }
-    }
-}
 
 /// Parses the command line, runs the command, and returns the exit code of the process.
 pub fn run() -> ExitCode {
     completions::answer_shell();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return render::usage(&error),
+        Err(error) => return usage::report(&error),
     };
     let verbosity = cli.verbosity();
     let result =

@@ -1,8 +1,9 @@
 //! `stixmap list`: lists the available profiles.
 
 use crate::cli::ListArgs;
+use crate::exit::Exit;
 use crate::standard_streams::{print, print_json};
-use crate::{Exit, catalog, render};
+use crate::{catalog, render};
 use serde::Serialize;
 use std::fmt::Write;
 use stixmap_engine::plan::Plan;

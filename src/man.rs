@@ -1,7 +1,7 @@
 //! `stixmap man`: prints manual pages.
 
-use crate::Exit;
 use crate::cli::{Cli, ManArgs};
+use crate::exit::Exit;
 use crate::standard_streams::print;
 use anyhow::bail;
 use clap::CommandFactory;

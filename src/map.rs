@@ -1,9 +1,9 @@
 //! `stixmap map`: converts stored responses to STIX. Needs no network and no settings.
 
-use crate::Exit;
 use crate::chunks::{Chunks, ReadError};
 use crate::cli::{MapArgs, Verbosity};
 use crate::enrich::{self, Answer, exit, kind, markings, observable};
+use crate::exit::Exit;
 use crate::files::operator_path;
 use crate::setting::SettingSources;
 use crate::{catalog, connector, output_format, standard_streams};

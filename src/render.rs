@@ -1,14 +1,11 @@
 //! Prints diagnostics, errors and remarks to standard error, with colors on a terminal.
 
-use crate::cli::Cli;
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
-use anstream::{AutoStream, eprint, eprintln};
-use clap::Parser;
+use anstream::{AutoStream, eprintln};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::fmt;
 use std::io::stderr;
-use std::process::ExitCode;
 use std::sync::Arc;
 use stixmap_engine::diagnostic::{Diagnostic, Label, Severity, Source, Span};
 use stixmap_engine::printable;
@@ -21,17 +18,6 @@ pub(crate) fn error(error: &anyhow::Error) {
 /// Prints a warning to the operator.
 pub(crate) fn warning(text: &str) {
     eprintln!("\x1b[1;33mwarning\x1b[0m: {}", printable::line(text));
-}
-
-/// Prints an error of the command line, or the requested help, and returns the exit code.
-pub(crate) fn usage(error: &clap::Error) -> ExitCode {
-    let arguments = std::env::args_os().map(|text| printable::line(&text.to_string_lossy()).into_owned());
-    // The message repeats the arguments: parse them again with unprintable characters escaped.
-    match Cli::try_parse_from(arguments) {
-        Err(same) => same.exit(),
-        Ok(_) => eprint!("{}", printable::line(&error.render().to_string())),
-    }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
 }
 
 /// Returns the printable text of an error with its causes.

@@ -1,7 +1,7 @@
 //! `stixmap schema`: prints the JSON Schemas of profiles and cases, generated from their declarations.
 
-use crate::Exit;
 use crate::cli::{SchemaArgs, SchemaOf};
+use crate::exit::Exit;
 use crate::standard_streams::print_json;
 use stixmap_engine::case::CaseFile;
 use stixmap_engine::profile::Profile;

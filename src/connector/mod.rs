@@ -39,12 +39,13 @@ mod enrichment;
 pub(crate) use sandbox::{enter_sandbox, split_and_discard};
 
 use crate::cli::ConnectorArgs;
+use crate::exit::Exit;
 use crate::files::{Bound, implicit};
 use crate::memory::Budget;
 use crate::render::{MultilineError, causes};
 use crate::setting::{self, SettingSources};
 use crate::trust::Trust;
-use crate::{Exit, catalog, http};
+use crate::{catalog, http};
 use anyhow::Context;
 use archive::Store;
 use breaker::Breakers;

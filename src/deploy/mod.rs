@@ -2,19 +2,18 @@
 //! operators set values in `.env` or in a secret.
 
 mod behaviour;
-mod image;
 mod manifest;
 mod schema;
 mod text;
 mod variable;
 
-pub(crate) use image::Image;
-
 use crate::catalog;
 use crate::cli::{DeployArgs, Verbosity};
+use crate::exit::Exit;
 use crate::files::Root;
+use crate::image::Image;
+use crate::render;
 use crate::standard_streams::print;
-use crate::{Exit, render};
 use anyhow::{Context, bail};
 use std::io::ErrorKind;
 use std::path::Path;

@@ -5,9 +5,10 @@ mod report;
 
 use crate::catalog::{self, Folder, PROFILE};
 use crate::cli::DiffArgs;
+use crate::exit::Exit;
 use crate::files::{Root, operator_path};
+use crate::render;
 use crate::standard_streams::{print, print_json};
-use crate::{Exit, render};
 use anyhow::bail;
 use graph::{Difference, difference};
 use std::path::Path;

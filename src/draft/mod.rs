@@ -10,10 +10,11 @@ mod table;
 
 use crate::cli::{AuthKind, DraftArgs, Framing, Verbosity};
 use crate::enrich::{kind, observable};
+use crate::exit::Exit;
 use crate::files::{Bound, operator_path};
 use crate::render::{MultilineError, causes};
 use crate::scaffold::{self, FirstCase, Line, Lookup, Scaffold};
-use crate::{Exit, new, quote, render};
+use crate::{new, quote, render};
 use anyhow::{Context, bail};
 use request::Asked;
 use sample::Sample;

@@ -12,11 +12,12 @@ mod text;
 
 pub(crate) use bound::most_requests;
 
+use crate::catalog;
 use crate::cli::{ExplainArgs, MarkingArgs};
 use crate::enrich::{kind, markings, observable};
+use crate::exit::Exit;
 use crate::setting::{SettingSources, variable};
 use crate::standard_streams::{print, print_json};
-use crate::{Exit, catalog};
 use anyhow::{Context, bail};
 use facts::{Asked, Facts, Head, SettingFact};
 use jiff::Timestamp;

@@ -5,8 +5,9 @@ mod ask;
 mod shape;
 
 use crate::cli::{Framing, NewArgs, PagingKind, Verbosity};
+use crate::exit::Exit;
 use crate::scaffold::{self, Scaffold};
-use crate::{Exit, render, standard_streams};
+use crate::{render, standard_streams};
 use ask::Questions;
 use std::path::Path;
 use stixmap_engine::printable;

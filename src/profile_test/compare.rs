@@ -1,9 +1,9 @@
 //! Plays recorded cases, compares each result with the expected one, and reports the rules that no case used.
 
 use super::suite::Suite;
-use crate::Exit;
 use crate::catalog::Folder;
 use crate::cli::Verbosity;
+use crate::exit::Exit;
 use crate::render;
 use crate::standard_streams::print;
 use anyhow::bail;

@@ -13,8 +13,8 @@ mod recorded;
 mod suite;
 mod phrasing;
 
-use crate::Exit;
 use crate::cli::{TestArgs, Verbosity};
+use crate::exit::Exit;
 use recorded::Recorded;
 use suite::{Suite, found};
 

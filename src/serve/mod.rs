@@ -5,8 +5,9 @@ mod request;
 mod matching;
 
 use crate::cli::{ServeArgs, Verbosity};
+use crate::exit::Exit;
 use crate::loopback::{self, Answer, Incoming};
-use crate::{Exit, catalog, render, standard_streams};
+use crate::{catalog, render, standard_streams};
 use anyhow::{Context, bail};
 use matching::{Found, Script};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -23,9 +23,9 @@ mod round_trip;
 
 use super::parallel;
 use super::suite::Suite;
-use crate::Exit;
 use crate::catalog::Folder;
 use crate::cli::{TestArgs, TestFormat};
+use crate::exit::Exit;
 use crate::files::{Bound, Root};
 use crate::standard_streams::{print, print_json};
 use anyhow::{Context, bail};
