@@ -1,12 +1,11 @@
 //! Decides whether a delivery is acknowledged, rejected or requeued, from what the report of its result led to.
 
-use super::Connector;
-use super::enrichment::TO_REPORT;
 use super::graphql_error::PlatformError;
+use super::instance::Connector;
 use super::journal::Entry;
 use super::log::with_reason;
 use super::message::Malformed;
-use super::platform::RequestContext;
+use super::platform::{RequestContext, TO_REPORT};
 use tokio::time::Instant;
 
 /// Maximum attempts at a delivery whose result the platform cannot store (`PlatformError::Failed`).

@@ -1,11 +1,11 @@
 //! HTTP callback (`CONNECTOR_LISTEN_PROTOCOL=API`): a worker of the platform reads the queue and posts each message. The response
 //! is sent after processing, so that the worker retries if the connector dies.
 
-use super::Connector;
 use super::acknowledgement::Disposition;
 use super::configuration::Callback;
 use super::consumer::handle_in_task;
 use super::enrichment::{IncomingMessage, log_duplicate};
+use super::instance::Connector;
 use super::log::no_attributes;
 use super::replay_cache::{Fingerprint, ReplayCache};
 use super::token::{Invalid, verify};

@@ -2,9 +2,10 @@
 //! broken connection the consumer reconnects; deliveries in progress continue, and their redeliveries wait for them.
 
 use super::acknowledgement::Disposition;
+use super::broker;
 use super::enrichment::{self, IncomingMessage, handle};
+use super::instance::{Connector, WAITS};
 use super::log::{no_attributes, with_reason};
-use super::{Connector, WAITS, broker};
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicNackOptions, BasicRejectOptions};

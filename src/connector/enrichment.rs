@@ -6,15 +6,16 @@ use super::breaker::Change;
 use super::entity::Entity;
 use super::expectations::{reconcile, report_missing};
 use super::graphql_error::PlatformError;
+use super::instance::Connector;
 use super::journal::Entry;
 use super::json::parse_fields;
 use super::log::with_reason;
 use super::message::{Delivery, Playbook};
 use super::objects::{Found, Objects};
-use super::platform::RequestContext;
-use super::publish::Publisher;
+use super::platform::{RequestContext, TO_REPORT};
+use super::publisher::Publisher;
+use super::sandbox;
 use super::work_counters::WorkMessage;
-use super::{Connector, sandbox};
 use crate::memory::Share;
 use jiff::{SignedDuration, Timestamp};
 use lapin::Acker;
@@ -26,9 +27,6 @@ use stixmap_engine::plan::after;
 use stixmap_engine::run::{Input, OutcomeKind, Report, Run, Step};
 use stixmap_engine::stix::{Observable, stix_time};
 use tokio::time::{Instant, sleep, timeout_at};
-
-/// Maximum time for the final report, in addition to the time limit of the delivery.
-pub(super) const TO_REPORT: Duration = Duration::from_secs(60);
 
 /// Part of `TO_REPORT` that is reserved for `to_processed`, after the reports of expectations that are given up.
 const RESERVED: Duration = Duration::from_secs(15);

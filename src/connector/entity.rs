@@ -2,10 +2,12 @@
 
 use super::marking::{Markings, of_platform, to_stix as marking};
 use super::message::Content;
-use super::split::SHARING;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 use stixmap_engine::stix::{Id, Observable, ObservableType};
+
+/// Property with the organizations that an object is shared with. They need not be in the bundle.
+pub(super) const SHARING: &str = "x_opencti_granted_refs";
 
 /// Id of OpenCTI's STIX extension.
 const EXTENSION: &str = "extension-definition--ea279b3e-5c71-4632-ac08-831c66a786ba";

@@ -1,13 +1,13 @@
 //! Expectations of a work: the number of messages that it waits for. They are announced once, also across restarts, and those
 //! that are never published are reported as failed.
 
-use super::Connector;
 use super::graphql_error::PlatformError;
+use super::instance::Connector;
 use super::journal::Entry;
 use super::log::with_reason;
 use super::message::Delivery;
 use super::platform::RequestContext;
-use super::publish::Publisher;
+use super::publisher::Publisher;
 use super::work_counters::{Progress, WorkMessage};
 use futures_util::future::join_all;
 use serde_json::json;

@@ -7,6 +7,7 @@ pub mod fuzz_targets;
 mod graphql_error;
 mod sandbox;
 mod breaker;
+mod bundle;
 mod broker;
 mod callback;
 mod tls;
@@ -35,6 +36,10 @@ mod token;
 mod single_flight;
 mod sources;
 mod enrichment;
+mod instance;
+mod object_store;
+mod copy_name;
+mod publisher;
 
 pub(crate) use sandbox::{enter_sandbox, split_and_discard};
 
@@ -47,17 +52,17 @@ use crate::setting::{self, SettingSources};
 use crate::trust::Trust;
 use crate::{catalog, http};
 use anyhow::Context;
-use archive::Store;
 use breaker::Breakers;
 use broker::{Address, Outbox};
 use configuration::Configuration;
 use graphql_error::PlatformError;
+use instance::{Connector, ProfileArgument, Registration, WAITS};
 use journal::Journal;
 use log::{Log, no_attributes, with_reason};
 use metrics::{Build, Metrics, Served};
+use object_store::Store;
 use platform::Platform;
 use prometheus_client::registry::Registry;
-use reqwest::Client;
 use serde_json::{Value, json};
 use single_flight::SingleFlight;
 use sources::Values;
@@ -68,7 +73,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use stixmap_engine::plan::{Plan, Settings};
-use stixmap_engine::run::ProviderState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -84,76 +88,9 @@ const PING_UNREACHABLE: Duration = Duration::from_secs(5);
 /// Minimum interval between registrations.
 const MIN_REGISTRATION_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Initial and maximum delay between attempts to reach the platform or the broker.
-const WAITS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
-
 /// pycti's message for an unreachable platform, word for word: operators search logs for it.
 const UNREACHABLE: &str =
     "OpenCTI API is not reachable. Waiting for OpenCTI API to start or check your configuration...";
-
-/// One profile that runs as a connector.
-struct Connector {
-    configuration: Configuration,
-    profile: ProfileArgument,
-    plan: Plan,
-    settings: Settings,
-    account: Arc<ProviderState>,
-    client: Client,
-    platform: Platform,
-    outbox: Outbox,
-    registered: Mutex<Option<Registration>>,
-    /// Requests a new registration: the platform no longer knows the connector, or its queue is gone.
-    registration_due: Notify,
-    journal: Journal,
-    breakers: Breakers,
-    single_flight: SingleFlight,
-    /// Memory budget, shared by all connectors of the process.
-    budget: Budget,
-    log: Log,
-    metrics: Metrics,
-}
-
-/// The profile argument, with the directories and files to pass on to the sandbox.
-struct ProfileArgument {
-    name: String,
-    profiles: Option<PathBuf>,
-    config: Option<PathBuf>,
-}
-
-/// The platform's response to the registration.
-#[derive(Clone)]
-struct Registration {
-    address: Address,
-    user: Option<String>,
-    keys: Option<String>,
-    /// State that the platform stores for the connector, as JSON.
-    state: Option<String>,
-    store: Option<Arc<Store>>,
-}
-
-impl Connector {
-    fn registered(&self) -> Option<Registration> {
-        self.registered.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn address(&self) -> Option<Address> {
-        self.registered().map(|registered| registered.address)
-    }
-
-    /// Returns the id of the OpenCTI user that the connector runs as.
-    fn user(&self) -> Option<String> {
-        self.registered()?.user
-    }
-
-    fn archives_bundles(&self) -> bool {
-        self.configuration.directory.is_some() || self.configuration.store.is_some()
-    }
-
-    /// Returns the JSON Web Key Set (RFC 7517) that verifies tokens of the platform.
-    fn keys(&self) -> Option<String> {
-        self.registered()?.keys
-    }
-}
 
 pub(crate) fn run(args: &ConnectorArgs) -> anyhow::Result<Exit> {
     start(args).or_else(|error| {

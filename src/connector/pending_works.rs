@@ -1,13 +1,12 @@
 //! Reports works whose message is not redelivered, because the broker lost its data or the queue was deleted. The result is read
 //! from the journal, also after a restart, so that no work stays open forever.
 
-use super::Connector;
-use super::enrichment::TO_REPORT;
 use super::expectations::report_missing;
 use super::graphql_error::PlatformError;
+use super::instance::Connector;
 use super::journal::Entry;
 use super::log::with_reason;
-use super::platform::RequestContext;
+use super::platform::{RequestContext, TO_REPORT};
 use super::work_counters::{Progress, WorkMessage};
 use serde_json::json;
 use std::sync::Arc;

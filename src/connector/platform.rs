@@ -51,6 +51,9 @@ pub(super) struct Tracking {
     pub(super) processed: usize,
 }
 
+/// Maximum time for the final report, in addition to the time limit of the delivery.
+pub(super) const TO_REPORT: Duration = Duration::from_secs(60);
+
 /// Draft and deadline of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestContext<'c> {

@@ -1,21 +1,21 @@
 //! Publishes the objects of a delivery: to the workers' queue in messages of one object each, to the platform's API in whole
 //! bundles, to a folder or object store, or to a draft for validation. A work expects exactly the messages that are published.
 
+use super::archive;
 use super::broker::MAX_MESSAGE;
+use super::bundle::{Bundle, bundle, whole};
 use super::graphql_error::PlatformError;
-use super::journal::Entry;
 use super::log::with_reason;
 use super::message::Delivery;
 use super::objects::Objects;
 use super::platform::RequestContext;
+use super::publisher::Publisher;
 use super::split::{Part, Split, split};
 use super::validation::Review;
 use super::work_counters::{Progress, WorkMessage};
-use super::{Connector, archive};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use serde::ser::Serializer;
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -28,17 +28,6 @@ const TO_REPORT_UNSENT: Duration = Duration::from_secs(2);
 
 /// Maximum size of the objects in one message, in bytes: Base64 encodes three bytes as four, and 16 KiB are left for the rest.
 const CAPACITY: usize = (MAX_MESSAGE - 16 * 1024) / 4 * 3;
-
-/// Publishes the objects of one delivery.
-#[derive(Clone, Copy)]
-pub(super) struct Publisher<'d> {
-    pub(super) connector: &'d Connector,
-    pub(super) delivery: &'d Delivery,
-    pub(super) entry: &'d Entry,
-    /// Id of the bundle that contains the objects.
-    pub(super) bundle: &'d str,
-    pub(super) context: RequestContext<'d>,
-}
 
 impl Publisher<'_> {
     /// Publishes the objects and returns the final work message: `message`, with what failed added to it.
@@ -69,46 +58,6 @@ impl Publisher<'_> {
             true => Publisher { context, ..self }.push_to_platform(&split, message).await,
             false => Publisher { context, ..self }.publish_to_queue(&split, message).await,
         }
-    }
-}
-
-/// Returns all objects in one bundle.
-pub(super) fn whole<'b>(id: &'b str, split: &'b Split) -> Bundle<'b> {
-    bundle(id, split, split.parts.clone())
-}
-
-/// Returns some of the objects in a bundle.
-fn bundle<'b>(id: &'b str, split: &'b Split, parts: Vec<Part>) -> Bundle<'b> {
-    Bundle { kind: "bundle", id, spec_version: "2.1", x_opencti_seq: None, objects: Listed { split, parts } }
-}
-
-/// A STIX bundle of some of the objects (STIX 2.1 §8).
-#[derive(Serialize)]
-pub(super) struct Bundle<'b> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    id: &'b str,
-    spec_version: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    x_opencti_seq: Option<u64>,
-    objects: Listed<'b>,
-}
-
-/// Objects as a JSON array; each is built when it is serialized, to save memory.
-struct Listed<'b> {
-    split: &'b Split,
-    parts: Vec<Part>,
-}
-
-impl Serialize for Listed<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.parts.iter().map(|part| self.split.object(*part)))
-    }
-}
-
-impl Bundle<'_> {
-    pub(super) fn text(&self) -> String {
-        serde_json::to_string(self).expect("a bundle is JSON")
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sandbox for responses that may have crashed the connector: a child process (`stixmap map --as-sent`) maps the response and
 //! splits the bundle first. If a signal kills the child, the response is not mapped here.
 
-use super::Connector;
+use super::instance::Connector;
 use super::log::with_reason;
 use super::objects::{Found, Objects};
 use super::split::split;

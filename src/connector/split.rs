@@ -1,6 +1,7 @@
 //! Splits a bundle into messages of one object each, referenced objects first. Unlike pycti's splitter, it keeps the
 //! organizations that objects are shared with, and adds no bookkeeping properties to the objects.
 
+use super::entity::SHARING;
 use super::object_names::{NamedObject, Names};
 use super::objects::Objects;
 use serde_json::Value;
@@ -19,9 +20,6 @@ const TYPES: &str = "kill-chain-phase attack-pattern campaign case-incident x-op
     windows-registry-value-type hostname cryptographic-key cryptocurrency-wallet text user-agent bank-account phone-number \
     credential tracking-number payment-card media-content simple-observable persona ssh-key ai-prompt imei iccid imsi \
     relationship sighting pir";
-
-/// Property with the organizations that an object is shared with. They need not be in the bundle.
-pub(super) const SHARING: &str = "x_opencti_granted_refs";
 
 /// Maximum depth of references. Deeper chains do not occur in real data, and following them would overflow the stack.
 const MAX_DEPTH: usize = 200;

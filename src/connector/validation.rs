@@ -1,7 +1,8 @@
 //! Validation before import: objects go to a draft or to the workbench, once, even if the delivery is processed again.
 
+use super::bundle::whole;
 use super::graphql_error::PlatformError;
-use super::publish::{Publisher, whole};
+use super::publisher::Publisher;
 use super::split::Split;
 use super::work_counters::WorkMessage;
 
