@@ -4,13 +4,18 @@
 use crate::files::{Bound, operator_path};
 use crate::memory::Share;
 use anyhow::Context;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use async_compression::tokio::bufread::GzipDecoder;
+use futures_util::TryStreamExt;
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Method, redirect};
 use std::error::Error;
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 use stixmap_engine::run::{Fault, Request, Response};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::io::StreamReader;
 
 /// Variables with certificate authorities in addition to the system's, as in Python and OpenCTI. (`SSL_CERT_FILE` replaces
 /// the system's.)
@@ -54,7 +59,10 @@ pub(crate) fn builder() -> anyhow::Result<ClientBuilder> {
 
 /// Returns the client for all providers. Proxies and certificate authorities are read from the environment.
 pub(crate) fn client() -> anyhow::Result<Client> {
-    let builder = builder()?.referer(false).connect_timeout(Duration::from_secs(15));
+    // Bodies are decompressed here, since a body may have several members.
+    let accepted = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]);
+    let builder =
+        builder()?.referer(false).no_gzip().default_headers(accepted).connect_timeout(Duration::from_secs(15));
     authorities(builder)?.build().context("failed to create the HTTP client")
 }
 
@@ -91,25 +99,60 @@ pub(crate) async fn send(client: &Client, request: &Request, share: &mut Share) 
 
 /// Reads a body of at most `most` bytes; keeps what was received before a fault.
 async fn read(
-    mut answer: reqwest::Response,
+    answer: reqwest::Response,
     most: u64,
     body: &mut Vec<u8>,
     until: Instant,
     share: &mut Share,
 ) -> Result<(), Fault> {
+    let is_compressed = is_compressed(answer.headers());
     // Reserve the announced length at once: growing step by step could take twice as much memory.
-    let expected = answer.content_length().unwrap_or(0).min(most);
-    let mut until = until + share.announce(expected).await;
+    let expected = answer.content_length().filter(|_| !is_compressed).unwrap_or(0).min(most);
+    let until = until + share.announce(expected).await;
     body.reserve_exact(usize::try_from(expected).unwrap_or(0));
-    while let Some(chunk) = within(until, async { answer.chunk().await.map_err(|error| fault(&error)) }).await? {
-        until += share.hold(body.len() + chunk.len()).await;
-        let room = usize::try_from(most).unwrap_or(usize::MAX) - body.len();
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if chunk.len() > room {
-            return Err(Fault::TooLarge(most));
+    let received = StreamReader::new(answer.bytes_stream().map_err(std::io::Error::other));
+    match is_compressed {
+        false => read_decoded(received, most, body, until, share).await,
+        true => {
+            let mut decoder = GzipDecoder::new(received);
+            decoder.multiple_members(true);
+            read_decoded(BufReader::new(decoder), most, body, until, share).await
         }
     }
-    Ok(())
+}
+
+async fn read_decoded(
+    content: impl AsyncBufRead,
+    most: u64,
+    body: &mut Vec<u8>,
+    mut until: Instant,
+    share: &mut Share,
+) -> Result<(), Fault> {
+    let mut content = pin!(content);
+    loop {
+        let chunk = within(until, async { content.fill_buf().await.map_err(|_| Fault::Reset) }).await?;
+        let (length, room) = (chunk.len(), usize::try_from(most).unwrap_or(usize::MAX) - body.len());
+        if length == 0 {
+            return Ok(());
+        }
+        until += share.hold(body.len() + length).await;
+        body.extend_from_slice(&chunk[..length.min(room)]);
+        if length > room {
+            return Err(Fault::TooLarge(most));
+        }
+        content.as_mut().consume(length);
+    }
+}
+
+/// Whether a body is compressed by gzip (RFC 9110 §8.4.1.3), the only coding that requests accept.
+fn is_compressed(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    let is_gzip = |value: &HeaderValue| {
+        value
+            .to_str()
+            .is_ok_and(|coding| ["gzip", "x-gzip"].iter().any(|gzip| coding.trim().eq_ignore_ascii_case(gzip)))
+    };
+    codings.next().is_some_and(is_gzip) && codings.next().is_none()
 }
 
 async fn within<T>(until: Instant, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {

@@ -145,6 +145,35 @@ fn decompressed_response_above_the_limit_is_cut() {
     check(&url, 1, "failed: response exceeds 32 MiB");
 }
 
+/// Returns what is found in a response of lines, compressed as several members (RFC 1952 §2.2).
+fn enrich_members(lines: &[&str], after: &[u8]) -> Ended {
+    let members = lines.iter().map(|line| {
+        let mut packer = flate2::write::GzEncoder::new(vec![], flate2::Compression::best());
+        packer.write_all(line.as_bytes()).expect("memory takes it");
+        packer.finish().expect("memory takes it")
+    });
+    let body = [members.collect::<Vec<_>>().concat(), after.to_vec()].concat();
+    let (url, _) = server(move |_, mut stream| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len());
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+    });
+    let mut command = stixmap(&["enrich", "example.com", "-p", "cof"]);
+    command.envs([("COF_BASE_URL", url.as_str()), ("COF_MIN_TLP", "clear"), ("COF_SINCE", "36500")]);
+    ended(command)
+}
+
+#[test]
+fn every_member_of_a_compressed_response_is_read() {
+    let one = "{\"rrname\":\"example.com\",\"rrtype\":\"A\",\"rdata\":\"192.0.2.1\",\"time_first\":1700000000,\"time_last\":1700000000}\n";
+    let two = "{\"rrname\":\"example.com\",\"rrtype\":\"A\",\"rdata\":\"192.0.2.2\",\"time_first\":1700000000,\"time_last\":1700000000}\n";
+    for (lines, mapped) in [(&[one, two][..], 2), (&["", one], 1), (&[one, "", two], 2)] {
+        let ended = enrich_members(lines, b"");
+        assert!(ended.code == 0 && ended.err.contains(&format!("{mapped} mapped")), "{}", ended.err);
+    }
+    let ended = enrich_members(&[one], b"more");
+    assert!(ended.code == 3 && ended.err.contains("partial"), "{}", ended.err);
+}
+
 #[test]
 fn web_page_instead_of_json_fails() {
     let (url, _) = passive_total(|stream| {

@@ -188,14 +188,49 @@ pub enum Scalar {
 }
 
 impl Scalar {
-    /// Returns whether a JSON value equals this one.
+    /// Returns whether a JSON value is this one, in any type: header fields and delimited cells are always text, and providers
+    /// mix `1`, `1.0` and `"1"`.
     pub fn is(&self, value: &serde_json::Value) -> bool {
-        match self {
-            Self::Boolean(flag) => value.as_bool() == Some(*flag),
-            Self::Integer(number) => value.as_i64() == Some(*number),
-            Self::Text(text) => value.as_str() == Some(text),
+        match value {
+            serde_json::Value::String(text) => self.is_text(text),
+            serde_json::Value::Bool(flag) => self.is_boolean(*flag),
+            serde_json::Value::Number(number) => match whole(number) {
+                Some(integer) => self.is_integer(integer),
+                None => self.is_text(&number.to_string()),
+            },
+            serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => false,
         }
     }
+
+    /// Returns whether a text is this value.
+    pub fn is_text(&self, other: &str) -> bool {
+        match self {
+            Self::Boolean(true) => other.eq_ignore_ascii_case("true"),
+            Self::Boolean(false) => other.eq_ignore_ascii_case("false"),
+            Self::Integer(number) => other.parse() == Ok(*number),
+            Self::Text(text) => text == other,
+        }
+    }
+
+    /// Returns whether a number is this value.
+    pub fn is_integer(&self, other: i64) -> bool {
+        match self {
+            Self::Boolean(_) => false,
+            Self::Integer(number) => *number == other,
+            Self::Text(text) => text.parse() == Ok(other),
+        }
+    }
+
+    /// Returns whether `true` or `false` is this value.
+    pub fn is_boolean(&self, other: bool) -> bool {
+        self.is_text(if other { "true" } else { "false" })
+    }
+}
+
+/// Returns a number without a fraction as an integer, also if it is written as `1.0`.
+fn whole(number: &serde_json::Number) -> Option<i64> {
+    let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 9.0e15);
+    number.as_i64().or_else(|| float.and_then(|float| format!("{float:.0}").parse().ok()))
 }
 
 /// Which field is the owner name and which is the data, if a condition holds.

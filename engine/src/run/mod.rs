@@ -35,6 +35,7 @@ mod template_values;
 mod shown_value;
 mod signature;
 mod extract;
+mod empty;
 mod encodings;
 mod offline;
 mod stored_pages;
@@ -363,7 +364,9 @@ impl<'p> Run<'p> {
             (decision, Awaiting::Token) => self.accept_token(&decision, result.as_ref().ok(), now),
             (decision, Awaiting::Probe) => self.accept_probe(&decision, result.as_ref().ok(), now),
             (Decision::Fail(reason), Awaiting::Page) => self.fail(Failure::lookup(reason.text())),
-            (Decision::Empty, Awaiting::Page) => self.read_empty(now),
+            (Decision::Empty, Awaiting::Page) => {
+                self.accept_empty(result.expect("a response that is empty has arrived"), now);
+            }
             (Decision::Redirect(location), Awaiting::Page) => self.redirect(&location),
             (Decision::Read, Awaiting::Page) => self.read(result.expect("a response that is read has arrived"), now),
         }
@@ -482,19 +485,6 @@ impl<'p> Run<'p> {
             return self.fail(Failure::lookup(Reason::of_fault(fault).text()));
         }
         self.turn(lookup, &envelope, &response, now);
-    }
-
-    /// Processes an empty response, which ends the lookup, or one part of its window.
-    fn read_empty(&mut self, now: Timestamp) {
-        let current = self.current.as_mut().expect("a page was requested");
-        let Some(parts) = &mut current.pages.parts else { return self.end_lookup() };
-        self.attempts = 0;
-        current.redirected_to = None;
-        current.pages.count += 1;
-        parts.begin();
-        let lookup = &self.plan.lookups[current.paged_lookup.lookup];
-        let turn = current.pages.settle_part(lookup, false, None);
-        self.follow(turn, lookup, now);
     }
 
     /// Detects a page whose rows equal those of an earlier page.

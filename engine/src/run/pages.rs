@@ -20,10 +20,12 @@ pub(super) struct Pages {
     pub(super) cursor: Option<String>,
     /// Parts of the window, if each page is one of them.
     pub(super) parts: Option<WindowParts>,
-    /// Total that a page stated last: some providers state it on the first page only.
+    /// Greatest total that a page stated: some providers state it on the first page only.
     pub(super) total: Option<u64>,
-    /// Number of the last page, from the page that stated it last.
+    /// Greatest number of the last page that a page stated.
     pub(super) last: Option<u64>,
+    /// Whether the current page states that there are more.
+    pub(super) states_more: bool,
     /// Whether a page was marked as truncated.
     pub(super) is_cut: bool,
     /// Whether a response to a part of the window states a total.

@@ -97,13 +97,13 @@ impl Pages {
             }
             PagingPlan::Page { first, last, more, total, .. } => {
                 let read = first.saturating_add(u64::from(self.count.saturating_sub(1)));
-                self.last = integer_at(last)?.or(self.last);
-                self.total = integer_at(total)?.or(self.total);
+                self.last = integer_at(last)?.max(self.last);
+                self.total = integer_at(total)?.max(self.total);
                 let more = [self.last.map(|last| last > read), flag(more.as_ref(), envelope)];
                 self.counted(&more, envelope)
             }
             PagingPlan::Offset { more, total, .. } => {
-                self.total = integer_at(total)?.or(self.total);
+                self.total = integer_at(total)?.max(self.total);
                 self.counted(&[flag(more.as_ref(), envelope)], envelope)
             }
             PagingPlan::NextUrl { at, .. } => match next_url(at.as_ref(), envelope, response)? {
@@ -140,18 +140,39 @@ impl Pages {
 
     /// Numbered pages continue while any indicator says that more exist; without an indicator, until an empty page. A
     /// short page is no indicator: providers may return fewer rows than requested.
-    fn counted(&self, more: &[Option<bool>], envelope: &Envelope) -> NextPage {
+    fn counted(&mut self, more: &[Option<bool>], envelope: &Envelope) -> NextPage {
+        self.states_more = more.contains(&Some(true));
         // A total that is less than what was read counts something else.
         let total = self.total.filter(|total| *total >= self.rows);
         let missing = total.filter(|total| *total > self.rows);
         let is_known = total.is_some() || more.iter().any(Option::is_some) || envelope.ending == StreamEnd::Complete;
         match (missing, envelope.rows) {
-            _ if more.contains(&Some(true)) => NextPage::Next(Target::Built),
+            _ if self.states_more => NextPage::Next(Target::Built),
             (Some(total), 0) => self.fewer_than_total(total),
             (Some(_), _) => NextPage::Next(Target::Built),
             (None, 0) => NextPage::Last,
             (None, _) if is_known && envelope.ending != StreamEnd::Limited => NextPage::Last,
             (None, _) => NextPage::Next(Target::Built),
+        }
+    }
+
+    /// Determines whether all pages were read when a response says that there is nothing. After the first page this is the
+    /// regular end of numbered pages, unless an earlier page stated more.
+    pub(super) fn next_after_empty(&self, lookup: &LookupPlan) -> NextPage {
+        let page = self.count + 1;
+        let is_stated = match &lookup.paging {
+            _ if self.count == 0 => false,
+            PagingPlan::NextUrl { .. } | PagingPlan::Cursor { .. } => true,
+            PagingPlan::Page { .. } | PagingPlan::Offset { .. } => self.states_more,
+            PagingPlan::None { .. } | PagingPlan::Window { .. } => false,
+        };
+        match self.total.filter(|total| self.count > 0 && *total > self.rows) {
+            Some(total) => self.fewer_than_total(total),
+            None if is_stated => {
+                NextPage::Truncated(format!("page {page} is empty, although page {} states more", page - 1))
+            }
+            None if self.is_cut => NextPage::Truncated("the provider has more records than it returned".to_owned()),
+            None => NextPage::Last,
         }
     }
 
@@ -330,15 +351,11 @@ pub(super) fn flag(location: Option<&Path>, envelope: &Envelope) -> Option<bool>
 }
 
 pub(super) fn is_signaled(signal: &SignalPlan, envelope: &Envelope, response: &Response) -> bool {
-    let header;
-    let found = match &signal.place {
-        ResponseLocation::Body(path) => path.find(&envelope.document),
-        ResponseLocation::Header(name) => {
-            header = response.header(name).map(Value::from);
-            header.as_ref()
-        }
-    };
-    found.is_some_and(|found| is_any_of(&signal.is, found))
+    match &signal.place {
+        ResponseLocation::Body(path) => path.find(&envelope.document).is_some_and(|found| is_any_of(&signal.is, found)),
+        // Any of repeated headers, as each may mark the response.
+        ResponseLocation::Header(name) => response.headers(name).any(|text| is_any_of(&signal.is, &Value::from(text))),
+    }
 }
 
 /// Whether a value is one of these, or truthy if none is listed.

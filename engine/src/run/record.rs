@@ -6,7 +6,7 @@ use super::extract::Slot;
 use super::reader::Pick;
 use crate::dns::{Form, Mailbox, Name, Rdata, RrType, Soa, parse_address, reverse_name};
 use crate::plan::{FieldPlan, Operand, OrientationPlan, RecordPlan, integer};
-use crate::profile::{FieldType, RdataAs, Scalar, Take};
+use crate::profile::{FieldType, RdataAs, Take};
 use crate::stix::{Observable, ObservableType, Seen, Tlp, stix_time};
 use jiff::Timestamp;
 use minijinja::value::Value as Text;
@@ -201,11 +201,11 @@ fn select<'r>(take: Take, one: Typed<'r>, other: Typed<'r>) -> Typed<'r> {
 }
 
 fn is_none(field: &FieldPlan, slot: &Slot) -> bool {
-    field.none_when.iter().any(|none| match (none, slot) {
-        (Scalar::Text(none), Slot::Text(text)) => text == none,
-        (Scalar::Integer(none), Slot::Integer(number)) => number == none,
-        (Scalar::Boolean(none), Slot::Boolean(flag)) => flag == none,
-        _ => false,
+    field.none_when.iter().any(|none| match slot {
+        Slot::Text(text) => none.is_text(text),
+        Slot::Integer(number) => none.is_integer(*number),
+        Slot::Boolean(flag) => none.is_boolean(*flag),
+        other => none.is(&other.to_value()),
     })
 }
 
@@ -224,7 +224,7 @@ fn not_of_type(field: &FieldPlan, slot: &Slot) -> String {
 }
 
 fn typed<'r>(field: &'r FieldPlan, slot: &'r Slot) -> Option<Typed<'r>> {
-    let alias = slot.as_str().filter(|_| !field.aliases.is_empty()).and_then(|text| field.aliases.get(text));
+    let alias = (!field.aliases.is_empty()).then(|| alias(field, slot)).flatten();
     let text = alias.map(String::as_str).or_else(|| slot.as_str());
     Some(match field.kind {
         FieldType::Timestamp => Typed::Time(field.formats.iter().find_map(|format| format.read(slot.datum()))?),
@@ -244,6 +244,16 @@ fn typed<'r>(field: &'r FieldPlan, slot: &'r Slot) -> Option<Typed<'r>> {
         FieldType::Boolean => Typed::Boolean(boolean(slot)?),
         FieldType::Tlp => Typed::Tlp(Tlp::parse(text?)?),
     })
+}
+
+/// Returns the alias of a text, or of a number or flag by its text.
+fn alias<'f>(field: &'f FieldPlan, slot: &Slot) -> Option<&'f String> {
+    match slot {
+        Slot::Text(text) => field.aliases.get(&**text),
+        Slot::Integer(number) => field.aliases.get(&number.to_string()),
+        Slot::Boolean(flag) => field.aliases.get(if *flag { "true" } else { "false" }),
+        _ => None,
+    }
 }
 
 fn rrtype(text: Option<&str>, slot: &Slot) -> Option<RrType> {

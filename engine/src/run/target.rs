@@ -18,3 +18,13 @@ pub(super) enum Target {
     /// The result of a job, by its id.
     Result(String),
 }
+
+impl Target {
+    /// Whether the request is about a job that was accepted before.
+    pub(super) fn is_of_job(&self) -> bool {
+        match self {
+            Self::Built | Self::Url(_) => false,
+            Self::JobUrl(_) | Self::Poll(_) | Self::PollUrl(_) | Self::Result(_) => true,
+        }
+    }
+}
