@@ -51,7 +51,9 @@ impl Driver {
         clock: Clock,
     ) -> Report {
         let observable = input.observable.to_string();
-        let mut run = Run::new(plan, account, input, clock.now());
+        let (deadline, stop) = (input.deadline, self.stop.clone());
+        let run = Run::new(plan, account, input, clock.now());
+        let mut run = run.interrupted_by(move || *stop.borrow() || clock.now() >= deadline);
         // A command keeps its results until its end: waiting for memory would free nothing.
         let mut share = Share::unlimited();
         while !*self.stop.borrow() {

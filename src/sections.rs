@@ -24,7 +24,10 @@ pub(crate) fn mistakes(file: &Value, running: &[&Plan], others: &Known) -> Vec<S
         };
         match keys {
             Value::Mapping(keys) => {
-                mistakes.extend(keys.iter().filter_map(|(key, value)| kind.mistake(&section, key, value)))
+                let found = |(key, value)| {
+                    kind.mistake(&section, key, value).or_else(|| kind.misplaced(&section, key, running))
+                };
+                mistakes.extend(keys.iter().filter_map(found));
             }
             Value::Null => {}
             _ => mistakes.push(format!("invalid section `{section}`: expected a mapping")),
@@ -70,6 +73,20 @@ impl SectionKind {
             }
             Self::Profile(_) | Self::Connector(_) | Self::Invalid => None,
         }
+    }
+
+    /// Reports a profile's setting, or a name similar to one, in a section of the connector, where nothing would read it.
+    fn misplaced(&self, section: &str, key: &Value, running: &[&Plan]) -> Option<String> {
+        let (Self::Connector(known), key) = (self, shown(key)) else { return None };
+        if known.contains(&format!("{section}.{key}")) {
+            return None;
+        }
+        running.iter().find_map(|plan| {
+            let names: Vec<&str> = plan.settings.iter().flat_map(SettingSpec::names).collect();
+            let name =
+                names.iter().copied().find(|name| *name == key).or_else(|| nearest(&key, names.iter().copied()))?;
+            Some(format!("unknown setting `{section}.{key}`; did you mean `{}.{name}`?", plan.id))
+        })
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) use stixmap_engine::plan::variable;
 use stixmap_engine::plan::{ASK_RESERVED, Plan, SettingError, SettingSpec, Settings};
 use stixmap_engine::profile::SettingType;
 use stixmap_engine::yaml::nearest;
-use url::Host;
+use url::{Host, Url};
 
 /// Values from the command line and the settings file.
 pub(crate) struct SettingSources {
@@ -79,13 +79,7 @@ impl SettingSources {
     pub(crate) fn warnings(&self, plan: &Plan, settings: &Settings) -> Vec<String> {
         let mut warnings = vec![];
         let base = plan.base_url(settings);
-        let is_loopback = match base.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
-        if base.scheme() == "http" && !is_loopback {
+        if is_unencrypted(&base) {
             warnings.push(format!(
                 "requests and credentials are sent unencrypted to {}",
                 base.origin().ascii_serialization()
@@ -159,9 +153,9 @@ impl SettingSources {
             return Ok(Some(value.clone()));
         }
         for name in spec.names() {
-            if let Some(value) = from_environment(profile, name)? {
-                // An empty variable selects the default, and takes precedence over the file.
-                return Ok(Some(value).filter(|value| !value.is_empty()));
+            // An empty variable is unset, as in Compose files with `KEY=`: it must not replace a stricter value of the file.
+            if let Some(value) = from_environment(profile, name)?.filter(|value| !value.trim().is_empty()) {
+                return Ok(Some(value));
             }
         }
         Ok(spec.names().find_map(|name| self.in_file(profile, name)))
@@ -176,6 +170,17 @@ impl SettingSources {
             _ => None,
         }
     }
+}
+
+/// Whether a server is reached without TLS, and not on this machine.
+pub(crate) fn is_unencrypted(url: &Url) -> bool {
+    let is_loopback = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    url.scheme() == "http" && !is_loopback
 }
 
 /// Rejects a key without a profile's prefix that several profiles declare and whose value belongs to one provider: a secret,

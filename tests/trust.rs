@@ -175,6 +175,8 @@ fn misspelled_setting_is_rejected_with_suggestion() {
         ("otx: [max_tlp]", "invalid section `otx`: expected a mapping"),
         ("opencti: { tokn: x }", "unknown setting `opencti.tokn`; did you mean `opencti.token`?"),
         ("riskiq_connector: { log_levle: info }", "did you mean `riskiq_connector.log_level`?"),
+        ("connector: { max_tlp: TLP:RED }", "unknown setting `connector.max_tlp`; did you mean `riskiq.max_tlp`?"),
+        ("s3: { max_tlpp: TLP:RED }", "unknown setting `s3.max_tlpp`; did you mean `riskiq.max_tlp`?"),
         ("opencit: { token: x }", "unknown section `opencit`; did you mean `opencti`?"),
         ("riskqi_connector: { log_level: info }", "unknown section `riskqi_connector`"),
     ] {
@@ -182,6 +184,13 @@ fn misspelled_setting_is_rejected_with_suggestion() {
         let refused = enrich("riskiq", &[("RISKIQ_USERNAME", "user"), ("RISKIQ_API_KEY", "key")], &["--config", path]);
         assert_eq!(refused.code, 2, "{text}: {}", refused.err);
         assert!(refused.err.contains(expected), "{text}: {}", refused.err);
+    }
+    // An empty variable does not replace the file's value.
+    std::fs::write(&file, "riskiq: { max_tlp: TLP:CLEAR }").expect("it can be written");
+    for empty in ["", " "] {
+        let account = [("RISKIQ_USERNAME", "user"), ("RISKIQ_API_KEY", "key"), ("RISKIQ_MAX_TLP", empty)];
+        let refused = enrich("riskiq", &account, &["--config", path, "--tlp", "green"]);
+        assert!(refused.code == 1 && refused.err.contains("TLP:CLEAR"), "{}", refused.err);
     }
     let variable = enrich("riskiq", &[("RISKIQ_MAX_TPL", "TLP:RED")], &[]);
     assert!(variable.err.contains("unknown variable `RISKIQ_MAX_TPL`; did you mean `RISKIQ_MAX_TLP`?"));

@@ -3,6 +3,7 @@
 mod answers;
 mod architecture;
 mod completeness;
+mod contradictions;
 mod complexity;
 mod dropped_addresses;
 mod fuzz_corpus;

@@ -6,6 +6,7 @@ use super::sources::Values;
 use super::tls;
 use crate::files::operator_path;
 use crate::memory;
+use crate::setting::is_unencrypted;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::{ClientConfig, ServerConfig};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -142,7 +143,7 @@ impl Configuration {
     /// Reads all settings. Mistakes are collected in `values`.
     pub(super) fn read(values: &mut Values, plan: &Plan) -> Configuration {
         let (mut warnings, mut disabled_checks) = (vec![], vec![]);
-        let url = url(values);
+        let url = url(values, &mut disabled_checks);
         let token = token(values);
         let (scope, kinds) = scope(values, plan, &mut warnings);
         let name = values.text("connector", "name").unwrap_or_else(|| plan.name.clone());
@@ -196,7 +197,7 @@ impl Configuration {
     }
 }
 
-fn url(values: &mut Values) -> Url {
+fn url(values: &mut Values, disabled_checks: &mut Vec<String>) -> Url {
     let placeholder = || Url::parse("http://unset.invalid").expect("a URL");
     let text = values.required("opencti", "url", "URL of the OpenCTI platform");
     if text.is_empty() {
@@ -207,7 +208,13 @@ fn url(values: &mut Values) -> Url {
             values.invalid("opencti", "url", "no user or password, which would replace the token");
             placeholder()
         }
-        Ok(url) if is_web(Ok(url.clone())) => url,
+        Ok(url) if is_web(Ok(url.clone())) => {
+            if is_unencrypted(&url) {
+                let origin = url.origin().ascii_serialization();
+                disabled_checks.push(format!("OPENCTI_URL is not HTTPS: the token is sent unencrypted to {origin}"));
+            }
+            url
+        }
         _ => {
             values.invalid("opencti", "url", "an HTTP or HTTPS URL");
             placeholder()
@@ -470,13 +477,13 @@ mod tests {
     }
 
     const ENOUGH: [(&str, &str); 3] =
-        [("OPENCTI_URL", "http://platform:8080/"), ("OPENCTI_TOKEN", "t0ken"), ("CONNECTOR_ID", "an-id")];
+        [("OPENCTI_URL", "https://platform:8080/"), ("OPENCTI_TOKEN", "t0ken"), ("CONNECTOR_ID", "an-id")];
 
     #[test]
     fn three_variables_are_enough() {
         let (configuration, mistakes) = read(&ENOUGH, "{}", None);
         assert!(mistakes.is_empty(), "{mistakes:?}");
-        assert_eq!(configuration.url.as_str(), "http://platform:8080/graphql");
+        assert_eq!(configuration.url.as_str(), "https://platform:8080/graphql");
         assert_eq!(configuration.scope, ["Domain-Name", "IPv4-Addr"]);
         assert_eq!((configuration.concurrency, configuration.level), (4, Level::Error));
         assert_eq!((configuration.tls, configuration.disabled_checks), (Tls::Checked(None), vec![]));
@@ -496,6 +503,15 @@ mod tests {
             let configuration = with("OPENCTI_SSL_VERIFY", value);
             assert_eq!((configuration.tls, configuration.disabled_checks.len()), (Tls::Unchecked, 1), "{value}");
             assert_eq!(with("MQ_USE_SSL_REJECT_UNAUTHORIZED", value).disabled_checks.len(), 1, "{value}");
+        }
+        for (url, warnings) in [
+            ("http://opencti:8080", 1),
+            ("http://192.0.2.1:9", 1),
+            ("http://127.0.0.1:4000", 0),
+            ("http://localhost:4000", 0),
+            ("https://opencti", 0),
+        ] {
+            assert_eq!(with("OPENCTI_URL", url).disabled_checks.len(), warnings, "{url}");
         }
         let (configuration, _) = read(&ENOUGH, "opencti: { ssl_verify: false }", None);
         assert_eq!((configuration.tls, configuration.disabled_checks.len()), (Tls::Unchecked, 1));

@@ -374,8 +374,9 @@ async fn query_provider(
         seed: u64::from(now.subsec_nanosecond().unsigned_abs()),
         trace: false,
     };
-    let run = Run::new(&connector.plan, Arc::clone(&connector.account), input, now);
     let deadline = Instant::now() + Duration::try_from(query_time).unwrap_or(Duration::ZERO);
+    let run = Run::new(&connector.plan, Arc::clone(&connector.account), input, now);
+    let run = run.interrupted_by(move || Instant::now() >= deadline);
     let mut running = std::pin::pin!(drive(connector, &entity.observable, run, entry, deadline, share));
     let pause = PING.min(connector.configuration.delivery_timeout / 2);
     let report = loop {

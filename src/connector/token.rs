@@ -172,7 +172,12 @@ fn decoded(text: &str) -> Result<Vec<u8>, Invalid> {
 
 fn read<T: DeserializeOwned>(part: &str) -> Result<T, Invalid> {
     let malformed = |_| Invalid::Token("missing, repeated or invalid field");
-    serde_json::from_slice(&decoded(part)?).map_err(malformed)
+    let text = decoded(part)?;
+    // A list would be read as the fields in their order.
+    if !text.trim_ascii_start().starts_with(b"{") {
+        return Err(Invalid::Token("not a JSON object"));
+    }
+    serde_json::from_slice(&text).map_err(malformed)
 }
 
 #[cfg(test)]
@@ -270,6 +275,17 @@ mod tests {
         }
         let twice = claims().to_string().replacen('{', &format!(r#"{{"exp":{},"#, NOW + 60), 1);
         assert!(!is_valid(&twice), "a duplicate claim");
+    }
+
+    #[test]
+    fn lists_in_place_of_objects_are_rejected() {
+        let claims = json!(["opencti", "connector", NOW + 3590, NOW - 10]).to_string();
+        assert_eq!(verify_now(&signed(7, HEADER, &claims)), Err(Invalid::Token("not a JSON object")));
+        let header = r#"["EdDSA","platform-1","JWT"]"#;
+        assert_eq!(
+            verify_now(&signed(7, header, &self::claims().to_string())),
+            Err(Invalid::Token("not a JSON object"))
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Maps records to relationships by the rules of the profile, and accounts for each row.
 
 use super::host::{have_same_address, scope_of};
+use super::interrupt::Watch;
 use super::marking_gate::Levels;
 use super::reader::Reader;
 use super::record::{BadRow, Record, Records, Typed, fields, rrtype_text};
@@ -60,6 +61,7 @@ pub(super) struct Context<'r> {
     pub(super) filter_start: Option<Timestamp>,
     /// Whether values are recorded for the trace.
     pub(super) keeps_values: bool,
+    pub(super) watch: &'r Watch<'r>,
 }
 
 /// A bad record and its location in the response.
@@ -129,6 +131,9 @@ fn outcomes(context: &Context, row: &Row, texts: &mut Texts, graph: &mut Graph, 
     };
     let mut has_records = false;
     for record in records.each() {
+        if has_records && context.watch.is_over() {
+            return sink(Outcome::bad("not all data of the row was read before the deadline".to_owned().into()));
+        }
         has_records = true;
         let outcome = match record {
             Ok(record) if context.all_secrets.occur_in_record(&record, &fields, slots) => {

@@ -27,6 +27,7 @@ mod retry_after;
 mod row;
 mod rows;
 mod secret;
+mod interrupt;
 mod key;
 mod reader;
 mod pages;
@@ -61,6 +62,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::{LookupPlan, PagingPlan, Plan, ProbePlan, SettingValue, ValueOrSetting, after, before};
 use crate::profile::Framing;
 use crate::stix::{Graph, Identity, Observable, Tlp};
+use interrupt::Interrupt;
 use jiff::{SignedDuration, Timestamp};
 use marking_gate::Levels;
 use pages::{Fingerprint, Pages};
@@ -87,6 +89,7 @@ pub struct Run<'p> {
     plan: &'p Plan,
     provider_state: Arc<ProviderState>,
     input: Input,
+    interrupt: Interrupt,
     builder: RequestBuilder,
     started: Timestamp,
     window_start: Option<Timestamp>,
@@ -176,6 +179,7 @@ impl<'p> Run<'p> {
             provider_state,
             builder: RequestBuilder::new(plan, &input, now, window_start),
             input,
+            interrupt: Interrupt::default(),
             started: now,
             window_start,
             tlp,
@@ -194,6 +198,12 @@ impl<'p> Run<'p> {
             graph,
             texts: mapping::Texts::default(),
         }
+    }
+
+    /// Ends the mapping of a response as soon as `test` is true, such as after the deadline. The rest of it is not read, and
+    /// the outcome states this.
+    pub fn interrupted_by(self, test: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { interrupt: Interrupt::new(test), ..self }
     }
 
     /// Returns the name of the current lookup, and its current value of `for_each`.
@@ -510,6 +520,8 @@ impl<'p> Run<'p> {
         let secrets = self.builder.secrets().in_response(response);
         let asked_name = record::asked_name(&self.input.observable);
         self.graph.make_room(response.body.len());
+        let (interrupt, mut unread) = (self.interrupt.clone(), 0_u64);
+        let watch = interrupt.watch();
         let context = mapping::Context {
             plan: self.plan,
             reader: &reader,
@@ -523,6 +535,7 @@ impl<'p> Run<'p> {
             page,
             filter_start: self.window_start,
             keeps_values: self.input.trace,
+            watch: &watch,
         };
         let mut bad = vec![];
         let (texts, graph, ledger) = (&mut self.texts, &mut self.graph, &mut self.ledger);
@@ -531,6 +544,10 @@ impl<'p> Run<'p> {
         let mut innermost = 0;
         let read = reader.read(response, &mut |row| {
             innermost += 1;
+            if watch.is_over() {
+                unread += 1;
+                return;
+            }
             let novelty = parts.as_mut().map_or(Novelty::New, |parts| parts.novelty(&row, &kinds));
             if novelty == Novelty::Known {
                 return;
@@ -550,6 +567,11 @@ impl<'p> Run<'p> {
             self.ledger.diagnostics.extend(diagnostics.map(|found| self.builder.secrets().redact_in(found)));
         }
         match read {
+            Ok(_) if watch.was_over() => {
+                let reason = format!("deadline exceeded on page {page}; rows not read: {unread}");
+                self.stop(Failure::interrupted(&reason));
+                None
+            }
             Ok(envelope) => Some(envelope),
             Err(error) => {
                 let response_source = self.response_source(page, response);

@@ -1,5 +1,6 @@
 //! Maps stored responses with the same rows, records and rules as a run, without requests.
 
+use super::interrupt::Interrupt;
 use super::reader::Reader;
 use super::row::{Envelope, Row, RowsError, StreamEnd};
 use super::secret::Secrets;
@@ -100,6 +101,9 @@ impl Reading {
             Ok(StreamEnd::Truncated) => {
                 self.ledger.failures.push(fail("truncated response: missing final line"));
             }
+            Ok(StreamEnd::Incomplete) => {
+                self.ledger.failures.push(fail("truncated response: incomplete last line"));
+            }
             Ok(StreamEnd::Failed(reason)) => {
                 self.ledger.failures.push(fail(&format!("the provider aborted: {reason}")));
             }
@@ -169,6 +173,8 @@ impl Page<'_> {
         let reader = Reader::new(&plan.record, lookup, each, &input.observable, &response).after_lines(lines, is_ended);
         let secrets = self.secrets.in_response(&response);
         let asked_name = record::asked_name(&input.observable);
+        let interrupt = Interrupt::default();
+        let watch = interrupt.watch();
         let context = mapping::Context {
             plan,
             reader: &reader,
@@ -183,6 +189,7 @@ impl Page<'_> {
             // Stored records are not filtered by the window.
             filter_start: None,
             keeps_values: input.trace,
+            watch: &watch,
         };
         let mut bad = vec![];
         let read =

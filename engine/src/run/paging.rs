@@ -39,6 +39,7 @@ impl Pages {
         self.rows += envelope.rows;
         match &envelope.ending {
             StreamEnd::Truncated => return NextPage::Broken("truncated response: missing final line".to_owned()),
+            StreamEnd::Incomplete => return NextPage::Broken("truncated response: incomplete last line".to_owned()),
             StreamEnd::Failed(reason) => return NextPage::Broken(format!("the provider aborted: {reason}")),
             StreamEnd::Complete | StreamEnd::Limited | StreamEnd::Unknown => {}
         }

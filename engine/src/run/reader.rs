@@ -30,6 +30,8 @@ pub(super) struct Reader<'p> {
     pub(super) keep: Keep,
     /// Alternative sources of each field, in order.
     pub(super) fields: Vec<Vec<Pick>>,
+    /// Slots of each required field.
+    pub(super) required: Vec<Vec<usize>>,
     only: Vec<(usize, &'p RowTestPlan)>,
     except: Vec<(usize, &'p RowTestPlan)>,
     /// Number of lines in previous chunks of the response.
@@ -62,6 +64,7 @@ impl<'p> Reader<'p> {
             trie: None,
             keep: Keep::default(),
             fields,
+            required: vec![],
             only,
             except,
             lines_before: 0,
@@ -82,6 +85,11 @@ impl<'p> Reader<'p> {
                 FieldPlace::Header(name) => text(response.header(name)),
                 FieldPlace::Constant(value) => vec![Pick::Fixed(constant(value))],
             };
+            if !field.optional {
+                let slot = |pick: &Pick| if let Pick::Slot(slot) = pick { Some(*slot) } else { None };
+                let slots: Vec<usize> = picks.iter().filter_map(slot).collect();
+                reader.required.extend((!slots.is_empty()).then_some(slots));
+            }
             reader.fields.push(picks);
         }
         for test in &lookup.rows.only {

@@ -95,6 +95,8 @@ pub(super) enum StreamEnd {
     Failed(String),
     /// The final line is missing.
     Truncated,
+    /// The last line is the start of a JSON value.
+    Incomplete,
 }
 
 /// Why the rows of a response, or the rest of them, cannot be read.

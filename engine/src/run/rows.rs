@@ -85,13 +85,17 @@ impl Reader<'_> {
     ) -> Result<Envelope, RowsError> {
         let (mut rows, mut slots) = (0, self.empty_slots());
         let guard = Guard::new(octets);
+        let mut is_whole = true;
         for (number, line) in lines {
             rows += 1;
-            self.line(number, line, &mut slots, &guard, sink)?;
+            is_whole = self.line(number, line, &mut slots, &guard, sink)?;
         }
-        Ok(Envelope { rows, ..Envelope::default() })
+        // JSON that ends early is a mistake in any other line, but in the last one the response was cut.
+        let ending = if is_whole { StreamEnd::Unknown } else { StreamEnd::Incomplete };
+        Ok(Envelope { rows, ending, ..Envelope::default() })
     }
 
+    /// Reads a line. Returns whether it was whole: not the start of a JSON value.
     fn line<'b>(
         &self,
         number: usize,
@@ -99,12 +103,15 @@ impl Reader<'_> {
         slots: &mut [Slot<'b>],
         guard: &Guard,
         sink: Sink<'_>,
-    ) -> Result<(), RowsError> {
+    ) -> Result<bool, RowsError> {
         match read_json(line, self.payload(slots, guard)) {
             Ok(payload) => self.emit(payload, number, slots, guard.has_repeated_key(), sink),
-            Err(_) => self.bad_line(number, guard, sink)?,
+            Err(error) => {
+                self.bad_line(number, guard, sink)?;
+                return Ok(!error.is_eof());
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Returns the seed of a line's row. Rows in slots may be collected before they are mapped, trees are not.
@@ -223,7 +230,26 @@ impl Reader<'_> {
         columns.at_most.or(columns.count).or_else(most_read).unwrap_or(usize::MAX)
     }
 
-    /// Returns the column names. A duplicate name that a field reads is an error.
+    /// Returns the first column of a required field of which no column exists: the first line is a row, an error message, or of
+    /// another table.
+    fn missing_column(&self, names: &[String]) -> Option<&str> {
+        let column = |slot: &usize| match &self.origins[*slot] {
+            Origin::Row(path) => match path.steps().first() {
+                Some(PathStep::Name(name)) => Some(name.as_str()),
+                _ => None,
+            },
+            Origin::Above(..) | Origin::Answer(_) | Origin::Key(_) => None,
+        };
+        self.required.iter().find_map(|slots| {
+            let columns: Option<Vec<&str>> = slots.iter().map(column).collect();
+            columns
+                .filter(|columns| !columns.iter().any(|column| names.iter().any(|name| name == column)))?
+                .first()
+                .copied()
+        })
+    }
+
+    /// Returns the column names. A duplicate name that a field reads is an error, and one that a required field lacks.
     fn names(&self, line: usize, names: Result<Vec<String>, &str>) -> Result<Vec<String>, RowsError> {
         let error = |reason: String| RowsError::Syntax { reason: format!("invalid column names: {reason}"), line };
         let names = names.map_err(|reason| error(reason.to_owned()))?;
@@ -235,8 +261,11 @@ impl Reader<'_> {
             self.origins.iter().any(|origin| first(origin) == Some(PathStep::Name(name.to_owned())))
         };
         let is_twice = |(at, name): &(usize, &String)| names[..*at].contains(name) && is_read(name);
-        match names.iter().enumerate().find(is_twice) {
-            Some((_, name)) => Err(error(format!("duplicate `{name}`"))),
+        if let Some((_, name)) = names.iter().enumerate().find(is_twice) {
+            return Err(error(format!("duplicate `{name}`")));
+        }
+        match self.missing_column(&names) {
+            Some(name) => Err(error(format!("missing `{name}`"))),
             None => Ok(names),
         }
     }
