@@ -1,7 +1,7 @@
 //! `connector_manifest.json`: description of the connector for OpenCTI's catalogue. Unknown values are `null`.
 
-use super::Deployment;
 use super::behaviour::kinds_made;
+use super::deployment::Deployment;
 use super::variable::CONNECTOR_TYPE;
 use crate::quote::one_line;
 use serde::Serialize;

@@ -2,6 +2,7 @@
 //! operators set values in `.env` or in a secret.
 
 mod behaviour;
+mod deployment;
 mod manifest;
 mod schema;
 mod text;
@@ -11,25 +12,14 @@ use crate::catalog;
 use crate::cli::{DeployArgs, Verbosity};
 use crate::exit::Exit;
 use crate::files::Root;
-use crate::image::Image;
 use crate::render;
 use crate::standard_streams::print;
 use anyhow::{Context, bail};
+use deployment::Deployment;
 use std::io::ErrorKind;
 use std::path::Path;
 use stixmap_engine::plan::Plan;
 use stixmap_engine::printable;
-use variable::Variable;
-
-/// The profile to deploy, with the options of the command.
-struct Deployment<'d> {
-    plan: &'d Plan,
-    image: &'d Image,
-    replicas: u16,
-    variables: Vec<Variable>,
-    /// Whether the profile is part of the image; otherwise it is deployed as a file.
-    in_image: bool,
-}
 
 /// A generated file.
 struct File {
@@ -161,6 +151,7 @@ fn write(files: &[File], out: &Path, force: bool) -> anyhow::Result<Exit> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::Image;
     use crate::quote::tests::{hostile, read_dotenv, visible};
     use proptest::prelude::*;
     use serde::Deserialize;

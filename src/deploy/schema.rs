@@ -1,7 +1,7 @@
 //! `connector_config_schema.json`: JSON Schema 2020-12 of the variables, for OpenCTI's form and XTM Composer. It is
 //! flat, without `$ref` and `anyOf`, and uses only formats that the platform's Ajv supports.
 
-use super::Deployment;
+use super::deployment::Deployment;
 use super::variable::{CONNECTOR_TYPE, Form, Variable};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};

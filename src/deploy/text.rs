@@ -2,8 +2,9 @@
 //! of each file.
 
 use super::behaviour::{Behaviour, behaviour, notice};
+use super::deployment::Deployment;
 use super::variable::Variable;
-use super::{Deployment, Image};
+use crate::image::Image;
 use crate::{memory, quote};
 use anyhow::Context;
 use minijinja::syntax::SyntaxConfig;
