@@ -1,10 +1,15 @@
 //! Compares the results of two runs of a case: relationships by type and ends, observables by type and value.
 
-use super::outcome;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use stixmap_engine::case::Played;
 use stixmap_engine::stix::{Bundle, Object, Relationship, stix_time};
+
+/// A case with its differences.
+pub(super) struct CaseDifference {
+    pub(super) case: String,
+    pub(super) difference: Difference,
+}
 
 /// The differences of one case.
 #[derive(Debug, Default, Serialize)]
@@ -63,6 +68,11 @@ pub(super) fn difference(old: Option<&Played>, new: Option<&Played>) -> Differen
         relationships,
         changed,
     }
+}
+
+/// Formats the outcome of a case.
+fn outcome(played: Option<&Played>) -> String {
+    played.map_or_else(|| "not played: missing setting".to_owned(), |played| played.report.outcome.to_string())
 }
 
 fn change(old: String, new: String) -> Option<Change> {

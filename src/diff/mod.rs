@@ -10,16 +10,10 @@ use crate::files::{Root, operator_path};
 use crate::render;
 use crate::standard_streams::{print, print_json};
 use anyhow::bail;
-use graph::{Difference, difference};
+use graph::{CaseDifference, difference};
 use std::path::Path;
-use stixmap_engine::case::{Played, play};
+use stixmap_engine::case::play;
 use stixmap_engine::plan::Plan;
-
-/// The differences of one case.
-struct CaseDifference {
-    case: String,
-    difference: Difference,
-}
 
 pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     let profiles = args.catalog.profiles.as_deref();
@@ -69,9 +63,4 @@ fn with_cases(path: &Path) -> Folder {
         !operator_path::is_folder(&path.join("cases")) && path.file_name().is_some_and(|name| name == "cases");
     let folder = if is_inner { path.parent().unwrap_or(Path::new("")) } else { path };
     Folder::OnDisk(Root::new(folder))
-}
-
-/// Formats the outcome of a case.
-fn outcome(played: Option<&Played>) -> String {
-    played.map_or_else(|| "not played: missing setting".to_owned(), |played| played.report.outcome.to_string())
 }

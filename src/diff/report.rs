@@ -1,7 +1,6 @@
 //! Reports differences as text (`+` added, `-` removed, `~` changed) or JSON.
 
-use super::CaseDifference;
-use super::graph::{Change, Changed, Sets};
+use super::graph::{CaseDifference, Change, Changed, Sets};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use stixmap_engine::plan::Plan;
