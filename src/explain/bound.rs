@@ -2,7 +2,7 @@
 //! redirect starts with new attempts.
 
 use super::facts::{Bound, Term};
-use super::types;
+use super::phrasing::types;
 use stixmap_engine::plan::{LookupPlan, Plan};
 use stixmap_engine::run::MAX_REDIRECTS;
 use stixmap_engine::stix::ObservableType;

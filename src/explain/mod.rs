@@ -6,25 +6,25 @@ mod bound;
 mod facts;
 mod diagnostic_help;
 mod manual;
+mod phrasing;
 mod request;
 mod result_facts;
+mod run_preview;
 mod text;
 
 pub(crate) use bound::most_requests;
 
 use crate::catalog;
-use crate::cli::{ExplainArgs, MarkingArgs};
-use crate::enrich::{kind, markings, observable};
+use crate::cli::ExplainArgs;
+use crate::enrich::{kind, observable};
 use crate::exit::Exit;
 use crate::setting::{SettingSources, variable};
 use crate::standard_streams::{print, print_json};
 use anyhow::{Context, bail};
 use facts::{Asked, Facts, Head, SettingFact};
-use jiff::Timestamp;
-use std::sync::Arc;
-use stixmap_engine::plan::{Plan, SettingSpec, Settings};
-use stixmap_engine::run::{Input, Preview, ProviderState, Run};
-use stixmap_engine::stix::{Observable, ObservableType, Tlp};
+use phrasing::word;
+use run_preview::RunPreview;
+use stixmap_engine::plan::{Plan, SettingSpec};
 
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     match page(args)? {
@@ -76,40 +76,6 @@ fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
         false => print(&text::write(&facts))?,
     }
     Ok(Exit::Success)
-}
-
-/// A run for an observable that sends nothing, with what it would send.
-struct RunPreview {
-    observable: Observable,
-    marking: MarkingArgs,
-    settings: Settings,
-    now: Timestamp,
-    requests: Preview,
-    results: Tlp,
-}
-
-impl RunPreview {
-    fn new(args: &ExplainArgs, plan: &Plan, observable: Observable) -> anyhow::Result<RunPreview> {
-        let given = SettingSources::read(&args.settings)?;
-        given.refuse_unknown(&[plan], args.catalog.profiles.as_deref())?;
-        let now = match &args.now {
-            Some(text) => text.parse().with_context(|| format!("invalid --now `{text}`: expected a time"))?,
-            None => Timestamp::now(),
-        };
-        let (settings, markings) = (given.with_placeholders(plan)?, markings(&args.marking)?);
-        let input = Input {
-            observable: observable.clone(),
-            markings,
-            settings: settings.clone(),
-            deadline: now,
-            seed: 0,
-            trace: false,
-        };
-        let run = Run::new(plan, Arc::new(ProviderState::default()), input, now);
-        let requests = run.preview();
-        let results = run.finish().tlp;
-        Ok(RunPreview { observable, marking: args.marking.clone(), settings, now, requests, results })
-    }
 }
 
 fn facts(plan: &Plan, preview: Option<&RunPreview>) -> Facts {
@@ -168,17 +134,5 @@ fn setting(plan: &Plan, spec: &SettingSpec) -> SettingFact {
         default: spec.default.clone(),
         variable: variable(&plan.id, &spec.name),
         description: spec.description.clone(),
-    }
-}
-
-fn types(kinds: &[ObservableType]) -> Vec<&'static str> {
-    kinds.iter().map(|kind| kind.stix_type()).collect()
-}
-
-/// Returns a value of the language as profiles spell it.
-fn word<T: serde::Serialize>(word: &T) -> String {
-    match serde_json::to_value(word) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => unreachable!("values of the language serialize to strings"),
     }
 }

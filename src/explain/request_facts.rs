@@ -1,7 +1,9 @@
 //! Facts about the requests of a profile: limits, quota, lookups, paging, interpretation of responses.
 
 use super::facts::{AnswerFact, Limits, LookupFact, ProbeFact, QuotaFact, TimeFact, WindowFact};
-use super::{RunPreview, manual, request, types, word};
+use super::phrasing::{types, word};
+use super::run_preview::RunPreview;
+use super::{manual, request};
 use jiff::SignedDuration;
 use std::fmt::Display;
 use stixmap_engine::plan::{

@@ -3,8 +3,10 @@
 use super::facts::{
     FieldFact, IdentityFact, OrientationFact, PapFact, RecordFact, RelationshipFact, RuleFact, Then, TlpFact,
 };
+use super::manual;
+use super::phrasing::word;
 use super::request_facts::{scalar, value_or_setting, zone};
-use super::{RunPreview, manual, word};
+use super::run_preview::RunPreview;
 use jiff::SignedDuration;
 use stixmap_engine::plan::{FieldPlace, FieldPlan, Operand, OrientationPlan, Plan, RuleThen, TimeFormat};
 use stixmap_engine::profile::{FieldType, Take, Unmarked};
