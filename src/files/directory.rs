@@ -1,6 +1,6 @@
 //! Operations on files relative to an open folder, each by name: a later change of the folder's path does not affect them.
 
-use super::{Bound, path_walk};
+use super::Bound;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions};
@@ -15,11 +15,6 @@ const QUIET: OFlags = OFlags::CLOEXEC.union(OFlags::NONBLOCK).union(OFlags::NOCT
 
 /// Maximum number of names that are tried for a temporary file.
 const NAMES: u32 = 1000;
-
-/// Opens a folder by path. Links of this user and of root are followed.
-pub(super) fn folder(path: &Path) -> io::Result<OwnedFd> {
-    path_walk::folder(path, None)
-}
 
 /// Opens a folder by name in an open folder. A link is an error.
 pub(super) fn folder_in(folder: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {

@@ -1,7 +1,7 @@
 //! Reads a file at a default location that the operator did not name. Another user could have created it in a writable folder:
 //! it is read only if this user or root owns it and its folder, and no other user can write them.
 
-use super::{Bound, directory, operator_path};
+use super::{Bound, directory, operator_path, path_walk};
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
@@ -45,7 +45,7 @@ fn checked(path: &Path, bound: Bound) -> io::Result<Vec<u8>> {
 }
 
 fn folder(path: &Path) -> io::Result<File> {
-    let folder = File::from(directory::folder(path.parent().unwrap_or(Path::new("")))?);
+    let folder = File::from(path_walk::folder(path.parent().unwrap_or(Path::new("")), None)?);
     let known = folder.metadata()?;
     owned(&known, "its folder")?;
     closed(&known, "its folder")?;

@@ -56,7 +56,7 @@ impl Root {
     }
 
     fn open_folder(&self, below: &Path) -> io::Result<OwnedFd> {
-        let mut folder = directory::folder(&self.base)?;
+        let mut folder = path_walk::folder(&self.base, None)?;
         for name in directory::names(below)? {
             folder = directory::folder_in(&folder, name)?;
         }
