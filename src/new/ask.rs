@@ -1,7 +1,7 @@
 //! Asks for choices that no flag specifies, one question per line; an empty answer selects the default. Without a
 //! terminal, the defaults apply.
 
-use super::{BASE_URL, Choices};
+use super::choices::{BASE_URL, Choices};
 use crate::cli::{Accepted, NewArgs};
 use crate::render;
 use anyhow::{Context, bail};

@@ -2,28 +2,18 @@
 //! that no flag specifies; otherwise it uses common defaults.
 
 mod ask;
+mod choices;
 mod shape;
 
-use crate::cli::{Framing, NewArgs, PagingKind, Verbosity};
+pub(crate) use choices::BASE_URL;
+
+use crate::cli::{NewArgs, Verbosity};
 use crate::exit::Exit;
 use crate::scaffold::{self, Scaffold};
 use crate::{render, standard_streams};
 use ask::Questions;
 use std::path::Path;
 use stixmap_engine::printable;
-use stixmap_engine::stix::ObservableType;
-
-/// Default base URL.
-pub(crate) const BASE_URL: &str = "https://api.example.net";
-
-/// The choices of the author.
-pub(crate) struct Choices {
-    pub(crate) base_url: String,
-    pub(crate) auth: crate::cli::AuthKind,
-    pub(crate) framing: Framing,
-    pub(crate) paging: PagingKind,
-    pub(crate) accepts: Vec<ObservableType>,
-}
 
 pub(crate) fn run(args: &NewArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {
     scaffold::check_name(&args.name)?;

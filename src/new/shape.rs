@@ -1,7 +1,7 @@
 //! The generated profile and its first case for each choice of framing and paging: rows with the fields of the Common
 //! Output Format, on two pages if there is paging.
 
-use super::Choices;
+use super::choices::Choices;
 use crate::cli::{Framing, PagingKind};
 use crate::scaffold::{FirstCase, Line, Lookup, Scaffold};
 use std::fmt::Write;
