@@ -1,6 +1,6 @@
 //! Selects the recorded exchange that answers a request, among several cases that are served together.
 
-use super::request::Values;
+use super::request::{Values, is_secret};
 use crate::loopback::Incoming;
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -251,11 +251,6 @@ fn of_auth(plan: &Plan) -> BTreeSet<String> {
 
 fn names_window(text: &Template) -> bool {
     text.parts().iter().any(|part| matches!(part, Part::Window(_)))
-}
-
-/// Tests for the name of a secret in braces, as cases contain it instead of the secret.
-pub(super) fn is_secret(text: &str) -> bool {
-    text.contains('{') && text.contains('}')
 }
 
 fn is_same_path(recorded: &str, asked: &str) -> bool {
