@@ -42,6 +42,7 @@ mod catalog;
 mod scaffold;
 mod profile_test;
 mod trust;
+mod unknown_name;
 mod usage;
 
 use clap::Parser;

@@ -2,7 +2,7 @@
 
 use crate::catalog::Known;
 use crate::connector::{known_keys, section_names};
-use crate::setting::unknown;
+use crate::unknown_name::unknown;
 use serde_yaml::Value;
 use std::collections::BTreeSet;
 use stixmap_engine::plan::{Plan, SettingSpec};

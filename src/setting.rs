@@ -6,6 +6,7 @@ use crate::files::{Bound, operator_path};
 use crate::render::{MultilineError, causes};
 use crate::sections;
 use crate::trust::Trusted;
+use crate::unknown_name::unknown;
 use anyhow::{Context, bail};
 use serde_yaml::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -226,18 +227,6 @@ fn misspelled_variables(prefix: &str, known: &BTreeSet<String>) -> Vec<String> {
         Some(format!("unknown variable `{name}`; did you mean `{near}`?"))
     };
     unknown.filter_map(message).collect()
-}
-
-/// Maximum number of known names in a message.
-const LONGEST_LIST: usize = 30;
-
-/// Returns the message for an unknown name, with the most similar known one or the list of known ones.
-pub(crate) fn unknown(what: &str, name: &str, known: &BTreeSet<String>) -> String {
-    match nearest(name, known.iter().map(String::as_str)) {
-        Some(near) => format!("unknown {what} `{name}`; did you mean `{near}`?"),
-        None if known.len() > LONGEST_LIST => format!("unknown {what} `{name}`"),
-        None => format!("unknown {what} `{name}`; available: {}", Vec::from_iter(known.iter().cloned()).join(", ")),
-    }
 }
 
 /// Reads a settings file named by the operator.
