@@ -11,8 +11,11 @@ use stixmap_engine::plan::Plan;
 use stixmap_engine::run::{Fault, Input, ProviderState, Report, Request, Response, Run, Step};
 use tokio::sync::watch;
 
+/// A response, or a fault of the connection.
+pub(crate) type Received = Result<Response, Fault>;
+
 /// Recorded responses and faults, in order.
-pub(crate) type Tape = Arc<Mutex<Vec<Result<Response, Fault>>>>;
+pub(crate) type Tape = Arc<Mutex<Vec<Received>>>;
 
 /// What all runs of a command share: HTTP client, logging, recording and the interrupt.
 #[derive(Clone)]
@@ -80,7 +83,7 @@ impl Driver {
     }
 }
 
-fn exchange(observable: &str, request: &Request, answer: &Result<Response, Fault>) -> String {
+fn exchange(observable: &str, request: &Request, answer: &Received) -> String {
     let answer = match answer {
         Ok(response) => format!("{}, {} bytes", response.status, response.body.len()),
         Err(fault) => format!("{fault:?}"),

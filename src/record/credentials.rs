@@ -1,7 +1,8 @@
 //! Redacts credentials in responses whose values are unknown to the run, such as refresh tokens or cookies. They are
 //! detected by name, and replaced unless the profile reads them.
 
-use super::{Received, Recording};
+use super::recording::Recording;
+use crate::driver::Received;
 use anyhow::{Context, bail};
 use serde_json::Value;
 use std::collections::BTreeSet;

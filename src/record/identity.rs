@@ -1,6 +1,6 @@
 //! Replaces secrets, usernames and private servers in recorded cases by placeholders.
 
-use super::Received;
+use crate::driver::Received;
 use anyhow::bail;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};

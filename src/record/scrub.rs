@@ -3,7 +3,8 @@
 //! No knowledge of the profile is needed: each kind of path is replaced, the case is played, and the replacement is
 //! kept if the transcript is equal.
 
-use super::{Received, Recording};
+use super::recording::Recording;
+use crate::driver::Received;
 use anyhow::bail;
 use serde_json::Value;
 use std::collections::BTreeSet;
