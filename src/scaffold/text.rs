@@ -1,6 +1,7 @@
 //! The text of a generated profile and of its first case. Comments explain a line, or give the evidence for it.
 
-use super::{Line, Scaffold, auth};
+use super::auth;
+use super::content::{Line, Scaffold};
 use crate::cli::AuthKind;
 use crate::quote::{yaml, yaml_line};
 use std::fmt::Write;
