@@ -1,9 +1,8 @@
 //! `stixmap test --assurance`: measures how well each profile's cases cover it and prints `docs/assurance.md`.
 
-use super::coverage::Coverage;
 use super::mutate::{Mutation, Score};
-use super::property;
 use super::recorded::Recorded;
+use super::{coverage, property};
 use crate::standard_streams::print;
 use std::fmt::Write;
 
@@ -31,7 +30,7 @@ pub(super) fn run(profiles: &[Recorded]) -> anyhow::Result<f64> {
     let mut page = HEAD.to_owned();
     let mut lowest = 100.0_f64;
     for profile in profiles {
-        let coverage = Coverage::of(profile).percent();
+        let coverage = coverage::percent(profile);
         let score = Mutation::of(profile).score();
         let (held, of) = property::held(&profile.plan)?;
         row(&mut page, profile, coverage, score, &format!("{held} of {of}"));

@@ -1,7 +1,7 @@
 //! Coverage as Cobertura XML, which code forges display: a profile is a class, its page ends and diagnostics are
 //! branches.
 
-use super::{Coverage, Line};
+use super::profile_coverage::{Coverage, Line};
 use crate::quote;
 use std::fmt::Write;
 

@@ -1,7 +1,7 @@
 //! Coverage as an LCOV tracefile, which editors and code forges display. Page ends and diagnostics are the branches of
 //! a line.
 
-use super::{Coverage, Line};
+use super::profile_coverage::{Coverage, Line};
 use std::fmt::Write;
 use stixmap_engine::printable;
 
