@@ -1,9 +1,8 @@
 //! Injects faults into generated responses: statuses, rows of `answers`, redirects, broken connections.
 
 use super::body::set;
-use super::mock_provider::plain;
 use super::pool::{ValuePool, scalar};
-use super::reply::Reply;
+use super::reply::{Reply, plain};
 use super::scenario::InjectedFault;
 use serde_json::{Value, json};
 use stixmap_engine::plan::{AnswerPlan, BodyTestPlan, Plan, ResponseLocation};

@@ -3,9 +3,8 @@
 use super::accepted::accepted;
 use super::body::{Writer, body, set};
 use super::fault::FaultInjector;
-use super::play::Stage;
 use super::pool::{ValuePool, scalar};
-use super::reply::Reply;
+use super::reply::{Reply, plain};
 use super::scenario::{InjectedFault, Page, Scenario};
 use serde_json::{Value, json};
 use stixmap_engine::plan::{
@@ -13,6 +12,9 @@ use stixmap_engine::plan::{
     TokenEndpoint,
 };
 use stixmap_engine::run::{Preview, Request};
+
+/// The access token that the mock provider issues; treated as a secret.
+pub(super) const TOKEN: &str = "t0k3n+of=this~run";
 
 /// A provider that answers from a scenario.
 pub(super) struct MockProvider<'s> {
@@ -34,13 +36,13 @@ pub(super) struct MockProvider<'s> {
 
 impl<'s> MockProvider<'s> {
     pub(super) fn new(
-        stage: &'s Stage,
+        plan: &'s Plan,
+        pool: &'s ValuePool,
         scene: &'s Scenario,
         asked: &'s str,
         settings: &Settings,
         preview: Preview,
     ) -> Self {
-        let (plan, pool) = (stage.plan, &stage.pool);
         let base = plan.base_url(settings).as_str().trim_end_matches('/').to_owned();
         let token = plan.token().map(|token| match &token.from {
             TokenEndpoint::Url(_) => plan.token_url(settings).unwrap_or_default(),
@@ -230,11 +232,11 @@ impl<'s> MockProvider<'s> {
         token.expires.iter().for_each(|(at, _)| set(&mut body, at, 3600.into()));
         match &token.token {
             ResponseLocation::Body(at) => {
-                set(&mut body, at, super::TOKEN.into());
+                set(&mut body, at, TOKEN.into());
                 Reply::json(&body)
             }
             ResponseLocation::Header(name) => {
-                Reply { headers: vec![(name.to_lowercase(), super::TOKEN.to_owned())], ..Reply::json(&body) }
+                Reply { headers: vec![(name.to_lowercase(), TOKEN.to_owned())], ..Reply::json(&body) }
             }
         }
     }
@@ -294,11 +296,6 @@ fn of_state(job: &JobPlan, value: Value) -> Value {
     let mut body = json!({});
     job.state.iter().for_each(|at| set(&mut body, at, value.clone()));
     body
-}
-
-/// Formats a value as a header value.
-pub(super) fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn written(template: &Template, settings: &Settings) -> String {

@@ -50,9 +50,6 @@ const MOST_SHRINKS: u32 = 4096;
 /// Maximum factor by which runs are added for a lookup without a mapped record.
 const MOST_REPETITIONS: u32 = 16;
 
-/// The access token that the mock provider issues; treated as a secret.
-const TOKEN: &str = "t0k3n+of=this~run";
-
 /// The results for one profile.
 struct PropertyResults {
     id: String,

@@ -1,6 +1,6 @@
 //! Plays a scenario like a case: with a clock that only waits advance, and without a network.
 
-use super::mock_provider::MockProvider;
+use super::mock_provider::{MockProvider, TOKEN};
 use super::pool::{NAMES, ValuePool};
 use super::reply::Reply;
 use super::scenario::Scenario;
@@ -124,7 +124,7 @@ impl<'p> Stage<'p> {
             .iter()
             .filter(|spec| spec.kind == SettingType::Secret)
             .map(|spec| (spec.name.clone(), format!("s3cr3t+{}=Zq9", spec.name.replace('_', "~"))));
-        let token = plan.token().map(|_| ("token".to_owned(), super::TOKEN.to_owned()));
+        let token = plan.token().map(|_| ("token".to_owned(), TOKEN.to_owned()));
         let secrets: Vec<(String, String)> = of_settings.chain(token).collect();
         let pool = ValuePool::new(plan, &secrets, now);
         Stage {
@@ -164,7 +164,8 @@ impl<'p> Stage<'p> {
         };
         let base = self.plan.base_url(&settings).as_str().trim_end_matches('/').to_owned();
         let mut run = Run::new(self.plan, Arc::new(ProviderState::default()), input, self.now);
-        let mut provider = MockProvider::new(self, scene, setting.observable.value(), &settings, run.preview());
+        let mut provider =
+            MockProvider::new(self.plan, &self.pool, scene, setting.observable.value(), &settings, run.preview());
         let (mut now, mut shown) = (self.now, String::new());
         for step in 0.. {
             assert!(step < MOST_STEPS, "the run does not terminate");

@@ -41,3 +41,8 @@ impl Reply {
         Ok(response)
     }
 }
+
+/// Formats a value as a header value.
+pub(super) fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
