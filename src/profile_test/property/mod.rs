@@ -11,6 +11,8 @@ mod pool;
 mod bundle_view;
 mod ordering;
 mod reply;
+mod results;
+mod runner;
 mod runs;
 mod scenario;
 mod mock_provider;
@@ -29,99 +31,21 @@ use crate::exit::Exit;
 use crate::files::{Bound, Root};
 use crate::standard_streams::{print, print_json};
 use anyhow::{Context, bail};
-use play::Stage;
-use proptest::test_runner::{Config, RngSeed, TestCaseError, TestCaseResult, TestError, TestRunner};
+use play::{Stage, levels};
+use proptest::test_runner::{TestCaseError, TestCaseResult, TestError};
+use results::{Failure, PropertyResults, RunCounts, Tally};
+use runner::runner;
 use scenario::{Scenario, scenes};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
-use std::path::PathBuf;
 use stixmap_engine::plan::Plan;
-use stixmap_engine::profile::SettingType;
-use stixmap_engine::run::{RecordResult, Report};
 use table::{PROPERTIES, Property, Take};
 
 /// Default number of generated runs.
 pub(super) const USUAL_CASES: u32 = 64;
 
-/// Maximum number of iterations to shrink a failing run.
-const MOST_SHRINKS: u32 = 4096;
-
 /// Maximum factor by which runs are added for a lookup without a mapped record.
 const MOST_REPETITIONS: u32 = 16;
-
-/// The results for one profile.
-struct PropertyResults {
-    id: String,
-    seed: u64,
-    reached: RunCounts,
-    results: Vec<Tally>,
-    /// The lookups that no mapped record came from; properties hold vacuously for them.
-    untried: Vec<String>,
-}
-
-impl PropertyResults {
-    /// Tests whether a lookup mapped no record, so that all properties hold vacuously for it.
-    fn is_vacuous(&self) -> bool {
-        self.reached.records.0 == 0 || !self.untried.is_empty()
-    }
-
-    /// Tests whether a property holds non-vacuously.
-    fn is_kept(&self, tally: &Tally) -> bool {
-        tally.failure.is_none() && !self.is_vacuous()
-    }
-
-    /// Returns the number of properties that hold.
-    fn kept(&self) -> usize {
-        self.results.iter().filter(|tally| self.is_kept(tally)).count()
-    }
-}
-
-/// What the runs reached: properties of runs without results prove little.
-#[derive(Default)]
-struct RunCounts {
-    /// The number of runs by outcome.
-    outcomes: BTreeMap<&'static str, u32>,
-    /// The number of mapped records, and of all records.
-    records: (u64, u64),
-    requests: u64,
-    /// The rules that mapped or dropped a record.
-    rules: BTreeSet<usize>,
-    /// The number of rules of the profile.
-    of: usize,
-    /// The lookups with a mapped record.
-    lookups: BTreeSet<String>,
-}
-
-impl RunCounts {
-    fn note(&mut self, report: &Report) {
-        *self.outcomes.entry(report.outcome.kind.as_str()).or_default() += 1;
-        self.records.0 += report.counts.mapped;
-        self.records.1 += report.counts.read;
-        self.requests += report.requests;
-        let mapped = report.trace.iter().filter(|traced| matches!(traced.result, RecordResult::Mapped));
-        self.lookups.extend(mapped.map(|traced| traced.lookup.clone()));
-        self.rules.extend(report.trace.iter().flat_map(|traced| &traced.links).map(|link| link.rule));
-        self.rules.extend(report.trace.iter().filter_map(|traced| match traced.result {
-            RecordResult::Dropped(_, rule) => rule,
-            _ => None,
-        }));
-    }
-}
-
-/// The result of one property.
-struct Tally {
-    property: &'static Property,
-    cases: u32,
-    failure: Option<Failure>,
-}
-
-/// The smallest run found that violates a property.
-struct Failure {
-    reason: String,
-    case: String,
-    file: Option<PathBuf>,
-}
 
 pub(super) fn run(suites: &[Suite], args: &TestArgs) -> anyhow::Result<Exit> {
     let mut plans = vec![];
@@ -241,21 +165,6 @@ fn first_failure(
         Err(TestError::Fail(_, scene)) => Ok(found.get().map(|name| (name, scene))),
         Err(TestError::Abort(reason)) => anyhow::bail!("failed to generate runs: {reason}"),
     }
-}
-
-fn runner(cases: u32, seed: u64) -> TestRunner {
-    TestRunner::new(Config {
-        cases,
-        failure_persistence: None,
-        max_shrink_iters: MOST_SHRINKS,
-        rng_seed: RngSeed::Fixed(seed),
-        ..Config::default()
-    })
-}
-
-/// Returns the number of settings of type `tlp`.
-fn levels(plan: &Plan) -> usize {
-    plan.settings.iter().filter(|spec| spec.kind == SettingType::Tlp).count()
 }
 
 fn failure(stage: &Stage, name: &str, scene: &Scenario) -> anyhow::Result<Failure> {

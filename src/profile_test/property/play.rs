@@ -239,6 +239,11 @@ impl<'p> Stage<'p> {
     }
 }
 
+/// Returns the number of settings of type `tlp`.
+pub(super) fn levels(plan: &Plan) -> usize {
+    plan.settings.iter().filter(|spec| spec.kind == SettingType::Tlp).count()
+}
+
 /// Returns observables of a type.
 fn observables(kind: ObservableType) -> Vec<Observable> {
     let values: &[&str] = match kind {

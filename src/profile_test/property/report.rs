@@ -1,6 +1,6 @@
 //! Reports the results of properties as text or JSON.
 
-use super::{Failure, PropertyResults, RunCounts};
+use super::results::{Failure, PropertyResults, RunCounts};
 use serde_json::{Value, json};
 use std::fmt::Write;
 

@@ -1,9 +1,9 @@
 //! Writes generated runs for external validators: a file for each profile, and on each line the exchanges and the
 //! bundle of one run.
 
-use super::play::Stage;
+use super::play::{Stage, levels};
+use super::runner::runner;
 use super::scenario::scenes;
-use super::{levels, runner};
 use crate::case_file::CaseText;
 use crate::files::Root;
 use anyhow::Context;

@@ -2,8 +2,9 @@
 
 use super::play::{Exchange, Fault, Played, Stage};
 use super::reply::Reply;
+use super::results::{RunCounts, Tally};
 use super::table::{PROPERTIES, Property};
-use super::{RunCounts, Tally, failure, first_failure, keep};
+use super::{failure, first_failure, keep};
 use crate::catalog::Folder;
 use crate::files::Root;
 use serde_json::Value;
