@@ -1,9 +1,10 @@
 //! The checks of the properties, one function for each row of the table.
 
 use super::bundle_view::{by_id, objects, references};
+use super::ensure::ensure;
 use super::play::Played;
 use super::pool::encoded;
-use super::table::Take;
+use super::take::Take;
 use super::{derive, valid};
 use crate::explain::most_requests;
 use serde_json::Value;
@@ -257,10 +258,6 @@ pub(super) fn replayed(take: &Take) -> Result<(), String> {
     ensure(is_same && other.report.outcome == one.report.outcome, || {
         format!("outcome {}, but {} as a case", one.report.outcome, other.report.outcome)
     })
-}
-
-pub(super) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(otherwise()) }
 }
 
 fn asked_level(played: &Played) -> Option<Tlp> {

@@ -4,6 +4,7 @@
 mod accepted;
 mod body;
 mod derive;
+mod ensure;
 mod fault;
 mod invariant;
 mod play;
@@ -17,6 +18,7 @@ mod runs;
 mod scenario;
 mod mock_provider;
 mod table;
+mod take;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -39,7 +41,8 @@ use scenario::{Scenario, scenes};
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
 use stixmap_engine::plan::Plan;
-use table::{PROPERTIES, Property, Take};
+use table::{PROPERTIES, Property};
+use take::Take;
 
 /// Default number of generated runs.
 pub(super) const USUAL_CASES: u32 = 64;

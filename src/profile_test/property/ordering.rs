@@ -1,10 +1,10 @@
 //! Invariance under the order of rows, their distribution over pages, and their repetition.
 
 use super::bundle_view::difference;
-use super::invariant::ensure;
+use super::ensure::ensure;
 use super::play::Played;
 use super::scenario::{InjectedFault, Scenario};
-use super::table::Take;
+use super::take::Take;
 
 pub(super) fn order_free(take: &Take) -> Result<(), String> {
     let Ok(one) = take.stage.play(&take.scene.whole()) else { return Ok(()) };

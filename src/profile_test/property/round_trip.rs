@@ -5,8 +5,8 @@
 //! the ends are), extra relationships, markings by the provider, names and addresses that only one of both
 //! profiles drops, fractions of seconds, and the first second of 1970, which means no time.
 
-use super::invariant::ensure;
-use super::table::Take;
+use super::ensure::ensure;
+use super::take::Take;
 use crate::{catalog, output_format};
 use jiff::Timestamp;
 use std::sync::LazyLock;

@@ -1,7 +1,6 @@
 //! The table of properties: invariants of every run, whatever a provider answers.
 
-use super::play::{Panicked, Played, Stage};
-use super::scenario::Scenario;
+use super::take::Take;
 use super::{invariant, ordering, round_trip};
 use std::fmt::Write;
 
@@ -13,13 +12,6 @@ pub(super) struct Property {
     /// How it is checked, and why it matters.
     doc: &'static str,
     pub(super) check: fn(&Take) -> Result<(), String>,
-}
-
-/// A scenario and its result.
-pub(super) struct Take<'t> {
-    pub(super) stage: &'t Stage<'t>,
-    pub(super) scene: &'t Scenario,
-    pub(super) played: &'t Result<Played, Box<Panicked>>,
 }
 
 /// All properties.

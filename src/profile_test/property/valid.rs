@@ -2,7 +2,7 @@
 //! Shares no code with the engine; other tests validate the same bundles by the OASIS validator.
 
 use super::bundle_view::objects;
-use super::invariant::ensure;
+use super::ensure::ensure;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, Ipv6Addr};
