@@ -435,12 +435,33 @@ fn secret_with_unusual_padding_is_found() {
             assert!(secrets.occur_in(&text), "{text:?}");
         }
     }
+    let octets: Vec<String> = secret.bytes().map(|octet| format!("{octet:02x}")).collect();
+    for between in [":", "-", ", ", " | ", ";", "\t", ".", "_", "/"] {
+        assert!(secrets.occur_in(&octets.join(between)), "{between:?}");
+        assert!(secrets.occur_in(&format!("0x{}", octets.join(&format!("{between}0x")))), "0x and {between:?}");
+    }
+    let groups: Vec<String> = octets.chunks(2).map(|pair| pair.concat()).collect();
+    assert!(secrets.occur_in(&groups.join(":")), "as an address");
     for zeros in [1, 7, 300, 3_000] {
         let reference = format!("&#{}43;", "0".repeat(zeros));
         let text = secret.replace('+', &reference);
         assert!(secrets.occur_in(&text), "{zeros} zeros");
         let text = secret.replace('+', &format!("&#x{}2b;", "0".repeat(zeros)));
         assert!(secrets.occur_in(&text), "{zeros} zeros");
+    }
+}
+
+/// A reference without a semicolon ends before a sign that begins no escape.
+#[test]
+fn open_reference_before_another_sign_is_found() {
+    for (secret, references) in [
+        ("Zq+%7pL0=wX&y9kT", ["Zq&#43%7pL0=wX&y9kT", "Zq+%7pL0=wX&ampy9kT"]),
+        ("Zq+\\7pL0=wX&%9kT", ["Zq&#43\\7pL0=wX&%9kT", "Zq+\\7pL0=wX&amp%9kT"]),
+    ] {
+        let secrets = Secrets::of(&input(&CURSOR, secret).settings);
+        for text in references {
+            assert!(secrets.occur_in(text), "{text}");
+        }
     }
 }
 

@@ -347,7 +347,7 @@ async fn entity(
     };
     let read = || {
         let bundle = delivery.playbook.as_ref().map(Playbook::read).transpose()?;
-        Entity::read(&response, bundle.as_ref(), &delivery.content)
+        Entity::read(&delivery.entity, &response, bundle.as_ref(), &delivery.content)
     };
     Ok(entry.guarded(read).map_err(|reason| format!("invalid entity: {reason}")))
 }

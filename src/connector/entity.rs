@@ -25,8 +25,14 @@ pub(super) struct Entity {
 }
 
 impl Entity {
-    /// Parses the platform's response and the message's content. In a playbook, the objects are those of its bundle.
-    pub(super) fn read(response: &Value, bundle: Option<&Value>, content: &Content) -> Result<Entity, String> {
+    /// Parses the platform's response to a request by this id, and the message's content. In a playbook, the objects are those
+    /// of its bundle.
+    pub(super) fn read(
+        requested: &str,
+        response: &Value,
+        bundle: Option<&Value>,
+        content: &Content,
+    ) -> Result<Entity, String> {
         let type_name = text(response, "entity_type").unwrap_or_default();
         let kind = ObservableType::parse(&type_name).ok_or_else(|| format!("unsupported entity type `{type_name}`"))?;
         let value = text(response, "value").or_else(|| text(response, "observable_value")).unwrap_or_default();
@@ -45,7 +51,7 @@ impl Entity {
             return Err("missing entity in the bundle".to_owned());
         }
         // An earlier step of the playbook may have added markings that the platform does not know yet.
-        let markings = Markings::read(response, &observable, bundle, content);
+        let markings = Markings::read((requested, response), &observable, bundle, content);
         let organizations = base.and_then(shared_with).unwrap_or_else(|| ids(response, "objectOrganization"));
         Ok(Entity { observable, markings, organizations, objects })
     }
@@ -162,7 +168,7 @@ mod tests {
     use stixmap_engine::stix::Tlp;
 
     fn read(response: &Value) -> Result<Entity, String> {
-        Entity::read(response, None, &Content::default())
+        Entity::read("", response, None, &Content::default())
     }
 
     fn response() -> Value {
@@ -214,7 +220,7 @@ mod tests {
         for sharing in [json!(["identity--9"]), json!([])] {
             let base = with(&base, SHARING, sharing);
             let bundle = json!({ "type": "bundle", "objects": [definition, base] });
-            let entity = Entity::read(&response, Some(&bundle), &Content::default()).expect("an observable");
+            let entity = Entity::read("", &response, Some(&bundle), &Content::default()).expect("an observable");
             let objects = Objects::enriched(entity, Found::default());
             assert_eq!((objects.at(0).get(SHARING), objects.at(1)), (None, base));
         }
@@ -234,6 +240,6 @@ mod tests {
         let mut nothing = response();
         nothing["value"] = "".into();
         assert!(read(&nothing).is_err());
-        assert!(Entity::read(&response(), Some(&json!({ "objects": [] })), &Content::default()).is_err());
+        assert!(Entity::read("", &response(), Some(&json!({ "objects": [] })), &Content::default()).is_err());
     }
 }

@@ -38,7 +38,7 @@ pub fn delivery(bytes: &[u8]) {
 
 /// Checks an arbitrary value as the data of an entity: it is parsed, or rejected with a reason, and no object is lost.
 fn entity(value: &Value, bundle: Option<&Value>, content: &Content, message: &Value) {
-    match Entity::read(value, bundle, content) {
+    match Entity::read("", value, bundle, content) {
         Err(reason) => assert!(!reason.is_empty()),
         Ok(entity) => {
             let observable = &entity.observable;

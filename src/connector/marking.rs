@@ -16,7 +16,7 @@ pub(super) struct Markings {
 impl Markings {
     /// Collects the markings of the entity from the platform and the message; the highest level applies.
     pub(super) fn read(
-        response: &Value,
+        (requested, response): (&str, &Value),
         observable: &Observable,
         bundle: Option<&Value>,
         content: &Content,
@@ -36,7 +36,8 @@ impl Markings {
         let bundled = bundle.and_then(|bundle| bundle["objects"].as_array()).map_or(&[][..], Vec::as_slice);
         let sources = [bundled, &parts.objects].map(Flattened::new);
         let ids = ["id", "standard_id"].into_iter().filter_map(|key| response[key].as_str());
-        let subject = Subject::new(observable, ids);
+        // The message may name a former id, such as that of an entity that was merged.
+        let subject = Subject::new(observable, ids.chain([requested]));
         for objects in &sources {
             evidence.objects(&subject, objects);
         }

@@ -419,6 +419,14 @@ pub fn is_credential(name: &str) -> bool {
         "sessid",
         "csrf",
         "xsrf",
+        "passcode",
+        "authcode",
+        "connectionstring",
+        "connection_string",
+        "kubeconfig",
+        "webhook",
+        "keyfile",
+        "oauth",
     ];
     const WORDS: &[&str] = &[
         "key",
@@ -442,9 +450,25 @@ pub fn is_credential(name: &str) -> bool {
         "psk",
         "hmac",
         "signature",
+        "sig",
+        "cred",
+        "creds",
+        "sas",
+        "authn",
+        "totp",
+        "hotp",
+        "ticket",
+        "dsn",
     ];
+    const OTHER_KEYS: &[&str] = &["monkey", "turkey", "donkey", "hockey", "whiskey", "jockey"];
     let lower = name.to_lowercase();
-    ANYWHERE.iter().any(|part| lower.contains(part)) || words(name).any(|word| WORDS.contains(&word.as_str()))
+    // `accesskey` and `key2` are keys, too.
+    let is_one = |word: String| {
+        let word = word.trim_end_matches(|sign: char| sign.is_ascii_digit());
+        let is_key = word.ends_with("key") || word.ends_with("keys");
+        WORDS.contains(&word) || is_key && !OTHER_KEYS.iter().any(|other| word.starts_with(other))
+    };
+    ANYWHERE.iter().any(|part| lower.contains(part)) || words(name).any(is_one)
 }
 
 /// Splits a name into lower-case words, including one in camel case such as `accessKey`.
@@ -530,6 +554,11 @@ mod tests {
         for (setting, kind) in [("api_key", "string"), ("token", "string"), ("passwd", "string"), ("auth", "integer")] {
             let found = codes(&profile("acme", setting, kind));
             assert!(found.contains(&Code::CredentialNotSecret), "{setting}: {kind}: {found:?}");
+        }
+        for name in
+            ["accesskey", "authkey2", "licensekeys", "passcode", "creds", "sas", "key2", "oauth", "connection_string"]
+        {
+            assert!(is_credential(name), "{name}");
         }
         for name in ["refreshToken", "accessKey", "Set-Cookie", "PHPSESSID_session", "X-Auth", "id_token", "sid"] {
             assert!(is_credential(name), "{name}");

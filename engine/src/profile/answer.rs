@@ -85,7 +85,8 @@ pub struct HeaderTest {
 pub enum Meaning {
     /// A result. Its rows are read.
     Ok,
-    /// The provider has no data about the observable. This is not an error.
+    /// The provider has no data about the observable. This is not an error, but after a page that states more, the result is
+    /// partial. A successful response with rows is read nevertheless.
     Empty,
     /// The credentials are invalid. No further request is sent.
     Unauthorized,

@@ -181,7 +181,7 @@ pub struct Columns {
     #[serde(default)]
     #[schemars(range(min = 1, max = 1000))]
     pub count: Option<u32>,
-    /// Whether the first line contains column names.
+    /// Whether the first line of each page contains column names. It must contain those of all required fields.
     #[serde(default)]
     pub header: bool,
     /// Character that starts a comment line.

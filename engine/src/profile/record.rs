@@ -175,7 +175,7 @@ impl FieldType {
     }
 }
 
-/// A constant: text, number or boolean of JSON (RFC 8259).
+/// A constant: text, whole number or boolean. It is equal to the same value in another type: `1` to `1.0` and `"1"`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Scalar {

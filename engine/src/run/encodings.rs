@@ -97,11 +97,10 @@ pub(super) fn views(text: &[u8], wanted: NeededViews) -> Vec<DecodedView> {
             push_readable(&octets, &run, is_text, &mut views);
         }
     }
-    // Also with spaces between octets, as in unknown record data (RFC 3597 §5).
+    // Also with something between octets, as in unknown record data (RFC 3597 §5), addresses and dumps.
     let mut digits = vec![];
-    for run in runs(text, |byte| byte.is_ascii_hexdigit() || byte == b' ', 2 * SHORTEST) {
-        digits.clear();
-        digits.extend(text[run.clone()].iter().filter(|byte| **byte != b' '));
+    for run in runs(text, |byte| byte.is_ascii_hexdigit() || BETWEEN_OCTETS.contains(&byte), 2 * SHORTEST) {
+        hexadecimal_digits(&text[run.clone()], &mut digits);
         if digits.len() < 2 * SHORTEST {
             continue;
         }
@@ -111,6 +110,21 @@ pub(super) fn views(text: &[u8], wanted: NeededViews) -> Vec<DecodedView> {
         }
     }
     views
+}
+
+/// What may stand between hexadecimal octets; `x` is that of `0x`.
+const BETWEEN_OCTETS: &[u8] = b" \t:-_.,;|/xX";
+
+/// Collects hexadecimal digits, without the `0` of `0x`.
+fn hexadecimal_digits(run: &[u8], digits: &mut Vec<u8>) {
+    digits.clear();
+    for byte in run {
+        match byte {
+            b'x' | b'X' if digits.last() == Some(&b'0') => drop(digits.pop()),
+            byte if byte.is_ascii_hexdigit() => digits.push(*byte),
+            _ => {}
+        }
+    }
 }
 
 /// Adds the readable parts of decoded octets; words and numbers also decode, but rarely to text.
@@ -273,9 +287,16 @@ fn windows(number: u32) -> Option<char> {
     CHARACTERS.chars().nth(usize::try_from(number.checked_sub(0x80)?).ok()?)
 }
 
-/// Whether an escape continues in another encoding, which must be decoded first.
+/// Whether a reference continues in another encoding, which must be decoded first: with a letter, a digit, the semicolon, or a
+/// further escape.
 fn is_cut_short(rest: &[u8]) -> bool {
-    matches!(rest, [b'\\' | b'%', ..])
+    let next = match rest {
+        [b'%', high, low, ..] | [b'\\', b'x' | b'X', high, low, ..] => octet(*high, *low),
+        [b'\\', b'u' | b'U', b'0', b'0', high, low, ..] => octet(*high, *low),
+        [b'\\', next @ (b'\\' | b';'), ..] => Some(*next),
+        _ => None,
+    };
+    next.is_some_and(|next| next.is_ascii_alphanumeric() || b";%\\&".contains(&next))
 }
 
 /// HTML character references for ASCII characters.

@@ -76,7 +76,7 @@ fn read(response: &Value, mut event: Value, is_playbook: bool) -> Result<Entity,
 fn read_message(response: &Value, message: &str) -> Result<Entity, String> {
     let delivery = Delivery::parse(message.as_bytes()).map_err(|malformed| malformed.reason)?;
     let bundle = delivery.playbook.as_ref().map(Playbook::read).transpose()?;
-    Entity::read(response, bundle.as_ref(), &delivery.content)
+    Entity::read(&delivery.entity, response, bundle.as_ref(), &delivery.content)
 }
 
 /// Succeeds if a request is sent to the provider; otherwise returns the outcome.

@@ -150,12 +150,13 @@ fn level(protocol: Protocol, word: &str) -> Option<Marking> {
     protocol.level(if word == "AMBERSTRICT" { AMBER_STRICT } else { word })
 }
 
-/// Words of a folded text; those whose letters stand apart are joined: `T-L-P`, `R E D`.
+/// Words of a folded text, in which every letter of a marking is Latin; those whose letters stand apart are joined: `T-L-P`,
+/// `R E D`.
 fn words(folded: &str) -> Vec<String> {
     let text = folded.replace(AMBER_STRICT, "AMBERSTRICT");
     let text = AMBER_PLUS.replace_all(&text, "AMBER STRICT ");
     let parts: Vec<&str> =
-        text.split(|letter: char| !letter.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
+        text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
     let (mut words, mut left) = (vec![], &parts[..]);
     while let Some((first, rest)) = left.split_first() {
         let run = left.iter().take_while(|part| part.chars().count() <= 2).count();
@@ -226,7 +227,9 @@ fn folded(text: &str) -> String {
     let spelled: String = text.chars().map(enclosed).collect();
     let decomposed = DecomposingNormalizerBorrowed::new_nfkd().normalize(&spelled);
     let seen = UNSEEN.replace_all(&decomposed, "");
-    seen.chars().flat_map(char::to_uppercase).map(look_alike).collect()
+    // Some small letters look like a Latin one, but their capitals do not.
+    let small = seen.chars().map(look_alike);
+    small.flat_map(char::to_uppercase).map(look_alike).collect()
 }
 
 /// The letter of an enclosed one that Unicode does not decompose, or decomposes with its parentheses.
@@ -328,6 +331,13 @@ mod tests {
             ("T\u{2c62}P:RED", vec![Marking::Tlp(Tlp::Red)]),
             ("T\u{a748}P:RED", vec![Marking::Tlp(Tlp::Red)]),
             ("T\u{53c}P:RED", vec![Marking::Tlp(Tlp::Red)]),
+            ("p\u{251}p:red", vec![Marking::Pap(Pap::Red)]),
+            ("PAP\u{2d0}RED", vec![Marking::Pap(Pap::Red)]),
+            ("PAP\u{a4fd}RED", vec![Marking::Pap(Pap::Red)]),
+            ("T\u{2bc}LP:RED", vec![Marking::Tlp(Tlp::Red)]),
+            ("PAP\u{30fc}RED", vec![Marking::Pap(Pap::Red)]),
+            ("PAP\u{4e00}RED", vec![Marking::Pap(Pap::Red)]),
+            ("TLP:GREEN \u{2192} \u{433}e\u{501}", vec![Marking::Tlp(Tlp::Green), Marking::Tlp(Tlp::Red)]),
             ("Copyright 2024, this paper is red", vec![]),
             ("A red map of papal paperwork", vec![]),
             ("Set up AP, at lp", vec![]),
