@@ -95,11 +95,12 @@ fn a_file_beside_it_and_secrets_in_files_are_enough() {
         assert!(!said.contains(secret), "{secret}: {said}");
     }
     drop(connector);
-    // A variable that is set and empty stands for the default, and not for what the file says.
+    // An empty variable does not replace what the file says.
     let site = site.with("RISKIQ_MAX_TLP", "");
     site.platform.await_no_consumer(ID);
     let _connector = site.start();
-    site.complete(Entity::domain("amber.example").marked("TLP:AMBER"));
+    let work = site.enrich(Entity::domain("amber.example").marked("TLP:AMBER"));
+    assert!(work.reports[0].1, "the file's maximum counts: {work:#?}");
 }
 
 /// From the lowest to the highest; what has the same rank is the same.

@@ -154,7 +154,8 @@ impl Second<'_> {
             other => panic!("no shipped profile has fields from {other}"),
         };
         let nothing = list(&spec["none_when"]);
-        match values.iter().find(|value| !value.is_null() && !nothing.contains(value)) {
+        let is_nothing = |value: &Value| nothing.iter().any(|none| plain_text(none) == plain_text(value));
+        match values.iter().find(|value| !value.is_null() && !is_nothing(value)) {
             Some(value) => typed(spec, value).map(Some),
             None => (spec["optional"] == true).then_some(None),
         }
@@ -407,4 +408,10 @@ fn find(value: &Value, path: &str) -> Option<Value> {
     let is_quoted = path.contains("['");
     let pointer = if is_quoted { pointer } else { pointer.replace('.', "/") };
     value.pointer(&pointer).cloned()
+}
+
+/// Returns the text of a value without its type: that of `1`, `1.0` and `"1"` is the same.
+fn plain_text(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }

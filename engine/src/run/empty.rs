@@ -6,6 +6,7 @@ use super::{Response, Run};
 use crate::plan::LookupPlan;
 use crate::profile::Framing;
 use jiff::Timestamp;
+use std::collections::HashSet;
 
 impl Run<'_> {
     /// Accepts such a response. It ends the lookup, or one part of its window, unless it contradicts what came before or
@@ -24,19 +25,19 @@ impl Run<'_> {
     }
 
     /// Whether a successful response has rows in spite of the test that calls it empty. The only line of a response may be
-    /// the one that this test reads, and a document that is one row is never without a row.
+    /// the one that this test reads, also if it is repeated, and a document that is one row is never without a row.
     fn has_rows(&self, lookup: &LookupPlan, response: &Response) -> bool {
+        let has_list = lookup.rows.framing == Framing::Json && !lookup.rows.levels.is_empty();
+        if !(200..300).contains(&response.status) || !has_list && is_one_line(&response.body) {
+            return false;
+        }
         let current = self.current.as_ref().expect("a page was requested");
         let each = current.paged_lookup.each.as_deref();
         let reader = Reader::new(&self.plan.record, lookup, each, &self.input.observable, response);
         let mut rows = 0;
-        let is_list = lookup.rows.framing == Framing::Json && !lookup.rows.levels.is_empty();
-        let least = if is_list { 1 } else { 2 };
         // An error is part of the message that there is no data.
-        let _ = (200..300)
-            .contains(&response.status)
-            .then(|| reader.read(response, &mut |row| rows += usize::from(row.slots.is_ok())));
-        rows >= least
+        let _ = reader.read(response, &mut |row| rows += usize::from(row.slots.is_ok()));
+        rows >= if has_list { 1 } else { 2 }
     }
 
     fn end_page(&mut self, lookup: &LookupPlan, now: Timestamp) {
@@ -53,4 +54,10 @@ impl Run<'_> {
         };
         self.follow(turn, lookup, now);
     }
+}
+
+/// Whether all lines are the same.
+fn is_one_line(body: &[u8]) -> bool {
+    let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    lines.collect::<HashSet<_>>().len() < 2
 }
