@@ -86,7 +86,7 @@ pub enum Meaning {
     /// A result. Its rows are read.
     Ok,
     /// The provider has no data about the observable. This is not an error, but after a page that states more, the result is
-    /// partial. A successful response with rows is read nevertheless.
+    /// partial. Rows of a successful response are read nevertheless if `body` or `header` selected it.
     Empty,
     /// The credentials are invalid. No further request is sent.
     Unauthorized,

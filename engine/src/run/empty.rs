@@ -1,6 +1,7 @@
 //! Responses by which the provider says that it has no data.
 
 use super::reader::Reader;
+use super::response_meaning::is_tested;
 use super::trace::Failure;
 use super::{Response, Run};
 use crate::plan::LookupPlan;
@@ -28,7 +29,8 @@ impl Run<'_> {
     /// the one that this test reads, also if it is repeated, and a document that is one row is never without a row.
     fn has_rows(&self, lookup: &LookupPlan, response: &Response) -> bool {
         let has_list = lookup.rows.framing == Framing::Json && !lookup.rows.levels.is_empty();
-        if !(200..300).contains(&response.status) || !has_list && is_one_line(&response.body) {
+        let is_tested = is_tested(self.plan, lookup.rows.framing, response);
+        if !is_tested || !(200..300).contains(&response.status) || !has_list && is_one_line(&response.body) {
             return false;
         }
         let current = self.current.as_ref().expect("a page was requested");

@@ -209,6 +209,12 @@ pub fn meaning_of_status(status: u16) -> Option<Meaning> {
     })
 }
 
+/// Whether the row that applies to a response tests more than its status code.
+pub(super) fn is_tested(plan: &Plan, framing: Framing, response: &Response) -> bool {
+    let row = plan.answers.iter().find(|row| matches(row, framing, response));
+    row.is_some_and(|row| row.body.is_some() || row.header.is_some())
+}
+
 fn matches(row: &AnswerPlan, framing: Framing, response: &Response) -> bool {
     let by_status = row.status.is_empty() || row.status.contains(&response.status);
     by_status
