@@ -14,6 +14,7 @@ mod second_reader;
 mod secrets;
 mod simulation;
 mod times;
+mod tokens;
 mod waits;
 mod window_parts;
 mod yardstick;

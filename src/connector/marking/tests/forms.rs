@@ -286,6 +286,43 @@ fn red_marking_inside_a_text_is_refused() {
 }
 
 #[test]
+fn level_in_any_text_of_the_entity_counts() {
+    for (key, value) in [
+        ("labels", json!(["tlp:red"])),
+        ("x_opencti_labels", json!(["malware", "TLP RED"])),
+        ("description", json!("TLP:RED, do not share")),
+        ("x_data", json!(r#"{"markings":["TLP:RED"]}"#)),
+        ("x_data", json!(r#"{"x_tlp":"RED"}"#)),
+        ("x_data", json!(r#"[{"tlp":"RED"}]"#)),
+    ] {
+        let mut entity = base(json!([]));
+        entity[key] = value.clone();
+        refused(key, by_message(json!({ "stix_entity": entity })));
+        refused(key, by_playbook(json!([entity])));
+    }
+    refused("the event", by_message(json!({ "enrichment": r#"{"tlp":"RED","pap":"RED"}"# })));
+    let mut entity = base(json!([]));
+    entity["labels"] = json!(["tlp:green", "paper", "about TLP"]);
+    assert_eq!(by_message(json!({ "stix_entity": entity })), Ok(()));
+}
+
+/// The message may name an entity by the id it had before it was merged.
+#[test]
+fn object_with_the_requested_id_counts() {
+    let old = "domain-name--00000000-0000-5000-8000-00000000000a";
+    let object = json!({ "id": old, "type": "domain-name", "value": "example.org", "object_marking_refs": [RED] });
+    let event = |more: Value| {
+        let mut event = json!({ "entity_id": old });
+        event.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        json!({ "internal": { "work_id": "w" }, "event": event }).to_string()
+    };
+    for more in [json!({ "stix_objects": [object] }), json!({ "bundle": { "type": "bundle", "objects": [object] } })] {
+        refused("by the requested id", send(read_message(&response(json!([])), &event(more))));
+    }
+    assert_eq!(send(read_message(&response(json!([])), &event(json!({ "stix_objects": [] })))), Ok(()));
+}
+
+#[test]
 fn bundle_without_objects_is_refused() {
     let nested = json!({ "type": "bundle", "id": "bundle--1", "items": [base(json!([RED]))] });
     refused("items", by_playbook(json!([base(json!([])), nested])));
