@@ -17,7 +17,8 @@ use std::ops::Range;
 use url::Url;
 
 /// Headers of the connection and of the body, in lower case.
-const RESERVED_HEADERS: [&str; 13] = [
+const RESERVED_HEADERS: [&str; 14] = [
+    "accept-encoding",
     "connection",
     "content-encoding",
     "content-length",
@@ -224,7 +225,8 @@ impl<'t> Compiler<'t> {
     /// contradict the request or redirect it (RFC 9110 §7.6.1, RFC 9112 §6).
     pub(super) fn sent_header(&mut self, name: &str, place: Range<usize>) -> Option<String> {
         let name = self.header_name(name, place.clone())?;
-        let lower = name.to_ascii_lowercase();
+        // Some servers read `_` as `-`.
+        let lower = name.to_ascii_lowercase().replace('_', "-");
         let is_reserved = RESERVED_HEADERS.contains(&lower.as_str()) || lower.starts_with("proxy-");
         if is_reserved {
             let label = "set by the HTTP client";
