@@ -90,7 +90,8 @@ fn mock(
         let shown_target = script.shown(target);
         let (answer, remark) = match script.next(incoming) {
             Some(found) => (named(found.exchange.response(), &found), found.remark()),
-            None => (loopback::text(404, &script.not_recorded(incoming)), String::new()),
+            // Many profiles read 404 as the statement that there is no data.
+            None => (loopback::text(501, &script.not_recorded(incoming)), String::new()),
         };
         if verbosity > Verbosity::Quiet {
             render::remark(&format!("{} {shown_target} → {}{remark}", incoming.method, shown(&answer)));

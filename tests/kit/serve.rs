@@ -113,7 +113,7 @@ fn asked(provider: &MockProvider, head: &str, body: &str) -> String {
 fn request_that_is_not_recorded_lists_the_closest() {
     let provider = MockProvider::start(&["tests/providers/by-cursor"]);
     let answer = asked(&provider, "GET /names/other.example.com", "");
-    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 501 "), "{answer}");
     assert!(answer.contains("request not recorded: GET /names/other.example.com"), "{answer}");
     assert!(answer.contains("  GET /names/cursor.example.com"), "{answer}");
 }
@@ -123,7 +123,7 @@ fn target_that_is_not_recorded_shows_no_secret_and_no_control_character() {
     let provider = MockProvider::start(&["tests/providers/keyed-path"]);
     for target in ["/users/u/s3cr3t/nowhere", "/s3cr3t", "/users/u?key=s3cr3t&api_key=s3cr3t", "/x\u{9b}31m\u{202e}"] {
         let answer = asked(&provider, &format!("GET {target}"), "");
-        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 501 "), "{answer}");
         assert!(!answer.contains("s3cr3t") && !answer.contains(['\u{9b}', '\u{202e}']), "{answer:?}");
     }
     let (_, stderr) = provider.stop("-TERM");
