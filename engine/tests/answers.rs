@@ -83,6 +83,27 @@ fn unreadable_wait_is_reported() {
     }
 }
 
+/// An error in a stream of lines may follow rows: the line with the value counts.
+#[test]
+fn message_and_wait_of_any_line_are_read() {
+    let blocks = "answers:\n  - { body: { at: $.error }, means: throttled, message: $.error, retry_after: { at: $.wait, as: minutes } }\n";
+    let example = Example { blocks, http: "retry: { attempts: 1 }", lookup: "framing: ndjson", ..Example::default() };
+    let plan = plan(example.text());
+    let row = r#"{"name":"example.com","type":"A","data":"192.0.2.1"}"#;
+    let error = r#"{"error":"too many requests","wait":120}"#;
+    for body in [
+        error.to_owned(),
+        format!("{row}\n{error}\n"),
+        format!("{error}\n{row}"),
+        format!("{row}\n{row}\n{error}\n{row}\n"),
+    ] {
+        let report = run(&plan, |_| response(200, &[], body.as_str()));
+        assert_eq!(report.outcome.kind, OutcomeKind::Deferred, "{body}: {}", report.outcome);
+        assert!(report.outcome.to_string().contains("too many requests"), "{body}: {}", report.outcome);
+        assert_eq!(report.outcome.until, Some(now() + SignedDuration::from_mins(120)), "{body}");
+    }
+}
+
 #[test]
 fn empty_value_does_not_match_an_answer_row() {
     let plan = plan(text("  - { body: { at: $.error }, means: rejected }\n", ROWS, ""));

@@ -315,6 +315,11 @@ pub(super) fn document(body: &[u8]) -> Option<Value> {
     Some(value)
 }
 
+/// Returns the value at a path of a body, or of its first line that has one.
+pub(super) fn find_in_lines(body: &[u8], path: &Path) -> Option<Value> {
+    find(body, path).or_else(|| body.split(|octet| *octet == b'\n').find_map(|line| find(line, path)))
+}
+
 /// Returns the value at a path of a document; `None` if absent or not JSON.
 pub(super) fn find(body: &[u8], path: &Path) -> Option<Value> {
     let mut trie = Trie::default();

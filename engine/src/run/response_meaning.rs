@@ -1,7 +1,7 @@
 //! Interprets a response: read it, retry, wait, fail or stop. The profile's `answers` rows are evaluated before the
 //! status code.
 
-use super::extract::find;
+use super::extract::{find, find_in_lines};
 use super::paging::is_any_of;
 use super::request_builder::RequestBuilder;
 use super::retry_after::{retry_after, stated, stated_wait, wait};
@@ -139,7 +139,7 @@ pub(super) fn decide(
     let Some(meaning) = meaning else { return redirect(response) };
     let is_error = meaning != Meaning::Ok && meaning != Meaning::Empty;
     let paths = row.map_or(&[][..], |row| &row.message);
-    let message = message(paths, response, |text| builder.redact(text)).filter(|_| is_error);
+    let message = is_error.then(|| message(paths, response, |text| builder.redact(text))).flatten();
     let reason = Reason::of_status(meaning, response.status, message);
     let wait =
         row.and_then(|row| row.retry_after.as_ref()).and_then(|(place, unit)| stated_wait(place, *unit, response, now));
@@ -269,7 +269,7 @@ fn is(body: &[u8], text: &str) -> bool {
 
 /// Returns the text at the first path that has one, or a short plain-text body.
 fn message(paths: &[Path], response: &Response, redact: impl Fn(&str) -> String) -> Option<String> {
-    let found = paths.iter().find_map(|path| find(&response.body, path)?.as_str().map(str::to_owned));
+    let found = paths.iter().find_map(|path| find_in_lines(&response.body, path)?.as_str().map(str::to_owned));
     // Redact before truncating: a partial secret would not be found.
     let text = redact(&found.or_else(|| plain_text(&response.body))?);
     let printable: String = printable::line(text.trim()).chars().take(MAX_MESSAGE).collect();

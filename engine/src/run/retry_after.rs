@@ -1,7 +1,7 @@
 //! Parses waits that a provider states: `Retry-After` and places that the profile names, as seconds, durations or dates.
 
 use super::Response;
-use super::extract::find;
+use super::extract::find_in_lines;
 use crate::plan::{ResponseLocation, exact};
 use crate::profile::WaitUnit;
 use jiff::civil::DateTime;
@@ -28,7 +28,7 @@ pub(super) fn stated_wait(
 /// Returns the value at a position of a response.
 pub(super) fn stated(place: &ResponseLocation, response: &Response) -> Option<Value> {
     match place {
-        ResponseLocation::Body(path) => find(&response.body, path),
+        ResponseLocation::Body(path) => find_in_lines(&response.body, path),
         ResponseLocation::Header(name) => response.header(name).map(|text| Value::from(text.trim())),
     }
 }
