@@ -77,15 +77,18 @@ impl SectionKind {
 
     /// Reports a profile's setting, or a name similar to one, in a section of the connector, where nothing would read it.
     fn misplaced(&self, section: &str, key: &Value, running: &[&Plan]) -> Option<String> {
-        let (Self::Connector(known), key) = (self, shown(key)) else { return None };
-        if known.contains(&format!("{section}.{key}")) {
+        let (Self::Connector(known), written) = (self, shown(key)) else { return None };
+        if known.contains(&format!("{section}.{written}")) {
             return None;
         }
         running.iter().find_map(|plan| {
             let names: Vec<&str> = plan.settings.iter().flat_map(SettingSpec::names).collect();
+            let id = plan.id.replace('-', "_");
+            let own = written.strip_prefix(&format!("{id}_")).or_else(|| written.strip_suffix(&format!("_{id}")));
+            let key = own.unwrap_or(&written);
             let name =
-                names.iter().copied().find(|name| *name == key).or_else(|| nearest(&key, names.iter().copied()))?;
-            Some(format!("unknown setting `{section}.{key}`; did you mean `{}.{name}`?", plan.id))
+                names.iter().copied().find(|name| *name == key).or_else(|| nearest(key, names.iter().copied()))?;
+            Some(format!("unknown setting `{section}.{written}`; did you mean `{}.{name}`?", plan.id))
         })
     }
 }

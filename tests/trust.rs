@@ -176,6 +176,10 @@ fn misspelled_setting_is_rejected_with_suggestion() {
         ("opencti: { tokn: x }", "unknown setting `opencti.tokn`; did you mean `opencti.token`?"),
         ("riskiq_connector: { log_levle: info }", "did you mean `riskiq_connector.log_level`?"),
         ("connector: { max_tlp: TLP:RED }", "unknown setting `connector.max_tlp`; did you mean `riskiq.max_tlp`?"),
+        (
+            "opencti: { riskiq_max_tlp: TLP:RED }",
+            "unknown setting `opencti.riskiq_max_tlp`; did you mean `riskiq.max_tlp`?",
+        ),
         ("s3: { max_tlpp: TLP:RED }", "unknown setting `s3.max_tlpp`; did you mean `riskiq.max_tlp`?"),
         ("opencit: { token: x }", "unknown section `opencit`; did you mean `opencti`?"),
         ("riskqi_connector: { log_level: info }", "unknown section `riskqi_connector`"),

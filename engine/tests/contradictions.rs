@@ -92,6 +92,15 @@ fn job_that_vanishes_is_a_failure() {
     assert_eq!(gone.outcome.kind, OutcomeKind::Failed, "{}", gone.outcome);
     let without_result = paged(lookup, &[accepted, json!({ "state": "done" }), Value::Null]);
     assert_eq!(without_result.outcome.kind, OutcomeKind::Failed, "{}", without_result.outcome);
+    // What looks empty is judged by the state of the job.
+    for polled in [
+        json!({ "none": "not found" }),
+        json!({ "none": "?", "state": "queued" }),
+        json!({ "none": "?", "state": "bad" }),
+    ] {
+        let report = paged(lookup, &[json!({ "id": 7 }), polled.clone()]);
+        assert_eq!(report.outcome.kind, OutcomeKind::Failed, "{polled}: {}", report.outcome);
+    }
     assert_eq!(paged(lookup, &[Value::Null]).outcome.kind, OutcomeKind::Empty);
 }
 

@@ -2,6 +2,7 @@
 
 use super::reader::Reader;
 use super::response_meaning::is_tested;
+use super::target::Target;
 use super::trace::Failure;
 use super::{Response, Run};
 use crate::plan::LookupPlan;
@@ -19,7 +20,9 @@ impl Run<'_> {
             let reason = format!("HTTP {} for a job that the provider accepted", response.status);
             return self.fail(Failure::lookup(reason));
         }
-        match self.has_rows(lookup, &response) {
+        // The state of a job decides, also if it stands in a response that looks empty.
+        let is_poll = matches!(current.target, Target::Poll(_) | Target::PollUrl(_));
+        match is_poll || self.has_rows(lookup, &response) {
             true => self.read(response, now),
             false => self.end_page(lookup, now),
         }

@@ -101,11 +101,7 @@ impl Evidence {
                 properties.iter().for_each(|(key, value)| self.property(key, value, others));
             }
             Value::String(text) if may_contain_marking(text) => self.unreadable("markings inside a text of the object"),
-            // Labels such as `tlp:red`, and sentences: a level counts, other mentions of a protocol do not.
-            Value::String(text) => {
-                let is_level = |marking: &Marking| matches!(marking, Marking::Tlp(_) | Marking::Pap(_));
-                self.markings.extend(text::named(text).into_iter().filter(is_level));
-            }
+            Value::String(text) => self.markings.extend(text::in_prose(text)),
             _ => {}
         }
     }
@@ -167,8 +163,7 @@ fn may_contain_marking(text: &str) -> bool {
     let begins = text.trim_start_matches(|letter: char| !letter.is_ascii_graphic()).starts_with(['{', '[', '"']);
     let letters = text::letters(text);
     let names = ["OBJECTMARKING", "MARKINGREF", "MARKINGDEFINITION"];
-    let is_hidden = || text.contains("\\u") || letters.contains("MARKING") || text::protocol(text).is_some();
-    names.iter().any(|name| letters.contains(name)) || begins && is_hidden()
+    names.iter().any(|name| letters.contains(name)) || begins && text.contains("\\u")
 }
 
 fn has_id(object: &Value, id: &str) -> bool {

@@ -25,6 +25,16 @@ static SQUEEZED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("a pattern")
 });
 
+/// A level after its protocol and a colon or equals sign, in a sentence or in JSON.
+static IN_PROSE: LazyLock<Regex> = LazyLock::new(|| {
+    let between = r#"[\s"'\[\]{}]*"#;
+    let level = r"(?<strict>AMBER\s*\+\s*STRICT)|(?<level>AMBER|RED|GREEN|CLEAR|WHITE)";
+    let pattern = format!(
+        r"(?:^|[^A-Z0-9])(?:(?<tlp>TLP)|PAP)(?:\s*V?[0-9]{{1,2}})?{between}[:=]{between}(?:{level})(?:$|[^A-Z0-9])"
+    );
+    Regex::new(&pattern).expect("a pattern")
+});
+
 /// A plus sign after AMBER: part of a level above.
 static AMBER_PLUS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"AMBER\s*\+").expect("a pattern"));
 
@@ -35,6 +45,22 @@ static UNSEEN: LazyLock<Regex> =
 /// Returns the levels in any text. A protocol without a known level yields an unreadable marking.
 pub(super) fn named(text: &str) -> Vec<Marking> {
     Reader::new(text, None).read()
+}
+
+/// Returns the levels that a text for people states as `TLP:RED`, or that it consists of, such as a label. Other mentions of a
+/// protocol or of a color mean something else.
+pub(super) fn in_prose(text: &str) -> Vec<Marking> {
+    let folded = folded(text);
+    if let [name, word] = &words(&folded)[..]
+        && let Some(protocol) = [("TLP", Protocol::Tlp), ("PAP", Protocol::Pap)].iter().find(|(known, _)| known == name)
+    {
+        return level(protocol.1, word).into_iter().collect();
+    }
+    let found = IN_PROSE.captures_iter(&folded).filter_map(|captures| {
+        let protocol = if captures.name("tlp").is_some() { Protocol::Tlp } else { Protocol::Pap };
+        level(protocol, captures.name("level").map_or("AMBERSTRICT", |level| level.as_str()))
+    });
+    found.collect()
 }
 
 /// Returns the levels of a text that must consist of levels of this protocol: every word must be known.

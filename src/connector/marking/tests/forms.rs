@@ -300,10 +300,27 @@ fn level_in_any_text_of_the_entity_counts() {
         refused(key, by_message(json!({ "stix_entity": entity })));
         refused(key, by_playbook(json!([entity])));
     }
-    refused("the event", by_message(json!({ "enrichment": r#"{"tlp":"RED","pap":"RED"}"# })));
-    let mut entity = base(json!([]));
-    entity["labels"] = json!(["tlp:green", "paper", "about TLP"]);
-    assert_eq!(by_message(json!({ "stix_entity": entity })), Ok(()));
+    refused("the event", by_message(json!({ "enrichment": r#"{"tlp":"RED"}"# })));
+    for text in [
+        "tlp:green",
+        "about TLP",
+        "TLP:GREEN. Red team found it",
+        "Uses TLP. Red Hat server.",
+        "tlp:redirects to https://tlp.reddit.com/tlp/redis",
+        "https://www.first.org/tlp/ red teaming",
+        "Pap reduced to smear, CPAP redirect page",
+        "TLP: GREEN, a red herring",
+        "Copyright 2020 TLP Red Ltd",
+        r#"{"tlp":"white"}"#,
+        r#"{"tlp": "green", "score": 5}"#,
+        r#"{"tlp":null}"#,
+        r#"{"Event":{"info":"x","Tag":[{"name":"tlp:white"}]}}"#,
+        r#"{"benchmarking": true}"#,
+    ] {
+        let mut entity = base(json!([]));
+        (entity["labels"], entity["description"]) = (json!([text]), json!(text));
+        assert_eq!(by_message(json!({ "stix_entity": entity })), Ok(()), "{text}");
+    }
 }
 
 /// The message may name an entity by the id it had before it was merged.
