@@ -3,6 +3,7 @@
 use crate::cli::{Cli, ManArgs};
 use crate::exit::Exit;
 use crate::standard_streams::print;
+use crate::unknown_name::unknown;
 use anyhow::bail;
 use clap::CommandFactory;
 use clap_mangen::Man;
@@ -12,11 +13,8 @@ pub(crate) fn run(args: &ManArgs) -> anyhow::Result<Exit> {
     command.build();
     if let Some(name) = &args.command {
         let Some(found) = command.find_subcommand(name) else {
-            let names: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
-            let near = stixmap_engine::yaml::nearest(name, names.iter().copied());
-            let hint = near
-                .map_or_else(|| format!("available: {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
-            bail!("unknown command `{name}`; {hint}");
+            let names = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+            bail!(unknown("command", name, &names));
         };
         command = found.clone().display_name(format!("stixmap-{name}"));
     }

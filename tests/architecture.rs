@@ -1,5 +1,5 @@
-//! Enforces that no files import each other in a circle, in the program and in the engine: whoever reads a file can read
-//! first what it uses.
+//! Enforces that no files import each other in a circle, in the program and in the engine, so that a file can be read after
+//! those that it uses.
 
 use crate::support::root;
 use proc_macro2::{TokenStream, TokenTree};

@@ -404,71 +404,77 @@ pub(super) fn owner(name: &str) -> Option<&'static str> {
     PREFIXES.iter().find(begins).or_else(inner).copied()
 }
 
+/// Parts of names that indicate a credential anywhere.
+const CREDENTIAL_PARTS: &[&str] = &[
+    "token",
+    "secret",
+    "passw",
+    "passphrase",
+    "credential",
+    "apikey",
+    "privatekey",
+    "cookie",
+    "session",
+    "sessid",
+    "csrf",
+    "xsrf",
+    "passcode",
+    "authcode",
+    "connectionstring",
+    "connection_string",
+    "kubeconfig",
+    "webhook",
+    "keyfile",
+    "oauth",
+];
+
+/// Words of names that indicate a credential.
+const CREDENTIAL_WORDS: &[&str] = &[
+    "key",
+    "keys",
+    "pass",
+    "pwd",
+    "pw",
+    "auth",
+    "authorization",
+    "bearer",
+    "cert",
+    "certificate",
+    "private",
+    "pem",
+    "sid",
+    "assertion",
+    "jwt",
+    "pat",
+    "pin",
+    "otp",
+    "psk",
+    "hmac",
+    "signature",
+    "sig",
+    "cred",
+    "creds",
+    "sas",
+    "authn",
+    "totp",
+    "hotp",
+    "ticket",
+    "dsn",
+];
+
+/// Starts of other words that end with `key`.
+const OTHER_KEYS: &[&str] = &["monkey", "turkey", "donkey", "hockey", "whiskey", "jockey"];
+
 /// Returns whether the name of a setting, header or value indicates a credential.
 pub fn is_credential(name: &str) -> bool {
-    const ANYWHERE: &[&str] = &[
-        "token",
-        "secret",
-        "passw",
-        "passphrase",
-        "credential",
-        "apikey",
-        "privatekey",
-        "cookie",
-        "session",
-        "sessid",
-        "csrf",
-        "xsrf",
-        "passcode",
-        "authcode",
-        "connectionstring",
-        "connection_string",
-        "kubeconfig",
-        "webhook",
-        "keyfile",
-        "oauth",
-    ];
-    const WORDS: &[&str] = &[
-        "key",
-        "keys",
-        "pass",
-        "pwd",
-        "pw",
-        "auth",
-        "authorization",
-        "bearer",
-        "cert",
-        "certificate",
-        "private",
-        "pem",
-        "sid",
-        "assertion",
-        "jwt",
-        "pat",
-        "pin",
-        "otp",
-        "psk",
-        "hmac",
-        "signature",
-        "sig",
-        "cred",
-        "creds",
-        "sas",
-        "authn",
-        "totp",
-        "hotp",
-        "ticket",
-        "dsn",
-    ];
-    const OTHER_KEYS: &[&str] = &["monkey", "turkey", "donkey", "hockey", "whiskey", "jockey"];
     let lower = name.to_lowercase();
     // `accesskey` and `key2` are keys, too.
     let is_one = |word: String| {
         let word = word.trim_end_matches(|sign: char| sign.is_ascii_digit());
         let is_key = word.ends_with("key") || word.ends_with("keys");
-        WORDS.contains(&word) || is_key && !OTHER_KEYS.iter().any(|other| word.starts_with(other))
+        CREDENTIAL_WORDS.contains(&word) || is_key && !OTHER_KEYS.iter().any(|other| word.starts_with(other))
     };
-    ANYWHERE.iter().any(|part| lower.contains(part)) || words(name).any(is_one)
+    CREDENTIAL_PARTS.iter().any(|part| lower.contains(part)) || words(name).any(is_one)
 }
 
 /// Splits a name into lower-case words, including one in camel case such as `accessKey`.

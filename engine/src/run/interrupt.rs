@@ -17,7 +17,7 @@ impl Interrupt {
     }
 
     pub(super) fn watch(&self) -> Watch<'_> {
-        Watch { interrupt: self, records: Cell::new(0), is_over: Cell::new(false) }
+        Watch { interrupt: self, records: Cell::new(0), skipped: Cell::new(0), is_over: Cell::new(false) }
     }
 }
 
@@ -31,6 +31,8 @@ impl fmt::Debug for Interrupt {
 pub(super) struct Watch<'i> {
     interrupt: &'i Interrupt,
     records: Cell<u64>,
+    /// Number of rows that were not mapped.
+    skipped: Cell<u64>,
     is_over: Cell<bool>,
 }
 
@@ -38,6 +40,16 @@ impl Watch<'_> {
     /// Whether records were left out.
     pub(super) fn was_over(&self) -> bool {
         self.is_over.get()
+    }
+
+    /// Counts a row that is not mapped.
+    pub(super) fn skip_row(&self) {
+        self.skipped.set(self.skipped.get() + 1);
+    }
+
+    /// Returns why the rest of a page was not read.
+    pub(super) fn reason(&self, page: u32) -> String {
+        format!("deadline exceeded on page {page}; rows not read: {}", self.skipped.get())
     }
 
     /// Counts a record. Returns whether it must not be mapped, nor any after it.

@@ -64,6 +64,7 @@ use crate::profile::Framing;
 use crate::stix::{Graph, Identity, Observable, Tlp};
 use interrupt::Interrupt;
 use jiff::{SignedDuration, Timestamp};
+use mapping::BadRecordLocation;
 use marking_gate::Levels;
 use pages::{Fingerprint, Pages};
 use provider_state::{Cause, Exhausted, InFlight, ProbeState, TokenState};
@@ -520,7 +521,7 @@ impl<'p> Run<'p> {
         let secrets = self.builder.secrets().in_response(response);
         let asked_name = record::asked_name(&self.input.observable);
         self.graph.make_room(response.body.len());
-        let (interrupt, mut unread) = (self.interrupt.clone(), 0_u64);
+        let interrupt = self.interrupt.clone();
         let watch = interrupt.watch();
         let context = mapping::Context {
             plan: self.plan,
@@ -545,8 +546,7 @@ impl<'p> Run<'p> {
         let read = reader.read(response, &mut |row| {
             innermost += 1;
             if watch.is_over() {
-                unread += 1;
-                return;
+                return watch.skip_row();
             }
             let novelty = parts.as_mut().map_or(Novelty::New, |parts| parts.novelty(&row, &kinds));
             if novelty == Novelty::Known {
@@ -561,15 +561,10 @@ impl<'p> Run<'p> {
         });
         let pages = &mut self.current.as_mut().expect("a page was requested").pages;
         (pages.parts, pages.innermost) = (parts, innermost);
-        if !bad.is_empty() {
-            let response_source = self.response_source(page, response);
-            let diagnostics = bad.iter().map(|bad| diagnose::bad_record(self.plan, lookup, bad, &response_source));
-            self.ledger.diagnostics.extend(diagnostics.map(|found| self.builder.secrets().redact_in(found)));
-        }
+        self.report_bad_records(lookup, page, response, &bad);
         match read {
             Ok(_) if watch.was_over() => {
-                let reason = format!("deadline exceeded on page {page}; rows not read: {unread}");
-                self.stop(Failure::interrupted(&reason));
+                self.stop(Failure::interrupted(&watch.reason(page)));
                 None
             }
             Ok(envelope) => Some(envelope),
@@ -581,6 +576,15 @@ impl<'p> Run<'p> {
                 None
             }
         }
+    }
+
+    fn report_bad_records(&mut self, lookup: &LookupPlan, page: u32, response: &Response, bad: &[BadRecordLocation]) {
+        if bad.is_empty() {
+            return;
+        }
+        let response_source = self.response_source(page, response);
+        let diagnostics = bad.iter().map(|bad| diagnose::bad_record(self.plan, lookup, bad, &response_source));
+        self.ledger.diagnostics.extend(diagnostics.map(|found| self.builder.secrets().redact_in(found)));
     }
 
     /// Continues with the next page, or ends the lookup.
